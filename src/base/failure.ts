@@ -1,0 +1,144 @@
+/**
+ * Failures as data.
+ *
+ * A structured clone of an error loses its class, its own name and its code; so what crosses a
+ * thread or a process is this plain record, and an error is built from it again on the far side.
+ */
+
+import { type ErrorCode, HoldfastError } from './errors.js';
+
+export type FailureKind =
+  | 'user-code'
+  | 'source'
+  | 'sink'
+  | 'checkpoint'
+  | 'build'
+  | 'thread-error'
+  | 'thread-exit'
+  | 'out-of-memory'
+  | 'hung'
+  | 'unresponsive'
+  | 'process-death'
+  | 'internal';
+
+/** Where a failure happened, as far as it is known. */
+export interface FailurePlace {
+  /** Slot (worker thread) number, 0-based. */
+  readonly slot?: number | undefined;
+  /** Operator id (its uid), or a source's or sink's. */
+  readonly operator?: string | undefined;
+  /** Instance of the operator, 0-based. */
+  readonly instance?: number | undefined;
+  /** What the source calls the record's position (file and line, row number), or records processed. */
+  readonly position?: string | undefined;
+}
+
+export interface Failure extends FailurePlace {
+  readonly kind: FailureKind;
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string | undefined;
+  readonly code?: string | undefined;
+  readonly exitCode?: number | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+  readonly cause?: Failure | undefined;
+}
+
+const CAUSE_DEPTH_MAX = 8;
+
+/** Anything thrown, as data. Never throws itself, whatever it is given. */
+export function toFailure(
+  thrown: unknown,
+  kind: FailureKind,
+  place: FailurePlace = {},
+  depth = 0,
+): Failure {
+  if (typeof thrown !== 'object' || thrown === null) {
+    return { kind, name: 'Error', message: `thrown value: ${describe(thrown)}`, ...place };
+  }
+  const error = thrown as Partial<Error> & { code?: unknown; details?: unknown };
+  const cause = error.cause;
+  return {
+    kind,
+    name: typeof error.name === 'string' ? className(error) : 'Error',
+    message: typeof error.message === 'string' ? error.message : describe(thrown),
+    stack: typeof error.stack === 'string' ? error.stack : undefined,
+    code: typeof error.code === 'string' ? error.code : undefined,
+    details: error instanceof HoldfastError ? plain(error.details) : undefined,
+    cause:
+      cause === undefined || depth >= CAUSE_DEPTH_MAX
+        ? undefined
+        : toFailure(cause, kind, {}, depth + 1),
+    ...place,
+  };
+}
+
+/** The error that a failure stands for: a `HoldfastError` whose cause chain is rebuilt. */
+export function failureToError(failure: Failure, code?: ErrorCode): HoldfastError {
+  const own = failure.code?.startsWith('ERR_HOLDFAST_') ? (failure.code as ErrorCode) : undefined;
+  if (own !== undefined && code === undefined) {
+    const error = new HoldfastError(own, failure.message, {
+      details: { ...failure.details, ...placeOf(failure) },
+      ...(failure.cause === undefined ? {} : { cause: originalError(failure.cause) }),
+    });
+    if (failure.stack !== undefined) error.stack = failure.stack;
+    return error;
+  }
+  const chosen = code ?? 'ERR_HOLDFAST_USER_CODE';
+  return new HoldfastError(chosen, `${describePlace(failure)}${failure.name}: ${failure.message}`, {
+    cause: originalError(failure),
+    details: { ...failure.details, ...placeOf(failure), kind: failure.kind },
+  });
+}
+
+/** An `Error` with the name, message, code, stack and causes that the far side saw. */
+export function originalError(failure: Failure): Error {
+  if (failure.code?.startsWith('ERR_HOLDFAST_')) return failureToError(failure);
+  const error = new Error(
+    failure.message,
+    failure.cause === undefined ? undefined : { cause: originalError(failure.cause) },
+  );
+  error.name = failure.name;
+  if (failure.stack !== undefined) error.stack = failure.stack;
+  if (failure.code !== undefined) Object.assign(error, { code: failure.code });
+  return error;
+}
+
+/** `operator 'x', instance 1, at row 17 (slot 0): ` or an empty text. */
+export function describePlace(place: FailurePlace): string {
+  const parts: string[] = [];
+  if (place.operator !== undefined) parts.push(`operator '${place.operator}'`);
+  if (place.instance !== undefined) parts.push(`instance ${place.instance}`);
+  if (place.position !== undefined) parts.push(`at ${place.position}`);
+  const slot = place.slot === undefined ? '' : `${parts.length > 0 ? ' ' : ''}(slot ${place.slot})`;
+  const text = parts.join(', ') + slot;
+  return text === '' ? '' : `${text}: `;
+}
+
+function placeOf(failure: Failure): FailurePlace {
+  const { slot, operator, instance, position } = failure;
+  return { slot, operator, instance, position };
+}
+
+function className(error: Partial<Error>): string {
+  const fromClass = Object.getPrototypeOf(error)?.constructor?.name;
+  return error.name === 'Error' && typeof fromClass === 'string' && fromClass !== ''
+    ? fromClass
+    : String(error.name);
+}
+
+function describe(value: unknown): string {
+  try {
+    return typeof value === 'string' ? value : String(value);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}
+
+function plain(details: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  try {
+    return structuredClone(details);
+  } catch {
+    return Object.fromEntries(Object.entries(details).map(([key, value]) => [key, String(value)]));
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * What a checkpoint is on storage, and the interface of every store. Protocol file: shapes only.
+ */
+
+/** Bytes of one named piece of one operator instance's state. */
+export interface PartSection {
+  readonly operator: string;
+  readonly name: string;
+  readonly chunks: readonly Uint8Array[];
+}
+
+/** One task's part of a checkpoint, on its way to storage. */
+export interface PartInput {
+  readonly job: string;
+  readonly checkpoint: number;
+  /** Id of the task's vertex. */
+  readonly vertex: string;
+  readonly instance: number;
+  readonly epoch: number;
+  readonly incarnation: number;
+  readonly sections: readonly PartSection[];
+}
+
+/** A part that is durable. JSON data, listed in the manifest. */
+export interface PartDescriptor {
+  /** Name within the store, never reused. Empty text when the part has no sections: then there is no file. */
+  readonly file: string;
+  readonly bytes: number;
+  readonly sha256: string;
+  readonly vertex: string;
+  readonly instance: number;
+  readonly sections: readonly {
+    readonly operator: string;
+    readonly name: string;
+    readonly bytes: number;
+  }[];
+}
+
+export interface ManifestTransaction {
+  readonly operator: string;
+  readonly instance: number;
+  readonly transaction: Readonly<Record<string, unknown>>;
+}
+
+/** The commit point of a checkpoint: it exists if and only if this is durable. JSON data. */
+export interface Manifest {
+  readonly format: 1;
+  readonly job: string;
+  /** Same across restarts and processes, new for a fresh run. */
+  readonly run: string;
+  readonly checkpoint: number;
+  readonly epoch: number;
+  readonly createdAtMs: number;
+  readonly graphHash: string;
+  readonly keyGroups: number;
+  readonly mode: 'exactly-once' | 'at-least-once';
+  /** All sources had ended and all records were processed: the job's last checkpoint. */
+  readonly final: boolean;
+  readonly operators: readonly {
+    readonly id: string;
+    readonly type: string;
+    readonly stateful: boolean;
+    readonly parallelism: number;
+    /** Vertex (chain) whose parts hold this operator's sections. */
+    readonly vertex: string;
+  }[];
+  /** Key-group tables by parallelism: entry g−1 is the owning instance of group g. */
+  readonly tables: Readonly<Record<string, readonly number[]>>;
+  readonly parts: readonly PartDescriptor[];
+  readonly transactions: readonly ManifestTransaction[];
+  /** Records that the sources had emitted, per slot-independent source instance `operator/instance`. */
+  readonly sourceRecords: Readonly<Record<string, number>>;
+  readonly holdfast: string;
+  readonly node: string;
+}
+
+export interface CheckpointInfo {
+  readonly checkpoint: number;
+  readonly epoch: number;
+  readonly createdAtMs: number;
+  readonly final: boolean;
+  /** Manifest plus parts. */
+  readonly bytes: number;
+  readonly parts: number;
+}
+
+export interface RestoredPartSection {
+  readonly operator: string;
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+/** How an earlier run on this store ended, if it did. */
+export interface FinishedMark {
+  readonly run: string;
+  readonly checkpoint: number | undefined;
+  readonly result: Readonly<Record<string, unknown>>;
+}
+
+export interface CheckpointStore {
+  /** For people and messages: the directory, `memory`… */
+  readonly location: string;
+  /**
+   * Takes the store for one run: lock, clean-up of temporary files. Rejects with
+   * ERR_HOLDFAST_CHECKPOINT_LOCKED (names the owner's pid) or ERR_HOLDFAST_CHECKPOINT_DIRECTORY.
+   */
+  acquire(): Promise<void>;
+  /** An epoch greater than any seen in the store, unfinished parts included; durable before it resolves. */
+  nextEpoch(): Promise<number>;
+  /** Durable, and verified to be readable by its descriptor, when it resolves. Rejects with ERR_HOLDFAST_CHECKPOINT_FAILED. */
+  writePart(part: PartInput): Promise<PartDescriptor>;
+  /** The commit point. After it resolves the checkpoint survives any crash. */
+  writeManifest(manifest: Manifest): Promise<void>;
+  /** Ids of all checkpoints with a manifest, newest first. Does not read parts. */
+  list(): Promise<readonly number[]>;
+  /** Verified manifest. Rejects with ERR_HOLDFAST_CHECKPOINT_CORRUPT (file and both checksums), …_NOT_FOUND, …_FORMAT. */
+  readManifest(checkpoint: number): Promise<Manifest>;
+  /** All sections of a part, every checksum verified before anything is decoded. `bytes` own their ArrayBuffers (transferable). */
+  readPart(part: PartDescriptor): Promise<readonly RestoredPartSection[]>;
+  /** Removes parts of a checkpoint that was given up. Best effort. */
+  discard(parts: readonly PartDescriptor[]): Promise<void>;
+  /** Mark and sweep: keeps the newest `retain` checkpoints and everything that their manifests name. */
+  prune(retain: number): Promise<void>;
+  markFinished(mark: FinishedMark): Promise<void>;
+  readFinished(): Promise<FinishedMark | undefined>;
+  /** Forgets all checkpoints and the finished mark (a fresh run was asked for with restore 'none'). Epochs go on. */
+  clear(): Promise<void>;
+  /** Releases the lock. Idempotent. */
+  close(): Promise<void>;
+}

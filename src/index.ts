@@ -1,0 +1,2 @@
+export { days, hours, minutes, seconds } from './base/durations.js';
+export { type ErrorCode, HoldfastError } from './base/errors.js';

@@ -1,0 +1,183 @@
+/**
+ * The boundary between the driver (main thread) and a host (a worker thread, or the calling thread
+ * in `runInline`). Protocol file: shapes only.
+ *
+ * Three lanes: `HostControl` is called over comlink; `HostEvent`s come back over a port of their own;
+ * beats over a third. Records never pass here.
+ */
+
+import type { Failure } from '../base/failure.js';
+import type { GraphData } from '../stream/graph.js';
+import type { RestoredSection } from '../stream/operator.js';
+import type { JobPlan } from '../stream/plan.js';
+import type { SinkTransaction } from '../stream/sink.js';
+import type { SourceSplit } from '../stream/source.js';
+
+/** Result objects instead of exceptions: comlink keeps only an error's message, name and stack. */
+export type Outcome<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly failure: Failure };
+
+export interface RestoredOperator {
+  readonly operator: string;
+  readonly sections: readonly RestoredSection[];
+}
+
+/** A channel to make: between slots over `ring`, inside a slot over a queue (ring undefined). */
+export interface ChannelSpec {
+  readonly edge: number;
+  readonly fromInstance: number;
+  readonly toInstance: number;
+  readonly fromSlot: number;
+  readonly toSlot: number;
+  readonly ring: SharedArrayBuffer | undefined;
+}
+
+export interface TaskRestore {
+  readonly vertex: number;
+  readonly instance: number;
+  readonly operators: readonly RestoredOperator[];
+}
+
+export interface DeploySpec {
+  readonly slot: number;
+  readonly epoch: number;
+  readonly incarnation: number;
+  readonly run: string;
+  readonly plan: JobPlan;
+  /** Control blocks of all slots, for doorbells; entry `slot` is the host's own. */
+  readonly blocks: readonly SharedArrayBuffer[];
+  /** Those with an end on this slot. */
+  readonly channels: readonly ChannelSpec[];
+  /** Only for tasks with something to restore. */
+  readonly restores: readonly TaskRestore[];
+  /** Per source operator: all splits, in list order. Only on a fresh start. */
+  readonly splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
+  readonly mode: 'exactly-once' | 'at-least-once';
+  readonly bufferTimeoutMs: number;
+  readonly channelCapacityBytes: number;
+}
+
+export type KillCause = 'throw' | 'exit' | 'hang' | 'out-of-memory';
+
+export interface HostMetrics {
+  readonly tasks: readonly {
+    readonly vertex: string;
+    readonly instance: number;
+    readonly recordsIn: number;
+    readonly recordsOut: number;
+    readonly busyMs: number;
+    readonly blockedMs: number;
+    readonly watermarkMs: number | undefined;
+    readonly counters: Readonly<Record<string, number>>;
+  }[];
+}
+
+/** What the driver asks of a host. Every call answers with an `Outcome`; none throws. */
+export interface HostControl {
+  /** Builds the graph with these arguments and describes it. */
+  build(args: Readonly<Record<string, unknown>>): Promise<Outcome<GraphData>>;
+  /** Lists the splits of a source operator. */
+  listSplits(operator: string): Promise<Outcome<readonly SourceSplit[]>>;
+  /** Stops all tasks after their current record and forgets them; answers when that is so. */
+  fence(): Promise<Outcome<undefined>>;
+  /** Builds the graph anew, makes tasks and channels, restores state. Does not run yet. */
+  deploy(spec: DeploySpec): Promise<Outcome<undefined>>;
+  start(epoch: number): Promise<Outcome<undefined>>;
+  /** Sources of this slot emit barrier `checkpoint` between two records. */
+  trigger(epoch: number, checkpoint: number): Promise<Outcome<undefined>>;
+  /** The checkpoint was given up: tasks stop capturing it and release what it blocked. */
+  abort(epoch: number, checkpoint: number): Promise<Outcome<undefined>>;
+  /** For sinks that commit in a worker. */
+  commit(
+    operator: string,
+    checkpoint: number,
+    transactions: readonly SinkTransaction[],
+  ): Promise<Outcome<undefined>>;
+  /** Sources stop emitting records (they go on answering triggers); `drain` also ends them, so that windows fire. */
+  stopSources(drain: boolean): Promise<Outcome<undefined>>;
+  metrics(): Promise<Outcome<HostMetrics>>;
+  /** For demonstrations and tests: dies. */
+  kill(cause: KillCause): Promise<Outcome<undefined>>;
+  /** Closes operators and ports, so that the thread ends by itself. */
+  shutdown(): Promise<Outcome<undefined>>;
+}
+
+export interface CapturedPart {
+  readonly kind: 'captured';
+  readonly epoch: number;
+  readonly incarnation: number;
+  readonly slot: number;
+  readonly checkpoint: number;
+  readonly vertex: number;
+  readonly instance: number;
+  readonly sections: readonly {
+    readonly operator: string;
+    readonly name: string;
+    readonly chunks: readonly Uint8Array[];
+  }[];
+  readonly transactions: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly transaction: SinkTransaction;
+  }[];
+  /** Rows to show once the checkpoint is complete, by the sink's operator id. */
+  readonly visible: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly rows: readonly unknown[];
+  }[];
+  /** For a source task: records emitted up to the barrier, replays not counted twice. */
+  readonly sourceRecords: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly records: number;
+  }[];
+  readonly alignMs: number;
+  readonly captureMs: number;
+}
+
+export type HostEvent =
+  | { readonly kind: 'ready'; readonly job: string }
+  | { readonly kind: 'load-failed'; readonly failure: Failure }
+  | CapturedPart
+  /** The task's capture failed; the checkpoint cannot complete. */
+  | {
+      readonly kind: 'declined';
+      readonly epoch: number;
+      readonly checkpoint: number;
+      readonly vertex: number;
+      readonly instance: number;
+      readonly failure: Failure;
+    }
+  | {
+      readonly kind: 'task-failed';
+      readonly epoch: number;
+      readonly vertex: number;
+      readonly instance: number;
+      readonly failure: Failure;
+    }
+  /** The task has taken `end` on all inputs (a source: all its splits are read) and passed everything on. */
+  | {
+      readonly kind: 'task-ended';
+      readonly epoch: number;
+      readonly vertex: number;
+      readonly instance: number;
+    }
+  /** The first record of this epoch has reached a sink on this slot. */
+  | { readonly kind: 'first-output'; readonly epoch: number; readonly slot: number }
+  /** A sink's rows that a restored checkpoint had made visible. */
+  | {
+      readonly kind: 'restored-visible';
+      readonly epoch: number;
+      readonly operator: string;
+      readonly instance: number;
+      readonly rows: readonly unknown[];
+    }
+  | { readonly kind: 'print'; readonly epoch: number; readonly line: string };
+
+/** Sent by a worker every heartbeat interval on the port of its own. */
+export interface Beat {
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
+}

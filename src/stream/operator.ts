@@ -1,0 +1,98 @@
+/**
+ * The contract of an operator inside a chain. Protocol file: shapes only.
+ *
+ * Rules that operators keep and tasks rely on:
+ *  O1  Operators of a chain call each other directly and synchronously; nothing is queued between them.
+ *  O2  After each record it emits, an operator that has more to emit for the same input looks at
+ *      `context.turn.pause`. When it is set it keeps its place, reports `suspended`, and returns. The task calls
+ *      `resume()` later, the most downstream suspended operator first, until none is suspended; only
+ *      then does the task take its next input element. So a barrier never falls into a half-done element.
+ *  O3  `onWatermark` forwards the watermark only after everything it made fire has been emitted.
+ *  O4  `capture` is synchronous about *what* (the cut) and may be lazy about *how*: the state as of the
+ *      call is what the sections will hold, whatever is processed afterwards.
+ */
+
+import type { SinkPrepared } from './sink.js';
+
+/** Takes records and watermarks: the next operator of the chain, a fan-out, or a router to channels. */
+export interface Receiver {
+  /**
+   * @param timestamp event time in ms, NaN when the record has none
+   * @param group key group 1…m when the record came over a keyed edge, 0 otherwise
+   */
+  onElement(record: unknown, timestamp: number, group: number): void;
+  onWatermark(timeMs: number): void;
+}
+
+/** Shared by the operators of one task; the task and its channels write it. */
+export interface Turn {
+  /** Stop after the current record: time is up, an output is full, or the epoch has changed. */
+  readonly pause: boolean;
+}
+
+export interface OperatorContext {
+  /** Operator id (uid). */
+  readonly operator: string;
+  readonly instance: number;
+  readonly parallelism: number;
+  /** Key groups m. */
+  readonly keyGroups: number;
+  /** Does this instance own the key group (1…m)? */
+  ownsGroup(group: number): boolean;
+  readonly turn: Turn;
+  readonly output: Receiver;
+  /** A side output, or undefined when nobody reads it. */
+  side(tag: string): Receiver | undefined;
+  /** Counts progress for the hang detector; for loops that work long without records. */
+  alive(): void;
+  /** Adds to a counter shown in metrics, e.g. `lateRecords`. */
+  count(counter: string, by: number): void;
+  /** Asks the task to run again soon (after asynchronous work). */
+  wake(): void;
+  /** Reports an asynchronous failure. */
+  fail(error: unknown): void;
+}
+
+/** A named piece of an operator's state in a snapshot; the concatenated chunks are its bytes. */
+export interface StateSection {
+  /** Unique within the operator, e.g. `windows`. */
+  readonly name: string;
+  /** Views over ArrayBuffers that nobody will write to (they are transferred) or over SharedArrayBuffers that nobody will write to until released. */
+  readonly chunks: readonly Uint8Array[];
+}
+
+/** A snapshot of one operator under way. */
+export interface Capture {
+  /** Works until `deadline` (performance.now() ms) at most; true when complete. Throws when state cannot be encoded. */
+  step(deadline: number): boolean;
+  /** Set while `step` has to wait for I/O; settles when stepping is worth while again (never rejects: step throws). */
+  readonly waiting?: Promise<unknown> | undefined;
+  /** After `step` gave true, once. */
+  take(): CapturedState;
+  /** The checkpoint was given up: stop working for it. */
+  abort(): void;
+}
+
+export interface CapturedState {
+  readonly sections: readonly StateSection[];
+  /** From sinks. */
+  readonly prepared?: SinkPrepared | undefined;
+}
+
+/** A section as it comes back: from which instance, verified bytes. */
+export interface RestoredSection {
+  readonly name: string;
+  readonly instance: number;
+  readonly bytes: Uint8Array;
+}
+
+export interface Operator extends Receiver {
+  /** Called once, before anything else, with the sections of the restored checkpoint (empty on a fresh start). After a change of parallelism every instance gets the sections of all; keyed state keeps what `ownsGroup` says. */
+  open(context: OperatorContext, restored: readonly RestoredSection[]): void | Promise<void>;
+  readonly suspended?: boolean;
+  /** Continues suspended work until done or paused again. */
+  resume?(): void;
+  /** Starts a snapshot; undefined when there is no state. */
+  capture?(checkpoint: number): Capture | undefined;
+  close?(): void | Promise<void>;
+}

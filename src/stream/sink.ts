@@ -1,0 +1,67 @@
+/**
+ * The contract of a sink. A sink writes; if it can, it stages what it wrote under a checkpoint
+ * (`prepare`) and makes it visible once that checkpoint is complete (`commit`): two-phase commit.
+ * Protocol file: shapes only.
+ */
+
+/** Handle of a staged transaction: JSON data, kept in the checkpoint's manifest. */
+export type SinkTransaction = Readonly<Record<string, unknown>>;
+
+/** What the driver needs to commit for this sink without loading the job's code. JSON data. */
+export interface CommitterData {
+  readonly kind: string;
+  readonly [key: string]: unknown;
+}
+
+export interface SinkContext {
+  /** Id of this run of the job: the same across restarts and processes, new for a fresh run. */
+  readonly run: string;
+  readonly operator: string;
+  readonly instance: number;
+  readonly parallelism: number;
+  readonly epoch: number;
+  readonly incarnation: number;
+  /** State bytes of this operator's instances from the restored checkpoint, all of them for instance 0 after a rescale. */
+  readonly restored: readonly { readonly instance: number; readonly bytes: Uint8Array }[];
+  /** Tells the task that `full` has become false. */
+  wake(): void;
+  /** Writes a line to the user's console (standard error under --json). */
+  print(line: string): void;
+  /** Reports an asynchronous failure of the sink. */
+  fail(error: unknown): void;
+}
+
+/** What `prepare` gives: any part may be missing. */
+export interface SinkPrepared {
+  readonly transaction?: SinkTransaction | undefined;
+  /** State for the snapshot, handed back in `SinkContext.restored`. The bytes must not change afterwards. */
+  readonly state?: readonly Uint8Array[] | undefined;
+  /** Rows that `job.collected(name)` shows once the checkpoint is complete. */
+  readonly visible?: readonly unknown[] | undefined;
+}
+
+export interface SinkWriter<T> {
+  write(record: T, timestampMs: number): void;
+  /** True while the sink wants no more records; it calls `context.wake()` when that ends. */
+  readonly full?: boolean;
+  /**
+   * Cuts: what was written before this call belongs to the checkpoint, what is written after it does
+   * not. The cut is synchronous, the returned promise settles when the staged data is durable.
+   */
+  prepare?(checkpoint: number): SinkPrepared | undefined | Promise<SinkPrepared | undefined>;
+  /** Rows restored from a snapshot that are visible already (collect). Asked once after opening. */
+  visible?(): readonly unknown[];
+  close(): void | Promise<void>;
+}
+
+export interface Sink<T> {
+  /** e.g. `ndjsonFiles`; used in ids, so stable. */
+  readonly kind: string;
+  /** Name under which `job.collected` finds the rows. */
+  readonly collectName?: string | undefined;
+  /** With this, the driver itself commits (and so no zombie can); see connectors' committers. */
+  readonly committer?: CommitterData | undefined;
+  /** Without `committer`: called in a worker, with all transactions of a completed checkpoint; idempotent. */
+  commit?(checkpoint: number, transactions: readonly SinkTransaction[]): Promise<void>;
+  open(context: SinkContext): SinkWriter<T> | Promise<SinkWriter<T>>;
+}

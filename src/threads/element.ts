@@ -1,0 +1,75 @@
+/**
+ * What travels between tasks: batches of records, and control elements in order with them.
+ *
+ * Protocol file: shapes only. A channel is one (edge, producing instance, consuming instance);
+ * it is FIFO and single-producer, single-consumer, inside a thread as well as between threads.
+ */
+
+export interface Batch {
+  readonly kind: 'batch';
+  /** Valid until the next `take()` on the same channel; whoever keeps a record keeps the object, not the array. */
+  readonly records: readonly unknown[];
+  /** Event time in ms per record; NaN where a record has none. Undefined when no record of the batch has one. */
+  readonly timestamps: Float64Array | undefined;
+  /** Key group (1…m) per record on a keyed edge, else undefined. */
+  readonly groups: Uint16Array | undefined;
+  /** How many entries of the arrays are in use (they may be longer). */
+  readonly count: number;
+}
+
+/** Everything ahead of it belongs to checkpoint n, everything behind it does not. */
+export interface Barrier {
+  readonly kind: 'barrier';
+  readonly checkpoint: number;
+}
+
+/** No record with a timestamp at or below `timeMs` will follow on this channel. Never decreases. */
+export interface Watermark {
+  readonly kind: 'watermark';
+  readonly timeMs: number;
+}
+
+/** No batch and no watermark will follow on this channel; barriers still do, until the job ends. */
+export interface End {
+  readonly kind: 'end';
+}
+
+export type ControlElement = Barrier | Watermark | End;
+export type Element = Batch | ControlElement;
+
+/** The consuming end of a channel. */
+export interface InputChannel {
+  /** The next element in order, or undefined when nothing is there now. Never blocks. */
+  take(): Element | undefined;
+  /** Anything there to take? Cheap: called before a thread goes to sleep. */
+  readonly ready: boolean;
+}
+
+/**
+ * One per task. A channel closes it when its output is beyond its limit; the task looks at it
+ * after each record and stops working until every output has room again.
+ */
+export interface Gate {
+  closed: boolean;
+}
+
+/** The producing end of a channel. Nothing here ever blocks or waits. */
+export interface OutputChannel {
+  /**
+   * Adds one record to the open batch; encodes and publishes the batch when it is full. Throws a
+   * HoldfastError ERR_HOLDFAST_UNTRANSFERABLE_RECORD (possibly only at a later flush) for what cannot travel.
+   * @param timestamp event time in ms, NaN for none
+   * @param group key group on a keyed edge (1…m), 0 elsewhere
+   */
+  push(record: unknown, timestamp: number, group: number): void;
+  /** Publishes the open batch, then the element, in order. Needs no credit: it may exceed the limit. */
+  control(element: ControlElement): void;
+  /** Publishes the open batch, if there is one, even if it is not full. */
+  flush(): void;
+  /** Moves what could not be published yet towards the consumer. True when anything moved. */
+  pump(): boolean;
+  /** Unpublished output is beyond the limit: the producing task has to wait. */
+  readonly blocked: boolean;
+  /** An open batch, or encoded output not yet handed over, exists. */
+  readonly pending: boolean;
+}
