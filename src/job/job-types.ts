@@ -1,0 +1,206 @@
+/**
+ * The face of a running job: options, events, result. Protocol file: shapes only.
+ */
+
+import type { Failure } from '../base/failure.js';
+import type { CheckpointStore } from '../checkpoint/store.js';
+import type { JobPlan } from '../stream/plan.js';
+import type { RestartStrategy } from '../supervisor/restart-strategy.js';
+import type { KillCause } from './host-protocol.js';
+
+export interface CheckpointOptions {
+  /** Directory for checkpoints; made when missing. Exactly one of `directory` and `store`. */
+  readonly directory?: string | undefined;
+  readonly store?: CheckpointStore | undefined;
+  /** Default 1 000. */
+  readonly intervalMs?: number | undefined;
+  /** A checkpoint that takes longer is given up. Default 600 000. */
+  readonly timeoutMs?: number | undefined;
+  /** Least time between the end of one and the start of the next. Default 0. */
+  readonly minPauseMs?: number | undefined;
+  /** Completed checkpoints kept, at least 2. Default 3. */
+  readonly retain?: number | undefined;
+  /** Failed checkpoints in a row that the job survives. Default 0. */
+  readonly tolerableFailures?: number | undefined;
+  /** Default 'exactly-once'. */
+  readonly mode?: 'exactly-once' | 'at-least-once' | undefined;
+}
+
+export interface HeartbeatOptions {
+  /** Default 100. */
+  readonly intervalMs?: number | undefined;
+  /** No beat and no progress for this long is a hang. Default 1 000. */
+  readonly timeoutMs?: number | undefined;
+  /** Ends a thread that makes progress without beats for this long. Default: never. */
+  readonly busyLimitMs?: number | undefined;
+}
+
+/** pino's four levels; any logger with these methods will do. */
+export interface Logger {
+  debug(data: object, message: string): void;
+  info(data: object, message: string): void;
+  warn(data: object, message: string): void;
+  error(data: object, message: string): void;
+}
+
+export interface RunOptions {
+  /** Slots (worker threads). Default: available cores. */
+  readonly parallelism?: number | undefined;
+  /** Virtual slots for keys, fixed for the job's life. Default 1 024. */
+  readonly keyGroups?: number | undefined;
+  readonly checkpoint?: CheckpointOptions | undefined;
+  /** Default 'latest': the newest checkpoint of the directory, if it holds one. Or a checkpoint's id as text. */
+  readonly restore?: 'latest' | 'none' | (string & {}) | undefined;
+  /** Default `exponentialBackoff()` with checkpoints, `noRestart()` without. */
+  readonly restart?: RestartStrategy | undefined;
+  /** Warm threads kept ready. Default 1. */
+  readonly spares?: number | undefined;
+  readonly heartbeat?: HeartbeatOptions | undefined;
+  readonly channel?:
+    | {
+        /** Ring size per pair of instances. Default 1 MiB. */
+        readonly capacityBytes?: number | undefined;
+        /** How long a partial batch may wait. Default 5. */
+        readonly bufferTimeoutMs?: number | undefined;
+      }
+    | undefined;
+  readonly slot?:
+    | { readonly resourceLimits?: Readonly<Record<string, number>> | undefined }
+    | undefined;
+  /** Arguments for the job's build function; structured-cloneable. */
+  readonly args?: Readonly<Record<string, unknown>> | undefined;
+  /** Cancels the job. */
+  readonly signal?: AbortSignal | undefined;
+  readonly logger?: Logger | undefined;
+  /** Where `print()` sinks write a line. Default: standard output. */
+  readonly print?: ((line: string) => void) | undefined;
+}
+
+export type JobStatus =
+  | 'starting'
+  | 'running'
+  | 'restarting'
+  | 'finishing'
+  | 'stopping'
+  | 'finished'
+  | 'stopped'
+  | 'canceled'
+  | 'failed';
+
+export type CheckpointEvent =
+  | {
+      readonly kind: 'completed';
+      readonly checkpoint: number;
+      readonly final: boolean;
+      /** From trigger to durable manifest. */
+      readonly durationMs: number;
+      /** Longest over tasks. */
+      readonly alignMs: number;
+      readonly captureMs: number;
+      readonly bytes: number;
+    }
+  | { readonly kind: 'failed'; readonly checkpoint: number; readonly failure: Failure };
+
+export interface RestartedEvent {
+  /** What failed. */
+  readonly failure: Failure;
+  /** The kill that was ordered, or the failure's kind. */
+  readonly cause: string;
+  readonly slot: number | undefined;
+  readonly epoch: number;
+  readonly attempt: number;
+  /** From the kill (or the last progress, for a hang) to the failure in the supervisor; 0 when not known. */
+  readonly detectMs: number;
+  /** From detection to the first record of the new epoch that reaches a sink. */
+  readonly recoverMs: number;
+  /** The checkpoint restored; undefined: from the beginning. */
+  readonly checkpoint: number | undefined;
+  /** Source records emitted before the failure and emitted again. */
+  readonly replayed: number;
+  /** Threads started anew, the failed one included. */
+  readonly respawned: readonly number[];
+}
+
+export interface SlotInfo {
+  readonly slot: number;
+  readonly threadId: number;
+  readonly incarnation: number;
+  readonly restarts: number;
+  readonly verdict: 'starting' | 'alive' | 'idle' | 'busy' | 'suspect' | 'hung' | 'dead';
+  readonly lastBeatAgoMs: number;
+  readonly heapUsedBytes: number;
+}
+
+export interface JobProgress {
+  readonly sourceRecords: number;
+  readonly sinkRecords: number;
+}
+
+export interface JobEvents {
+  status: [status: JobStatus];
+  checkpoint: [event: CheckpointEvent];
+  /** A failure was detected; a restart or the job's end follows. */
+  failure: [failure: Failure];
+  restarted: [event: RestartedEvent];
+  slot: [info: SlotInfo];
+}
+
+export interface JobMetrics {
+  readonly status: JobStatus;
+  readonly progress: JobProgress;
+  readonly restarts: number;
+  readonly slots: readonly SlotInfo[];
+  readonly operators: readonly {
+    readonly vertex: string;
+    readonly instance: number;
+    readonly recordsIn: number;
+    readonly recordsOut: number;
+    readonly busyMs: number;
+    readonly blockedMs: number;
+    readonly watermarkMs: number | undefined;
+    readonly counters: Readonly<Record<string, number>>;
+  }[];
+  readonly checkpoints: {
+    readonly completed: number;
+    readonly failed: number;
+    readonly last: CheckpointEvent | undefined;
+  };
+}
+
+export interface JobResult {
+  readonly job: string;
+  readonly run: string;
+  readonly status: 'finished' | 'stopped';
+  /** Records the sources emitted, replays not counted twice. */
+  readonly sourceRecords: number;
+  readonly checkpoints: number;
+  readonly restarts: number;
+  readonly durationMs: number;
+  /** Rows of `collect` sinks by name. */
+  readonly collected: Readonly<Record<string, readonly unknown[]>>;
+}
+
+export interface Job {
+  /** Id of the run: the same across restarts and processes. */
+  readonly id: string;
+  readonly name: string;
+  readonly status: JobStatus;
+  /** Rejects with the root failure; never an unhandled rejection. */
+  readonly finished: Promise<JobResult>;
+  /** Ends at once, without a last checkpoint. `finished` rejects with ERR_HOLDFAST_CANCELED. */
+  cancel(): Promise<void>;
+  /** Stops the sources, takes and commits a last checkpoint, ends. `drain`: windows fire first. */
+  stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;
+  checkpointNow(): Promise<number>;
+  metrics(): Promise<JobMetrics>;
+  /** Cheap: reads shared counters only. */
+  progress(): JobProgress;
+  plan(): JobPlan;
+  slots(): readonly SlotInfo[];
+  collected(name: string): readonly unknown[];
+  /** For demonstrations and tests. */
+  kill(slot: number, cause: KillCause | 'terminate'): void;
+  on<E extends keyof JobEvents>(event: E, listener: (...args: JobEvents[E]) => void): this;
+  once<E extends keyof JobEvents>(event: E, listener: (...args: JobEvents[E]) => void): this;
+  off<E extends keyof JobEvents>(event: E, listener: (...args: JobEvents[E]) => void): this;
+}
