@@ -1,0 +1,12 @@
+/** What the bootstrap of a worker is told about the bundle. Protocol file: shapes only. */
+
+export interface BootData {
+  /** `script`: a function expression, run with a code cache; `module`: an ES module. */
+  readonly format: 'script' | 'module';
+  /** Absolute path of the bundle. */
+  readonly bundle: string;
+  /** URLs of packages that the bundle imports statically: loaded before it runs. */
+  readonly externals: readonly string[];
+  /** Absolute path of V8's code cache for this bundle, Node version and machine; made when missing. */
+  readonly codeCache: string;
+}

@@ -1,0 +1,142 @@
+/**
+ * What `new Worker` loads: runs the bundle of host and job as one script, with V8's code cache.
+ *
+ * CommonJS on purpose: a worker whose entry is an ES module starts the module loader first. Nothing
+ * is imported here but built-in modules, for the same reason.
+ *
+ *  - A package that the bundle imports is imported before the script runs and handed to it as a
+ *    namespace; so packages that are ES modules, even with a top-level `await`, work in a script.
+ *  - An error while the bundle loads is the job module's: it is told as `load-failed`.
+ *  - The code cache is made by a worker that has run for a moment, for only functions that were
+ *    called are in it. A cache that V8 refuses (another version, other flags) is made anew.
+ */
+
+type BootData = import('./boot-data.js', { with: { 'resolution-mode': 'import' }}).BootData;
+type WorkerPort = typeof import('../threads/worker-port.js', { with: {
+  'resolution-mode': 'import',
+}});
+type Failures = typeof import('../base/failure.js', { with: { 'resolution-mode': 'import' }});
+
+const fs = require('node:fs') as typeof import('node:fs');
+const { createRequire } = require('node:module') as typeof import('node:module');
+const { dirname } = require('node:path') as typeof import('node:path');
+const { pathToFileURL } = require('node:url') as typeof import('node:url');
+const vm = require('node:vm') as typeof import('node:vm');
+const { workerData } = require('node:worker_threads') as typeof import('node:worker_threads');
+
+const EXTERNAL_PREFIX = 'holdfast-external:';
+/** Late enough that the data path has run, early enough for the first planned crash. */
+const CODE_CACHE_AFTER_MS = 1_000;
+
+const boot = (workerData as { readonly boot: BootData }).boot;
+
+function start(): void {
+  if (boot.format === 'module') {
+    import(pathToFileURL(boot.bundle).href).catch(loadFailed);
+  } else if (boot.externals.length === 0) {
+    runScript(new Map());
+  } else {
+    importAll(boot.externals).then(runScript).catch(loadFailed);
+  }
+}
+
+async function importAll(urls: readonly string[]): Promise<ReadonlyMap<string, object>> {
+  const loaded = await Promise.all(urls.map(async (url) => await import(url)));
+  return new Map(urls.map((url, i) => [EXTERNAL_PREFIX + url, asCompiled(loaded[i])]));
+}
+
+/** The bundler takes `default` from a module only when it is marked so; bindings stay live. */
+function asCompiled(namespace: Record<string, unknown>): object {
+  const marked = Object.defineProperty({}, '__esModule', { value: true });
+  for (const name of Object.keys(namespace)) {
+    if (name === '__esModule') continue;
+    Object.defineProperty(marked, name, { enumerable: true, get: () => namespace[name] });
+  }
+  return marked;
+}
+
+function runScript(externals: ReadonlyMap<string, object>): void {
+  try {
+    const filename = boot.bundle;
+    const cachedData = readCodeCache();
+    withoutLoaderWarning();
+    const script = new vm.Script(fs.readFileSync(filename, 'utf8'), {
+      filename,
+      ...(cachedData === undefined ? {} : { cachedData }),
+      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+    });
+    const fromBundle = createRequire(filename);
+    const require = (name: string): unknown => externals.get(name) ?? fromBundle(name);
+    Object.assign(require, fromBundle);
+    const module = { exports: {} };
+    const run = script.runInThisContext() as (...names: readonly unknown[]) => void;
+    run(module.exports, require, module, filename, dirname(filename));
+    if (cachedData === undefined || script.cachedDataRejected === true) {
+      setTimeout(writeCodeCache, CODE_CACHE_AFTER_MS, script).unref();
+    }
+  } catch (error) {
+    loadFailed(error);
+  }
+}
+
+/**
+ * Node announces the default loader for `import()` in a script as experimental, at the first such
+ * import of a thread. That is our choice and nothing for the user's console.
+ */
+function withoutLoaderWarning(): void {
+  const { emitWarning } = process;
+  process.emitWarning = (...args: readonly unknown[]) => {
+    if (String(args[0]).includes('USE_MAIN_CONTEXT_DEFAULT_LOADER'))
+      process.emitWarning = emitWarning;
+    else Reflect.apply(emitWarning, process, args);
+  };
+}
+
+function readCodeCache(): Buffer | undefined {
+  try {
+    return fs.readFileSync(boot.codeCache);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Only the first thread of a process does it; a failure costs the next start its speed, no more. */
+function writeCodeCache(script: import('node:vm').Script): void {
+  const temporary = `${boot.codeCache}.${process.pid}.tmp`;
+  try {
+    const file = fs.openSync(temporary, 'wx');
+    try {
+      fs.writeSync(file, script.createCachedData());
+    } finally {
+      fs.closeSync(file);
+    }
+    fs.renameSync(temporary, boot.codeCache);
+  } catch {
+    // Another thread was first, or the disk is full.
+  }
+}
+
+/**
+ * The bundle's own `toFailure` knows the class of the bundle's errors; before it has run (an external
+ * package that cannot be loaded) the package's does.
+ */
+async function loadFailed(error: unknown): Promise<void> {
+  const inside = Reflect.get(globalThis, Symbol.for('holdfast.toFailure')) as
+    | Failures['toFailure']
+    | undefined;
+  const toFailure = inside ?? ((await import('../base/failure.js')) as Failures).toFailure;
+  const cause = toFailure(error, 'build');
+  const failure = {
+    kind: 'build',
+    name: 'HoldfastError',
+    code: 'ERR_HOLDFAST_JOB_MODULE',
+    message:
+      `the job module failed while it was loaded: ${cause.name}: ${cause.message}. ` +
+      'Its top-level code runs in every worker and must not throw.',
+    cause,
+  };
+  const { connectWorker } = (await import('../threads/worker-port.js')) as WorkerPort;
+  connectWorker().emit({ kind: 'load-failed', failure });
+}
+
+start();

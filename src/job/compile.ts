@@ -1,0 +1,263 @@
+/**
+ * From a job module to what a worker loads: one file that holds the host, the job and everything
+ * of the user's that the job imports.
+ *
+ * Why at all: a worker on Node 20 cannot load TypeScript, and resolving and compiling some hundred
+ * modules would be most of a respawn. One script with V8's code cache beside it starts in a fraction
+ * of that, and it is made once per run: respawns and the guardian's next process load the same file.
+ *
+ *  C1  The job and the host share one copy of Holdfast: `holdfast` and its entry points resolve to
+ *      this very package from every bundled file.
+ *  C2  A package of the user's is never bundled: it is loaded from where its importer finds it. (The
+ *      user's own files are, also when a workspace link makes them look like a package.)
+ *  C3  Every source file keeps its own `import.meta.url`, `__dirname` and `__filename`.
+ *  C4  A bundle's folder is named by a hash of its content, written atomically, and only ever
+ *      replaced by the same content: two runs at once cannot disturb each other.
+ *  C5  The output is a classic script, for only those take a code cache. A job with a top-level
+ *      `await` becomes an ES module instead, and starts a little slower.
+ */
+
+import { createHash } from 'node:crypto';
+import { realpathSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { BuildFailure, BuildOptions, BuildResult } from 'esbuild';
+import { HoldfastError } from '../base/errors.js';
+import type { BootData } from './boot-data.js';
+import { bundleFolder, claimBundle, pruneBundles, writeBundle } from './compile-cache.js';
+import { compileError, isTopLevelAwait } from './compile-errors.js';
+import {
+  bundlePlugin,
+  DEFINES,
+  EXTERNAL_PREFIX,
+  type OwnPackage,
+  PRELUDE,
+} from './compile-plugin.js';
+
+/** A job as it is loaded by workers. Plain data: it travels to the guardian's next process. */
+export interface CompiledJob {
+  /** URL of the module that was compiled (`.js` where a `.ts` did not exist). */
+  readonly url: string;
+  /** What `new Worker` loads, absolute. */
+  readonly entry: string;
+  /** Goes into the worker's data, under the name `boot`. */
+  readonly boot: BootData;
+  /** Absolute path of the bundle's source map. */
+  readonly sourceMap: string;
+}
+
+export interface CompileOptions {
+  /** Absolute path of the compiled module that exports `startHost(job)`. */
+  readonly hostEntry: string;
+}
+
+interface Output {
+  readonly format: BootData['format'];
+  readonly code: Uint8Array;
+  readonly map: Uint8Array;
+  readonly externals: readonly string[];
+}
+
+const FALLBACKS: Readonly<Record<string, string>> = {
+  '.ts': '.js',
+  '.mts': '.mjs',
+  '.cts': '.cjs',
+};
+
+/** Bundles that a guardian handed over, by the URL that was asked for. */
+const handedOver = new Map<string, CompiledJob>();
+
+/**
+ * Compiles a job module.
+ *
+ * @param url of a file, or a path relative to the working directory
+ * @throws HoldfastError ERR_HOLDFAST_JOB_MODULE when there is no such file, ERR_HOLDFAST_COMPILE
+ *   with file, line and column when it does not compile
+ */
+export async function compileJob(url: URL | string, options: CompileOptions): Promise<CompiledJob> {
+  const file = locateJob(url);
+  const ready = handedOver.get(pathToFileURL(file).href);
+  if (ready !== undefined && isFile(ready.boot.bundle)) return ready;
+  const own = ownPackage(options.hostEntry);
+  const output = await bundle(file, own);
+  const folder = await bundleFolder(dirname(file), contentHash(output));
+  const name = output.format === 'script' ? 'job.cjs' : 'job.mjs';
+  await writeBundle(folder, { [`${name}.map`]: output.map, [name]: output.code });
+  await claimBundle(folder);
+  await pruneBundles(folder);
+  return {
+    url: pathToFileURL(file).href,
+    entry: fileURLToPath(new URL('./bootstrap.cjs', import.meta.url)),
+    boot: {
+      format: output.format,
+      bundle: join(folder, name),
+      externals: output.externals,
+      codeCache: join(folder, `code-${process.version}-${process.arch}.bin`),
+    },
+    sourceMap: join(folder, `${name}.map`),
+  };
+}
+
+/** Lets `compileJob` answer with a bundle that another process of this run has made. */
+export function reuseCompiled(compiled: CompiledJob): void {
+  handedOver.set(compiled.url, compiled);
+}
+
+/** Absolute, real path of the job's file. */
+export function locateJob(url: URL | string): string {
+  const asked = toPath(url);
+  const dot = asked.lastIndexOf('.');
+  const fallback = FALLBACKS[asked.slice(dot)];
+  for (const path of fallback === undefined ? [asked] : [asked, asked.slice(0, dot) + fallback]) {
+    if (isFile(path)) return realpathSync(path);
+  }
+  const also = fallback === undefined ? '' : `, nor one that ends in ${fallback}`;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_JOB_MODULE',
+    `there is no job module at ${asked}${also}. Give the URL of a file whose default export is ` +
+      `defineJob(…), for instance new URL('./my.job.ts', import.meta.url).`,
+    { details: { path: asked } },
+  );
+}
+
+function toPath(url: URL | string): string {
+  const text = String(url);
+  if (text.startsWith('file:')) return fileURLToPath(text);
+  if (url instanceof URL || /^[a-z][a-z+.-]+:/i.test(text)) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_JOB_MODULE',
+      `a job module must be a local file, but the URL is ${text}. Give a file: URL or a path.`,
+      { details: { url: text } },
+    );
+  }
+  return resolve(text);
+}
+
+function ownPackage(hostEntry: string): OwnPackage {
+  const root = realpathSync(fileURLToPath(new URL('../..', import.meta.url)));
+  const manifest = createRequire(import.meta.url)(join(root, 'package.json')) as {
+    readonly exports: Readonly<Record<string, { readonly default?: string } | string>>;
+  };
+  const entries = new Map<string, string>();
+  for (const [name, target] of Object.entries(manifest.exports)) {
+    const path = typeof target === 'string' ? target : target.default;
+    if (path !== undefined) entries.set(`holdfast${name.slice(1)}`, join(root, path));
+  }
+  return { root, dist: join(root, 'dist'), hostEntry: realpathSync(hostEntry), entries };
+}
+
+async function bundle(file: string, own: OwnPackage): Promise<Output> {
+  const { build } = await import('esbuild');
+  try {
+    return await bundleAs('script', build, file, own);
+  } catch (error) {
+    if (!isTopLevelAwait(error)) throw compileError(error as BuildFailure, file);
+  }
+  try {
+    return await bundleAs('module', build, file, own);
+  } catch (error) {
+    throw compileError(error as BuildFailure, file);
+  }
+}
+
+async function bundleAs(
+  format: BootData['format'],
+  build: (options: BuildOptions) => Promise<BuildResult>,
+  file: string,
+  own: OwnPackage,
+): Promise<Output> {
+  const script = format === 'script';
+  const result = await build({
+    stdin: {
+      contents: entryStub(file, own),
+      resolveDir: dirname(file),
+      sourcefile: 'holdfast-entry',
+    },
+    bundle: true,
+    write: false,
+    metafile: true,
+    platform: 'node',
+    target: 'node20.19',
+    format: script ? 'cjs' : 'esm',
+    // Identifiers keep their names: with the code cache shorter ones gain nothing, and the names of
+    // classes and functions are the user's.
+    minifyWhitespace: true,
+    minifySyntax: true,
+    // Any condition here switches esbuild's own `module` off, which Node does not know.
+    conditions: ['node'],
+    define: DEFINES,
+    sourcemap: 'external',
+    sourcesContent: false,
+    outfile: join(dirname(file), OUTPUT_NAME),
+    absWorkingDir: dirname(file),
+    logLevel: 'silent',
+    legalComments: 'none',
+    banner: { js: script ? SCRIPT_HEAD : MODULE_HEAD },
+    footer: { js: script ? '})' : '' },
+    plugins: [bundlePlugin({ own, format, jobFile: file })],
+  });
+  const files = result.outputFiles ?? [];
+  const code = files.find((output) => !output.path.endsWith('.map'));
+  const map = files.find((output) => output.path.endsWith('.map'));
+  const outputs = Object.values(result.metafile?.outputs ?? {});
+  if (code === undefined || map === undefined) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_INTERNAL',
+      'the bundler gave no output. Please report this.',
+    );
+  }
+  const externals = outputs
+    .flatMap((output) => output.imports)
+    .filter((imported) => imported.path.startsWith(EXTERNAL_PREFIX))
+    .map((imported) => imported.path.slice(EXTERNAL_PREFIX.length));
+  return {
+    format,
+    code: code.contents,
+    map: withAbsoluteSources(map.text, dirname(file)),
+    externals: [...new Set(externals)],
+  };
+}
+
+/** Only in the map's and the bundler's own messages: nothing is written there. */
+const OUTPUT_NAME = 'holdfast-bundle.js';
+
+/** The bundle will lie elsewhere than the bundler thinks; so sources are told by where they are. */
+function withAbsoluteSources(text: string, folder: string): Uint8Array {
+  const map = JSON.parse(text) as { sources: string[] };
+  map.sources = map.sources.map((source) =>
+    /^[\w-]{2,}:/.test(source) ? source : resolve(folder, source),
+  );
+  return Buffer.from(JSON.stringify(map));
+}
+
+/** A function expression that the bootstrap calls with what a CommonJS module gets. */
+const SCRIPT_HEAD = '(function (exports, require, module, __filename, __dirname) {';
+
+/** `require` for CommonJS files of the user's inside an ES module. */
+const MODULE_HEAD =
+  'import { createRequire as __holdfastRequire } from "node:module";' +
+  'const require = __holdfastRequire(import.meta.url);';
+
+/**
+ * The prelude comes first, so that an error out of the job module's own top level is turned into a
+ * failure by the same copy of `HoldfastError` that threw it.
+ */
+function entryStub(file: string, own: OwnPackage): string {
+  return [
+    `import ${JSON.stringify(join(own.dist, PRELUDE))};`,
+    `import { startHost } from ${JSON.stringify(own.hostEntry)};`,
+    `import * as job from ${JSON.stringify(file)};`,
+    'startHost(job);',
+  ].join('\n');
+}
+
+function contentHash(output: Output): string {
+  const hash = createHash('sha256');
+  hash.update(output.format).update('\0').update(output.code).update('\0').update(output.map);
+  return hash.digest('hex').slice(0, 24);
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+}

@@ -1,0 +1,64 @@
+/**
+ * Stacks that point into the user's own files.
+ *
+ * Applied in the main thread, to stacks that crossed as data: switching source maps on in a worker
+ * would cost each start some 24 ms. A map is read at the first failure and kept; reading takes some
+ * milliseconds, so `warmSourceMap` may be called while nothing urgent is under way.
+ */
+
+import { readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import type { Failure } from '../base/failure.js';
+import type { CompiledJob } from './compile.js';
+
+const maps = new Map<string, SourceMap | undefined>();
+
+/** Positions within the bundle are replaced by those in the source; other lines stay as they are. */
+export function mapStack(stack: string, compiled: CompiledJob): string {
+  const { bundle } = compiled.boot;
+  if (!stack.includes(bundle)) return stack;
+  const map = sourceMap(compiled.sourceMap);
+  if (map === undefined) return stack;
+  const position = new RegExp(`(?:file://)?${escapeRegExp(bundle)}:(\\d+):(\\d+)`, 'g');
+  return stack.replace(position, (found, line: string, column: string) => {
+    const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
+    if (!('originalSource' in entry)) return found;
+    return `${pathOf(entry.originalSource)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+  });
+}
+
+/** The failure with its stack, and those of its causes, mapped. */
+export function mapFailure(failure: Failure, compiled: CompiledJob): Failure {
+  const { stack, cause } = failure;
+  return {
+    ...failure,
+    ...(stack === undefined ? {} : { stack: mapStack(stack, compiled) }),
+    ...(cause === undefined ? {} : { cause: mapFailure(cause, compiled) }),
+  };
+}
+
+/** Reads the map ahead of the first failure, so that it does not add to a recovery. */
+export function warmSourceMap(compiled: CompiledJob): void {
+  sourceMap(compiled.sourceMap);
+}
+
+/** Undefined when the map cannot be read: a stack without it is better than another error. */
+function sourceMap(path: string): SourceMap | undefined {
+  if (!maps.has(path)) {
+    try {
+      maps.set(path, new SourceMap(JSON.parse(readFileSync(path, 'utf8'))));
+    } catch {
+      maps.set(path, undefined);
+    }
+  }
+  return maps.get(path);
+}
+
+function pathOf(source: string): string {
+  return source.startsWith('file:') ? fileURLToPath(source) : source;
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
