@@ -1,0 +1,10 @@
+import { defineJob, discard, generate } from 'holdfast';
+import { burn } from '../lib/burn.mjs';
+
+export default defineJob('cpu-bound', (env, args) => {
+  const rounds = Number(args.rounds);
+  env
+    .from(generate((i) => ({ id: i, seed: i * 7 })))
+    .map((record) => ({ id: record.id, digest: burn(record.seed, rounds) }))
+    .sinkTo(discard());
+});

@@ -1,0 +1,10 @@
+import { defineJob, discard, generate } from 'holdfast';
+import { bid } from '../lib/bids.mjs';
+
+export default defineJob('keyed-count', (env) => {
+  env
+    .from(generate(bid))
+    .keyBy((record) => record.auction)
+    .count()
+    .sinkTo(discard());
+});

@@ -1,0 +1,34 @@
+/** Small helpers that every bench uses: medians, percentiles, sampling a counter over a window. */
+
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** @param {readonly number[]} values */
+export const median = (values) => percentile(values, 0.5);
+
+/**
+ * Nearest-rank percentile.
+ * @param {readonly number[]} values
+ * @param {number} p 0…1
+ */
+export function percentile(values, p) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(p * sorted.length) - 1))] ?? NaN;
+}
+
+/**
+ * Rate of a growing counter over a window.
+ * @param {() => number} read
+ * @param {number} windowMs
+ * @returns {Promise<number>} per second
+ */
+export async function rate(read, windowMs) {
+  const from = performance.now();
+  const before = read();
+  await sleep(windowMs);
+  return ((read() - before) / (performance.now() - from)) * 1_000;
+}
+
+/** @param {number} value */
+export const round = (value, digits = 2) => Number(value.toFixed(digits));
+
+export { sleep };

@@ -1,0 +1,2 @@
+/** Keeps one core busy until the parent ends it. */
+for (;;);

@@ -1,0 +1,24 @@
+/**
+ * What a slot runs: actors. An operator instance (a task of the stream room) is one; the scheduler
+ * knows nothing else about it. Protocol file: shapes only.
+ *
+ * An actor owns its state, meets others only through channels, and is driven: it never blocks and
+ * never loops on its own. Its failure is reported, not thrown across other actors.
+ */
+
+export interface Actor {
+  /** For people and logs. */
+  readonly name: string;
+  /** There is something to do now (input it may take, output to move, a capture to continue). */
+  readonly runnable: boolean;
+  /**
+   * Works until `deadline` (performance.now() ms), or until nothing is left to do.
+   * @returns whether anything moved
+   */
+  run(deadline: number): boolean;
+  /**
+   * Publishes buffered output that has waited long enough.
+   * @returns when the rest is due (performance.now() ms), or undefined when nothing is buffered
+   */
+  flushDue(now: number): number | undefined;
+}

@@ -1,0 +1,145 @@
+/**
+ * The turn of a slot: how one thread runs many actors and stays responsive.
+ *
+ *  T1  A turn lasts `turnMs` at most (plus one record); then the event loop runs: control calls,
+ *      beats, timers and the user's promises are served between turns.
+ *  T2  Within a turn actors are served round robin in quanta, the first one rotating, so that a
+ *      busy producer cannot starve its consumer on the same thread.
+ *  T3  When nothing moved, the thread sleeps on its event loop: the doorbell is armed first and the
+ *      inputs are looked at once more after that, so that no wake-up is lost.
+ *  T4  The only suspension point is the end of `#turn`.
+ */
+
+import type { Actor } from './actor.js';
+
+/** The doorbell as the scheduler sees it; see the threads room. */
+export interface Sleeper {
+  arm(): void;
+  cancel(): void;
+  onWake: () => void;
+}
+
+export interface SchedulerOptions {
+  readonly sleeper: Sleeper;
+  /** Longest turn in ms. */
+  readonly turnMs?: number;
+  /** Longest uninterrupted run of one actor while others wait, in ms. */
+  readonly quantumMs?: number;
+  /** Called when an actor throws; the actor is taken off the schedule first. */
+  readonly onFailure: (actor: Actor, error: unknown) => void;
+}
+
+export class Scheduler {
+  readonly #sleeper: Sleeper;
+  readonly #turnMs: number;
+  readonly #quantumMs: number;
+  readonly #onFailure: (actor: Actor, error: unknown) => void;
+  #actors: Actor[] = [];
+  #first = 0;
+  /** `idle`: armed, nothing scheduled; `scheduled`: a turn is coming; `running`: inside a turn. */
+  #state: 'idle' | 'scheduled' | 'running' = 'idle';
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: SchedulerOptions) {
+    this.#sleeper = options.sleeper;
+    this.#turnMs = options.turnMs ?? 5;
+    this.#quantumMs = options.quantumMs ?? 1;
+    this.#onFailure = options.onFailure;
+    this.#sleeper.onWake = () => this.wake();
+  }
+
+  add(actor: Actor): void {
+    this.#actors.push(actor);
+    this.wake();
+  }
+
+  remove(actor: Actor): void {
+    this.#actors = this.#actors.filter((other) => other !== actor);
+  }
+
+  /** Asks for a turn soon. Cheap when one is coming anyway. */
+  wake(): void {
+    if (this.#state !== 'idle') return;
+    this.#sleeper.cancel();
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    this.#state = 'scheduled';
+    setImmediate(this.#turn);
+  }
+
+  #turn = (): void => {
+    this.#state = 'running';
+    const deadline = performance.now() + this.#turnMs;
+    let moved = false;
+    let anyMoved: boolean;
+    do {
+      anyMoved = this.#round(deadline);
+      moved ||= anyMoved;
+    } while (anyMoved && performance.now() < deadline);
+    const due = this.#flush();
+    if (moved || this.#anyRunnable()) {
+      this.#schedule();
+      return;
+    }
+    this.#sleep(due);
+  };
+
+  #round(deadline: number): boolean {
+    const actors = this.#actors;
+    const count = actors.length;
+    let moved = false;
+    this.#first = count === 0 ? 0 : (this.#first + 1) % count;
+    for (let i = 0; i < count; i += 1) {
+      const actor = actors[(this.#first + i) % count]!;
+      const quantum =
+        count === 1 ? deadline : Math.min(deadline, performance.now() + this.#quantumMs);
+      try {
+        if (actor.run(quantum)) moved = true;
+      } catch (error) {
+        this.#fail(actor, error);
+      }
+    }
+    return moved;
+  }
+
+  /** Publishes what is due; when the next is. */
+  #flush(): number | undefined {
+    const now = performance.now();
+    let next: number | undefined;
+    for (const actor of this.#actors) {
+      try {
+        const due = actor.flushDue(now);
+        if (due !== undefined && (next === undefined || due < next)) next = due;
+      } catch (error) {
+        this.#fail(actor, error);
+      }
+    }
+    return next;
+  }
+
+  #fail(actor: Actor, error: unknown): void {
+    this.remove(actor);
+    this.#onFailure(actor, error);
+  }
+
+  #anyRunnable(): boolean {
+    return this.#actors.some((actor) => actor.runnable);
+  }
+
+  #sleep(due: number | undefined): void {
+    this.#sleeper.arm();
+    if (this.#anyRunnable()) {
+      this.#sleeper.cancel();
+      this.#schedule();
+      return;
+    }
+    this.#state = 'idle';
+    if (due !== undefined) {
+      this.#timer = setTimeout(() => this.wake(), Math.max(1, due - performance.now()));
+    }
+  }
+}

@@ -1,0 +1,331 @@
+/**
+ * Performs what the checkpoint coordinator decides: tells tasks, writes parts and manifests,
+ * commits sinks, prunes.
+ *
+ *  C1  The manifest's durability is the commit point; sinks commit after it, in order of checkpoints.
+ *  C2  What arrives for another epoch than the current one is dropped at the door.
+ *  C3  `settle` waits for a manifest on its way and for commits under way: which checkpoint is the
+ *      newest is never guessed.
+ *  C4  Parts of a checkpoint that was given up are discarded, those that become durable later as well.
+ */
+
+import { type Deferred, deferred } from '../base/deferred.js';
+import { HoldfastError } from '../base/errors.js';
+import { type Failure, failureToError, toFailure } from '../base/failure.js';
+import {
+  Coordinator,
+  type CoordinatorCommand,
+  type CoordinatorEvent,
+} from '../checkpoint/coordinator.js';
+import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
+import type { JobPlan } from '../stream/plan.js';
+import type { CapturedPart } from './host-protocol.js';
+import type { CheckpointEvent } from './job-types.js';
+import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
+import type { ResolvedOptions } from './options.js';
+import type { SinkCommitter } from './sink-committer.js';
+
+export interface CheckpointDriverOptions {
+  readonly options: ResolvedOptions;
+  readonly store: CheckpointStore | undefined;
+  readonly run: string;
+  readonly committer: SinkCommitter;
+  readonly trigger: (epoch: number, checkpoint: number) => void;
+  readonly abort: (epoch: number, checkpoint: number) => void;
+  readonly onEvent: (event: CheckpointEvent) => void;
+  /** Right after the manifest is durable: whatever happens now, this checkpoint counts. */
+  readonly onDurable: (pending: PendingCheckpoint) => void;
+  /** After the commit of a checkpoint: budgets reset, the job may end. */
+  readonly onCommitted: (pending: PendingCheckpoint) => void;
+  /** The region has to fail over: too many failed checkpoints, or a commit failed. */
+  readonly onGiveUp: (failure: Failure) => void;
+  /** Is the end of the input also the end of the job? Not while stopping with drain. */
+  readonly endsJob: () => boolean;
+}
+
+export class CheckpointDriver {
+  readonly #given: CheckpointDriverOptions;
+  readonly #coordinator: Coordinator;
+  readonly #pending = new Map<number, PendingCheckpoint>();
+  readonly #requests = new Map<number, Deferred<number>>();
+  #plan: JobPlan | undefined;
+  #epoch = 0;
+  #token = 0;
+  #latest: Manifest | undefined;
+  /** Manifests on their way and commits, one after the other (C1, C3). */
+  #queue: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+  completed = 0;
+  failed = 0;
+  lastEvent: CheckpointEvent | undefined;
+
+  constructor(given: CheckpointDriverOptions) {
+    this.#given = given;
+    const { checkpoint } = given.options;
+    this.#coordinator = new Coordinator({
+      intervalMs: checkpoint.intervalMs,
+      timeoutMs: checkpoint.timeoutMs,
+      minPauseMs: checkpoint.minPauseMs,
+      tolerableFailures: checkpoint.tolerableFailures,
+      periodic: given.store !== undefined,
+    });
+  }
+
+  /** The newest durable checkpoint of this run. */
+  get latest(): Manifest | undefined {
+    return this.#latest;
+  }
+
+  set latest(manifest: Manifest | undefined) {
+    this.#latest = manifest;
+  }
+
+  /** All tasks of `epoch` run. */
+  started(plan: JobPlan, epoch: number, lastCheckpoint: number): void {
+    this.#plan = plan;
+    this.#epoch = epoch;
+    const tasks = plan.vertices.flatMap((vertex) =>
+      vertex.slots.map((_, instance) => taskKey(vertex.index, instance)),
+    );
+    this.#handle({ kind: 'started', epoch, tasks, lastCheckpoint });
+  }
+
+  /** The epoch was fenced. */
+  stopped(): void {
+    this.#epoch = 0;
+    this.#handle({ kind: 'stopped' });
+  }
+
+  /** Waits until it is certain which checkpoint is the newest (C3). */
+  async settle(): Promise<void> {
+    let queue: Promise<void>;
+    do {
+      queue = this.#queue;
+      await queue;
+    } while (queue !== this.#queue);
+  }
+
+  request(reason: 'manual' | 'stop'): Promise<number> {
+    this.#token += 1;
+    const answer = deferred<number>();
+    answer.promise.catch(() => {});
+    this.#requests.set(this.#token, answer);
+    this.#handle({ kind: 'request', token: this.#token, reason });
+    return answer.promise;
+  }
+
+  async captured(part: CapturedPart): Promise<void> {
+    const pending = this.#pending.get(part.checkpoint);
+    if (part.epoch !== this.#epoch || pending === undefined || pending.epoch !== part.epoch) return;
+    const { checkpoint } = part;
+    const task = taskKey(part.vertex, part.instance);
+    let descriptor: PartDescriptor | undefined;
+    try {
+      descriptor = await this.#write(part);
+    } catch (error) {
+      const failure = toFailure(error, 'checkpoint', { slot: part.slot });
+      this.#handle({ kind: 'declined', epoch: part.epoch, checkpoint, task, failure });
+      return;
+    }
+    if (this.#pending.get(checkpoint) !== pending) {
+      // It was given up while this part was being written (C4).
+      if (descriptor !== undefined) void this.#given.store?.discard([descriptor]);
+      return;
+    }
+    if (descriptor !== undefined) pending.parts.push(descriptor);
+    pending.captured.push(part);
+    this.#handle({
+      kind: 'acknowledged',
+      epoch: part.epoch,
+      checkpoint,
+      task,
+      bytes: descriptor?.bytes ?? 0,
+    });
+  }
+
+  declined(
+    epoch: number,
+    checkpoint: number,
+    vertex: number,
+    instance: number,
+    failure: Failure,
+  ): void {
+    this.#handle({
+      kind: 'declined',
+      epoch,
+      checkpoint,
+      task: taskKey(vertex, instance),
+      failure,
+    });
+  }
+
+  taskEnded(epoch: number, vertex: number, instance: number): void {
+    this.#handle({ kind: 'task-ended', epoch, task: taskKey(vertex, instance) });
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    const error = new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', 'the job has ended.');
+    for (const request of this.#requests.values()) request.reject(error);
+    this.#requests.clear();
+  }
+
+  async #write(part: CapturedPart): Promise<PartDescriptor | undefined> {
+    const { store } = this.#given;
+    if (store === undefined) return undefined;
+    const plan = this.#plan!;
+    return await store.writePart({
+      job: plan.graph.job,
+      checkpoint: part.checkpoint,
+      vertex: plan.vertices[part.vertex]!.id,
+      instance: part.instance,
+      epoch: part.epoch,
+      incarnation: part.incarnation,
+      sections: part.sections,
+    });
+  }
+
+  #handle(event: CoordinatorEvent): void {
+    if (this.#closed) return;
+    for (const command of this.#coordinator.handle(event, performance.now())) {
+      this.#perform(command);
+    }
+    this.#arm();
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const due = this.#coordinator.nextDeadline();
+    if (due === undefined || this.#closed) return;
+    const waitMs = Math.min(Math.max(0, due - performance.now()), 2 ** 31 - 1);
+    this.#timer = setTimeout(() => this.#handle({ kind: 'tick' }), waitMs);
+  }
+
+  #perform(command: CoordinatorCommand): void {
+    switch (command.kind) {
+      case 'trigger':
+        this.#pending.set(command.checkpoint, {
+          checkpoint: command.checkpoint,
+          epoch: command.epoch,
+          final: command.final,
+          parts: [],
+          captured: [],
+        });
+        this.#given.trigger(command.epoch, command.checkpoint);
+        return;
+      case 'abort':
+        this.#given.abort(command.epoch, command.checkpoint);
+        this.#discard(command.checkpoint);
+        return;
+      case 'write-manifest':
+        this.#enqueue(() => this.#writeManifest(command.checkpoint));
+        return;
+      case 'completed':
+        this.#completed(command);
+        return;
+      case 'failed':
+        this.failed += 1;
+        this.#discard(command.checkpoint);
+        this.#answer(command.tokens, (request) =>
+          request.reject(failureToError(command.failure, 'ERR_HOLDFAST_CHECKPOINT_FAILED')),
+        );
+        this.#tell({
+          kind: 'failed',
+          checkpoint: command.checkpoint,
+          failure: command.failure,
+        });
+        return;
+      case 'give-up':
+        this.#given.onGiveUp(command.failure);
+    }
+  }
+
+  async #writeManifest(checkpoint: number): Promise<void> {
+    const pending = this.#pending.get(checkpoint)!;
+    const manifest = makeManifest({
+      plan: this.#plan!,
+      run: this.#given.run,
+      mode: this.#given.options.checkpoint.mode,
+      pending,
+      final: pending.final && this.#given.endsJob(),
+      createdAtMs: Date.now(),
+    });
+    try {
+      await this.#given.store?.writeManifest(manifest);
+    } catch (error) {
+      this.#handle({
+        kind: 'manifest-failed',
+        checkpoint,
+        failure: toFailure(error, 'checkpoint'),
+      });
+      return;
+    }
+    if (this.#given.store !== undefined) this.#latest = manifest;
+    this.#given.onDurable(pending);
+    this.#handle({ kind: 'manifest-written', checkpoint });
+  }
+
+  #completed(command: Extract<CoordinatorCommand, { kind: 'completed' }>): void {
+    const pending = this.#pending.get(command.checkpoint)!;
+    this.#pending.delete(command.checkpoint);
+    this.#enqueue(async () => {
+      try {
+        await this.#given.committer.commit(command.checkpoint, transactionsOf(pending));
+      } catch (error) {
+        const failure = toFailure(error, 'sink');
+        this.#answer(command.tokens, (request) => request.reject(failureToError(failure)));
+        this.#given.onGiveUp(failure);
+        return;
+      }
+      this.completed += 1;
+      this.#tell({
+        kind: 'completed',
+        checkpoint: command.checkpoint,
+        final: command.final,
+        durationMs: command.durationMs,
+        alignMs: Math.max(0, ...pending.captured.map((part) => part.alignMs)),
+        captureMs: Math.max(0, ...pending.captured.map((part) => part.captureMs)),
+        bytes: pending.parts.reduce((sum, part) => sum + part.bytes, 0),
+      });
+      this.#answer(command.tokens, (request) => request.resolve(command.checkpoint));
+      this.#given.onCommitted(pending);
+      await this.#given.store?.prune(this.#given.options.checkpoint.retain).catch(() => {
+        // What could not be deleted now is swept the next time.
+      });
+    });
+  }
+
+  #tell(event: CheckpointEvent): void {
+    this.lastEvent = event;
+    this.#given.onEvent(event);
+  }
+
+  #answer(tokens: readonly number[], act: (request: Deferred<number>) => void): void {
+    for (const token of tokens) {
+      const request = this.#requests.get(token);
+      this.#requests.delete(token);
+      if (request !== undefined) act(request);
+    }
+  }
+
+  #discard(checkpoint: number): void {
+    const pending = this.#pending.get(checkpoint);
+    if (pending === undefined) return;
+    this.#pending.delete(checkpoint);
+    if (pending.parts.length > 0) void this.#given.store?.discard(pending.parts).catch(() => {});
+  }
+
+  #enqueue(act: () => Promise<void>): void {
+    this.#queue = this.#queue.then(act);
+  }
+}
+
+function transactionsOf(pending: PendingCheckpoint): CapturedPart['transactions'] {
+  return pending.captured.flatMap((part) => part.transactions);
+}
+
+export function taskKey(vertex: number, instance: number): string {
+  return `${vertex}/${instance}`;
+}

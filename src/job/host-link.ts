@@ -1,0 +1,41 @@
+/**
+ * The driver's side of a host, whatever it runs in: a worker thread or the calling thread.
+ * Protocol file: shapes only.
+ */
+
+import type { Failure } from '../base/failure.js';
+import type { ControlBlock } from '../threads/control-block.js';
+import type { Beat, HostControl, HostEvent, Outcome } from './host-protocol.js';
+
+type Answer<M extends keyof HostControl> =
+  Awaited<ReturnType<HostControl[M]>> extends Outcome<infer T> ? T : never;
+
+export interface HostLink {
+  /** Counters that outlive the thread. */
+  readonly block: ControlBlock;
+  readonly threadId: number;
+  /** Dead or ordered to die: what still arrives from it is dropped. */
+  readonly dead: boolean;
+  /**
+   * Rejects with the failure that the host answered, or ERR_HOLDFAST_WORKER_DIED, or
+   * ERR_HOLDFAST_CONTROL after `timeoutMs` (default: no deadline but death). Never hangs on a dead host.
+   */
+  call<M extends keyof HostControl>(
+    method: M,
+    args: Parameters<HostControl[M]>,
+    options?: { readonly timeoutMs?: number; readonly transfer?: readonly ArrayBuffer[] },
+  ): Promise<Answer<M>>;
+  /** Resolves when the host is gone, or given up as a zombie. */
+  terminate(): Promise<void>;
+  /** Share of time its event loop was busy since the last call, 0…1; undefined when unknown. */
+  utilization(): number | undefined;
+}
+
+export interface HostCallbacks {
+  onEvent(event: HostEvent): void;
+  onBeat(beat: Beat): void;
+  /** Exactly once. */
+  onDeath(failure: Failure): void;
+}
+
+export type HostSpawner = (name: string, callbacks: HostCallbacks) => HostLink;

@@ -1,0 +1,234 @@
+/**
+ * A host: the worker-side half of a slot. It builds the graph, makes tasks and channels as the
+ * driver says, runs them on its scheduler, and tells the driver what happens.
+ *
+ *  H1  Everything that a task reports carries its epoch; a task that was fenced reports nothing more.
+ *  H2  Between `fence` and the next `deploy` nothing of the job runs here.
+ *  H3  `deploy` builds the graph anew: no operator object survives a reset.
+ */
+
+import type { Actor } from '../actors/actor.js';
+import { Scheduler, type Sleeper } from '../actors/scheduler.js';
+import { HoldfastError } from '../base/errors.js';
+import { type FailureKind, toFailure } from '../base/failure.js';
+import type { Graph, GraphData } from '../stream/graph.js';
+import { buildGraph, graphData } from '../stream/graph-builder.js';
+import type { JobDefinition } from '../stream/job-definition.js';
+import type { SinkTransaction } from '../stream/sink.js';
+import type { SourceSplit } from '../stream/source.js';
+import type { Task } from '../stream/task.js';
+import type { ControlBlock } from '../threads/control-block.js';
+import type {
+  DeploySpec,
+  HostControl,
+  HostEvent,
+  HostMetrics,
+  KillCause,
+  Outcome,
+} from './host-protocol.js';
+import { wireTasks } from './host-wiring.js';
+import { die } from './kill-causes.js';
+
+export interface HostOptions {
+  readonly definition: JobDefinition;
+  readonly block: ControlBlock;
+  readonly sleeper: Sleeper;
+  readonly emit: (event: HostEvent, transfer?: readonly ArrayBuffer[]) => void;
+  /** Ends the thread by itself; absent in the calling thread. */
+  readonly close?: (() => void) | undefined;
+}
+
+interface Deployment {
+  readonly spec: DeploySpec;
+  readonly graph: Graph;
+  readonly tasks: readonly Task[];
+  /** Tasks taken off by a failure, a fence or the end report nothing more (H1). */
+  live: boolean;
+}
+
+export class Host implements HostControl {
+  readonly #definition: JobDefinition;
+  readonly #block: ControlBlock;
+  readonly #emit: HostOptions['emit'];
+  readonly #close: (() => void) | undefined;
+  readonly #scheduler: Scheduler;
+  #args: Readonly<Record<string, unknown>> = {};
+  #graph: Graph | undefined;
+  #deployment: Deployment | undefined;
+
+  constructor(options: HostOptions) {
+    this.#definition = options.definition;
+    this.#block = options.block;
+    this.#emit = options.emit;
+    this.#close = options.close;
+    this.#scheduler = new Scheduler({
+      sleeper: options.sleeper,
+      onFailure: (actor, error) => this.#actorFailed(actor, error),
+    });
+  }
+
+  build(args: Readonly<Record<string, unknown>>): Promise<Outcome<GraphData>> {
+    return outcome('build', async () => {
+      this.#args = args;
+      this.#graph = buildGraph(this.#definition, args);
+      return graphData(this.#graph);
+    });
+  }
+
+  listSplits(operator: string): Promise<Outcome<readonly SourceSplit[]>> {
+    return outcome('source', async () => {
+      const node = this.#graph?.nodes.find((candidate) => candidate.id === operator);
+      if (node?.source === undefined) {
+        throw new HoldfastError('ERR_HOLDFAST_INTERNAL', `no source '${operator}' in this graph.`);
+      }
+      return await node.source.splits();
+    });
+  }
+
+  fence(): Promise<Outcome<undefined>> {
+    return outcome('internal', async () => {
+      await this.#dispose();
+      this.#block.phase = 'idle';
+      return undefined;
+    });
+  }
+
+  deploy(spec: DeploySpec): Promise<Outcome<undefined>> {
+    return outcome('internal', async () => {
+      await this.#dispose();
+      this.#block.phase = 'restoring';
+      this.#block.epoch = spec.epoch;
+      this.#block.sourceRecords = 0;
+      this.#block.sinkRecords = 0;
+      const graph = buildGraph(this.#definition, this.#args);
+      const deployment: Deployment = {
+        spec,
+        graph,
+        tasks: wireTasks({
+          spec,
+          graph,
+          block: this.#block,
+          report: (event, transfer) => {
+            if (this.#deployment === deployment && deployment.live) this.#emit(event, transfer);
+          },
+          failed: () => this.#stopTasks(deployment),
+          wake: () => this.#scheduler.wake(),
+        }),
+        live: true,
+      };
+      this.#deployment = deployment;
+      for (const task of deployment.tasks) await task.open();
+      return undefined;
+    });
+  }
+
+  start(epoch: number): Promise<Outcome<undefined>> {
+    return this.#inEpoch(epoch, (deployment) => {
+      this.#block.phase = 'running';
+      for (const task of deployment.tasks) this.#scheduler.add(task);
+    });
+  }
+
+  trigger(epoch: number, checkpoint: number): Promise<Outcome<undefined>> {
+    return this.#inEpoch(epoch, (deployment) => {
+      for (const task of deployment.tasks) task.trigger(checkpoint);
+      this.#scheduler.wake();
+    });
+  }
+
+  abort(epoch: number, checkpoint: number): Promise<Outcome<undefined>> {
+    return this.#inEpoch(epoch, (deployment) => {
+      for (const task of deployment.tasks) task.abort(checkpoint);
+      this.#scheduler.wake();
+    });
+  }
+
+  commit(
+    operator: string,
+    checkpoint: number,
+    transactions: readonly SinkTransaction[],
+  ): Promise<Outcome<undefined>> {
+    return outcome('sink', async () => {
+      const graph = this.#deployment?.graph ?? this.#graph;
+      const node = graph?.nodes.find((candidate) => candidate.id === operator);
+      await node?.sink?.commit?.(checkpoint, transactions);
+      return undefined;
+    });
+  }
+
+  stopSources(drain: boolean): Promise<Outcome<undefined>> {
+    return outcome('source', async () => {
+      for (const task of this.#deployment?.tasks ?? []) task.stopSources(drain);
+      this.#scheduler.wake();
+      return undefined;
+    });
+  }
+
+  metrics(): Promise<Outcome<HostMetrics>> {
+    return outcome('internal', async () => ({
+      tasks: (this.#deployment?.tasks ?? []).map((task) => task.metrics()),
+    }));
+  }
+
+  kill(cause: KillCause): Promise<Outcome<undefined>> {
+    return outcome('internal', async () => {
+      die(cause);
+      return undefined;
+    });
+  }
+
+  shutdown(): Promise<Outcome<undefined>> {
+    return outcome('internal', async () => {
+      await this.#dispose();
+      // The answer has to leave before the ports close.
+      if (this.#close !== undefined) setImmediate(this.#close);
+      return undefined;
+    });
+  }
+
+  #inEpoch(epoch: number, act: (deployment: Deployment) => void): Promise<Outcome<undefined>> {
+    return outcome('internal', async () => {
+      const deployment = this.#deployment;
+      if (deployment?.live && deployment.spec.epoch === epoch) act(deployment);
+      return undefined;
+    });
+  }
+
+  #actorFailed(actor: Actor, error: unknown): void {
+    const deployment = this.#deployment;
+    const task = deployment?.tasks.find((candidate) => candidate === actor);
+    if (deployment === undefined || task === undefined || !deployment.live) return;
+    // A task reports its own failures; what reaches the scheduler is a mistake of ours.
+    this.#emit({
+      kind: 'task-failed',
+      epoch: deployment.spec.epoch,
+      vertex: task.vertex,
+      instance: task.instance,
+      failure: toFailure(error, 'internal', { slot: deployment.spec.slot }),
+    });
+    this.#stopTasks(deployment);
+  }
+
+  /** A failed task takes its slot's other tasks out of service; the driver resets them all. */
+  #stopTasks(deployment: Deployment): void {
+    deployment.live = false;
+    for (const task of deployment.tasks) this.#scheduler.remove(task);
+  }
+
+  async #dispose(): Promise<void> {
+    const deployment = this.#deployment;
+    if (deployment === undefined) return;
+    this.#stopTasks(deployment);
+    this.#deployment = undefined;
+    // A sink or a reader that cannot close is of no consequence here: its epoch is over.
+    await Promise.allSettled(deployment.tasks.map((task) => task.close()));
+  }
+}
+
+async function outcome<T>(kind: FailureKind, act: () => Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { ok: true, value: await act() };
+  } catch (error) {
+    return { ok: false, failure: toFailure(error, kind) };
+  }
+}

@@ -1,0 +1,60 @@
+/** One failure of a region, from its detection to the first new output: what `restarted` tells. */
+
+import type { Failure } from '../base/failure.js';
+import type { RestartedEvent } from './job-types.js';
+
+export interface IncidentStart {
+  readonly failure: Failure;
+  readonly slot: number;
+  readonly cause: string;
+  readonly detectMs: number;
+  /** Source position when it happened. */
+  readonly sourceRecords: number;
+  readonly nowMs: number;
+}
+
+export interface IncidentRunning {
+  readonly epoch: number;
+  readonly attempt: number;
+  readonly checkpoint: number | undefined;
+  readonly restoredRecords: number;
+  readonly respawned: readonly number[];
+  readonly nowMs: number;
+}
+
+export class Incident {
+  readonly #start: IncidentStart;
+  #running: IncidentRunning | undefined;
+
+  constructor(start: IncidentStart) {
+    this.#start = start;
+  }
+
+  /** The tasks do not run yet. */
+  get isDown(): boolean {
+    return this.#running === undefined;
+  }
+
+  running(running: IncidentRunning): void {
+    this.#running = running;
+  }
+
+  /** @returns undefined while the tasks do not run again */
+  recovered(nowMs: number): RestartedEvent | undefined {
+    const start = this.#start;
+    const running = this.#running;
+    if (running === undefined) return undefined;
+    return {
+      failure: start.failure,
+      cause: start.cause,
+      slot: start.slot,
+      epoch: running.epoch,
+      attempt: running.attempt,
+      detectMs: start.detectMs,
+      recoverMs: nowMs - start.nowMs,
+      checkpoint: running.checkpoint,
+      replayed: Math.max(0, start.sourceRecords - running.restoredRecords),
+      respawned: running.respawned,
+    };
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * Brings all slots into a new epoch: threads, restored state, channels, then go.
+ *
+ *  L1  The epoch number is durable before anything is written under it.
+ *  L2  What the restored manifest promised is committed, and what was staged after it dropped, before
+ *      a task of the new epoch can stage anything.
+ *  L3  No task starts before all are deployed: a channel's both ends exist before the first frame.
+ */
+
+import { HoldfastError } from '../base/errors.js';
+import { type Failure, toFailure } from '../base/failure.js';
+import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
+import type { JobPlan } from '../stream/plan.js';
+import { planChannels } from '../stream/planner.js';
+import type { SourceSplit } from '../stream/source.js';
+import type { CheckpointDriver } from './checkpoint-driver.js';
+import type { ChannelSpec, DeploySpec, TaskRestore } from './host-protocol.js';
+import type { ResolvedOptions } from './options.js';
+import { planRecovery } from './recovery-plan.js';
+import { readRestores } from './restore-reader.js';
+import type { SinkCommitter } from './sink-committer.js';
+import type { Slots } from './slots.js';
+
+/** All rings of one shuffle together stay below this. */
+const SHUFFLE_BYTES_MAX = 64 * 1024 * 1024;
+const RING_BYTES_MIN = 16 * 1024;
+
+export interface LauncherOptions {
+  readonly plan: JobPlan;
+  readonly options: ResolvedOptions;
+  readonly run: string;
+  readonly slots: Slots;
+  readonly store: CheckpointStore | undefined;
+  readonly committer: SinkCommitter;
+  readonly checkpoints: CheckpointDriver;
+}
+
+export type Launched =
+  | {
+      readonly kind: 'running';
+      readonly manifest: Manifest | undefined;
+      readonly respawned: readonly number[];
+    }
+  | {
+      readonly kind: 'failed';
+      readonly slot: number;
+      readonly failure: Failure;
+      readonly deterministic: boolean;
+    }
+  | { readonly kind: 'stale' };
+
+export interface LaunchRequest {
+  readonly splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
+  /** True once this launch has been overtaken by another failure or the end. */
+  readonly stale: () => boolean;
+  /** Called when hosts may begin to report under the new epoch. */
+  readonly onEpoch: (epoch: number) => void;
+}
+
+/** A failure with the slot that it came from. */
+class SlotError extends Error {
+  readonly slot: number;
+
+  constructor(slot: number, cause: unknown) {
+    super('a slot failed', { cause });
+    this.slot = slot;
+  }
+}
+
+export class Launcher {
+  readonly #given: LauncherOptions;
+  #epoch = 0;
+
+  constructor(given: LauncherOptions) {
+    this.#given = given;
+  }
+
+  async listSplits(): Promise<Readonly<Record<string, readonly SourceSplit[]>>> {
+    const splits: Record<string, readonly SourceSplit[]> = {};
+    for (const node of this.#given.plan.graph.nodes) {
+      if (node.kind !== 'source') continue;
+      splits[node.id] = await this.#given.slots.link(0).call('listSplits', [node.id]);
+    }
+    return splits;
+  }
+
+  /** For a job whose last checkpoint is complete but perhaps not committed. */
+  async recommit(manifest: Manifest): Promise<void> {
+    await this.#given.committer.recover(manifest.checkpoint, manifest.transactions);
+    await this.#given.committer.recoverInWorkers(manifest.checkpoint, manifest.transactions);
+  }
+
+  async launch(request: LaunchRequest): Promise<Launched> {
+    try {
+      return await this.#launch(request);
+    } catch (error) {
+      if (request.stale()) return { kind: 'stale' };
+      const slot = error instanceof SlotError ? error.slot : 0;
+      const cause = error instanceof SlotError ? error.cause : error;
+      const died =
+        cause instanceof HoldfastError &&
+        (cause.code === 'ERR_HOLDFAST_WORKER_DIED' || cause.code === 'ERR_HOLDFAST_CONTROL');
+      return {
+        kind: 'failed',
+        slot,
+        failure: { ...toFailure(cause, died ? 'thread-exit' : 'internal'), slot },
+        deterministic: !died,
+      };
+    }
+  }
+
+  async #launch(request: LaunchRequest): Promise<Launched> {
+    const { slots, committer } = this.#given;
+    const [respawned, { manifest, restores }] = await Promise.all([
+      this.#ensureThreads(),
+      this.#prepareRestore(),
+    ]);
+    if (request.stale()) return { kind: 'stale' };
+    if (manifest !== undefined) {
+      await committer.recoverInWorkers(manifest.checkpoint, manifest.transactions);
+    }
+    if (request.stale()) return { kind: 'stale' };
+    request.onEpoch(this.#epoch);
+    const specs = this.#specs(restores, manifest === undefined ? request.splits : undefined);
+    await this.#onAll((slot) =>
+      slots.link(slot).call('deploy', [specs[slot]!], { transfer: buffersOf(specs[slot]!) }),
+    );
+    if (request.stale()) return { kind: 'stale' };
+    await this.#onAll((slot) => slots.link(slot).call('start', [this.#epoch]));
+    return { kind: 'running', manifest, respawned };
+  }
+
+  async #ensureThreads(): Promise<readonly number[]> {
+    const fresh = await this.#onAll((slot) => this.#given.slots.ensure(slot));
+    return fresh.flatMap((isFresh, slot) => (isFresh ? [slot] : []));
+  }
+
+  async #prepareRestore(): Promise<{
+    manifest: Manifest | undefined;
+    restores: readonly (TaskRestore & { slot: number })[];
+  }> {
+    const { checkpoints, committer, store, plan } = this.#given;
+    await checkpoints.settle();
+    const manifest = checkpoints.latest;
+    const [epoch, restores] = await Promise.all([
+      store === undefined ? this.#epoch + 1 : store.nextEpoch(),
+      manifest === undefined || store === undefined
+        ? []
+        : readRestores(planRecovery(manifest, plan), store),
+      committer.recover(manifest?.checkpoint, manifest?.transactions ?? []),
+    ]);
+    this.#epoch = epoch;
+    return { manifest, restores };
+  }
+
+  #specs(
+    restores: readonly (TaskRestore & { slot: number })[],
+    splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined,
+  ): readonly DeploySpec[] {
+    const { plan, options, slots, run } = this.#given;
+    const blocks = Array.from({ length: plan.slots }, (_, slot) => slots.link(slot).block.shared);
+    const capacity = ringCapacity(options.channel.capacityBytes, plan.slots);
+    const channels: readonly ChannelSpec[] = planChannels(plan).map((channel) => ({
+      ...channel,
+      ring: channel.fromSlot === channel.toSlot ? undefined : new SharedArrayBuffer(capacity),
+    }));
+    return blocks.map((_, slot) => ({
+      slot,
+      epoch: this.#epoch,
+      incarnation: slots.incarnation(slot),
+      run,
+      plan,
+      blocks,
+      channels: channels.filter(({ fromSlot, toSlot }) => fromSlot === slot || toSlot === slot),
+      restores: restores.filter((restore) => restore.slot === slot),
+      splits,
+      mode: options.checkpoint.mode,
+      bufferTimeoutMs: options.channel.bufferTimeoutMs,
+      channelCapacityBytes: capacity,
+    }));
+  }
+
+  #onAll<T>(act: (slot: number) => Promise<T>): Promise<readonly T[]> {
+    return Promise.all(
+      Array.from({ length: this.#given.plan.slots }, (_, slot) =>
+        act(slot).catch((error: unknown) => {
+          throw new SlotError(slot, error);
+        }),
+      ),
+    );
+  }
+}
+
+export function ringCapacity(wantedBytes: number, slots: number): number {
+  const pairs = Math.max(1, slots * (slots - 1));
+  return Math.max(RING_BYTES_MIN, Math.min(wantedBytes, Math.floor(SHUFFLE_BYTES_MAX / pairs)));
+}
+
+function buffersOf(spec: DeploySpec): readonly ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const task of spec.restores) {
+    for (const { sections } of task.operators) {
+      for (const { bytes } of sections) {
+        if (bytes.buffer instanceof ArrayBuffer) buffers.add(bytes.buffer);
+      }
+    }
+  }
+  return [...buffers];
+}

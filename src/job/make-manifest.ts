@@ -1,0 +1,81 @@
+/** A checkpoint while its parts come in, and the manifest made of it when all are there. */
+
+import { readFileSync } from 'node:fs';
+import type { Manifest, PartDescriptor } from '../checkpoint/store.js';
+import type { JobPlan } from '../stream/plan.js';
+import type { CapturedPart } from './host-protocol.js';
+
+export interface PendingCheckpoint {
+  readonly checkpoint: number;
+  readonly epoch: number;
+  /** Triggered after all tasks had ended. */
+  readonly final: boolean;
+  readonly parts: PartDescriptor[];
+  readonly captured: CapturedPart[];
+}
+
+export interface ManifestInput {
+  readonly plan: JobPlan;
+  readonly run: string;
+  readonly mode: Manifest['mode'];
+  readonly pending: PendingCheckpoint;
+  /** The job's last: everything was read and processed. */
+  readonly final: boolean;
+  readonly createdAtMs: number;
+}
+
+export function makeManifest(input: ManifestInput): Manifest {
+  const { plan, pending } = input;
+  return {
+    format: 1,
+    job: plan.graph.job,
+    run: input.run,
+    checkpoint: pending.checkpoint,
+    epoch: pending.epoch,
+    createdAtMs: input.createdAtMs,
+    graphHash: plan.graph.hash,
+    keyGroups: plan.keyGroups,
+    mode: input.mode,
+    final: input.final,
+    operators: plan.vertices.flatMap((vertex) =>
+      vertex.nodes.map((index) => {
+        const node = plan.graph.nodes[index]!;
+        return {
+          id: node.id,
+          type: node.type,
+          stateful: node.stateful,
+          parallelism: vertex.parallelism,
+          vertex: vertex.id,
+        };
+      }),
+    ),
+    tables: Object.fromEntries(
+      Object.entries(plan.tables).map(([q, table]) => [q, [...table.subarray(1)]]),
+    ),
+    parts: pending.parts,
+    transactions: pending.captured.flatMap((part) => part.transactions),
+    sourceRecords: Object.fromEntries(
+      pending.captured.flatMap((part) =>
+        part.sourceRecords.map((entry) => [`${entry.operator}/${entry.instance}`, entry.records]),
+      ),
+    ),
+    holdfast: packageVersion(),
+    node: process.version,
+  };
+}
+
+/** Records that the sources had emitted up to a checkpoint. */
+export function recordsIn(manifest: Manifest | undefined): number {
+  if (manifest === undefined) return 0;
+  return Object.values(manifest.sourceRecords).reduce((sum, records) => sum + records, 0);
+}
+
+let version: string | undefined;
+
+export function packageVersion(): string {
+  if (version === undefined) {
+    const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    version = String((JSON.parse(text) as { version: unknown }).version);
+  }
+  return version;
+}

@@ -1,0 +1,142 @@
+/**
+ * From a manifest and a plan to what must be read: pure.
+ *
+ *  R1  With the same parallelism and the same key-group table an instance gets its own sections and
+ *      nothing else: a crash moves no key.
+ *  R2  With another parallelism every instance of the operator gets the sections of all old
+ *      instances that can hold something for it: of keyed vertices those whose groups it owns now,
+ *      of others all; the operator keeps what is its own.
+ *  R3  State that has no operator in the new graph is refused, never dropped silently.
+ */
+
+import { HoldfastError } from '../base/errors.js';
+import type { Manifest, PartDescriptor } from '../checkpoint/store.js';
+import type { GraphNodeData } from '../stream/graph.js';
+import type { JobPlan } from '../stream/plan.js';
+
+/** Which parts a task needs, and which operators' sections of them. */
+export interface TaskRecovery {
+  readonly vertex: number;
+  readonly instance: number;
+  readonly slot: number;
+  readonly operators: readonly {
+    readonly operator: string;
+    readonly parts: readonly PartDescriptor[];
+  }[];
+}
+
+/**
+ * @throws HoldfastError ERR_HOLDFAST_KEY_GROUPS_MISMATCH, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function planRecovery(manifest: Manifest, plan: JobPlan): readonly TaskRecovery[] {
+  checkCompatible(manifest, plan);
+  const tasks: TaskRecovery[] = [];
+  for (const vertex of plan.vertices) {
+    const keyed = plan.edges.some(
+      (edge) => edge.toVertex === vertex.index && edge.partition === 'hash',
+    );
+    for (let instance = 0; instance < vertex.parallelism; instance += 1) {
+      const operators = [...vertex.nodes.map((node) => plan.graph.nodes[node]!.id), vertex.id]
+        .filter((id, at, all) => all.indexOf(id) === at)
+        .map((operator) => ({
+          operator,
+          parts: partsFor(manifest, plan, operator, vertex.parallelism, instance, keyed),
+        }))
+        .filter((entry) => entry.parts.length > 0);
+      tasks.push({
+        vertex: vertex.index,
+        instance,
+        slot: vertex.slots[instance]!,
+        operators,
+      });
+    }
+  }
+  return tasks;
+}
+
+function checkCompatible(manifest: Manifest, plan: JobPlan): void {
+  if (manifest.job !== plan.graph.job) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+      `the checkpoint belongs to job '${manifest.job}', this one is '${plan.graph.job}'. ` +
+        "Use another checkpoint directory, or restore: 'none' to start afresh.",
+    );
+  }
+  if (manifest.keyGroups !== plan.keyGroups) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_KEY_GROUPS_MISMATCH',
+      `checkpoint ${manifest.checkpoint} was taken with keyGroups ${manifest.keyGroups}, this run has ` +
+        `${plan.keyGroups}. keyGroups is fixed for a job's life: set it to ${manifest.keyGroups}, or ` +
+        "start afresh with restore: 'none'.",
+      { details: { checkpoint: manifest.keyGroups, given: plan.keyGroups } },
+    );
+  }
+  const now = new Map(plan.graph.nodes.map((node) => [node.id, node] as const));
+  const vertexIds = new Set(plan.vertices.map((vertex) => vertex.id));
+  for (const part of manifest.parts) {
+    for (const section of part.sections) {
+      checkSection(manifest, section.operator, now, vertexIds);
+    }
+  }
+}
+
+function checkSection(
+  manifest: Manifest,
+  operator: string,
+  now: ReadonlyMap<string, GraphNodeData>,
+  vertexIds: ReadonlySet<string>,
+): void {
+  const before = manifest.operators.find((entry) => entry.id === operator);
+  const node = now.get(operator);
+  if (node === undefined) {
+    // A chain's own section (its watermark) may go when the chain is cut differently and its head was stateless.
+    if (before !== undefined && !before.stateful && !vertexIds.has(operator)) return;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+      `checkpoint ${manifest.checkpoint} holds state of operator '${operator}', which this job does not ` +
+        'have. Give the operator its former id with .uid(), or start afresh with ' +
+        "restore: 'none'.",
+      { details: { operator, known: [...now.keys()] } },
+    );
+  }
+  if (before?.stateful && before.type !== node.type) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+      `operator '${operator}' was a ${before.type} in checkpoint ${manifest.checkpoint} and is a ` +
+        `${node.type} now: its state cannot be read. Give it another id with .uid(), or start afresh ` +
+        "with restore: 'none'.",
+      { details: { operator, before: before.type, now: node.type } },
+    );
+  }
+}
+
+function partsFor(
+  manifest: Manifest,
+  plan: JobPlan,
+  operator: string,
+  parallelism: number,
+  instance: number,
+  keyed: boolean,
+): readonly PartDescriptor[] {
+  const all = manifest.parts.filter((part) =>
+    part.sections.some((section) => section.operator === operator),
+  );
+  const before = manifest.operators.find((entry) => entry.id === operator);
+  const old = before?.parallelism ?? parallelism;
+  const oldTable = manifest.tables[String(old)];
+  const newTable = plan.tables[parallelism];
+  if (old === parallelism && (!keyed || sameTable(oldTable, newTable))) {
+    return all.filter((part) => part.instance === instance);
+  }
+  if (!keyed || oldTable === undefined || newTable === undefined) return all;
+  const owners = new Set<number>();
+  for (let group = 1; group < newTable.length; group += 1) {
+    if (newTable[group] === instance) owners.add(oldTable[group - 1]!);
+  }
+  return all.filter((part) => owners.has(part.instance));
+}
+
+function sameTable(old: readonly number[] | undefined, table: Uint16Array | undefined): boolean {
+  if (old === undefined || table === undefined) return old === table;
+  return old.length === table.length - 1 && old.every((owner, at) => table[at + 1] === owner);
+}

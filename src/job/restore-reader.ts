@@ -1,0 +1,42 @@
+/** Reads what a recovery plan names: each part once, verified before anything is decoded. */
+
+import type { CheckpointStore, PartDescriptor, RestoredPartSection } from '../checkpoint/store.js';
+import type { RestoredSection } from '../stream/operator.js';
+import type { TaskRestore } from './host-protocol.js';
+import type { TaskRecovery } from './recovery-plan.js';
+
+export async function readRestores(
+  tasks: readonly TaskRecovery[],
+  store: CheckpointStore,
+): Promise<readonly (TaskRestore & { slot: number })[]> {
+  const parts = new Map<string, PartDescriptor>();
+  for (const task of tasks) {
+    for (const operator of task.operators) {
+      for (const part of operator.parts) parts.set(part.file, part);
+    }
+  }
+  const read = new Map<string, readonly RestoredPartSection[]>();
+  await Promise.all(
+    [...parts].map(async ([file, part]) => read.set(file, await store.readPart(part))),
+  );
+  const handedOut = new Set<RestoredPartSection>();
+  return tasks.map((task) => ({
+    vertex: task.vertex,
+    instance: task.instance,
+    slot: task.slot,
+    operators: task.operators.map(({ operator, parts: needed }) => ({
+      operator,
+      sections: needed.flatMap((part) =>
+        read
+          .get(part.file)!
+          .filter((section) => section.operator === operator)
+          .map((section): RestoredSection => {
+            // The first to need it gets the buffer itself, to be transferred; others a copy.
+            const bytes = handedOut.has(section) ? section.bytes.slice() : section.bytes;
+            handedOut.add(section);
+            return { name: section.name, instance: part.instance, bytes };
+          }),
+      ),
+    })),
+  }));
+}

@@ -1,0 +1,79 @@
+/** `runInline`: the same graph, driver and protocol in the calling thread, for tests. */
+
+import { failureToError, toFailure } from '../base/failure.js';
+import type { JobDefinition } from '../stream/job-definition.js';
+import { defineJob } from '../stream/job-definition.js';
+import { ControlBlock } from '../threads/control-block.js';
+import { Host } from './host.js';
+import type { HostCallbacks, HostLink } from './host-link.js';
+import type { HostControl, Outcome } from './host-protocol.js';
+import type { JobResult, RunOptions } from './job-types.js';
+import { resolveOptions } from './options.js';
+import { launchJob } from './run-job.js';
+import { unwrap } from './unwrap.js';
+
+/**
+ * Runs a job to its end in the calling thread: one slot, no worker, nothing to kill.
+ *
+ * @param job a definition, or its build function
+ * @param options as `run`'s; parallelism is 1
+ * @returns the result, `collected` rows included; rejects with what failed
+ */
+export async function runInline(
+  job: JobDefinition | JobDefinition['build'],
+  options: Omit<RunOptions, 'parallelism' | 'spares' | 'slot'> = {},
+): Promise<JobResult> {
+  const definition = typeof job === 'function' ? defineJob('inline', job) : job;
+  const resolved = resolveOptions({ ...options, parallelism: 1, spares: 0 });
+  const running = await launchJob(
+    resolved,
+    (_name, callbacks) => new InlineLink(definition, callbacks),
+    (failure) => failure,
+  );
+  return await running.finished;
+}
+
+class InlineLink implements HostLink {
+  readonly block = new ControlBlock();
+  readonly threadId = 0;
+  readonly #host: Host;
+  readonly #beats: NodeJS.Timeout;
+  dead = false;
+
+  constructor(definition: JobDefinition, callbacks: HostCallbacks) {
+    this.#host = new Host({
+      definition,
+      block: this.block,
+      sleeper: { arm: () => {}, cancel: () => {}, onWake: () => {} },
+      // As over a port: never in the middle of what is being done now.
+      emit: (event) => queueMicrotask(() => callbacks.onEvent(event)),
+    });
+    // The thread that would judge is the one that is judged: beats are a formality.
+    this.#beats = setInterval(
+      () => callbacks.onBeat({ heapUsedBytes: 0, heapLimitBytes: 0 }),
+      20,
+    ).unref();
+    setImmediate(() => callbacks.onEvent({ kind: 'ready', job: definition.name }));
+  }
+
+  async call(method: keyof HostControl, args: readonly unknown[]): Promise<never> {
+    if (method === 'kill') {
+      throw failureToError(toFailure(new Error('there is no thread to kill'), 'internal'));
+    }
+    const host = this.#host as unknown as Record<
+      string,
+      (...given: readonly unknown[]) => Promise<Outcome<never>>
+    >;
+    return unwrap(await host[method]!(...args));
+  }
+
+  async terminate(): Promise<void> {
+    this.dead = true;
+    clearInterval(this.#beats);
+    await this.#host.shutdown();
+  }
+
+  utilization(): undefined {
+    return undefined;
+  }
+}

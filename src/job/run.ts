@@ -1,0 +1,85 @@
+/** `run`: a job module on worker threads. */
+
+import { fileURLToPath } from 'node:url';
+import { spawnWorker } from '../threads/worker-handle.js';
+import { type CompiledJob, compileJob } from './compile.js';
+import type { HostCallbacks, HostLink, HostSpawner } from './host-link.js';
+import type { Beat, HostControl, HostEvent, Outcome } from './host-protocol.js';
+import type { Job, RunOptions } from './job-types.js';
+import { type ResolvedOptions, resolveOptions } from './options.js';
+import { launchJob } from './run-job.js';
+import { mapFailure } from './source-maps.js';
+import { unwrap } from './unwrap.js';
+
+/**
+ * Runs the job that a module exports by default.
+ *
+ * @param url the job module, TypeScript or JavaScript: a file URL or a path
+ * @returns when all tasks run. What fails later is told by `job.finished`.
+ * @throws HoldfastError for bad options, a module that cannot be loaded, an unusable checkpoint
+ *   directory, missing input: whatever keeps the job from starting
+ */
+export async function run(url: URL | string, options: RunOptions = {}): Promise<Job> {
+  const resolved = resolveOptions(options);
+  resolved.signal?.throwIfAborted();
+  const compiled = await compileJob(url, {
+    hostEntry: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
+  });
+  return await launchJob(resolved, workerSpawner(compiled, resolved), (failure) =>
+    mapFailure(failure, compiled),
+  );
+}
+
+function workerSpawner(compiled: CompiledJob, options: ResolvedOptions): HostSpawner {
+  return (name, callbacks) => new WorkerLink(name, compiled, options, callbacks);
+}
+
+class WorkerLink implements HostLink {
+  readonly #handle: ReturnType<typeof spawnWorker<HostControl>>;
+
+  constructor(
+    name: string,
+    compiled: CompiledJob,
+    options: ResolvedOptions,
+    callbacks: HostCallbacks,
+  ) {
+    this.#handle = spawnWorker<HostControl>({
+      ...compiled.worker,
+      name,
+      resourceLimits: options.slot.resourceLimits,
+      heartbeatIntervalMs: options.heartbeat.intervalMs,
+      onEvent: (event) => callbacks.onEvent(event as HostEvent),
+      onBeat: (beat) => callbacks.onBeat(beat as Beat),
+      onDeath: (death) => callbacks.onDeath(death.failure),
+    });
+  }
+
+  get block(): HostLink['block'] {
+    return this.#handle.block;
+  }
+
+  get threadId(): number {
+    return this.#handle.threadId;
+  }
+
+  get dead(): boolean {
+    return this.#handle.dead;
+  }
+
+  async call(
+    method: keyof HostControl,
+    args: readonly unknown[],
+    options: { readonly timeoutMs?: number; readonly transfer?: readonly ArrayBuffer[] } = {},
+  ): Promise<never> {
+    const answer = (await this.#handle.call(method, args as never, options)) as Outcome<never>;
+    return unwrap(answer);
+  }
+
+  async terminate(): Promise<void> {
+    await this.#handle.terminate('ordered by the driver');
+  }
+
+  utilization(): number | undefined {
+    return this.#handle.utilization();
+  }
+}

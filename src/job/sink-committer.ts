@@ -1,0 +1,87 @@
+/**
+ * Makes sinks' staged output visible, once their checkpoint is complete.
+ *
+ * Sinks with `committer` data are committed here, in the main thread, so that no fenced thread can;
+ * sinks with a `commit` function of their own are asked through a worker. Both are idempotent, and
+ * are asked again after a restart for whatever the restored manifest promised.
+ */
+
+import type { ManifestTransaction } from '../checkpoint/store.js';
+import { type Committer, createCommitter } from '../connectors/committers.js';
+import type { GraphNodeData } from '../stream/graph.js';
+import type { SinkTransaction } from '../stream/sink.js';
+
+export type CommitInWorker = (
+  operator: string,
+  checkpoint: number,
+  transactions: readonly SinkTransaction[],
+) => Promise<void>;
+
+export class SinkCommitter {
+  readonly #committers = new Map<string, Committer>();
+  readonly #inWorker: CommitInWorker;
+  readonly #run: string;
+  readonly #workerSinks: readonly string[];
+
+  constructor(sinks: readonly GraphNodeData[], run: string, inWorker: CommitInWorker) {
+    this.#run = run;
+    this.#inWorker = inWorker;
+    for (const sink of sinks) {
+      if (sink.committer !== undefined)
+        this.#committers.set(sink.id, createCommitter(sink.committer));
+    }
+    this.#workerSinks = sinks.filter((sink) => sink.commitsInWorker).map((sink) => sink.id);
+  }
+
+  /**
+   * Before anything of a new epoch is written: commits what the restored checkpoint promised, drops
+   * what was staged after it, and refuses a target that holds somebody else's output.
+   */
+  async recover(
+    checkpoint: number | undefined,
+    transactions: readonly ManifestTransaction[],
+  ): Promise<void> {
+    for (const [operator, committer] of this.#committers) {
+      await committer.recover({
+        run: this.#run,
+        checkpoint,
+        transactions: ofOperator(transactions, operator),
+      });
+    }
+  }
+
+  /** The same for sinks that commit in a worker; needs a living one. */
+  async recoverInWorkers(
+    checkpoint: number,
+    transactions: readonly ManifestTransaction[],
+  ): Promise<void> {
+    await this.#commitInWorkers(checkpoint, transactions);
+  }
+
+  async commit(checkpoint: number, transactions: readonly ManifestTransaction[]): Promise<void> {
+    for (const [operator, committer] of this.#committers) {
+      const own = ofOperator(transactions, operator);
+      if (own.length > 0) await committer.commit(checkpoint, own);
+    }
+    await this.#commitInWorkers(checkpoint, transactions);
+  }
+
+  async #commitInWorkers(
+    checkpoint: number,
+    transactions: readonly ManifestTransaction[],
+  ): Promise<void> {
+    for (const operator of this.#workerSinks) {
+      const own = ofOperator(transactions, operator);
+      if (own.length > 0) await this.#inWorker(operator, checkpoint, own);
+    }
+  }
+}
+
+function ofOperator(
+  transactions: readonly ManifestTransaction[],
+  operator: string,
+): readonly SinkTransaction[] {
+  return transactions
+    .filter((entry) => entry.operator === operator)
+    .map((entry) => entry.transaction);
+}

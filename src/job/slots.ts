@@ -1,0 +1,385 @@
+/**
+ * The threads of a job: one per slot, and warm spares.
+ *
+ *  S1  A member is loaded (job module imported, graph built, hash compared) before it serves a slot.
+ *  S2  A member's death or hang is reported once, to whom it serves; a spare's is not a failure of the job.
+ *  S3  Hung is judged only of loaded members: importing a module may take its time (`LOAD_TIMEOUT_MS`).
+ *  S4  A new incarnation number for every thread that takes a slot; never reused within the process.
+ */
+
+import { deferred } from '../base/deferred.js';
+import { HoldfastError } from '../base/errors.js';
+import { type Failure, failureToError } from '../base/failure.js';
+import type { GraphData } from '../stream/graph.js';
+import { FaultDetector, type Verdict } from '../supervisor/fault-detector.js';
+import type { HostLink, HostSpawner } from './host-link.js';
+import type { HostEvent, KillCause } from './host-protocol.js';
+import type { SlotInfo } from './job-types.js';
+import type { ResolvedOptions } from './options.js';
+
+const LOAD_TIMEOUT_MS = 60_000;
+/** Spares that die while loading are not replaced for ever. */
+const SPARE_DEATHS_MAX = 3;
+
+export interface SlotFailure {
+  readonly slot: number;
+  readonly failure: Failure;
+  /** What was ordered by `kill`, if it was. */
+  readonly ordered: string | undefined;
+  /** From the order, or from the last sign of life of a hung thread, to now. 0 when not known. */
+  readonly detectMs: number;
+}
+
+export interface SlotsOptions {
+  readonly options: ResolvedOptions;
+  readonly spawn: HostSpawner;
+  readonly onEvent: (slot: number, event: HostEvent) => void;
+  readonly onFailure: (failure: SlotFailure) => void;
+}
+
+interface Member {
+  readonly link: HostLink;
+  readonly loaded: Promise<GraphData>;
+  readonly detector: FaultDetector;
+  readonly bornMs: number;
+  isLoaded: boolean;
+  slot: number | undefined;
+  incarnation: number;
+  lastBeatMs: number;
+  heapUsedBytes: number;
+  verdict: Verdict;
+  lastProgress: number;
+  lastProgressMs: number;
+  /** A death that nobody needs to hear of: ordered by us while resetting or ending. */
+  expected: boolean;
+  order: { readonly cause: string; readonly atMs: number } | undefined;
+}
+
+export class Slots {
+  readonly #options: ResolvedOptions;
+  readonly #spawn: HostSpawner;
+  readonly #onEvent: SlotsOptions['onEvent'];
+  readonly #onFailure: SlotsOptions['onFailure'];
+  readonly #members: (Member | undefined)[];
+  readonly #restarts: number[];
+  readonly #spares = new Set<Member>();
+  #graph: GraphData | undefined;
+  #incarnation = 0;
+  #spareDeaths = 0;
+  #closed = false;
+  #lastTickMs = performance.now();
+  #ticker: NodeJS.Timeout | undefined;
+
+  constructor(options: SlotsOptions) {
+    this.#options = options.options;
+    this.#spawn = options.spawn;
+    this.#onEvent = options.onEvent;
+    this.#onFailure = options.onFailure;
+    this.#members = new Array<Member | undefined>(this.#options.parallelism).fill(undefined);
+    this.#restarts = new Array<number>(this.#options.parallelism).fill(-1);
+  }
+
+  /** Starts all threads. @returns the graph that all of them built */
+  async open(): Promise<GraphData> {
+    const everyMs = Math.max(10, Math.floor(this.#options.heartbeat.intervalMs / 2));
+    this.#ticker = setInterval(() => this.#tick(everyMs), everyMs);
+    await Promise.all(this.#members.map((_, slot) => this.ensure(slot)));
+    return this.graph;
+  }
+
+  get graph(): GraphData {
+    if (this.#graph === undefined) {
+      throw new HoldfastError('ERR_HOLDFAST_INTERNAL', 'no thread has built the graph yet.');
+    }
+    return this.#graph;
+  }
+
+  /**
+   * Gives the slot a loaded thread: the one it has, a spare, or a new one.
+   * @returns whether it is a new one
+   */
+  async ensure(slot: number): Promise<boolean> {
+    const current = this.#members[slot];
+    if (current !== undefined && !current.link.dead) {
+      await current.loaded;
+      return false;
+    }
+    const member = this.#takeSpare() ?? this.#newMember(`holdfast-slot-${slot}`);
+    this.#incarnation += 1;
+    member.slot = slot;
+    member.incarnation = this.#incarnation;
+    this.#members[slot] = member;
+    this.#restarts[slot]! += 1;
+    await member.loaded;
+    return true;
+  }
+
+  /** Brings the number of spares up to what was asked for. Call when there is time. */
+  refillSpares(): void {
+    while (
+      !this.#closed &&
+      this.#spareDeaths < SPARE_DEATHS_MAX &&
+      this.#spares.size < this.#options.spares
+    ) {
+      const member = this.#newMember('holdfast-spare');
+      this.#spares.add(member);
+      member.loaded.catch(() => this.#spares.delete(member));
+    }
+  }
+
+  link(slot: number): HostLink {
+    return this.#member(slot).link;
+  }
+
+  incarnation(slot: number): number {
+    return this.#member(slot).incarnation;
+  }
+
+  isAlive(slot: number): boolean {
+    const member = this.#members[slot];
+    return member !== undefined && !member.link.dead;
+  }
+
+  /** Shared counters of all slots, those of dead threads included. */
+  sum(read: (block: HostLink['block']) => number): number {
+    let total = 0;
+    for (const member of this.#members) {
+      if (member !== undefined) total += read(member.link.block);
+    }
+    return total;
+  }
+
+  /** No thread may go on working for the job: its tasks stop after their current record. */
+  revokeEpoch(): void {
+    for (const member of this.#members) {
+      if (member !== undefined) member.link.block.epoch = 0;
+    }
+  }
+
+  /**
+   * Has a living thread forget its tasks; one that does not answer in time is ended.
+   * @returns whether the thread survives
+   */
+  async fence(slot: number, timeoutMs: number): Promise<boolean> {
+    const member = this.#members[slot];
+    if (member === undefined || member.link.dead) return false;
+    try {
+      await member.link.call('fence', [], { timeoutMs });
+      return true;
+    } catch {
+      await this.#end(member);
+      return false;
+    }
+  }
+
+  kill(slot: number, cause: KillCause | 'terminate'): void {
+    const member = this.#members[slot];
+    if (member === undefined || member.link.dead) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_NOT_RUNNING',
+        `slot ${slot} has no living thread; slots are 0…${this.#members.length - 1}.`,
+      );
+    }
+    member.order = { cause, atMs: performance.now() };
+    if (cause === 'terminate') void member.link.terminate();
+    else member.link.call('kill', [cause]).catch(() => {});
+  }
+
+  info(): readonly SlotInfo[] {
+    const now = performance.now();
+    return this.#members.map((member, slot) => ({
+      slot,
+      threadId: member?.link.threadId ?? -1,
+      incarnation: member?.incarnation ?? 0,
+      restarts: Math.max(0, this.#restarts[slot]!),
+      verdict: member === undefined ? 'starting' : member.link.dead ? 'dead' : this.#shown(member),
+      lastBeatAgoMs: member === undefined ? 0 : now - member.lastBeatMs,
+      heapUsedBytes: member?.heapUsedBytes ?? 0,
+    }));
+  }
+
+  /** Ends all threads: asked first, then killed. */
+  async close(politely: boolean): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#ticker);
+    const all = [...this.#members, ...this.#spares].filter((member) => member !== undefined);
+    await Promise.all(
+      all.map(async (member) => {
+        member.expected = true;
+        if (politely && !member.link.dead) {
+          await member.link
+            .call('shutdown', [], { timeoutMs: this.#options.restart.resetTimeoutMs })
+            .catch(() => {});
+        }
+        await member.link.terminate();
+      }),
+    );
+  }
+
+  #member(slot: number): Member {
+    const member = this.#members[slot];
+    if (member === undefined) {
+      throw new HoldfastError('ERR_HOLDFAST_INTERNAL', `slot ${slot} has no thread.`);
+    }
+    return member;
+  }
+
+  #shown(member: Member): SlotInfo['verdict'] {
+    return member.isLoaded ? member.verdict : 'starting';
+  }
+
+  #takeSpare(): Member | undefined {
+    for (const spare of this.#spares) {
+      this.#spares.delete(spare);
+      if (!spare.link.dead) return spare;
+    }
+    return undefined;
+  }
+
+  #newMember(name: string): Member {
+    const now = performance.now();
+    const ready = deferred<void>();
+    const link = this.#spawn(name, {
+      onEvent: (event) => {
+        if (event.kind === 'ready') ready.resolve();
+        else if (event.kind === 'load-failed') ready.reject(failureToError(event.failure));
+        else if (member.slot !== undefined && !link.dead) this.#onEvent(member.slot, event);
+      },
+      onBeat: (beat) => {
+        member.lastBeatMs = performance.now();
+        member.detector.beat(member.lastBeatMs);
+        member.heapUsedBytes = beat.heapUsedBytes;
+      },
+      onDeath: (failure) => {
+        ready.reject(failureToError(failure, 'ERR_HOLDFAST_WORKER_DIED'));
+        this.#died(member, failure);
+      },
+    });
+    const member: Member = {
+      link,
+      loaded: this.#load(link, ready.promise),
+      detector: new FaultDetector(this.#options.heartbeat, now),
+      bornMs: now,
+      isLoaded: false,
+      slot: undefined,
+      incarnation: 0,
+      lastBeatMs: now,
+      heapUsedBytes: 0,
+      verdict: 'alive',
+      lastProgress: 0,
+      lastProgressMs: now,
+      expected: false,
+      order: undefined,
+    };
+    member.loaded.then(
+      () => {
+        member.isLoaded = true;
+        member.detector.beat(performance.now());
+      },
+      () => void this.#end(member),
+    );
+    return member;
+  }
+
+  async #load(link: HostLink, ready: Promise<void>): Promise<GraphData> {
+    await withDeadline(ready, LOAD_TIMEOUT_MS, 'the job module');
+    const graph = await link.call('build', [this.#options.args], { timeoutMs: LOAD_TIMEOUT_MS });
+    if (this.#graph === undefined) this.#graph = graph;
+    if (this.#graph.hash !== graph.hash) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_GRAPH_MISMATCH',
+        `job '${graph.job}' built different graphs in two threads. The build function must be ` +
+          'deterministic: it must not depend on time, chance, environment changes or thread.',
+        { details: { expected: describeGraph(this.#graph), found: describeGraph(graph) } },
+      );
+    }
+    return graph;
+  }
+
+  async #end(member: Member): Promise<void> {
+    member.expected = true;
+    await member.link.terminate();
+  }
+
+  #died(member: Member, failure: Failure): void {
+    if (this.#spares.delete(member)) this.#spareDeaths += 1;
+    if (member.expected || this.#closed || member.slot === undefined || !member.isLoaded) return;
+    member.expected = true;
+    const now = performance.now();
+    this.#onFailure({
+      slot: member.slot,
+      failure: { ...failure, slot: member.slot },
+      ordered: member.order?.cause,
+      detectMs: member.order === undefined ? 0 : now - member.order.atMs,
+    });
+  }
+
+  #tick(everyMs: number): void {
+    const now = performance.now();
+    const late = now - this.#lastTickMs > everyMs * 3;
+    this.#lastTickMs = now;
+    for (const member of [...this.#members, ...this.#spares]) {
+      if (member?.isLoaded && !member.link.dead && !member.expected) this.#judge(member, now, late);
+    }
+  }
+
+  #judge(member: Member, now: number, late: boolean): void {
+    const progress = member.link.block.progressCount;
+    if (progress !== member.lastProgress) {
+      member.lastProgress = progress;
+      member.lastProgressMs = now;
+    }
+    member.verdict = member.detector.observe({
+      now,
+      progress,
+      utilization: member.link.utilization(),
+      late,
+    });
+    if (member.verdict !== 'hung') return;
+    const lastSignMs = Math.max(member.lastBeatMs, member.lastProgressMs);
+    const failure = this.#hangFailure(member, now - lastSignMs);
+    const { slot, order } = member;
+    void this.#end(member);
+    this.#spares.delete(member);
+    if (slot === undefined) return;
+    this.#onFailure({ slot, failure, ordered: order?.cause, detectMs: now - lastSignMs });
+  }
+
+  #hangFailure(member: Member, silentMs: number): Failure {
+    return {
+      kind: 'hung',
+      name: 'HoldfastError',
+      code: 'ERR_HOLDFAST_WORKER_HUNG',
+      message:
+        `slot ${member.slot} gave no beat and made no progress for ${Math.round(silentMs)} ms ` +
+        `(phase ${member.link.block.phase}). If one record can take that long, raise ` +
+        `heartbeat.timeoutMs (now ${this.#options.heartbeat.timeoutMs}) or call ctx.alive() in the work.`,
+      slot: member.slot,
+    };
+  }
+}
+
+function describeGraph(graph: GraphData): readonly string[] {
+  return graph.nodes.map((node) => `${node.id} (${node.type})`);
+}
+
+async function withDeadline<T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const deadline = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () =>
+        reject(
+          new HoldfastError(
+            'ERR_HOLDFAST_JOB_MODULE',
+            `${what} did not load within ${timeoutMs} ms. Top-level code must not wait or loop.`,
+          ),
+        ),
+      timeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([promise, deadline]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

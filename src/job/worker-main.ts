@@ -1,0 +1,45 @@
+/** What a worker's bundle starts with: the job module meets its host. */
+
+import { HoldfastError } from '../base/errors.js';
+import { toFailure } from '../base/failure.js';
+import { isJobDefinition, type JobDefinition } from '../stream/job-definition.js';
+import { Sleeper } from '../threads/doorbell.js';
+import { connectWorker } from '../threads/worker-port.js';
+import { Host } from './host.js';
+import type { HostControl, HostEvent } from './host-protocol.js';
+
+/** @param module the namespace of the job module */
+export function startHost(module: { readonly default?: unknown }): void {
+  const port = connectWorker<HostControl>();
+  const emit = (event: HostEvent, transfer?: readonly ArrayBuffer[]) => port.emit(event, transfer);
+  let definition: JobDefinition;
+  try {
+    definition = definitionOf(module);
+  } catch (error) {
+    emit({ kind: 'load-failed', failure: toFailure(error, 'build') });
+    return;
+  }
+  port.expose(
+    new Host({
+      definition,
+      block: port.block,
+      sleeper: new Sleeper(port.block),
+      emit,
+      close: () => port.close(),
+    }),
+  );
+  emit({ kind: 'ready', job: definition.name });
+}
+
+function definitionOf(module: { readonly default?: unknown }): JobDefinition {
+  // A CommonJS job module may arrive with its namespace as the default.
+  const found = module.default as { readonly default?: unknown } | undefined;
+  const candidate = isJobDefinition(found) ? found : found?.default;
+  if (isJobDefinition(candidate)) return candidate;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_JOB_MODULE',
+    found === undefined
+      ? 'the job module has no default export. Write: export default defineJob(name, (env) => { … }).'
+      : 'the default export of the job module is not a job. Write: export default defineJob(name, (env) => { … }).',
+  );
+}

@@ -1,0 +1,107 @@
+/** What the tests of whole jobs share: fixtures, temporary folders, independent folds. */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach } from 'vitest';
+import type { Job, RestartedEvent } from '../../dist/index.js';
+import { reading } from './fixtures/windows.job.js';
+
+export const fixture = (name: string): URL => new URL(`./fixtures/${name}.job.ts`, import.meta.url);
+
+const folders: string[] = [];
+
+export async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-test-'));
+  folders.push(folder);
+  return folder;
+}
+
+afterEach(async () => {
+  await Promise.all(
+    folders.splice(0).map((folder) => rm(folder, { recursive: true, force: true })),
+  );
+});
+
+/** The windows job as a plain fold: text rows, sorted. */
+export function expectedWindows(count: number): readonly string[] {
+  const windows = new Map<string, { n: number; total: number; highest: number }>();
+  for (let i = 0; i < count; i += 1) {
+    const { sensor, time, value } = reading(i);
+    const id = `${sensor} ${Math.floor(time / 60_000) * 60_000}`;
+    const known = windows.get(id) ?? { n: 0, total: 0, highest: Number.NEGATIVE_INFINITY };
+    known.n += 1;
+    known.total += value;
+    known.highest = Math.max(known.highest, value);
+    windows.set(id, known);
+  }
+  return [...windows]
+    .map(([id, { n, total, highest }]) => `${id} ${n} ${(total / n).toFixed(6)} ${highest}`)
+    .sort();
+}
+
+export interface WindowRow {
+  readonly key: string;
+  readonly windowStart: number;
+  readonly readings: number;
+  readonly mean: number;
+  readonly highest: number;
+}
+
+export function shownWindows(rows: readonly unknown[]): readonly string[] {
+  return (rows as readonly WindowRow[])
+    .map(
+      (row) =>
+        `${row.key} ${row.windowStart} ${row.readings} ${row.mean.toFixed(6)} ${row.highest}`,
+    )
+    .sort();
+}
+
+export interface TotalRow {
+  readonly key: string;
+  readonly records: number;
+  readonly total: number;
+}
+
+/** Problems in the rows of the totals job: none when each key counts 1, 2, 3… up to its share. */
+export function totalsProblems(rows: readonly unknown[], count: number, keys = 50): string[] {
+  const expected = new Map<string, { records: number; total: number }>();
+  for (let i = 0; i < count; i += 1) {
+    const key = `key-${(Math.imul(i, 0x9e3779b1) >>> 0) % keys}`;
+    const known = expected.get(key) ?? { records: 0, total: 0 };
+    expected.set(key, { records: known.records + 1, total: known.total + i });
+  }
+  const problems: string[] = [];
+  const seen = new Map<string, TotalRow>();
+  for (const row of rows as readonly TotalRow[]) {
+    const before = seen.get(row.key)?.records ?? 0;
+    if (row.records !== before + 1) problems.push(`${row.key}: ${row.records} after ${before}`);
+    seen.set(row.key, row);
+  }
+  for (const [key, { records, total }] of expected) {
+    const last = seen.get(key);
+    if (last?.records !== records || last.total !== total) {
+      problems.push(`${key}: ended at ${JSON.stringify(last)}, not ${records}, ${total}`);
+    }
+  }
+  return problems;
+}
+
+/** The next restart of the job, or the failure that ended it. */
+export function nextRestart(job: Job): Promise<RestartedEvent> {
+  return new Promise((resolve, reject) => {
+    job.once('restarted', resolve);
+    job.finished.catch(reject);
+  });
+}
+
+export async function until(condition: () => boolean, job?: Job): Promise<void> {
+  let ended: unknown;
+  job?.finished.catch((error: unknown) => {
+    ended = error;
+  });
+  while (!condition()) {
+    if (ended !== undefined) throw ended;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

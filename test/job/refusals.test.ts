@@ -1,0 +1,256 @@
+import { appendFile, chmod, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { exponentialBackoff, HoldfastError, type RunOptions, run } from '../../dist/index.js';
+import { fixture, temporaryFolder, totalsProblems, until } from './kit.js';
+
+/** The error with which a job does not start, or ends. */
+async function failureOf(url: URL, options: RunOptions): Promise<HoldfastError> {
+  try {
+    const job = await run(url, options);
+    await job.finished;
+  } catch (error) {
+    expect(error).toBeInstanceOf(HoldfastError);
+    return error as HoldfastError;
+  }
+  throw new Error('the job was expected to fail');
+}
+
+describe('options', () => {
+  test('an unknown option is named, with the one that may have been meant', async () => {
+    const error = await failureOf(fixture('totals'), { paralelism: 2 } as RunOptions);
+    expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(error.message).toContain('paralelism');
+    expect(error.message).toContain('parallelism');
+  });
+
+  test('a nonsense value is told with what is allowed', async () => {
+    const error = await failureOf(fixture('totals'), { parallelism: 0 });
+    expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(error.message).toContain('parallelism');
+  });
+});
+
+describe('job modules', () => {
+  test('a missing module', async () => {
+    const error = await failureOf(new URL('./fixtures/nowhere.job.ts', import.meta.url), {});
+    expect(error.code).toBe('ERR_HOLDFAST_JOB_MODULE');
+    expect(error.message).toContain('nowhere.job.ts');
+  });
+
+  test('no default export', async () => {
+    const error = await failureOf(fixture('no-default'), { parallelism: 1 });
+    expect(error.code).toBe('ERR_HOLDFAST_JOB_MODULE');
+    expect(error.message).toContain('default export');
+  });
+
+  test('a module that throws while loading', async () => {
+    const error = await failureOf(fixture('throws-on-load'), { parallelism: 1 });
+    expect(error.code).toBe('ERR_HOLDFAST_JOB_MODULE');
+    expect(error.message).toContain('the module itself fails');
+  });
+
+  test('a build function that throws', async () => {
+    const error = await failureOf(fixture('throws-on-build'), { parallelism: 1 });
+    expect(error.code).toBe('ERR_HOLDFAST_JOB_BUILD');
+    expect(error.message).toContain('building fails');
+  });
+
+  test('a different graph in another thread', async () => {
+    const error = await failureOf(fixture('unsteady'), { parallelism: 2 });
+    expect(error.code).toBe('ERR_HOLDFAST_GRAPH_MISMATCH');
+    expect(error.message).toContain('deterministic');
+  });
+});
+
+describe('user code', () => {
+  test('a poison record ends the job when the budget is spent, with operator and position', async () => {
+    const directory = await temporaryFolder();
+    const error = await failureOf(fixture('poison'), {
+      parallelism: 2,
+      checkpoint: { directory, intervalMs: 3_600_000 },
+      restart: exponentialBackoff({ initialMs: 1, maxMs: 5, maxAttempts: 3 }),
+    });
+    expect(error.code).toBe('ERR_HOLDFAST_RESTART_BUDGET');
+    expect(error.message).toContain('doubling');
+    expect(error.message).toContain('record 1234 is poison');
+    const root = (error.cause as HoldfastError).cause as Error & { code: string };
+    expect(root.name).toBe('PoisonError');
+    expect(root.code).toBe('E_POISON');
+    expect(root.stack).toContain('poison.job.ts');
+    expect(error.details).toMatchObject({ operator: 'doubling', attempts: 3 });
+    expect(error.details['position']).toBeTruthy();
+  });
+
+  test('without a restart strategy the first failure ends it, as itself', async () => {
+    const error = await failureOf(fixture('poison'), { parallelism: 1 });
+    expect(error.code).toBe('ERR_HOLDFAST_USER_CODE');
+    expect(error.message).toContain('record 1234 is poison');
+  });
+});
+
+describe('input', () => {
+  test('a missing file', async () => {
+    const input = join(await temporaryFolder(), 'missing.ndjson');
+    const error = await failureOf(fixture('lines'), { parallelism: 1, args: { input } });
+    expect(error.code).toBe('ERR_HOLDFAST_SOURCE');
+    expect(error.message).toContain('missing.ndjson');
+  });
+
+  test('a malformed line is told with file and line', async () => {
+    const input = join(await temporaryFolder(), 'rows.ndjson');
+    await writeFile(input, '{"key":"a","n":1}\n{"key":"b","n":2}\n{"key":\n{"key":"d","n":4}\n');
+    const error = await failureOf(fixture('lines'), { parallelism: 1, args: { input } });
+    expect(error.code).toBe('ERR_HOLDFAST_MALFORMED_RECORD');
+    expect(error.message).toContain('rows.ndjson');
+    expect(error.message).toMatch(/line 3|:3/);
+  });
+
+  test('a file that is cut short while it is being read', async () => {
+    const folder = await temporaryFolder();
+    const input = join(folder, 'rows.ndjson');
+    const rows = Array.from({ length: 200_000 }, (_, n) => JSON.stringify({ key: `k${n % 7}`, n }));
+    await writeFile(input, `${rows.join('\n')}\n`);
+    const job = await run(fixture('lines'), {
+      parallelism: 1,
+      args: { input, slow: true },
+      checkpoint: { directory: join(folder, 'checkpoints'), intervalMs: 50 },
+      restart: exponentialBackoff({ initialMs: 1, maxMs: 5, maxAttempts: 2 }),
+    });
+    await until(() => job.progress().sourceRecords > 1_000, job);
+    await truncate(input, 1_000);
+    const error = await job.finished.then(
+      () => undefined,
+      (reason: HoldfastError) => reason,
+    );
+    expect(error?.code).toBe('ERR_HOLDFAST_SOURCE_CHANGED');
+    expect(error?.message).toContain('rows.ndjson');
+  });
+
+  test('a file that changed between two runs', async () => {
+    const folder = await temporaryFolder();
+    const input = join(folder, 'rows.ndjson');
+    const rows = Array.from({ length: 200_000 }, (_, n) => JSON.stringify({ key: `k${n % 7}`, n }));
+    await writeFile(input, `${rows.join('\n')}\n`);
+    const options = {
+      parallelism: 1,
+      args: { input, slow: true },
+      checkpoint: { directory: join(folder, 'checkpoints'), intervalMs: 50 },
+    };
+    const job = await run(fixture('lines'), options);
+    await until(() => job.progress().sourceRecords > 1_000, job);
+    await job.stop();
+    await appendFile(input, '{"key":"new","n":1}\n');
+    const error = await failureOf(fixture('lines'), options);
+    expect(error.code).toBe('ERR_HOLDFAST_SOURCE_CHANGED');
+  });
+});
+
+describe('checkpoint directories', () => {
+  const quick = async (directory: string, more: RunOptions = {}): Promise<RunOptions> => ({
+    parallelism: 1,
+    args: { count: 1_000_000, ratePerSecond: 20_000 },
+    checkpoint: { directory, intervalMs: 50 },
+    ...more,
+  });
+
+  /** A directory with the checkpoints of a job that was stopped. */
+  async function stoppedDirectory(): Promise<string> {
+    const directory = await temporaryFolder();
+    const job = await run(fixture('totals'), await quick(directory));
+    await job.checkpointNow();
+    await job.checkpointNow();
+    await job.stop();
+    return directory;
+  }
+
+  test('one that is a file, or cannot be made', async () => {
+    const file = join(await temporaryFolder(), 'file');
+    await writeFile(file, '');
+    const error = await failureOf(fixture('totals'), await quick(file));
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_DIRECTORY');
+    expect(error.message).toContain(file);
+  });
+
+  test.skipIf(process.getuid?.() === 0)(
+    'one that may not be written (root may write anywhere)',
+    async () => {
+      const directory = await temporaryFolder();
+      await chmod(directory, 0o500);
+      const error = await failureOf(fixture('totals'), await quick(directory));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_DIRECTORY');
+    },
+  );
+
+  test('one in use by another run', async () => {
+    const directory = await temporaryFolder();
+    const job = await run(fixture('totals'), await quick(directory));
+    const error = await failureOf(fixture('totals'), await quick(directory));
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_LOCKED');
+    expect(error.message).toContain(String(process.pid));
+    await job.cancel();
+  });
+
+  test('a corrupt newest checkpoint stops the start, and names file and checksums', async () => {
+    const directory = await stoppedDirectory();
+    const parts = await readdir(join(directory, 'parts'));
+    for (const name of parts) {
+      const file = join(directory, 'parts', name);
+      const bytes = await readFile(file);
+      bytes[bytes.length - 9]! ^= 0x40;
+      await writeFile(file, bytes);
+    }
+    const error = await failureOf(fixture('totals'), await quick(directory));
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
+    expect(error.message).toMatch(/parts/);
+    expect(error.message).toMatch(/[0-9a-f]{8}.*[0-9a-f]{8}/s);
+  });
+
+  test('another number of key groups', async () => {
+    const directory = await stoppedDirectory();
+    const error = await failureOf(fixture('totals'), await quick(directory, { keyGroups: 256 }));
+    expect(error.code).toBe('ERR_HOLDFAST_KEY_GROUPS_MISMATCH');
+    expect(error.message).toContain('1024');
+  });
+
+  test('a job that is another one', async () => {
+    const directory = await stoppedDirectory();
+    const error = await failureOf(fixture('poison'), await quick(directory));
+    expect(error.code).toBe('ERR_HOLDFAST_GRAPH_INCOMPATIBLE');
+    expect(error.message).toContain('totals');
+  });
+
+  test('a finished run is not run again unless asked to', async () => {
+    const directory = await temporaryFolder();
+    const options = await quick(directory, { args: { count: 5_000 } });
+    await (await run(fixture('totals'), options)).finished;
+    const error = await failureOf(fixture('totals'), options);
+    expect(error.code).toBe('ERR_HOLDFAST_ALREADY_FINISHED');
+    expect(error.message).toContain("restore: 'none'");
+    const again = await (await run(fixture('totals'), { ...options, restore: 'none' })).finished;
+    expect(totalsProblems(again.collected['totals'] ?? [], 5_000)).toEqual([]);
+  });
+});
+
+describe('ending', () => {
+  test('cancel rejects finished and leaves nothing running', async () => {
+    const job = await run(fixture('totals'), {
+      parallelism: 2,
+      args: { count: 1_000_000, ratePerSecond: 10_000 },
+    });
+    await job.cancel();
+    await expect(job.finished).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CANCELED' });
+    expect(job.status).toBe('canceled');
+  });
+
+  test('an aborted signal cancels', async () => {
+    const controller = new AbortController();
+    const job = await run(fixture('totals'), {
+      parallelism: 1,
+      args: { count: 1_000_000, ratePerSecond: 10_000 },
+      signal: controller.signal,
+    });
+    controller.abort();
+    await expect(job.finished).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CANCELED' });
+  });
+});
