@@ -23,6 +23,12 @@ export interface GraphInput {
   readonly tag?: string | undefined;
 }
 
+/**
+ * What an operator was told beside its functions (window, lateness, which aggregations): JSON data.
+ * It decides the layout and the meaning of state, so it is part of the hash.
+ */
+export type NodeParameters = Readonly<Record<string, unknown>>;
+
 export type NodeKind = 'source' | 'operator' | 'sink';
 
 /** A node with its code: lives in the thread that built it. */
@@ -39,6 +45,7 @@ export interface GraphNode {
   /** Undefined: the job's parallelism. */
   readonly parallelism: number | undefined;
   readonly inputs: readonly GraphInput[];
+  readonly parameters?: NodeParameters | undefined;
   readonly source: Source<unknown> | undefined;
   readonly sink: Sink<unknown> | undefined;
   /** A fresh operator instance; for sources and sinks the task wraps `source` and `sink` itself. */
@@ -48,7 +55,7 @@ export interface GraphNode {
 export interface Graph {
   readonly job: string;
   readonly nodes: readonly GraphNode[];
-  /** Hash over everything in `GraphData` but parallelism; equal in every worker or the job is refused. */
+  /** Hash over everything in `GraphData` but parallelism and names; equal in every worker or the job is refused. */
   readonly hash: string;
 }
 
@@ -65,6 +72,7 @@ export interface GraphNodeData {
     readonly partition: Partition;
     readonly tag?: string | undefined;
   }[];
+  readonly parameters?: NodeParameters | undefined;
   readonly collectName: string | undefined;
   readonly committer: CommitterData | undefined;
   /** The sink commits in a worker (it has `commit` and no `committer`). */

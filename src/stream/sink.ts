@@ -59,6 +59,8 @@ export interface Sink<T> {
   readonly kind: string;
   /** Name under which `job.collected` finds the rows. */
   readonly collectName?: string | undefined;
+  /** Keeps nothing in snapshots, so that it needs no stable id (print, discard). */
+  readonly stateless?: boolean | undefined;
   /** With this, the driver itself commits (and so no zombie can); see connectors' committers. */
   readonly committer?: CommitterData | undefined;
   /** Without `committer`: called in a worker, with all transactions of a completed checkpoint; idempotent. */

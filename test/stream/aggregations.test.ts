@@ -1,0 +1,214 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { hours } from '../../src/base/durations.js';
+import {
+  type Aggregation,
+  average,
+  count,
+  max,
+  min,
+  type NumberSelector,
+  sum,
+} from '../../src/stream/aggregations.js';
+import { aggregation } from '../../src/stream/user-aggregation.js';
+import { tumbling } from '../../src/stream/windows.js';
+import { thrownBy } from './graph-kit.js';
+
+type Value = number | null | undefined;
+
+/** Runs a numeric aggregation in the middle of dirty memory, and checks that it stays in its words. */
+function fold<T, R>(spec: Aggregation<T, R>, records: readonly T[]): R {
+  if (spec.kind === 'value') {
+    return spec.result(records.reduce((state, record) => spec.add(state, record), spec.initial()));
+  }
+  const data = new Float64Array(spec.words + 2).fill(77);
+  spec.init(data, 1);
+  for (const record of records) spec.add(data, 1, record);
+  expect([data[0], data[spec.words + 1]]).toEqual([77, 77]);
+  return spec.result(data, 1);
+}
+
+const self: NumberSelector<Value> = (value) => value;
+const values = fc.array(fc.oneof(fc.double(), fc.constantFrom(null, undefined, 0, -0, 1, -1)), {
+  maxLength: 20,
+});
+const numbersOf = (records: readonly Value[]): number[] =>
+  records.filter((value): value is number => typeof value === 'number');
+const answer = (records: readonly Value[], of: (numbers: number[]) => number): number | null => {
+  const numbers = numbersOf(records);
+  return numbers.length === 0 ? null : of(numbers) + 0;
+};
+
+describe('numeric aggregations', () => {
+  it('answer as plain arithmetic does, for every kind of number', () => {
+    fc.assert(
+      fc.property(values, (records) => {
+        expect(fold(count(), records)).toBe(records.length);
+        expect(fold(sum(self), records)).toBe(answer(records, (n) => n.reduce((a, b) => a + b, 0)));
+        expect(fold(min(self), records)).toBe(answer(records, (n) => Math.min(...n)));
+        expect(fold(max(self), records)).toBe(answer(records, (n) => Math.max(...n)));
+        expect(fold(average(self), records)).toBe(
+          answer(records, (n) => n.reduce((a, b) => a + b, 0) / n.length),
+        );
+      }),
+    );
+  });
+
+  it.each([
+    [[], null, null, null, null],
+    [[null, undefined], null, null, null, null],
+    [[0], 0, 0, 0, 0],
+    [[-0, -0], 0, 0, 0, 0],
+    [[5, -5], 0, -5, 5, 0],
+    [[Number.POSITIVE_INFINITY], Infinity, Infinity, Infinity, Infinity],
+    [[1, Number.NaN, 2], Number.NaN, Number.NaN, Number.NaN, Number.NaN],
+    [[null, 3, undefined], 3, 3, 3, 3],
+  ])('of %j', (records: Value[], total, least, greatest, mean) => {
+    expect(fold(sum(self), records)).toBe(total);
+    expect(fold(min(self), records)).toBe(least);
+    expect(fold(max(self), records)).toBe(greatest);
+    expect(fold(average(self), records)).toBe(mean);
+  });
+
+  it('call the selector once per record', () => {
+    for (const make of [sum, min, max, average]) {
+      let calls = 0;
+      fold(
+        make((value: number) => {
+          calls += 1;
+          return value;
+        }),
+        [3, 1, 2],
+      );
+      expect(calls).toBe(3);
+    }
+  });
+
+  it.each([
+    ['a bigint', 1n, 'ERR_HOLDFAST_UNSUPPORTED_VALUE', /bigint 1n.*Number\(…\)/],
+    ['a string', '12', 'ERR_HOLDFAST_UNSUPPORTED_VALUE', /string "12".*Number\(…\)/],
+    ['a boolean', true, 'ERR_HOLDFAST_UNSUPPORTED_VALUE', /boolean true/],
+    ['an object', {}, 'ERR_HOLDFAST_UNSUPPORTED_VALUE', /an object/],
+    ['a promise', Promise.resolve(1), 'ERR_HOLDFAST_ASYNC_CALLBACK', /selector/],
+  ])('refuse %s', (_, value, code, message) => {
+    for (const make of [sum, min, max, average]) {
+      const error = thrownBy(() =>
+        fold(
+          make(() => value as never),
+          [1],
+        ),
+      );
+      expect(error.code).toBe(code);
+      expect(error.message).toMatch(message);
+    }
+  });
+
+  it('refuse a selector that is no function', () => {
+    for (const make of [sum, min, max, average]) {
+      expect(thrownBy(() => make('delay' as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    }
+  });
+});
+
+describe('aggregation', () => {
+  it('leaves every earlier value as it was', () => {
+    const spec = aggregation({
+      initial: () => ({ seen: new Map<string, number>(), last: [] as string[] }),
+      add: (state, word: string) => {
+        state.seen.set(word, (state.seen.get(word) ?? 0) + 1);
+        state.last.push(word);
+      },
+      result: ({ seen, last }) => [[...seen], last],
+    });
+    if (spec.kind !== 'value') throw new Error('not a value aggregation');
+    const states: unknown[] = [spec.initial()];
+    for (const word of ['a', 'b', 'a']) states.push(spec.add(states.at(-1), word));
+    expect(states.map(spec.result)).toEqual([
+      [[], []],
+      [[['a', 1]], ['a']],
+      [
+        [
+          ['a', 1],
+          ['b', 1],
+        ],
+        ['a', 'b'],
+      ],
+      [
+        [
+          ['a', 2],
+          ['b', 1],
+        ],
+        ['a', 'b', 'a'],
+      ],
+    ]);
+  });
+
+  it('takes returned values, and values that are no objects', () => {
+    const longest = aggregation({
+      initial: () => '',
+      add: (state, word: string) => (word.length > state.length ? word : state),
+    });
+    expect(fold(longest, ['a', 'ccc', 'bb'])).toBe('ccc');
+    const replaced = aggregation({
+      initial: () => ({ word: '' }),
+      add: (_, word: string) => ({ word }),
+    });
+    expect(fold(replaced, ['a', 'b'])).toEqual({ word: 'b' });
+  });
+
+  it('gives the value itself when there is no result', () => {
+    const spec = aggregation({ initial: () => 3, add: () => undefined });
+    expect(fold(spec, ['x', 'y'])).toBe(3);
+  });
+
+  it.each([
+    ['a class instance', new (class Basket {})(), /object \(Basket\)/],
+    ['a typed array', new Float64Array(1), /object \(Float64Array\)/],
+    ['a Date', new Date(0), /object \(Date\)/],
+    ['a function', () => 1, /a function/],
+  ])('refuses %s as state', (_, value, message) => {
+    const initial = aggregation({ initial: () => value, add: () => {} });
+    const first = thrownBy(() => fold(initial as Aggregation<number, unknown>, [1]));
+    expect(first.code).toBe('ERR_HOLDFAST_UNSUPPORTED_VALUE');
+    const added = aggregation({ initial: (): unknown => ({}), add: () => value });
+    expect(thrownBy(() => fold(added as Aggregation<number, unknown>, [1])).message).toMatch(
+      message,
+    );
+  });
+
+  it('refuses an add that gives a promise', () => {
+    const spec = aggregation({
+      initial: () => ({}),
+      add: () => Promise.resolve({}) as never,
+    });
+    expect(thrownBy(() => fold(spec, [1])).code).toBe('ERR_HOLDFAST_ASYNC_CALLBACK');
+  });
+
+  it('refuses what is no spec', () => {
+    for (const spec of [undefined, {}, { initial: () => 1 }, { initial: 1, add: () => 1 }]) {
+      expect(thrownBy(() => aggregation(spec as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    }
+  });
+});
+
+describe('tumbling', () => {
+  it('is plain, frozen data with an offset within the window', () => {
+    expect(tumbling(1_000)).toEqual({ kind: 'tumbling', sizeMs: 1_000, offsetMs: 0 });
+    expect(tumbling(hours(24), { offsetMs: hours(-2) }).offsetMs).toBe(hours(22));
+    expect(Object.is(tumbling(10, { offsetMs: -20 }).offsetMs, 0)).toBe(true);
+    expect(tumbling(10, { offsetMs: 25 }).offsetMs).toBe(5);
+    expect(tumbling(10, { offsetMs: undefined }).offsetMs).toBe(0);
+    expect(Object.isFrozen(tumbling(1))).toBe(true);
+  });
+
+  it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY, '10', undefined])(
+    'refuses a size of %s',
+    (size) => {
+      expect(thrownBy(() => tumbling(size as number)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    },
+  );
+
+  it('refuses an offset that is no whole number', () => {
+    expect(thrownBy(() => tumbling(10, { offsetMs: 0.5 })).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+  });
+});

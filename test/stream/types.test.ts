@@ -1,0 +1,212 @@
+/** What the compiler knows about a job, from source to sink. Checked by tsc; running it is a formality. */
+
+import { describe, expectTypeOf, it } from 'vitest';
+import { type Aggregation, average, count, max, min, sum } from '../../src/stream/aggregations.js';
+import type { DataStream } from '../../src/stream/data-stream.js';
+import { defineJob } from '../../src/stream/job-definition.js';
+import type { KeyedStream } from '../../src/stream/keyed-stream.js';
+import type { RejectedRecord } from '../../src/stream/source.js';
+import type { StreamSink } from '../../src/stream/stream-sink.js';
+import { aggregation } from '../../src/stream/user-aggregation.js';
+import { tumbling } from '../../src/stream/windows.js';
+import { draw, type Flight, sink, source } from './graph-kit.js';
+
+/** Type-checks `use`, and never runs it: graphs that are only typed need not be whole. */
+function typed(use: (stream: DataStream<Flight>) => unknown): void {
+  void use;
+}
+
+describe('types flow from source to sink', () => {
+  it('infers records through operators', () => {
+    draw((env) => {
+      const flights = env.from(source<Flight>());
+      expectTypeOf(flights).toEqualTypeOf<DataStream<Flight>>();
+      const lengths = flights.map((flight) => flight.origin.length);
+      expectTypeOf(lengths).toEqualTypeOf<DataStream<number>>();
+      const words = flights.flatMap((flight) => [flight.origin, flight.destination]);
+      expectTypeOf(words).toEqualTypeOf<DataStream<string>>();
+      const generated = flights.flatMap(function* (flight) {
+        yield flight.distance;
+      });
+      expectTypeOf(generated).toEqualTypeOf<DataStream<number>>();
+      const both = lengths.union(words, generated);
+      expectTypeOf(both).toEqualTypeOf<DataStream<number | string>>();
+      expectTypeOf(both.sinkTo(sink<unknown>())).toEqualTypeOf<StreamSink>();
+    });
+  });
+
+  it('narrows by type guards, inferred ones too', () => {
+    typed((flights) => {
+      const delays = flights.map((flight) => flight.delay);
+      expectTypeOf(delays).toEqualTypeOf<DataStream<number | null>>();
+      expectTypeOf(delays.filter((delay) => delay !== null)).toEqualTypeOf<DataStream<number>>();
+      expectTypeOf(delays.filter((delay): delay is null => delay === null)).toEqualTypeOf<
+        DataStream<null>
+      >();
+      expectTypeOf(flights.filter((flight) => flight.distance > 9)).toEqualTypeOf<
+        DataStream<Flight>
+      >();
+    });
+  });
+
+  it('keeps keys, tuples as tuples', () => {
+    typed((flights) => {
+      const byOrigin = flights.keyBy((flight) => flight.origin);
+      expectTypeOf(byOrigin).toEqualTypeOf<KeyedStream<Flight, string>>();
+      const byRoute = flights.keyBy((flight) => [flight.origin, flight.destination]);
+      expectTypeOf(byRoute).toEqualTypeOf<KeyedStream<Flight, readonly [string, string]>>();
+      expectTypeOf(flights.keyBy((flight) => flight.date)).toEqualTypeOf<
+        KeyedStream<Flight, Date>
+      >();
+    });
+  });
+
+  it('keeps a stream what it was when it is labelled', () => {
+    typed((flights) => {
+      const keyed = flights.keyBy((flight) => flight.origin);
+      expectTypeOf(keyed.name('n').uid('u').parallelism(1)).toEqualTypeOf<
+        KeyedStream<Flight, string>
+      >();
+      expectTypeOf(flights.name('n').uid('u').parallelism(1)).toEqualTypeOf<DataStream<Flight>>();
+      expectTypeOf(flights.print().name('n').uid('u').parallelism(1)).toEqualTypeOf<StreamSink>();
+    });
+  });
+
+  it('gives keyed folds their values', () => {
+    typed((flights) => {
+      const keyed = flights.keyBy((flight) => flight.origin);
+      expectTypeOf(keyed.count()).toEqualTypeOf<DataStream<number>>();
+      expectTypeOf(keyed.sum((flight) => flight.distance)).toEqualTypeOf<DataStream<number>>();
+      expectTypeOf(keyed.sum((flight) => flight.delay)).toEqualTypeOf<DataStream<number | null>>();
+      expectTypeOf(keyed.min((flight) => flight.distance)).toEqualTypeOf<DataStream<number>>();
+      expectTypeOf(keyed.max((flight) => flight.delay)).toEqualTypeOf<DataStream<number | null>>();
+      expectTypeOf(keyed.reduce((_, flight) => flight)).toEqualTypeOf<DataStream<Flight>>();
+    });
+  });
+
+  it('gives aggregates their rows', () => {
+    typed((flights) => {
+      const keyed = flights.keyBy((flight) => [flight.origin, flight.destination]);
+      const rows = keyed.aggregate({
+        flights: count(),
+        miles: sum((flight) => flight.distance),
+        least: min((flight) => flight.delay),
+      });
+      expectTypeOf(rows).toEqualTypeOf<
+        DataStream<{
+          key: readonly [string, string];
+          flights: number;
+          miles: number | null;
+          least: number | null;
+        }>
+      >();
+      const windows = keyed
+        .window(tumbling(1_000))
+        .allowedLateness(10)
+        .sideOutputLate('late')
+        .aggregate({ delay: average((flight) => flight.delay), worst: max((f) => f.delay) });
+      expectTypeOf(windows).toEqualTypeOf<
+        DataStream<{
+          key: readonly [string, string];
+          windowStart: number;
+          windowEnd: number;
+          delay: number | null;
+          worst: number | null;
+        }>
+      >();
+      expectTypeOf(windows.sideOutput<Flight>('late')).toEqualTypeOf<DataStream<Flight>>();
+      expectTypeOf(keyed.window(tumbling(1_000)).reduce((_, flight) => flight)).toEqualTypeOf<
+        DataStream<Flight>
+      >();
+    });
+  });
+
+  it('infers aggregations of one’s own', () => {
+    typed((flights) => {
+      const rows = flights
+        .keyBy((flight) => flight.origin)
+        .aggregate({
+          destinations: aggregation({
+            initial: () => new Set<string>(),
+            add: (seen, flight: Flight) => {
+              seen.add(flight.destination);
+            },
+            result: (seen) => seen.size,
+          }),
+          last: aggregation({
+            initial: () => '',
+            add: (_, flight: Flight) => flight.destination,
+          }),
+        });
+      expectTypeOf(rows).toEqualTypeOf<
+        DataStream<{ key: string; destinations: number; last: string }>
+      >();
+      expectTypeOf(count()).toExtend<Aggregation<Flight, number>>();
+    });
+  });
+
+  it('takes side outputs of malformed input', () => {
+    typed((flights) => {
+      expectTypeOf(flights.sideOutput<RejectedRecord>('bad')).toEqualTypeOf<
+        DataStream<RejectedRecord>
+      >();
+    });
+  });
+});
+
+describe('types refuse', () => {
+  it('asynchronous callbacks', () => {
+    typed((flights) => {
+      // @ts-expect-error a promise is no record
+      flights.map(async (flight) => flight.origin);
+      // @ts-expect-error a promise is always true
+      flights.filter(async (flight) => flight.distance > 1);
+      // @ts-expect-error a promise cannot be iterated
+      flights.flatMap(async (flight) => [flight]);
+      // @ts-expect-error a promise is no key
+      flights.keyBy(async (flight) => flight.origin);
+      // @ts-expect-error a promise is no timestamp
+      flights.withTimestamps(async (flight) => flight.date.getTime());
+      const keyed = flights.keyBy((flight) => flight.origin);
+      // @ts-expect-error a promise is no record
+      keyed.reduce(async (_, flight) => flight);
+      // @ts-expect-error a promise is no number
+      keyed.sum(async (flight) => flight.distance);
+      // @ts-expect-error a graph is drawn synchronously
+      defineJob('x', async () => {});
+    });
+    defineJob('a build function may return anything else', (env) => env.from(source()).print());
+  });
+
+  it('keys that cannot be hashed', () => {
+    typed((flights) => {
+      // @ts-expect-error an object is no key
+      flights.keyBy((flight) => ({ origin: flight.origin }));
+      // @ts-expect-error undefined is no key
+      flights.keyBy((): string | undefined => undefined);
+    });
+  });
+
+  it('selectors and aggregations of other records, and what is no number', () => {
+    typed((flights) => {
+      const keyed = flights.keyBy((flight) => flight.origin);
+      // @ts-expect-error a string is not summed
+      keyed.sum((flight) => flight.origin);
+      // @ts-expect-error there is no such field
+      keyed.aggregate({ x: average((flight) => flight.altitude) });
+      // @ts-expect-error an aggregation of other records
+      keyed.aggregate({ x: sum((record: { altitude: number }) => record.altitude) });
+      // @ts-expect-error a row, not an aggregation
+      keyed.aggregate({ x: 1 });
+    });
+  });
+
+  it('sinks of other records', () => {
+    typed((flights) => {
+      // @ts-expect-error flights are no numbers
+      flights.sinkTo(sink<number>());
+      flights.sinkTo(sink<Flight>());
+      flights.sinkTo(sink<unknown>());
+    });
+  });
+});
