@@ -1,2 +1,43 @@
+/** The front door. */
+
 export { days, hours, minutes, seconds } from './base/durations.js';
 export { type ErrorCode, HoldfastError } from './base/errors.js';
+export {
+  type Aggregation,
+  average,
+  count,
+  max,
+  min,
+  sum,
+} from './stream/aggregations.js';
+export type { DataStream, RecordOf, TimestampOptions } from './stream/data-stream.js';
+export type { StreamEnvironment } from './stream/environment.js';
+export { defineJob, type JobArguments, type JobDefinition } from './stream/job-definition.js';
+export type { Key } from './stream/key-selector.js';
+export type { KeyedRow, KeyedStream } from './stream/keyed-stream.js';
+export type {
+  CommitterData,
+  Sink,
+  SinkContext,
+  SinkPrepared,
+  SinkTransaction,
+  SinkWriter,
+} from './stream/sink.js';
+export type {
+  RejectedRecord,
+  Source,
+  SourceBatch,
+  SourceContext,
+  SourcePosition,
+  SourceReader,
+  SourceSplit,
+} from './stream/source.js';
+export type { StreamSink } from './stream/stream-sink.js';
+export { aggregation } from './stream/user-aggregation.js';
+export type { WindowedStream, WindowRow } from './stream/windowed-stream.js';
+export {
+  type TumblingOptions,
+  type TumblingWindow,
+  tumbling,
+  type WindowDefinition,
+} from './stream/windows.js';
