@@ -1,0 +1,70 @@
+import type { Source, SourceBatch, SourceReader } from '../stream/source.js';
+import { badOption } from './options.js';
+import { type RangeSplit, rangeSplits } from './ranges.js';
+import { positionField, splitChanged } from './split-check.js';
+
+const BATCH_RECORDS = 512;
+/** Below this one instance is faster than handing out ranges. */
+const SPLIT_FROM_ITEMS = 1_000;
+const SPLITS_MAX = 16;
+
+/**
+ * A source over items in memory, for tests and small tables. The items are copied into an array
+ * here, once per thread: the job's build function runs in every thread and must give the same items
+ * each time. Fewer than 1 000 items are one split, more are up to 16 consecutive ranges.
+ *
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when `items` is not iterable
+ */
+export function fromCollection<T>(items: Iterable<T>): Source<T> {
+  if (typeof (items as Iterable<T> | undefined | null)?.[Symbol.iterator] !== 'function') {
+    throw badOption('fromCollection items', items, 'an array or another iterable');
+  }
+  const all = Array.from(items);
+  const kind = 'fromCollection';
+  return {
+    kind,
+    async splits() {
+      return rangeSplits(kind, all.length, all.length < SPLIT_FROM_ITEMS ? 1 : SPLITS_MAX);
+    },
+    async open(split, position) {
+      const { id, from, to, total } = split as RangeSplit;
+      if (total !== all.length) {
+        throw splitChanged(kind, id, `the collection has ${all.length} items instead of ${total}`);
+      }
+      const start =
+        position === undefined ? from : positionField(kind, id, position, 'next', from, to);
+      return new CollectionReader(all, start, to);
+    },
+  };
+}
+
+class CollectionReader<T> implements SourceReader<T> {
+  readonly #items: readonly T[];
+  readonly #to: number;
+  #batchStart: number;
+  #next: number;
+
+  constructor(items: readonly T[], from: number, to: number) {
+    this.#items = items;
+    this.#batchStart = from;
+    this.#next = from;
+    this.#to = to;
+  }
+
+  poll(): SourceBatch<T> | undefined {
+    this.#batchStart = this.#next;
+    if (this.#next >= this.#to) return undefined;
+    this.#next = Math.min(this.#to, this.#next + BATCH_RECORDS);
+    return { records: this.#items.slice(this.#batchStart, this.#next) };
+  }
+
+  position(taken: number): { readonly next: number } {
+    return { next: this.#batchStart + taken };
+  }
+
+  describe(index: number): string {
+    return `item ${this.#batchStart + index} of the collection`;
+  }
+
+  close(): void {}
+}

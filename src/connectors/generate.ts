@@ -1,0 +1,220 @@
+/**
+ * Records out of a function of their index.
+ *
+ * How indexes are dealt to splits decides how useful watermarks are: an instance reads its splits
+ * one after the other, and its watermark never goes back, so time must not jump back from one split
+ * to the next.
+ *
+ *  G1  With a `count` and no rate, splits are consecutive ranges, many more than there are instances
+ *      (up to 256, of 256 records at least). Instance k of p reads ranges k, k + p, k + 2p…: indexes
+ *      only grow, and all instances stay within p ranges of each other.
+ *  G2  Without a `count` a split never ends, and whoever reads it reads no other. So there is one
+ *      split, unless `splits` asks for more: then split s owns the indexes i ≡ s (mod splits), and
+ *      the parallelism must be at least `splits`, or the last ones are never read.
+ *  G3  With a rate the same layout is used: one split keeps the whole rate in index order; with more,
+ *      each keeps its share, which makes the rate when all of them are read at the same time.
+ *
+ * The loop of `poll` is the hot path of benchmarks: one call of the user's function and one store
+ * per record.
+ */
+
+import { HoldfastError } from '../base/errors.js';
+import type { Source, SourceBatch, SourceReader } from '../stream/source.js';
+import { badOption, checkFunction, checkInteger, checkNames } from './options.js';
+import { Pace } from './pace.js';
+import { rangeSplits } from './ranges.js';
+import { positionField, splitChanged } from './split-check.js';
+
+const BATCH_RECORDS = 512;
+const RANGE_RECORDS_MIN = 256;
+const RANGES_MAX = 256;
+const SPLITS_MAX = 65_536;
+
+export interface GenerateOptions<T> {
+  /** How many records; without it the source never ends. */
+  readonly count?: number | undefined;
+  /** Records per second of wall clock, over all splits. Without it as fast as they are taken. */
+  readonly ratePerSecond?: number | undefined;
+  /**
+   * Into how many parts the indexes are divided. Default: with a `count` and no rate up to 256
+   * consecutive ranges; otherwise 1, and more of them need at least as many instances.
+   */
+  readonly splits?: number | undefined;
+  /** Event time in ms of a record; NaN for none. */
+  readonly timestamp?: ((record: T, index: number) => number) | undefined;
+}
+
+interface GenerateSplit {
+  readonly id: string;
+  readonly from: number;
+  readonly to: number;
+  readonly step?: number;
+  readonly total: number;
+  readonly [key: string]: unknown;
+}
+
+/**
+ * A source of `make(0)`, `make(1)`, … The function must give the same record for the same index
+ * whenever it is called: after a failure it is asked again.
+ *
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function generate<T>(
+  make: (index: number) => T & (T extends PromiseLike<unknown> ? never : T),
+  options?: GenerateOptions<T>,
+): Source<T> {
+  const kind = 'generate';
+  checkFunction('generate function', make);
+  const given = checkNames<GenerateOptions<T>>(kind, options, [
+    'count',
+    'ratePerSecond',
+    'splits',
+    'timestamp',
+  ]);
+  const { count, ratePerSecond, timestamp } = given;
+  if (count !== undefined) checkInteger('generate count', count, 0, Number.MAX_SAFE_INTEGER);
+  if (timestamp !== undefined) checkFunction('generate timestamp', timestamp);
+  if (ratePerSecond !== undefined && !(ratePerSecond > 0 && Number.isFinite(ratePerSecond))) {
+    throw badOption('generate ratePerSecond', ratePerSecond, 'a number above 0');
+  }
+  if (given.splits !== undefined) checkInteger('generate splits', given.splits, 1, SPLITS_MAX);
+  const total = count ?? Number.MAX_SAFE_INTEGER;
+  const ranged = count !== undefined && ratePerSecond === undefined;
+  const stride = given.splits ?? 1;
+  const listed: readonly GenerateSplit[] = ranged
+    ? rangeSplits(kind, total, given.splits ?? defaultRanges(total))
+    : Array.from({ length: Math.min(stride, total) }, (_, s) => ({
+        id: stride === 1 ? kind : `${kind}[${s} of ${stride}]`,
+        from: s,
+        to: total,
+        step: stride,
+        total,
+      }));
+  return {
+    kind,
+    async splits() {
+      return listed;
+    },
+    async open(split, position) {
+      const { id, from, to, step = 1, total: before } = split as GenerateSplit;
+      if (before !== total || step !== (ranged ? 1 : stride)) {
+        throw splitChanged(kind, id, 'count, ratePerSecond or splits of the source are others now');
+      }
+      const start =
+        position === undefined
+          ? from
+          : positionField(kind, id, position, 'next', from, to + step - 1);
+      const pace = ratePerSecond === undefined ? undefined : new Pace(ratePerSecond / stride);
+      return new GenerateReader<T>(make, timestamp, start, to, step, pace);
+    },
+  };
+}
+
+function defaultRanges(count: number): number {
+  return Math.min(RANGES_MAX, Math.ceil(count / RANGE_RECORDS_MIN));
+}
+
+class GenerateReader<T> implements SourceReader<T> {
+  readonly #make: (index: number) => T;
+  readonly #timestamp: ((record: T, index: number) => number) | undefined;
+  readonly #to: number;
+  readonly #step: number;
+  readonly #pace: Pace | undefined;
+  #batchStart: number;
+  #next: number;
+  /** Thrown by the user's function behind the records of the batch polled last. */
+  #failure: HoldfastError | undefined;
+
+  constructor(
+    make: (index: number) => T,
+    timestamp: ((record: T, index: number) => number) | undefined,
+    from: number,
+    to: number,
+    step: number,
+    pace: Pace | undefined,
+  ) {
+    this.#make = make;
+    this.#timestamp = timestamp;
+    this.#batchStart = from;
+    this.#next = from;
+    this.#to = to;
+    this.#step = step;
+    this.#pace = pace;
+  }
+
+  poll(): SourceBatch<T> | undefined | Promise<SourceBatch<T> | undefined> {
+    this.#batchStart = this.#next;
+    if (this.#failure !== undefined) throw this.#failure;
+    const left = Math.ceil((this.#to - this.#next) / this.#step);
+    if (left <= 0) return undefined;
+    if (this.#pace === undefined) return this.#batch(Math.min(BATCH_RECORDS, left));
+    const due = this.#pace.due();
+    if (due > 0) {
+      const count = Math.min(BATCH_RECORDS, left, due);
+      this.#pace.took(count);
+      return this.#batch(count);
+    }
+    return this.#pace.wait().then(() => ({ records: [] }));
+  }
+
+  #batch(count: number): SourceBatch<T> {
+    const make = this.#make;
+    const timestamp = this.#timestamp;
+    const step = this.#step;
+    const records: T[] = new Array(count);
+    const timestamps = timestamp === undefined ? undefined : new Float64Array(count);
+    let index = this.#next;
+    let done = 0;
+    try {
+      if (timestamp === undefined || timestamps === undefined) {
+        for (; done < count; done += 1, index += step) records[done] = make(index);
+      } else {
+        for (; done < count; done += 1, index += step) {
+          const record = make(index);
+          records[done] = record;
+          timestamps[done] = timestamp(record, index);
+        }
+      }
+    } catch (error) {
+      // What came before it is emitted first, so that the failure is at the record it belongs to.
+      this.#failure = generateError(error, index);
+      if (done === 0) throw this.#failure;
+      records.length = done;
+    }
+    refusePromise(records[0]);
+    this.#next = index;
+    return { records, timestamps: timestamps?.subarray(0, records.length) };
+  }
+
+  position(taken: number): { readonly next: number } {
+    return { next: this.#batchStart + taken * this.#step };
+  }
+
+  describe(index: number): string {
+    return `index ${this.#batchStart + index * this.#step}`;
+  }
+
+  close(): void {
+    this.#pace?.stop();
+  }
+}
+
+/** Once per batch: a function that returns one promise returns nothing else. */
+function refusePromise(record: unknown): void {
+  if (typeof record !== 'object' || record === null) return;
+  if (typeof (record as { then?: unknown }).then !== 'function') return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_ASYNC_CALLBACK',
+    'generate: the function returned a promise. It must return the record itself; what has to be ' +
+      'awaited belongs in front of the job, or in a source of your own.',
+  );
+}
+
+function generateError(error: unknown, index: number): HoldfastError {
+  const message = error instanceof Error ? error.message : String(error);
+  return new HoldfastError(
+    'ERR_HOLDFAST_USER_CODE',
+    `generate: the function failed for index ${index}: ${message}`,
+    { cause: error, details: { index } },
+  );
+}

@@ -1,0 +1,70 @@
+/** A source over the lines of files, cut into byte ranges. */
+
+import type { Source } from '../stream/source.js';
+import { openFile, openSame } from './file-identity.js';
+import { LineNumbers } from './line-numbers.js';
+import { type LineFormat, type LinePosition, LineReader, type LineSplit } from './line-reader.js';
+import type { NamedPath } from './options.js';
+import { pathOfSplit, positionField } from './split-check.js';
+
+export const SPLIT_BYTES = 8 * 1024 * 1024;
+export const LINE_BYTES_MAX = 64 * 1024 * 1024;
+/** Splits travel in every snapshot: ranges of huge files grow instead of their number. */
+const SPLITS_PER_FILE_MAX = 1_024;
+
+export interface LineSourceOptions<T> {
+  readonly paths: readonly NamedPath[];
+  readonly format: LineFormat<T>;
+  readonly splitBytes: number;
+  readonly rejectTag: string | undefined;
+}
+
+export function lineSource<T>({
+  paths,
+  format,
+  splitBytes,
+  rejectTag,
+}: LineSourceOptions<T>): Source<T> {
+  const { kind } = format;
+  const numbers = new LineNumbers();
+  return {
+    kind,
+    rejectTag,
+    async splits() {
+      const splits: LineSplit[] = [];
+      for (const path of paths) splits.push(...(await splitsOf(path, splitBytes)));
+      return splits;
+    },
+    async open(given, position, context) {
+      const split = given as LineSplit;
+      const path = pathOfSplit(kind, paths, split);
+      const start = position === undefined ? undefined : checkPosition(kind, split, position);
+      const handle = await openSame(path, split);
+      return new LineReader({ format, split, path, handle, start, numbers, context });
+    },
+  };
+}
+
+async function splitsOf(path: NamedPath, splitBytes: number): Promise<readonly LineSplit[]> {
+  const { handle, identity } = await openFile(path);
+  await handle.close();
+  const { size } = identity;
+  const bytes = Math.max(splitBytes, Math.ceil(size / SPLITS_PER_FILE_MAX));
+  return Array.from({ length: Math.ceil(size / bytes) }, (_, i) => ({
+    id: `${path.shown}#${i}`,
+    path: path.shown,
+    ...identity,
+    from: i * bytes,
+    to: Math.min(size, (i + 1) * bytes),
+  }));
+}
+
+function checkPosition(kind: string, split: LineSplit, position: unknown): LinePosition {
+  const offset = positionField(kind, split.id, position, 'offset', split.from, split.size);
+  const line = (position as { line?: unknown }).line;
+  if (line === undefined) return { offset };
+  return {
+    offset,
+    line: positionField(kind, split.id, position, 'line', 1, Number.MAX_SAFE_INTEGER),
+  };
+}
