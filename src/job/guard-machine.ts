@@ -1,0 +1,148 @@
+/**
+ * The guardian's decisions, as a pure machine: events and `now` in, commands out.
+ *
+ *        start            exited: budget left           tick
+ *  idle ───────▶ alive ─────────────────────▶ waiting ────────▶ alive …
+ *                  │ outcome                     │ cancel
+ *                  ▼            exited           ▼
+ *               settled ─────────────────────▶ ended
+ *
+ *  G1  A job that says how it ended is believed: its process is not started again, however it exits.
+ *  G2  A process that dies without a word is started again while the budget lasts, and given up with
+ *      the last death otherwise; exactly one of the two.
+ *  G3  A completed checkpoint resets the budget.
+ *  G4  `end` and `give-up` come at most once, and nothing after them.
+ */
+
+import type { Failure } from '../base/failure.js';
+import type { Random } from '../base/random.js';
+import {
+  type BackOffState,
+  freshBackOff,
+  nextDelay,
+  resetBackOff,
+} from '../supervisor/back-off.js';
+import type { RestartStrategy } from '../supervisor/restart-strategy.js';
+import type { JobResult } from './job-types.js';
+
+export interface ProcessDeath {
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  /** The last words of the process, if it had any. */
+  readonly failure: Failure | undefined;
+}
+
+export type GuardOutcome =
+  | { readonly kind: 'finished'; readonly result: JobResult }
+  | { readonly kind: 'failed'; readonly failure: Failure }
+  | { readonly kind: 'canceled' };
+
+export type GuardEvent =
+  | { readonly kind: 'start' }
+  /** A checkpoint completed. */
+  | { readonly kind: 'checkpoint' }
+  | { readonly kind: 'outcome'; readonly outcome: GuardOutcome }
+  | { readonly kind: 'exited'; readonly death: ProcessDeath }
+  | { readonly kind: 'cancel' }
+  | { readonly kind: 'tick' };
+
+export type GuardCommand =
+  /** `process`: 0 for the first. */
+  | { readonly kind: 'fork'; readonly process: number }
+  /** `attempt`: 1 for the first since a checkpoint was completed. */
+  | {
+      readonly kind: 'restarting';
+      readonly attempt: number;
+      readonly delayMs: number;
+      readonly death: ProcessDeath;
+    }
+  | { readonly kind: 'end'; readonly outcome: GuardOutcome }
+  | { readonly kind: 'give-up'; readonly death: ProcessDeath; readonly attempts: number };
+
+export interface GuardMachineOptions {
+  readonly restart: RestartStrategy;
+  readonly random: Random;
+}
+
+type State =
+  | { readonly kind: 'idle' }
+  | { readonly kind: 'alive' }
+  | { readonly kind: 'settled'; readonly outcome: GuardOutcome }
+  | { readonly kind: 'waiting'; readonly untilMs: number }
+  | { readonly kind: 'ended' };
+
+export class GuardMachine {
+  readonly #restart: RestartStrategy;
+  readonly #random: Random;
+  #backOff: BackOffState = freshBackOff;
+  #state: State = { kind: 'idle' };
+  /** Forks after the first. */
+  #restarts = 0;
+  #canceled = false;
+
+  constructor({ restart, random }: GuardMachineOptions) {
+    this.#restart = restart;
+    this.#random = random;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
+  }
+
+  /** When to send a `tick`, in the time of `now`; undefined for never. */
+  nextDeadline(): number | undefined {
+    return this.#state.kind === 'waiting' ? this.#state.untilMs : undefined;
+  }
+
+  handle(event: GuardEvent, nowMs: number): readonly GuardCommand[] {
+    const state = this.#state;
+    switch (event.kind) {
+      case 'start':
+        return state.kind === 'idle' ? this.#fork() : [];
+      case 'checkpoint':
+        if (state.kind === 'alive') this.#backOff = resetBackOff(this.#backOff); // G3
+        return [];
+      case 'outcome':
+        if (state.kind === 'alive') this.#state = { kind: 'settled', outcome: event.outcome }; // G1
+        return [];
+      case 'exited':
+        if (state.kind === 'settled') return this.#end(state.outcome);
+        return state.kind === 'alive' ? this.#died(event.death, nowMs) : [];
+      case 'cancel':
+        this.#canceled = true;
+        return state.kind === 'idle' || state.kind === 'waiting'
+          ? this.#end({ kind: 'canceled' })
+          : [];
+      case 'tick':
+        return state.kind === 'waiting' && nowMs >= state.untilMs ? this.#fork() : [];
+    }
+  }
+
+  #fork(): readonly GuardCommand[] {
+    this.#state = { kind: 'alive' };
+    return [{ kind: 'fork', process: this.#restarts }];
+  }
+
+  /** G2. */
+  #died(death: ProcessDeath, nowMs: number): readonly GuardCommand[] {
+    if (this.#canceled) return this.#end({ kind: 'canceled' });
+    const answer = nextDelay(this.#backOff, this.#restart, nowMs, this.#random);
+    this.#backOff = answer.state;
+    if (answer.kind === 'give-up') {
+      this.#state = { kind: 'ended' };
+      return [{ kind: 'give-up', death, attempts: answer.attempts }];
+    }
+    const { attempt, delayMs } = answer;
+    this.#restarts += 1;
+    const restarting = { kind: 'restarting', attempt, delayMs, death } as const;
+    if (delayMs <= 0) return [restarting, ...this.#fork()];
+    this.#state = { kind: 'waiting', untilMs: nowMs + delayMs };
+    return [restarting];
+  }
+
+  /** G4. */
+  #end(outcome: GuardOutcome): readonly GuardCommand[] {
+    this.#state = { kind: 'ended' };
+    return [{ kind: 'end', outcome }];
+  }
+}

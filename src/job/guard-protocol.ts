@@ -1,0 +1,80 @@
+/**
+ * Between the guardian and the process it guards. Protocol file: shapes only.
+ *
+ * Sent over Node's IPC channel with `serialization: 'advanced'`, so anything that can be cloned may
+ * be in it.
+ */
+
+import type { Failure } from '../base/failure.js';
+import type { CompiledJob } from './compile.js';
+import type { KillCause } from './host-protocol.js';
+import type {
+  CheckpointOptions,
+  JobEvents,
+  JobProgress,
+  JobResult,
+  RunOptions,
+  SlotInfo,
+} from './job-types.js';
+
+/** What can be sent to another process. */
+export type PlainRunOptions = Omit<RunOptions, 'checkpoint' | 'signal' | 'logger' | 'print'> & {
+  readonly checkpoint?: Omit<CheckpointOptions, 'store'> | undefined;
+};
+
+/** To the child. */
+export type GuardOrder =
+  | {
+      readonly kind: 'run';
+      readonly url: string;
+      readonly options: PlainRunOptions;
+      readonly compiled: CompiledJob;
+      /** 0 for the first. */
+      readonly process: number;
+      /** Newest checkpoint in the directory when the first process started; 0 for none. */
+      readonly newestAtFirst: number | undefined;
+    }
+  | { readonly kind: 'kill'; readonly slot: number; readonly cause: KillCause | 'terminate' }
+  | { readonly kind: 'checkpoint-now'; readonly request: number }
+  | { readonly kind: 'stop'; readonly drain: boolean }
+  | { readonly kind: 'cancel' };
+
+export type JobEventMessage = {
+  [E in keyof JobEvents]: {
+    readonly kind: 'event';
+    readonly name: E;
+    readonly args: JobEvents[E];
+  };
+}[keyof JobEvents];
+
+/** What the process starts from. */
+export interface RestoredFrom {
+  readonly checkpoint: number | undefined;
+  /** Source position in that checkpoint, in records. */
+  readonly sourceRecords: number;
+  /** Newest checkpoint in the directory; 0 for none. */
+  readonly newest: number;
+}
+
+/** From the child. */
+export type GuardReport =
+  /** Ready for orders. */
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'restoring'; readonly from: RestoredFrom }
+  /** All tasks run. */
+  | { readonly kind: 'started'; readonly id: string; readonly job: string }
+  | JobEventMessage
+  | {
+      readonly kind: 'progress';
+      readonly progress: JobProgress;
+      readonly slots: readonly SlotInfo[];
+    }
+  /** The first record since the start of this process has reached a sink. */
+  | { readonly kind: 'first-output' }
+  | { readonly kind: 'print'; readonly lines: readonly string[] }
+  | { readonly kind: 'checkpoint-done'; readonly request: number; readonly checkpoint: number }
+  | { readonly kind: 'checkpoint-failed'; readonly request: number; readonly failure: Failure }
+  /** The last words of a process that ends through an error of its own. */
+  | { readonly kind: 'crashing'; readonly failure: Failure }
+  | { readonly kind: 'finished'; readonly result: JobResult }
+  | { readonly kind: 'failed'; readonly failure: Failure };

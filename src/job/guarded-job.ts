@@ -1,0 +1,70 @@
+/** The face of a guarded job. Protocol file: shapes only. */
+
+import type { KillCause } from './host-protocol.js';
+import type { JobEvents, JobProgress, JobResult, JobStatus, SlotInfo } from './job-types.js';
+
+/** A process of the job has died and another one has brought forth its first record. */
+export interface ProcessRestartedEvent {
+  /** The signal that ended it, or its exit code: `SIGKILL`, `exit code 134`. */
+  readonly cause: string;
+  readonly exitCode: number | undefined;
+  readonly signal: string | undefined;
+  readonly pid: number | undefined;
+  /** 1 for the first since a checkpoint was completed. */
+  readonly attempt: number;
+  /** From `killProcess` to the exit in the guardian; 0 for a death that was not ordered. */
+  readonly detectMs: number;
+  /** From the exit to the first record that reaches a sink, or to the job's end if none does. */
+  readonly recoverMs: number;
+  /** The checkpoint restored; undefined: from the beginning. */
+  readonly checkpoint: number | undefined;
+  /** Source records known to be emitted before the death (as of the last report) and emitted again. */
+  readonly replayed: number;
+}
+
+export interface GuardedJobEvents extends JobEvents {
+  /** Several times a second. */
+  progress: [progress: JobProgress];
+  /** Lines of `print()` sinks. Written to standard output when nobody listens. */
+  print: [lines: readonly string[]];
+  /** What the job's threads write themselves, with `output: 'events'`. */
+  output: [chunk: Buffer];
+  /** A process of the job has died; a restart or the job's end follows. */
+  'process-died': [death: { readonly cause: string; readonly pid: number | undefined }];
+  'process-restarted': [event: ProcessRestartedEvent];
+}
+
+export interface GuardedJob {
+  readonly id: string;
+  readonly name: string;
+  readonly status: JobStatus;
+  /** Id of the process that runs the job now; undefined between two. */
+  readonly pid: number | undefined;
+  /** Rejects with the root failure; never an unhandled rejection. `restarts` counts processes, too. */
+  readonly finished: Promise<JobResult>;
+  /** As last reported, at most some 50 ms old. */
+  progress(): JobProgress;
+  /** As last reported. */
+  slots(): readonly SlotInfo[];
+  checkpointNow(): Promise<number>;
+  /** Stops the sources, takes and commits a last checkpoint, ends. `drain`: windows fire first. */
+  stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;
+  /** Ends at once. `finished` rejects with ERR_HOLDFAST_CANCELED. */
+  cancel(): Promise<void>;
+  /** For demonstrations and tests. */
+  kill(slot: number, cause: KillCause | 'terminate'): void;
+  /** For demonstrations and tests: a signal to the whole process. Default SIGKILL. */
+  killProcess(signal?: NodeJS.Signals): void;
+  on<E extends keyof GuardedJobEvents>(
+    event: E,
+    listener: (...args: GuardedJobEvents[E]) => void,
+  ): this;
+  once<E extends keyof GuardedJobEvents>(
+    event: E,
+    listener: (...args: GuardedJobEvents[E]) => void,
+  ): this;
+  off<E extends keyof GuardedJobEvents>(
+    event: E,
+    listener: (...args: GuardedJobEvents[E]) => void,
+  ): this;
+}

@@ -1,0 +1,5 @@
+/** Entry of the process that a guardian starts: the job itself. */
+
+import { serveGuardian } from './guarded-process.js';
+
+serveGuardian();

@@ -1,0 +1,196 @@
+/**
+ * The guarded process: runs the job as it is told, and tells the guardian what happens.
+ *
+ *  P1  It never outlives its guardian: when the channel closes, it ends at once, and its threads with it.
+ *  P2  It does not act on signals itself. An interrupt from a terminal reaches the whole group of
+ *      processes; the guardian decides what it means, and says so over the channel.
+ *  P3  How the job ended is the last thing that is said, and it is written out before the exit.
+ */
+
+import { HoldfastError } from '../base/errors.js';
+import { type Failure, toFailure } from '../base/failure.js';
+import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
+import { reuseCompiled } from './compile.js';
+import type { GuardOrder, GuardReport, RestoredFrom } from './guard-protocol.js';
+import type { Job, JobEvents, RunOptions } from './job-types.js';
+import { recordsIn } from './make-manifest.js';
+import { run } from './run.js';
+
+type RunOrder = Extract<GuardOrder, { kind: 'run' }>;
+
+const PROGRESS_EVERY_MS = 50;
+/** How exactly the time to the first new output is known. */
+const FIRST_OUTPUT_EVERY_MS = 2;
+const FORWARDED: readonly (keyof JobEvents)[] = [
+  'status',
+  'checkpoint',
+  'failure',
+  'restarted',
+  'slot',
+];
+
+/** Takes this process over. */
+export function serveGuardian(): void {
+  if (process.send === undefined) {
+    process.stderr.write('holdfast: this program is started by a guardian, not by hand.\n');
+    process.exit(2);
+  }
+  process.on('disconnect', () => process.exit(1)); // P1
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {}); // P2
+  process.on('uncaughtExceptionMonitor', (error) =>
+    report({ kind: 'crashing', failure: toFailure(error, 'process-death') }),
+  );
+  const guarded = new GuardedRun();
+  process.on('message', (order: GuardOrder) => guarded.handle(order));
+  report({ kind: 'ready' });
+}
+
+function report(message: GuardReport, written?: () => void): void {
+  if (process.connected) process.send?.(message, undefined, undefined, () => written?.());
+}
+
+class GuardedRun {
+  #job: Job | undefined;
+  #printed: string[] = [];
+  /** Orders that came before the job ran. */
+  #stop: { readonly drain: boolean } | undefined;
+  #abort = new AbortController();
+
+  handle(order: GuardOrder): void {
+    switch (order.kind) {
+      case 'run':
+        this.#run(order).catch((error: unknown) => this.#ended(error));
+        return;
+      case 'kill':
+        this.#job?.kill(order.slot, order.cause);
+        return;
+      case 'checkpoint-now':
+        void this.#checkpoint(order.request);
+        return;
+      case 'stop':
+        this.#stop = { drain: order.drain };
+        this.#applyStop();
+        return;
+      case 'cancel':
+        this.#abort.abort(new HoldfastError('ERR_HOLDFAST_CANCELED', 'the job was canceled.'));
+    }
+  }
+
+  async #run(order: RunOrder): Promise<void> {
+    reuseCompiled(order.compiled);
+    const from = await restoredFrom(order);
+    report({ kind: 'restoring', from });
+    const job = await run(order.url, {
+      ...order.options,
+      restore: restoreOf(order, from),
+      signal: this.#abort.signal,
+      print: (line) => this.#print(line),
+    } satisfies RunOptions);
+    this.#job = job;
+    this.#forward(job);
+    report({ kind: 'started', id: job.id, job: job.name });
+    report({ kind: 'event', name: 'status', args: [job.status] });
+    const watches = [this.#watchProgress(job), this.#watchFirstOutput(job)];
+    this.#applyStop();
+    try {
+      const result = await job.finished;
+      this.#flushPrint();
+      report({ kind: 'progress', progress: job.progress(), slots: job.slots() });
+      report({ kind: 'finished', result }, () => process.exit(0)); // P3
+    } finally {
+      for (const watch of watches) clearInterval(watch);
+    }
+  }
+
+  #ended(error: unknown): void {
+    this.#flushPrint();
+    report({ kind: 'failed', failure: toFailure(error, 'internal') }, () => process.exit(1)); // P3
+  }
+
+  #applyStop(): void {
+    const stop = this.#stop;
+    if (stop === undefined || this.#job === undefined) return;
+    // How it ends is told through `finished`.
+    this.#job.stop(stop).catch(() => {});
+  }
+
+  #forward(job: Job): void {
+    for (const name of FORWARDED) {
+      job.on(name, (...args: unknown[]) =>
+        report({ kind: 'event', name, args } as Extract<GuardReport, { kind: 'event' }>),
+      );
+    }
+  }
+
+  #watchProgress(job: Job): NodeJS.Timeout {
+    return setInterval(
+      () => report({ kind: 'progress', progress: job.progress(), slots: job.slots() }),
+      PROGRESS_EVERY_MS,
+    );
+  }
+
+  #watchFirstOutput(job: Job): NodeJS.Timeout {
+    const watch = setInterval(() => {
+      if (job.progress().sinkRecords === 0) return;
+      clearInterval(watch);
+      report({ kind: 'first-output' });
+    }, FIRST_OUTPUT_EVERY_MS);
+    return watch;
+  }
+
+  async #checkpoint(request: number): Promise<void> {
+    try {
+      if (this.#job === undefined) {
+        throw new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', 'the job is still starting.');
+      }
+      const checkpoint = await this.#job.checkpointNow();
+      report({ kind: 'checkpoint-done', request, checkpoint });
+    } catch (error) {
+      const failure: Failure = toFailure(error, 'checkpoint');
+      report({ kind: 'checkpoint-failed', request, failure });
+    }
+  }
+
+  /** One message for what a turn prints. */
+  #print(line: string): void {
+    if (this.#printed.push(line) === 1) setImmediate(() => this.#flushPrint());
+  }
+
+  #flushPrint(): void {
+    if (this.#printed.length === 0) return;
+    report({ kind: 'print', lines: this.#printed });
+    this.#printed = [];
+  }
+}
+
+/**
+ * What the directory holds before the job starts. Trouble with the directory is not told from here:
+ * `run` meets it again and says it properly.
+ */
+async function restoredFrom({ options }: RunOrder): Promise<RestoredFrom> {
+  const nothing: RestoredFrom = { checkpoint: undefined, sourceRecords: 0, newest: 0 };
+  const directory = options.checkpoint?.directory;
+  if (directory === undefined) return nothing;
+  const store = openCheckpointDirectory(directory);
+  try {
+    const newest = (await store.list())[0];
+    if (newest === undefined) return nothing;
+    const sourceRecords = recordsIn(await store.readManifest(newest));
+    return { checkpoint: newest, sourceRecords, newest };
+  } catch {
+    return nothing;
+  } finally {
+    await store.close().catch(() => {});
+  }
+}
+
+/**
+ * A later process goes on from what an earlier one completed. When none was completed, it starts as
+ * the first one did: `'latest'` could be a checkpoint that the user did not want.
+ */
+function restoreOf(order: RunOrder, from: RestoredFrom): RunOptions['restore'] {
+  const first = order.newestAtFirst;
+  return order.process > 0 && first !== undefined && from.newest > first
+    ? 'latest'
+    : order.options.restore;
+}

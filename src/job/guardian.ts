@@ -1,0 +1,446 @@
+/**
+ * The guardian: runs a job in a process of its own and starts it again when that process dies.
+ *
+ * A thread is no failure domain (an abort, a crash in native code or SIGKILL takes all threads), so
+ * this is the base case of fault tolerance and the recovery of threads its fast path. The guardian
+ * does no work of the job's; it is the driver of `guard-machine.ts`.
+ *
+ *  - One bundle per run: compiled here once, loaded by every process.
+ *  - What a process says after the guardian has settled how the job ended is dropped.
+ *  - A job that ended between two lives (its last process died after the last checkpoint was
+ *    committed) is found finished by the next process, and its result is returned.
+ */
+
+import { EventEmitter } from 'node:events';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Deferred, deferred } from '../base/deferred.js';
+import { HoldfastError } from '../base/errors.js';
+import { type Failure, failureToError } from '../base/failure.js';
+import { seededRandom } from '../base/random.js';
+import { type CompiledJob, compileJob, locateJob } from './compile.js';
+import { budgetError, describeDeath, processDied } from './guard-errors.js';
+import {
+  type GuardCommand,
+  type GuardEvent,
+  GuardMachine,
+  type GuardOutcome,
+  type ProcessDeath,
+} from './guard-machine.js';
+import { checkPlainOptions } from './guard-options.js';
+import { type GuardedOutput, GuardProcess } from './guard-process.js';
+import type { GuardReport, PlainRunOptions, RestoredFrom } from './guard-protocol.js';
+import type { GuardedJob, GuardedJobEvents } from './guarded-job.js';
+import type { KillCause } from './host-protocol.js';
+import type { JobProgress, JobResult, JobStatus, SlotInfo } from './job-types.js';
+import { resolveOptions } from './options.js';
+
+export interface GuardedOptions extends PlainRunOptions {
+  /** Cancels the job. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Where the job's own writes to standard output go. `'stderr'`: to standard error, so that the
+   * caller's standard output stays its own. `'events'`: both streams are told as `output`.
+   * Default `'inherit'`.
+   */
+  readonly output?: GuardedOutput | undefined;
+}
+
+/** How long a process that was told to end may take before it is ended. */
+const CANCEL_TIMEOUT_MS = 2_000;
+
+/**
+ * Runs a job in a child process under a guardian.
+ *
+ * @param url the job module, as for `run`
+ * @param options as `run`'s, but plain data only
+ * @returns when all tasks run. What fails later is told by `finished`: when a process dies, another
+ *   one goes on from the newest checkpoint, as `restart` allows
+ * @throws HoldfastError for whatever keeps the job from starting; ERR_HOLDFAST_PROCESS_DIED or
+ *   ERR_HOLDFAST_RESTART_BUDGET when its processes die before it does
+ */
+export async function runGuarded(
+  url: URL | string,
+  options: GuardedOptions = {},
+): Promise<GuardedJob> {
+  const { signal, output = 'inherit', ...plain } = options;
+  checkPlainOptions(plain);
+  const resolved = resolveOptions({ ...plain, signal });
+  signal?.throwIfAborted();
+  const compiled = await compileJob(url, {
+    hostEntry: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
+  });
+  const machine = new GuardMachine({
+    restart: resolved.restart,
+    random: seededRandom(Date.now()),
+  });
+  const guardian = new Guardian({
+    url: pathToFileURL(locateJob(url)).href,
+    options: plain,
+    compiled,
+    machine,
+    output,
+  });
+  const onAbort = () => void guardian.cancel();
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const forget = () => signal?.removeEventListener('abort', onAbort);
+  guardian.finished.then(forget, forget);
+  if (signal?.aborted) onAbort();
+  await guardian.start();
+  return guardian;
+}
+
+interface GuardianOptions {
+  readonly url: string;
+  readonly options: PlainRunOptions;
+  readonly compiled: CompiledJob;
+  readonly machine: GuardMachine;
+  readonly output: GuardedOutput;
+}
+
+/** From a process's death to the first output of the next. */
+interface Interruption {
+  readonly death: ProcessDeath;
+  readonly pid: number | undefined;
+  readonly atMs: number;
+  readonly attempt: number;
+  readonly detectMs: number;
+  /** Source position when it died. */
+  readonly sourceRecords: number;
+}
+
+class Guardian implements GuardedJob {
+  readonly #given: GuardianOptions;
+  readonly #events = new EventEmitter<GuardedJobEvents>();
+  readonly #finished = deferred<JobResult>();
+  readonly #started = deferred<void>();
+  readonly #startedMs = performance.now();
+  readonly #requests = new Map<number, Deferred<number>>();
+  #process: GuardProcess | undefined;
+  #lastPid: number | undefined;
+  #id = '';
+  #name = '';
+  #status: JobStatus = 'starting';
+  #progress: JobProgress = { sourceRecords: 0, sinkRecords: 0 };
+  #slots: readonly SlotInfo[] = [];
+  #restored: RestoredFrom | undefined;
+  #newestAtFirst: number | undefined;
+  #interruption: Interruption | undefined;
+  #threadRestarts = 0;
+  #request = 0;
+  #killed: { readonly atMs: number } | undefined;
+  #stop: { readonly drain: boolean } | undefined;
+  #ended = false;
+  #timer: NodeJS.Timeout | undefined;
+  #deadline: NodeJS.Timeout | undefined;
+
+  constructor(given: GuardianOptions) {
+    this.#given = given;
+    this.#finished.promise.catch(() => {});
+    this.#started.promise.catch(() => {});
+  }
+
+  /** Resolves when all tasks run for the first time. */
+  async start(): Promise<void> {
+    this.#handle({ kind: 'start' });
+    await this.#started.promise;
+  }
+
+  get id(): string {
+    return this.#id;
+  }
+
+  get name(): string {
+    return this.#name;
+  }
+
+  get status(): JobStatus {
+    return this.#status;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  get finished(): Promise<JobResult> {
+    return this.#finished.promise;
+  }
+
+  progress(): JobProgress {
+    return this.#progress;
+  }
+
+  slots(): readonly SlotInfo[] {
+    return this.#slots;
+  }
+
+  kill(slot: number, cause: KillCause | 'terminate'): void {
+    this.#process?.order({ kind: 'kill', slot, cause });
+  }
+
+  killProcess(signal: NodeJS.Signals = 'SIGKILL'): void {
+    this.#killed = { atMs: performance.now() };
+    this.#process?.kill(signal);
+  }
+
+  async checkpointNow(): Promise<number> {
+    if (this.#process === undefined) throw this.#notRunning();
+    this.#request += 1;
+    const answer = deferred<number>();
+    this.#requests.set(this.#request, answer);
+    this.#process.order({ kind: 'checkpoint-now', request: this.#request });
+    return await answer.promise;
+  }
+
+  async stop(options: { readonly drain?: boolean | undefined } = {}): Promise<JobResult> {
+    if (!this.#ended && this.#stop === undefined) {
+      this.#stop = { drain: options.drain ?? false };
+      this.#process?.order({ kind: 'stop', ...this.#stop });
+    }
+    return await this.#finished.promise;
+  }
+
+  async cancel(): Promise<void> {
+    if (!this.#ended) {
+      this.#handle({ kind: 'cancel' });
+      this.#process?.order({ kind: 'cancel' });
+      this.#endProcessSoon();
+    }
+    await this.#finished.promise.catch(() => {});
+  }
+
+  on<E extends keyof GuardedJobEvents>(
+    event: E,
+    listener: (...args: GuardedJobEvents[E]) => void,
+  ): this {
+    this.#events.on(event, listener as never);
+    return this;
+  }
+
+  once<E extends keyof GuardedJobEvents>(
+    event: E,
+    listener: (...args: GuardedJobEvents[E]) => void,
+  ): this {
+    this.#events.once(event, listener as never);
+    return this;
+  }
+
+  off<E extends keyof GuardedJobEvents>(
+    event: E,
+    listener: (...args: GuardedJobEvents[E]) => void,
+  ): this {
+    this.#events.off(event, listener as never);
+    return this;
+  }
+
+  // ---- the machine's driver --------------------------------------------------------------------
+
+  #handle(event: GuardEvent): void {
+    const { machine } = this.#given;
+    for (const command of machine.handle(event, performance.now())) this.#perform(command);
+    clearTimeout(this.#timer);
+    const due = machine.nextDeadline();
+    if (due === undefined) return;
+    const waitMs = Math.max(0, Math.ceil(due - performance.now()));
+    this.#timer = setTimeout(() => this.#handle({ kind: 'tick' }), waitMs);
+  }
+
+  #perform(command: GuardCommand): void {
+    switch (command.kind) {
+      case 'fork':
+        this.#fork(command.process);
+        return;
+      case 'restarting':
+        this.#interrupted(command.death, command.attempt);
+        return;
+      case 'end':
+        this.#end(command.outcome);
+        return;
+      case 'give-up':
+        this.#fail(budgetError(command.death, command.attempts));
+    }
+  }
+
+  #fork(number: number): void {
+    const child: GuardProcess = new GuardProcess({
+      output: this.#given.output,
+      onReport: (report) => this.#reported(child, number, report),
+      onOutput: (chunk) => this.#events.emit('output', chunk),
+      onExit: (death) => this.#exited(death),
+    });
+    this.#process = child;
+  }
+
+  #reported(child: GuardProcess, number: number, report: GuardReport): void {
+    if (this.#ended) return;
+    switch (report.kind) {
+      case 'ready':
+        child.order({
+          kind: 'run',
+          url: this.#given.url,
+          options: this.#given.options,
+          compiled: this.#given.compiled,
+          process: number,
+          newestAtFirst: this.#newestAtFirst,
+        });
+        if (this.#stop !== undefined) child.order({ kind: 'stop', ...this.#stop });
+        return;
+      case 'restoring':
+        this.#restored = report.from;
+        this.#newestAtFirst ??= report.from.newest;
+        return;
+      case 'started':
+        this.#id = report.id;
+        this.#name = report.job;
+        this.#started.resolve();
+        return;
+      case 'event':
+        if (report.name === 'status') this.#setStatus(report.args[0]);
+        else this.#events.emit(report.name, ...(report.args as never));
+        if (report.name === 'restarted') this.#threadRestarts += 1;
+        if (report.name === 'checkpoint' && report.args[0].kind === 'completed') {
+          this.#handle({ kind: 'checkpoint' });
+        }
+        return;
+      case 'progress':
+        this.#progress = report.progress;
+        this.#slots = report.slots;
+        this.#events.emit('progress', report.progress);
+        return;
+      case 'first-output':
+        this.#recovered();
+        return;
+      case 'print':
+        if (!this.#events.emit('print', report.lines)) {
+          process.stdout.write(`${report.lines.join('\n')}\n`);
+        }
+        return;
+      case 'checkpoint-done':
+        this.#take(report.request)?.resolve(report.checkpoint);
+        return;
+      case 'checkpoint-failed':
+        this.#take(report.request)?.reject(failureToError(report.failure));
+        return;
+      case 'finished':
+        this.#settle({ kind: 'finished', result: report.result });
+        return;
+      case 'failed':
+        this.#settle(this.#outcomeOf(report.failure, number));
+        return;
+      case 'crashing':
+        return;
+    }
+  }
+
+  /** Another life's finished run is no failure, when it is a life of this very run. */
+  #outcomeOf(failure: Failure, number: number): GuardOutcome {
+    const result = failure.details?.['result'];
+    const isOurs = failure.code === 'ERR_HOLDFAST_ALREADY_FINISHED' && number > 0;
+    if (!isOurs || typeof result !== 'object') return { kind: 'failed', failure };
+    return { kind: 'finished', result: { collected: {}, ...result } as JobResult };
+  }
+
+  #settle(outcome: GuardOutcome): void {
+    this.#handle({ kind: 'outcome', outcome });
+    this.#endProcessSoon();
+  }
+
+  #exited(death: ProcessDeath): void {
+    clearTimeout(this.#deadline);
+    const pid = this.#process?.pid;
+    this.#process = undefined;
+    for (const request of [...this.#requests.keys()]) {
+      this.#take(request)?.reject(processDied(death));
+    }
+    this.#lastPid = pid;
+    this.#handle({ kind: 'exited', death });
+  }
+
+  #take(request: number): Deferred<number> | undefined {
+    const found = this.#requests.get(request);
+    this.#requests.delete(request);
+    return found;
+  }
+
+  #interrupted(death: ProcessDeath, attempt: number): void {
+    const atMs = performance.now();
+    this.#interruption ??= {
+      death,
+      pid: this.#lastPid,
+      atMs,
+      attempt,
+      detectMs: this.#killed === undefined ? 0 : atMs - this.#killed.atMs,
+      sourceRecords: this.#progress.sourceRecords,
+    };
+    this.#killed = undefined;
+    this.#slots = [];
+    this.#setStatus('restarting');
+    this.#events.emit('process-died', { cause: describeDeath(death), pid: this.#lastPid });
+  }
+
+  #recovered(): void {
+    const interruption = this.#interruption;
+    if (interruption === undefined) return;
+    this.#interruption = undefined;
+    const { death, pid, attempt, detectMs, atMs, sourceRecords } = interruption;
+    this.#events.emit('process-restarted', {
+      cause: describeDeath(death),
+      exitCode: death.exitCode,
+      signal: death.signal,
+      pid,
+      attempt,
+      detectMs,
+      recoverMs: performance.now() - atMs,
+      checkpoint: this.#restored?.checkpoint,
+      replayed: Math.max(0, sourceRecords - (this.#restored?.sourceRecords ?? 0)),
+    });
+  }
+
+  // ---- the end ---------------------------------------------------------------------------------
+
+  /** A process that does not go by itself is ended: nothing that it could still do matters. */
+  #endProcessSoon(): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = setTimeout(() => this.#process?.kill('SIGKILL'), CANCEL_TIMEOUT_MS);
+  }
+
+  #end(outcome: GuardOutcome): void {
+    if (outcome.kind === 'canceled') {
+      this.#fail(new HoldfastError('ERR_HOLDFAST_CANCELED', 'the job was canceled.'));
+    } else if (outcome.kind === 'failed') {
+      this.#fail(failureToError(outcome.failure));
+    } else {
+      this.#recovered();
+      this.#close(outcome.result.status);
+      const restarts = this.#threadRestarts + this.#given.machine.restarts;
+      const durationMs = performance.now() - this.#startedMs;
+      this.#started.resolve();
+      this.#finished.resolve({ ...outcome.result, restarts, durationMs });
+    }
+  }
+
+  #fail(error: HoldfastError): void {
+    this.#close(error.code === 'ERR_HOLDFAST_CANCELED' ? 'canceled' : 'failed');
+    this.#started.reject(error);
+    this.#finished.reject(error);
+  }
+
+  #close(status: JobStatus): void {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    clearTimeout(this.#deadline);
+    this.#setStatus(status);
+  }
+
+  #setStatus(status: JobStatus): void {
+    if (this.#status === status) return;
+    this.#status = status;
+    this.#events.emit('status', status);
+  }
+
+  #notRunning(): HoldfastError {
+    return new HoldfastError(
+      'ERR_HOLDFAST_NOT_RUNNING',
+      `the job is ${this.#status}, not running.`,
+    );
+  }
+}

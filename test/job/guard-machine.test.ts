@@ -1,0 +1,145 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../dist/base/random.js';
+import {
+  type GuardCommand,
+  type GuardEvent,
+  GuardMachine,
+  type GuardOutcome,
+} from '../../dist/job/guard-machine.js';
+import {
+  exponentialBackoff,
+  fixedDelay,
+  noRestart,
+} from '../../dist/supervisor/restart-strategy.js';
+
+const death = { exitCode: undefined, signal: 'SIGKILL', failure: undefined };
+const exited: GuardEvent = { kind: 'exited', death };
+const failed: GuardOutcome = {
+  kind: 'failed',
+  failure: { kind: 'user-code', name: 'Error', message: 'no' },
+};
+
+function machine(restart = fixedDelay({ attempts: 2, delayMs: 10 })) {
+  const guard = new GuardMachine({ restart, random: seededRandom(1) });
+  expect(guard.handle({ kind: 'start' }, 0)).toEqual([{ kind: 'fork', process: 0 }]);
+  return guard;
+}
+
+describe('the guardian decides', () => {
+  test('a death is answered by a wait and a new process', () => {
+    const guard = machine();
+    expect(guard.handle(exited, 5)).toEqual([
+      { kind: 'restarting', attempt: 1, delayMs: 10, death },
+    ]);
+    expect(guard.nextDeadline()).toBe(15);
+    expect(guard.handle({ kind: 'tick' }, 14)).toEqual([]);
+    expect(guard.handle({ kind: 'tick' }, 15)).toEqual([{ kind: 'fork', process: 1 }]);
+    expect(guard.nextDeadline()).toBeUndefined();
+  });
+
+  test('without a delay the new process comes at once', () => {
+    const guard = machine(fixedDelay({ attempts: 1, delayMs: 0 }));
+    expect(guard.handle(exited, 5).map(({ kind }) => kind)).toEqual(['restarting', 'fork']);
+  });
+
+  test('a spent budget gives up, with the last death', () => {
+    const guard = machine();
+    for (const now of [10, 30]) {
+      guard.handle(exited, now);
+      guard.handle({ kind: 'tick' }, now + 10);
+    }
+    expect(guard.handle(exited, 50)).toEqual([{ kind: 'give-up', death, attempts: 2 }]);
+    expect(guard.handle(exited, 51)).toEqual([]);
+    expect(guard.handle({ kind: 'cancel' }, 52)).toEqual([]);
+  });
+
+  test('no restarts means none', () => {
+    expect(machine(noRestart()).handle(exited, 1)).toEqual([
+      { kind: 'give-up', death, attempts: 0 },
+    ]);
+  });
+
+  test('a completed checkpoint makes the budget whole again', () => {
+    const guard = machine();
+    for (let now = 0; now < 1_000; now += 20) {
+      expect(guard.handle(exited, now)).toMatchObject([{ kind: 'restarting', attempt: 1 }]);
+      guard.handle({ kind: 'tick' }, now + 10);
+      guard.handle({ kind: 'checkpoint' }, now + 11);
+    }
+  });
+
+  test('a job that has said how it ended is not started again, however its process exits', () => {
+    const guard = machine();
+    expect(guard.handle({ kind: 'outcome', outcome: failed }, 1)).toEqual([]);
+    expect(guard.handle(exited, 2)).toEqual([{ kind: 'end', outcome: failed }]);
+    expect(guard.handle(exited, 3)).toEqual([]);
+  });
+
+  test('cancel ends a wait at once, and a living process with its exit', () => {
+    const waiting = machine();
+    waiting.handle(exited, 1);
+    expect(waiting.handle({ kind: 'cancel' }, 2)).toEqual([
+      { kind: 'end', outcome: { kind: 'canceled' } },
+    ]);
+    expect(waiting.handle({ kind: 'tick' }, 50)).toEqual([]);
+    const alive = machine();
+    expect(alive.handle({ kind: 'cancel' }, 2)).toEqual([]);
+    expect(alive.handle(exited, 3)).toEqual([{ kind: 'end', outcome: { kind: 'canceled' } }]);
+  });
+
+  test('whatever happens: one life at a time, each death answered once, one end (G1–G4)', () => {
+    const events = fc.array(
+      fc.record({
+        event: fc.oneof(
+          fc.constant<GuardEvent>({ kind: 'checkpoint' }),
+          fc.constant<GuardEvent>({ kind: 'outcome', outcome: failed }),
+          fc.constant(exited),
+          fc.constant(exited),
+          fc.constant<GuardEvent>({ kind: 'tick' }),
+        ),
+        afterMs: fc.integer({ min: 0, max: 30 }),
+      }),
+      { maxLength: 60 },
+    );
+    fc.assert(
+      fc.property(events, fc.integer({ min: 0, max: 3 }), (steps, maxAttempts) => {
+        const restart = exponentialBackoff({ maxAttempts, initialMs: 5, maxMs: 20 });
+        const guard = new GuardMachine({ restart, random: seededRandom(7) });
+        let now = 0;
+        let lives = 1;
+        let alive = true;
+        let ended = false;
+        let settled = false;
+        let sinceProgress = 0;
+        guard.handle({ kind: 'start' }, now);
+        for (const { event, afterMs } of steps) {
+          now += afterMs;
+          const commands: readonly GuardCommand[] = guard.handle(event, now);
+          const kinds = commands.map(({ kind }) => kind);
+          if (ended) expect(kinds).toEqual([]);
+          if (event.kind === 'outcome' && alive) settled = true;
+          if (event.kind === 'checkpoint' && alive && !settled) sinceProgress = 0;
+          if (event.kind === 'exited' && alive) {
+            alive = false;
+            if (settled) expect(kinds).toEqual(['end']);
+            else if (sinceProgress >= maxAttempts) expect(kinds).toEqual(['give-up']);
+            else {
+              expect(kinds[0]).toBe('restarting');
+              sinceProgress += 1;
+            }
+          }
+          for (const command of commands) {
+            if (command.kind === 'fork') {
+              expect(alive).toBe(false);
+              expect(command.process).toBe(lives);
+              lives += 1;
+              alive = true;
+            }
+            if (command.kind === 'end' || command.kind === 'give-up') ended = true;
+          }
+        }
+      }),
+    );
+  });
+});
