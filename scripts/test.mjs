@@ -1,0 +1,136 @@
+/**
+ * The whole check, in order: types, format and lint, tests, a smoke run of every benchmark.
+ *
+ *   npm test                            everything
+ *   npm test -- test/hashring           vitest alone, with this filter
+ *   npm test -- pure test/hashring      … in one of its projects (`pure` or `threads`)
+ *
+ * A later step runs even when an earlier one failed. Every step but vitest counts as one; a test
+ * file that cannot be loaded, and an error outside any test, count as one failure each. The last
+ * line is `N passed, N failed`; the exit code is 1 when anything failed or nothing ran.
+ */
+
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { call } from './lib/call.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const at = (...parts) => join(root, ...parts);
+const program = (...parts) => at('node_modules', ...parts);
+
+const REPORT = at('.cache', 'vitest.json');
+const STEP_MS_MAX = 5 * 60_000;
+const BENCH_MS_MAX = 3 * 60_000;
+const VITEST_MS_MAX = 30 * 60_000;
+
+let passed = 0;
+let failed = 0;
+const failures = [];
+
+const filters = process.argv.slice(2);
+if (filters.length > 0) {
+  await vitest(filters);
+} else {
+  await step('types', program('typescript', 'bin', 'tsc'), [
+    '--noEmit',
+    '-p',
+    'tsconfig.test.json',
+  ]);
+  await step('format and lint', program('@biomejs', 'biome', 'bin', 'biome'), ['check', '.']);
+  await vitest([]);
+  for (const name of benches()) await bench(name);
+}
+
+if (passed + failed === 0) fail('no test ran');
+for (const line of failures) console.log(`failed: ${line}`);
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
+
+async function step(name, script, args) {
+  console.log(`\n▸ ${name}`);
+  const { ok, why } = await call(process.execPath, [script, ...args], {
+    cwd: root,
+    timeoutMs: STEP_MS_MAX,
+  });
+  if (ok) passed += 1;
+  else fail(`${name} (${why})`);
+}
+
+async function vitest(filters) {
+  console.log('\n▸ tests');
+  rmSync(REPORT, { force: true });
+  mkdirSync(dirname(REPORT), { recursive: true });
+  const projects = ['pure', 'threads'];
+  const args = filters.flatMap((word) => (projects.includes(word) ? ['--project', word] : [word]));
+  const { ok, why } = await call(
+    process.execPath,
+    [
+      program('vitest', 'vitest.mjs'),
+      'run',
+      '--reporter=default',
+      '--reporter=json',
+      `--outputFile.json=${REPORT}`,
+      ...args,
+    ],
+    { cwd: root, timeoutMs: VITEST_MS_MAX },
+  );
+  const counted = countReport();
+  if (!ok && counted === 0) fail(`vitest (${why})`);
+}
+
+/** @returns how many failures the report tells of; a missing report tells of none */
+function countReport() {
+  let report;
+  try {
+    report = JSON.parse(readFileSync(REPORT, 'utf8'));
+  } catch {
+    return 0;
+  }
+  let found = 0;
+  passed += report.numPassedTests;
+  for (const file of report.testResults) {
+    const broken = file.assertionResults.filter((test) => test.status === 'failed');
+    for (const test of broken) fail(`${file.name}: ${test.fullName}`);
+    if (file.status === 'failed' && broken.length === 0) fail(`${file.name} could not be run`);
+    if (file.status === 'failed') found += Math.max(1, broken.length);
+  }
+  const skipped = report.numPendingTests + report.numTodoTests;
+  if (skipped > 0) console.log(`${skipped} skipped`);
+  return found;
+}
+
+function benches() {
+  const suffix = '.bench.mjs';
+  return readdirSync(at('bench'))
+    .filter((name) => name.endsWith(suffix))
+    .map((name) => name.slice(0, -suffix.length))
+    .sort();
+}
+
+async function bench(name) {
+  console.log(`\n▸ bench ${name} --smoke`);
+  const { ok, output, why } = await call(
+    process.execPath,
+    [at('bench', 'main.mjs'), name, '--smoke', '--json'],
+    { cwd: root, timeoutMs: BENCH_MS_MAX, capture: true },
+  );
+  process.stdout.write(output);
+  if (!ok) fail(`bench ${name} (${why})`);
+  else if (!isOneJsonLine(output)) fail(`bench ${name} (its output is not one line of JSON)`);
+  else passed += 1;
+}
+
+function isOneJsonLine(text) {
+  if (!text.endsWith('\n') || text.indexOf('\n') !== text.length - 1) return false;
+  try {
+    return typeof JSON.parse(text) === 'object';
+  } catch {
+    return false;
+  }
+}
+
+function fail(what) {
+  failed += 1;
+  failures.push(what);
+}
