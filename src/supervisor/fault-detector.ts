@@ -1,0 +1,112 @@
+/**
+ * Is a thread alive, idle, busy or hung? Judged from two independent signs: beats, which its event
+ * loop sends, and a progress counter in shared memory, which its work moves.
+ *
+ *                     progress moves        progress stands still
+ *   beats come        alive                 idle
+ *   no beats          busy                  suspect, then hung
+ *
+ *  F1  Hung: neither sign for `timeoutMs`. Either sign alone keeps a thread from it, but a thread
+ *      that only makes progress is ended after `busyLimitMs` without a beat, if there is a limit.
+ *  F2  A thread whose loop was idle all through its silence cannot be stuck in user code: it has
+ *      `QUIET_FACTOR` times as long. In the end it is hung too, for it serves nobody.
+ *  F3  Time in which the observer itself was late is nobody's silence: beats may have waited in its
+ *      own queue. It is not counted, and so no verdict gets worse by it.
+ *  F4  `hung` is told once; after it, and after `died`, every verdict is `dead`.
+ */
+
+export type Verdict = 'alive' | 'idle' | 'busy' | 'suspect' | 'hung' | 'dead';
+
+export interface FaultDetectorOptions {
+  /** How often a beat is sent. */
+  readonly intervalMs: number;
+  /** Neither beat nor progress for this long is a hang. */
+  readonly timeoutMs: number;
+  /** Progress without beats for this long is one too; undefined: never. */
+  readonly busyLimitMs?: number | undefined;
+}
+
+export interface Observation {
+  /** Milliseconds of a clock that does not go back. */
+  readonly now: number;
+  /** The counter; any change is progress, it may wrap around. */
+  readonly progress: number;
+  /** Share of time in which the thread's loop was busy since the last observation, 0…1. */
+  readonly utilization: number | undefined;
+  /** The observer itself was late since its last observation. */
+  readonly late: boolean;
+}
+
+/** A sign is missing after this many intervals; one late beat is no news. */
+const MISSING_AFTER_BEATS = 2;
+const QUIET_UTILIZATION = 0.05;
+const QUIET_FACTOR = 2;
+
+export class FaultDetector {
+  readonly #timeoutMs: number;
+  readonly #busyLimitMs: number;
+  readonly #missingAfterMs: number;
+  #lastObservedMs: number;
+  #lastBeatMs: number;
+  #lastProgressMs: number;
+  #progress: number | undefined;
+  /** A sign came since the last observation, whose utilisation is then partly of the time before it. */
+  #signed = true;
+  /** The loop was active at some time since the last sign (F2). */
+  #active = false;
+  #dead = false;
+
+  constructor({ intervalMs, timeoutMs, busyLimitMs }: FaultDetectorOptions, now: number) {
+    this.#timeoutMs = timeoutMs;
+    this.#busyLimitMs = busyLimitMs ?? Number.POSITIVE_INFINITY;
+    this.#missingAfterMs = intervalMs * MISSING_AFTER_BEATS;
+    this.#lastObservedMs = now;
+    this.#lastBeatMs = now;
+    this.#lastProgressMs = now;
+  }
+
+  /** A beat has arrived. */
+  beat(now: number): void {
+    this.#lastBeatMs = Math.max(this.#lastBeatMs, now);
+    this.#signed = true;
+  }
+
+  /** The thread is known to be gone. */
+  died(): void {
+    this.#dead = true;
+  }
+
+  observe({ now, progress, utilization, late }: Observation): Verdict {
+    if (this.#dead) return 'dead'; // F4
+    if (late) this.#forget(now);
+    this.#lastObservedMs = now;
+    if (this.#progress !== undefined && progress !== this.#progress) {
+      this.#lastProgressMs = now;
+      this.#signed = true;
+    }
+    this.#progress = progress;
+    if (this.#signed) this.#active = false;
+    else if (utilization === undefined || utilization >= QUIET_UTILIZATION) this.#active = true;
+    this.#signed = false;
+    const beatSilenceMs = now - this.#lastBeatMs;
+    const silenceMs = Math.min(beatSilenceMs, now - this.#lastProgressMs);
+    if (silenceMs >= this.#allowedMs() || beatSilenceMs >= this.#busyLimitMs) {
+      this.#dead = true; // F4
+      return 'hung';
+    }
+    const moves = now - this.#lastProgressMs < this.#missingAfterMs;
+    if (beatSilenceMs < this.#missingAfterMs) return moves ? 'alive' : 'idle';
+    return moves ? 'busy' : 'suspect';
+  }
+
+  #allowedMs(): number {
+    return this.#active ? this.#timeoutMs : this.#timeoutMs * QUIET_FACTOR;
+  }
+
+  /** F3: the silences are as long as they were when last observed. */
+  #forget(now: number): void {
+    const lostMs = now - this.#lastObservedMs;
+    this.#lastBeatMs = Math.min(now, this.#lastBeatMs + lostMs);
+    this.#lastProgressMs = Math.min(now, this.#lastProgressMs + lostMs);
+  }
+}
