@@ -107,7 +107,11 @@ export interface CheckpointStore {
   acquire(): Promise<void>;
   /** An epoch greater than any seen in the store, unfinished parts included; durable before it resolves. */
   nextEpoch(): Promise<number>;
-  /** Durable, and verified to be readable by its descriptor, when it resolves. Rejects with ERR_HOLDFAST_CHECKPOINT_FAILED. */
+  /**
+   * Durable, and verified to be readable by its descriptor, when it resolves. Rejects with
+   * ERR_HOLDFAST_CHECKPOINT_FAILED. Takes the chunks over: those with an ArrayBuffer of their own may be
+   * transferred away, shared ones must stay as they are until it settles.
+   */
   writePart(part: PartInput): Promise<PartDescriptor>;
   /** The commit point. After it resolves the checkpoint survives any crash. */
   writeManifest(manifest: Manifest): Promise<void>;

@@ -1,0 +1,119 @@
+/**
+ * Decides, for one task, when its part of a snapshot is due: asynchronous barrier snapshotting
+ * (Carbone et al. 2015) for the inputs of an acyclic dataflow. A pure machine.
+ *
+ * Each input delivers records and barriers in order. In exactly-once mode an input that has delivered
+ * the barrier is held until all others have; in at-least-once mode none is ever held.
+ *
+ *  L1  `snapshot n` is commanded when the barrier of *n* has come on every input, once per id, and ids
+ *      of snapshots strictly increase (I4).
+ *  L2  exactly-once: an input that has delivered barrier *n* is held from then until `snapshot n`, an
+ *      abort of *n*, or a newer barrier (I5). So nothing behind the barrier is processed before the
+ *      part is captured.
+ *  L3  `unblock-all` follows whenever the checkpoint that holds inputs ends, in whichever way (I8): at
+ *      most one checkpoint holds inputs, and none does after it has ended.
+ *  L4  An id that is not above every id snapshotted, aborted or superseded is dead: its barriers do
+ *      nothing, also when they come after its abort.
+ *
+ * One checkpoint is in flight at a time, and its id is greater than all before. So a newer barrier says
+ * that the older checkpoint was given up, and the older one's missing barriers need no waiting for.
+ * Ended inputs need no case of their own: they go on delivering barriers until the job ends.
+ */
+
+import { assert } from '../base/assert.js';
+
+export type AlignerMode = 'exactly-once' | 'at-least-once';
+
+export type AlignerEvent =
+  | { readonly kind: 'barrier'; readonly input: number; readonly checkpoint: number }
+  | { readonly kind: 'abort'; readonly checkpoint: number };
+
+export type AlignerCommand =
+  /** Consume nothing from this input until `unblock-all`. */
+  | { readonly kind: 'block'; readonly input: number }
+  | { readonly kind: 'unblock-all' }
+  /** Forward the barrier on all outputs, capture, then go on. */
+  | { readonly kind: 'snapshot'; readonly checkpoint: number };
+
+export interface AlignerOptions {
+  /** Number of inputs, at least 1; events name them 0…inputs−1. */
+  readonly inputs: number;
+  readonly mode: AlignerMode;
+}
+
+const NOTHING: readonly AlignerCommand[] = Object.freeze([]);
+const UNBLOCK: AlignerCommand = Object.freeze({ kind: 'unblock-all' });
+
+export class Aligner {
+  readonly #inputs: number;
+  readonly #holds: boolean;
+  readonly #arrived: Uint8Array;
+  /** Inputs that have delivered the barrier of `#pending`. */
+  #arrivedCount = 0;
+  /** The checkpoint being aligned; 0 for none. */
+  #pending = 0;
+  /** Ids up to here are dead (L4). */
+  #dead = 0;
+
+  constructor(options: AlignerOptions) {
+    assert(Number.isInteger(options.inputs) && options.inputs >= 1, 'an aligner has inputs');
+    this.#inputs = options.inputs;
+    this.#holds = options.mode === 'exactly-once';
+    this.#arrived = new Uint8Array(options.inputs);
+  }
+
+  /** The checkpoint whose barriers have come on some inputs and not on all; undefined for none. */
+  get aligning(): number | undefined {
+    return this.#pending === 0 ? undefined : this.#pending;
+  }
+
+  /** What follows from `event`, to be performed in order before anything else is consumed. */
+  handle(event: AlignerEvent): readonly AlignerCommand[] {
+    return event.kind === 'barrier'
+      ? this.#barrier(event.input, event.checkpoint)
+      : this.#abort(event.checkpoint);
+  }
+
+  #barrier(input: number, checkpoint: number): readonly AlignerCommand[] {
+    assert(input >= 0 && input < this.#inputs, `input ${input} of ${this.#inputs}`);
+    if (checkpoint <= this.#dead || checkpoint < this.#pending) return NOTHING;
+    const commands: AlignerCommand[] = [];
+    if (checkpoint > this.#pending) {
+      this.#end(commands);
+      this.#pending = checkpoint;
+    }
+    if (this.#arrived[input] === 1) return NOTHING;
+    this.#arrived[input] = 1;
+    this.#arrivedCount += 1;
+    if (this.#arrivedCount < this.#inputs) {
+      if (this.#holds) commands.push({ kind: 'block', input });
+      return commands;
+    }
+    // The order is load-bearing: captured first, only then may held inputs be read again (L2).
+    commands.push({ kind: 'snapshot', checkpoint });
+    this.#arrivedCount -= 1; // the last one was never held
+    this.#end(commands);
+    return commands;
+  }
+
+  #abort(checkpoint: number): readonly AlignerCommand[] {
+    if (checkpoint < this.#pending) {
+      // Of an older one, which the newer barrier has ended already.
+      return NOTHING;
+    }
+    const commands: AlignerCommand[] = [];
+    this.#end(commands);
+    this.#dead = Math.max(this.#dead, checkpoint);
+    return commands.length === 0 ? NOTHING : commands;
+  }
+
+  /** Ends the pending checkpoint, if there is one (L3). */
+  #end(commands: AlignerCommand[]): void {
+    if (this.#pending === 0) return;
+    if (this.#holds && this.#arrivedCount > 0) commands.push(UNBLOCK);
+    this.#dead = Math.max(this.#dead, this.#pending);
+    this.#pending = 0;
+    this.#arrivedCount = 0;
+    this.#arrived.fill(0);
+  }
+}

@@ -1,0 +1,379 @@
+/**
+ * Decides when checkpoints begin, and when each has become true or has failed. A pure machine: events
+ * and `now` (milliseconds of one monotonic clock) in, commands out; a driver performs them.
+ *
+ * One checkpoint is in flight at a time, in one of two phases:
+ *
+ *     collecting ──all acknowledged──▶ writing ──manifest-written──▶ completed
+ *         │                              │
+ *         └─declined, late, stopped──▶ failed ◀──manifest-failed─────┘
+ *
+ *  K1  Ids strictly increase over the machine's whole life, over aborted checkpoints and restarts as
+ *      well: an id names one attempt only (I4, I7).
+ *  K2  `write-manifest` is commanded exactly when every task of one and the same epoch has
+ *      acknowledged this id (I6). Acknowledgements of another epoch, another id, an unknown task, or a
+ *      second time change nothing (I14).
+ *  K3  Every `trigger` is followed by exactly one `completed` or `failed` of its id (I9); while
+ *      collecting that happens within `timeoutMs`.
+ *  K4  While the manifest is being written the checkpoint may exist already, so nothing aborts it,
+ *      not even the end of its epoch; nothing else is triggered until its fate is known.
+ *  K5  Every token of a `request` is answered exactly once, by a checkpoint triggered after the
+ *      request. Tokens that no trigger has taken yet outlive a restart of the region.
+ *  K6  When all tasks have ended, the final checkpoint comes next, at once; after its completion
+ *      nothing more is triggered in this epoch.
+ *  K7  More than `tolerableFailures` failures in a row within one epoch give up, once; then nothing is
+ *      triggered until the next `started`. What the end of an epoch aborts is no failure in a row.
+ */
+
+import { assert } from '../base/assert.js';
+import type { Failure } from '../base/failure.js';
+
+export interface CoordinatorOptions {
+  /** From trigger to trigger, and before a failed final checkpoint is tried again. */
+  readonly intervalMs: number;
+  /** From trigger to the last acknowledgement. */
+  readonly timeoutMs: number;
+  /** From the end of one checkpoint to the next periodic trigger. */
+  readonly minPauseMs: number;
+  /** Failures in a row that do not yet fail the region. */
+  readonly tolerableFailures: number;
+  /** False: only requested and final checkpoints. */
+  readonly periodic: boolean;
+}
+
+export type CoordinatorEvent =
+  | {
+      readonly kind: 'started';
+      readonly epoch: number;
+      readonly tasks: readonly string[];
+      readonly lastCheckpoint: number;
+    }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'request'; readonly token: number; readonly reason: 'manual' | 'stop' }
+  | {
+      readonly kind: 'acknowledged';
+      readonly epoch: number;
+      readonly checkpoint: number;
+      readonly task: string;
+      readonly bytes: number;
+    }
+  | {
+      readonly kind: 'declined';
+      readonly epoch: number;
+      readonly checkpoint: number;
+      readonly task: string;
+      readonly failure: Failure;
+    }
+  | { readonly kind: 'task-ended'; readonly epoch: number; readonly task: string }
+  | { readonly kind: 'manifest-written'; readonly checkpoint: number }
+  | { readonly kind: 'manifest-failed'; readonly checkpoint: number; readonly failure: Failure };
+
+export type CoordinatorCommand =
+  | {
+      readonly kind: 'trigger';
+      readonly epoch: number;
+      readonly checkpoint: number;
+      readonly final: boolean;
+    }
+  | {
+      readonly kind: 'abort';
+      readonly epoch: number;
+      readonly checkpoint: number;
+      readonly failure: Failure;
+    }
+  | {
+      readonly kind: 'write-manifest';
+      readonly epoch: number;
+      readonly checkpoint: number;
+      readonly final: boolean;
+      readonly bytes: number;
+    }
+  | {
+      readonly kind: 'completed';
+      readonly epoch: number;
+      readonly checkpoint: number;
+      readonly final: boolean;
+      /** From trigger to durable manifest. */
+      readonly durationMs: number;
+      readonly tokens: readonly number[];
+    }
+  | {
+      readonly kind: 'failed';
+      readonly checkpoint: number;
+      readonly failure: Failure;
+      readonly tokens: readonly number[];
+    }
+  | { readonly kind: 'give-up'; readonly failure: Failure };
+
+interface InFlight {
+  readonly epoch: number;
+  readonly checkpoint: number;
+  readonly final: boolean;
+  readonly triggeredAt: number;
+  readonly tokens: readonly number[];
+  /** Tasks that have not acknowledged; empty while the manifest is being written. */
+  readonly missing: Set<string>;
+  phase: 'collecting' | 'writing';
+  bytes: number;
+}
+
+/** The epoch that runs now. */
+interface Running {
+  readonly epoch: number;
+  readonly tasks: ReadonlySet<string>;
+  readonly alive: Set<string>;
+  /** Earliest time of the next trigger that nobody asked for. */
+  nextTriggerAt: number;
+  failuresInRow: number;
+  /** `finalized`: the final checkpoint is complete; `given-up`: the driver was told to fail the region. */
+  phase: 'active' | 'finalized' | 'given-up';
+}
+
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  #running: Running | undefined;
+  #inFlight: InFlight | undefined;
+  #lastId = 0;
+  /** Requests that no trigger has taken yet. */
+  #waiting: number[] = [];
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+  }
+
+  /** What follows from `event` at time `now`, to be performed in order. */
+  handle(event: CoordinatorEvent, now: number): CoordinatorCommand[] {
+    const commands: CoordinatorCommand[] = [];
+    this.#apply(event, now, commands);
+    this.#triggerIfDue(now, commands);
+    return commands;
+  }
+
+  /** When a `tick` is due, in `now`'s clock; undefined while only other events can change anything. */
+  nextDeadline(): number | undefined {
+    if (this.#inFlight !== undefined) {
+      return this.#inFlight.phase === 'collecting'
+        ? this.#inFlight.triggeredAt + this.#options.timeoutMs
+        : undefined;
+    }
+    const running = this.#running;
+    if (running?.phase !== 'active') return undefined;
+    return this.#options.periodic || running.alive.size === 0 ? running.nextTriggerAt : undefined;
+  }
+
+  #apply(event: CoordinatorEvent, now: number, commands: CoordinatorCommand[]): void {
+    switch (event.kind) {
+      case 'started':
+        this.#stop(now, commands);
+        this.#lastId = Math.max(this.#lastId, event.lastCheckpoint);
+        this.#running = {
+          epoch: event.epoch,
+          tasks: new Set(event.tasks),
+          alive: new Set(event.tasks),
+          nextTriggerAt: event.tasks.length === 0 ? now : now + this.#options.intervalMs,
+          failuresInRow: 0,
+          phase: 'active',
+        };
+        return;
+      case 'stopped':
+        this.#stop(now, commands);
+        return;
+      case 'tick':
+        this.#expire(now, commands);
+        return;
+      case 'request':
+        this.#request(event.token, commands);
+        return;
+      case 'acknowledged':
+        this.#acknowledged(event.epoch, event.checkpoint, event.task, event.bytes, commands);
+        return;
+      case 'declined': {
+        const pending = this.#collecting(event.epoch, event.checkpoint, event.task);
+        if (pending !== undefined) this.#fail(pending, event.failure, now, commands);
+        return;
+      }
+      case 'task-ended':
+        this.#taskEnded(event.epoch, event.task, now);
+        return;
+      case 'manifest-written':
+        this.#manifestWritten(event.checkpoint, now, commands);
+        return;
+      case 'manifest-failed': {
+        const pending = this.#writing(event.checkpoint);
+        if (pending !== undefined) this.#fail(pending, event.failure, now, commands);
+      }
+    }
+  }
+
+  #stop(now: number, commands: CoordinatorCommand[]): void {
+    const pending = this.#inFlight;
+    this.#running = undefined;
+    // K4: a manifest on its way goes on.
+    if (pending?.phase !== 'collecting') return;
+    const message = `checkpoint ${pending.checkpoint} was given up: the tasks of epoch ${pending.epoch} were stopped before all had answered. Ask again when the job runs.`;
+    this.#fail(pending, checkpointFailure(message, pending), now, commands);
+  }
+
+  #request(token: number, commands: CoordinatorCommand[]): void {
+    if (this.#running?.phase !== 'finalized') {
+      this.#waiting.push(token);
+      return;
+    }
+    const message =
+      'the job has processed all of its input and has taken its final checkpoint; there is nothing left to capture. Use that checkpoint.';
+    const failure = checkpointFailure(message, { checkpoint: this.#lastId, missing: new Set() });
+    commands.push({ kind: 'failed', checkpoint: this.#lastId, failure, tokens: [token] });
+  }
+
+  #acknowledged(
+    epoch: number,
+    checkpoint: number,
+    task: string,
+    bytes: number,
+    commands: CoordinatorCommand[],
+  ): void {
+    const pending = this.#collecting(epoch, checkpoint, task);
+    if (pending === undefined) return;
+    pending.missing.delete(task);
+    pending.bytes += bytes;
+    this.#writeIfComplete(pending, commands);
+  }
+
+  #taskEnded(epoch: number, task: string, now: number): void {
+    const running = this.#running;
+    if (running?.epoch !== epoch || !running.alive.delete(task)) return;
+    if (running.alive.size === 0) running.nextTriggerAt = now;
+  }
+
+  #expire(now: number, commands: CoordinatorCommand[]): void {
+    const pending = this.#inFlight;
+    if (pending?.phase !== 'collecting') return;
+    if (now < pending.triggeredAt + this.#options.timeoutMs) return;
+    const missing = [...pending.missing].sort();
+    const message = `checkpoint ${pending.checkpoint} was not complete after ${this.#options.timeoutMs} ms: no answer from ${describeTasks(missing)}. A task that is blocked or slow cannot take its part; look at its back-pressure, or raise checkpoint.timeoutMs.`;
+    this.#fail(pending, checkpointFailure(message, pending), now, commands);
+  }
+
+  #manifestWritten(checkpoint: number, now: number, commands: CoordinatorCommand[]): void {
+    const pending = this.#writing(checkpoint);
+    if (pending === undefined) return;
+    this.#inFlight = undefined;
+    const running = this.#running;
+    if (running !== undefined) {
+      this.#pauseAfterEnd(running, now);
+      if (running.epoch === pending.epoch) {
+        running.failuresInRow = 0;
+        if (pending.final) running.phase = 'finalized';
+        // The tasks may have ended while this one was under way: the final one is due at once (K6).
+        else if (running.alive.size === 0) running.nextTriggerAt = now;
+      }
+    }
+    commands.push({
+      kind: 'completed',
+      epoch: pending.epoch,
+      checkpoint,
+      final: pending.final,
+      durationMs: now - pending.triggeredAt,
+      tokens: pending.tokens,
+    });
+    if (running?.phase !== 'finalized') return;
+    // Requests made while the final one was in flight: nothing comes after it that could answer them.
+    for (const token of this.#waiting.splice(0)) this.#request(token, commands);
+  }
+
+  #fail(pending: InFlight, failure: Failure, now: number, commands: CoordinatorCommand[]): void {
+    const { epoch, checkpoint, tokens } = pending;
+    this.#inFlight = undefined;
+    commands.push({ kind: 'abort', epoch, checkpoint, failure });
+    commands.push({ kind: 'failed', checkpoint, failure, tokens });
+    const running = this.#running;
+    if (running === undefined) return;
+    this.#pauseAfterEnd(running, now);
+    if (running.epoch !== epoch) return;
+    if (running.alive.size === 0) {
+      // All ended while an ordinary checkpoint failed: the final one has not been tried yet.
+      running.nextTriggerAt = pending.final ? now + this.#options.intervalMs : now;
+    }
+    running.failuresInRow += 1;
+    if (running.failuresInRow <= this.#options.tolerableFailures) return;
+    running.phase = 'given-up';
+    commands.push({ kind: 'give-up', failure });
+  }
+
+  #pauseAfterEnd(running: Running, now: number): void {
+    running.nextTriggerAt = Math.max(running.nextTriggerAt, now + this.#options.minPauseMs);
+  }
+
+  #triggerIfDue(now: number, commands: CoordinatorCommand[]): void {
+    const running = this.#running;
+    if (running?.phase !== 'active' || this.#inFlight !== undefined) return;
+    const final = running.alive.size === 0;
+    const asked = this.#waiting.length > 0;
+    const due = (this.#options.periodic || final) && now >= running.nextTriggerAt;
+    if (!asked && !due) return;
+    this.#lastId += 1;
+    const pending: InFlight = {
+      epoch: running.epoch,
+      checkpoint: this.#lastId,
+      final,
+      triggeredAt: now,
+      tokens: this.#waiting.splice(0),
+      missing: new Set(running.tasks),
+      phase: 'collecting',
+      bytes: 0,
+    };
+    this.#inFlight = pending;
+    running.nextTriggerAt = now + this.#options.intervalMs;
+    commands.push({
+      kind: 'trigger',
+      epoch: pending.epoch,
+      checkpoint: pending.checkpoint,
+      final,
+    });
+    this.#writeIfComplete(pending, commands);
+  }
+
+  #writeIfComplete(pending: InFlight, commands: CoordinatorCommand[]): void {
+    if (pending.missing.size > 0) return;
+    assert(pending.phase === 'collecting', 'a manifest is written once');
+    pending.phase = 'writing';
+    const { epoch, checkpoint, final, bytes } = pending;
+    commands.push({ kind: 'write-manifest', epoch, checkpoint, final, bytes });
+  }
+
+  /** The checkpoint in flight, if it is this one and still waits for `task` (K2). */
+  #collecting(epoch: number, checkpoint: number, task: string): InFlight | undefined {
+    const pending = this.#inFlight;
+    if (pending?.phase !== 'collecting') return undefined;
+    if (pending.epoch !== epoch || pending.checkpoint !== checkpoint) return undefined;
+    return pending.missing.has(task) ? pending : undefined;
+  }
+
+  #writing(checkpoint: number): InFlight | undefined {
+    const pending = this.#inFlight;
+    return pending?.phase === 'writing' && pending.checkpoint === checkpoint ? pending : undefined;
+  }
+}
+
+const TASKS_NAMED_MAX = 8;
+
+function describeTasks(tasks: readonly string[]): string {
+  const named = tasks.slice(0, TASKS_NAMED_MAX).map((task) => `'${task}'`);
+  const rest = tasks.length - named.length;
+  const list = rest > 0 ? `${named.join(', ')} and ${rest} more` : named.join(', ');
+  return `${tasks.length === 1 ? 'task' : `${tasks.length} tasks:`} ${list}`;
+}
+
+function checkpointFailure(
+  message: string,
+  pending: { readonly checkpoint: number; readonly missing: ReadonlySet<string> },
+): Failure {
+  return {
+    kind: 'checkpoint',
+    name: 'HoldfastError',
+    code: 'ERR_HOLDFAST_CHECKPOINT_FAILED',
+    message,
+    details: { checkpoint: pending.checkpoint, missing: [...pending.missing].sort() },
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * One run per checkpoint directory.
+ *
+ * The lock is a file with the owner's identity and a token of its own. It appears with its whole content
+ * at once (a hard link to a finished file), and only if there was none.
+ *
+ *  X1  A live owner's lock is never taken. An owner on another machine or in another container cannot be
+ *      judged and counts as live.
+ *  X2  A stale lock is taken away by renaming it to a name of one's own: of several that try, one
+ *      succeeds. Should the renamed file turn out to be a fresh lock that came in between, it is put
+ *      back.
+ *  X3  Whoever holds the lock looks again before each commit point (`verify`): in the one window that X2
+ *      leaves, or when somebody deletes the file by hand, the former owner stops committing.
+ */
+
+import { randomBytes } from 'node:crypto';
+import { dirname, join } from 'node:path';
+import { HoldfastError } from '../base/errors.js';
+import { temporaryName } from './directory-layout.js';
+import { writeTemporary } from './durable-file.js';
+import { readWhole } from './file-reading.js';
+import { errnoOf, type FileSystem } from './file-system.js';
+import { writeFully } from './part-io.js';
+import { livenessOf, ownIdentity, type ProcessIdentity } from './process-identity.js';
+
+export interface LockOwner extends ProcessIdentity {
+  readonly token: string;
+}
+
+const ATTEMPTS_MAX = 8;
+
+export class DirectoryLock {
+  readonly #files: FileSystem;
+  readonly #path: string;
+  #token: string | undefined;
+
+  constructor(files: FileSystem, path: string) {
+    this.#files = files;
+    this.#path = path;
+  }
+
+  get held(): boolean {
+    return this.#token !== undefined;
+  }
+
+  /** Rejects with ERR_HOLDFAST_CHECKPOINT_LOCKED, or with what the file system says. */
+  async acquire(): Promise<void> {
+    const owner: LockOwner = {
+      ...(await ownIdentity()),
+      token: randomBytes(12).toString('hex'),
+    };
+    const bytes = Buffer.from(`${JSON.stringify(owner)}\n`);
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      if (await this.#place(bytes)) {
+        this.#token = owner.token;
+        return;
+      }
+      const found = await readLock(this.#files, this.#path);
+      if (found === undefined) continue;
+      if (found.owner === undefined) throw this.#unreadable();
+      if ((await livenessOf(found.owner)) !== 'dead') throw this.#locked(found.owner);
+      await this.#takeAway(found.text);
+    }
+    throw new HoldfastError(
+      'ERR_HOLDFAST_CHECKPOINT_LOCKED',
+      `the lock '${this.#path}' changed hands ${ATTEMPTS_MAX} times while it was being taken: several runs start on one directory at once. Start one run per directory.`,
+      { details: { lock: this.#path } },
+    );
+  }
+
+  /** Rejects with ERR_HOLDFAST_CHECKPOINT_LOCKED when the lock is no longer this one's (X3). */
+  async verify(): Promise<void> {
+    const found = await readLock(this.#files, this.#path);
+    if (this.#token !== undefined && found?.owner?.token === this.#token) return;
+    const now = found?.owner === undefined ? 'it is gone' : `process ${found.owner.pid} has it`;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_CHECKPOINT_LOCKED',
+      `this run has lost the lock '${this.#path}': ${now}. Something removed the file while the run was going on; nothing more is committed. Start the job again, alone on its directory.`,
+      { details: { lock: this.#path, pid: found?.owner?.pid } },
+    );
+  }
+
+  /** Idempotent; takes away nobody else's lock. */
+  async release(): Promise<void> {
+    const token = this.#token;
+    this.#token = undefined;
+    if (token === undefined) return;
+    const found = await readLock(this.#files, this.#path);
+    if (found?.owner?.token === token) await this.#files.remove(this.#path);
+  }
+
+  /** False when there is a lock. */
+  async #place(bytes: Uint8Array): Promise<boolean> {
+    const temporary = await writeTemporary(this.#files, dirname(this.#path), 'lock', bytes);
+    try {
+      await this.#files.link(temporary, this.#path);
+      return true;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === 'EEXIST') return false;
+      // File systems without hard links: then the content comes a moment after the name.
+      if (errno !== 'EPERM' && errno !== 'ENOTSUP' && errno !== 'ENOSYS') throw error;
+      return await this.#create(bytes);
+    } finally {
+      await this.#files.remove(temporary).catch(() => {});
+    }
+  }
+
+  async #create(bytes: Uint8Array): Promise<boolean> {
+    let file: Awaited<ReturnType<FileSystem['create']>>;
+    try {
+      file = await this.#files.create(this.#path);
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      throw error;
+    }
+    try {
+      await writeFully(file, bytes);
+      return true;
+    } finally {
+      await file.close();
+    }
+  }
+
+  async #takeAway(stale: string): Promise<void> {
+    const aside = join(dirname(this.#path), temporaryName('stale-lock'));
+    try {
+      await this.#files.rename(this.#path, aside);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return;
+      throw error;
+    }
+    const taken = await readLock(this.#files, aside);
+    if (taken !== undefined && taken.text !== stale) {
+      await this.#files.link(aside, this.#path).catch(() => {});
+    }
+    await this.#files.remove(aside).catch(() => {});
+  }
+
+  #locked(owner: LockOwner): HoldfastError {
+    const where = owner.pid === process.pid ? 'this very process' : `process ${owner.pid}`;
+    return new HoldfastError(
+      'ERR_HOLDFAST_CHECKPOINT_LOCKED',
+      `the checkpoint directory '${dirname(this.#path)}' is in use by ${where} (pid ${owner.pid} on host '${owner.host}'). Wait for that run to end or stop it, or choose another directory. If that host or container is gone for good, delete '${this.#path}'.`,
+      { details: { lock: this.#path, pid: owner.pid, host: owner.host } },
+    );
+  }
+
+  #unreadable(): HoldfastError {
+    return new HoldfastError(
+      'ERR_HOLDFAST_CHECKPOINT_LOCKED',
+      `the lock '${this.#path}' names no owner: it is damaged, or another run is just starting. If no job uses the directory, delete that file.`,
+      { details: { lock: this.#path } },
+    );
+  }
+}
+
+/** The lock's text and owner as they are now; undefined if there is none. */
+export async function readLock(
+  files: FileSystem,
+  path: string,
+): Promise<{ readonly text: string; readonly owner: LockOwner | undefined } | undefined> {
+  let text: string;
+  try {
+    text = new TextDecoder().decode(await readWhole(files, path));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  return { text, owner: parseOwner(text) };
+}
+
+function parseOwner(text: string): LockOwner | undefined {
+  try {
+    const owner = JSON.parse(text) as Partial<LockOwner> | null;
+    const { pid, host, started, pidNamespace, token } = owner ?? {};
+    if (!Number.isSafeInteger(pid) || pid! <= 0) return undefined;
+    const texts = [host, started, pidNamespace, token];
+    return texts.every((value) => typeof value === 'string') ? (owner as LockOwner) : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,462 @@
+/**
+ * Checkpoints in a directory of the local file system.
+ *
+ *  D1  A checkpoint exists if and only if its manifest is in `manifests/`, and the manifest gets there
+ *      after all that it names is durable (I6).
+ *  D2  Every file gets its name by rename, after fsync of its content; the directory is synced before
+ *      anybody is told. Names of parts are never used twice.
+ *  D3  After a failed fsync nothing is retried on that descriptor: the file is given up.
+ *  D4  A manifest whose rename may not be durable is taken back before the failure is told. If that
+ *      fails as well, whether it exists after a power cut is unknown: then its parts are kept (D5).
+ *  D5  Sweeping deletes a part only if a newer checkpoint is complete, no manifest names it, and all
+ *      manifests could be read. Parts above the newest checkpoint may belong to one on its way (I19).
+ *  D6  An epoch is durable before it is told, and greater than all that any file tells.
+ *  D7  Small parts are written on the calling thread, asynchronously; large ones by the pool.
+ */
+
+import { basename, dirname, join } from 'node:path';
+import { assert } from '../base/assert.js';
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import {
+  checkpointOfManifest,
+  type DirectoryLayout,
+  layoutOf,
+  manifestName,
+  partName,
+  partOfName,
+  TEMPORARY_PREFIX,
+} from './directory-layout.js';
+import { DirectoryLock } from './directory-lock.js';
+import { DirectorySync } from './directory-sync.js';
+import { replaceFile, writeTemporary } from './durable-file.js';
+import { encodeEpoch, readEpoch } from './epoch-file.js';
+import { readWhole } from './file-reading.js';
+import { errnoOf, type FileSystem } from './file-system.js';
+import { decodeFinished, decodeManifest, encodeFinished, encodeManifest } from './manifest.js';
+import { nodeFileSystem } from './node-file-system.js';
+import { bodyBytesOf } from './part-file.js';
+import { type PartIo, threadPartIo } from './part-io.js';
+import {
+  cleanUpError,
+  corruptError,
+  directoryError,
+  formatError,
+  writeError,
+} from './storage-errors.js';
+import type {
+  CheckpointStore,
+  FinishedMark,
+  Manifest,
+  PartDescriptor,
+  PartInput,
+  RestoredPartSection,
+} from './store.js';
+import { WritePool } from './write-pool.js';
+
+export interface DirectoryStoreOptions {
+  /** Where faults are injected; the real one by default. */
+  readonly files?: FileSystem;
+  /** Who writes and reads large parts; by default the thread pool on the real file system. */
+  readonly pool?: PartIo;
+}
+
+/** Body bytes from which a part is worth the way to the pool and back. */
+export const POOL_PART_BYTES = 256 * 1024;
+
+/**
+ * The checkpoints of one job in `directory`, which is made if it is missing. Nothing is touched before
+ * `acquire`.
+ */
+export function openCheckpointDirectory(directory: string): CheckpointStore {
+  return new DirectoryStore(directory);
+}
+
+export class DirectoryStore implements CheckpointStore {
+  readonly location: string;
+  readonly #files: FileSystem;
+  readonly #at: DirectoryLayout;
+  readonly #lock: DirectoryLock;
+  readonly #io: PartIo;
+  readonly #pool: PartIo;
+  readonly #syncs: Readonly<Record<'root' | 'manifests' | 'parts', DirectorySync>>;
+  /** Part files that each manifest names, as far as this store has read or written them. */
+  readonly #named = new Map<number, ReadonlySet<string>>();
+  /** Durable parts written here that no manifest of this store names yet, with their sizes. */
+  readonly #loose = new Map<string, number>();
+  /** Parts of a manifest that may or may not exist (D4). */
+  readonly #doubtful = new Set<string>();
+  readonly #underWay = new Set<Promise<unknown>>();
+  #epoch = 0;
+  #epochs: Promise<unknown> = Promise.resolve();
+
+  constructor(directory: string, options: DirectoryStoreOptions = {}) {
+    this.#at = layoutOf(directory);
+    this.location = this.#at.root;
+    this.#files = options.files ?? nodeFileSystem;
+    this.#lock = new DirectoryLock(this.#files, this.#at.lock);
+    this.#io = threadPartIo(this.#files);
+    // The pool's threads have no other file system than the real one.
+    this.#pool = options.pool ?? (options.files === undefined ? new WritePool() : this.#io);
+    this.#syncs = {
+      root: new DirectorySync(this.#files, this.#at.root),
+      manifests: new DirectorySync(this.#files, this.#at.manifests),
+      parts: new DirectorySync(this.#files, this.#at.parts),
+    };
+  }
+
+  async acquire(): Promise<void> {
+    assert(!this.#lock.held, 'a checkpoint store is acquired once');
+    try {
+      await this.#files.makeDirectory(this.#at.manifests);
+      await this.#files.makeDirectory(this.#at.parts);
+      await this.#lock.acquire();
+    } catch (error) {
+      throw isHoldfastError(error) ? error : directoryError(this.location, error);
+    }
+    try {
+      await this.#syncs.root.sync();
+      await this.#syncParent();
+      await this.#removeTemporaries();
+      this.#epoch = await this.#greatestEpoch();
+    } catch (error) {
+      await this.close();
+      throw isHoldfastError(error) ? error : directoryError(this.location, error);
+    }
+  }
+
+  nextEpoch(): Promise<number> {
+    this.#assertHeld();
+    const next = this.#epochs.then(async () => {
+      const epoch = this.#epoch + 1;
+      await this.#commit('the epoch', this.#at.epoch, encodeEpoch(epoch));
+      this.#epoch = epoch;
+      return epoch;
+    });
+    this.#epochs = next.catch(() => {});
+    return this.#track(next);
+  }
+
+  writePart(part: PartInput): Promise<PartDescriptor> {
+    this.#assertHeld();
+    return this.#track(this.#writePart(part));
+  }
+
+  writeManifest(manifest: Manifest): Promise<void> {
+    this.#assertHeld();
+    return this.#track(this.#writeManifest(manifest));
+  }
+
+  async list(): Promise<readonly number[]> {
+    let names: readonly string[];
+    try {
+      names = await this.#files.list(this.#at.manifests);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return [];
+      throw directoryError(this.location, error);
+    }
+    const ids = names.map(checkpointOfManifest).filter((id) => id !== undefined);
+    return ids.sort((a, b) => b - a);
+  }
+
+  async readManifest(checkpoint: number): Promise<Manifest> {
+    const path = join(this.#at.manifests, manifestName(checkpoint));
+    let bytes: Uint8Array;
+    try {
+      bytes = await readWhole(this.#files, path);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw unreadable(path, error);
+      const ids = await this.list();
+      throw new HoldfastError(
+        'ERR_HOLDFAST_CHECKPOINT_NOT_FOUND',
+        `there is no checkpoint ${checkpoint} in '${this.location}'; ${ids.length === 0 ? 'there is none at all' : `there are ${ids.join(', ')}`}.`,
+        { details: { directory: this.location, checkpoint, available: ids } },
+      );
+    }
+    const manifest = decodeManifest(bytes, path);
+    if (manifest.checkpoint !== checkpoint) {
+      throw formatError(path, `it describes checkpoint ${manifest.checkpoint}`);
+    }
+    this.#named.set(checkpoint, filesOf(manifest));
+    return manifest;
+  }
+
+  async readPart(part: PartDescriptor): Promise<readonly RestoredPartSection[]> {
+    if (part.file === '') return [];
+    const io = part.bytes >= POOL_PART_BYTES ? this.#pool : this.#io;
+    return await this.#track(io.read(join(this.#at.parts, part.file), part));
+  }
+
+  discard(parts: readonly PartDescriptor[]): Promise<void> {
+    return this.#track(this.#discard(parts));
+  }
+
+  prune(retain: number): Promise<void> {
+    this.#assertHeld();
+    assert(Number.isInteger(retain) && retain >= 1, 'at least one checkpoint is kept');
+    const done = this.#prune(retain).catch((error: unknown) => {
+      throw isHoldfastError(error) ? error : cleanUpError(this.location, error);
+    });
+    return this.#track(done);
+  }
+
+  async markFinished(mark: FinishedMark): Promise<void> {
+    this.#assertHeld();
+    await this.#track(this.#commitFinished(mark));
+  }
+
+  async readFinished(): Promise<FinishedMark | undefined> {
+    try {
+      return decodeFinished(await readWhole(this.#files, this.#at.finished), this.#at.finished);
+    } catch (error) {
+      if (errnoOf(error) === 'ENOENT') return undefined;
+      throw errnoOf(error) === undefined ? error : unreadable(this.#at.finished, error);
+    }
+  }
+
+  clear(): Promise<void> {
+    this.#assertHeld();
+    return this.#track(this.#clear());
+  }
+
+  async close(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.#pool.close();
+    for (const sync of Object.values(this.#syncs)) await sync.close().catch(() => {});
+    await this.#lock.release().catch(() => {});
+  }
+
+  async #writePart(part: PartInput): Promise<PartDescriptor> {
+    const { vertex, instance } = part;
+    if (part.sections.length === 0) {
+      return { file: '', bytes: 0, sha256: '', vertex, instance, sections: [] };
+    }
+    const sections = part.sections.map(({ operator, name, chunks }) => ({
+      operator,
+      name,
+      bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
+    }));
+    const file = partName(part);
+    const path = join(this.#at.parts, file);
+    const temporary = join(this.#at.parts, `${TEMPORARY_PREFIX}${file}`);
+    const io = bodyBytesOf(part) >= POOL_PART_BYTES ? this.#pool : this.#io;
+    try {
+      const { bytes, sha256 } = await io.write(temporary, part);
+      await this.#files.rename(temporary, path);
+      await this.#syncs.parts.sync();
+      const size = await this.#files.size(path);
+      if (size !== bytes) throw new Error(`${bytes} bytes were written, '${file}' has ${size}`);
+      this.#loose.set(file, bytes);
+      return { file, bytes, sha256, vertex, instance, sections };
+    } catch (error) {
+      await this.#files.remove(temporary).catch(() => {});
+      await this.#files.remove(path).catch(() => {});
+      const what = `the part of '${vertex}', instance ${instance}, for checkpoint ${part.checkpoint}`;
+      throw writeError(what, this.location, error);
+    }
+  }
+
+  async #writeManifest(manifest: Manifest): Promise<void> {
+    const { checkpoint } = manifest;
+    const what = `the manifest of checkpoint ${checkpoint}`;
+    const name = manifestName(checkpoint);
+    const path = join(this.#at.manifests, name);
+    let temporary: string | undefined;
+    try {
+      await this.#assertParts(manifest);
+      const bytes = encodeManifest(manifest);
+      if ((await this.#files.size(path)) !== undefined) {
+        throw new Error(`checkpoint ${checkpoint} exists already; ids are used once`);
+      }
+      temporary = await writeTemporary(this.#files, this.#at.manifests, name, bytes);
+      await this.#lock.verify();
+      await this.#files.rename(temporary, path);
+    } catch (error) {
+      if (temporary !== undefined) await this.#files.remove(temporary).catch(() => {});
+      throw isHoldfastError(error) ? error : writeError(what, this.location, error);
+    }
+    try {
+      await this.#syncs.manifests.sync();
+    } catch (error) {
+      await this.#takeBack(path, manifest);
+      throw writeError(what, this.location, error);
+    }
+    const named = filesOf(manifest);
+    this.#named.set(checkpoint, named);
+    for (const file of named) this.#loose.delete(file);
+    // A hint for people and scripts; recovery does not read it.
+    const hint = Buffer.from(`${checkpoint}\n`);
+    await replaceFile(this.#files, this.#at.latest, 'latest', hint, 'volatile').catch(() => {});
+  }
+
+  /** D4: undoes a rename that may not be durable. */
+  async #takeBack(path: string, manifest: Manifest): Promise<void> {
+    try {
+      await this.#files.remove(path);
+      await this.#syncs.manifests.sync();
+    } catch {
+      for (const file of filesOf(manifest)) this.#doubtful.add(file);
+    }
+  }
+
+  /** I6: what a manifest names is there. */
+  async #assertParts(manifest: Manifest): Promise<void> {
+    for (const { file, bytes } of manifest.parts) {
+      if (file === '' || this.#loose.get(file) === bytes) continue;
+      const size = await this.#files.size(join(this.#at.parts, file));
+      if (size !== bytes) {
+        throw new Error(`its part '${file}' should have ${bytes} bytes and has ${size ?? 'none'}`);
+      }
+    }
+  }
+
+  async #discard(parts: readonly PartDescriptor[]): Promise<void> {
+    for (const { file } of parts) {
+      if (file === '' || this.#doubtful.has(file) || this.#isNamed(file)) continue;
+      this.#loose.delete(file);
+      await this.#files.remove(join(this.#at.parts, file)).catch(() => {});
+    }
+  }
+
+  async #prune(retain: number): Promise<void> {
+    const ids = await this.list();
+    const kept = ids.slice(0, retain);
+    if (ids.length > kept.length) {
+      for (const id of ids.slice(retain)) {
+        await this.#remove(join(this.#at.manifests, manifestName(id)));
+        this.#named.delete(id);
+      }
+      // Parts go only after it is certain that no manifest comes back and names them.
+      await this.#syncs.manifests.sync();
+    }
+    await this.#sweep(kept);
+  }
+
+  /** D5. */
+  async #sweep(kept: readonly number[]): Promise<void> {
+    const newest = kept[0];
+    if (newest === undefined) return;
+    const marked = new Set(this.#doubtful);
+    for (const id of kept) {
+      if (!this.#named.has(id)) await this.readManifest(id);
+      for (const file of this.#named.get(id)!) marked.add(file);
+    }
+    for (const file of await this.#files.list(this.#at.parts)) {
+      const told = partOfName(file);
+      if (told === undefined || told.checkpoint > newest || marked.has(file)) continue;
+      this.#loose.delete(file);
+      await this.#remove(join(this.#at.parts, file));
+    }
+  }
+
+  async #clear(): Promise<void> {
+    try {
+      // Oldest first: cut off in the middle, the newest is still there, and nothing was rewound.
+      for (const id of [...(await this.list())].reverse()) {
+        await this.#remove(join(this.#at.manifests, manifestName(id)));
+        await this.#syncs.manifests.sync();
+      }
+      this.#named.clear();
+      await this.#remove(this.#at.finished);
+      await this.#remove(this.#at.latest);
+      await this.#syncs.root.sync();
+      for (const file of await this.#files.list(this.#at.parts)) {
+        if (partOfName(file) !== undefined) await this.#remove(join(this.#at.parts, file));
+      }
+      this.#loose.clear();
+      this.#doubtful.clear();
+    } catch (error) {
+      throw directoryError(this.location, error);
+    }
+  }
+
+  async #commitFinished(mark: FinishedMark): Promise<void> {
+    let bytes: Uint8Array;
+    try {
+      bytes = encodeFinished(mark);
+    } catch (error) {
+      throw writeError('the finished mark', this.location, error);
+    }
+    await this.#commit('the finished mark', this.#at.finished, bytes);
+  }
+
+  /** Replaces a file of the root directory, durably, by the lock's owner only. */
+  async #commit(what: string, path: string, bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#lock.verify();
+      await replaceFile(this.#files, path, basename(path), bytes, 'durable');
+      await this.#syncs.root.sync();
+    } catch (error) {
+      throw isHoldfastError(error) ? error : writeError(what, this.location, error);
+    }
+  }
+
+  /** D6. */
+  async #greatestEpoch(): Promise<number> {
+    let greatest = await readEpoch(this.#files, this.#at.epoch);
+    for (const file of await this.#files.list(this.#at.parts)) {
+      greatest = Math.max(greatest, partOfName(file)?.epoch ?? 0);
+    }
+    for (const id of await this.list()) {
+      try {
+        greatest = Math.max(greatest, (await this.readManifest(id)).epoch);
+      } catch {
+        // Whoever restores from it will be told; its parts' names have told their epoch.
+      }
+    }
+    return greatest;
+  }
+
+  async #removeTemporaries(): Promise<void> {
+    for (const directory of [this.#at.root, this.#at.manifests, this.#at.parts]) {
+      for (const name of await this.#files.list(directory)) {
+        if (name.startsWith(TEMPORARY_PREFIX)) await this.#remove(join(directory, name));
+      }
+    }
+  }
+
+  /** The directory itself may be new. Its parent may be closed to this user: then it is not ours. */
+  async #syncParent(): Promise<void> {
+    const parent = new DirectorySync(this.#files, dirname(this.#at.root));
+    await parent.sync().catch((error: unknown) => {
+      const errno = errnoOf(error);
+      if (errno !== 'EACCES' && errno !== 'EPERM') throw error;
+    });
+    await parent.close();
+  }
+
+  async #remove(path: string): Promise<void> {
+    try {
+      await this.#files.remove(path);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+    }
+  }
+
+  #isNamed(file: string): boolean {
+    for (const named of this.#named.values()) if (named.has(file)) return true;
+    return false;
+  }
+
+  #assertHeld(): void {
+    assert(this.#lock.held, 'the checkpoint store is acquired');
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    const done = () => this.#underWay.delete(work);
+    work.then(done, done);
+    return work;
+  }
+}
+
+function filesOf(manifest: Manifest): ReadonlySet<string> {
+  return new Set(manifest.parts.map((part) => part.file).filter((file) => file !== ''));
+}
+
+function unreadable(path: string, cause: unknown): HoldfastError {
+  const expected = 'a readable file';
+  return corruptError(
+    { file: path, offset: 0, check: 'content', expected, found: String(cause) },
+    cause,
+  );
+}

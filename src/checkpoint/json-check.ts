@@ -1,0 +1,48 @@
+/** Shapes of JSON data as functions that say what is wrong. */
+
+/** What is wanted instead, at the place where it is wanted; undefined when the value is right. */
+export type Check = (value: unknown) => string | undefined;
+
+/** An object with at least these keys, each right. Further keys are left alone. */
+export function record(shape: Readonly<Record<string, Check>>): Check {
+  const entries = Object.entries(shape);
+  return (value) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return 'an object';
+    for (const [key, check] of entries) {
+      const entry = Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
+      const problem = at(key, entry, check);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+}
+
+/** An array or an object whose every entry is right; which of the two, the type says. */
+export function each(check: Check, kind: 'array' | 'object' = 'array'): Check {
+  return (value) => {
+    const isArray = Array.isArray(value);
+    if (typeof value !== 'object' || value === null || isArray !== (kind === 'array')) {
+      return kind === 'array' ? 'an array' : 'an object';
+    }
+    for (const [key, entry] of Object.entries(value)) {
+      const problem = at(isArray ? `[${key}]` : key, entry, check);
+      if (problem !== undefined) return problem;
+    }
+    return undefined;
+  };
+}
+
+/** `parts.[0].bytes is -1; it should be a whole number from 0` */
+function at(key: string, value: unknown, check: Check): string | undefined {
+  const wanted = check(value);
+  if (wanted === undefined) return undefined;
+  return wanted.includes('; it should be ')
+    ? `${key}.${wanted}`
+    : `${key} is ${describeValue(value)}; it should be ${wanted}`;
+}
+
+export function describeValue(value: unknown): string {
+  if (value === undefined) return 'missing';
+  const json = JSON.stringify(value) ?? typeof value;
+  return json.length > 60 ? `${json.slice(0, 60)}…` : json;
+}

@@ -1,0 +1,121 @@
+/** Manifests as bytes: what a valid one is, the same for writer and reader. */
+
+import { type Check, describeValue, each, record } from './json-check.js';
+import { seal, unseal } from './sealed-json.js';
+import { formatError } from './storage-errors.js';
+import type { FinishedMark, Manifest } from './store.js';
+
+export const MANIFEST_FORMAT = 1;
+/** Names of part files: never a path. */
+const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;
+const SHA256 = /^[0-9a-f]{64}$/;
+
+const text: Check = (value) => (typeof value === 'string' ? undefined : 'a text');
+const name: Check = (value) =>
+  typeof value === 'string' && value !== '' ? undefined : 'a text that is not empty';
+const flag: Check = (value) => (typeof value === 'boolean' ? undefined : 'true or false');
+const count: Check = (value) =>
+  Number.isSafeInteger(value) && (value as number) >= 0 ? undefined : 'a whole number from 0';
+const positive: Check = (value) =>
+  Number.isSafeInteger(value) && (value as number) >= 1 ? undefined : 'a whole number from 1';
+const time: Check = (value) =>
+  typeof value === 'number' && Number.isFinite(value) ? undefined : 'a time in milliseconds';
+const oneOf =
+  (...allowed: readonly unknown[]): Check =>
+  (value) =>
+    allowed.includes(value) ? undefined : allowed.map((one) => describeValue(one)).join(' or ');
+
+const manifestShape = record({
+  format: oneOf(MANIFEST_FORMAT),
+  job: text,
+  run: name,
+  checkpoint: positive,
+  epoch: count,
+  createdAtMs: time,
+  graphHash: text,
+  keyGroups: positive,
+  mode: oneOf('exactly-once', 'at-least-once'),
+  final: flag,
+  operators: each(
+    record({ id: name, type: text, stateful: flag, parallelism: positive, vertex: text }),
+  ),
+  tables: each(each(count), 'object'),
+  parts: each(
+    record({
+      file: (value) =>
+        value === '' || (typeof value === 'string' && FILE_NAME.test(value))
+          ? undefined
+          : 'the name of a file, without a path',
+      bytes: count,
+      sha256: text,
+      vertex: text,
+      instance: count,
+      sections: each(record({ operator: text, name: text, bytes: count })),
+    }),
+  ),
+  transactions: each(record({ operator: text, instance: count, transaction: record({}) })),
+  sourceRecords: each(count, 'object'),
+  holdfast: text,
+  node: text,
+});
+
+const finishedShape = record({ run: name, result: record({}) });
+
+/** What is wrong with a manifest, or undefined. */
+export function manifestProblem(value: unknown): string | undefined {
+  const problem = manifestShape(value);
+  if (problem !== undefined) return `the manifest's ${problem}`;
+  const manifest = value as Manifest;
+  for (const [q, table] of Object.entries(manifest.tables)) {
+    if (table.length !== manifest.keyGroups) {
+      return `the key-group table for ${q} instances has ${table.length} entries, not ${manifest.keyGroups}`;
+    }
+    if (!/^[1-9]\d{0,8}$/.test(q) || table.some((owner) => owner >= Number(q))) {
+      return `the key-group table '${q}' names instances that do not exist`;
+    }
+  }
+  const files = new Set<string>();
+  for (const part of manifest.parts) {
+    if (part.file === '') {
+      if (part.sections.length === 0) continue;
+      return `the part of vertex '${part.vertex}', instance ${part.instance} has sections and no file`;
+    }
+    if (files.has(part.file)) return `the part file '${part.file}' is named twice`;
+    if (!SHA256.test(part.sha256)) return `the part file '${part.file}' has no SHA-256`;
+    files.add(part.file);
+  }
+  return undefined;
+}
+
+/** Throws a TypeError when the manifest could not be read again. */
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  const problem = manifestProblem(manifest);
+  if (problem !== undefined) throw new TypeError(problem);
+  return seal('manifest', manifest);
+}
+
+/** Throws ERR_HOLDFAST_CHECKPOINT_CORRUPT or …_FORMAT; `file` is for messages. */
+export function decodeManifest(bytes: Uint8Array, file: string): Manifest {
+  const value = unseal('manifest', bytes, file);
+  const problem = manifestProblem(value);
+  if (problem !== undefined) throw formatError(file, problem);
+  return value as Manifest;
+}
+
+export function encodeFinished(mark: FinishedMark): Uint8Array {
+  return seal('finished', mark);
+}
+
+/** Throws ERR_HOLDFAST_CHECKPOINT_CORRUPT or …_FORMAT; `file` is for messages. */
+export function decodeFinished(bytes: Uint8Array, file: string): FinishedMark {
+  const value = unseal('finished', bytes, file);
+  const problem = finishedShape(value) ?? finishedCheckpointProblem(value as FinishedMark);
+  if (problem !== undefined) throw formatError(file, `the finished mark's ${problem}`);
+  const { run, checkpoint, result } = value as FinishedMark;
+  return { run, checkpoint, result };
+}
+
+function finishedCheckpointProblem({ checkpoint }: FinishedMark): string | undefined {
+  if (checkpoint === undefined || positive(checkpoint) === undefined) return undefined;
+  return `checkpoint is ${describeValue(checkpoint)}; it should be a whole number from 1`;
+}

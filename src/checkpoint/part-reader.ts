@@ -1,0 +1,253 @@
+/**
+ * Reading one part file, on whatever thread calls.
+ *
+ *  R1  Nothing is handed out before size, every CRC-32 and the SHA-256 have been verified.
+ *  R2  How much memory is taken follows from the descriptor (out of a verified manifest) and the real
+ *      size of the file, never from bytes that are not verified yet.
+ */
+
+import { createHash, type Hash } from 'node:crypto';
+import { crc32, hex32 } from './checksum.js';
+import { sha256OfFile } from './file-reading.js';
+import { errnoOf, type FileSystem, type OpenFile } from './file-system.js';
+import {
+  CHUNK_HEAD_BYTES,
+  HEADER_BYTES_MAX,
+  PART_FORMAT,
+  PART_MAGIC,
+  type PartHeader,
+  PREFIX_BYTES,
+} from './part-file.js';
+import { corruptError, formatError } from './storage-errors.js';
+import type { PartDescriptor, RestoredPartSection } from './store.js';
+
+/** Rejects with ERR_HOLDFAST_CHECKPOINT_CORRUPT or …_FORMAT. */
+export async function readPartFile(
+  files: FileSystem,
+  path: string,
+  part: PartDescriptor,
+): Promise<readonly RestoredPartSection[]> {
+  const file = await openStored(files, path, part);
+  try {
+    const size = await file.size();
+    if (size !== part.bytes) {
+      throw corruptError({
+        file: path,
+        offset: Math.min(size, part.bytes),
+        check: 'size in bytes',
+        expected: String(part.bytes),
+        found: String(size),
+        expectedSha256: part.sha256,
+        foundSha256: await sha256OfFile(file),
+      });
+    }
+    return await new PartReader(file, path, part).read();
+  } catch (error) {
+    if (errnoOf(error) === undefined) throw error;
+    throw unreadable(path, part, error);
+  } finally {
+    await file.close();
+  }
+}
+
+async function openStored(
+  files: FileSystem,
+  path: string,
+  part: PartDescriptor,
+): Promise<OpenFile> {
+  try {
+    return await files.open(path);
+  } catch (error) {
+    throw unreadable(path, part, error);
+  }
+}
+
+function unreadable(path: string, part: PartDescriptor, cause: unknown): Error {
+  const found = errnoOf(cause) === 'ENOENT' ? 'no file' : `nothing readable (${String(cause)})`;
+  const expected = part.sha256;
+  return corruptError({ file: path, offset: 0, check: 'SHA-256', expected, found }, cause);
+}
+
+const READ_BYTES = 512 * 1024;
+
+/** Reads a file from front to back through one buffer, hashing as it goes. */
+class PartReader {
+  readonly #file: OpenFile;
+  readonly #path: string;
+  readonly #part: PartDescriptor;
+  readonly #hash: Hash = createHash('sha256');
+  #buffer: Uint8Array;
+  #start = 0;
+  #end = 0;
+  /** Position in the file of `#buffer[#start]`. */
+  #offset = 0;
+
+  constructor(file: OpenFile, path: string, part: PartDescriptor) {
+    this.#file = file;
+    this.#path = path;
+    this.#part = part;
+    this.#buffer = new Uint8Array(Math.min(READ_BYTES, part.bytes));
+  }
+
+  async read(): Promise<readonly RestoredPartSection[]> {
+    const header = await this.#header();
+    const sections = this.#part.sections.map(({ operator, name, bytes }) => ({
+      operator,
+      name,
+      bytes: new Uint8Array(bytes),
+    }));
+    await this.#body(header, sections);
+    if (this.#offset !== this.#part.bytes) {
+      throw await this.#damage(this.#offset, 'end of the file', this.#offset, this.#part.bytes);
+    }
+    const sha256 = this.#hash.digest('hex');
+    if (sha256 !== this.#part.sha256) {
+      const { sha256: expected } = this.#part;
+      throw corruptError({
+        file: this.#path,
+        offset: 0,
+        check: 'SHA-256',
+        expected,
+        found: sha256,
+        expectedSha256: expected,
+        foundSha256: sha256,
+      });
+    }
+    return sections;
+  }
+
+  async #header(): Promise<PartHeader> {
+    const prefix = (await this.#take(PREFIX_BYTES)).slice();
+    const view = new DataView(prefix.buffer);
+    if (PART_MAGIC.some((byte, index) => prefix[index] !== byte)) {
+      const found = Buffer.from(prefix.subarray(0, 8)).toString('hex');
+      throw await this.#damage(0, 'magic', Buffer.from(PART_MAGIC).toString('hex'), found);
+    }
+    const format = view.getUint32(8, true);
+    if (format !== PART_FORMAT) {
+      // Another version's file, or a damaged number? The SHA-256 knows.
+      if ((await sha256OfFile(this.#file)) === this.#part.sha256) {
+        throw formatError(this.#path, `its format is ${format}, this version reads ${PART_FORMAT}`);
+      }
+      throw await this.#damage(8, 'format', PART_FORMAT, format);
+    }
+    const length = view.getUint32(12, true);
+    if (length > Math.min(HEADER_BYTES_MAX, this.#part.bytes - PREFIX_BYTES)) {
+      throw await this.#damage(12, 'header bytes', `at most ${this.#part.bytes}`, length);
+    }
+    const json = await this.#take(length);
+    const expected = view.getUint32(16, true);
+    const found = crc32(json, crc32(prefix.subarray(8, 16)));
+    if (found !== expected) {
+      throw await this.#damage(PREFIX_BYTES, 'CRC-32', hex32(expected), hex32(found));
+    }
+    const header = parseHeader(json);
+    const { vertex, instance, sections } = this.#part;
+    const told = header && JSON.stringify([header.vertex, header.instance, header.sections]);
+    const named = JSON.stringify([
+      vertex,
+      instance,
+      sections.map(({ operator, name, bytes }) => ({ operator, name, bytes })),
+    ]);
+    if (header === undefined || told !== named) {
+      throw await this.#damage(PREFIX_BYTES, 'header', named, told ?? 'no header');
+    }
+    return header;
+  }
+
+  async #body(header: PartHeader, sections: readonly RestoredPartSection[]): Promise<void> {
+    let index = 0;
+    let filled = 0;
+    let left = sections.reduce((sum, section) => sum + section.bytes.length, 0);
+    while (left > 0) {
+      const at = this.#offset;
+      const head = await this.#take(CHUNK_HEAD_BYTES);
+      const view = new DataView(head.buffer, head.byteOffset, CHUNK_HEAD_BYTES);
+      const length = view.getUint32(0, true);
+      const expected = view.getUint32(4, true);
+      const lengthDue = Math.min(left, header.chunkBytes);
+      if (length !== lengthDue) throw await this.#damage(at, 'chunk length', lengthDue, length);
+      const bytes = await this.#take(length);
+      const found = crc32(bytes);
+      if (found !== expected) {
+        throw await this.#damage(at, 'CRC-32', hex32(expected), hex32(found));
+      }
+      for (let from = 0; from < length; ) {
+        const target = sections[index]!.bytes;
+        const count = Math.min(length - from, target.length - filled);
+        target.set(bytes.subarray(from, from + count), filled);
+        from += count;
+        filled += count;
+        if (filled === target.length) {
+          index += 1;
+          filled = 0;
+        }
+      }
+      left -= length;
+    }
+  }
+
+  /** The next `length` bytes; valid until the next call. */
+  async #take(length: number): Promise<Uint8Array> {
+    if (this.#end - this.#start < length) await this.#fill(length);
+    const bytes = this.#buffer.subarray(this.#start, this.#start + length);
+    this.#start += length;
+    this.#offset += length;
+    return bytes;
+  }
+
+  async #fill(length: number): Promise<void> {
+    const rest = this.#buffer.subarray(this.#start, this.#end);
+    if (length > this.#buffer.length) {
+      // Bounded by the file's real size, which is the descriptor's (R2).
+      if (this.#offset + length > this.#part.bytes) throw await this.#cutShort(length);
+      const larger = new Uint8Array(length);
+      larger.set(rest);
+      this.#buffer = larger;
+    } else {
+      this.#buffer.copyWithin(0, this.#start, this.#end);
+    }
+    this.#start = 0;
+    this.#end = rest.length;
+    while (this.#end < length) {
+      const target = this.#buffer.subarray(this.#end);
+      const count = await this.#file.read(target, this.#offset + this.#end);
+      if (count === 0) throw await this.#cutShort(length);
+      this.#hash.update(target.subarray(0, count));
+      this.#end += count;
+    }
+  }
+
+  #cutShort(length: number): Promise<Error> {
+    const expected = `${length} more bytes`;
+    return this.#damage(this.#offset, 'length', expected, `${this.#part.bytes - this.#offset}`);
+  }
+
+  async #damage(
+    offset: number,
+    check: string,
+    expected: string | number,
+    found: string | number,
+  ): Promise<Error> {
+    return corruptError({
+      file: this.#path,
+      offset,
+      check,
+      expected: String(expected),
+      found: String(found),
+      expectedSha256: this.#part.sha256,
+      foundSha256: await sha256OfFile(this.#file),
+    });
+  }
+}
+
+/** A header that may be walked: with a chunk size that makes progress. */
+function parseHeader(json: Uint8Array): PartHeader | undefined {
+  try {
+    const header = JSON.parse(new TextDecoder().decode(json)) as PartHeader | null;
+    const chunkBytes = header?.chunkBytes;
+    return Number.isInteger(chunkBytes) && chunkBytes! > 0 ? header! : undefined;
+  } catch {
+    return undefined;
+  }
+}
