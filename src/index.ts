@@ -3,6 +3,21 @@
 export { days, hours, minutes, seconds } from './base/durations.js';
 export { type ErrorCode, HoldfastError } from './base/errors.js';
 export {
+  collect,
+  discard,
+  fromCollection,
+  type GenerateOptions,
+  generate,
+  type NdjsonFileOptions,
+  type NdjsonFilesOptions,
+  ndjsonFile,
+  ndjsonFiles,
+  type PrintOptions,
+  print,
+  type TextFileOptions,
+  textFile,
+} from './connectors/index.js';
+export {
   type Aggregation,
   average,
   count,
