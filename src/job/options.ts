@@ -1,0 +1,315 @@
+/** Options at the door: defaults filled in, each checked, and checked against each other. */
+
+import { availableParallelism } from 'node:os';
+import {
+  badOption,
+  checkNumber,
+  checkObject,
+  checkOneOf,
+  TIMER_MS_MAX,
+} from '../base/option-checks.js';
+import type { CheckpointStore } from '../checkpoint/store.js';
+import {
+  checkRestartStrategy,
+  exponentialBackoff,
+  noRestart,
+  type RestartStrategy,
+} from '../supervisor/restart-strategy.js';
+import type { Logger, RunOptions } from './job-types.js';
+
+export interface ResolvedOptions {
+  readonly parallelism: number;
+  readonly keyGroups: number;
+  /** Neither `directory` nor `store`: the job takes no checkpoints. */
+  readonly checkpoint: {
+    readonly directory: string | undefined;
+    readonly store: CheckpointStore | undefined;
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+    readonly minPauseMs: number;
+    readonly retain: number;
+    readonly tolerableFailures: number;
+    readonly mode: 'exactly-once' | 'at-least-once';
+  };
+  /** 'latest', 'none', or a checkpoint's number as text. */
+  readonly restore: string;
+  readonly restart: RestartStrategy;
+  readonly spares: number;
+  readonly heartbeat: {
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+    readonly busyLimitMs: number | undefined;
+  };
+  readonly channel: {
+    readonly capacityBytes: number;
+    readonly bufferTimeoutMs: number;
+  };
+  readonly slot: { readonly resourceLimits: Readonly<Record<string, number>> };
+  readonly args: Readonly<Record<string, unknown>>;
+  readonly signal: AbortSignal | undefined;
+  readonly logger: Logger | undefined;
+  readonly print: (line: string) => void;
+}
+
+const KEY_GROUPS_MAX = 32_768;
+const SPARES_MAX = 64;
+const CAPACITY_BYTES_MIN = 16 * 1024;
+const CAPACITY_BYTES_MAX = 1024 * 1024 * 1024;
+
+const wait = { min: 0, max: TIMER_MS_MAX, unit: 'milliseconds' } as const;
+const period = { min: 10, max: TIMER_MS_MAX, unit: 'milliseconds' } as const;
+
+const RESOURCE_LIMITS = [
+  'maxOldGenerationSizeMb',
+  'maxYoungGenerationSizeMb',
+  'codeRangeSizeMb',
+  'stackSizeMb',
+] as const;
+
+const STORE_METHODS = [
+  'acquire',
+  'nextEpoch',
+  'writePart',
+  'writeManifest',
+  'list',
+  'readManifest',
+  'readPart',
+  'discard',
+  'prune',
+  'markFinished',
+  'readFinished',
+  'clear',
+  'close',
+] as const satisfies readonly (keyof CheckpointStore)[];
+
+/**
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION: the option's full name, what was given, what is allowed
+ */
+export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
+  const given = checkObject('', options, [
+    'parallelism',
+    'keyGroups',
+    'checkpoint',
+    'restore',
+    'restart',
+    'spares',
+    'heartbeat',
+    'channel',
+    'slot',
+    'args',
+    'signal',
+    'logger',
+    'print',
+  ]);
+  const checkpoint = resolveCheckpoint(given.checkpoint);
+  const hasCheckpoints = checkpoint.directory !== undefined || checkpoint.store !== undefined;
+  return Object.freeze({
+    ...resolveSlots(given.parallelism, given.keyGroups),
+    checkpoint,
+    restore: resolveRestore(given.restore, hasCheckpoints),
+    restart: resolveRestart(given.restart, hasCheckpoints),
+    spares: checkNumber('spares', given.spares, 1, { min: 0, max: SPARES_MAX, integer: true }),
+    heartbeat: resolveHeartbeat(given.heartbeat),
+    channel: resolveChannel(given.channel),
+    slot: resolveSlot(given.slot),
+    args: resolveArgs(given.args),
+    signal: checkSignal(given.signal),
+    logger: checkLogger(given.logger),
+    print: checkPrint(given.print),
+  });
+}
+
+function resolveSlots(
+  parallelismGiven: unknown,
+  keyGroupsGiven: unknown,
+): Pick<ResolvedOptions, 'parallelism' | 'keyGroups'> {
+  const range = { min: 1, max: KEY_GROUPS_MAX, integer: true } as const;
+  const keyGroups = checkNumber('keyGroups', keyGroupsGiven, 1_024, range);
+  const cores = Math.min(availableParallelism(), keyGroups);
+  const parallelism = checkNumber('parallelism', parallelismGiven, cores, range);
+  if (keyGroups < parallelism) {
+    throw badOption('keyGroups', keyGroups, `at least parallelism (${parallelism})`);
+  }
+  return { parallelism, keyGroups };
+}
+
+function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['checkpoint'] {
+  const given = checkObject('checkpoint', options, [
+    'directory',
+    'store',
+    'intervalMs',
+    'timeoutMs',
+    'minPauseMs',
+    'retain',
+    'tolerableFailures',
+    'mode',
+  ]);
+  const { directory, store } = given;
+  if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
+    throw badOption('checkpoint.directory', directory, 'the path of a directory');
+  }
+  if (store !== undefined) checkMethods('checkpoint.store', store, STORE_METHODS);
+  if (directory !== undefined && store !== undefined) {
+    throw badOption('checkpoint.store', store, 'nothing beside checkpoint.directory: choose one');
+  }
+  const isGiven = Object.values(given).some((value) => value !== undefined);
+  if (isGiven && directory === undefined && store === undefined) {
+    throw badOption(
+      'checkpoint.directory',
+      undefined,
+      'the path of a directory, or a checkpoint.store, beside the other options of checkpoint',
+    );
+  }
+  return Object.freeze({
+    directory,
+    store,
+    intervalMs: checkNumber('checkpoint.intervalMs', given.intervalMs, 1_000, period),
+    timeoutMs: checkNumber('checkpoint.timeoutMs', given.timeoutMs, 600_000, period),
+    minPauseMs: checkNumber('checkpoint.minPauseMs', given.minPauseMs, 0, wait),
+    retain: checkNumber('checkpoint.retain', given.retain, 3, {
+      min: 2,
+      max: 1_000_000,
+      integer: true,
+    }),
+    tolerableFailures: checkNumber('checkpoint.tolerableFailures', given.tolerableFailures, 0, {
+      min: 0,
+      max: Number.POSITIVE_INFINITY,
+      integer: true,
+    }),
+    mode: checkOneOf('checkpoint.mode', given.mode, 'exactly-once', [
+      'exactly-once',
+      'at-least-once',
+    ]),
+  });
+}
+
+function resolveRestore(given: unknown, hasCheckpoints: boolean): string {
+  if (given === undefined) return 'latest';
+  if (given !== 'latest' && given !== 'none' && !isCheckpointNumber(given)) {
+    throw badOption('restore', given, "'latest', 'none', or a checkpoint's number as text");
+  }
+  if (given !== 'latest' && given !== 'none' && !hasCheckpoints) {
+    throw badOption('restore', given, "'latest' or 'none' without checkpoint.directory");
+  }
+  return given;
+}
+
+function isCheckpointNumber(given: unknown): given is string {
+  return (
+    typeof given === 'string' && /^[1-9][0-9]*$/.test(given) && Number.isSafeInteger(Number(given))
+  );
+}
+
+function resolveRestart(
+  given: RestartStrategy | undefined,
+  hasCheckpoints: boolean,
+): RestartStrategy {
+  if (given !== undefined) return checkRestartStrategy(given);
+  return hasCheckpoints ? exponentialBackoff() : noRestart();
+}
+
+function resolveHeartbeat(options: RunOptions['heartbeat']): ResolvedOptions['heartbeat'] {
+  const names = ['intervalMs', 'timeoutMs', 'busyLimitMs'] as const;
+  const given = checkObject('heartbeat', options, names);
+  const intervalMs = checkNumber('heartbeat.intervalMs', given.intervalMs, 100, period);
+  // A slow beat alone is no mistake: the default timeout follows it, the checks are of what was given.
+  const fallbackMs = Math.max(1_000, Math.min(2 * intervalMs, TIMER_MS_MAX));
+  const timeoutMs = checkNumber('heartbeat.timeoutMs', given.timeoutMs, fallbackMs, period);
+  if (timeoutMs < 2 * intervalMs) {
+    throw badOption(
+      'heartbeat.timeoutMs',
+      timeoutMs,
+      `at least two heartbeat.intervalMs (${2 * intervalMs})`,
+    );
+  }
+  const busyLimitMs = checkNumber('heartbeat.busyLimitMs', given.busyLimitMs, undefined, period);
+  if (busyLimitMs !== undefined && busyLimitMs < timeoutMs) {
+    throw badOption(
+      'heartbeat.busyLimitMs',
+      busyLimitMs,
+      `at least heartbeat.timeoutMs (${timeoutMs})`,
+    );
+  }
+  return Object.freeze({ intervalMs, timeoutMs, busyLimitMs });
+}
+
+function resolveChannel(options: RunOptions['channel']): ResolvedOptions['channel'] {
+  const given = checkObject('channel', options, ['capacityBytes', 'bufferTimeoutMs']);
+  return Object.freeze({
+    capacityBytes: checkNumber('channel.capacityBytes', given.capacityBytes, 1024 * 1024, {
+      min: CAPACITY_BYTES_MIN,
+      max: CAPACITY_BYTES_MAX,
+      integer: true,
+      unit: 'bytes',
+    }),
+    bufferTimeoutMs: checkNumber('channel.bufferTimeoutMs', given.bufferTimeoutMs, 5, wait),
+  });
+}
+
+function resolveSlot(options: RunOptions['slot']): ResolvedOptions['slot'] {
+  const { resourceLimits } = checkObject('slot', options, ['resourceLimits']);
+  const given = checkObject('slot.resourceLimits', resourceLimits, RESOURCE_LIMITS);
+  const limits: Record<string, number> = {};
+  for (const name of RESOURCE_LIMITS) {
+    const limit = checkNumber(`slot.resourceLimits.${name}`, given[name], undefined, {
+      min: 1,
+      max: 1024 * 1024,
+      unit: 'megabytes',
+    });
+    if (limit !== undefined) limits[name] = limit;
+  }
+  return Object.freeze({ resourceLimits: Object.freeze(limits) });
+}
+
+function resolveArgs(given: RunOptions['args']): ResolvedOptions['args'] {
+  if (given === undefined) return Object.freeze({});
+  const allowed = 'an object of values that structuredClone can copy, for they go to every thread';
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw badOption('args', given, allowed);
+  }
+  for (const [name, value] of Object.entries(given)) {
+    try {
+      structuredClone(value);
+    } catch {
+      throw badOption(`args.${name}`, value, allowed);
+    }
+  }
+  // What the caller does with the object later reaches no thread.
+  return Object.freeze(structuredClone({ ...given }));
+}
+
+function checkSignal(given: RunOptions['signal']): AbortSignal | undefined {
+  if (given === undefined) return undefined;
+  const isSignal =
+    typeof given === 'object' &&
+    given !== null &&
+    typeof given.aborted === 'boolean' &&
+    typeof given.addEventListener === 'function';
+  if (!isSignal) throw badOption('signal', given, 'an AbortSignal');
+  return given;
+}
+
+function checkLogger(given: RunOptions['logger']): Logger | undefined {
+  if (given !== undefined) checkMethods('logger', given, ['debug', 'info', 'warn', 'error']);
+  return given;
+}
+
+function checkMethods(option: string, given: unknown, methods: readonly string[]): void {
+  const holder = (typeof given === 'object' || typeof given === 'function') && given !== null;
+  const missing = methods.filter(
+    (name) => !holder || typeof Reflect.get(given, name) !== 'function',
+  );
+  if (missing.length > 0) {
+    throw badOption(
+      option,
+      given,
+      `an object with the methods ${methods.join(', ')} (missing: ${missing.join(', ')})`,
+    );
+  }
+}
+
+function checkPrint(given: RunOptions['print']): (line: string) => void {
+  if (given === undefined) return (line) => void process.stdout.write(`${line}\n`);
+  if (typeof given !== 'function') throw badOption('print', given, 'a function that takes a line');
+  return given;
+}

@@ -1,0 +1,259 @@
+import { availableParallelism } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { isHoldfastError } from '../../src/base/errors.js';
+import { nearestName } from '../../src/base/option-checks.js';
+import type { CheckpointStore } from '../../src/checkpoint/store.js';
+import type { RunOptions } from '../../src/job/job-types.js';
+import { resolveOptions } from '../../src/job/options.js';
+import { exponentialBackoff, noRestart } from '../../src/supervisor/restart-strategy.js';
+
+const nothing = () => {};
+const store = Object.fromEntries(
+  [
+    ...['acquire', 'nextEpoch', 'writePart', 'writeManifest', 'list', 'readManifest', 'readPart'],
+    ...['discard', 'prune', 'markFinished', 'readFinished', 'clear', 'close'],
+  ].map((name) => [name, nothing]),
+) as unknown as CheckpointStore;
+const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+
+function refusal(options: unknown): string {
+  try {
+    resolveOptions(options as RunOptions);
+  } catch (error) {
+    if (isHoldfastError(error, 'ERR_HOLDFAST_BAD_OPTION')) return error.message;
+    throw error;
+  }
+  throw new Error('it was accepted');
+}
+
+describe('options', () => {
+  const defaults = {
+    parallelism: availableParallelism(),
+    keyGroups: 1_024,
+    checkpoint: {
+      directory: undefined,
+      store: undefined,
+      intervalMs: 1_000,
+      timeoutMs: 600_000,
+      minPauseMs: 0,
+      retain: 3,
+      tolerableFailures: 0,
+      mode: 'exactly-once',
+    },
+    restore: 'latest',
+    restart: noRestart(),
+    spares: 1,
+    heartbeat: { intervalMs: 100, timeoutMs: 1_000, busyLimitMs: undefined },
+    channel: { capacityBytes: 1_048_576, bufferTimeoutMs: 5 },
+    slot: { resourceLimits: {} },
+    args: {},
+    signal: undefined,
+    logger: undefined,
+    print: expect.any(Function),
+  };
+
+  it('have the defaults that are documented', () => {
+    expect(resolveOptions({})).toEqual(defaults);
+    expect(resolveOptions()).toEqual(defaults);
+  });
+
+  it('an explicit undefined is an option not given', () => {
+    const explicit: RunOptions = {
+      parallelism: undefined,
+      keyGroups: undefined,
+      checkpoint: { directory: undefined, store: undefined, intervalMs: undefined },
+      restore: undefined,
+      restart: undefined,
+      spares: undefined,
+      heartbeat: { intervalMs: undefined, timeoutMs: undefined, busyLimitMs: undefined },
+      channel: { capacityBytes: undefined, bufferTimeoutMs: undefined },
+      slot: { resourceLimits: undefined },
+      args: undefined,
+      signal: undefined,
+      logger: undefined,
+      print: undefined,
+    };
+    expect(resolveOptions(explicit)).toEqual(defaults);
+    expect(
+      resolveOptions({ checkpoint: undefined, heartbeat: undefined, slot: undefined }),
+    ).toEqual(defaults);
+  });
+
+  it('are taken as given', () => {
+    const { signal } = new AbortController();
+    const given = {
+      parallelism: 3,
+      keyGroups: 3,
+      checkpoint: { store, intervalMs: 10, timeoutMs: 10, minPauseMs: 1, retain: 2 },
+      restore: '17',
+      spares: 0,
+      heartbeat: { intervalMs: 20, timeoutMs: 40, busyLimitMs: 40 },
+      channel: { capacityBytes: 16_384, bufferTimeoutMs: 0 },
+      slot: { resourceLimits: { maxOldGenerationSizeMb: 64 } },
+      args: { file: 'x', list: [1, new Date(0)] },
+      signal,
+      logger,
+      print: nothing,
+    };
+    expect(resolveOptions(given)).toEqual({
+      ...defaults,
+      ...given,
+      checkpoint: { ...defaults.checkpoint, ...given.checkpoint },
+      restart: exponentialBackoff(),
+    });
+    expect(resolveOptions(given).signal).toBe(signal);
+    expect(resolveOptions(given).checkpoint.store).toBe(store);
+  });
+
+  it('restarts by default only what has checkpoints to restart from', () => {
+    expect(resolveOptions({ checkpoint: { directory: 'x' } }).restart).toEqual(
+      exponentialBackoff(),
+    );
+    expect(resolveOptions({ restart: exponentialBackoff({ maxAttempts: 3 }) }).restart).toEqual(
+      exponentialBackoff({ maxAttempts: 3 }),
+    );
+  });
+
+  it('the default timeout follows a slow beat', () => {
+    expect(resolveOptions({ heartbeat: { intervalMs: 2_000 } }).heartbeat.timeoutMs).toBe(4_000);
+  });
+
+  it('arguments are copied: what happens to the object later reaches no thread', () => {
+    const args = { list: [1] };
+    const resolved = resolveOptions({ args });
+    args.list.push(2);
+    expect(resolved.args).toEqual({ list: [1] });
+  });
+
+  it.each<[string, unknown, string[]]>([
+    ['options that are no object', 5, ['5', 'an object']],
+    ['parallelism 0', { parallelism: 0 }, ['parallelism', '0', 'from 1 to 32768']],
+    ['half a slot', { parallelism: 1.5 }, ['parallelism', '1.5', 'whole number']],
+    ['parallelism as text', { parallelism: '2' }, ['parallelism', "'2'"]],
+    ['parallelism null', { parallelism: null }, ['parallelism', 'null']],
+    ['parallelism NaN', { parallelism: Number.NaN }, ['parallelism', 'NaN']],
+    ['endless slots', { parallelism: Infinity }, ['parallelism', 'Infinity']],
+    ['too many key groups', { keyGroups: 32_769 }, ['keyGroups', '32769', '32768']],
+    [
+      'fewer key groups than slots',
+      { keyGroups: 3, parallelism: 4 },
+      ['keyGroups', '3', 'at least parallelism (4)'],
+    ],
+    ['checkpoint as text', { checkpoint: './x' }, ['checkpoint', "'./x'", 'an object']],
+    ['an empty directory', { checkpoint: { directory: '' } }, ['checkpoint.directory', "''"]],
+    ['a directory as URL', { checkpoint: { directory: new URL('file:///x') } }, ['path']],
+    [
+      'directory and store',
+      { checkpoint: { directory: 'x', store } },
+      ['checkpoint.store', 'checkpoint.directory', 'choose one'],
+    ],
+    [
+      'checkpoint options without a place',
+      { checkpoint: { intervalMs: 100 } },
+      ['checkpoint.directory', 'undefined', 'checkpoint.store'],
+    ],
+    [
+      'a store that lacks methods',
+      { checkpoint: { store: { ...store, prune: 1, close: undefined } } },
+      ['checkpoint.store', 'missing: prune, close'],
+    ],
+    ['no interval', { checkpoint: { directory: 'x', intervalMs: 9 } }, ['intervalMs', '9', '10']],
+    [
+      'an interval beyond timers',
+      { checkpoint: { directory: 'x', intervalMs: 2 ** 31 } },
+      ['checkpoint.intervalMs', '2147483648', '2147483647'],
+    ],
+    ['no time', { checkpoint: { directory: 'x', timeoutMs: 0 } }, ['checkpoint.timeoutMs']],
+    [
+      'a negative pause',
+      { checkpoint: { directory: 'x', minPauseMs: -1 } },
+      ['checkpoint.minPauseMs', '-1'],
+    ],
+    [
+      'one retained',
+      { checkpoint: { directory: 'x', retain: 1 } },
+      ['checkpoint.retain', '1', '2'],
+    ],
+    [
+      'negative failures',
+      { checkpoint: { directory: 'x', tolerableFailures: -1 } },
+      ['checkpoint.tolerableFailures', '-1', 'or Infinity'],
+    ],
+    [
+      'an unknown mode',
+      { checkpoint: { directory: 'x', mode: 'at-most-once' } },
+      ['checkpoint.mode', "'at-most-once'", "'exactly-once' or 'at-least-once'"],
+    ],
+    ['a restore of nothing', { restore: '' }, ['restore', "''", "'latest'"]],
+    ['a restore that is a number', { restore: 3 }, ['restore', '3', 'as text']],
+    ['a restore of 0', { restore: '0' }, ['restore', "'0'"]],
+    ['a restore of 1e3', { restore: '1e3' }, ['restore', "'1e3'"]],
+    ['a restore without a place', { restore: '3' }, ['restore', "'3'", 'checkpoint.directory']],
+    ['a restart as text', { restart: 'always' }, ['restart', "'always'", 'fixedDelay()']],
+    [
+      'a restart with a bad number',
+      { restart: { kind: 'fixed-delay', attempts: -1 } },
+      ['restart.attempts', '-1'],
+    ],
+    ['negative spares', { spares: -1 }, ['spares', '-1', '64']],
+    ['a beat of no time', { heartbeat: { intervalMs: 1 } }, ['heartbeat.intervalMs', '1', '10']],
+    [
+      'a timeout below two beats',
+      { heartbeat: { intervalMs: 100, timeoutMs: 199 } },
+      ['heartbeat.timeoutMs', '199', 'heartbeat.intervalMs (200)'],
+    ],
+    [
+      'a busy limit below the timeout',
+      { heartbeat: { busyLimitMs: 999 } },
+      ['heartbeat.busyLimitMs', '999', 'heartbeat.timeoutMs (1000)'],
+    ],
+    ['a tiny ring', { channel: { capacityBytes: 100 } }, ['channel.capacityBytes', '100', '16384']],
+    ['no number of ms', { channel: { bufferTimeoutMs: '5' } }, ['channel.bufferTimeoutMs', "'5'"]],
+    [
+      'no heap',
+      { slot: { resourceLimits: { maxOldGenerationSizeMb: 0 } } },
+      ['slot.resourceLimits.maxOldGenerationSizeMb', '0', 'megabytes'],
+    ],
+    [
+      'an unknown limit',
+      { slot: { resourceLimits: { maxOldGenerationSizeMB: 64, x: 1 } } },
+      ['slot.resourceLimits.maxOldGenerationSizeMB', 'maxOldGenerationSizeMb?'],
+    ],
+    ['arguments as a list', { args: ['a'] }, ['args', '["a"]', 'structuredClone']],
+    ['an argument that cannot be copied', { args: { f: nothing } }, ['args.f', 'a function']],
+    ['a signal that is none', { signal: new AbortController() }, ['signal', 'an AbortSignal']],
+    [
+      'a logger without warn',
+      { logger: { ...logger, warn: undefined } },
+      ['logger', 'missing: warn'],
+    ],
+    ['a print that is no function', { print: true }, ['print', 'true', 'a function']],
+    ['a misspelt option', { paralellism: 2 }, ['paralellism', 'did you mean parallelism?']],
+    [
+      'a misspelt inner option',
+      { checkpoint: { directroy: 'x' } },
+      ['checkpoint.directroy', 'did you mean checkpoint.directory?'],
+    ],
+    ['an option from nowhere', { quux: 1 }, ['option quux is not known; allowed are parallelism']],
+  ])('refuse %s', (_, options, words) => {
+    const message = refusal(options);
+    for (const word of words) expect(message).toContain(word);
+  });
+
+  it('refusals carry the option as data', () => {
+    try {
+      resolveOptions({ checkpoint: { directory: 'x', retain: 1 } });
+      expect.unreachable();
+    } catch (error) {
+      expect(error).toMatchObject({
+        code: 'ERR_HOLDFAST_BAD_OPTION',
+        details: { option: 'checkpoint.retain', given: '1' },
+      });
+    }
+  });
+
+  it('names what was probably meant, and nothing else', () => {
+    expect(nearestName('intervalms', ['timeoutMs', 'intervalMs'])).toBe('intervalMs');
+    expect(nearestName('zzz', ['timeoutMs', 'intervalMs'])).toBeUndefined();
+  });
+});
