@@ -1,0 +1,21 @@
+/**
+ * Key groups: the virtual slots between keys and operator instances.
+ *
+ * A key belongs to one of m groups, 1…m, for the whole life of a job; it is groups that move between
+ * instances. 0 is never a group, so that tables can use it for "none".
+ */
+
+import { signedHashOfKey } from './murmur3.js';
+
+/** Groups are numbered in 16 bits wherever they are written down. */
+export const KEY_GROUPS_MAX = 0xffff;
+
+/**
+ * The key group of a key.
+ * @param keyGroups how many there are (m): an integer of 1…65 535, not checked here
+ * @returns 1…m
+ * @throws `ERR_HOLDFAST_UNSUPPORTED_KEY` for what cannot be a key
+ */
+export function keyGroupOf(key: unknown, keyGroups: number): number {
+  return ((signedHashOfKey(key) >>> 0) % (keyGroups >>> 0)) + 1;
+}
