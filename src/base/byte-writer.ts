@@ -1,0 +1,150 @@
+/**
+ * A growable run of bytes, written from front to back. Numbers are little-endian.
+ *
+ * The bytes live in one ArrayBuffer that is replaced when it grows: whoever keeps a view of it
+ * looks at `writer.bytes` again after every call that may grow.
+ */
+
+import { HoldfastError } from './errors.js';
+
+/** Most bytes that one writer holds: lengths and offsets stay within 31 bits. */
+export const WRITER_BYTES_MAX = 0x7fff_0000;
+
+const CAPACITY_BYTES_DEFAULT = 256;
+
+export class ByteWriter {
+  /** All of the memory, used or not; a multiple of 8 bytes long. Its buffer is its own. */
+  bytes: Buffer;
+  /** The same memory, for floats and fixed-width integers. */
+  view: DataView;
+  /** Bytes written so far. */
+  position = 0;
+
+  /** @param capacityBytes to begin with; grows by doubling up to `WRITER_BYTES_MAX` */
+  constructor(capacityBytes = CAPACITY_BYTES_DEFAULT) {
+    const buffer = new ArrayBuffer(roundUp8(Math.max(8, capacityBytes)));
+    this.bytes = Buffer.from(buffer);
+    this.view = new DataView(buffer);
+  }
+
+  /** Forgets what was written and keeps the memory. */
+  reset(): void {
+    this.position = 0;
+  }
+
+  /** Gives the memory back when it has grown beyond `capacityBytes`. What was written is forgotten. */
+  shrink(capacityBytes: number): void {
+    this.position = 0;
+    if (this.bytes.length > capacityBytes) this.#replace(capacityBytes);
+  }
+
+  /**
+   * Makes room for `byteCount` further bytes. Throws ERR_HOLDFAST_UNSUPPORTED_VALUE when the whole
+   * would exceed `WRITER_BYTES_MAX`.
+   */
+  ensure(byteCount: number): void {
+    const needed = this.position + byteCount;
+    if (needed > this.bytes.length) this.#grow(needed);
+  }
+
+  /** What was written, as a view: valid until the next write. */
+  written(): Uint8Array {
+    return this.bytes.subarray(0, this.position);
+  }
+
+  /** What was written, in an ArrayBuffer of exactly its size that nobody else holds. */
+  take(): Uint8Array<ArrayBuffer> {
+    return new Uint8Array(this.bytes.subarray(0, this.position));
+  }
+
+  /** Zero bytes up to the next multiple of 8. */
+  align8(): void {
+    this.ensure(8);
+    const end = roundUp8(this.position);
+    this.bytes.fill(0, this.position, end);
+    this.position = end;
+  }
+
+  u8(value: number): void {
+    if (this.position >= this.bytes.length) this.#grow(this.position + 1);
+    this.bytes[this.position++] = value;
+  }
+
+  u16(value: number): void {
+    this.ensure(2);
+    this.view.setUint16(this.position, value, true);
+    this.position += 2;
+  }
+
+  u32(value: number): void {
+    this.ensure(4);
+    this.view.setUint32(this.position, value, true);
+    this.position += 4;
+  }
+
+  f64(value: number): void {
+    this.ensure(8);
+    this.view.setFloat64(this.position, value, true);
+    this.position += 8;
+  }
+
+  /** LEB128; `value` is an integer in 0…2^53 − 1. One byte up to 127, at most eight. */
+  varint(value: number): void {
+    this.ensure(8);
+    const bytes = this.bytes;
+    let position = this.position;
+    let rest = value;
+    while (rest > 0x7fff_ffff) {
+      bytes[position++] = (rest % 0x80) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    while (rest > 0x7f) {
+      bytes[position++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    bytes[position++] = rest;
+    this.position = position;
+  }
+
+  /** Copies `source` as it is, without its length. */
+  raw(source: Uint8Array): void {
+    this.ensure(source.length);
+    this.bytes.set(source, this.position);
+    this.position += source.length;
+  }
+
+  /** Each UTF-16 unit as one byte; the caller knows that all are below 256. */
+  latin1(text: string): void {
+    this.ensure(text.length);
+    this.position += this.bytes.write(text, this.position, 'latin1');
+  }
+
+  /** Each UTF-16 unit as two bytes: lone surrogates survive. */
+  utf16(text: string): void {
+    this.ensure(text.length * 2);
+    this.position += this.bytes.write(text, this.position, 'utf16le');
+  }
+
+  #grow(needed: number): void {
+    if (needed > WRITER_BYTES_MAX) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_UNSUPPORTED_VALUE',
+        `a value takes more than ${WRITER_BYTES_MAX} bytes when encoded; split it into smaller ones.`,
+        { details: { bytes: needed, limit: WRITER_BYTES_MAX } },
+      );
+    }
+    const before = this.bytes;
+    this.#replace(Math.min(WRITER_BYTES_MAX, Math.max(needed, before.length * 2)));
+    this.bytes.set(before.subarray(0, this.position));
+  }
+
+  #replace(capacityBytes: number): void {
+    const buffer = new ArrayBuffer(roundUp8(capacityBytes));
+    this.bytes = Buffer.from(buffer);
+    this.view = new DataView(buffer);
+  }
+}
+
+function roundUp8(value: number): number {
+  return Math.ceil(value / 8) * 8;
+}

@@ -1,0 +1,162 @@
+/**
+ * A channel between two tasks of one thread: a bounded queue of batches, nothing is encoded.
+ *
+ *  Q1  Order, blocking and control elements are those of a channel between threads, so that
+ *      alignment and back-pressure do not depend on where tasks live.
+ *  Q2  The consumer receives the very object that was pushed. Whoever changes a record after
+ *      emitting it, or a record it received, changes it for the other side too; a job must not.
+ *  Q3  Nothing waits for a full batch: the consumer takes the open one when there is no other.
+ */
+
+import { assert } from '../base/assert.js';
+import type {
+  Batch,
+  ControlElement,
+  Element,
+  Gate,
+  InputChannel,
+  OutputChannel,
+} from './element.js';
+
+export interface LocalChannelOptions {
+  /** Records on their way at which the producer is blocked. */
+  readonly capacityRecords: number;
+  /** Of the producing task. */
+  readonly gate: Gate;
+  /** Do records carry a key group? False when absent. */
+  readonly keyed?: boolean | undefined;
+  /** Longest batch; 256 when absent. */
+  readonly batchRecordsMax?: number | undefined;
+  /** Called when there is something to take again after there was nothing. */
+  readonly wakeConsumer?: (() => void) | undefined;
+  /** Called when a blocked producer may go on: half of the capacity is free again. */
+  readonly wakeProducer?: (() => void) | undefined;
+}
+
+const BATCH_RECORDS_MAX = 256;
+
+/** Both ends of one channel. */
+export function localChannel(options: LocalChannelOptions): {
+  readonly output: OutputChannel;
+  readonly input: InputChannel;
+} {
+  const channel = new LocalChannel(options);
+  return { output: channel, input: channel };
+}
+
+class LocalChannel implements OutputChannel, InputChannel {
+  readonly #capacity: number;
+  readonly #batchMax: number;
+  readonly #keyed: boolean;
+  readonly #gate: Gate;
+  readonly #wakeConsumer: (() => void) | undefined;
+  readonly #wakeProducer: (() => void) | undefined;
+  readonly #queue: Element[] = [];
+  #open: OpenBatch | undefined;
+  /** Records in the queue and in the open batch. */
+  #records = 0;
+  #blocked = false;
+
+  constructor(options: LocalChannelOptions) {
+    assert(options.capacityRecords >= 1, 'capacityRecords is at least 1');
+    this.#capacity = options.capacityRecords;
+    this.#batchMax = options.batchRecordsMax ?? BATCH_RECORDS_MAX;
+    this.#keyed = options.keyed ?? false;
+    this.#gate = options.gate;
+    this.#wakeConsumer = options.wakeConsumer;
+    this.#wakeProducer = options.wakeProducer;
+  }
+
+  push(record: unknown, timestamp: number, group: number): void {
+    const wasEmpty = !this.ready;
+    let open = this.#open;
+    if (open === undefined) {
+      open = new OpenBatch(this.#batchMax, this.#keyed);
+      this.#open = open;
+    }
+    open.add(record, timestamp, group);
+    this.#records += 1;
+    if (open.count >= this.#batchMax) this.flush();
+    if (this.#records >= this.#capacity) {
+      this.#blocked = true;
+      this.#gate.closed = true;
+    }
+    if (wasEmpty) this.#wakeConsumer?.();
+  }
+
+  control(element: ControlElement): void {
+    const wasEmpty = !this.ready;
+    this.flush();
+    this.#queue.push(element);
+    if (wasEmpty) this.#wakeConsumer?.();
+  }
+
+  flush(): void {
+    if (this.#open === undefined) return;
+    this.#queue.push(this.#open.close());
+    this.#open = undefined;
+  }
+
+  pump(): boolean {
+    return false;
+  }
+
+  get blocked(): boolean {
+    return this.#blocked;
+  }
+
+  get pending(): boolean {
+    return false;
+  }
+
+  take(): Element | undefined {
+    if (this.#queue.length === 0) this.flush();
+    const element = this.#queue.shift();
+    if (element?.kind === 'batch') {
+      this.#records -= element.count;
+      if (this.#blocked && this.#records <= this.#capacity / 2) {
+        this.#blocked = false;
+        this.#wakeProducer?.();
+      }
+    }
+    return element;
+  }
+
+  get ready(): boolean {
+    return this.#queue.length > 0 || this.#open !== undefined;
+  }
+}
+
+class OpenBatch {
+  readonly #records: unknown[] = [];
+  readonly #groups: Uint16Array | undefined;
+  readonly #capacity: number;
+  #timestamps: Float64Array | undefined;
+  count = 0;
+
+  constructor(capacity: number, keyed: boolean) {
+    this.#capacity = capacity;
+    this.#groups = keyed ? new Uint16Array(capacity) : undefined;
+  }
+
+  add(record: unknown, timestamp: number, group: number): void {
+    const at = this.count;
+    this.#records.push(record);
+    if (!Number.isNaN(timestamp)) {
+      this.#timestamps ??= new Float64Array(this.#capacity).fill(Number.NaN);
+      this.#timestamps[at] = timestamp;
+    }
+    if (this.#groups !== undefined) this.#groups[at] = group;
+    this.count = at + 1;
+  }
+
+  close(): Batch {
+    return {
+      kind: 'batch',
+      records: this.#records,
+      timestamps: this.#timestamps,
+      groups: this.#groups,
+      count: this.count,
+    };
+  }
+}

@@ -1,0 +1,266 @@
+/**
+ * A channel between two threads: batches are encoded into frames, frames go through a ring.
+ *
+ *  C1  Everything leaves in the order of the calls: what waits for room is handed over before
+ *      anything newer.
+ *  C2  A frame that does not fit waits here. With a second one waiting the output is `blocked` and
+ *      the gate is closed, so that at most the ring, two batches and what one record still emits are
+ *      in flight.
+ *  C3  While anything waits, the ring knows it, and the consumer wakes this thread (R3).
+ *  C4  After a record was refused the output is broken and says so again at every call: nothing that
+ *      follows may pass for a complete stream.
+ *
+ * Records are encoded when their batch is: whoever changes a record after pushing it changes what
+ * is sent.
+ */
+
+import { assert } from '../base/assert.js';
+import { HoldfastError } from '../base/errors.js';
+import type { ControlBlock } from './control-block.js';
+import { ringDoorbell } from './doorbell.js';
+import type { ControlElement, Element, Gate, InputChannel, OutputChannel } from './element.js';
+import { FrameDecoder } from './frame-decoder.js';
+import { FrameEncoder } from './frame-encoder.js';
+import { TooBig, Untransferable } from './frame-slow.js';
+import { RingReader, RingWriter } from './ring.js';
+
+export interface RingOutputOptions {
+  /** Made by `createRing`; one ring for one output and one input. */
+  readonly ring: SharedArrayBuffer;
+  /** Of the consuming thread, for its doorbell. */
+  readonly block: ControlBlock;
+  /** Of the producing task. */
+  readonly gate: Gate;
+  readonly epoch: number;
+  readonly incarnation: number;
+  /** Do records carry a key group? */
+  readonly keyed: boolean;
+  /** Longest batch; 1 024 when absent. */
+  readonly batchRecordsMax?: number | undefined;
+  /** Batches are cut to about so many bytes; a quarter of the ring, at most 256 KiB, when absent. */
+  readonly batchBytesMax?: number | undefined;
+  /** Shapes of records that get a compiled form; 64 when absent. */
+  readonly layoutsMax?: number | undefined;
+  /** Records of a shape that must have been seen before it gets one; 8 when absent. */
+  readonly sightingsMin?: number | undefined;
+}
+
+const BATCH_RECORDS_MAX = 1_024;
+const BATCH_RECORDS_FIRST = 64;
+const BATCH_BYTES_MAX = 256 * 1_024;
+const BATCH_BYTES_MIN = 4_096;
+/** Frames of several records may exceed the bytes aimed at by this factor before they are cut. */
+const FRAME_BYTES_FACTOR = 4;
+
+/** A frame that waits for room. */
+interface Waiting {
+  readonly bytes: Uint8Array;
+  from: number;
+}
+
+export class RingOutput implements OutputChannel {
+  readonly #ring: RingWriter;
+  readonly #consumer: ControlBlock;
+  readonly #gate: Gate;
+  readonly #encoder: FrameEncoder;
+  readonly #recordsMax: number;
+  readonly #bytesMax: number;
+  readonly #records: unknown[];
+  readonly #timestamps: Float64Array;
+  readonly #groups: Uint16Array | undefined;
+  readonly #waiting: Waiting[] = [];
+  #count = 0;
+  #timed = false;
+  /** Records at which the open batch is full; follows the size of the records. */
+  #limit: number;
+  /** Records of all batches before the open one. */
+  #pushedBefore = 0;
+  #broken: HoldfastError | undefined;
+
+  constructor(options: RingOutputOptions) {
+    this.#ring = new RingWriter(options.ring);
+    this.#consumer = options.block;
+    this.#gate = options.gate;
+    this.#recordsMax = options.batchRecordsMax ?? BATCH_RECORDS_MAX;
+    assert(this.#recordsMax >= 1, 'batchRecordsMax is at least 1');
+    this.#bytesMax =
+      options.batchBytesMax ??
+      Math.max(BATCH_BYTES_MIN, Math.min(BATCH_BYTES_MAX, this.#ring.capacityBytes / 4));
+    this.#limit = Math.min(BATCH_RECORDS_FIRST, this.#recordsMax);
+    this.#records = new Array<unknown>(this.#recordsMax).fill(undefined);
+    this.#timestamps = new Float64Array(this.#recordsMax);
+    this.#groups = options.keyed ? new Uint16Array(this.#recordsMax) : undefined;
+    this.#encoder = new FrameEncoder({
+      epoch: options.epoch,
+      incarnation: options.incarnation,
+      frameBytesMax: this.#bytesMax * FRAME_BYTES_FACTOR,
+      layoutsMax: options.layoutsMax,
+      sightingsMin: options.sightingsMin,
+    });
+  }
+
+  push(record: unknown, timestamp: number, group: number): void {
+    const count = this.#count;
+    this.#records[count] = record;
+    this.#timestamps[count] = timestamp;
+    if (!Number.isNaN(timestamp)) this.#timed = true;
+    if (this.#groups !== undefined) this.#groups[count] = group;
+    this.#count = count + 1;
+    if (count + 1 >= this.#limit) this.#publish();
+  }
+
+  control(element: ControlElement): void {
+    this.#publish();
+    this.#send(this.#encoder.control(element));
+  }
+
+  flush(): void {
+    this.#publish();
+  }
+
+  pump(): boolean {
+    if (this.#waiting.length === 0) return false;
+    let moved = this.#drain();
+    if (this.#waiting.length > 0) {
+      this.#ring.awaitRoom();
+      if (this.#drain()) moved = true;
+    }
+    if (moved) ringDoorbell(this.#consumer);
+    return moved;
+  }
+
+  get blocked(): boolean {
+    return this.#waiting.length > 1;
+  }
+
+  get pending(): boolean {
+    return this.#count > 0 || this.#waiting.length > 0;
+  }
+
+  /** Sequence of the next frame, from 0. */
+  get sequence(): number {
+    return this.#encoder.sequence;
+  }
+
+  #publish(): void {
+    if (this.#broken !== undefined) throw this.#broken;
+    const count = this.#count;
+    if (count === 0) return;
+    const timestamps = this.#timed ? this.#timestamps : undefined;
+    this.#encode(this.#records, count, timestamps, this.#groups, 0);
+    this.#records.fill(undefined, 0, count);
+    this.#pushedBefore += count;
+    this.#count = 0;
+    this.#timed = false;
+  }
+
+  /** @param first index of the first of these records in the open batch */
+  #encode(
+    records: readonly unknown[],
+    count: number,
+    timestamps: Float64Array | undefined,
+    groups: Uint16Array | undefined,
+    first: number,
+  ): void {
+    let frame: Uint8Array;
+    try {
+      frame = this.#encoder.batch(records, count, timestamps, groups);
+    } catch (error) {
+      if (!(error instanceof TooBig)) throw this.#refuse(error, first);
+      const half = count >> 1;
+      this.#encode(records.slice(0, half), half, timestamps, groups, first);
+      this.#encode(
+        records.slice(half, count),
+        count - half,
+        timestamps?.subarray(half),
+        groups?.subarray(half),
+        first + half,
+      );
+      return;
+    }
+    const fitting = Math.floor((this.#bytesMax * count) / frame.length);
+    this.#limit = Math.max(1, Math.min(fitting, this.#limit * 2, this.#recordsMax));
+    this.#send(frame);
+  }
+
+  #refuse(error: unknown, first: number): unknown {
+    if (!(error instanceof Untransferable)) return error;
+    const { details, message } = error.error;
+    const index = this.#pushedBefore + first + error.index;
+    this.#broken = new HoldfastError(
+      'ERR_HOLDFAST_UNTRANSFERABLE_RECORD',
+      `a record cannot be sent to another thread: ${message}`,
+      { cause: error.error, details: { index, path: details['path'] ?? 'record' } },
+    );
+    return this.#broken;
+  }
+
+  /** C1, C2 */
+  #send(frame: Uint8Array): void {
+    if (this.#waiting.length === 0) {
+      const sent = this.#ring.write(frame, 0);
+      if (sent > 0) ringDoorbell(this.#consumer);
+      if (sent === frame.length) return;
+      this.#wait(frame.slice(sent));
+      return;
+    }
+    this.#wait(frame.slice());
+  }
+
+  #wait(bytes: Uint8Array): void {
+    this.#waiting.push({ bytes, from: 0 });
+    this.pump();
+    if (this.blocked) this.#gate.closed = true;
+  }
+
+  #drain(): boolean {
+    let moved = false;
+    let frame = this.#waiting[0];
+    while (frame !== undefined) {
+      const sent = this.#ring.write(frame.bytes, frame.from);
+      if (sent > frame.from) moved = true;
+      frame.from = sent;
+      if (sent < frame.bytes.length) break;
+      this.#waiting.shift();
+      frame = this.#waiting[0];
+    }
+    return moved;
+  }
+}
+
+export interface RingInputOptions {
+  readonly ring: SharedArrayBuffer;
+  /** Of the producing thread, for its doorbell when it waits for room. */
+  readonly block: ControlBlock;
+  /** Frames of other epochs are dropped. */
+  readonly epoch: number;
+}
+
+export class RingInput implements InputChannel {
+  readonly #ring: RingReader;
+  readonly #decoder: FrameDecoder;
+
+  constructor(options: RingInputOptions) {
+    this.#ring = new RingReader(options.ring, options.block);
+    this.#decoder = new FrameDecoder(options.epoch);
+  }
+
+  take(): Element | undefined {
+    for (;;) {
+      const place = this.#ring.next();
+      if (place === undefined) return undefined;
+      const element = this.#decoder.decode(place.views, place.offset, place.length);
+      this.#ring.release();
+      if (element !== undefined) return element;
+    }
+  }
+
+  get ready(): boolean {
+    return this.#ring.ready;
+  }
+
+  /** Sequence of the next frame to come, from 0. */
+  get sequence(): number {
+    return this.#decoder.sequence;
+  }
+}

@@ -1,0 +1,234 @@
+/**
+ * A ring of bytes in shared memory: one producer, one consumer, each on a thread of its own.
+ *
+ *      | head |  …  | tail |  …  | waiting |  …  | data: capacity bytes |
+ *      0            64            128             192
+ *
+ * `head` counts the bytes ever written and `tail` the bytes ever freed, both modulo 2³²; what lies
+ * between them is in the ring. Each has a cache line of its own, or every write on one side would
+ * take the line from the other.
+ *
+ * Bytes travel in chunks: a header of 8 bytes (byte count, 1 when the frame ends here) and the
+ * bytes, padded to 8. A frame that fits is one chunk; a longer one is cut into several, so that a
+ * frame may be longer than the ring.
+ *
+ *  R1  The producer publishes `head` after the bytes, the consumer publishes `tail` after it has
+ *      decoded them; both with sequentially consistent stores.
+ *  R2  Capacity is a power of two and chunks begin at multiples of 8: a header never wraps, and typed
+ *      arrays can look at a frame where it lies. Only a chunk's bytes may wrap; they are copied then.
+ *  R3  The producer says "waiting" before it looks for room once more, the consumer frees before it
+ *      looks whether somebody waits: no wake-up is lost. The consumer rings only once half of the
+ *      ring is free, and the producer cuts a frame only to fill a quarter or more: without this the
+ *      two would take turns at every chunk.
+ */
+
+import { HoldfastError } from '../base/errors.js';
+import { ByteViews } from './byte-views.js';
+import type { ControlBlock } from './control-block.js';
+import { ringDoorbell } from './doorbell.js';
+
+const HEAD = 0;
+const TAIL = 16;
+const WAITING = 32;
+const HEADER_BYTES = 192;
+const CHUNK_HEADER_BYTES = 8;
+
+export const RING_CAPACITY_BYTES_MIN = 64;
+export const RING_CAPACITY_BYTES_MAX = 2 ** 30;
+
+/** Shared memory for a ring of `capacityBytes`, rounded up to a power of two (64 B … 1 GiB). */
+export function createRing(capacityBytes: number): SharedArrayBuffer {
+  if (!(capacityBytes >= 1 && capacityBytes <= RING_CAPACITY_BYTES_MAX)) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_BAD_OPTION',
+      `channel.capacityBytes is ${capacityBytes}; allowed are 1 to ${RING_CAPACITY_BYTES_MAX} bytes.`,
+      { details: { capacityBytes, limit: RING_CAPACITY_BYTES_MAX } },
+    );
+  }
+  const capacity = 2 ** Math.ceil(Math.log2(Math.max(RING_CAPACITY_BYTES_MIN, capacityBytes)));
+  return new SharedArrayBuffer(HEADER_BYTES + capacity);
+}
+
+/** What both ends see. */
+class RingEnd {
+  readonly capacityBytes: number;
+  protected readonly words: Int32Array;
+  protected readonly data: Uint8Array;
+  protected readonly mask: number;
+
+  constructor(shared: SharedArrayBuffer) {
+    this.capacityBytes = shared.byteLength - HEADER_BYTES;
+    this.mask = this.capacityBytes - 1;
+    if (this.capacityBytes < RING_CAPACITY_BYTES_MIN || (this.capacityBytes & this.mask) !== 0) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_INTERNAL',
+        `a ring over ${shared.byteLength} bytes: make its memory with createRing.`,
+      );
+    }
+    this.words = new Int32Array(shared, 0, HEADER_BYTES / 4);
+    this.data = new Uint8Array(shared, HEADER_BYTES);
+  }
+
+  protected get usedBytes(): number {
+    return (Atomics.load(this.words, HEAD) - Atomics.load(this.words, TAIL)) >>> 0;
+  }
+}
+
+/** The producing end. */
+export class RingWriter extends RingEnd {
+  readonly #headers: Int32Array;
+  #head: number;
+
+  constructor(shared: SharedArrayBuffer) {
+    super(shared);
+    this.#headers = new Int32Array(shared, HEADER_BYTES);
+    this.#head = Atomics.load(this.words, HEAD);
+  }
+
+  /**
+   * Writes as much of `frame`, from byte `from` on, as there is room for and as is worth a chunk.
+   * Returns where the rest begins (`frame.length` when all is written, `from` when nothing).
+   */
+  write(frame: Uint8Array, from: number): number {
+    let at = from;
+    while (at < frame.length) {
+      const free = this.capacityBytes - this.usedBytes - CHUNK_HEADER_BYTES;
+      const rest = frame.length - at;
+      // All that is left, or (R3) at least a quarter of the ring.
+      if (free < rest && free < this.capacityBytes / 4 - CHUNK_HEADER_BYTES) break;
+      const byteCount = Math.min(rest, free & ~7);
+      this.#chunk(frame, at, byteCount, byteCount === rest);
+      at += byteCount;
+    }
+    return at;
+  }
+
+  /** Asks to be woken when there is room. The caller tries to write once more afterwards (R3). */
+  awaitRoom(): void {
+    Atomics.store(this.words, WAITING, 1);
+  }
+
+  #chunk(frame: Uint8Array, from: number, byteCount: number, last: boolean): void {
+    const head = this.#head;
+    const position = head & this.mask;
+    this.#headers[position >> 2] = byteCount;
+    this.#headers[(position >> 2) + 1] = last ? 1 : 0;
+    const start = (position + CHUNK_HEADER_BYTES) & this.mask;
+    const untilEnd = this.capacityBytes - start;
+    if (byteCount <= untilEnd) {
+      this.data.set(frame.subarray(from, from + byteCount), start);
+    } else {
+      this.data.set(frame.subarray(from, from + untilEnd), start);
+      this.data.set(frame.subarray(from + untilEnd, from + byteCount), 0);
+    }
+    this.#head = (head + CHUNK_HEADER_BYTES + padded(byteCount)) | 0;
+    Atomics.store(this.words, HEAD, this.#head);
+  }
+}
+
+/** A frame where it can be read: bytes `offset`…`offset + length` of `views`; `offset` is a multiple of 8. */
+export interface FramePlace {
+  views: ByteViews;
+  offset: number;
+  length: number;
+}
+
+/** The consuming end. */
+export class RingReader extends RingEnd {
+  readonly #views: ByteViews;
+  readonly #producer: ControlBlock | undefined;
+  /** For what wraps, and for frames in several chunks. */
+  #scratch: ByteViews | undefined;
+  #gathered = 0;
+  /** One giant record must not hold its memory for ever. */
+  readonly #scratchKeptBytes: number;
+  #tail: number;
+  readonly #place: FramePlace;
+
+  /** @param producer whose doorbell to ring when it waits for room */
+  constructor(shared: SharedArrayBuffer, producer: ControlBlock | undefined) {
+    super(shared);
+    this.#views = new ByteViews(shared, HEADER_BYTES, this.capacityBytes);
+    this.#producer = producer;
+    this.#scratchKeptBytes = Math.max(this.capacityBytes, 1 << 20);
+    this.#tail = Atomics.load(this.words, TAIL);
+    this.#place = { views: this.#views, offset: 0, length: 0 };
+  }
+
+  /** Something to read, be it a part of a frame. */
+  get ready(): boolean {
+    return Atomics.load(this.words, HEAD) !== this.#tail;
+  }
+
+  /**
+   * The next whole frame, or undefined. It stays valid until `release`, which must follow before the
+   * next call.
+   */
+  next(): FramePlace | undefined {
+    while (this.ready) {
+      const position = this.#tail & this.mask;
+      const byteCount = this.#views.i32[position >> 2]!;
+      const last = this.#views.i32[(position >> 2) + 1] === 1;
+      const start = (position + CHUNK_HEADER_BYTES) & this.mask;
+      const chunkBytes = CHUNK_HEADER_BYTES + padded(byteCount);
+      if (byteCount <= 0 || chunkBytes > this.usedBytes) {
+        throw new HoldfastError(
+          'ERR_HOLDFAST_INTERNAL',
+          `a chunk of ${byteCount} bytes in a ring that holds ${this.usedBytes}. Please report this.`,
+        );
+      }
+      const place = this.#place;
+      if (last && this.#gathered === 0 && start + byteCount <= this.capacityBytes) {
+        place.views = this.#views;
+        place.offset = start;
+        place.length = byteCount;
+        this.#tail = (this.#tail + chunkBytes) | 0;
+        return place;
+      }
+      this.#gather(start, byteCount);
+      this.#tail = (this.#tail + chunkBytes) | 0;
+      if (last) {
+        place.views = this.#scratch!;
+        place.offset = 0;
+        place.length = this.#gathered;
+        this.#gathered = 0;
+        return place;
+      }
+      this.release();
+    }
+    return undefined;
+  }
+
+  /** Frees what `next` gave out, and wakes the producer if it waits and there is room enough (R3). */
+  release(): void {
+    if (this.#gathered === 0 && (this.#scratch?.u8.length ?? 0) > this.#scratchKeptBytes) {
+      this.#scratch = undefined;
+    }
+    Atomics.store(this.words, TAIL, this.#tail);
+    if (Atomics.load(this.words, WAITING) === 0) return;
+    if (this.usedBytes > this.capacityBytes / 2) return;
+    Atomics.store(this.words, WAITING, 0);
+    if (this.#producer !== undefined) ringDoorbell(this.#producer);
+  }
+
+  #gather(start: number, byteCount: number): void {
+    const needed = this.#gathered + byteCount;
+    let scratch = this.#scratch;
+    if (scratch === undefined || scratch.u8.length < needed) {
+      const grown = ByteViews.allocate(Math.max(needed, (scratch?.u8.length ?? 0) * 2, 1_024));
+      if (scratch !== undefined) grown.u8.set(scratch.u8.subarray(0, this.#gathered));
+      scratch = grown;
+      this.#scratch = grown;
+    }
+    const untilEnd = Math.min(byteCount, this.capacityBytes - start);
+    scratch.u8.set(this.data.subarray(start, start + untilEnd), this.#gathered);
+    if (untilEnd < byteCount) {
+      scratch.u8.set(this.data.subarray(0, byteCount - untilEnd), this.#gathered + untilEnd);
+    }
+    this.#gathered = needed;
+  }
+}
+
+function padded(byteCount: number): number {
+  return (byteCount + 7) & ~7;
+}
