@@ -20,7 +20,7 @@ const failed: GuardOutcome = {
   failure: { kind: 'user-code', name: 'Error', message: 'no' },
 };
 
-function machine(restart = fixedDelay({ attempts: 2, delayMs: 10 })) {
+function machine(restart: RestartStrategy = fixedDelay({ attempts: 2, delayMs: 10 })) {
   const guard = new GuardMachine({ restart, random: seededRandom(1) });
   expect(guard.handle({ kind: 'start' }, 0)).toEqual([{ kind: 'fork', process: 0 }]);
   return guard;

@@ -1,0 +1,37 @@
+/**
+ * Three million real flights (January to June 2001): per airport and day how many there were, the
+ * average delay and the worst one. `npm run demo` runs this job and kills it again and again.
+ *
+ *   npx holdfast run examples/flights.job.ts --parallelism 2 --checkpoints ./checkpoints
+ */
+
+import { fileURLToPath } from 'node:url';
+import { average, count, days, defineJob, max, minutes, ndjsonFiles, tumbling } from 'holdfast';
+import { parquetFile } from 'holdfast/parquet';
+
+interface Flight {
+  readonly date: Date;
+  /** Minutes; negative when early, null when cancelled. */
+  readonly delay: number | null;
+  readonly distance: number;
+  readonly origin: string;
+  readonly destination: string;
+}
+
+/** Within the package vega-datasets, a development dependency. */
+const flights = () =>
+  fileURLToPath(new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets')));
+
+export default defineJob('flight-delays', (env, args) => {
+  env
+    .from(parquetFile<Flight>(String(args['file'] ?? flights())))
+    .withTimestamps((flight) => flight.date.getTime(), { outOfOrdernessMs: minutes(10) })
+    .keyBy((flight) => flight.origin)
+    .window(tumbling(days(1)))
+    .aggregate({
+      flights: count(),
+      delay: average((flight: Flight) => flight.delay),
+      worst: max((flight: Flight) => flight.delay),
+    })
+    .sinkTo(ndjsonFiles(String(args['out'] ?? 'out/delays')));
+});

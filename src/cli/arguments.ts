@@ -1,0 +1,188 @@
+/** The command line, as data. Nothing is looked up or run here. */
+
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { UsageError } from './usage-error.js';
+
+export const killCauses = ['terminate', 'throw', 'exit', 'hang', 'out-of-memory'] as const;
+export type DemoCause = (typeof killCauses)[number];
+
+export type OutputMode = 'people' | 'quiet' | 'json';
+
+export interface RunCommand {
+  readonly kind: 'run';
+  readonly job: string;
+  readonly parallelism: number | undefined;
+  readonly checkpoints: string | undefined;
+  readonly intervalMs: number | undefined;
+  readonly restore: string | undefined;
+  readonly args: Readonly<Record<string, string>>;
+  readonly output: OutputMode;
+}
+
+export interface DemoCommand {
+  readonly kind: 'demo';
+  readonly kills: number;
+  readonly causes: readonly DemoCause[];
+  readonly seed: number | undefined;
+  readonly output: OutputMode;
+}
+
+export interface CheckpointsCommand {
+  readonly kind: 'checkpoints';
+  readonly directory: string;
+  readonly verify: boolean;
+  readonly output: OutputMode;
+}
+
+export type Command =
+  | { readonly kind: 'help' }
+  | { readonly kind: 'version' }
+  | RunCommand
+  | DemoCommand
+  | CheckpointsCommand;
+
+/** More would not fit into the demo's three million records, a checkpoint apart. */
+export const KILLS_MAX = 20;
+
+/** @param argv without the program and its script. @throws UsageError */
+export function parseCommandLine(argv: readonly string[]): Command {
+  const [name, ...rest] = argv;
+  const options = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : argv.length);
+  if (
+    name === undefined ||
+    name === 'help' ||
+    options.some((arg) => arg === '--help' || arg === '-h')
+  ) {
+    return { kind: 'help' };
+  }
+  switch (name) {
+    case '--version':
+    case '-v':
+      return { kind: 'version' };
+    case 'run':
+      return runCommand(rest);
+    case 'demo':
+      return demoCommand(rest);
+    case 'checkpoints':
+      return checkpointsCommand(rest);
+    default:
+      throw new UsageError(`'${name}' is none of holdfast's commands: run, demo, checkpoints.`);
+  }
+}
+
+function runCommand(argv: readonly string[]): RunCommand {
+  const { values, positionals } = parse(argv, {
+    parallelism: { type: 'string' },
+    checkpoints: { type: 'string' },
+    interval: { type: 'string' },
+    restore: { type: 'string' },
+    arg: { type: 'string', multiple: true },
+    quiet: { type: 'boolean' },
+    json: { type: 'boolean' },
+  });
+  const job = one(positionals, 'run', 'a job module', 'holdfast run my.job.ts');
+  if (values.quiet === true && values.json === true) {
+    throw new UsageError('--quiet and --json exclude each other.');
+  }
+  if (values.interval !== undefined && values.checkpoints === undefined) {
+    throw new UsageError('--interval needs --checkpoints DIR.');
+  }
+  if (values.restore !== undefined && values.checkpoints === undefined) {
+    throw new UsageError('--restore needs --checkpoints DIR.');
+  }
+  return {
+    kind: 'run',
+    job,
+    parallelism: whole('--parallelism', values.parallelism, 1, 1_024),
+    checkpoints: values.checkpoints,
+    intervalMs: whole('--interval', values.interval, 10, 2_147_483_647),
+    restore: values.restore,
+    args: argumentsOf(values.arg ?? []),
+    output: values.json === true ? 'json' : values.quiet === true ? 'quiet' : 'people',
+  };
+}
+
+function demoCommand(argv: readonly string[]): DemoCommand {
+  const { values, positionals } = parse(argv, {
+    kills: { type: 'string' },
+    causes: { type: 'string' },
+    seed: { type: 'string' },
+    json: { type: 'boolean' },
+  });
+  if (positionals.length > 0) throw new UsageError(`demo takes no '${positionals[0]}'.`);
+  return {
+    kind: 'demo',
+    kills: whole('--kills', values.kills, 0, KILLS_MAX) ?? 10,
+    causes: causesOf(values.causes),
+    seed: whole('--seed', values.seed, 0, Number.MAX_SAFE_INTEGER),
+    output: values.json === true ? 'json' : 'people',
+  };
+}
+
+function checkpointsCommand(argv: readonly string[]): CheckpointsCommand {
+  const { values, positionals } = parse(argv, {
+    verify: { type: 'boolean' },
+    json: { type: 'boolean' },
+  });
+  return {
+    kind: 'checkpoints',
+    directory: one(positionals, 'checkpoints', 'a directory', 'holdfast checkpoints ./checkpoints'),
+    verify: values.verify ?? false,
+    output: values.json === true ? 'json' : 'people',
+  };
+}
+
+function parse<O extends NonNullable<ParseArgsConfig['options']>>(
+  argv: readonly string[],
+  options: O,
+) {
+  try {
+    return parseArgs({ args: [...argv], options, allowPositionals: true, strict: true });
+  } catch (error) {
+    throw new UsageError((error as Error).message.replace(/\. To specify a positional.*$/s, '.'));
+  }
+}
+
+function one(
+  positionals: readonly string[],
+  command: string,
+  what: string,
+  example: string,
+): string {
+  const [first, second] = positionals;
+  if (first === undefined) throw new UsageError(`${command} needs ${what}: ${example}`);
+  if (second !== undefined)
+    throw new UsageError(`${command} takes one ${what.slice(2)}, not also '${second}'.`);
+  return first;
+}
+
+function whole(
+  name: string,
+  text: string | undefined,
+  least: number,
+  most: number,
+): number | undefined {
+  if (text === undefined) return undefined;
+  const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value;
+  throw new UsageError(`${name} must be a whole number from ${least} to ${most}, not '${text}'.`);
+}
+
+function argumentsOf(pairs: readonly string[]): Readonly<Record<string, string>> {
+  const entries = pairs.map((pair) => {
+    const at = pair.indexOf('=');
+    if (at < 1) throw new UsageError(`--arg must be NAME=VALUE, not '${pair}'.`);
+    return [pair.slice(0, at), pair.slice(at + 1)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function causesOf(text: string | undefined): readonly DemoCause[] {
+  if (text === undefined) return killCauses;
+  const names = text.split(',').map((name) => name.trim());
+  return names.map((name) => {
+    const cause = killCauses.find((known) => known === name);
+    if (cause !== undefined) return cause;
+    throw new UsageError(`--causes knows ${killCauses.join(', ')}; not '${name}'.`);
+  });
+}

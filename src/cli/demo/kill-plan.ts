@@ -1,0 +1,54 @@
+/** Which kills a demo makes, and where: drawn from a seed before anything runs. Pure. */
+
+import { type Random, randomInt, seededRandom } from '../../base/random.js';
+import type { DemoCause } from '../arguments.js';
+
+export interface PlannedKill {
+  /** Made once the sources have emitted this many records. */
+  readonly atRecords: number;
+  /** A slot, or the whole process. */
+  readonly target: { readonly kind: 'slot'; readonly slot: number } | { readonly kind: 'process' };
+  readonly cause: DemoCause | 'SIGKILL';
+}
+
+export interface KillPlanOptions {
+  /** Kills of a slot; one of the process is added. */
+  readonly kills: number;
+  /** Each occurs at least once where there are enough kills. */
+  readonly causes: readonly DemoCause[];
+  readonly seed: number;
+  readonly slots: number;
+  readonly records: number;
+}
+
+/**
+ * No kill in the first and the last part of the input: a kill needs a checkpoint before it, and room
+ * for its recovery, a checkpoint and the kills that it has pushed back after it.
+ */
+const FIRST_SHARE = 0.03;
+const LAST_SHARE = 0.7;
+
+/** In the order in which they are made. */
+export function planKills(options: KillPlanOptions): readonly PlannedKill[] {
+  const { kills, causes, slots, records } = options;
+  const random = seededRandom(options.seed);
+  const cycled = Array.from({ length: kills }, (_, i) => causes[i % causes.length]!);
+  const chosen = shuffled(cycled, random);
+  const processAt = randomInt(random, kills + 1);
+  const cell = ((LAST_SHARE - FIRST_SHARE) * records) / (kills + 1);
+  return Array.from({ length: kills + 1 }, (_, i): PlannedKill => {
+    const atRecords = Math.floor(FIRST_SHARE * records + cell * (i + random.next()));
+    if (i === processAt) return { atRecords, target: { kind: 'process' }, cause: 'SIGKILL' };
+    const slot = randomInt(random, slots);
+    return { atRecords, target: { kind: 'slot', slot }, cause: chosen[i < processAt ? i : i - 1]! };
+  });
+}
+
+function shuffled<T>(items: readonly T[], random: Random): readonly T[] {
+  const out = [...items];
+  for (let i = out.length - 1; i > 0; i -= 1) {
+    const j = randomInt(random, i + 1);
+    [out[i], out[j]] = [out[j]!, out[i]!];
+  }
+  return out;
+}

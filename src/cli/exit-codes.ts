@@ -1,0 +1,25 @@
+/** What the program's exit code says. The page of them is part of `--help`. */
+
+export const EXIT_FINISHED = 0;
+export const EXIT_FAILED = 1;
+export const EXIT_USAGE = 2;
+export const EXIT_INTERRUPTED = 130;
+export const EXIT_TERMINATED = 143;
+
+/** For people, in order. */
+export const exitCodePage: readonly (readonly [code: number, meaning: string])[] = [
+  [
+    EXIT_FINISHED,
+    'run: the job finished, and all its output is committed. demo: nothing was lost, duplicated or wrong. checkpoints: all are sound.',
+  ],
+  [
+    EXIT_FAILED,
+    'the job failed, or could not start; the demo found a difference; a checkpoint is corrupt.',
+  ],
+  [EXIT_USAGE, 'the command line or an option is not valid.'],
+  [
+    EXIT_INTERRUPTED,
+    'stopped by SIGINT (Ctrl-C), with a last checkpoint: the same command goes on from there.',
+  ],
+  [EXIT_TERMINATED, 'stopped by SIGTERM, likewise.'],
+];

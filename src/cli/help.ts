@@ -1,0 +1,60 @@
+import { exitCodePage } from './exit-codes.js';
+
+/** The page that `--help` prints. */
+export function helpPage(): string {
+  const codes = exitCodePage.map(
+    ([code, meaning]) => `  ${String(code).padEnd(5)}${wrap(meaning, 7)}`,
+  );
+  return `Holdfast: fault-tolerant, stateful stream processing.
+
+Usage
+  holdfast run JOB [options]        run a job module (TypeScript or JavaScript) to its end
+  holdfast demo [options]           kill a job again and again, and compare its result
+  holdfast checkpoints DIR          list the checkpoints of a directory
+  holdfast --help | --version
+
+holdfast run JOB
+  --parallelism N      worker threads (slots); default: available cores
+  --checkpoints DIR    where checkpoints are kept; without it a failure starts over, or ends the job
+  --interval MS        time between checkpoints; default 1000
+  --restore WHAT       latest (default), none (start afresh), or a checkpoint's number
+  --arg NAME=VALUE     an argument for the job's build function, a text; may be repeated
+  --quiet              print nothing but what the job prints
+  --json               one JSON object per line on standard output; the job prints to standard error
+  The job runs in a process of its own, which is started again when it dies.
+
+holdfast demo
+  --kills N            how many times a thread is killed; default 10. The whole process once more.
+  --causes A,B         out of terminate, throw, exit, hang, out-of-memory; default: all five
+  --seed N             repeats the choice of kills
+  --json               one JSON object per line; the last one holds the figures
+
+holdfast checkpoints DIR
+  --verify             read every file and check every checksum
+  --json               one JSON object per line
+
+Signals
+  SIGINT and SIGTERM stop the sources, take and commit a last checkpoint without advancing time, and
+  exit; after 10 seconds the job is ended without it. A second signal ends at once.
+
+Exit codes
+${codes.join('\n')}
+
+NO_COLOR switches colours off. In a pipe, plain lines take the place of the live view.
+`;
+}
+
+function wrap(text: string, indent: number, width = 92): string {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + word.length + 1 > width) {
+      lines.push(line);
+      line = word;
+    } else {
+      line = line === '' ? word : `${line} ${word}`;
+    }
+  }
+  lines.push(line);
+  return lines.join(`\n${' '.repeat(indent)}`);
+}

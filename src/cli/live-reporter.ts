@@ -1,0 +1,97 @@
+/** The live view in a terminal: folds events into a `JobView` and draws it ten times a second. */
+
+import type { Colors } from 'picocolors/types.js';
+import type { GuardedJob } from '../job/guarded-job.js';
+import type { JobResult } from '../job/job-types.js';
+import { describeError } from './describe-error.js';
+import { formatCount, formatMs } from './format.js';
+import { JobView } from './job-view.js';
+import { drawJob } from './live-view.js';
+import type { Reporter } from './reporter.js';
+import { Screen, type TerminalStream } from './screen.js';
+
+export interface LiveReporterOptions {
+  readonly stream: TerminalStream;
+  readonly writeError: (line: string) => void;
+  readonly colors: Colors;
+  readonly now: () => number;
+}
+
+const DRAW_EVERY_MS = 100;
+
+export class LiveReporter implements Reporter {
+  readonly #given: LiveReporterOptions;
+  readonly #screen: Screen;
+  readonly #view: JobView;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(given: LiveReporterOptions) {
+    this.#given = given;
+    this.#screen = new Screen(given.stream);
+    this.#view = new JobView(given.now());
+  }
+
+  attach(job: GuardedJob): void {
+    const view = this.#view;
+    const { now } = this.#given;
+    view.name = job.name;
+    view.run = job.id;
+    view.pid = job.pid;
+    view.status = job.status;
+    job.on('print', (lines) => this.#print(lines.join('\n')));
+    job.on('output', (chunk) => this.#print(chunk.toString()));
+    job.on('status', (status) => {
+      view.status = status;
+      view.pid = job.pid;
+    });
+    job.on('checkpoint', (event) => view.handleCheckpoint(event, now()));
+    job.on('failure', (failure) => {
+      const what = failure.slot === undefined ? 'job' : `slot ${failure.slot}`;
+      view.handleFailure(what, failure.kind, now());
+    });
+    job.on('restarted', (event) => view.handleRestarted(event, now()));
+    job.on('process-died', ({ cause }) => view.handleFailure('process', cause, now()));
+    job.on('process-restarted', (event) => view.handleRestarted(event, now()));
+    job.on('progress', (progress) => view.handleProgress(progress, job.slots(), now()));
+    this.#timer = setInterval(() => this.#draw(), DRAW_EVERY_MS);
+    this.#draw();
+  }
+
+  note(text: string): void {
+    this.#print(this.#given.colors.yellow(text));
+  }
+
+  finished(result: JobResult): void {
+    this.#view.status = result.status;
+    this.#draw();
+    this.close();
+    const { sourceRecords, checkpoints, restarts, durationMs } = result;
+    this.#given.stream.write(
+      `\n${result.status}: ${formatCount(sourceRecords)} records in ${formatMs(durationMs)}, ` +
+        `${checkpoints} checkpoints, ${restarts} restarts\n`,
+    );
+  }
+
+  failed(error: unknown): void {
+    if (this.#timer !== undefined) {
+      this.#view.status = 'failed';
+      this.#draw();
+    }
+    this.close();
+    this.#given.writeError(describeError(error, this.#given.colors));
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+    this.#screen.close();
+  }
+
+  #draw(): void {
+    this.#screen.draw(drawJob(this.#view, this.#given.now(), this.#given.colors));
+  }
+
+  #print(text: string): void {
+    this.#screen.print(text);
+    if (this.#timer !== undefined) this.#draw();
+  }
+}

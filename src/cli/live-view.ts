@@ -1,0 +1,95 @@
+/** The live view: a `JobView` as lines for a terminal. Pure. */
+
+import type { Colors } from 'picocolors/types.js';
+import type { SlotInfo } from '../job/job-types.js';
+import { formatBytes, formatCount, formatMs, formatRate } from './format.js';
+import type { JobView, Mishap } from './job-view.js';
+
+const BARS = '▁▂▃▄▅▆▇█';
+
+export function drawJob(view: JobView, nowMs: number, colors: Colors): string[] {
+  return [
+    headLine(view, nowMs, colors),
+    recordsLine(view, colors),
+    checkpointLine(view, nowMs, colors),
+    ...view.slots.map((slot) => slotLine(slot, colors)),
+    ...(view.mishaps.length === 0 ? [] : ['']),
+    ...view.mishaps.map((mishap) => mishapLine(mishap, view, nowMs, colors)),
+  ];
+}
+
+function headLine(view: JobView, nowMs: number, colors: Colors): string {
+  const paint = {
+    starting: colors.yellow,
+    running: colors.green,
+    restarting: colors.red,
+    finishing: colors.green,
+    stopping: colors.yellow,
+    finished: colors.green,
+    stopped: colors.yellow,
+    canceled: colors.yellow,
+    failed: colors.red,
+  }[view.status];
+  const pid = view.pid === undefined ? '' : `  process ${view.pid}`;
+  const since = formatMs(nowMs - view.startedMs);
+  return `${colors.bold(view.name)}  ${paint(view.status)}  ${since}${colors.dim(`${pid}  run ${view.run}`)}`;
+}
+
+function recordsLine(view: JobView, colors: Colors): string {
+  const { sourceRecords, sinkRecords } = view.progress;
+  const most = Math.max(1, ...view.rates);
+  const curve = view.rates
+    .map((rate) => BARS[Math.min(BARS.length - 1, Math.floor((rate / most) * BARS.length))])
+    .join('');
+  return (
+    `${label('records', colors)}${formatCount(sourceRecords)} in, ${formatCount(sinkRecords)} out, ` +
+    `${formatRate(view.rate)}/s  ${colors.cyan(curve)}`
+  );
+}
+
+function checkpointLine(view: JobView, nowMs: number, colors: Colors): string {
+  const head = label('checkpoint', colors);
+  const failed =
+    view.checkpointsFailed === 0 ? '' : colors.red(`  ${view.checkpointsFailed} failed`);
+  const last = view.checkpoint;
+  if (last === undefined || last.event.kind !== 'completed') return `${head}none yet${failed}`;
+  const { checkpoint, durationMs, bytes } = last.event;
+  const ago = formatMs(nowMs - last.atMs);
+  return `${head}${checkpoint} in ${formatMs(durationMs)}, ${formatBytes(bytes)}, ${ago} ago${failed}`;
+}
+
+function slotLine(slot: SlotInfo, colors: Colors): string {
+  const paint = {
+    starting: colors.yellow,
+    alive: colors.green,
+    idle: colors.dim,
+    busy: colors.green,
+    suspect: colors.yellow,
+    hung: colors.red,
+    dead: colors.red,
+  }[slot.verdict];
+  const restarts = slot.restarts === 0 ? '' : `, ${slot.restarts} restarts`;
+  return (
+    `${label(`slot ${slot.slot}`, colors)}${paint('●')} ${paint(slot.verdict.padEnd(8))} ` +
+    `beat ${formatMs(slot.lastBeatAgoMs)} ago, heap ${formatBytes(slot.heapUsedBytes)}${restarts}`
+  );
+}
+
+function mishapLine(mishap: Mishap, view: JobView, nowMs: number, colors: Colors): string {
+  const at = formatMs(mishap.atMs - view.startedMs).padStart(8);
+  const what = `${colors.dim(at)}  ${mishap.what.padEnd(8)} ${mishap.cause.padEnd(14)}`;
+  const { recovery } = mishap;
+  if (recovery === undefined) {
+    return `${what} ${colors.yellow(`recovering for ${formatMs(nowMs - mishap.atMs)}`)}`;
+  }
+  const { detectMs, recoverMs, checkpoint, replayed } = recovery;
+  const from = checkpoint === undefined ? 'the beginning' : `checkpoint ${checkpoint}`;
+  return (
+    `${what} ${colors.green('recovered')} in ${formatMs(recoverMs)} ` +
+    colors.dim(`(found in ${formatMs(detectMs)}) from ${from}, ${formatCount(replayed)} replayed`)
+  );
+}
+
+function label(text: string, colors: Colors): string {
+  return colors.dim(text.padEnd(12));
+}

@@ -1,0 +1,48 @@
+#!/usr/bin/env node
+/** The command line: parse, dispatch, exit code. */
+
+import { packageVersion } from '../job/make-manifest.js';
+import { parseCommandLine } from './arguments.js';
+import { checkpointsCommand } from './checkpoints-command.js';
+import { type Console, openConsole } from './console.js';
+import { demoCommand } from './demo-command.js';
+import { describeError, errorData } from './describe-error.js';
+import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';
+import { helpPage } from './help.js';
+import { jsonLine } from './json-reporter.js';
+import { runCommand } from './run-command.js';
+import { UsageError } from './usage-error.js';
+
+async function main(argv: readonly string[], console: Console): Promise<number> {
+  const command = parseCommandLine(argv);
+  switch (command.kind) {
+    case 'help':
+      console.write(helpPage().trimEnd());
+      return argv.length === 0 ? EXIT_USAGE : EXIT_FINISHED;
+    case 'version':
+      console.write(packageVersion());
+      return EXIT_FINISHED;
+    case 'run':
+      return await runCommand(command, console);
+    case 'demo':
+      return await demoCommand(command, console);
+    case 'checkpoints':
+      return await checkpointsCommand(command, console);
+  }
+}
+
+const argv = process.argv.slice(2);
+const terminal = openConsole();
+try {
+  process.exitCode = await main(argv, terminal);
+} catch (error) {
+  if (error instanceof UsageError) {
+    terminal.writeError(`${describeError(error, terminal.errorColors)}\nSee holdfast --help.`);
+    process.exitCode = EXIT_USAGE;
+  } else {
+    if (argv.includes('--json'))
+      terminal.write(jsonLine({ event: 'error', error: errorData(error) }));
+    else terminal.writeError(describeError(error, terminal.errorColors));
+    process.exitCode = EXIT_FAILED;
+  }
+}

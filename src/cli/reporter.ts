@@ -1,0 +1,15 @@
+/** How a running job is shown: one interface, three ways. Protocol file. */
+
+import type { GuardedJob } from '../job/guarded-job.js';
+import type { JobResult } from '../job/job-types.js';
+
+export interface Reporter {
+  /** Listens to the job from now on. */
+  attach(job: GuardedJob): void;
+  /** Something that the program itself has to say. */
+  note(text: string): void;
+  finished(result: JobResult): void;
+  failed(error: unknown): void;
+  /** Leaves the terminal as it was. */
+  close(): void;
+}

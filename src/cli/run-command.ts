@@ -1,0 +1,47 @@
+/** `holdfast run`: a job under a guardian, shown as it runs. */
+
+import { isHoldfastError } from '../base/errors.js';
+import { type GuardedOptions, runGuarded } from '../job/guardian.js';
+import type { RunCommand } from './arguments.js';
+import { type Console, createReporter } from './console.js';
+import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';
+import { StopSignals } from './stop-signals.js';
+
+export async function runCommand(command: RunCommand, console: Console): Promise<number> {
+  const reporter = createReporter(command.output, console);
+  const signals = new StopSignals(
+    (text) => reporter.note(text),
+    () => reporter.close(),
+  );
+  try {
+    const job = await runGuarded(command.job, optionsOf(command, console, signals.starting));
+    reporter.attach(job);
+    signals.attach(job);
+    const result = await job.finished;
+    reporter.finished(result);
+    return result.status === 'finished' ? EXIT_FINISHED : (signals.exitCode ?? EXIT_FAILED);
+  } catch (error) {
+    if (signals.exitCode !== undefined && isHoldfastError(error, 'ERR_HOLDFAST_CANCELED')) {
+      reporter.note(error.message);
+      return signals.exitCode;
+    }
+    reporter.failed(error);
+    return isHoldfastError(error, 'ERR_HOLDFAST_BAD_OPTION') ? EXIT_USAGE : EXIT_FAILED;
+  } finally {
+    signals.dispose();
+    reporter.close();
+  }
+}
+
+function optionsOf(command: RunCommand, console: Console, signal: AbortSignal): GuardedOptions {
+  const { checkpoints, intervalMs, output } = command;
+  const isLive = output === 'people' && console.live;
+  return {
+    parallelism: command.parallelism,
+    checkpoint: checkpoints === undefined ? undefined : { directory: checkpoints, intervalMs },
+    restore: command.restore,
+    args: command.args,
+    signal,
+    output: output === 'json' ? 'stderr' : isLive ? 'events' : 'inherit',
+  };
+}
