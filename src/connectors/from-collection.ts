@@ -1,5 +1,5 @@
+import { badOption } from '../base/option-checks.js';
 import type { Source, SourceBatch, SourceReader } from '../stream/source.js';
-import { badOption } from './options.js';
 import { type RangeSplit, rangeSplits } from './ranges.js';
 import { positionField, splitChanged } from './split-check.js';
 
@@ -17,7 +17,7 @@ const SPLITS_MAX = 16;
  */
 export function fromCollection<T>(items: Iterable<T>): Source<T> {
   if (typeof (items as Iterable<T> | undefined | null)?.[Symbol.iterator] !== 'function') {
-    throw badOption('fromCollection items', items, 'an array or another iterable');
+    throw badOption('fromCollection.items', items, 'an array or another iterable');
   }
   const all = Array.from(items);
   const kind = 'fromCollection';

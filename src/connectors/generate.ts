@@ -19,8 +19,9 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
+import { badOption, checkNumber, checkObject } from '../base/option-checks.js';
 import type { Source, SourceBatch, SourceReader } from '../stream/source.js';
-import { badOption, checkFunction, checkInteger, checkNames } from './options.js';
+import { checkFunction } from './options.js';
 import { Pace } from './pace.js';
 import { rangeSplits } from './ranges.js';
 import { positionField, splitChanged } from './split-check.js';
@@ -64,20 +65,24 @@ export function generate<T>(
   options?: GenerateOptions<T>,
 ): Source<T> {
   const kind = 'generate';
-  checkFunction('generate function', make);
-  const given = checkNames<GenerateOptions<T>>(kind, options, [
+  checkFunction('generate.function', make);
+  const given = checkObject<GenerateOptions<T>>(kind, options, [
     'count',
     'ratePerSecond',
     'splits',
     'timestamp',
   ]);
   const { count, ratePerSecond, timestamp } = given;
-  if (count !== undefined) checkInteger('generate count', count, 0, Number.MAX_SAFE_INTEGER);
-  if (timestamp !== undefined) checkFunction('generate timestamp', timestamp);
+  checkNumber('generate.count', count, undefined, {
+    min: 0,
+    max: Number.MAX_SAFE_INTEGER,
+    integer: true,
+  });
+  checkNumber('generate.splits', given.splits, 1, { min: 1, max: SPLITS_MAX, integer: true });
+  if (timestamp !== undefined) checkFunction('generate.timestamp', timestamp);
   if (ratePerSecond !== undefined && !(ratePerSecond > 0 && Number.isFinite(ratePerSecond))) {
-    throw badOption('generate ratePerSecond', ratePerSecond, 'a number above 0');
+    throw badOption('generate.ratePerSecond', ratePerSecond, 'a finite number above 0');
   }
-  if (given.splits !== undefined) checkInteger('generate splits', given.splits, 1, SPLITS_MAX);
   const total = count ?? Number.MAX_SAFE_INTEGER;
   const ranged = count !== undefined && ratePerSecond === undefined;
   const stride = given.splits ?? 1;

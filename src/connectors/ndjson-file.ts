@@ -1,6 +1,7 @@
+import { checkObject } from '../base/option-checks.js';
 import type { Source } from '../stream/source.js';
 import { lineSource } from './line-source.js';
-import { checkNames, checkPaths, checkText } from './options.js';
+import { checkPaths, checkText } from './options.js';
 import { checkLineBytes, checkSplitBytes, type TextFileOptions } from './text-file.js';
 
 export interface NdjsonFileOptions extends TextFileOptions {
@@ -24,14 +25,14 @@ export function ndjsonFile<T>(
   options?: NdjsonFileOptions,
 ): Source<T> {
   const kind = 'ndjsonFile';
-  const { maxLineBytes, splitBytes, malformed } = checkNames<NdjsonFileOptions>(kind, options, [
+  const { maxLineBytes, splitBytes, malformed } = checkObject<NdjsonFileOptions>(kind, options, [
     'maxLineBytes',
     'splitBytes',
     'malformed',
   ]);
-  if (malformed !== undefined) checkText('ndjsonFile malformed', malformed);
+  if (malformed !== undefined) checkText('ndjsonFile.malformed', malformed);
   return lineSource<T>({
-    paths: checkPaths('ndjsonFile path', path),
+    paths: checkPaths('ndjsonFile.path', path),
     splitBytes: checkSplitBytes(kind, splitBytes),
     rejectTag: malformed,
     format: {

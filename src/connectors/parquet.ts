@@ -4,9 +4,10 @@
  */
 
 import type { FileHandle } from 'node:fs/promises';
+import { badOption, checkObject, checkOneOf } from '../base/option-checks.js';
 import type { Source } from '../stream/source.js';
 import { type FileIdentity, openFile, openSame, readExactly } from './file-identity.js';
-import { badOption, checkChoice, checkNames, checkPath, type NamedPath } from './options.js';
+import { checkPath, type NamedPath } from './options.js';
 import {
   loadParquetLibrary,
   type ParquetFile,
@@ -46,9 +47,10 @@ interface Layout {
  */
 export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions): Source<T> {
   const kind = 'parquetFile';
-  const named = checkPath('parquetFile path', path);
-  const given = checkNames<ParquetFileOptions>(kind, options, ['columns', 'int64']);
-  const bigints = checkChoice('parquetFile int64', given.int64, ['number', 'bigint']) === 'bigint';
+  const named = checkPath('parquetFile.path', path);
+  const given = checkObject<ParquetFileOptions>(kind, options, ['columns', 'int64']);
+  const bigints =
+    checkOneOf('parquetFile.int64', given.int64, 'number', ['number', 'bigint']) === 'bigint';
   const wanted = given.columns === undefined ? undefined : checkColumns(given.columns);
   /** The footer is parsed once per thread, not once per row group. */
   let cached: { readonly key: string; readonly layout: Promise<Layout> } | undefined;
@@ -119,7 +121,7 @@ function checkColumns(columns: readonly string[]): readonly string[] {
     columns.length > 0 &&
     columns.every((column) => typeof column === 'string') &&
     new Set(columns).size === columns.length;
-  if (!good) throw badOption('parquetFile columns', columns, 'a list of different column names');
+  if (!good) throw badOption('parquetFile.columns', columns, 'a list of different column names');
   return [...columns];
 }
 
@@ -147,7 +149,7 @@ async function readLayout(
     const node = all.find(({ element }) => element.name === name);
     if (node !== undefined) return node;
     const names = all.map(({ element }) => `'${element.name}'`).join(', ');
-    throw badOption('parquetFile columns', name, `a column of '${path.shown}': ${names}`);
+    throw badOption('parquetFile.columns', name, `a column of '${path.shown}': ${names}`);
   });
   return { metadata, columns };
 }

@@ -1,6 +1,7 @@
+import { checkNumber, checkObject } from '../base/option-checks.js';
 import type { Source } from '../stream/source.js';
 import { LINE_BYTES_MAX, lineSource, SPLIT_BYTES } from './line-source.js';
-import { checkInteger, checkNames, checkPaths } from './options.js';
+import { checkPaths } from './options.js';
 
 export interface TextFileOptions {
   /** A longer line ends the job with an error. Default 64 MiB. */
@@ -23,12 +24,12 @@ export function textFile(
   path: string | URL | readonly (string | URL)[],
   options?: TextFileOptions,
 ): Source<string> {
-  const { maxLineBytes, splitBytes } = checkNames<TextFileOptions>('textFile', options, [
+  const { maxLineBytes, splitBytes } = checkObject<TextFileOptions>('textFile', options, [
     'maxLineBytes',
     'splitBytes',
   ]);
   return lineSource<string>({
-    paths: checkPaths('textFile path', path),
+    paths: checkPaths('textFile.path', path),
     splitBytes: checkSplitBytes('textFile', splitBytes),
     rejectTag: undefined,
     format: {
@@ -45,9 +46,11 @@ export function textFile(
 const CARRIAGE_RETURN = 13;
 
 export function checkLineBytes(source: string, given: number | undefined): number {
-  return checkInteger(`${source} maxLineBytes`, given ?? LINE_BYTES_MAX, 1, 512 * 1024 * 1024);
+  const rule = { min: 1, max: 512 * 1024 * 1024, integer: true, unit: 'bytes' };
+  return checkNumber(`${source}.maxLineBytes`, given, LINE_BYTES_MAX, rule);
 }
 
 export function checkSplitBytes(source: string, given: number | undefined): number {
-  return checkInteger(`${source} splitBytes`, given ?? SPLIT_BYTES, 1, Number.MAX_SAFE_INTEGER);
+  const rule = { min: 1, max: Number.MAX_SAFE_INTEGER, integer: true, unit: 'bytes' };
+  return checkNumber(`${source}.splitBytes`, given, SPLIT_BYTES, rule);
 }

@@ -49,6 +49,12 @@ export interface SinkWriter<T> {
    * not. The cut is synchronous, the returned promise settles when the staged data is durable.
    */
   prepare?(checkpoint: number): SinkPrepared | undefined | Promise<SinkPrepared | undefined>;
+  /**
+   * The checkpoint was given up, and the sink goes on: what `prepare` gave for it is not committed or
+   * shown by it, so it belongs into what the next `prepare` gives. May come late, or for a checkpoint
+   * that was never prepared.
+   */
+  abort?(checkpoint: number): void;
   /** Rows restored from a snapshot that are visible already (collect). Asked once after opening. */
   visible?(): readonly unknown[];
   close(): void | Promise<void>;

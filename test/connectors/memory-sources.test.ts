@@ -42,7 +42,7 @@ describe('fromCollection', () => {
   it('refuses what is not iterable', async () => {
     const error = await failureOf(() => fromCollection({ length: 2 } as never));
     expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
-    expect(error.message).toContain('{ length: 2 }');
+    expect(error.message).toContain('{"length":2}');
   });
 
   it('refuses a split of a collection of another size', async () => {
@@ -185,7 +185,7 @@ describe('generate', () => {
     [{ splits: 0 }, 'splits'],
     [{ timestamp: 5 }, 'timestamp'],
     [{ cuont: 5 }, 'cuont'],
-    [7, 'options'],
+    [7, 'generate'],
   ])('refuses %o', async (options, named) => {
     const error = await failureOf(() => generate((i) => i, options as never));
     expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');

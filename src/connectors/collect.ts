@@ -1,0 +1,135 @@
+/**
+ * Rows for `job.collected(name)`: exactly once, visible per completed checkpoint.
+ *
+ *  C1  All rows of an instance are its state. Each is encoded once, when it is written; a cut closes a
+ *      chunk that never changes again, so a snapshot of old rows costs nothing but their bytes.
+ *  C2  A row is visible with the checkpoint of its cut. When that checkpoint is given up, its rows are
+ *      put in front of the next cut's.
+ *  C3  Chunks lie in shared memory: they are kept here and read elsewhere, so they must not be
+ *      transferred away. Neighbouring chunks of about the same size are joined, so that a long job has
+ *      a few dozen of them, not one per checkpoint.
+ */
+
+import { ByteReader } from '../base/byte-reader.js';
+import { ByteWriter } from '../base/byte-writer.js';
+import { HoldfastError } from '../base/errors.js';
+import { decodeValue, encodeValue } from '../base/value-codec.js';
+import type { Sink, SinkContext, SinkPrepared, SinkWriter } from '../stream/sink.js';
+import { checkText } from './options.js';
+
+export const COLLECT_ROWS_MAX = 1_000_000;
+/** Only the newest checkpoint is ever given up; one more, in case its abort comes late. */
+const CUTS_KEPT = 2;
+
+/**
+ * A sink whose rows `job.collected(name)` shows: for results that fit into memory. At most 1 000 000
+ * rows per instance, ERR_HOLDFAST_COLLECT_LIMIT beyond; rows must be structured-cloneable,
+ * ERR_HOLDFAST_UNSUPPORTED_VALUE otherwise.
+ *
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function collect(name: string): Sink<unknown> {
+  checkText('collect.name', name);
+  return {
+    kind: 'collect',
+    collectName: name,
+    open: (context) => new CollectWriter(name, context),
+  };
+}
+
+interface Cut {
+  readonly checkpoint: number;
+  readonly rows: readonly unknown[];
+}
+
+class CollectWriter implements SinkWriter<unknown> {
+  readonly #name: string;
+  readonly #limit: number;
+  readonly #chunks: Uint8Array[] = [];
+  readonly #open = new ByteWriter();
+  /** Shown once, then forgotten. */
+  #restored: unknown[] | undefined;
+  /** Not yet part of a cut that may still complete. */
+  #rows: unknown[] = [];
+  #cuts: Cut[] = [];
+  /** All of this instance. */
+  #count: number;
+
+  constructor(name: string, context: SinkContext, limit = COLLECT_ROWS_MAX) {
+    this.#name = name;
+    this.#limit = limit;
+    const restored: unknown[] = [];
+    for (const { bytes } of context.restored) {
+      if (bytes.length === 0) continue;
+      decodeRows(bytes, name, restored);
+      this.#keep(bytes);
+    }
+    this.#restored = restored;
+    this.#count = restored.length;
+  }
+
+  write(record: unknown): void {
+    if (this.#count >= this.#limit) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_COLLECT_LIMIT',
+        `collect('${this.#name}') holds ${this.#limit} rows, which is its limit. ` +
+          'Write results of this size to files: ndjsonFiles(directory).',
+        { details: { name: this.#name, limit: this.#limit } },
+      );
+    }
+    encodeValue(this.#open, record, 'row');
+    this.#rows.push(record);
+    this.#count += 1;
+  }
+
+  prepare(checkpoint: number): SinkPrepared {
+    const rows = this.#rows;
+    if (this.#open.position > 0) {
+      this.#keep(this.#open.written());
+      this.#open.reset();
+    }
+    this.#rows = [];
+    this.#cuts = [...this.#cuts, { checkpoint, rows }].slice(-CUTS_KEPT);
+    return { visible: rows, state: [...this.#chunks] };
+  }
+
+  abort(checkpoint: number): void {
+    const cut = this.#cuts.find((one) => one.checkpoint === checkpoint);
+    if (cut === undefined) return;
+    this.#cuts = this.#cuts.filter((one) => one !== cut);
+    this.#rows = [...cut.rows, ...this.#rows];
+  }
+
+  visible(): readonly unknown[] {
+    const restored = this.#restored ?? [];
+    this.#restored = undefined;
+    return restored;
+  }
+
+  close(): void {}
+
+  /** Appends a copy in shared memory (C3). */
+  #keep(bytes: Uint8Array): void {
+    let joined: readonly Uint8Array[] = [bytes];
+    let length = bytes.length;
+    for (;;) {
+      const last = this.#chunks.at(-1);
+      if (last === undefined || last.length > length) break;
+      this.#chunks.pop();
+      joined = [last, ...joined];
+      length += last.length;
+    }
+    const chunk = new Uint8Array(new SharedArrayBuffer(length));
+    let at = 0;
+    for (const part of joined) {
+      chunk.set(part, at);
+      at += part.length;
+    }
+    this.#chunks.push(chunk);
+  }
+}
+
+function decodeRows(bytes: Uint8Array, name: string, into: unknown[]): void {
+  const reader = new ByteReader(bytes, { what: `rows of collect('${name}')` });
+  while (reader.remaining > 0) into.push(decodeValue(reader));
+}

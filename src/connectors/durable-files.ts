@@ -1,0 +1,51 @@
+/** The few file operations that survive a power cut. */
+
+import { open, rename, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errorCode } from './system-error.js';
+
+/**
+ * Makes names in a directory durable: creations, renames, removals. Windows cannot sync directories;
+ * there a crash of the whole machine may undo the last renames.
+ */
+export async function syncDirectory(path: string): Promise<void> {
+  let handle: Awaited<ReturnType<typeof open>>;
+  try {
+    handle = await open(path, 'r');
+  } catch (error) {
+    if (process.platform === 'win32') return;
+    throw error;
+  }
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (process.platform !== 'win32') throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Replaces a small file: after it resolves the new content survives, before it the old one does. */
+export async function writeDurably(path: string, content: string): Promise<void> {
+  const temporary = `${path}.tmp`;
+  const handle = await open(temporary, 'w');
+  try {
+    await handle.writeFile(content);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  await rename(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+/** Which file a name stands for; undefined when it stands for none. */
+export async function fileAt(path: string): Promise<string | undefined> {
+  try {
+    const { dev, ino } = await stat(path, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,49 @@
+import { checkObject, checkOneOf } from '../base/option-checks.js';
+import type { Sink } from '../stream/sink.js';
+import type { RenameCommitterData } from './committers.js';
+import { checkPath } from './options.js';
+import { RenameWriter } from './rename-writer.js';
+
+export interface NdjsonFilesOptions {
+  /** What to do on a fresh start with a folder that holds another run's parts. Default `'refuse'`. */
+  readonly existing?: 'refuse' | 'append' | 'overwrite' | undefined;
+  /**
+   * What to do when an older checkpoint is restored than the newest one that was published: refuse
+   * and name the parts (the default), or remove them.
+   */
+  readonly onRewind?: 'refuse' | 'remove' | undefined;
+}
+
+/**
+ * A sink that writes records as lines of JSON to files in a folder, exactly once: a reader that takes
+ * the `part-…` files sees each row once, whatever failed in between. Rows appear with the checkpoint
+ * that completes (without checkpoints: at the end); files in the order of their names keep the order
+ * per key. `.staging` in the folder is the sink's own.
+ *
+ * Failures: ERR_HOLDFAST_SINK (unwritable, full disk, a record that JSON cannot hold),
+ * ERR_HOLDFAST_SINK_OCCUPIED (another run's folder), ERR_HOLDFAST_SINK_REWOUND.
+ *
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function ndjsonFiles<T = unknown>(
+  directory: string | URL,
+  options?: NdjsonFilesOptions,
+): Sink<T> {
+  const { absolute } = checkPath('ndjsonFiles.directory', directory);
+  const given = checkObject<NdjsonFilesOptions>('ndjsonFiles', options, ['existing', 'onRewind']);
+  const committer: RenameCommitterData = {
+    kind: 'rename',
+    directory: absolute,
+    existing: checkOneOf('ndjsonFiles.existing', given.existing, 'refuse', [
+      'refuse',
+      'append',
+      'overwrite',
+    ]),
+    onRewind: checkOneOf('ndjsonFiles.onRewind', given.onRewind, 'refuse', ['refuse', 'remove']),
+  };
+  return {
+    kind: 'ndjsonFiles',
+    committer: { ...committer },
+    open: (context) => new RenameWriter<T>(absolute, context),
+  };
+}

@@ -1,0 +1,71 @@
+/**
+ * Names of the rename sink's files. Handles come out of manifests, names out of directories: both are
+ * taken apart by these patterns and put together again, so nothing in them can lead elsewhere.
+ *
+ *     DIR/part-0000000007-1.ndjson                          published: number 7, instance 1
+ *     DIR/.staging/<run>-7-1-3-9f2c41d0a7b6e815             staged for checkpoint 7: instance, incarnation
+ *     DIR/.staging/<run>-open-1-3-9f2c41d0a7b6e815          being written, in no checkpoint yet
+ *     DIR/.staging/run.json                                 whose the folder is (run-marker.ts)
+ */
+
+import { join } from 'node:path';
+
+export const STAGING = '.staging';
+const NUMBER_DIGITS = 10;
+export const PART_NUMBER_MAX = 10 ** NUMBER_DIGITS - 1;
+
+const PART = /^part-(\d{10})-(\d+)\.ndjson$/;
+const STAGED = /^(.+)-(open|\d+)-(\d+)-(\d+)-([0-9a-f]{16})$/;
+const RUN = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
+
+export function isRunId(run: unknown): run is string {
+  return typeof run === 'string' && RUN.test(run);
+}
+
+export function partName(number: number, instance: number): string {
+  return `part-${String(number).padStart(NUMBER_DIGITS, '0')}-${instance}.ndjson`;
+}
+
+export interface PartName {
+  readonly name: string;
+  readonly number: number;
+  readonly instance: number;
+}
+
+export function parsePartName(name: string): PartName | undefined {
+  const match = PART.exec(name);
+  return match === null
+    ? undefined
+    : { name, number: Number(match[1]), instance: Number(match[2]) };
+}
+
+export interface StagedName {
+  readonly run: string;
+  /** Undefined: in no checkpoint yet. */
+  readonly checkpoint: number | undefined;
+  readonly instance: number;
+  readonly incarnation: number;
+  /** 16 hexadecimal digits. */
+  readonly random: string;
+}
+
+export function stagedName({ run, checkpoint, instance, incarnation, random }: StagedName): string {
+  return `${run}-${checkpoint ?? 'open'}-${instance}-${incarnation}-${random}`;
+}
+
+export function parseStagedName(name: string): StagedName | undefined {
+  const match = STAGED.exec(name);
+  if (match === null || !isRunId(match[1])) return undefined;
+  const [, run, checkpoint, instance, incarnation, random] = match;
+  return {
+    run: run!,
+    checkpoint: checkpoint === 'open' ? undefined : Number(checkpoint),
+    instance: Number(instance),
+    incarnation: Number(incarnation),
+    random: random!,
+  };
+}
+
+export function stagingPath(directory: string, name: string): string {
+  return join(directory, STAGING, name);
+}

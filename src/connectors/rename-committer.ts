@@ -1,0 +1,241 @@
+/**
+ * The committing half of the rename sink; the writing half is rename-writer.ts.
+ *
+ *  R1  A part is published by one rename out of `.staging`: readers of the folder see all of it or
+ *      nothing. Nothing is ever renamed over another file.
+ *  R2  Only a durable manifest's handles are published, so a staged file that a manifest names and
+ *      that is gone has been published: committing twice changes nothing.
+ *  R3  The folder is one run's at a time (run-marker.ts): the marker is durable before anything is
+ *      staged, and a run that finds another's marker publishes nothing.
+ *  R4  Numbers up to the marker's `base` are earlier runs'; the run's checkpoint n has number base + n.
+ *      So it is known which published parts are newer than a restored checkpoint.
+ *  R5  Only the run's own staged files are removed, and parts only where the user said so. An
+ *      overwriting start removes the old parts first and takes the folder last: when it is cut short,
+ *      the next one begins anew.
+ */
+
+import { mkdir, readdir, rename, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { assert } from '../base/assert.js';
+import { HoldfastError } from '../base/errors.js';
+import type { SinkTransaction } from '../stream/sink.js';
+import type { Committer, RecoverState, RenameCommitterData } from './committers.js';
+import { fileAt, syncDirectory } from './durable-files.js';
+import {
+  isRunId,
+  PART_NUMBER_MAX,
+  type PartName,
+  parsePartName,
+  parseStagedName,
+  partName,
+  STAGING,
+  stagingPath,
+} from './part-names.js';
+import { partsOfTransaction, type StagedPartHandle } from './rename-transaction.js';
+import { type RunMarker, readMarker, writeMarker } from './run-marker.js';
+import { sinkError } from './sink-error.js';
+
+const NAMES_SHOWN = 5;
+
+export class RenameCommitter implements Committer {
+  readonly #data: RenameCommitterData;
+  #marker: RunMarker | undefined;
+
+  constructor(data: RenameCommitterData) {
+    this.#data = data;
+  }
+
+  async recover(state: RecoverState): Promise<void> {
+    const { directory } = this.#data;
+    assert(isRunId(state.run), `'${state.run}' is a run's id`);
+    try {
+      await mkdir(join(directory, STAGING), { recursive: true });
+      this.#marker =
+        state.checkpoint === undefined ? await this.#begin(state.run) : await this.#resume(state);
+      await this.#dropNewer(state.checkpoint ?? 0);
+      await this.#publish(this.#handles(state.transactions));
+      await this.#sweep(({ run }) => run === state.run);
+    } catch (error) {
+      throw sinkError('use the folder', directory, error);
+    }
+  }
+
+  async commit(checkpoint: number, transactions: readonly SinkTransaction[]): Promise<void> {
+    const { directory } = this.#data;
+    const own = this.#marker;
+    assert(own !== undefined, `commit of checkpoint ${checkpoint} comes after recover`);
+    if (transactions.length === 0) return;
+    try {
+      const found = await readMarker(directory);
+      if (found?.run !== own.run || found.base !== own.base) throw this.#takenOver(found);
+      await this.#publish(this.#handles(transactions));
+    } catch (error) {
+      throw sinkError('publish to', directory, error);
+    }
+  }
+
+  /** A fresh start, or one before the run's first checkpoint. */
+  async #begin(run: string): Promise<RunMarker> {
+    const { directory, existing } = this.#data;
+    if (existing === 'overwrite') {
+      const found = await readMarker(directory).catch(() => undefined);
+      if (found?.run === run) return found;
+      await this.#remove(await this.#parts());
+      await this.#sweep(() => true);
+      return await this.#take({ run, base: 0 });
+    }
+    const found = await readMarker(directory);
+    if (found?.run === run) return found;
+    const parts = await this.#parts();
+    if (parts.length > 0 && existing === 'refuse') throw this.#occupied(parts, found?.run);
+    return await this.#take({ run, base: Math.max(0, ...parts.map(({ number }) => number)) });
+  }
+
+  /** From a checkpoint: the folder must be the one in which the run published before. */
+  async #resume({ run, transactions }: RecoverState): Promise<RunMarker> {
+    const { directory } = this.#data;
+    const found = await readMarker(directory);
+    if (found?.run === run) return found;
+    const parts = await this.#parts();
+    if (found !== undefined || parts.length > 0) throw this.#occupied(parts, found?.run);
+    // A new folder for an old run (a new sink, a moved job): right, unless rows were promised here.
+    for (const { staged } of partsOfAll(transactions, run)) {
+      if ((await fileAt(stagingPath(directory, staged))) === undefined) {
+        throw new HoldfastError(
+          'ERR_HOLDFAST_SINK',
+          `'${directory}' has no record of this run, and rows that its checkpoint promised are not ` +
+            'there: the folder was emptied, moved or exchanged. Put it back, or start the job afresh ' +
+            "(restore: 'none').",
+          { details: { directory, missing: staged } },
+        );
+      }
+    }
+    return await this.#take({ run, base: 0 });
+  }
+
+  async #take(marker: RunMarker): Promise<RunMarker> {
+    await writeMarker(this.#data.directory, marker);
+    // The staging folder's own name must survive as well.
+    await syncDirectory(this.#data.directory);
+    return marker;
+  }
+
+  /** Published parts of checkpoints that the restored one does not know of. */
+  async #dropNewer(checkpoint: number): Promise<void> {
+    const { directory, onRewind } = this.#data;
+    const { base } = this.#marker!;
+    const newer = (await this.#parts()).filter(({ number }) => number > base + checkpoint);
+    if (newer.length === 0) return;
+    if (onRewind === 'remove') {
+      await this.#remove(newer);
+      return;
+    }
+    throw new HoldfastError(
+      'ERR_HOLDFAST_SINK_REWOUND',
+      `checkpoint ${checkpoint} is older than what '${directory}' shows already: ${listNames(newer)}. ` +
+        'Their rows would come again. Restore the newest checkpoint, or let the sink remove these ' +
+        "files: { onRewind: 'remove' }.",
+      { details: { directory, checkpoint, parts: newer.map(({ name }) => name) } },
+    );
+  }
+
+  #handles(transactions: readonly SinkTransaction[]): readonly StagedPartHandle[] {
+    return partsOfAll(transactions, this.#marker!.run);
+  }
+
+  async #publish(handles: readonly StagedPartHandle[]): Promise<void> {
+    if (handles.length === 0) return;
+    const { directory } = this.#data;
+    for (const handle of handles) await this.#publishOne(handle);
+    // Also when all were published before: that may not have been durable.
+    await syncDirectory(directory);
+  }
+
+  async #publishOne({ staged, checkpoint, instance }: StagedPartHandle): Promise<void> {
+    const { directory } = this.#data;
+    const number = this.#marker!.base + checkpoint;
+    assert(number <= PART_NUMBER_MAX, `${number} fits into a part's name`);
+    const from = stagingPath(directory, staged);
+    const to = join(directory, partName(number, instance));
+    const stagedFile = await fileAt(from);
+    if (stagedFile === undefined) return;
+    const published = await fileAt(to);
+    if (published === undefined) await rename(from, to);
+    else if (published === stagedFile) await unlink(from);
+    else {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_SINK',
+        `'${to}' is there already and is another file than the one to be published. Something else ` +
+          'writes to this folder (another sink of the job?): give each sink a folder of its own.',
+        { details: { directory, part: to, staged } },
+      );
+    }
+  }
+
+  async #parts(): Promise<readonly PartName[]> {
+    const names = await readdir(this.#data.directory);
+    return names
+      .sort()
+      .map(parsePartName)
+      .filter((part) => part !== undefined);
+  }
+
+  async #remove(parts: readonly PartName[]): Promise<void> {
+    if (parts.length === 0) return;
+    const { directory } = this.#data;
+    for (const { name } of parts) await unlink(join(directory, name));
+    await syncDirectory(directory);
+  }
+
+  /** Removes staged files. They are in no manifest any more, so nothing has to be durable. */
+  async #sweep(which: (staged: { readonly run: string }) => boolean): Promise<void> {
+    const { directory } = this.#data;
+    for (const name of await readdir(join(directory, STAGING))) {
+      const staged = parseStagedName(name);
+      if (staged === undefined || !which(staged)) continue;
+      await unlink(stagingPath(directory, name)).catch((error: unknown) => {
+        // A thread that is closing removes its own open file at the same time.
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      });
+    }
+  }
+
+  #occupied(parts: readonly PartName[], owner: string | undefined): HoldfastError {
+    const { directory } = this.#data;
+    const whose = owner === undefined ? 'another run' : `run ${owner}`;
+    const holds =
+      parts.length === 0 ? `belongs to ${whose}` : `holds parts of ${whose}: ${listNames(parts)}`;
+    return new HoldfastError(
+      'ERR_HOLDFAST_SINK_OCCUPIED',
+      `'${directory}' ${holds}. Use another folder, or, for a fresh start, add to it ` +
+        "({ existing: 'append' }) or replace it ({ existing: 'overwrite' }).",
+      { details: { directory, owner, parts: parts.map(({ name }) => name) } },
+    );
+  }
+
+  #takenOver(found: RunMarker | undefined): HoldfastError {
+    const { directory } = this.#data;
+    const why =
+      found === undefined
+        ? 'its .staging folder was emptied'
+        : `run ${found.run} has taken it over`;
+    return new HoldfastError(
+      'ERR_HOLDFAST_SINK',
+      `nothing was published to '${directory}': ${why}. Two runs must not share a folder.`,
+      { details: { directory, owner: found?.run } },
+    );
+  }
+}
+
+function partsOfAll(
+  transactions: readonly SinkTransaction[],
+  run: string,
+): readonly StagedPartHandle[] {
+  return transactions.flatMap((transaction) => partsOfTransaction(transaction, run));
+}
+
+function listNames(parts: readonly PartName[]): string {
+  const shown = parts.slice(0, NAMES_SHOWN).map(({ name }) => name);
+  const more = parts.length - shown.length;
+  return more > 0 ? `${shown.join(', ')} and ${more} more` : shown.join(', ');
+}

@@ -1,0 +1,12 @@
+import { HoldfastError } from '../base/errors.js';
+import { explainSystemError } from './system-error.js';
+
+/** Anything that went wrong with a sink's file or folder, as ERR_HOLDFAST_SINK. */
+export function sinkError(action: string, path: string, error: unknown): HoldfastError {
+  if (error instanceof HoldfastError) return error;
+  return new HoldfastError(
+    'ERR_HOLDFAST_SINK',
+    `cannot ${action} '${path}': ${explainSystemError(error)}.`,
+    { cause: error, details: { path } },
+  );
+}

@@ -1,0 +1,64 @@
+/**
+ * One staged file, from its first block to its durable end. Blocks are written in order, one at a
+ * time; the first failure is final: nothing is tried again on the same descriptor.
+ */
+
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { syncDirectory } from './durable-files.js';
+
+export class StagedPart {
+  readonly #path: string;
+  #handle: FileHandle | undefined;
+  #tail: Promise<void>;
+  bytes = 0;
+  rows = 0;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#tail = this.#create();
+    this.#tail.catch(() => {});
+  }
+
+  /** Resolves when the block is with the operating system. */
+  append(block: Uint8Array): Promise<void> {
+    this.bytes += block.length;
+    this.#tail = this.#tail.then(() => writeAll(this.#handle!, block));
+    this.#tail.catch(() => {});
+    return this.#tail;
+  }
+
+  /** Durable under its new name when it resolves. */
+  async seal(path: string): Promise<void> {
+    await this.#tail;
+    await this.#handle!.sync();
+    await this.#closeHandle();
+    await rename(this.#path, path);
+    await syncDirectory(dirname(path));
+  }
+
+  /** Gives the file up; never rejects. What stays behind is swept by the next recovery. */
+  async drop(): Promise<void> {
+    await this.#tail.catch(() => {});
+    await this.#closeHandle().catch(() => {});
+    await rm(this.#path, { force: true }).catch(() => {});
+  }
+
+  async #create(): Promise<void> {
+    await mkdir(dirname(this.#path), { recursive: true });
+    this.#handle = await open(this.#path, 'wx');
+  }
+
+  async #closeHandle(): Promise<void> {
+    const handle = this.#handle;
+    this.#handle = undefined;
+    await handle?.close();
+  }
+}
+
+async function writeAll(handle: FileHandle, block: Uint8Array): Promise<void> {
+  for (let done = 0; done < block.length; ) {
+    const { bytesWritten } = await handle.write(block, done, block.length - done);
+    done += bytesWritten;
+  }
+}
