@@ -43,7 +43,10 @@ export interface OperatorContext {
   readonly output: Receiver;
   /** A side output, or undefined when nobody reads it. */
   side(tag: string): Receiver | undefined;
-  /** Counts progress for the hang detector; for loops that work long without records. */
+  /**
+   * Counts progress for the hang detector, and looks at the clock: may set `turn.pause`. For loops that work
+   * long on one record; called after each of several records emitted for one.
+   */
   alive(): void;
   /** Adds to a counter shown in metrics, e.g. `lateRecords`. */
   count(counter: string, by: number): void;
@@ -92,6 +95,11 @@ export interface Operator extends Receiver {
   readonly suspended?: boolean;
   /** Continues suspended work until done or paused again. */
   resume?(): void;
+  /**
+   * The input rests for a moment (the end of a batch): emits what was held back to save work, e.g. a
+   * watermark. Never called while an operator of the chain is suspended.
+   */
+  settle?(): void;
   /** Starts a snapshot; undefined when there is no state. */
   capture?(checkpoint: number): Capture | undefined;
   close?(): void | Promise<void>;

@@ -1,0 +1,85 @@
+/** Panes of any immutable values: a bucket of cells per window. */
+
+import { assert } from '../../base/assert.js';
+import { keyGroupOf } from '../../hashring/key-group.js';
+import type { Capture, OperatorContext } from '../operator.js';
+import { type Cell, type CellBucket, CellTable } from '../state/cell-table.js';
+import type { PrimitiveKey } from '../state/primitive-key.js';
+import type { CellFold } from './cell-fold.js';
+import type { Pane, PaneStore } from './pane.js';
+
+export class CellPanes implements PaneStore<Cell> {
+  readonly section = 'cells';
+  readonly #fold: CellFold;
+  readonly #layout: string;
+  #context!: OperatorContext;
+  #table!: CellTable;
+
+  constructor(fold: CellFold, layout: string) {
+    this.#fold = fold;
+    this.#layout = layout;
+  }
+
+  open(context: OperatorContext): void {
+    this.#context = context;
+    this.#table = new CellTable({ operator: context.operator, layout: this.#layout });
+  }
+
+  newIndex(start: number): Map<PrimitiveKey, Cell> {
+    return this.#table.bucket(start).cells;
+  }
+
+  add(
+    pane: Pane<Cell>,
+    canonical: PrimitiveKey,
+    key: unknown,
+    group: number,
+    record: unknown,
+  ): Cell {
+    const table = this.#table;
+    const cell = pane.index.get(canonical);
+    if (cell === undefined) return this.#create(pane, key, group, record);
+    // Before the fold, so that even a user's fold that changes its value in place does no harm.
+    if (cell.seen < table.active) table.save(this.#bucketOf(pane), cell);
+    cell.value = this.#fold.add(cell.value, record);
+    return cell;
+  }
+
+  row(pane: Pane<Cell>, _canonical: PrimitiveKey, cell: Cell): unknown {
+    return this.#fold.row(cell.value, cell.key, pane.start, pane.end);
+  }
+
+  release(): void {}
+
+  drop(pane: Pane<Cell>): void {
+    this.#table.drop(this.#bucketOf(pane));
+  }
+
+  capture(section: string): Capture {
+    return this.#table.capture(section);
+  }
+
+  restore(
+    bytes: Uint8Array,
+    owns: (group: number) => boolean,
+    alive: () => void,
+    paneOf: (start: number) => Pane<Cell>,
+  ): void {
+    this.#table.restore(bytes, owns, alive);
+    for (const start of this.#table.buckets.keys()) paneOf(start);
+  }
+
+  #bucketOf(pane: Pane<Cell>): CellBucket {
+    return this.#table.bucket(pane.start);
+  }
+
+  #create(pane: Pane<Cell>, key: unknown, givenGroup: number, record: unknown): Cell {
+    const context = this.#context;
+    const group = givenGroup === 0 ? keyGroupOf(key, context.keyGroups) : givenGroup;
+    assert(
+      context.ownsGroup(group),
+      `a record of key group ${group} reached an instance without it`,
+    );
+    return this.#table.create(this.#bucketOf(pane), group, key, this.#fold.first(record));
+  }
+}

@@ -1,0 +1,27 @@
+import { asyncCallbackError, isThenable } from '../callbacks.js';
+import type { Operator } from '../operator.js';
+import { StatelessOperator } from './stateless-operator.js';
+
+/** Lets records pass for which `fn` answers something true. */
+export function filterOperator(fn: (record: never) => unknown): () => Operator {
+  return () => new FilterOperator(fn as (record: unknown) => unknown);
+}
+
+class FilterOperator extends StatelessOperator {
+  readonly #fn: (record: unknown) => unknown;
+
+  constructor(fn: (record: unknown) => unknown) {
+    super();
+    this.#fn = fn;
+  }
+
+  onElement(record: unknown, timestamp: number): void {
+    const fn = this.#fn;
+    const passes = fn(record);
+    if (passes === true) this.output.onElement(record, timestamp, 0);
+    else if (passes) {
+      if (isThenable(passes)) throw asyncCallbackError('filter');
+      this.output.onElement(record, timestamp, 0);
+    }
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Any number of records out for each record in. The callback's iterable is read as long as there is
+ * room: when the task has to pause, the place in it is kept and reading goes on later (O2), so that an
+ * endless or enormous answer takes no memory and blocks nobody.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import { asyncCallbackError, describeValue, isThenable } from '../callbacks.js';
+import type { Operator, OperatorContext, Turn } from '../operator.js';
+import { StatelessOperator } from './stateless-operator.js';
+
+export function flatMapOperator(fn: (record: never) => unknown): () => Operator {
+  return () => new FlatMapOperator(fn as (record: unknown) => unknown);
+}
+
+class FlatMapOperator extends StatelessOperator {
+  readonly #fn: (record: unknown) => unknown;
+  #turn!: Turn;
+  #alive!: () => void;
+  /** What is left of the answer being read. Arrays, the usual answer, are read by index. */
+  #items: readonly unknown[] | undefined;
+  #at = 0;
+  #iterator: Iterator<unknown> | undefined;
+  #timestamp = Number.NaN;
+
+  constructor(fn: (record: unknown) => unknown) {
+    super();
+    this.#fn = fn;
+  }
+
+  override open(context: OperatorContext): void {
+    super.open(context);
+    this.#turn = context.turn;
+    this.#alive = () => context.alive();
+  }
+
+  get suspended(): boolean {
+    return this.#items !== undefined || this.#iterator !== undefined;
+  }
+
+  onElement(record: unknown, timestamp: number): void {
+    const fn = this.#fn;
+    const result = fn(record);
+    this.#timestamp = timestamp;
+    if (Array.isArray(result)) {
+      this.#items = result;
+      this.#at = 0;
+      this.#readItems(result);
+    } else {
+      this.#iterator = iteratorOf(result);
+      this.#readIterator(this.#iterator);
+    }
+  }
+
+  resume(): void {
+    if (this.#items !== undefined) this.#readItems(this.#items);
+    else if (this.#iterator !== undefined) this.#readIterator(this.#iterator);
+  }
+
+  close(): void {
+    const iterator = this.#iterator;
+    this.#iterator = undefined;
+    // Lets a generator's `finally` run.
+    iterator?.return?.();
+  }
+
+  #readItems(items: readonly unknown[]): void {
+    while (this.#at < items.length) {
+      const record = items[this.#at];
+      this.#at += 1;
+      this.output.onElement(record, this.#timestamp, 0);
+      this.#alive();
+      if (this.#turn.pause && this.#at < items.length) return;
+    }
+    this.#items = undefined;
+  }
+
+  #readIterator(iterator: Iterator<unknown>): void {
+    for (;;) {
+      const next = iterator.next();
+      if (next.done === true) break;
+      this.output.onElement(next.value, this.#timestamp, 0);
+      this.#alive();
+      if (this.#turn.pause) return;
+    }
+    this.#iterator = undefined;
+  }
+}
+
+function iteratorOf(result: unknown): Iterator<unknown> {
+  const iterable = result as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined;
+  if (typeof iterable?.[Symbol.iterator] === 'function') return iterable[Symbol.iterator]!();
+  if (isThenable(result) || typeof iterable?.[Symbol.asyncIterator] === 'function') {
+    throw asyncCallbackError('flatMap');
+  }
+  throw new HoldfastError(
+    'ERR_HOLDFAST_USER_CODE',
+    `the callback of flatMap gave ${describeValue(result)}, which cannot be iterated over. Return an ` +
+      'array or another iterable; an empty array for no records.',
+  );
+}

@@ -1,0 +1,72 @@
+/** Keyed folds over any immutable value: one cell per key, in buckets by key group. */
+
+import { assert } from '../../base/assert.js';
+import type { KeySelector } from '../key-selector.js';
+import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
+import { type CellBucket, CellTable } from '../state/cell-table.js';
+import type { CellFold } from './cell-fold.js';
+import { KeyedOperator } from './keyed-operator.js';
+import { keyOfSelected } from './operator-key.js';
+
+const SECTION = 'cells';
+
+export class KeyedCellsOperator extends KeyedOperator {
+  readonly #fold: CellFold;
+  #table!: CellTable;
+  /** By key group. */
+  readonly #buckets: (CellBucket | undefined)[] = [];
+
+  constructor(key: KeySelector, fold: CellFold) {
+    super(key);
+    this.#fold = fold;
+  }
+
+  override open(context: OperatorContext, restored: readonly RestoredSection[]): void {
+    this.#table = new CellTable({ operator: context.operator, layout: this.#fold.layout });
+    super.open(context, restored);
+    for (const [group, bucket] of this.#table.buckets) this.#buckets[group] = bucket;
+  }
+
+  protected restore(
+    restored: readonly RestoredSection[],
+    owns: (group: number) => boolean,
+    alive: () => void,
+  ): void {
+    for (const section of restored) {
+      if (section.name === SECTION) this.#table.restore(section.bytes, owns, alive);
+    }
+  }
+
+  onElement(record: unknown, timestamp: number, givenGroup: number): void {
+    const select = this.select;
+    const key = select(record);
+    const canonical = keyOfSelected(key);
+    const group = this.groupOf(key, givenGroup);
+    const table = this.#table;
+    const fold = this.#fold;
+    const bucket = this.#buckets[group] ?? this.#newBucket(group);
+    let cell = bucket.cells.get(canonical);
+    if (cell === undefined) {
+      cell = table.create(bucket, group, key, fold.first(record));
+    } else {
+      // Before the fold, so that even a user's fold that changes its value in place does no harm.
+      if (cell.seen < table.active) table.save(bucket, cell);
+      cell.value = fold.add(cell.value, record);
+    }
+    this.output.onElement(fold.row(cell.value, key, 0, 0), timestamp, 0);
+  }
+
+  capture(): Capture {
+    return this.#table.capture(SECTION);
+  }
+
+  #newBucket(group: number): CellBucket {
+    assert(
+      this.context.ownsGroup(group),
+      `a record of key group ${group} reached an instance without it`,
+    );
+    const bucket = this.#table.bucket(group);
+    this.#buckets[group] = bucket;
+    return bucket;
+  }
+}

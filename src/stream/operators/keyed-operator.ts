@@ -1,0 +1,42 @@
+/** What keyed operators share: key selection, and state that passes through sections. */
+
+import { keyGroupOf } from '../../hashring/key-group.js';
+import type { KeySelector } from '../key-selector.js';
+import type { Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
+
+export abstract class KeyedOperator implements Operator {
+  protected readonly select: (record: unknown) => unknown;
+  protected context!: OperatorContext;
+  protected output!: Receiver;
+
+  constructor(key: KeySelector) {
+    this.select = key as (record: unknown) => unknown;
+  }
+
+  open(context: OperatorContext, restored: readonly RestoredSection[]): void {
+    this.context = context;
+    this.output = context.output;
+    this.restore(
+      restored,
+      (group) => context.ownsGroup(group),
+      () => context.alive(),
+    );
+  }
+
+  protected abstract restore(
+    restored: readonly RestoredSection[],
+    owns: (group: number) => boolean,
+    alive: () => void,
+  ): void;
+
+  abstract onElement(record: unknown, timestamp: number, group: number): void;
+
+  onWatermark(timeMs: number): void {
+    this.output.onWatermark(timeMs);
+  }
+
+  /** Records come over keyed edges, which carry the group; elsewhere it has to be found. */
+  protected groupOf(key: unknown, group: number): number {
+    return group === 0 ? keyGroupOf(key, this.context.keyGroups) : group;
+  }
+}

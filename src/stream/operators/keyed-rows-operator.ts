@@ -1,0 +1,74 @@
+/** Keyed aggregation over numbers: one row of shared memory per key. This is the hottest path there is. */
+
+import type { KeySelector } from '../key-selector.js';
+import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
+import { RowIndex } from '../state/row-index.js';
+import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
+import { RowTable } from '../state/row-table.js';
+import { KeyedOperator } from './keyed-operator.js';
+import { keyOfSelected } from './operator-key.js';
+import type { NumericFunctions } from './row-shape.js';
+
+const SECTION = 'rows';
+
+export class KeyedRowsOperator extends KeyedOperator {
+  readonly #functions: NumericFunctions;
+  readonly #table: RowTable;
+  readonly #stride: number;
+  #index!: RowIndex;
+
+  constructor(key: KeySelector, functions: NumericFunctions, layout: string) {
+    super(key);
+    this.#functions = functions;
+    this.#table = new RowTable({ words: functions.words, layout });
+    this.#stride = this.#table.stride;
+  }
+
+  override open(context: OperatorContext, restored: readonly RestoredSection[]): void {
+    this.#index = new RowIndex(this.#table, context.keyGroups, (group) => context.ownsGroup(group));
+    super.open(context, restored);
+  }
+
+  protected restore(
+    restored: readonly RestoredSection[],
+    owns: (group: number) => boolean,
+    alive: () => void,
+  ): void {
+    const index = this.#index;
+    for (const section of restored) {
+      if (section.name !== SECTION) continue;
+      this.#table.restore(
+        section.bytes,
+        owns,
+        (row, entry) => index.add(entry.group, entry.key, row),
+        alive,
+      );
+    }
+  }
+
+  onElement(record: unknown, timestamp: number, givenGroup: number): void {
+    const select = this.select;
+    const key = select(record);
+    const canonical = keyOfSelected(key);
+    const group = this.groupOf(key, givenGroup);
+    const table = this.#table;
+    const row = this.#index.find(group, canonical) ?? this.#create(group, key);
+    if (row < table.guardRows) table.protect(row);
+    const data = table.segments[row >> SEGMENT_SHIFT]!;
+    const at = (row & SEGMENT_MASK) * this.#stride + 1;
+    const functions = this.#functions;
+    functions.add(data, at, record);
+    this.output.onElement(functions.row(data, at, key, 0, 0), timestamp, 0);
+  }
+
+  capture(): Capture {
+    return this.#table.capture(SECTION);
+  }
+
+  #create(group: number, key: unknown): number {
+    const row = this.#index.create(group, key);
+    const data = this.#table.segments[row >> SEGMENT_SHIFT]!;
+    this.#functions.init(data, (row & SEGMENT_MASK) * this.#stride + 1);
+    return row;
+  }
+}

@@ -1,0 +1,24 @@
+import { asyncCallbackError, isThenable } from '../callbacks.js';
+import type { Operator } from '../operator.js';
+import { StatelessOperator } from './stateless-operator.js';
+
+/** One record out for each record in. */
+export function mapOperator(fn: (record: never) => unknown): () => Operator {
+  return () => new MapOperator(fn as (record: unknown) => unknown);
+}
+
+class MapOperator extends StatelessOperator {
+  readonly #fn: (record: unknown) => unknown;
+
+  constructor(fn: (record: unknown) => unknown) {
+    super();
+    this.#fn = fn;
+  }
+
+  onElement(record: unknown, timestamp: number): void {
+    const fn = this.#fn;
+    const result = fn(record);
+    if (isThenable(result)) throw asyncCallbackError('map');
+    this.output.onElement(result, timestamp, 0);
+  }
+}

@@ -1,0 +1,37 @@
+/** The state of one window, over all of an instance's keys, and what keeps it. */
+
+import type { Capture, OperatorContext } from '../operator.js';
+import type { PrimitiveKey } from '../state/primitive-key.js';
+
+export interface Pane<S> {
+  /** Window: [start, end), event time in ms. */
+  readonly start: number;
+  readonly end: number;
+  /** The watermark has passed the window's end: its rows have been emitted. */
+  fired: boolean;
+  readonly index: Map<PrimitiveKey, S>;
+}
+
+/** Keeps the state of panes; a slot (row number, cell) is the state of one key in one pane. */
+export interface PaneStore<S> {
+  /** The section's name. */
+  readonly section: string;
+  open(context: OperatorContext): void;
+  /** A new pane's index. */
+  newIndex(start: number): Map<PrimitiveKey, S>;
+  /** Adds the record to its key's state. @returns the slot */
+  add(pane: Pane<S>, canonical: PrimitiveKey, key: unknown, group: number, record: unknown): S;
+  /** What is emitted for a key. */
+  row(pane: Pane<S>, canonical: PrimitiveKey, slot: S): unknown;
+  /** The key's state is not needed any more; the pane's index is dropped as a whole later. */
+  release(slot: S): void;
+  drop(pane: Pane<S>): void;
+  capture(section: string): Capture;
+  /** @param paneOf finds or makes the pane of a window start */
+  restore(
+    bytes: Uint8Array,
+    owns: (group: number) => boolean,
+    alive: () => void,
+    paneOf: (start: number) => Pane<S>,
+  ): void;
+}

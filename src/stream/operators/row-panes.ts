@@ -1,0 +1,105 @@
+/** Panes of numbers: rows of shared memory, each with its window's start in the first word. */
+
+import { assert } from '../../base/assert.js';
+import { canonicalKey } from '../../hashring/canonical-key.js';
+import { keyGroupOf } from '../../hashring/key-group.js';
+import type { Capture, OperatorContext } from '../operator.js';
+import { ownKey, type PrimitiveKey } from '../state/primitive-key.js';
+import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
+import { RowTable } from '../state/row-table.js';
+import type { Pane, PaneStore } from './pane.js';
+import type { NumericFunctions } from './row-shape.js';
+
+/** Words of a row: key reference, window start, accumulators. */
+const START_WORD = 1;
+const ACCUMULATORS_WORD = 2;
+
+export class RowPanes implements PaneStore<number> {
+  readonly section = 'rows';
+  readonly #functions: NumericFunctions;
+  readonly #table: RowTable;
+  #context!: OperatorContext;
+
+  constructor(functions: NumericFunctions, layout: string) {
+    this.#functions = functions;
+    this.#table = new RowTable({ words: functions.words + 1, layout });
+  }
+
+  open(context: OperatorContext): void {
+    this.#context = context;
+  }
+
+  newIndex(): Map<PrimitiveKey, number> {
+    return new Map();
+  }
+
+  add(
+    pane: Pane<number>,
+    canonical: PrimitiveKey,
+    key: unknown,
+    group: number,
+    record: unknown,
+  ): number {
+    const table = this.#table;
+    const row = pane.index.get(canonical) ?? this.#create(pane, key, group);
+    if (row < table.guardRows) table.protect(row);
+    const data = table.segments[row >> SEGMENT_SHIFT]!;
+    this.#functions.add(data, (row & SEGMENT_MASK) * table.stride + ACCUMULATORS_WORD, record);
+    return row;
+  }
+
+  row(pane: Pane<number>, canonical: PrimitiveKey, row: number): unknown {
+    const table = this.#table;
+    const key = ownKey(canonical) ?? (canonical === null ? null : table.keyOf(row));
+    const data = table.segments[row >> SEGMENT_SHIFT]!;
+    const at = (row & SEGMENT_MASK) * table.stride + ACCUMULATORS_WORD;
+    return this.#functions.row(data, at, key, pane.start, pane.end);
+  }
+
+  release(row: number): void {
+    this.#table.release(row);
+  }
+
+  drop(): void {}
+
+  capture(section: string): Capture {
+    return this.#table.capture(section);
+  }
+
+  restore(
+    bytes: Uint8Array,
+    owns: (group: number) => boolean,
+    alive: () => void,
+    paneOf: (start: number) => Pane<number>,
+  ): void {
+    const table = this.#table;
+    table.restore(
+      bytes,
+      owns,
+      (row, entry) => {
+        const data = table.segments[row >> SEGMENT_SHIFT]!;
+        const start = data[(row & SEGMENT_MASK) * table.stride + START_WORD]!;
+        paneOf(start).index.set(canonicalKey(entry.key), row);
+      },
+      alive,
+    );
+  }
+
+  #create(pane: Pane<number>, key: unknown, givenGroup: number): number {
+    const context = this.#context;
+    const group = givenGroup === 0 ? keyGroupOf(key, context.keyGroups) : givenGroup;
+    assert(
+      context.ownsGroup(group),
+      `a record of key group ${group} reached an instance without it`,
+    );
+    const table = this.#table;
+    const row = table.create(group, key);
+    const data = table.segments[row >> SEGMENT_SHIFT]!;
+    const at = (row & SEGMENT_MASK) * table.stride;
+    data[at + START_WORD] = pane.start;
+    this.#functions.init(data, at + ACCUMULATORS_WORD);
+    // The key may be a piece of a whole frame's text; the one read back stands for itself.
+    pane.index.set(canonicalKey(table.keyOf(row)), row);
+    return row;
+  }
+}

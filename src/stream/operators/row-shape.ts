@@ -1,0 +1,164 @@
+/**
+ * Generated functions for an aggregation spec.
+ *
+ * A row is made for each record or each window and key, so it is built by a literal with a fixed
+ * shape, and each aggregation is called at a place of its own, where V8 sees one class only. What goes into
+ * the generated text is: indexes, and the names of the answers as JSON strings. `__proto__` in a
+ * literal would set a prototype; it and its like are refused.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import type { Aggregation, NumericAggregation, ValueAggregation } from '../aggregations.js';
+
+export type AnyAggregation = Aggregation<never, unknown>;
+export type AggregationSpecData = Readonly<Record<string, AnyAggregation>>;
+
+const RESERVED: readonly string[] = ['__proto__', 'constructor', 'prototype'];
+export const KEYED_FIELDS = ['key'] as const;
+export const WINDOW_FIELDS = ['key', 'windowStart', 'windowEnd'] as const;
+
+/** Adds a record to accumulators that begin at `at`. */
+export type NumericAdd = (data: Float64Array, at: number, record: unknown) => void;
+export type NumericInit = (data: Float64Array, at: number) => void;
+/** `start` and `end` are the window's; keyed rows have none. */
+export type NumericRow = (
+  data: Float64Array,
+  at: number,
+  key: unknown,
+  start: number,
+  end: number,
+) => unknown;
+
+export interface NumericFunctions {
+  readonly words: number;
+  readonly init: NumericInit;
+  readonly add: NumericAdd;
+  readonly row: NumericRow;
+}
+
+/** All of them numeric? Then the state can be rows of numbers. */
+export function isNumericSpec(
+  spec: AggregationSpecData,
+): spec is Readonly<Record<string, NumericAggregation<never, unknown>>> {
+  return Object.values(spec).every((aggregation) => aggregation.kind === 'numeric');
+}
+
+/** What the state of a spec consists of; part of each section. */
+export function layoutOf(spec: AggregationSpecData): string {
+  return Object.entries(spec)
+    .map(([name, { kind, type, ...rest }]) => {
+      const words = kind === 'numeric' ? (rest as { words?: number }).words : kind;
+      return `${JSON.stringify(name)}:${type}:${words}`;
+    })
+    .join('|');
+}
+
+/** @param fields the row's own: KEYED_FIELDS or WINDOW_FIELDS; empty: the only aggregation's answer itself */
+export function numericFunctions(
+  spec: Readonly<Record<string, NumericAggregation<never, unknown>>>,
+  fields: readonly string[],
+): NumericFunctions {
+  const aggregations = Object.values(spec);
+  const offsets: number[] = [];
+  let words = 0;
+  for (const aggregation of aggregations) {
+    offsets.push(words);
+    words += aggregation.words;
+  }
+  const call = (method: string, more: string) =>
+    offsets.map((offset, i) => `a${i}.${method}(data, at + ${offset}${more});`).join(' ');
+  const result = (i: number) => `a${i}.result(data, at + ${offsets[i]})`;
+  const names = aggregations.map((_, i) => `a${i}`);
+  return {
+    words,
+    init: generate(names, `(data, at) => { ${call('init', '')} }`, aggregations),
+    add: generate(names, `(data, at, record) => { ${call('add', ', record')} }`, aggregations),
+    row: generate(
+      names,
+      `(data, at, key, windowStart, windowEnd) => (${rowText(spec, fields, result)})`,
+      aggregations,
+    ),
+  };
+}
+
+/** Accumulators of a spec with at least one value aggregation. Changed in place, so saved before. */
+export interface MixedState {
+  readonly numbers: Float64Array;
+  /** By aggregation; undefined for the numeric ones. */
+  readonly values: unknown[];
+}
+
+export interface MixedFunctions {
+  readonly initial: () => MixedState;
+  readonly add: (state: MixedState, record: unknown) => void;
+  readonly row: (state: MixedState, key: unknown, start: number, end: number) => unknown;
+}
+
+export function mixedFunctions(
+  spec: AggregationSpecData,
+  fields: readonly string[],
+): MixedFunctions {
+  const aggregations = Object.values(spec) as (
+    | NumericAggregation<unknown, unknown>
+    | ValueAggregation<unknown, unknown>
+  )[];
+  const offsets: number[] = [];
+  let words = 0;
+  for (const aggregation of aggregations) {
+    offsets.push(words);
+    if (aggregation.kind === 'numeric') words += aggregation.words;
+  }
+  const result = (i: number) =>
+    aggregations[i]!.kind === 'numeric'
+      ? `a${i}.result(state.numbers, ${offsets[i]})`
+      : `a${i}.result(state.values[${i}])`;
+  const names = aggregations.map((_, i) => `a${i}`);
+  return {
+    initial() {
+      const numbers = new Float64Array(words);
+      const values = aggregations.map((aggregation, i) => {
+        if (aggregation.kind === 'value') return aggregation.initial();
+        aggregation.init(numbers, offsets[i]!);
+        return undefined;
+      });
+      return { numbers, values };
+    },
+    add(state, record) {
+      for (const [i, aggregation] of aggregations.entries()) {
+        if (aggregation.kind === 'numeric') aggregation.add(state.numbers, offsets[i]!, record);
+        else state.values[i] = aggregation.add(state.values[i], record);
+      }
+    },
+    row: generate(
+      names,
+      `(state, key, windowStart, windowEnd) => (${rowText(spec, fields, result)})`,
+      aggregations,
+    ),
+  };
+}
+
+function rowText(
+  spec: AggregationSpecData,
+  fields: readonly string[],
+  result: (i: number) => string,
+): string {
+  const names = Object.keys(spec);
+  if (fields.length === 0) return result(0);
+  for (const name of names) {
+    if (!RESERVED.includes(name) && !fields.includes(name)) continue;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_BAD_OPTION',
+      `an aggregation cannot be called '${name}': the name is taken; choose another.`,
+    );
+  }
+  const entries = [
+    ...fields.map((field) => `${JSON.stringify(field)}: ${field}`),
+    ...names.map((name, i) => `${JSON.stringify(name)}: ${result(i)}`),
+  ];
+  return `{ ${entries.join(', ')} }`;
+}
+
+function generate<F>(names: readonly string[], text: string, values: readonly unknown[]): F {
+  // The text is ours but for names, which are JSON strings in it.
+  return new Function(...names, `'use strict'; return ${text};`)(...values) as F;
+}

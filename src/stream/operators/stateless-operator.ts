@@ -1,0 +1,17 @@
+/** What operators without state share: where they emit to, and watermarks that pass through. */
+
+import type { Operator, OperatorContext, Receiver } from '../operator.js';
+
+export abstract class StatelessOperator implements Operator {
+  protected output!: Receiver;
+
+  open(context: OperatorContext): void {
+    this.output = context.output;
+  }
+
+  abstract onElement(record: unknown, timestamp: number, group: number): void;
+
+  onWatermark(timeMs: number): void {
+    this.output.onWatermark(timeMs);
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Assigns event times, and makes watermarks: highest time seen − allowed disorder − 1.
+ *
+ *  T1  The watermark never goes back (I23): it follows the highest time, which is in the snapshot. What has been
+ *      emitted is not: emitting the same watermark again after a restore changes nothing.
+ *  T2  Watermarks are emitted at most every RECORDS_PER_WATERMARK records, and when the input rests
+ *      (`settle`), so a slow stream is not held back and a fast one not slowed down.
+ *  T3  No watermark while the task pauses: an operator downstream may be in the middle of a record.
+ *      Withholding one is always allowed.
+ *  T4  Watermarks from upstream mean another notion of time and end here, but for the last one,
+ *      +Infinity: the input is over.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import { asyncCallbackError, describeValue, isThenable } from '../callbacks.js';
+import type {
+  Capture,
+  Operator,
+  OperatorContext,
+  Receiver,
+  RestoredSection,
+  Turn,
+} from '../operator.js';
+import { readyCapture } from '../state/captures.js';
+import { earliestTime, encodeTime } from '../state/time-section.js';
+
+const RECORDS_PER_WATERMARK = 64;
+const SECTION = 'time';
+
+export interface TimestampsOptions {
+  /** How far behind the highest time seen a record may be without being late. */
+  readonly outOfOrdernessMs: number;
+}
+
+export function timestampsOperator(
+  fn: (record: never) => unknown,
+  options: TimestampsOptions,
+): () => Operator {
+  return () => new TimestampsOperator(fn as (record: unknown) => unknown, options.outOfOrdernessMs);
+}
+
+class TimestampsOperator implements Operator {
+  readonly #fn: (record: unknown) => unknown;
+  readonly #outOfOrdernessMs: number;
+  #output!: Receiver;
+  #turn!: Turn;
+  #highest = Number.NEGATIVE_INFINITY;
+  #emitted = Number.NEGATIVE_INFINITY;
+  #recordsSince = 0;
+
+  constructor(fn: (record: unknown) => unknown, outOfOrdernessMs: number) {
+    this.#fn = fn;
+    this.#outOfOrdernessMs = outOfOrdernessMs;
+  }
+
+  open(context: OperatorContext, restored: readonly RestoredSection[]): void {
+    this.#output = context.output;
+    this.#turn = context.turn;
+    this.#highest = earliestTime(SECTION, restored);
+  }
+
+  onElement(record: unknown, _timestamp: number, group: number): void {
+    const fn = this.#fn;
+    const time = fn(record);
+    if (typeof time !== 'number' || !Number.isFinite(time)) throw badTimestamp(time);
+    if (time > this.#highest) this.#highest = time;
+    this.#recordsSince += 1;
+    this.#output.onElement(record, time, group);
+    if (this.#recordsSince >= RECORDS_PER_WATERMARK && !this.#turn.pause) this.#advance();
+  }
+
+  onWatermark(timeMs: number): void {
+    if (timeMs === Number.POSITIVE_INFINITY) this.#output.onWatermark(timeMs);
+  }
+
+  settle(): void {
+    if (this.#recordsSince > 0) this.#advance();
+  }
+
+  capture(): Capture {
+    return readyCapture([encodeTime(SECTION, this.#highest)]);
+  }
+
+  #advance(): void {
+    this.#recordsSince = 0;
+    const watermark = this.#highest - this.#outOfOrdernessMs - 1;
+    if (watermark <= this.#emitted) return;
+    this.#emitted = watermark;
+    this.#output.onWatermark(watermark);
+  }
+}
+
+function badTimestamp(given: unknown): HoldfastError {
+  if (isThenable(given)) return asyncCallbackError('withTimestamps');
+  const way = given instanceof Date ? ' Call .getTime() on it.' : '';
+  return new HoldfastError(
+    'ERR_HOLDFAST_NO_TIMESTAMP',
+    `the callback of withTimestamps gave ${describeValue(given)} instead of a time in milliseconds ` +
+      `(a finite number).${way} Filter records without a time out before withTimestamps.`,
+  );
+}

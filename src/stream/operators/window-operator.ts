@@ -1,0 +1,232 @@
+/**
+ * Tumbling windows in event time, over any pane store.
+ *
+ *  W1  A record whose window is over (end − 1 + allowed lateness ≤ watermark) is late: it goes to the
+ *      side output, or is counted as `lateRecords`; never both, never neither.
+ *  W2  A window fires once, when the watermark reaches end − 1; after that, each late record
+ *      within the allowed lateness emits its key's row again.
+ *  W3  Windows fire in order of time, one key at a time. When the task pauses, the place is kept (O2). The
+ *      watermark is forwarded after the last row that it made fire (O3).
+ *  W4  State is freed when the watermark reaches end − 1 + allowed lateness.
+ *  W5  The watermark is in the snapshot (I23): what was late stays late. All instances have seen the same one
+ *      at a barrier, since every producer sends its watermarks to all of them.
+ *  W6  A snapshot never falls between two keys of a firing (the task does not take one while suspended).
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import type { KeySelector } from '../key-selector.js';
+import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
+import { withSections } from '../state/captures.js';
+import type { PrimitiveKey } from '../state/primitive-key.js';
+import { earliestTime, encodeTime } from '../state/time-section.js';
+import type { WindowDefinition } from '../windows.js';
+import { keyOfSelected } from './operator-key.js';
+import type { Pane, PaneStore } from './pane.js';
+
+const TIME_SECTION = 'time';
+
+export interface WindowOptions {
+  readonly allowedLatenessMs: number;
+  /** The side output for late records; undefined: they are counted. */
+  readonly lateTag?: string | undefined;
+}
+
+/** Names the window in the layout of sections. */
+export function windowLayout(window: WindowDefinition, layout: string): string {
+  return `${window.kind}:${window.sizeMs}:${window.offsetMs}|${layout}`;
+}
+
+/** A run over one pane's keys. */
+interface Sweep<S> {
+  readonly pane: Pane<S>;
+  readonly entries: Iterator<[PrimitiveKey, S]>;
+  readonly emits: boolean;
+  readonly frees: boolean;
+}
+
+export class WindowOperator<S> implements Operator {
+  readonly #select: (record: unknown) => unknown;
+  readonly #window: WindowDefinition;
+  readonly #options: WindowOptions;
+  readonly #store: PaneStore<S>;
+  #context!: OperatorContext;
+  #output!: Receiver;
+  #late: Receiver | undefined;
+  #watermark = Number.NEGATIVE_INFINITY;
+  /** In order of time. */
+  readonly #panes: Pane<S>[] = [];
+  /** Where the last record fell: the next one mostly falls there too. */
+  #last: Pane<S> | undefined;
+  /** No pane has anything to do below this watermark. */
+  #due = Number.POSITIVE_INFINITY;
+  #sweep: Sweep<S> | undefined;
+  /** Work for the current watermark is under way; it is forwarded at the end (W3). */
+  #advancing = false;
+
+  constructor(
+    key: KeySelector,
+    window: WindowDefinition,
+    options: WindowOptions,
+    store: PaneStore<S>,
+  ) {
+    this.#select = key as (record: unknown) => unknown;
+    this.#window = window;
+    this.#options = options;
+    this.#store = store;
+  }
+
+  get suspended(): boolean {
+    return this.#advancing;
+  }
+
+  open(context: OperatorContext, restored: readonly RestoredSection[]): void {
+    this.#context = context;
+    this.#output = context.output;
+    const { lateTag } = this.#options;
+    this.#late = lateTag === undefined ? undefined : context.side(lateTag);
+    this.#watermark = earliestTime(TIME_SECTION, restored);
+    this.#store.open(context);
+    for (const section of restored) {
+      if (section.name !== this.#store.section) continue;
+      this.#store.restore(
+        section.bytes,
+        (group) => context.ownsGroup(group),
+        () => context.alive(),
+        (start) => this.#find(start) ?? this.#openPane(start),
+      );
+    }
+  }
+
+  onElement(record: unknown, timestamp: number, group: number): void {
+    let pane = this.#last;
+    if (pane === undefined || !(timestamp >= pane.start && timestamp < pane.end)) {
+      pane = this.#paneAt(timestamp);
+      if (pane === undefined) {
+        this.#tooLate(record, timestamp);
+        return;
+      }
+      this.#last = pane;
+    }
+    const select = this.#select;
+    const key = select(record);
+    const canonical = keyOfSelected(key);
+    const slot = this.#store.add(pane, canonical, key, group, record);
+    if (pane.fired) this.#emit(pane, canonical, slot);
+  }
+
+  onWatermark(timeMs: number): void {
+    if (timeMs > this.#watermark) this.#watermark = timeMs;
+    if (timeMs < this.#due) {
+      this.#output.onWatermark(timeMs);
+      return;
+    }
+    this.#advancing = true;
+    this.resume();
+  }
+
+  resume(): void {
+    const { turn } = this.#context;
+    for (;;) {
+      this.#sweep ??= this.#nextSweep();
+      const sweep = this.#sweep;
+      if (sweep === undefined) break;
+      const next = sweep.entries.next();
+      if (next.done === true) {
+        this.#finish(sweep);
+        continue;
+      }
+      const [canonical, slot] = next.value;
+      if (sweep.emits) this.#emit(sweep.pane, canonical, slot);
+      if (sweep.frees) this.#store.release(slot);
+      this.#context.alive();
+      if (turn.pause) return;
+    }
+    this.#advancing = false;
+    this.#due = this.#nextDue();
+    this.#output.onWatermark(this.#watermark);
+  }
+
+  capture(): Capture {
+    const time = encodeTime(TIME_SECTION, this.#watermark);
+    return withSections([time], this.#store.capture(this.#store.section));
+  }
+
+  #emit(pane: Pane<S>, canonical: PrimitiveKey, slot: S): void {
+    this.#output.onElement(this.#store.row(pane, canonical, slot), pane.end - 1, 0);
+  }
+
+  #tooLate(record: unknown, timestamp: number): void {
+    if (this.#late === undefined) this.#context.count('lateRecords', 1);
+    else this.#late.onElement(record, timestamp, 0);
+  }
+
+  /** The pane of a point in time, made when missing; undefined when its window is over (W1). */
+  #paneAt(timestamp: number): Pane<S> | undefined {
+    if (!Number.isFinite(timestamp)) throw noTimestamp();
+    const { sizeMs, offsetMs } = this.#window;
+    const start = Math.floor((timestamp - offsetMs) / sizeMs) * sizeMs + offsetMs;
+    const existing = this.#find(start);
+    if (existing !== undefined) return existing;
+    if (start + sizeMs - 1 + this.#options.allowedLatenessMs <= this.#watermark) return undefined;
+    return this.#openPane(start);
+  }
+
+  #find(start: number): Pane<S> | undefined {
+    // From the newest on: there are few panes, and most records fall into the last ones.
+    for (let i = this.#panes.length - 1; i >= 0; i -= 1) {
+      const pane = this.#panes[i]!;
+      if (pane.start === start) return pane;
+      if (pane.start < start) return undefined;
+    }
+    return undefined;
+  }
+
+  #openPane(start: number): Pane<S> {
+    const end = start + this.#window.sizeMs;
+    const fired = end - 1 <= this.#watermark;
+    const pane: Pane<S> = { start, end, fired, index: this.#store.newIndex(start) };
+    let at = this.#panes.length;
+    while (at > 0 && this.#panes[at - 1]!.start > start) at -= 1;
+    this.#panes.splice(at, 0, pane);
+    this.#due = Math.min(this.#due, this.#dueOf(pane));
+    return pane;
+  }
+
+  #dueOf(pane: Pane<S>): number {
+    return pane.fired ? pane.end - 1 + this.#options.allowedLatenessMs : pane.end - 1;
+  }
+
+  #nextDue(): number {
+    let due = Number.POSITIVE_INFINITY;
+    for (const pane of this.#panes) due = Math.min(due, this.#dueOf(pane));
+    return due;
+  }
+
+  /** The earliest pane that the watermark has something to do with. */
+  #nextSweep(): Sweep<S> | undefined {
+    for (const pane of this.#panes) {
+      if (this.#dueOf(pane) > this.#watermark) continue;
+      const emits = !pane.fired;
+      const frees = pane.end - 1 + this.#options.allowedLatenessMs <= this.#watermark;
+      return { pane, entries: pane.index.entries(), emits, frees };
+    }
+    return undefined;
+  }
+
+  #finish(sweep: Sweep<S>): void {
+    this.#sweep = undefined;
+    sweep.pane.fired = true;
+    if (!sweep.frees) return;
+    this.#panes.splice(this.#panes.indexOf(sweep.pane), 1);
+    if (this.#last === sweep.pane) this.#last = undefined;
+    this.#store.drop(sweep.pane);
+  }
+}
+
+function noTimestamp(): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_NO_TIMESTAMP',
+    'a record without an event time reached a window. Give records their times with ' +
+      '.withTimestamps(…) before keyBy, or read from a source that knows them.',
+  );
+}

@@ -1,0 +1,183 @@
+/**
+ * The end of a chain: an operator that hands records to a sink's writer.
+ *
+ *  X1  The cut is synchronous (`prepare` is called at the barrier); what `prepare` promises is waited for.
+ *  X2  A writer that fails to prepare has lost records, and fails the task, not only the checkpoint.
+ *  X3  A writer hears of a checkpoint that was given up before it has to prepare the next one: what it
+ *      prepared for nothing goes into that one (task.ts, K8).
+ */
+
+import { isThenable } from './callbacks.js';
+import { locate } from './located-error.js';
+import type {
+  Capture,
+  CapturedState,
+  Operator,
+  RestoredSection,
+  StateSection,
+} from './operator.js';
+import type { Sink, SinkContext, SinkPrepared, SinkWriter } from './sink.js';
+import type { TaskGate } from './task-gate.js';
+
+const STATE_SECTION = 'state';
+const PARALLELISM_SECTION = 'parallelism';
+
+export interface SinkTailOptions {
+  readonly sink: Sink<unknown>;
+  readonly gate: TaskGate;
+  readonly run: string;
+  readonly operator: string;
+  readonly instance: number;
+  readonly parallelism: number;
+  readonly epoch: number;
+  readonly incarnation: number;
+  readonly wake: () => void;
+  readonly print: (line: string) => void;
+  readonly fail: (error: unknown) => void;
+  /** A record was written. */
+  readonly written: () => void;
+}
+
+export class SinkTail implements Operator {
+  readonly #given: SinkTailOptions;
+  #writer!: SinkWriter<unknown>;
+  #opened = false;
+
+  constructor(given: SinkTailOptions) {
+    this.#given = given;
+  }
+
+  async open(_context: unknown, restored: readonly RestoredSection[]): Promise<void> {
+    const { sink, run, operator, instance, parallelism, epoch, incarnation } = this.#given;
+    const { wake, print, fail } = this.#given;
+    const context: SinkContext = {
+      run,
+      operator,
+      instance,
+      parallelism,
+      epoch,
+      incarnation,
+      restored: ownState(restored, instance, parallelism),
+      wake,
+      print,
+      fail,
+    };
+    this.#writer = await sink.open(context);
+    this.#opened = true;
+  }
+
+  /** The sink wants no more records for now. */
+  get full(): boolean {
+    return this.#writer.full === true;
+  }
+
+  /** Rows that a restored checkpoint had made visible; undefined when the sink has no such thing. */
+  visible(): readonly unknown[] | undefined {
+    return this.#writer.visible?.();
+  }
+
+  onElement(record: unknown, timestamp: number): void {
+    const writer = this.#writer;
+    writer.write(record, timestamp);
+    this.#given.written();
+    if (writer.full === true) this.#given.gate.pause = true;
+  }
+
+  onWatermark(): void {}
+
+  capture(checkpoint: number): Capture | undefined {
+    if (this.#writer.prepare === undefined) return undefined;
+    const prepared = this.#writer.prepare(checkpoint);
+    return new SinkCapture(prepared, this.#given.operator, this.#given.parallelism);
+  }
+
+  /** The checkpoint was given up (X3). */
+  abort(checkpoint: number): void {
+    if (this.#opened) this.#writer.abort?.(checkpoint);
+  }
+
+  async close(): Promise<void> {
+    if (this.#opened) await this.#writer.close();
+  }
+}
+
+/** Waits for what `prepare` promised. */
+class SinkCapture implements Capture {
+  readonly #operator: string;
+  readonly #parallelism: number;
+  #prepared: SinkPrepared | undefined;
+  #error: unknown;
+  #failed = false;
+  waiting: Promise<unknown> | undefined;
+
+  constructor(
+    prepared: SinkPrepared | undefined | Promise<SinkPrepared | undefined>,
+    operator: string,
+    parallelism: number,
+  ) {
+    this.#operator = operator;
+    this.#parallelism = parallelism;
+    if (!isThenable(prepared)) {
+      this.#prepared = prepared;
+      return;
+    }
+    this.waiting = Promise.resolve(prepared).then(
+      (value) => {
+        this.#prepared = value;
+        this.waiting = undefined;
+      },
+      (error: unknown) => {
+        this.#failed = true;
+        this.#error = error;
+        this.waiting = undefined;
+      },
+    );
+  }
+
+  step(): boolean {
+    if (this.#failed) throw locate(this.#error, this.#operator);
+    return this.waiting === undefined;
+  }
+
+  take(): CapturedState {
+    const state = this.#prepared?.state;
+    const sections: StateSection[] = [];
+    if (state !== undefined) {
+      sections.push({ name: STATE_SECTION, chunks: state.map(movable) });
+      sections.push({ name: PARALLELISM_SECTION, chunks: [encodeCount(this.#parallelism)] });
+    }
+    return { sections, prepared: this.#prepared };
+  }
+
+  abort(): void {}
+}
+
+/** Sections' memory is moved to another thread, shared memory apart; the writer may still need its own. */
+function movable(chunk: Uint8Array): Uint8Array {
+  return chunk.buffer instanceof SharedArrayBuffer ? chunk : new Uint8Array(chunk);
+}
+
+/** An instance's own state; after a change of parallelism instance 0 gets all of it. */
+function ownState(
+  restored: readonly RestoredSection[],
+  instance: number,
+  parallelism: number,
+): SinkContext['restored'] {
+  const same = restored
+    .filter((section) => section.name === PARALLELISM_SECTION)
+    .every((section) => decodeCount(section.bytes) === parallelism);
+  return restored
+    .filter((section) => section.name === STATE_SECTION)
+    .filter((section) => (same ? section.instance === instance : instance === 0))
+    .map(({ instance: from, bytes }) => ({ instance: from, bytes }));
+}
+
+function encodeCount(count: number): Uint8Array {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, count, true);
+  return bytes;
+}
+
+function decodeCount(bytes: Uint8Array): number {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(0, true);
+}

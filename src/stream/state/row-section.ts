@@ -1,0 +1,115 @@
+/**
+ * Numeric state as bytes (part of the snapshot format):
+ *
+ *     magic u32 | version u32 | header bytes u32 | stride u32 | rows u32 | slots u32
+ *     slots × (number u32 | bytes u32) | layout bytes u32 | layout, UTF-8 | zeros up to a multiple of 8
+ *     rows × stride × float64
+ *     the slots' bytes, one after the other (key-blob.ts, key-entry.ts)
+ *
+ * Everything is little-endian, as every platform that Node supports for this is; the magic number tells.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import { SLOT_BYTES, type SlotPrefix } from './key-blob.js';
+import { type KeyEntry, readEntry } from './key-entry.js';
+
+const MAGIC = 0x5752_4648;
+const VERSION = 1;
+const FIXED_BYTES = 24;
+
+export interface RowSectionHeader {
+  readonly stride: number;
+  readonly rows: number;
+  readonly slots: readonly SlotPrefix[];
+  readonly layout: string;
+}
+
+export function encodeRowHeader(header: RowSectionHeader): Uint8Array {
+  const layout = Buffer.from(header.layout, 'utf8');
+  const plain = FIXED_BYTES + header.slots.length * 8 + 4 + layout.length;
+  const bytes = Buffer.from(new ArrayBuffer(Math.ceil(plain / 8) * 8));
+  const words = [MAGIC, VERSION, bytes.length, header.stride, header.rows, header.slots.length];
+  for (const slot of header.slots) words.push(slot.number, slot.bytes.length);
+  words.push(layout.length);
+  for (const [i, word] of words.entries()) bytes.writeUInt32LE(word, i * 4);
+  layout.copy(bytes, words.length * 4);
+  return new Uint8Array(bytes.buffer);
+}
+
+/**
+ * Calls `visit` for each row in use, with its key and the place of its words.
+ * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function readRowSection(
+  bytes: Uint8Array,
+  stride: number,
+  layout: string,
+  visit: (entry: KeyEntry, data: Float64Array, at: number) => void,
+): void {
+  const header = decodeHeader(bytes);
+  if (header.stride !== stride || header.layout !== layout) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+      `the checkpoint holds '${header.layout}' where the job now has '${layout}'. Restore with the ` +
+        "aggregations and windows the state was made with, give the operator another .uid(), or start afresh with restore: 'none'.",
+      { details: { before: header.layout, now: layout } },
+    );
+  }
+  const data = header.data;
+  for (let row = 0, at = 0; row < header.rows; row += 1, at += stride) {
+    const reference = data[at]!;
+    if (reference < 0) continue;
+    const slot = header.slots.get(Math.floor(reference / SLOT_BYTES));
+    if (slot === undefined) throw corrupt(`row ${row} refers to a key that is not there`);
+    visit(readEntry(slot, reference % SLOT_BYTES), data, at);
+  }
+}
+
+function decodeHeader(bytes: Uint8Array) {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (buffer.length < FIXED_BYTES || buffer.readUInt32LE(0) !== MAGIC) {
+    throw corrupt('it does not begin as numeric state does');
+  }
+  const version = buffer.readUInt32LE(4);
+  if (version !== VERSION) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_CHECKPOINT_FORMAT',
+      `keyed state was written in format ${version}, this version of Holdfast reads ${VERSION}.`,
+    );
+  }
+  const headerBytes = buffer.readUInt32LE(8);
+  const stride = buffer.readUInt32LE(12);
+  const rows = buffer.readUInt32LE(16);
+  const slotCount = buffer.readUInt32LE(20);
+  const layoutAt = FIXED_BYTES + slotCount * 8;
+  if (headerBytes > buffer.length || layoutAt + 4 > headerBytes)
+    throw corrupt('its header is cut short');
+  const layoutBytes = buffer.readUInt32LE(layoutAt);
+  const rowsEnd = headerBytes + rows * stride * 8;
+  if (rowsEnd > buffer.length) throw corrupt('its rows are cut short');
+  const slots = new Map<number, Buffer>();
+  let at = rowsEnd;
+  for (let i = 0; i < slotCount; i += 1) {
+    const number = buffer.readUInt32LE(FIXED_BYTES + i * 8);
+    const end = at + buffer.readUInt32LE(FIXED_BYTES + i * 8 + 4);
+    if (end > buffer.length) throw corrupt('its keys are cut short');
+    slots.set(number, buffer.subarray(at, end));
+    at = end;
+  }
+  const layout = buffer.toString('utf8', layoutAt + 4, layoutAt + 4 + layoutBytes);
+  return { stride, rows, layout, slots, data: floats(bytes, headerBytes, rows * stride) };
+}
+
+/** A view where the bytes are aligned, else a copy. */
+function floats(bytes: Uint8Array, at: number, length: number): Float64Array {
+  const offset = bytes.byteOffset + at;
+  if (offset % 8 === 0) return new Float64Array(bytes.buffer, offset, length);
+  return new Float64Array(Uint8Array.from(bytes.subarray(at, at + length * 8)).buffer);
+}
+
+function corrupt(what: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
+    `keyed state in the checkpoint is damaged: ${what}. Restore an older checkpoint.`,
+  );
+}

@@ -1,0 +1,159 @@
+/**
+ * The snapshot that a task has under way.
+ *
+ *  N1  All operators are cut at one moment, between two input elements (`begin`); what is left to be done
+ *      is done in slices (`step`), while the task goes on.
+ *  N2  One checkpoint is in flight at a time, so a newer one says that the older was given up.
+ *  N3  A failed capture declines the checkpoint; a sink's failure to prepare fails the task: the rows
+ *      before the cut would be in no later transaction.
+ */
+
+import { locate } from './located-error.js';
+import type { Capture, CapturedState, StateSection } from './operator.js';
+import type { ChainOperator } from './task-chain.js';
+import type { CapturedTask } from './task-types.js';
+
+export interface SnapshotsOptions {
+  readonly operators: readonly ChainOperator[];
+  readonly instance: number;
+  readonly wake: () => void;
+  readonly captured: (part: CapturedTask) => void;
+  readonly declined: (checkpoint: number, error: unknown) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/** What the task itself adds to its part. */
+export interface TaskPart {
+  readonly sections: CapturedTask['sections'];
+  readonly sourceRecords: CapturedTask['sourceRecords'];
+  readonly alignMs: number;
+}
+
+interface Work {
+  readonly operator: string;
+  readonly capture: Capture;
+  readonly sink: boolean;
+  state: CapturedState | undefined;
+  /** The promise that the task will be woken by. */
+  parked: Promise<unknown> | undefined;
+}
+
+interface Snapshot {
+  readonly checkpoint: number;
+  readonly part: TaskPart;
+  readonly startedMs: number;
+  readonly work: Work[];
+}
+
+export class TaskSnapshots {
+  readonly #given: SnapshotsOptions;
+  #snapshot: Snapshot | undefined;
+
+  constructor(given: SnapshotsOptions) {
+    this.#given = given;
+  }
+
+  /** A slice of work can be done now. */
+  get ready(): boolean {
+    return (
+      this.#snapshot?.work.some((work) => work.state === undefined && !isParked(work)) ?? false
+    );
+  }
+
+  /** Cuts all operators. */
+  begin(checkpoint: number, part: TaskPart): void {
+    this.#giveUp();
+    const snapshot: Snapshot = { checkpoint, part, startedMs: performance.now(), work: [] };
+    this.#snapshot = snapshot;
+    for (const { node, operator } of this.#given.operators) {
+      const sink = node.kind === 'sink';
+      try {
+        const capture = operator.capture?.(checkpoint);
+        if (capture === undefined) continue;
+        const work = { operator: node.id, capture, sink, state: undefined, parked: undefined };
+        snapshot.work.push(work);
+      } catch (error) {
+        this.#error(snapshot, sink, locate(error, node.id));
+        return;
+      }
+    }
+    if (snapshot.work.length === 0) this.#finish(snapshot);
+  }
+
+  /** Works until `deadline` at most. True when anything was done. */
+  step(deadline: number): boolean {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return false;
+    let moved = false;
+    for (const work of snapshot.work) {
+      if (work.state !== undefined || isParked(work)) continue;
+      moved = true;
+      try {
+        if (work.capture.step(deadline)) work.state = work.capture.take();
+        else this.#park(work);
+      } catch (error) {
+        this.#error(snapshot, work.sink, locate(error, work.operator));
+        return true;
+      }
+      if (performance.now() >= deadline) break;
+    }
+    if (snapshot.work.every((work) => work.state !== undefined)) this.#finish(snapshot);
+    return moved;
+  }
+
+  /** The checkpoint was given up. */
+  abort(checkpoint: number): void {
+    if (this.#snapshot?.checkpoint === checkpoint) this.#giveUp();
+  }
+
+  #park(work: Work): void {
+    const { waiting } = work.capture;
+    if (waiting === undefined) return;
+    work.parked = waiting;
+    waiting.then(this.#given.wake, this.#given.wake);
+  }
+
+  #giveUp(): void {
+    const snapshot = this.#snapshot;
+    this.#snapshot = undefined;
+    for (const work of snapshot?.work ?? []) work.capture.abort();
+  }
+
+  #error(snapshot: Snapshot, sink: boolean, error: unknown): void {
+    this.#giveUp();
+    if (sink) this.#given.failed(error);
+    else this.#given.declined(snapshot.checkpoint, error);
+  }
+
+  #finish(snapshot: Snapshot): void {
+    this.#snapshot = undefined;
+    const { instance } = this.#given;
+    const sections: ({ readonly operator: string } & StateSection)[] = [...snapshot.part.sections];
+    const transactions: CapturedTask['transactions'][number][] = [];
+    const visible: CapturedTask['visible'][number][] = [];
+    for (const { operator, state } of snapshot.work) {
+      const prepared = state?.prepared;
+      for (const section of state?.sections ?? []) sections.push({ operator, ...section });
+      if (prepared?.transaction !== undefined) {
+        transactions.push({ operator, instance, transaction: prepared.transaction });
+      }
+      if (prepared?.visible !== undefined) {
+        visible.push({ operator, instance, rows: prepared.visible });
+      }
+    }
+    this.#given.captured({
+      checkpoint: snapshot.checkpoint,
+      sections,
+      transactions,
+      visible,
+      sourceRecords: snapshot.part.sourceRecords,
+      alignMs: snapshot.part.alignMs,
+      captureMs: performance.now() - snapshot.startedMs,
+    });
+  }
+}
+
+/** Waits for a promise that has not settled: `waiting` is gone, or another one, when it has. */
+function isParked(work: Work): boolean {
+  return work.parked !== undefined && work.capture.waiting === work.parked;
+}

@@ -1,0 +1,101 @@
+/** What a task needs to be made, and what it tells. Protocol file: shapes only. */
+
+import type { Failure } from '../base/failure.js';
+import type { ControlBlock } from '../threads/control-block.js';
+import type { InputChannel, OutputChannel } from '../threads/element.js';
+import type { Graph } from './graph.js';
+import type { RestoredSection, StateSection } from './operator.js';
+import type { JobPlan } from './plan.js';
+import type { SinkTransaction } from './sink.js';
+import type { SourceSplit } from './source.js';
+import type { TaskGate } from './task-gate.js';
+
+export interface TaskOptions {
+  readonly graph: Graph;
+  readonly plan: JobPlan;
+  /** Index of the task's vertex in the plan. */
+  readonly vertex: number;
+  readonly instance: number;
+  /** One per channel. */
+  readonly inputs: readonly { readonly edge: number; readonly channel: InputChannel }[];
+  /** One per edge, with its channels by consuming instance; a forward edge has the one. */
+  readonly outputs: readonly {
+    readonly edge: number;
+    readonly channels: readonly OutputChannel[];
+  }[];
+  /** The gate that the output channels close. */
+  readonly gate: TaskGate;
+  readonly block: ControlBlock;
+  /** Per source operator: all splits, in list order. Only on a fresh start. */
+  readonly splits?: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
+  /** From the restored checkpoint. */
+  readonly restored: readonly {
+    readonly operator: string;
+    readonly sections: readonly RestoredSection[];
+  }[];
+  readonly mode: 'exactly-once' | 'at-least-once';
+  readonly run: string;
+  readonly epoch: number;
+  readonly incarnation: number;
+  /** How long a partial batch may wait. */
+  readonly bufferTimeoutMs: number;
+  readonly callbacks: TaskCallbacks;
+}
+
+/** A task's part of a checkpoint, captured and not written yet. */
+export interface CapturedTask {
+  readonly checkpoint: number;
+  readonly sections: readonly ({ readonly operator: string } & StateSection)[];
+  readonly transactions: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly transaction: SinkTransaction;
+  }[];
+  readonly visible: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly rows: readonly unknown[];
+  }[];
+  readonly sourceRecords: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly records: number;
+  }[];
+  /** From the first barrier's arrival to the last one's. */
+  readonly alignMs: number;
+  /** From the last barrier's arrival until everything was captured. */
+  readonly captureMs: number;
+}
+
+/** Called from inside `run`, `open`, or from a callback of I/O. Nothing is called after `close`. */
+export interface TaskCallbacks {
+  captured(part: CapturedTask): void;
+  /** The capture failed: this checkpoint cannot complete. The task goes on. */
+  declined(checkpoint: number, failure: Failure): void;
+  /** All input was processed and passed on. Barriers still pass. */
+  ended(): void;
+  /** The task has stopped. */
+  failed(failure: Failure): void;
+  /** There is something to do again. */
+  wake(): void;
+  print(line: string): void;
+  /** Rows that were visible in the restored checkpoint already. */
+  restoredVisible(operator: string, rows: readonly unknown[]): void;
+  /** The first record of this epoch has reached one of the task's sinks. */
+  firstOutput(): void;
+}
+
+export interface TaskMetrics {
+  /** Id of the vertex. */
+  readonly vertex: string;
+  readonly instance: number;
+  /** A source task: records read. */
+  readonly recordsIn: number;
+  /** Records sent to other tasks or written to sinks. */
+  readonly recordsOut: number;
+  readonly busyMs: number;
+  readonly blockedMs: number;
+  /** Undefined until there is one. */
+  readonly watermarkMs: number | undefined;
+  readonly counters: Readonly<Record<string, number>>;
+}
