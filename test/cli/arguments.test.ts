@@ -1,0 +1,89 @@
+import { describe, expect, test } from 'vitest';
+import { killCauses, parseCommandLine } from '../../dist/cli/arguments.js';
+import { UsageError } from '../../dist/cli/usage-error.js';
+
+describe('the command line', () => {
+  test('run, with everything', () => {
+    const line =
+      'run my.job.ts --parallelism 3 --checkpoints cp --interval 250 --restore none --arg a=1 --arg b=x=y --json';
+    expect(parseCommandLine(line.split(' '))).toEqual({
+      kind: 'run',
+      job: 'my.job.ts',
+      parallelism: 3,
+      checkpoints: 'cp',
+      intervalMs: 250,
+      restore: 'none',
+      args: { a: '1', b: 'x=y' },
+      output: 'json',
+    });
+  });
+
+  test('run, with nothing but the job', () => {
+    expect(parseCommandLine(['run', 'my.job.ts'])).toEqual({
+      kind: 'run',
+      job: 'my.job.ts',
+      parallelism: undefined,
+      checkpoints: undefined,
+      intervalMs: undefined,
+      restore: undefined,
+      args: {},
+      output: 'people',
+    });
+  });
+
+  test('demo and checkpoints', () => {
+    expect(parseCommandLine(['demo'])).toEqual({
+      kind: 'demo',
+      kills: 10,
+      causes: killCauses,
+      seed: undefined,
+      output: 'people',
+    });
+    expect(
+      parseCommandLine(['demo', '--kills', '3', '--causes', 'hang,exit', '--seed', '7', '--json']),
+    ).toEqual({ kind: 'demo', kills: 3, causes: ['hang', 'exit'], seed: 7, output: 'json' });
+    expect(parseCommandLine(['checkpoints', 'cp', '--verify'])).toEqual({
+      kind: 'checkpoints',
+      directory: 'cp',
+      verify: true,
+      output: 'people',
+    });
+  });
+
+  test.each([[[]], [['help']], [['--help']], [['run', '--help']], [['demo', '-h']]])(
+    'help: %j',
+    (argv) => {
+      expect(parseCommandLine(argv)).toEqual({ kind: 'help' });
+    },
+  );
+
+  test('an argument of the job may look like a request for help', () => {
+    expect(parseCommandLine(['run', '--arg', 'x=--help', 'job.ts'])).toMatchObject({ kind: 'run' });
+    expect(parseCommandLine(['run', '--', '--help'])).toMatchObject({ kind: 'run', job: '--help' });
+  });
+
+  test.each([
+    [['rum'], /'rum' is none of holdfast's commands/],
+    [['run'], /run needs a job module/],
+    [['run', 'a.ts', 'b.ts'], /one job module, not also 'b\.ts'/],
+    [['run', 'a.ts', '--paralelism', '2'], /Unknown option '--paralelism'/],
+    [['run', 'a.ts', '--parallelism', 'two'], /--parallelism must be a whole number/],
+    [['run', 'a.ts', '--parallelism', '0'], /from 1 to/],
+    [['run', 'a.ts', '--parallelism', '1e9'], /--parallelism/],
+    [['run', 'a.ts', '--parallelism'], /argument missing/],
+    [['run', 'a.ts', '--arg', 'novalue'], /--arg must be NAME=VALUE/],
+    [['run', 'a.ts', '--arg', '=x'], /--arg must be NAME=VALUE/],
+    [['run', 'a.ts', '--quiet', '--json'], /exclude each other/],
+    [['run', 'a.ts', '--interval', '100'], /--interval needs --checkpoints/],
+    [['run', 'a.ts', '--restore', 'latest'], /--restore needs --checkpoints/],
+    [['run', 'a.ts', '--json=yes'], /does not take an argument/],
+    [['demo', '--kills', '-1'], /--kills/],
+    [['demo', '--kills', '21'], /from 0 to 20/],
+    [['demo', '--causes', 'fire'], /--causes knows terminate.*not 'fire'/],
+    [['demo', 'now'], /demo takes no 'now'/],
+    [['checkpoints'], /needs a directory/],
+  ])('a mistake: %j', (argv, message) => {
+    expect(() => parseCommandLine(argv)).toThrow(UsageError);
+    expect(() => parseCommandLine(argv)).toThrow(message);
+  });
+});

@@ -1,0 +1,196 @@
+import picocolors from 'picocolors';
+import { describe, expect, test } from 'vitest';
+import { HoldfastError } from '../../dist/base/errors.js';
+import { failureToError } from '../../dist/base/failure.js';
+import { describeError, errorData } from '../../dist/cli/describe-error.js';
+import { formatBytes, formatCount, formatMs, formatRate } from '../../dist/cli/format.js';
+import { JobView } from '../../dist/cli/job-view.js';
+import { jsonLine } from '../../dist/cli/json-reporter.js';
+import { drawJob } from '../../dist/cli/live-view.js';
+import { cutLine, Screen } from '../../dist/cli/screen.js';
+import { formatTable } from '../../dist/cli/table.js';
+
+const plain = picocolors.createColors(false);
+const colored = picocolors.createColors(true);
+
+test('quantities', () => {
+  expect([0, 999, 1_234, 12_345, 1_234_567].map(formatCount)).toEqual([
+    '0',
+    '999',
+    '1234',
+    '12 345',
+    '1 234 567',
+  ]);
+  expect([0, 9_400, 12_345, 999_499, 999_600, 1_340_000].map(formatRate)).toEqual([
+    '0',
+    '9400',
+    '12 k',
+    '999 k',
+    '1.0 M',
+    '1.3 M',
+  ]);
+  expect([0.42, 23.4, 999, 1_234, 187_000].map(formatMs)).toEqual([
+    '0.4 ms',
+    '23 ms',
+    '999 ms',
+    '1.2 s',
+    '3 min 07 s',
+  ]);
+  expect([0, 812, 1_400_000, 350_000_000].map(formatBytes)).toEqual([
+    '0 B',
+    '812 B',
+    '1.3 MiB',
+    '334 MiB',
+  ]);
+});
+
+test('a table', () => {
+  const columns = [{ title: 'name' }, { title: 'n', align: 'right' }] as const;
+  expect(
+    formatTable(columns, [
+      ['a', '1'],
+      ['longer', '22'],
+    ]),
+  ).toEqual(['name     n', '──────  ──', 'a        1', 'longer  22']);
+});
+
+describe('the screen', () => {
+  const terminal = (columns: number, rows: number) => {
+    let text = '';
+    return { write: (part: string) => (text += part), columns, rows, text: () => text };
+  };
+
+  test('draws over what it drew, and shows the cursor again', () => {
+    const stream = terminal(80, 24);
+    const screen = new Screen(stream);
+    screen.draw(['one', 'two']);
+    screen.draw(['three']);
+    screen.print('said');
+    screen.draw(['four']);
+    screen.close();
+    screen.close();
+    screen.draw(['never']);
+    expect(stream.text()).toBe(
+      '\x1b[?25lone\ntwo\n\x1b[2A\r\x1b[Jthree\n\x1b[1A\r\x1b[Jsaid\nfour\n\x1b[?25h',
+    );
+  });
+
+  test('never writes a line that wraps, nor more lines than there is room for', () => {
+    const stream = terminal(20, 4);
+    const screen = new Screen(stream);
+    screen.draw(Array.from({ length: 9 }, () => 'x'.repeat(50)));
+    screen.close();
+    expect(stream.text()).toBe(`\x1b[?25l${`${'x'.repeat(20)}\n`.repeat(3)}\x1b[?25h`);
+  });
+
+  test('colours take no room and are closed', () => {
+    expect(cutLine(`${colored.red('abc')}def`, 4)).toBe('\x1b[31mabc\x1b[39md');
+    expect(cutLine(`ab${colored.red('cdef')}`, 3)).toBe('ab\x1b[31mc\x1b[39m');
+    expect(cutLine('a\tb\nc', 10)).toBe('a b c');
+  });
+});
+
+describe('the live view', () => {
+  const slot = {
+    slot: 1,
+    threadId: 3,
+    incarnation: 4,
+    restarts: 2,
+    verdict: 'alive',
+    lastBeatAgoMs: 12,
+    heapUsedBytes: 34_000_000,
+  } as const;
+
+  test('shows progress, slots, checkpoints, and each kill with its recovery', () => {
+    const view = new JobView(0);
+    Object.assign(view, { name: 'job', run: 'r', pid: 7, status: 'running' });
+    view.handleProgress({ sourceRecords: 0, sinkRecords: 0 }, [slot], 0);
+    view.handleProgress({ sourceRecords: 250_000, sinkRecords: 100 }, [slot], 500);
+    view.handleCheckpoint(
+      {
+        kind: 'completed',
+        checkpoint: 3,
+        final: false,
+        durationMs: 34,
+        alignMs: 1,
+        captureMs: 2,
+        bytes: 2_048,
+      },
+      600,
+    );
+    view.handleFailure('slot 1', 'thread-exit', 700);
+    const down = drawJob(view, 800, plain);
+    expect(down[0]).toMatch(/^job {2}running {2}800 ms/);
+    expect(down[1]).toMatch(/250 000 in, 100 out, 500 k\/s/);
+    expect(down[2]).toMatch(/3 in 34 ms, 2\.0 KiB, 200 ms ago/);
+    expect(down[3]).toMatch(/^slot 1 .*alive .*beat 12 ms ago, heap 32\.4 MiB, 2 restarts/);
+    expect(down[5]).toMatch(/700 ms {2}slot 1 {3}thread-exit .*recovering for 100 ms/);
+    const failure = { kind: 'thread-exit', name: 'Error', message: '' } as const;
+    view.handleFailure('slot 0', 'again', 750);
+    view.handleRestarted(
+      {
+        failure,
+        cause: 'exit',
+        slot: 1,
+        epoch: 2,
+        attempt: 1,
+        detectMs: 3,
+        recoverMs: 120,
+        checkpoint: 3,
+        replayed: 12_345,
+        respawned: [1],
+      },
+      820,
+    );
+    const up = drawJob(view, 900, plain);
+    expect(up).toHaveLength(6);
+    expect(up[5]).toMatch(
+      /slot 1 {3}exit .*recovered in 120 ms \(found in 3 ms\) from checkpoint 3, 12 345 replayed/,
+    );
+  });
+
+  test('a position that goes back is no negative rate', () => {
+    const view = new JobView(0);
+    view.handleProgress({ sourceRecords: 1_000, sinkRecords: 0 }, [], 0);
+    view.handleProgress({ sourceRecords: 400, sinkRecords: 0 }, [], 100);
+    expect(view.rate).toBe(0);
+    view.handleProgress({ sourceRecords: 500, sinkRecords: 0 }, [], 200);
+    expect(view.rate).toBe(1_000);
+  });
+});
+
+describe('errors', () => {
+  test('say code, message, causes and the user’s own lines', () => {
+    const error = failureToError({
+      kind: 'user-code',
+      name: 'BadRow',
+      message: 'no value',
+      stack: 'BadRow: no value\n    at f (/home/me/job.ts:3:5)\n    at node:internal/x:1:1',
+      operator: 'map',
+      position: 'line 7',
+    });
+    const text = describeError(error, plain);
+    expect(text).toContain(
+      "holdfast: operator 'map', at line 7: BadRow: no value [ERR_HOLDFAST_USER_CODE]",
+    );
+    expect(text).toContain('    at f (/home/me/job.ts:3:5)');
+    expect(text).not.toContain('node:internal');
+    expect(text.match(/no value/g)).toHaveLength(1);
+  });
+
+  test('travel as JSON, with causes', () => {
+    const error = new HoldfastError('ERR_HOLDFAST_SOURCE', 'outer', {
+      cause: new TypeError('inner'),
+      details: { n: 1n },
+    });
+    expect(JSON.parse(jsonLine({ error: errorData(error) }))).toEqual({
+      error: {
+        name: 'HoldfastError',
+        code: 'ERR_HOLDFAST_SOURCE',
+        message: 'outer',
+        details: { n: '1' },
+        cause: { name: 'TypeError', message: 'inner' },
+      },
+    });
+  });
+});
