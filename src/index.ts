@@ -2,6 +2,10 @@
 
 export { days, hours, minutes, seconds } from './base/durations.js';
 export { type ErrorCode, HoldfastError } from './base/errors.js';
+export type { Failure, FailureKind } from './base/failure.js';
+export { openCheckpointDirectory } from './checkpoint/directory-store.js';
+export { MemoryStore } from './checkpoint/memory-store.js';
+export type { CheckpointStore } from './checkpoint/store.js';
 export {
   collect,
   discard,
@@ -17,6 +21,24 @@ export {
   type TextFileOptions,
   textFile,
 } from './connectors/index.js';
+export { type GuardedOptions, runGuarded } from './job/guardian.js';
+export type {
+  CheckpointEvent,
+  CheckpointOptions,
+  HeartbeatOptions,
+  Job,
+  JobEvents,
+  JobMetrics,
+  JobProgress,
+  JobResult,
+  JobStatus,
+  Logger,
+  RestartedEvent,
+  RunOptions,
+  SlotInfo,
+} from './job/job-types.js';
+export { run } from './job/run.js';
+export { runInline } from './job/run-inline.js';
 export {
   type Aggregation,
   average,
@@ -56,3 +78,10 @@ export {
   tumbling,
   type WindowDefinition,
 } from './stream/windows.js';
+export {
+  exponentialBackoff,
+  failureRate,
+  fixedDelay,
+  noRestart,
+  type RestartStrategy,
+} from './supervisor/restart-strategy.js';

@@ -11,6 +11,8 @@ import type { Actor } from '../actors/actor.js';
 import { Scheduler, type Sleeper } from '../actors/scheduler.js';
 import { HoldfastError } from '../base/errors.js';
 import { type FailureKind, toFailure } from '../base/failure.js';
+import { collect, print } from '../connectors/index.js';
+import type { BuiltinSinks } from '../stream/builtin-sinks.js';
 import type { Graph, GraphData } from '../stream/graph.js';
 import { buildGraph, graphData } from '../stream/graph-builder.js';
 import type { JobDefinition } from '../stream/job-definition.js';
@@ -28,6 +30,8 @@ import type {
 } from './host-protocol.js';
 import { wireTasks } from './host-wiring.js';
 import { die } from './kill-causes.js';
+
+const BUILTIN_SINKS: BuiltinSinks = { collect, print };
 
 export interface HostOptions {
   readonly definition: JobDefinition;
@@ -70,7 +74,7 @@ export class Host implements HostControl {
   build(args: Readonly<Record<string, unknown>>): Promise<Outcome<GraphData>> {
     return outcome('build', async () => {
       this.#args = args;
-      this.#graph = buildGraph(this.#definition, args);
+      this.#graph = buildGraph(this.#definition, args, BUILTIN_SINKS);
       return graphData(this.#graph);
     });
   }
@@ -100,7 +104,7 @@ export class Host implements HostControl {
       this.#block.epoch = spec.epoch;
       this.#block.sourceRecords = 0;
       this.#block.sinkRecords = 0;
-      const graph = buildGraph(this.#definition, this.#args);
+      const graph = buildGraph(this.#definition, this.#args, BUILTIN_SINKS);
       const deployment: Deployment = {
         spec,
         graph,
@@ -117,7 +121,14 @@ export class Host implements HostControl {
         live: true,
       };
       this.#deployment = deployment;
-      for (const task of deployment.tasks) await task.open();
+      for (const task of deployment.tasks) {
+        await task.open();
+        if (this.#deployment !== deployment) {
+          // Fenced meanwhile: what was opened after that is closed here.
+          await Promise.allSettled(deployment.tasks.map((opened) => opened.close()));
+          break;
+        }
+      }
       return undefined;
     });
   }

@@ -13,6 +13,7 @@ import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
 import { planChannels } from '../stream/planner.js';
 import type { SourceSplit } from '../stream/source.js';
+import { createRing } from '../threads/ring.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';
 import type { ChannelSpec, DeploySpec, TaskRestore } from './host-protocol.js';
 import type { ResolvedOptions } from './options.js';
@@ -162,7 +163,7 @@ export class Launcher {
     const capacity = ringCapacity(options.channel.capacityBytes, plan.slots);
     const channels: readonly ChannelSpec[] = planChannels(plan).map((channel) => ({
       ...channel,
-      ring: channel.fromSlot === channel.toSlot ? undefined : new SharedArrayBuffer(capacity),
+      ring: channel.fromSlot === channel.toSlot ? undefined : createRing(capacity),
     }));
     return blocks.map((_, slot) => ({
       slot,

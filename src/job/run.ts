@@ -44,7 +44,8 @@ class WorkerLink implements HostLink {
     callbacks: HostCallbacks,
   ) {
     this.#handle = spawnWorker<HostControl>({
-      ...compiled.worker,
+      entry: compiled.entry,
+      workerData: { boot: compiled.boot },
       name,
       resourceLimits: options.slot.resourceLimits,
       heartbeatIntervalMs: options.heartbeat.intervalMs,

@@ -1,8 +1,11 @@
 /** What a worker's bundle starts with: the job module meets its host. */
 
-import { HoldfastError } from '../base/errors.js';
 import { toFailure } from '../base/failure.js';
-import { isJobDefinition, type JobDefinition } from '../stream/job-definition.js';
+import {
+  isJobDefinition,
+  type JobDefinition,
+  requireJobDefinition,
+} from '../stream/job-definition.js';
 import { Sleeper } from '../threads/doorbell.js';
 import { connectWorker } from '../threads/worker-port.js';
 import { Host } from './host.js';
@@ -34,12 +37,5 @@ export function startHost(module: { readonly default?: unknown }): void {
 function definitionOf(module: { readonly default?: unknown }): JobDefinition {
   // A CommonJS job module may arrive with its namespace as the default.
   const found = module.default as { readonly default?: unknown } | undefined;
-  const candidate = isJobDefinition(found) ? found : found?.default;
-  if (isJobDefinition(candidate)) return candidate;
-  throw new HoldfastError(
-    'ERR_HOLDFAST_JOB_MODULE',
-    found === undefined
-      ? 'the job module has no default export. Write: export default defineJob(name, (env) => { … }).'
-      : 'the default export of the job module is not a job. Write: export default defineJob(name, (env) => { … }).',
-  );
+  return requireJobDefinition(isJobDefinition(found?.default) ? found.default : found);
 }

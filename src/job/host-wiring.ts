@@ -1,0 +1,203 @@
+/**
+ * From a deployment to tasks and the channel ends between them.
+ *
+ * Inputs of a task are in the order of edges, then of producing instances; outputs of an edge in the
+ * order of consuming instances. Both ends of a channel are made of the same `ChannelSpec`.
+ */
+
+import { HoldfastError } from '../base/errors.js';
+import type { Graph } from '../stream/graph.js';
+import type { PlanVertex } from '../stream/plan.js';
+import { Task } from '../stream/task.js';
+import { TaskGate } from '../stream/task-gate.js';
+import type { TaskOptions } from '../stream/task-types.js';
+import { ControlBlock } from '../threads/control-block.js';
+import type { InputChannel, OutputChannel } from '../threads/element.js';
+import { localChannel } from '../threads/local-channel.js';
+import { RingInput, RingOutput } from '../threads/ring-channel.js';
+import type { ChannelSpec, DeploySpec, HostEvent } from './host-protocol.js';
+
+const LOCAL_CAPACITY_RECORDS = 4_096;
+
+export interface WiringOptions {
+  readonly spec: DeploySpec;
+  readonly graph: Graph;
+  /** This thread's own. */
+  readonly block: ControlBlock;
+  readonly report: (event: HostEvent, transfer?: readonly ArrayBuffer[]) => void;
+  /** A task has failed, after `report` was told. */
+  readonly failed: () => void;
+  readonly wake: () => void;
+}
+
+interface Ends {
+  readonly inputs: Map<string, InputChannel>;
+  readonly outputs: Map<string, OutputChannel>;
+}
+
+/** The tasks of a slot, connected, not yet open. */
+export function wireTasks(options: WiringOptions): readonly Task[] {
+  const { spec } = options;
+  const own = spec.plan.vertices.flatMap((vertex) =>
+    vertex.slots.flatMap((slot, instance) => (slot === spec.slot ? [{ vertex, instance }] : [])),
+  );
+  const gates = new Map(
+    own.map(({ vertex, instance }) => [taskId(vertex.index, instance), new TaskGate()]),
+  );
+  const ends = makeChannels(options, gates);
+  return own.map(
+    ({ vertex, instance }) =>
+      new Task({
+        ...taskParts(options, vertex, instance),
+        ...taskChannels(spec, vertex, instance, ends),
+        gate: gates.get(taskId(vertex.index, instance))!,
+      }),
+  );
+}
+
+function makeChannels(options: WiringOptions, gates: ReadonlyMap<string, TaskGate>): Ends {
+  const { spec, block } = options;
+  const ends: Ends = { inputs: new Map(), outputs: new Map() };
+  const blocks = spec.blocks.map((shared, slot) =>
+    slot === spec.slot ? block : new ControlBlock(shared),
+  );
+  for (const channel of spec.channels) {
+    const edge = spec.plan.edges[channel.edge]!;
+    const gate = gates.get(taskId(edge.fromVertex, channel.fromInstance));
+    const id = channelId(channel);
+    if (channel.ring === undefined) {
+      const { input, output } = localChannel({
+        capacityRecords: LOCAL_CAPACITY_RECORDS,
+        gate: gate!,
+        wakeConsumer: options.wake,
+        wakeProducer: options.wake,
+      });
+      ends.inputs.set(id, input);
+      ends.outputs.set(id, output);
+    } else if (channel.fromSlot === spec.slot) {
+      ends.outputs.set(
+        id,
+        new RingOutput({
+          ring: channel.ring,
+          block: blocks[channel.toSlot]!,
+          gate: gate!,
+          epoch: spec.epoch,
+          incarnation: spec.incarnation,
+          keyed: edge.partition === 'hash',
+        }),
+      );
+    } else {
+      ends.inputs.set(
+        id,
+        new RingInput({
+          ring: channel.ring,
+          block: blocks[channel.fromSlot]!,
+          epoch: spec.epoch,
+        }),
+      );
+    }
+  }
+  return ends;
+}
+
+function taskChannels(
+  spec: DeploySpec,
+  vertex: PlanVertex,
+  instance: number,
+  ends: Ends,
+): Pick<TaskOptions, 'inputs' | 'outputs'> {
+  const { edges } = spec.plan;
+  const inputs = edges
+    .filter((edge) => edge.toVertex === vertex.index)
+    .flatMap((edge) =>
+      spec.channels
+        .filter((channel) => channel.edge === edge.index && channel.toInstance === instance)
+        .toSorted((a, b) => a.fromInstance - b.fromInstance)
+        .map((channel) => ({
+          edge: edge.index,
+          channel: required(ends.inputs, channel),
+        })),
+    );
+  const outputs = edges
+    .filter((edge) => edge.fromVertex === vertex.index)
+    .map((edge) => ({
+      edge: edge.index,
+      channels: spec.channels
+        .filter((channel) => channel.edge === edge.index && channel.fromInstance === instance)
+        .toSorted((a, b) => a.toInstance - b.toInstance)
+        .map((channel) => required(ends.outputs, channel)),
+    }));
+  return { inputs, outputs };
+}
+
+function taskParts(
+  options: WiringOptions,
+  vertex: PlanVertex,
+  instance: number,
+): Omit<TaskOptions, 'inputs' | 'outputs' | 'gate'> {
+  const { spec, graph, block, report } = options;
+  const { epoch, incarnation, slot } = spec;
+  const place = { epoch, vertex: vertex.index, instance };
+  const restore = spec.restores.find(
+    (entry) => entry.vertex === vertex.index && entry.instance === instance,
+  );
+  return {
+    graph,
+    plan: spec.plan,
+    vertex: vertex.index,
+    instance,
+    block,
+    splits: spec.splits,
+    restored: restore?.operators ?? [],
+    mode: spec.mode,
+    run: spec.run,
+    epoch,
+    incarnation,
+    bufferTimeoutMs: spec.bufferTimeoutMs,
+    callbacks: {
+      captured: (part) =>
+        report({ kind: 'captured', ...place, incarnation, slot, ...part }, buffersOf(part)),
+      declined: (checkpoint, failure) =>
+        report({ kind: 'declined', ...place, checkpoint, failure: { ...failure, slot } }),
+      ended: () => report({ kind: 'task-ended', ...place }),
+      failed: (failure) => {
+        report({ kind: 'task-failed', ...place, failure: { ...failure, slot } });
+        options.failed();
+      },
+      firstOutput: () => report({ kind: 'first-output', epoch, slot }),
+      restoredVisible: (operator, rows) =>
+        report({ kind: 'restored-visible', epoch, operator, instance, rows }),
+      print: (line) => report({ kind: 'print', epoch, line }),
+      wake: options.wake,
+    },
+  };
+}
+
+/** ArrayBuffers of a part, to be moved instead of copied. Shared ones are shared anyway. */
+function buffersOf(part: {
+  readonly sections: readonly { readonly chunks: readonly Uint8Array[] }[];
+}): readonly ArrayBuffer[] {
+  const buffers = new Set<ArrayBuffer>();
+  for (const section of part.sections) {
+    for (const chunk of section.chunks) {
+      if (chunk.buffer instanceof ArrayBuffer) buffers.add(chunk.buffer);
+    }
+  }
+  return [...buffers];
+}
+
+function required<T>(ends: ReadonlyMap<string, T>, channel: ChannelSpec): T {
+  const end = ends.get(channelId(channel));
+  if (end === undefined) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_INTERNAL',
+      `channel ${channelId(channel)} has no end here.`,
+    );
+  }
+  return end;
+}
+
+const taskId = (vertex: number, instance: number): string => `${vertex}/${instance}`;
+
+const channelId = (channel: ChannelSpec): string =>
+  `${channel.edge}:${channel.fromInstance}>${channel.toInstance}`;

@@ -1,0 +1,121 @@
+import { describe, expect, test } from 'vitest';
+import type { Actor } from '../../src/actors/actor.js';
+import { Scheduler, type Sleeper } from '../../src/actors/scheduler.js';
+
+class CountingSleeper implements Sleeper {
+  armed = 0;
+  canceled = 0;
+  onWake = () => {};
+  onArm = () => {};
+
+  arm(): void {
+    this.armed += 1;
+    this.onArm();
+  }
+
+  cancel(): void {
+    this.canceled += 1;
+  }
+}
+
+/** Has `units` of work; each takes one run. */
+class Worker implements Actor {
+  readonly name: string;
+  units: number;
+  ran = 0;
+  due: number | undefined;
+  flushed = 0;
+
+  constructor(name: string, units: number) {
+    this.name = name;
+    this.units = units;
+  }
+
+  get runnable(): boolean {
+    return this.units > 0;
+  }
+
+  run(): boolean {
+    if (this.units === 0) return false;
+    this.units -= 1;
+    this.ran += 1;
+    return true;
+  }
+
+  flushDue(now: number): number | undefined {
+    if (this.due === undefined || now < this.due) return this.due;
+    this.due = undefined;
+    this.flushed += 1;
+    return undefined;
+  }
+}
+
+async function settled(condition: () => boolean): Promise<void> {
+  for (let i = 0; i < 1_000 && !condition(); i += 1) {
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  expect(condition()).toBe(true);
+}
+
+describe('the scheduler', () => {
+  test('runs every actor until nothing moves, then sleeps', async () => {
+    const sleeper = new CountingSleeper();
+    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const actors = [new Worker('a', 5), new Worker('b', 500), new Worker('c', 0)];
+    for (const actor of actors) scheduler.add(actor);
+    await settled(() => sleeper.armed > 0);
+    expect(actors.map((actor) => actor.ran)).toEqual([5, 500, 0]);
+  });
+
+  test('work that arrives between the last look and going to sleep is not missed', async () => {
+    const sleeper = new CountingSleeper();
+    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const actor = new Worker('a', 1);
+    let late = 3;
+    sleeper.onArm = () => {
+      if (late > 0) actor.units += 1;
+      late -= 1;
+    };
+    scheduler.add(actor);
+    await settled(() => actor.ran === 4);
+    expect(sleeper.canceled).toBeGreaterThanOrEqual(3);
+  });
+
+  test('a wake-up brings a sleeping thread back', async () => {
+    const sleeper = new CountingSleeper();
+    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const actor = new Worker('a', 0);
+    scheduler.add(actor);
+    await settled(() => sleeper.armed === 1);
+    actor.units = 7;
+    sleeper.onWake();
+    await settled(() => actor.ran === 7);
+  });
+
+  test('buffered output is flushed when it is due although nothing else happens', async () => {
+    const sleeper = new CountingSleeper();
+    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const actor = new Worker('a', 0);
+    actor.due = performance.now() + 5;
+    scheduler.add(actor);
+    await settled(() => actor.flushed === 1);
+  });
+
+  test('an actor that throws is taken off and reported; the others go on', async () => {
+    const sleeper = new CountingSleeper();
+    const failures: string[] = [];
+    const scheduler = new Scheduler({
+      sleeper,
+      onFailure: (actor, error) => failures.push(`${actor.name}: ${(error as Error).message}`),
+    });
+    const broken = new Worker('broken', 1);
+    broken.run = () => {
+      throw new Error('broken in two');
+    };
+    const healthy = new Worker('healthy', 100);
+    scheduler.add(broken);
+    scheduler.add(healthy);
+    await settled(() => healthy.ran === 100);
+    expect(failures).toEqual(['broken: broken in two']);
+  });
+});
