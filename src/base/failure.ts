@@ -120,11 +120,17 @@ function placeOf(failure: Failure): FailurePlace {
   return { slot, operator, instance, position };
 }
 
+/** A class that names nothing itself inherits a built-in's name, and is better told by its own. */
 function className(error: Partial<Error>): string {
-  const fromClass = Object.getPrototypeOf(error)?.constructor?.name;
-  return error.name === 'Error' && typeof fromClass === 'string' && fromClass !== ''
-    ? fromClass
-    : String(error.name);
+  const prototype: unknown = Object.getPrototypeOf(error);
+  const isInherited =
+    prototype !== null &&
+    !Object.hasOwn(error, 'name') &&
+    !Object.hasOwn(prototype as object, 'name');
+  const fromClass: unknown = error.constructor?.name;
+  // Node's own errors share a class of that name, which says less than the built-in's.
+  const tells = typeof fromClass === 'string' && fromClass !== '' && fromClass !== 'NodeError';
+  return isInherited && tells ? fromClass : String(error.name);
 }
 
 function describe(value: unknown): string {

@@ -1,0 +1,117 @@
+/**
+ * Calls of a worker that always settle.
+ *
+ * comlink's promises stay open for ever when the far side dies, and its proxies stop working when
+ * they are collected. So each call is raced with the thread's death and with a deadline, and the
+ * proxy is held here for as long as the handle lives.
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import { type Endpoint, transfer, wrap } from 'comlink';
+import { HoldfastError } from '../base/errors.js';
+
+export interface CallOptions {
+  /** In milliseconds. Default: none, only the thread's death ends the wait. */
+  readonly timeoutMs?: number | undefined;
+  /** Buffers that change hands with the arguments. */
+  readonly transfer?: readonly (ArrayBuffer | MessagePort)[] | undefined;
+}
+
+type Proxy = Readonly<Record<string, (...args: readonly unknown[]) => Promise<unknown>>>;
+
+export class WorkerCalls {
+  readonly #name: string;
+  readonly #proxy: Proxy;
+  readonly #open = new Set<(error: HoldfastError) => void>();
+  #closed: HoldfastError | undefined;
+
+  constructor(name: string, port: MessagePort) {
+    this.#name = name;
+    this.#proxy = wrap(port as unknown as Endpoint) as unknown as Proxy;
+    // An answer that cannot be read names no call: none of the open ones can be trusted to come.
+    port.on('messageerror', (error) => {
+      this.#rejectAll(
+        this.#error(
+          'answers',
+          'an answer could not be read',
+          error instanceof Error ? error : undefined,
+        ),
+      );
+    });
+  }
+
+  /** @throws HoldfastError ERR_HOLDFAST_WORKER_DIED, ERR_HOLDFAST_CONTROL */
+  call(method: string, args: readonly unknown[], options: CallOptions = {}): Promise<unknown> {
+    const closed = this.#closed;
+    if (closed !== undefined) return Promise.reject(closed);
+    return new Promise((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const settle = (act: () => void) => {
+        clearTimeout(timer);
+        this.#open.delete(fail);
+        act();
+      };
+      const fail = (error: HoldfastError) => settle(() => reject(error));
+      this.#open.add(fail);
+      const { timeoutMs } = options;
+      if (timeoutMs !== undefined) {
+        const late = `no answer within ${timeoutMs} ms; the thread is busy, stuck or not ready`;
+        timer = setTimeout(() => fail(this.#error(method, late)), timeoutMs);
+      }
+      this.#send(method, args, options.transfer ?? []).then(
+        (value) => settle(() => resolve(value)),
+        (error: unknown) => fail(this.#error(method, describe(error), error)),
+      );
+    });
+  }
+
+  /** The thread is gone, or told to go: open calls and later ones reject with this. */
+  close(error: HoldfastError): void {
+    this.#closed ??= error;
+    this.#rejectAll(this.#closed);
+  }
+
+  async #send(
+    method: string,
+    args: readonly unknown[],
+    transfers: readonly (ArrayBuffer | MessagePort)[],
+  ): Promise<unknown> {
+    const call = this.#proxy[method];
+    return await call?.(...(transfers.length === 0 ? args : withTransfers(args, transfers)));
+  }
+
+  #rejectAll(error: HoldfastError): void {
+    for (const fail of [...this.#open]) fail(error);
+  }
+
+  #error(method: string, what: string, cause?: unknown): HoldfastError {
+    return new HoldfastError(
+      'ERR_HOLDFAST_CONTROL',
+      `call of '${method}' on thread '${this.#name}' failed: ${what}.`,
+      { cause, details: { method, thread: this.#name } },
+    );
+  }
+}
+
+/**
+ * comlink remembers transfers by argument object. A copy of the outermost object keeps a later call
+ * with the same object from transferring buffers that are gone.
+ */
+function withTransfers(
+  args: readonly unknown[],
+  transfers: readonly (ArrayBuffer | MessagePort)[],
+): readonly unknown[] {
+  const at = args.findIndex((arg) => typeof arg === 'object' && arg !== null);
+  return args.map((arg, index) => {
+    if (index !== at) return arg;
+    const list = [...transfers] as unknown as Parameters<typeof transfer>[1];
+    if (Array.isArray(arg)) return transfer([...arg], list);
+    const isPlain = Object.getPrototypeOf(arg) === Object.prototype;
+    return transfer(isPlain ? { ...(arg as object) } : (arg as object), list);
+  });
+}
+
+function describe(error: unknown): string {
+  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return text.replace(/\.+$/, '');
+}

@@ -1,0 +1,31 @@
+/**
+ * The boundary between a worker thread and its handle. Protocol file: shapes only.
+ *
+ * Three lanes, a MessagePort each, so that none waits behind another: control (comlink's messages),
+ * events (below), beats (`WorkerBeat`).
+ */
+
+import type { MessagePort } from 'node:worker_threads';
+import type { Failure } from '../base/failure.js';
+
+/** What a worker finds in its `workerData`, under the name `holdfast`. */
+export interface WorkerInit {
+  readonly control: MessagePort;
+  readonly events: MessagePort;
+  readonly beats: MessagePort;
+  /** Of the control block. */
+  readonly block: SharedArrayBuffer;
+  readonly heartbeatIntervalMs: number;
+}
+
+export type EventMessage =
+  | { readonly kind: 'event'; readonly event: unknown }
+  /** The thread is about to die of this. */
+  | { readonly kind: 'fatal'; readonly failure: Failure }
+  /** The thread has closed its lanes and will end by itself. */
+  | { readonly kind: 'closing' };
+
+export interface WorkerBeat {
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
+}
