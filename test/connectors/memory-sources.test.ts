@@ -1,6 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, expectTypeOf, it } from 'vitest';
 import { fromCollection } from '../../src/connectors/from-collection.js';
 import { generate } from '../../src/connectors/generate.js';
+import type { Source } from '../../src/stream/source.js';
 import { conforms, context, failureOf, readAll, readSplit } from './source-kit.js';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, i) => ({ i }));
@@ -165,6 +166,17 @@ describe('generate', () => {
     expect(pending).toBeInstanceOf(Promise);
     await reader.close();
     expect(await pending).toEqual({ records: [] });
+  });
+
+  it('infers the type of its records', () => {
+    const source = generate((i) => ({ id: i, name: `n${i}` }), {
+      count: 1,
+      timestamp: (record) => record.id,
+    });
+    expectTypeOf(source).toEqualTypeOf<Source<{ id: number; name: string }>>();
+    expectTypeOf(fromCollection(new Set(['a']))).toEqualTypeOf<Source<string>>();
+    // @ts-expect-error a promise is no record
+    expect(generate(async (i) => i, { count: 1 }).kind).toBe('generate');
   });
 
   it('accepts an explicit undefined for every option', async () => {
