@@ -4,8 +4,8 @@
  * Two keys are the same key exactly when their canonical forms are the same value for a Map.
  *
  * Invariants
- *   K1  Every key but a Date or a tuple is its own canonical form, with two exceptions: −0 is 0, and
- *       a string that starts with NUL is encoded, to make room for K2.
+ *   K1  Every key but a Date or a tuple is its own canonical form, with two exceptions: −0 is 0,
+ *       and a string that starts with NUL is encoded, to make room for K2.
  *   K2  Dates and tuples have a text that starts with NUL; no string is its own canonical form and
  *       starts with NUL.
  *   K3  The text after the NUL is prefix-free (every element says where it ends), so different

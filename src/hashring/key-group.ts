@@ -1,8 +1,8 @@
 /**
  * Key groups: the virtual slots between keys and operator instances.
  *
- * A key belongs to one of m groups, 1…m, for the whole life of a job; it is groups that move between
- * instances. 0 is never a group, so that tables can use it for "none".
+ * A key belongs to one of m groups, 1…m, for the whole life of a job; it is groups that move
+ * between instances. 0 is never a group, so that tables can use it for "none".
  */
 
 import { signedHashOfKey } from './murmur3.js';

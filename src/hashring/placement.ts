@@ -109,8 +109,8 @@ export function moves(before: Placement, after: Placement): GroupMove[] {
   if (before.keyGroups !== after.keyGroups) {
     throw new HoldfastError(
       'ERR_HOLDFAST_KEY_GROUPS_MISMATCH',
-      `placements of ${before.keyGroups} and of ${after.keyGroups} key groups cannot be compared: ` +
-        'the number of key groups is fixed for the life of a job.',
+      `placements of ${before.keyGroups} and of ${after.keyGroups} key groups do not compare: the ` +
+        'number of key groups is fixed for the life of a job.',
       { details: { before: before.keyGroups, after: after.keyGroups } },
     );
   }
@@ -171,7 +171,7 @@ function check(
     }
     if (!(weight > 0) || weight > WEIGHT_MAX) {
       throw bad(
-        `the weight of member '${id}' is ${weight}: give a number above 0 and at most ${WEIGHT_MAX}`,
+        `the weight of member '${id}' is ${weight}: give one above 0 and at most ${WEIGHT_MAX}`,
         'members',
       );
     }

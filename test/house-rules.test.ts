@@ -1,0 +1,269 @@
+/**
+ * The rules of the house, checked file by file over `src`.
+ *
+ * Each rule is a function from a file to what is wrong with it; the last group of tests shows that
+ * each of them does find what it looks for.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { posix } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+interface SourceFile {
+  /** From `src`, with forward slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+const root = new URL('../', import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+const files: SourceFile[] = readdirSync(new URL('src', root), { recursive: true })
+  .map((path) => String(path).replaceAll('\\', '/'))
+  .filter((path) => /\.[cm]?ts$/.test(path))
+  .sort()
+  .map((path) => ({ path, text: read(`src/${path}`) }));
+
+const FLOORS: Readonly<Record<string, number>> = {
+  base: 0,
+  supervisor: 1,
+  checkpoint: 1,
+  hashring: 1,
+  threads: 1,
+  actors: 2,
+  stream: 3,
+  connectors: 4,
+  job: 5,
+  cli: 6,
+};
+
+/** What connectors may know of streams: contracts, which hold no machinery. */
+const STREAM_CONTRACTS = ['source', 'sink', 'operator', 'graph', 'plan'];
+
+/** Rooms of pure machines; in checkpoint, files named like this are where it meets the world. */
+const PURE_ROOMS = ['supervisor', 'hashring', 'checkpoint'];
+const WORLDLY_CHECKPOINT_FILE = /store|lock|pool|writer|worker|directory|file|part-io|process/;
+
+const WORLD: readonly (readonly [RegExp, string])[] = [
+  [/\bDate\.now\b/, 'Date.now'],
+  [/\bnew Date\(\s*\)/, 'new Date()'],
+  [/\bperformance\.now\b/, 'performance.now'],
+  [/\bprocess\.hrtime\b/, 'process.hrtime'],
+  [/\bMath\.random\b/, 'Math.random'],
+  [/\brandom(UUID|Bytes|Int)\s*\(|\bgetRandomValues\b/, 'chance'],
+  [/\bset(Timeout|Interval|Immediate)\b/, 'a timer'],
+];
+const WORLDLY_MODULES = /^node:(fs|fs\/promises|worker_threads|timers|timers\/promises)$/;
+
+const LINES_MAX = 500;
+
+function nameFaults({ path }: SourceFile): string[] {
+  const isKebab = /^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*\.[cm]?ts$/.test(path);
+  return isKebab ? [] : ['its name is not in kebab-case'];
+}
+
+function sizeFaults({ text }: SourceFile): string[] {
+  const lines = text.trimEnd().split('\n').length;
+  return lines > LINES_MAX ? [`${lines} lines are more than ${LINES_MAX}`] : [];
+}
+
+function wordFaults({ text }: SourceFile): string[] {
+  const code = withoutStrings(withoutComments(text));
+  const faults: string[] = [];
+  if (/\benum\s+\w+\s*\{/.test(code)) faults.push('it has an enum');
+  if (/\b(namespace|module)\s+\w[\w.]*\s*\{/.test(code)) faults.push('it has a namespace');
+  if (/(?<![.\w$'])any\b(?!\s*[(:=])/.test(code)) faults.push('it has an any');
+  if (/\bexport\s+default\b|\bas\s+default\b/.test(code)) faults.push('it has a default export');
+  if (/@ts-(ignore|nocheck)/.test(text)) faults.push('it silences the compiler');
+  if (/\b(TODO|FIXME|XXX)\b/.test(text)) faults.push('it has something left to do');
+  return faults;
+}
+
+function importFaults({ path, text }: SourceFile): string[] {
+  const faults: string[] = [];
+  const room = roomOf(path);
+  if (path !== 'index.ts' && FLOORS[room] === undefined) faults.push(`there is no room '${room}'`);
+  for (const specifier of specifiersOf(text)) {
+    if (!specifier.startsWith('.')) continue;
+    const target = posix.join(posix.dirname(path), specifier);
+    const to = roomOf(target);
+    if (target.startsWith('..') || path === 'index.ts' || to === room) continue;
+    if (target === 'index.js') {
+      if (room !== 'cli') faults.push('it imports the front door');
+    } else if (!((FLOORS[to] ?? Infinity) < FLOORS[room]!)) {
+      faults.push(`${room} may not import ${to} ('${specifier}')`);
+    } else if (room === 'connectors' && to === 'stream') {
+      const file = posix.basename(target, '.js');
+      const isContract = target === `stream/${file}.js` && STREAM_CONTRACTS.includes(file);
+      if (!isContract) faults.push(`connectors may not import '${specifier}': no contract`);
+    }
+  }
+  return faults;
+}
+
+function worldFaults({ path, text }: SourceFile): string[] {
+  const room = roomOf(path);
+  if (!PURE_ROOMS.includes(room)) return [];
+  if (room === 'checkpoint' && WORLDLY_CHECKPOINT_FILE.test(posix.basename(path))) return [];
+  const code = withoutStrings(withoutComments(text));
+  return [
+    ...WORLD.filter(([pattern]) => pattern.test(code)).map(([, what]) => `it uses ${what}`),
+    ...specifiersOf(text)
+      .filter((specifier) => WORLDLY_MODULES.test(specifier))
+      .map((specifier) => `it imports ${specifier}`),
+  ];
+}
+
+function roomOf(path: string): string {
+  return path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
+}
+
+/** What a file imports, exports from, imports by call, by type, or names by a URL beside itself. */
+function specifiersOf(text: string): string[] {
+  const code = withoutComments(text);
+  const forms = [
+    /\b(?:import|export)\b[^'";]*?\bfrom\s*(['"])(.*?)\1/g,
+    /^\s*import\s*(['"])(.*?)\1/gm,
+    /\b(?:import|require)\s*\(\s*(['"])(.*?)\1/g,
+    /\bnew URL\(\s*(['"])(.*?)\1\s*,\s*import\.meta\.url/g,
+  ];
+  return forms.flatMap((form) => [...code.matchAll(form)].map((found) => found[2]!));
+}
+
+const STRING = /'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\[\s\S]|[^`\\])*`/;
+/** A slash after one of these opens a regular expression; after anything else it divides. */
+const REGEX =
+  /(?<=[=(,:[!&|?;{}]\s*|\breturn\s+)\/(?![*/])(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\\n[])+\//;
+const COMMENT = /\/\/[^\n]*|\/\*[\s\S]*?\*\//;
+const TOKEN = new RegExp(`(${STRING.source})|(${COMMENT.source})|(${REGEX.source})`, 'g');
+
+function withoutComments(text: string): string {
+  return text.replace(TOKEN, (token, _string, comment?: string) =>
+    comment === undefined ? token : ' ',
+  );
+}
+
+/** Templates keep what they compute, and lose their words. */
+function withoutStrings(text: string): string {
+  return text.replace(TOKEN, (_, string?: string) => {
+    if (string === undefined || !string.startsWith('`')) return "''";
+    const inner = [...string.matchAll(/\$\{([^{}`]*)\}/g)].map((found) => found[1]);
+    return ` ${inner.join(' ')} `;
+  });
+}
+
+const rules = { nameFaults, sizeFaults, wordFaults, importFaults, worldFaults };
+
+describe.each(Object.entries(rules))('%s', (_, rule) => {
+  test('finds nothing', () => {
+    const found = files.flatMap((file) => rule(file).map((fault) => `src/${file.path}: ${fault}`));
+    expect(found).toEqual([]);
+  });
+});
+
+test('there are files to look at, in every room that the mission fixes', () => {
+  const rooms = new Set(files.map(({ path }) => roomOf(path)));
+  for (const room of Object.keys(FLOORS)) expect(rooms).toContain(room);
+});
+
+test('the lock file names no download addresses', () => {
+  const lock = JSON.parse(read('package-lock.json')) as { packages: Record<string, object> };
+  const named = Object.entries(lock.packages).filter(([, entry]) => 'resolved' in entry);
+  expect(named.map(([path]) => path)).toEqual([]);
+});
+
+test('the lock file has every package for every platform, so that a clean install works', () => {
+  interface Entry {
+    readonly dependencies?: Record<string, string>;
+    readonly optionalDependencies?: Record<string, string>;
+  }
+  const { packages } = JSON.parse(read('package-lock.json')) as { packages: Record<string, Entry> };
+  const missing = Object.entries(packages).flatMap(([path, entry]) =>
+    Object.keys({ ...entry.dependencies, ...entry.optionalDependencies })
+      .filter(
+        (name) =>
+          !(`node_modules/${name}` in packages || `${path}/node_modules/${name}` in packages),
+      )
+      .map((name) => `${path} → ${name}`),
+  );
+  expect(missing).toEqual([]);
+});
+
+test('every error code is used', () => {
+  const list = files.find(({ path }) => path === 'base/errors.ts')!.text;
+  const codes = [...list.matchAll(/\| '(ERR_HOLDFAST_\w+)'/g)].map((found) => found[1]!);
+  expect(codes.length).toBeGreaterThan(30);
+  const rest = files.filter(({ path }) => path !== 'base/errors.ts').map(({ text }) => text);
+  const unused = codes.filter((code) => !rest.some((text) => text.includes(`'${code}'`)));
+  expect(unused).toEqual([]);
+});
+
+describe('the rules see', () => {
+  const faultsOf = (rule: (file: SourceFile) => string[], path: string, text: string) =>
+    rule({ path, text }).join('; ');
+
+  test.each([
+    ['base/a.ts', "import type { X } from '../threads/x.js';", 'base may not import threads'],
+    ['stream/a.ts', "export * from '../job/x.js';", 'stream may not import job'],
+    ['checkpoint/a.ts', "import '../threads/x.js';", 'checkpoint may not import threads'],
+    ['threads/a.ts', "await import('../actors/x.js')", 'threads may not import actors'],
+    ['actors/a.ts', "let a: import('../stream/x.js').X;", 'actors may not import stream'],
+    ['threads/a.ts', "new URL('../job/x.js', import.meta.url)", 'threads may not import job'],
+    ['stream/b/a.ts', "import {\n  x,\n} from '../../cli/x.js';", 'stream may not import cli'],
+    ['job/a.ts', "import { run } from '../index.js';", 'imports the front door'],
+    ['connectors/a.ts', "import { x } from '../stream/task.js';", 'no contract'],
+    ['connectors/a.ts', "import { x } from '../stream/state/sink.js';", 'no contract'],
+    ['attic/a.ts', '', "no room 'attic'"],
+  ])('an import that goes the wrong way: %s %s', (path, text, fault) => {
+    expect(faultsOf(importFaults, path, text)).toContain(fault);
+  });
+
+  test('imports that go the right way', () => {
+    const text =
+      "import type { Source } from '../stream/source.js';\nimport x from '../base/x.js';\n" +
+      "// import '../job/x.js'\n/* from '../cli/x.js' */ const url = 'http://a'; // ../job";
+    expect(faultsOf(importFaults, 'connectors/a.ts', text)).toBe('');
+    expect(faultsOf(importFaults, 'index.ts', "export { run } from './job/run.js';")).toBe('');
+    expect(faultsOf(importFaults, 'cli/main.ts', "import { run } from '../index.js';")).toBe('');
+  });
+
+  test.each([
+    ['enum Colour { Red }', 'an enum'],
+    ['export const enum Colour { Red }', 'an enum'],
+    ['namespace A.B { }', 'a namespace'],
+    ['let a: any;', 'an any'],
+    ['const a = b as any;', 'an any'],
+    ['function f(a: Map<string, any>): void {}', 'an any'],
+    [`const a = \`\${b as any}\`;`, 'an any'],
+    ['export default 1;', 'a default export'],
+    ['export { a as default };', 'a default export'],
+    [`// ${'TO'}DO: later`, 'left to do'],
+    ['// @ts-ignore', 'silences'],
+  ])('words: %s', (text, fault) => {
+    expect(faultsOf(wordFaults, 'base/a.ts', text)).toContain(fault);
+  });
+
+  test('words only where they are words', () => {
+    const text =
+      "// any of these\nconst a = 'any enum X {}';\nAbortSignal.any([]);\nconst b = { any: 1 };\n" +
+      `const c = \`as any \${a}\`; const d = /as any/;\n/** export default */`;
+    expect(faultsOf(wordFaults, 'base/a.ts', text)).toBe('');
+  });
+
+  test.each([
+    ['supervisor/a.ts', 'const now = Date.now();', 'Date.now'],
+    ['hashring/a.ts', 'Math.random()', 'Math.random'],
+    ['supervisor/a.ts', 'setTimeout(f, 1)', 'a timer'],
+    ['checkpoint/coordinator.ts', "import fs from 'node:fs';", 'node:fs'],
+    ['checkpoint/aligner.ts', "import { Worker } from 'node:worker_threads';", 'worker_threads'],
+  ])('clock, chance and the world: %s %s', (path, text, fault) => {
+    expect(faultsOf(worldFaults, path, text)).toContain(fault);
+  });
+
+  test('names and sizes', () => {
+    expect(faultsOf(nameFaults, 'base/rowTable.ts', '')).toContain('kebab-case');
+    expect(faultsOf(nameFaults, 'base/Rows/table.ts', '')).toContain('kebab-case');
+    expect(faultsOf(nameFaults, 'base/row-2.cts', '')).toBe('');
+    expect(faultsOf(sizeFaults, 'base/a.ts', 'x\n'.repeat(501))).toContain('501 lines');
+    expect(faultsOf(sizeFaults, 'base/a.ts', 'x\n'.repeat(500))).toBe('');
+  });
+});
