@@ -29,6 +29,9 @@ export interface LockOwner extends ProcessIdentity {
 
 const ATTEMPTS_MAX = 8;
 
+/** Tokens given back by locks of this module whose file could not be removed: stale for certain. */
+const givenBack = new Set<string>();
+
 export class DirectoryLock {
   readonly #files: FileSystem;
   readonly #path: string;
@@ -58,7 +61,8 @@ export class DirectoryLock {
       const found = await readLock(this.#files, this.#path);
       if (found === undefined) continue;
       if (found.owner === undefined) throw this.#unreadable();
-      if ((await livenessOf(found.owner)) !== 'dead') throw this.#locked(found.owner);
+      const stale = givenBack.has(found.owner.token) || (await livenessOf(found.owner)) === 'dead';
+      if (!stale) throw this.#locked(found.owner);
       await this.#takeAway(found.text);
     }
     throw new HoldfastError(
@@ -85,8 +89,10 @@ export class DirectoryLock {
     const token = this.#token;
     this.#token = undefined;
     if (token === undefined) return;
+    givenBack.add(token);
     const found = await readLock(this.#files, this.#path);
     if (found?.owner?.token === token) await this.#files.remove(this.#path);
+    givenBack.delete(token);
   }
 
   /** False when there is a lock. */

@@ -69,6 +69,8 @@ function unreadable(path: string, part: PartDescriptor, cause: unknown): Error {
 }
 
 const READ_BYTES = 512 * 1024;
+/** Where the bytes begin that the header's CRC-32 covers. */
+const CHECKED_FROM = PART_MAGIC.length;
 
 /** Reads a file from front to back through one buffer, hashing as it goes. */
 class PartReader {
@@ -123,13 +125,13 @@ class PartReader {
       const found = Buffer.from(prefix.subarray(0, 8)).toString('hex');
       throw await this.#damage(0, 'magic', Buffer.from(PART_MAGIC).toString('hex'), found);
     }
-    const format = view.getUint32(8, true);
+    const format = view.getUint32(CHECKED_FROM, true);
     if (format !== PART_FORMAT) {
       // Another version's file, or a damaged number? The SHA-256 knows.
       if ((await sha256OfFile(this.#file)) === this.#part.sha256) {
         throw formatError(this.#path, `its format is ${format}, this version reads ${PART_FORMAT}`);
       }
-      throw await this.#damage(8, 'format', PART_FORMAT, format);
+      throw await this.#damage(CHECKED_FROM, 'format', PART_FORMAT, format);
     }
     const length = view.getUint32(12, true);
     if (length > Math.min(HEADER_BYTES_MAX, this.#part.bytes - PREFIX_BYTES)) {
@@ -137,9 +139,9 @@ class PartReader {
     }
     const json = await this.#take(length);
     const expected = view.getUint32(16, true);
-    const found = crc32(json, crc32(prefix.subarray(8, 16)));
+    const found = crc32(json, crc32(prefix.subarray(CHECKED_FROM, 16)));
     if (found !== expected) {
-      throw await this.#damage(PREFIX_BYTES, 'CRC-32', hex32(expected), hex32(found));
+      throw await this.#damage(CHECKED_FROM, 'CRC-32', hex32(expected), hex32(found));
     }
     const header = parseHeader(json);
     const { vertex, instance, sections } = this.#part;

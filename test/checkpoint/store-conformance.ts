@@ -1,0 +1,283 @@
+/** What every checkpoint store promises, as tests. Each store runs all of them. */
+
+import { describe, expect, test } from 'vitest';
+import type { CheckpointStore, PartDescriptor } from '../../src/checkpoint/store.js';
+import { bytesOf, rejection, sampleManifest, samplePart, shared } from './samples.js';
+
+export interface StoreHarness {
+  /** A new place. `open` gives a handle on it, each time another one where the store allows it. */
+  make(): Promise<{
+    open(): CheckpointStore;
+    /** Names of the part files that are there. */
+    partFiles(): Promise<readonly string[]>;
+  }>;
+}
+
+export function storeConformance(name: string, harness: StoreHarness): void {
+  const acquired = async () => {
+    const place = await harness.make();
+    const store = place.open();
+    await store.acquire();
+    return { ...place, store };
+  };
+  const complete = async (store: CheckpointStore, checkpoint: number, instances = 2) => {
+    const parts: PartDescriptor[] = [];
+    for (let instance = 0; instance < instances; instance += 1) {
+      parts.push(await store.writePart(samplePart({ checkpoint, instance })));
+    }
+    await store.writeManifest(sampleManifest(checkpoint, parts));
+    return parts;
+  };
+
+  describe(`store conformance: ${name}`, () => {
+    test('is empty at first', async () => {
+      const { store } = await acquired();
+      expect(await store.list()).toEqual([]);
+      expect(await store.readFinished()).toBeUndefined();
+      await store.prune(3);
+      await store.close();
+    });
+
+    test('gives back a part, section by section, in buffers that can be transferred', async () => {
+      const { store } = await acquired();
+      const chunks = [bytesOf(5_000), shared(bytesOf(70_000, 3)), new Uint8Array(), bytesOf(1, 8)];
+      const expected = Buffer.concat(chunks.map((chunk) => new Uint8Array(chunk)));
+      const sections = [
+        { operator: 'a', name: 's', chunks },
+        { operator: 'a', name: 'empty', chunks: [] },
+        { operator: 'b', name: 's', chunks: [bytesOf(10).subarray(3, 6)] },
+      ];
+      const part = await store.writePart(samplePart({ sections }));
+      expect(part).toMatchObject({
+        vertex: 'count → sink/1',
+        instance: 0,
+        sections: [
+          { operator: 'a', name: 's', bytes: 75_001 },
+          { operator: 'a', name: 'empty', bytes: 0 },
+          { operator: 'b', name: 's', bytes: 3 },
+        ],
+      });
+      expect(part.sha256).toMatch(/^[0-9a-f]{64}$/);
+      expect(part.bytes).toBeGreaterThanOrEqual(75_004);
+      const read = await store.readPart(JSON.parse(JSON.stringify(part)) as PartDescriptor);
+      expect(read.map((one) => one.bytes.length)).toEqual([75_001, 0, 3]);
+      expect(Buffer.compare(read[0]!.bytes, expected)).toBe(0);
+      expect(read[2]!.bytes).toEqual(bytesOf(10).slice(3, 6));
+      for (const { bytes } of read) {
+        expect(bytes.buffer).toBeInstanceOf(ArrayBuffer);
+        expect(bytes.buffer.byteLength).toBe(bytes.length);
+      }
+      await store.close();
+    });
+
+    test('a part without sections has no file', async () => {
+      const { store, partFiles } = await acquired();
+      const part = await store.writePart(samplePart({ sections: [] }));
+      expect(part).toMatchObject({ file: '', bytes: 0, sections: [] });
+      expect(await store.readPart(part)).toEqual([]);
+      expect(await partFiles()).toEqual([]);
+      await store.writeManifest(sampleManifest(1, [part]));
+      expect((await store.readManifest(1)).parts).toEqual([part]);
+      await store.close();
+    });
+
+    test('later changes of shared memory do not reach what was written', async () => {
+      const { store } = await acquired();
+      const chunk = shared(bytesOf(1_000));
+      const part = await store.writePart(
+        samplePart({ sections: [{ operator: 'a', name: 's', chunks: [chunk] }] }),
+      );
+      chunk.fill(0);
+      expect((await store.readPart(part))[0]!.bytes).toEqual(bytesOf(1_000));
+      await store.close();
+    });
+
+    test('names are never used twice', async () => {
+      const { store } = await acquired();
+      const parts = await Promise.all(
+        Array.from({ length: 20 }, () => store.writePart(samplePart())),
+      );
+      expect(new Set(parts.map((part) => part.file)).size).toBe(20);
+      await store.close();
+    });
+
+    test('a checkpoint exists when its manifest is written, and not before', async () => {
+      const { store } = await acquired();
+      const part = await store.writePart(samplePart());
+      expect(await store.list()).toEqual([]);
+      const manifest = sampleManifest(1, [part]);
+      await store.writeManifest(manifest);
+      expect(await store.list()).toEqual([1]);
+      expect(await store.readManifest(1)).toEqual(manifest);
+      await store.close();
+    });
+
+    test('checkpoints are listed newest first, by number', async () => {
+      const { store } = await acquired();
+      for (const id of [9, 10, 2, 12_345_678_901]) await store.writeManifest(sampleManifest(id));
+      expect(await store.list()).toEqual([12_345_678_901, 10, 9, 2]);
+      await store.close();
+    });
+
+    test('a manifest that names a missing part is refused', async () => {
+      const { store } = await acquired();
+      const part = await store.writePart(samplePart());
+      await store.discard([part]);
+      const error = await rejection(store.writeManifest(sampleManifest(1, [part])));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FAILED');
+      expect(error.message).toContain(part.file);
+      expect(await store.list()).toEqual([]);
+      await store.close();
+    });
+
+    test('an id is used once', async () => {
+      const { store } = await acquired();
+      await complete(store, 4);
+      const error = await rejection(store.writeManifest(sampleManifest(4)));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FAILED');
+      expect(error.message).toContain('exists already');
+      expect((await store.readManifest(4)).parts).toHaveLength(2);
+      await store.close();
+    });
+
+    test('a manifest that could not be read again is not written', async () => {
+      const { store } = await acquired();
+      const wrong = sampleManifest(1, [], { createdAtMs: Number.NaN });
+      const error = await rejection(store.writeManifest(wrong));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FAILED');
+      expect(await store.list()).toEqual([]);
+      await store.close();
+    });
+
+    test('a checkpoint that is not there is told with those that are', async () => {
+      const { store } = await acquired();
+      await complete(store, 4);
+      const error = await rejection(store.readManifest(5));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_NOT_FOUND');
+      expect(error.message).toContain('there are 4');
+      await store.close();
+    });
+
+    test('a part that is gone is corruption, not emptiness', async () => {
+      const { store } = await acquired();
+      const part = await store.writePart(samplePart());
+      await store.discard([part]);
+      const error = await rejection(store.readPart(part));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
+      expect(error.message).toContain(part.file);
+      expect(error.message).toContain(part.sha256);
+      await store.close();
+    });
+
+    test('discard removes parts given up, and never what a checkpoint names', async () => {
+      const { store, partFiles } = await acquired();
+      const named = await complete(store, 1);
+      const loose = await store.writePart(samplePart({ checkpoint: 2 }));
+      await store.discard([loose, loose, ...named]);
+      expect([...(await partFiles())].sort()).toEqual(named.map((part) => part.file).sort());
+      await store.close();
+    });
+
+    test('prune keeps the newest and all that they name, and parts on their way', async () => {
+      const { store, partFiles } = await acquired();
+      const orphan = await store.writePart(samplePart({ checkpoint: 3 }));
+      const byId = new Map<number, PartDescriptor[]>();
+      for (const id of [1, 2, 3, 4]) byId.set(id, await complete(store, id));
+      const onItsWay = await store.writePart(samplePart({ checkpoint: 5 }));
+      await store.prune(2);
+      expect(await store.list()).toEqual([4, 3]);
+      const kept = [...byId.get(3)!, ...byId.get(4)!, onItsWay].map((part) => part.file);
+      expect([...(await partFiles())].sort()).toEqual(kept.sort());
+      expect(kept).not.toContain(orphan.file);
+      for (const id of [3, 4]) {
+        for (const part of (await store.readManifest(id)).parts) await store.readPart(part);
+      }
+      await store.prune(2);
+      expect(await store.list()).toEqual([4, 3]);
+      await store.close();
+    });
+
+    test('prune keeps an old part that a newer checkpoint names as well', async () => {
+      const { store } = await acquired();
+      const [old] = await complete(store, 1, 1);
+      const fresh = await store.writePart(samplePart({ checkpoint: 2, instance: 1 }));
+      await store.writeManifest(sampleManifest(2, [old!, fresh]));
+      await store.prune(1);
+      expect(await store.list()).toEqual([2]);
+      expect(await store.readPart(old!)).toHaveLength(3);
+      await store.close();
+    });
+
+    test('everything outlives a restart; epochs only grow', async () => {
+      const { store, open } = await acquired();
+      const first = await store.nextEpoch();
+      const more = await Promise.all([store.nextEpoch(), store.nextEpoch()]);
+      expect([first, ...more]).toEqual([first, first + 1, first + 2]);
+      const parts = await complete(store, 1);
+      await store.markFinished({ run: 'run-1', checkpoint: 1, result: { rows: 3 } });
+      await store.close();
+      const again = open();
+      await again.acquire();
+      expect(await again.nextEpoch()).toBe(first + 3);
+      expect(await again.list()).toEqual([1]);
+      expect((await again.readManifest(1)).parts).toEqual(parts);
+      expect(await again.readPart(parts[1]!)).toHaveLength(3);
+      expect(await again.readFinished()).toEqual({
+        run: 'run-1',
+        checkpoint: 1,
+        result: { rows: 3 },
+      });
+      await again.prune(1);
+      await again.close();
+    });
+
+    test('clear forgets checkpoints and the finished mark; epochs go on', async () => {
+      const { store, partFiles } = await acquired();
+      const epoch = await store.nextEpoch();
+      await complete(store, 1);
+      await complete(store, 2);
+      await store.writePart(samplePart({ checkpoint: 3 }));
+      await store.markFinished({ run: 'run-1', checkpoint: undefined, result: {} });
+      await store.clear();
+      expect(await store.list()).toEqual([]);
+      expect(await store.readFinished()).toBeUndefined();
+      expect(await partFiles()).toEqual([]);
+      expect(await store.nextEpoch()).toBe(epoch + 1);
+      await complete(store, 1);
+      expect(await store.list()).toEqual([1]);
+      await store.close();
+    });
+
+    test('a result that JSON cannot hold is refused by name', async () => {
+      const { store } = await acquired();
+      const mark = { run: 'r', checkpoint: 1, result: { rows: 1n } };
+      const error = await rejection(store.markFinished(mark));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FAILED');
+      expect(error.message).toContain('rows');
+      expect(await store.readFinished()).toBeUndefined();
+      await store.close();
+    });
+
+    test('a second user is refused until the first has closed', async () => {
+      const { store, open } = await acquired();
+      const second = open();
+      if (second !== store) {
+        const error = await rejection(second.acquire());
+        expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_LOCKED');
+        expect(error.message).toContain(String(process.pid));
+        await second.close();
+      } else {
+        const error = await rejection(store.acquire());
+        expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_LOCKED');
+        expect(error.message).toContain(String(process.pid));
+      }
+      await complete(store, 1);
+      await store.close();
+      await store.close();
+      const third = open();
+      await third.acquire();
+      expect(await third.list()).toEqual([1]);
+      await third.close();
+    });
+  });
+}

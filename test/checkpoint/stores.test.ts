@@ -1,0 +1,23 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { openCheckpointDirectory } from '../../src/checkpoint/directory-store.js';
+import { MemoryStore } from '../../src/checkpoint/memory-store.js';
+import { temporaryDirectory } from './samples.js';
+import { storeConformance } from './store-conformance.js';
+
+storeConformance('directory', {
+  async make() {
+    const directory = join(await temporaryDirectory(), 'nested', 'checkpoints');
+    return {
+      open: () => openCheckpointDirectory(directory),
+      partFiles: () => readdir(join(directory, 'parts')),
+    };
+  },
+});
+
+storeConformance('memory', {
+  async make() {
+    const store = new MemoryStore();
+    return { open: () => store, partFiles: async () => store.partFiles() };
+  },
+});
