@@ -2,7 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 /**
  * Two projects: `pure` runs the sources as vitest transforms them; `threads` needs the compiled
- * package in `dist/`, because vitest never transforms what a Worker loads.
+ * package in `dist/`, because vitest never transforms what a Worker loads. They run one after the
+ * other: what starts threads of its own should have the cores.
  */
 export default defineConfig({
   test: {
@@ -18,6 +19,7 @@ export default defineConfig({
             'test/readme/**',
             'test/actors/**',
           ],
+          sequence: { groupOrder: 0 },
           testTimeout: 30_000,
         },
       },
@@ -25,6 +27,7 @@ export default defineConfig({
         test: {
           name: 'threads',
           include: ['test/{threads,job,cli,readme,actors}/**/*.test.ts'],
+          sequence: { groupOrder: 1 },
           pool: 'forks',
           maxWorkers: 2,
           testTimeout: 60_000,
