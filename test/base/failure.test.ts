@@ -11,7 +11,7 @@ class Named extends Error {
 }
 const nodeError = (() => {
   try {
-    structuredClone();
+    (structuredClone as unknown as () => void)();
   } catch (error) {
     return error;
   }

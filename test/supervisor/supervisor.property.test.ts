@@ -52,12 +52,13 @@ class Model {
   attempts = 0;
   over: 'no' | 'giving-up' | 'escalated' | 'stopped' = 'no';
   failures = 0;
+  lastFailure = '';
+  readonly strategy: SupervisionStrategy;
+  readonly budget: number;
 
-  constructor(
-    readonly strategy: SupervisionStrategy,
-    count: number,
-    readonly budget: number,
-  ) {
+  constructor(strategy: SupervisionStrategy, count: number, budget: number) {
+    this.strategy = strategy;
+    this.budget = budget;
     this.children = Array.from({ length: count }, (_, at) => String(at));
     this.state = this.children.map(() => 'down');
     this.notBefore = this.children.map(() => undefined);
@@ -125,8 +126,6 @@ class Model {
     }
   }
 
-  lastFailure = '';
-
   #apply(command: SupervisorCommand): void {
     switch (command.kind) {
       case 'start-child': {
@@ -146,7 +145,8 @@ class Model {
         expect(command.delayMs).toBeGreaterThan(0);
         expect(command.delayMs).toBeLessThanOrEqual(30);
         for (const child of command.children) {
-          this.notBefore[Number(child)] = this.now + command.delayMs;
+          const at = Number(child);
+          this.notBefore[at] = Math.max(this.notBefore[at] ?? 0, this.now + command.delayMs);
         }
         return;
       case 'escalate':

@@ -3,6 +3,7 @@ import { isHoldfastError } from '../../src/base/errors.js';
 import type { Failure } from '../../src/base/failure.js';
 import { seededRandom } from '../../src/base/random.js';
 import {
+  exponentialBackoff,
   fixedDelay,
   noRestart,
   type RestartStrategy,
@@ -286,6 +287,19 @@ describe('rest-for-one', () => {
     expect(bench.ended(120, 'b')).toEqual([]);
     expect(bench.supervisor.nextDeadline()).toBe(150);
     expect(bench.tick(150)).toEqual(['start a #2', 'start b #2', 'start c #2']);
+  });
+
+  it('a shorter delay of a later failure does not cut a longer one short', () => {
+    const restart = exponentialBackoff({ initialMs: 10, factor: 10, jitter: 0 });
+    const bench = Bench.running('rest-for-one', restart);
+    bench.fails(0, 'c');
+    expect(bench.tick(10)).toEqual(['start c #1']);
+    expect(bench.fails(20, 'c')).toEqual(['restarting c #2 in 100: c']);
+    bench.at(21, { kind: 'progress' });
+    expect(bench.fails(22, 'b')).toEqual(['restarting bc #1 in 10: b']);
+    expect(bench.supervisor.nextDeadline()).toBe(120);
+    expect(bench.tick(119)).toEqual([]);
+    expect(bench.tick(120)).toEqual(['start b #1', 'start c #1']);
   });
 
   it('a later child that fails while it is stopped is collateral', () => {
