@@ -7,6 +7,8 @@ export interface BootData {
   readonly bundle: string;
   /** URLs of packages that the bundle imports statically: loaded before it runs. */
   readonly externals: readonly string[];
+  /** URL of the job module: what a path in a late `import(path)` is relative to. */
+  readonly jobUrl: string;
   /** Absolute path of V8's code cache for this bundle, Node version and machine; made when missing. */
   readonly codeCache: string;
 }

@@ -18,8 +18,8 @@ type WorkerPort = typeof import('../threads/worker-port.js', { with: {
 type Failures = typeof import('../base/failure.js', { with: { 'resolution-mode': 'import' }});
 
 const fs = require('node:fs') as typeof import('node:fs');
-const { createRequire } = require('node:module') as typeof import('node:module');
-const { dirname } = require('node:path') as typeof import('node:path');
+const { createRequire, isBuiltin } = require('node:module') as typeof import('node:module');
+const { dirname, join } = require('node:path') as typeof import('node:path');
 const { pathToFileURL } = require('node:url') as typeof import('node:url');
 const vm = require('node:vm') as typeof import('node:vm');
 const { workerData } = require('node:worker_threads') as typeof import('node:worker_threads');
@@ -59,18 +59,16 @@ function runScript(externals: ReadonlyMap<string, object>): void {
   try {
     const filename = boot.bundle;
     const cachedData = readCodeCache();
-    withoutLoaderWarning();
     const script = new vm.Script(fs.readFileSync(filename, 'utf8'), {
       filename,
       ...(cachedData === undefined ? {} : { cachedData }),
-      importModuleDynamically: vm.constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
     });
     const fromBundle = createRequire(filename);
     const require = (name: string): unknown => externals.get(name) ?? fromBundle(name);
     Object.assign(require, fromBundle);
     const module = { exports: {} };
     const run = script.runInThisContext() as (...names: readonly unknown[]) => void;
-    run(module.exports, require, module, filename, dirname(filename));
+    run(module.exports, require, module, filename, dirname(filename), lateImport);
     if (cachedData === undefined || script.cachedDataRejected === true) {
       setTimeout(writeCodeCache, CODE_CACHE_AFTER_MS, script).unref();
     }
@@ -80,16 +78,31 @@ function runScript(externals: ReadonlyMap<string, object>): void {
 }
 
 /**
- * Node announces the default loader for `import()` in a script as experimental, at the first such
- * import of a thread. That is our choice and nothing for the user's console.
+ * What `import()` has become in a script (see `LATE_IMPORT` in compile.ts): an object that a promise
+ * takes for a promise. A native `import()` would not work, for on Node 20 a script out of a code cache
+ * has forgotten where its imports go.
  */
-function withoutLoaderWarning(): void {
-  const { emitWarning } = process;
-  process.emitWarning = (...args: readonly unknown[]) => {
-    if (String(args[0]).includes('USE_MAIN_CONTEXT_DEFAULT_LOADER'))
-      process.emitWarning = emitWarning;
-    else Reflect.apply(emitWarning, process, args);
+function lateImport(name: string): object {
+  const load = async (): Promise<unknown> => {
+    if (/^\.{0,2}\//.test(name)) return await importAny(new URL(name, boot.jobUrl).href);
+    if (/^(node|file|data):/.test(name) || isBuiltin(name)) return await importAny(name);
+    const { load } = (await import(
+      pathToFileURL(join(dirname(boot.bundle), 'importer.mjs')).href
+    )) as {
+      readonly load: (name: string) => Promise<unknown>;
+    };
+    return await load(name);
   };
+  return {
+    __esModule: true,
+    // biome-ignore lint/suspicious/noThenProperty: being taken for a promise is the point.
+    then: (onValue: (module: unknown) => unknown, onError: (error: unknown) => unknown) =>
+      load().then(onValue, onError),
+  };
+}
+
+async function importAny(url: string): Promise<unknown> {
+  return url.endsWith('.json') ? await import(url, { with: { type: 'json' } }) : await import(url);
 }
 
 function readCodeCache(): Buffer | undefined {

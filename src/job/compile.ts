@@ -15,6 +15,8 @@
  *      replaced by the same content: two runs at once cannot disturb each other.
  *  C5  The output is a classic script, for only those take a code cache. A job with a top-level
  *      `await` becomes an ES module instead, and starts a little slower.
+ *  C6  A late `import()` of a package is a call of the bootstrap's in a script: on Node 20 a native one
+ *      fails in a script that comes out of a code cache.
  */
 
 import { createHash } from 'node:crypto';
@@ -83,7 +85,11 @@ export async function compileJob(url: URL | string, options: CompileOptions): Pr
   const output = await bundle(file, own);
   const folder = await bundleFolder(dirname(file), contentHash(output));
   const name = output.format === 'script' ? 'job.cjs' : 'job.mjs';
-  await writeBundle(folder, { [`${name}.map`]: output.map, [name]: output.code });
+  await writeBundle(folder, {
+    'importer.mjs': Buffer.from(IMPORTER),
+    [`${name}.map`]: output.map,
+    [name]: output.code,
+  });
   await claimBundle(folder);
   await pruneBundles(folder);
   return {
@@ -93,6 +99,7 @@ export async function compileJob(url: URL | string, options: CompileOptions): Pr
       format: output.format,
       bundle: join(folder, name),
       externals: output.externals,
+      jobUrl: pathToFileURL(file).href,
       codeCache: join(folder, `code-${process.version}-${process.arch}.bin`),
     },
     sourceMap: join(folder, `${name}.map`),
@@ -178,6 +185,7 @@ async function bundleAs(
     write: false,
     metafile: true,
     platform: 'node',
+    supported: script ? { 'dynamic-import': false } : {},
     target: 'node20.19',
     format: script ? 'cjs' : 'esm',
     // Identifiers keep their names: with the code cache shorter ones gain nothing, and the names of
@@ -213,7 +221,7 @@ async function bundleAs(
     .map((imported) => imported.path.slice(EXTERNAL_PREFIX.length));
   return {
     format,
-    code: code.contents,
+    code: script ? Buffer.from(code.text.replace(LATE_IMPORT, '$1$$hfload(')) : code.contents,
     map: withAbsoluteSources(map.text, dirname(file)),
     externals: [...new Set(externals)],
   };
@@ -231,8 +239,18 @@ function withAbsoluteSources(text: string, folder: string): Uint8Array {
   return Buffer.from(JSON.stringify(map));
 }
 
-/** A function expression that the bootstrap calls with what a CommonJS module gets. */
-const SCRIPT_HEAD = '(function (exports, require, module, __filename, __dirname) {';
+/** A function expression that the bootstrap calls with what a CommonJS module gets, and one thing more. */
+const SCRIPT_HEAD = '(function (exports, require, module, __filename, __dirname, $hfload) {';
+
+/**
+ * C6. What the bundler prints for an `import()` that leads out of the bundle, when it is told that
+ * there is no such thing. The `require` in it becomes a name of the same length, so that the source
+ * map stays true.
+ */
+const LATE_IMPORT = /(Promise\.resolve\(\)\.then\(\(\)=>__toESM\d*\()require\(/g;
+
+/** Beside the bundle: imports packages from there. */
+const IMPORTER = 'export const load = (name) => import(name);\n';
 
 /** `require` for CommonJS files of the user's inside an ES module. */
 const MODULE_HEAD =

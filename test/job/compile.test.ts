@@ -194,6 +194,52 @@ describe('packages', () => {
     expect(compiled.boot.externals).toHaveLength(2);
   });
 
+  test('come late as well, by any name, also when the script comes out of a code cache', async () => {
+    const folder = await project({
+      'job.ts': `
+        const name = (text: string): string => text;
+        const attempt = (from: Promise<unknown>) => from.then(Object.keys, (error) => error.code);
+        export default { async answer() {
+          await new Promise((resolve) => setTimeout(resolve, 1_300));
+          return [
+            (await import('esm')).default,
+            (await import(name('esm'))).default,
+            (await import(name('./late.mjs'))).late,
+            (await import(name('node:fs'))).existsSync(import.meta.filename),
+            (await import(name('./data.json'))).default,
+            (await import('common')).default,
+            await attempt(import(name('not-installed'))),
+            await attempt(import(name('./not-there.mjs'))),
+            'Promise.resolve().then(()=>__toESM(',
+          ];
+        } };`,
+      'late.mjs': "export const late = 'late';",
+      'data.json': '[1]',
+      'node_modules/esm/package.json': pkg('esm', {
+        type: 'module',
+        exports: { import: './a.js' },
+      }),
+      'node_modules/esm/a.js': "export default 'the default';",
+      'node_modules/common/package.json': pkg('common', { main: 'b.js' }),
+      'node_modules/common/b.js': 'exports.field = 3;',
+    });
+    const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const expected = [
+      'the default',
+      'the default',
+      'late',
+      true,
+      [1],
+      { field: 3 },
+      'ERR_MODULE_NOT_FOUND',
+      'ERR_MODULE_NOT_FOUND',
+      'Promise.resolve().then(()=>__toESM(',
+    ];
+    expect((await load(compiled)).answer).toEqual(expected);
+    expect((await stat(compiled.boot.codeCache)).size).toBeGreaterThan(1_000);
+    expect((await load(compiled)).answer).toEqual(expected);
+  });
+
   test('are found from the file that imports them, not from the job', async () => {
     const { answer } = await answerOf({
       'job.ts': `
