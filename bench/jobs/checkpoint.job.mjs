@@ -12,10 +12,13 @@ export default defineJob('checkpoint', (env, args) => {
   let seen = 0;
   const watched = env
     .from(
-      generate((i) => ({
-        key: `customer-${(Math.imul(i, 0x9e3779b1) >>> 0) % keys}`,
-        value: i % 1_000,
-      })),
+      generate(
+        (i) => ({
+          key: `customer-${(Math.imul(i, 0x9e3779b1) >>> 0) % keys}`,
+          value: i % 1_000,
+        }),
+        { splits: 2 },
+      ),
     )
     .keyBy((record) => record.key)
     .aggregate(

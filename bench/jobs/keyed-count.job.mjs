@@ -3,7 +3,7 @@ import { bid } from '../lib/bids.mjs';
 
 export default defineJob('keyed-count', (env) => {
   env
-    .from(generate(bid))
+    .from(generate(bid, { splits: 2 }))
     .keyBy((record) => record.auction)
     .count()
     .sinkTo(discard());

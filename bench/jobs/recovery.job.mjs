@@ -8,6 +8,7 @@ export default defineJob('recovery', (env, args) => {
         (i) => ({ key: `key-${(Math.imul(i, 0x9e3779b1) >>> 0) % keys}`, value: i % 1_000 }),
         {
           ratePerSecond: Number(args.ratePerSecond),
+          splits: 2,
         },
       ),
     )

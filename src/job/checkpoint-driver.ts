@@ -30,7 +30,7 @@ export interface CheckpointDriverOptions {
   readonly store: CheckpointStore | undefined;
   readonly run: string;
   readonly committer: SinkCommitter;
-  readonly trigger: (epoch: number, checkpoint: number) => void;
+  readonly trigger: (epoch: number, checkpoint: number, final: boolean) => void;
   readonly abort: (epoch: number, checkpoint: number) => void;
   readonly onEvent: (event: CheckpointEvent) => void;
   /** Right after the manifest is durable: whatever happens now, this checkpoint counts. */
@@ -213,7 +213,7 @@ export class CheckpointDriver {
           parts: [],
           captured: [],
         });
-        this.#given.trigger(command.epoch, command.checkpoint);
+        this.#given.trigger(command.epoch, command.checkpoint, command.final);
         return;
       case 'abort':
         this.#given.abort(command.epoch, command.checkpoint);

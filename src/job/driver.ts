@@ -178,7 +178,10 @@ export class JobDriver {
       store: this.#given.store,
       run: this.run,
       committer,
-      trigger: (epoch, checkpoint) => this.#tellAll('trigger', epoch, checkpoint),
+      trigger: (epoch, checkpoint, final) => {
+        if (final && this.#status === 'running') this.#setStatus('finishing');
+        this.#tellAll('trigger', epoch, checkpoint);
+      },
       abort: (epoch, checkpoint) => this.#tellAll('abort', epoch, checkpoint),
       onEvent: (event) => this.events.emit('checkpoint', event),
       onDurable: (pending) => this.#collected.append(pending),
@@ -233,14 +236,17 @@ export class JobDriver {
         this.#regionFailed(slot, { ...event.failure, slot }, undefined, 0);
         return;
       case 'task-ended':
-        if (this.#status === 'running') this.#setStatus('finishing');
         this.#checkpoints!.taskEnded(event.epoch, event.vertex, event.instance);
         return;
       case 'first-output':
+        this.#incident?.output(performance.now());
         this.#recovered();
         return;
       case 'restored-visible':
-        this.#collected.restore(event.operator, event.rows);
+        // Later restores go back to a checkpoint whose rows are known here already.
+        if (this.#restarts === 0 && this.#incident === undefined) {
+          this.#collected.restore(event.operator, event.rows);
+        }
         return;
       case 'print':
         this.#options.print(event.line);
@@ -349,6 +355,10 @@ export class JobDriver {
       onEpoch: (epoch) => {
         this.#epoch = epoch;
       },
+      onDeployed: (manifest) => {
+        const last = Math.max(manifest?.checkpoint ?? 0, this.#given.lastCheckpoint);
+        this.#checkpoints!.started(this.plan, this.#epoch, last);
+      },
     });
     if (stale() || launched.kind === 'stale') return;
     if (launched.kind === 'failed') {
@@ -374,9 +384,8 @@ export class JobDriver {
     });
     if (this.#incident !== undefined) this.#restarts += 1;
     else this.#slots.refillSpares();
+    if (this.#incident?.hasOutput === true) this.#recovered();
     if (this.#stopping === undefined) this.#setStatus('running');
-    const last = Math.max(manifest?.checkpoint ?? 0, this.#given.lastCheckpoint);
-    this.#checkpoints!.started(this.plan, this.#epoch, last);
     if (this.#stopping !== undefined) this.#applyStop(this.#stopping);
     this.#onRunning();
   }

@@ -25,6 +25,7 @@ export interface IncidentRunning {
 export class Incident {
   readonly #start: IncidentStart;
   #running: IncidentRunning | undefined;
+  #outputMs: number | undefined;
 
   constructor(start: IncidentStart) {
     this.#start = start;
@@ -33,6 +34,15 @@ export class Incident {
   /** The tasks do not run yet. */
   get isDown(): boolean {
     return this.#running === undefined;
+  }
+
+  get hasOutput(): boolean {
+    return this.#outputMs !== undefined;
+  }
+
+  /** A record of the new epoch has reached a sink; that may be told before `running` is. */
+  output(nowMs: number): void {
+    this.#outputMs ??= nowMs;
   }
 
   running(running: IncidentRunning): void {
@@ -51,7 +61,7 @@ export class Incident {
       epoch: running.epoch,
       attempt: running.attempt,
       detectMs: start.detectMs,
-      recoverMs: nowMs - start.nowMs,
+      recoverMs: (this.#outputMs ?? nowMs) - start.nowMs,
       checkpoint: running.checkpoint,
       replayed: Math.max(0, start.sourceRecords - running.restoredRecords),
       respawned: running.respawned,

@@ -56,6 +56,8 @@ export interface LaunchRequest {
   readonly stale: () => boolean;
   /** Called when hosts may begin to report under the new epoch. */
   readonly onEpoch: (epoch: number) => void;
+  /** Called when all tasks are deployed, before the first of them runs: it may end at once. */
+  readonly onDeployed: (manifest: Manifest | undefined) => void;
 }
 
 /** A failure with the slot that it came from. */
@@ -127,6 +129,7 @@ export class Launcher {
       slots.link(slot).call('deploy', [specs[slot]!], { transfer: buffersOf(specs[slot]!) }),
     );
     if (request.stale()) return { kind: 'stale' };
+    request.onDeployed(manifest);
     await this.#onAll((slot) => slots.link(slot).call('start', [this.#epoch]));
     return { kind: 'running', manifest, respawned };
   }

@@ -3,9 +3,9 @@
  *
  *  R1  With the same parallelism and the same key-group table an instance gets its own sections and
  *      nothing else: a crash moves no key.
- *  R2  With another parallelism every instance of the operator gets the sections of all old
- *      instances that can hold something for it: of keyed vertices those whose groups it owns now,
- *      of others all; the operator keeps what is its own.
+ *  R2  With another parallelism every instance of an operator gets the sections of all old instances
+ *      that can hold something for it: of a keyed operator those whose groups it owns now, of
+ *      others (a sink in the same chain, say) all; the operator keeps what is its own.
  *  R3  State that has no operator in the new graph is refused, never dropped silently.
  */
 
@@ -32,15 +32,12 @@ export function planRecovery(manifest: Manifest, plan: JobPlan): readonly TaskRe
   checkCompatible(manifest, plan);
   const tasks: TaskRecovery[] = [];
   for (const vertex of plan.vertices) {
-    const keyed = plan.edges.some(
-      (edge) => edge.toVertex === vertex.index && edge.partition === 'hash',
-    );
     for (let instance = 0; instance < vertex.parallelism; instance += 1) {
       const operators = [...vertex.nodes.map((node) => plan.graph.nodes[node]!.id), vertex.id]
         .filter((id, at, all) => all.indexOf(id) === at)
         .map((operator) => ({
           operator,
-          parts: partsFor(manifest, plan, operator, vertex.parallelism, instance, keyed),
+          parts: partsFor(manifest, plan, operator, vertex.parallelism, instance),
         }))
         .filter((entry) => entry.parts.length > 0);
       tasks.push({
@@ -116,11 +113,14 @@ function partsFor(
   operator: string,
   parallelism: number,
   instance: number,
-  keyed: boolean,
 ): readonly PartDescriptor[] {
-  const all = manifest.parts.filter((part) =>
-    part.sections.some((section) => section.operator === operator),
-  );
+  const keyed = plan.graph.nodes
+    .find((node) => node.id === operator)!
+    .inputs.some((input) => input.partition === 'hash');
+  // In the order of instances: what a rescale brings together keeps a reproducible order.
+  const all = manifest.parts
+    .filter((part) => part.sections.some((section) => section.operator === operator))
+    .toSorted((a, b) => a.instance - b.instance);
   const before = manifest.operators.find((entry) => entry.id === operator);
   const old = before?.parallelism ?? parallelism;
   const oldTable = manifest.tables[String(old)];

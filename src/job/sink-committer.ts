@@ -7,7 +7,7 @@
  */
 
 import type { ManifestTransaction } from '../checkpoint/store.js';
-import { type Committer, createCommitter } from '../connectors/committers.js';
+import { type Committer, checkDistinctTargets, createCommitter } from '../connectors/committers.js';
 import type { GraphNodeData } from '../stream/graph.js';
 import type { SinkTransaction } from '../stream/sink.js';
 
@@ -24,6 +24,7 @@ export class SinkCommitter {
   readonly #workerSinks: readonly string[];
 
   constructor(sinks: readonly GraphNodeData[], run: string, inWorker: CommitInWorker) {
+    checkDistinctTargets(sinks);
     this.#run = run;
     this.#inWorker = inWorker;
     for (const sink of sinks) {

@@ -1,0 +1,182 @@
+/**
+ * Runs an operator over a sequence of items, as a task would: plainly; with an output that is full
+ * after every record; and with a snapshot and a restore into a fresh operator between every two
+ * items. Whatever way it is run, the result has to be the same.
+ */
+
+import { keyGroupOf } from '../../src/hashring/key-group.js';
+import type {
+  Capture,
+  Operator,
+  OperatorContext,
+  Receiver,
+  RestoredSection,
+} from '../../src/stream/operator.js';
+
+export const KEY_GROUPS = 16;
+
+export type Item =
+  | { readonly record: unknown; readonly at?: number; readonly key?: unknown }
+  | { readonly watermark: number };
+
+export type Emitted =
+  | { readonly record: unknown; readonly at: number; readonly tag?: string }
+  | { readonly watermark: number };
+
+export interface KitOptions {
+  /** Tags of side outputs that somebody reads. */
+  readonly sides?: readonly string[];
+  readonly instance?: number;
+  readonly parallelism?: number;
+  readonly ownsGroup?: (group: number) => boolean;
+}
+
+/** One operator with everything around it. */
+export class Harness {
+  readonly emitted: Emitted[] = [];
+  readonly counters: Record<string, number> = {};
+  readonly operator: Operator;
+  readonly turn = { pause: false };
+  /** The output is full after every record. */
+  stingy = false;
+  /** Times the operator had to be resumed. */
+  resumed = 0;
+  alive = 0;
+
+  constructor(create: () => Operator, options: KitOptions = {}, restored: RestoredSection[] = []) {
+    this.operator = create();
+    const output: Receiver = {
+      onElement: (record, timestamp) => this.#emit({ record, at: timestamp }),
+      onWatermark: (timeMs) => this.emitted.push({ watermark: timeMs }),
+    };
+    const context: OperatorContext = {
+      operator: 'under-test',
+      instance: options.instance ?? 0,
+      parallelism: options.parallelism ?? 1,
+      keyGroups: KEY_GROUPS,
+      ownsGroup: options.ownsGroup ?? (() => true),
+      turn: this.turn,
+      output,
+      side: (tag) =>
+        options.sides?.includes(tag)
+          ? {
+              onElement: (record, timestamp) => this.#emit({ record, at: timestamp, tag }),
+              onWatermark: () => {},
+            }
+          : undefined,
+      alive: () => {
+        this.alive += 1;
+      },
+      count: (counter, by) => {
+        this.counters[counter] = (this.counters[counter] ?? 0) + by;
+      },
+      wake: () => {},
+      fail: (error) => {
+        throw error;
+      },
+    };
+    void this.operator.open(context, restored);
+  }
+
+  feed(item: Item): void {
+    if ('watermark' in item) this.operator.onWatermark(item.watermark);
+    else {
+      const group = 'key' in item ? keyGroupOf(item.key, KEY_GROUPS) : 0;
+      this.operator.onElement(item.record, item.at ?? Number.NaN, group);
+    }
+    this.drain();
+  }
+
+  drain(): void {
+    this.turn.pause = false;
+    while (this.operator.suspended === true) {
+      this.resumed += 1;
+      this.operator.resume?.();
+      this.turn.pause = false;
+    }
+  }
+
+  settle(): void {
+    this.operator.settle?.();
+    this.drain();
+  }
+
+  /** The sections as bytes; `meanwhile` runs between the cut and the rest of the work. */
+  snapshot(meanwhile: () => void = () => {}): RestoredSection[] {
+    const capture = this.operator.capture?.(1);
+    meanwhile();
+    return capture === undefined ? [] : sectionsOf(capture);
+  }
+
+  #emit(emitted: Emitted): void {
+    this.emitted.push(emitted);
+    if (this.stingy) this.turn.pause = true;
+  }
+}
+
+/** Completes a capture in the smallest slices. */
+export function sectionsOf(capture: Capture, instance = 0): RestoredSection[] {
+  while (!capture.step(0)) {}
+  return capture.take().sections.map(({ name, chunks }) => ({
+    name,
+    instance,
+    bytes: new Uint8Array(Buffer.concat(chunks)),
+  }));
+}
+
+export function runPlain(create: () => Operator, items: readonly Item[], options?: KitOptions) {
+  const harness = new Harness(create, options);
+  for (const item of items) harness.feed(item);
+  harness.settle();
+  return harness;
+}
+
+export function runStingy(create: () => Operator, items: readonly Item[], options?: KitOptions) {
+  const harness = new Harness(create, options);
+  harness.stingy = true;
+  for (const item of items) harness.feed(item);
+  harness.settle();
+  return harness;
+}
+
+/**
+ * Between every two items: a cut; then the old operator processes the next item before the rest of
+ * the snapshot is taken, which must not show in it; then a fresh operator goes on from the snapshot.
+ */
+export function runRestoring(create: () => Operator, items: readonly Item[], options?: KitOptions) {
+  const emitted: Emitted[] = [];
+  const counters: Record<string, number> = {};
+  let harness = new Harness(create, options);
+  const note = (): void => {
+    emitted.push(...harness.emitted);
+    for (const [name, by] of Object.entries(harness.counters)) {
+      counters[name] = (counters[name] ?? 0) + by;
+    }
+  };
+  for (const [i, item] of items.entries()) {
+    harness.stingy = i % 2 === 1;
+    harness.feed(item);
+    const before = { emitted: [...harness.emitted], counters: { ...harness.counters } };
+    const next = items[i + 1];
+    const sections = harness.snapshot(() => {
+      if (next !== undefined) harness.feed(next);
+    });
+    emitted.push(...before.emitted);
+    for (const [name, by] of Object.entries(before.counters)) {
+      counters[name] = (counters[name] ?? 0) + by;
+    }
+    harness = new Harness(create, options, sections);
+  }
+  harness.settle();
+  note();
+  return { emitted, counters };
+}
+
+/** Without watermarks. */
+export function recordsOf(emitted: readonly Emitted[]): Exclude<Emitted, { watermark: number }>[] {
+  return emitted.filter((one) => 'record' in one);
+}
+
+export function watermarksOf(emitted: readonly Emitted[]): number[] {
+  return emitted.flatMap((one) => ('watermark' in one ? [one.watermark] : []));
+}

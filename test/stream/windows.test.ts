@@ -1,0 +1,219 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { count, sum } from '../../src/stream/aggregations.js';
+import { windowAggregateOperator } from '../../src/stream/operators/window-aggregate-operator.js';
+import type { WindowOptions } from '../../src/stream/operators/window-operator.js';
+import { windowReduceOperator } from '../../src/stream/operators/window-reduce-operator.js';
+import { tumbling } from '../../src/stream/windows.js';
+import { thrownBy } from './graph-kit.js';
+import { Harness, type Item, recordsOf, runPlain } from './operator-kit.js';
+
+interface Row {
+  readonly k: string;
+  readonly n: number;
+}
+
+const key = (record: Row) => record.k;
+const spec = { n: count(), total: sum((record: Row) => record.n) };
+const strict: WindowOptions = { allowedLatenessMs: 0, lateTag: undefined };
+const end = { watermark: Number.POSITIVE_INFINITY };
+const at = (time: number, k = 'a', n = 1): Item => ({ record: { k, n }, at: time });
+const aggregate = (options: WindowOptions = strict, size = 10, offsetMs = 0) =>
+  windowAggregateOperator(key, tumbling(size, { offsetMs }), options, spec);
+const row = (k: string, windowStart: number, n: number, total = n, size = 10) => ({
+  record: { key: k, windowStart, windowEnd: windowStart + size, n, total },
+  at: windowStart + size - 1,
+});
+
+describe('tumbling windows', () => {
+  it('put a record into the window that begins at or before it', () => {
+    const { emitted } = runPlain(aggregate(), [
+      at(0),
+      at(9),
+      at(10),
+      at(-1),
+      at(-10),
+      at(-11),
+      end,
+    ]);
+    expect(recordsOf(emitted)).toEqual([
+      row('a', -20, 1),
+      row('a', -10, 2),
+      row('a', 0, 2),
+      row('a', 10, 1),
+    ]);
+  });
+
+  it('follow their offset', () => {
+    const { emitted } = runPlain(aggregate(strict, 10, 3), [at(2), at(3), at(12), at(13), end]);
+    expect(recordsOf(emitted)).toEqual([row('a', -7, 1), row('a', 3, 2), row('a', 13, 1)]);
+  });
+
+  it('fire when the watermark reaches the last instant in them, and not before', () => {
+    const harness = new Harness(aggregate());
+    harness.feed(at(5));
+    harness.feed({ watermark: 8 });
+    expect(harness.emitted).toEqual([{ watermark: 8 }]);
+    harness.feed({ watermark: 9 });
+    expect(harness.emitted).toEqual([{ watermark: 8 }, row('a', 0, 1), { watermark: 9 }]);
+  });
+
+  it('fire in order of time, and the watermark follows the last row', () => {
+    const harness = new Harness(aggregate());
+    for (const time of [25, 5, 15]) harness.feed(at(time));
+    harness.feed({ watermark: 24 });
+    harness.feed({ watermark: 40 });
+    expect(harness.emitted).toEqual([
+      row('a', 0, 1),
+      row('a', 10, 1),
+      { watermark: 24 },
+      row('a', 20, 1),
+      { watermark: 40 },
+    ]);
+  });
+
+  it('count late records, or send them to the side output: once each', () => {
+    const late = [at(5), { watermark: 9 }, at(6), at(12), at(9), end];
+    const counted = runPlain(aggregate(), late);
+    expect(recordsOf(counted.emitted)).toEqual([row('a', 0, 1), row('a', 10, 1)]);
+    expect(counted.counters).toEqual({ lateRecords: 2 });
+    const side = runPlain(aggregate({ allowedLatenessMs: 0, lateTag: 'late' }), late, {
+      sides: ['late'],
+    });
+    expect(recordsOf(side.emitted).filter((one) => one.tag === 'late')).toEqual([
+      { record: { k: 'a', n: 1 }, at: 6, tag: 'late' },
+      { record: { k: 'a', n: 1 }, at: 9, tag: 'late' },
+    ]);
+    expect(side.counters).toEqual({});
+    // A tag that nobody reads: counted.
+    expect(runPlain(aggregate({ allowedLatenessMs: 0, lateTag: 'late' }), late).counters).toEqual({
+      lateRecords: 2,
+    });
+  });
+
+  it('fire again for each record within the allowed lateness, then forget', () => {
+    const harness = new Harness(aggregate({ allowedLatenessMs: 5, lateTag: undefined }));
+    const fed: Item[] = [at(1), { watermark: 9 }, at(2), at(3, 'b'), { watermark: 13 }, at(4)];
+    for (const one of fed) harness.feed(one);
+    expect(recordsOf(harness.emitted)).toEqual([
+      row('a', 0, 1),
+      row('a', 0, 2),
+      row('b', 0, 1),
+      row('a', 0, 3),
+    ]);
+    harness.feed({ watermark: 14 });
+    harness.feed(at(4));
+    expect(harness.counters).toEqual({ lateRecords: 1 });
+    expect(recordsOf(harness.emitted)).toHaveLength(4);
+  });
+
+  it('a record without a time is an error that says what to do', () => {
+    for (const time of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const error = thrownBy(() => runPlain(aggregate(), [at(time)]));
+      expect(error.code).toBe('ERR_HOLDFAST_NO_TIMESTAMP');
+      expect(error.message).toContain('withTimestamps');
+    }
+  });
+
+  it('reduce emits the folded record once per window', () => {
+    const create = windowReduceOperator(key, tumbling(10), strict, (a: Row, b: Row) => ({
+      k: a.k,
+      n: a.n + b.n,
+    }));
+    const { emitted } = runPlain(create, [at(1, 'a', 2), at(2, 'a', 3), at(11, 'a', 7), end]);
+    expect(recordsOf(emitted)).toEqual([
+      { record: { k: 'a', n: 5 }, at: 9 },
+      { record: { k: 'a', n: 7 }, at: 19 },
+    ]);
+  });
+
+  it('state of windows of another size is refused', () => {
+    const sections = runPlain(aggregate(strict, 10), [at(1)]).snapshot();
+    const error = thrownBy(() => new Harness(aggregate(strict, 20), {}, sections));
+    expect(error.code).toBe('ERR_HOLDFAST_GRAPH_INCOMPATIBLE');
+  });
+
+  it('what was late stays late after a restore', () => {
+    const harness = runPlain(aggregate(), [at(1), { watermark: 30 }]);
+    const restored = new Harness(aggregate(), {}, harness.snapshot());
+    restored.feed(at(25));
+    expect(restored.counters).toEqual({ lateRecords: 1 });
+  });
+
+  it('agree with a plain model over any input', () => {
+    const item = fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc
+          .tuple(fc.integer({ min: 0, max: 200 }), fc.constantFrom('a', 'b', 'c'), fc.nat(9))
+          .map(([time, k, n]) => at(time, k, n)),
+      },
+      {
+        weight: 1,
+        arbitrary: fc.integer({ min: 0, max: 200 }).map((watermark) => ({ watermark })),
+      },
+    );
+    fc.assert(
+      fc.property(
+        fc.array(item, { maxLength: 80 }),
+        fc.constantFrom(7, 10, 64),
+        fc.constantFrom(0, 5, 30),
+        (list, size, allowedLatenessMs) => {
+          const fed = [...list, end];
+          const { emitted, counters } = runPlain(
+            aggregate({ allowedLatenessMs, lateTag: undefined }, size),
+            fed,
+          );
+          const expected = model(fed, size, allowedLatenessMs);
+          expect(recordsOf(emitted).map((one) => one.record)).toEqual(expected.rows);
+          expect(counters['lateRecords'] ?? 0).toBe(expected.late);
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** The same arithmetic, with nothing clever about it. */
+function model(list: readonly Item[], size: number, lateness: number) {
+  const rows: unknown[] = [];
+  const panes = new Map<number, Map<string, { n: number; total: number }>>();
+  const fired = new Set<number>();
+  let watermark = Number.NEGATIVE_INFINITY;
+  let late = 0;
+  const emit = (start: number, k: string): void => {
+    rows.push({
+      key: k,
+      windowStart: start,
+      windowEnd: start + size,
+      ...panes.get(start)!.get(k)!,
+    });
+  };
+  for (const one of list) {
+    if ('watermark' in one) {
+      watermark = Math.max(watermark, one.watermark);
+      for (const start of [...panes.keys()].sort((a, b) => a - b)) {
+        if (start + size - 1 > watermark) continue;
+        if (!fired.has(start)) for (const k of panes.get(start)!.keys()) emit(start, k);
+        fired.add(start);
+        if (start + size - 1 + lateness <= watermark) panes.delete(start);
+      }
+      continue;
+    }
+    const { k, n } = one.record as Row;
+    const start = Math.floor(one.at! / size) * size;
+    if (start + size - 1 + lateness <= watermark) {
+      late += 1;
+      continue;
+    }
+    const pane = panes.get(start) ?? new Map<string, { n: number; total: number }>();
+    panes.set(start, pane);
+    const before = pane.get(k) ?? { n: 0, total: 0 };
+    pane.set(k, { n: before.n + 1, total: before.total + n });
+    if (start + size - 1 <= watermark) {
+      fired.add(start);
+      emit(start, k);
+    }
+  }
+  return { rows, late };
+}
