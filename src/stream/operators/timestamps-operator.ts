@@ -70,7 +70,10 @@ class TimestampsOperator implements Operator {
   }
 
   onWatermark(timeMs: number): void {
-    if (timeMs === Number.POSITIVE_INFINITY) this.#output.onWatermark(timeMs);
+    if (timeMs !== Number.POSITIVE_INFINITY) return;
+    this.#recordsSince = 0;
+    this.#emitted = timeMs;
+    this.#output.onWatermark(timeMs);
   }
 
   settle(): void {

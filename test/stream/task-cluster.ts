@@ -1,0 +1,249 @@
+/**
+ * A whole job without threads: all tasks of a plan, a driver reduced to what snapshots need, and one
+ * control lane per slot. Who acts next is drawn from a seed; everything may come late, but in order.
+ */
+
+import { type Random, randomInt } from '../../src/base/random.js';
+import type { Graph } from '../../src/stream/graph.js';
+import { graphData } from '../../src/stream/graph-builder.js';
+import type { RestoredSection } from '../../src/stream/operator.js';
+import type { JobPlan } from '../../src/stream/plan.js';
+import { planChannels, planJob } from '../../src/stream/planner.js';
+import type { SourceSplit } from '../../src/stream/source.js';
+import { Task } from '../../src/stream/task.js';
+import { TaskGate } from '../../src/stream/task-gate.js';
+import type { CapturedTask } from '../../src/stream/task-types.js';
+import { ControlBlock } from '../../src/threads/control-block.js';
+import { type Published, TestChannel } from './task-kit.js';
+
+const KEY_GROUPS = 32;
+
+interface Checkpoint {
+  readonly id: number;
+  readonly plan: JobPlan;
+  readonly parts: Map<Task, CapturedTask>;
+}
+
+interface Slot {
+  readonly block: ControlBlock;
+  readonly tasks: Task[];
+  /** Control messages under way to this slot, in order. */
+  readonly lane: (() => void)[];
+}
+
+export class TaskCluster {
+  readonly #graph: Graph;
+  readonly #random: Random;
+  readonly #published: Published;
+  readonly #splits: Readonly<Record<string, readonly SourceSplit[]>>;
+  #slots: Slot[] = [];
+  #epoch = 0;
+  #ids = 0;
+  #ended = 0;
+  #pending: Checkpoint | undefined;
+  #completed: Checkpoint | undefined;
+  #final = false;
+  done = false;
+  checkpoints = 0;
+  aborted = 0;
+  readonly counters: Record<string, number> = {};
+
+  static async start(
+    graph: Graph,
+    parallelism: number,
+    random: Random,
+    published: Published,
+  ): Promise<TaskCluster> {
+    const splits: Record<string, readonly SourceSplit[]> = {};
+    for (const node of graph.nodes) {
+      if (node.source !== undefined) splits[node.id] = await node.source.splits();
+    }
+    const cluster = new TaskCluster(graph, random, published, splits);
+    await cluster.deploy(parallelism);
+    return cluster;
+  }
+
+  private constructor(
+    graph: Graph,
+    random: Random,
+    published: Published,
+    splits: Readonly<Record<string, readonly SourceSplit[]>>,
+  ) {
+    this.#graph = graph;
+    this.#random = random;
+    this.#published = published;
+    this.#splits = splits;
+  }
+
+  /** Starts, or starts again from the last complete checkpoint: everything else is forgotten. */
+  async deploy(parallelism: number): Promise<void> {
+    this.#epoch += 1;
+    this.#pending = undefined;
+    this.#ended = 0;
+    this.#final = false;
+    for (const slot of this.#slots) {
+      slot.block.epoch = this.#epoch;
+      await Promise.allSettled(slot.tasks.map((task) => task.close()));
+    }
+    const plan = planJob(graphData(this.#graph), { slots: parallelism, keyGroups: KEY_GROUPS });
+    this.#slots = Array.from({ length: parallelism }, () => {
+      const block = new ControlBlock();
+      block.epoch = this.#epoch;
+      return { block, tasks: [], lane: [] };
+    });
+    const gates = new Map<string, TaskGate>();
+    const gate = (vertex: number, instance: number): TaskGate => {
+      const id = `${vertex}/${instance}`;
+      if (!gates.has(id)) gates.set(id, new TaskGate());
+      return gates.get(id)!;
+    };
+    const channels = planChannels(plan).map((spec) => ({
+      ...spec,
+      channel: new TestChannel({
+        gate: gate(plan.edges[spec.edge]!.fromVertex, spec.fromInstance),
+      }),
+    }));
+    for (const vertex of plan.vertices) {
+      for (let instance = 0; instance < vertex.parallelism; instance += 1) {
+        const edges = plan.edges;
+        const slot = this.#slots[vertex.slots[instance]!]!;
+        const task: Task = new Task({
+          graph: this.#graph,
+          plan,
+          vertex: vertex.index,
+          instance,
+          inputs: channels.filter(
+            ({ edge, toInstance }) =>
+              edges[edge]!.toVertex === vertex.index && toInstance === instance,
+          ),
+          outputs: edges
+            .filter((edge) => edge.fromVertex === vertex.index)
+            .map(({ index }) => ({
+              edge: index,
+              channels: channels
+                .filter(({ edge, fromInstance }) => edge === index && fromInstance === instance)
+                .sort((a, b) => a.toInstance - b.toInstance)
+                .map(({ channel }) => channel),
+            })),
+          gate: gate(vertex.index, instance),
+          block: slot.block,
+          splits: this.#completed === undefined ? this.#splits : undefined,
+          restored: this.#restored(plan, vertex.index, instance),
+          mode: 'exactly-once',
+          run: 'run',
+          epoch: this.#epoch,
+          incarnation: this.#epoch,
+          bufferTimeoutMs: 0,
+          callbacks: {
+            captured: (part) => this.#captured(task, plan, part),
+            declined: (_checkpoint, failure) => {
+              throw new Error(`declined: ${failure.message}`);
+            },
+            ended: () => {
+              this.#ended += 1;
+            },
+            failed: (failure) => {
+              throw new Error(`failed: ${failure.message} ${failure.stack}`);
+            },
+            wake: () => {},
+            print: () => {},
+            restoredVisible: () => {},
+            firstOutput: () => {},
+          },
+        });
+        slot.tasks.push(task);
+      }
+    }
+    for (const slot of this.#slots) for (const task of slot.tasks) await task.open();
+  }
+
+  /** One random thing happens. */
+  async step(): Promise<void> {
+    const random = this.#random;
+    const slot = this.#slots[randomInt(random, this.#slots.length)]!;
+    const dice = random.next();
+    if (dice < 0.1) slot.lane.shift()?.();
+    else if (dice < 0.12) await new Promise((resolve) => setImmediate(resolve));
+    else if (dice < 0.15) this.trigger();
+    else if (dice < 0.152) this.#abort();
+    else if (dice < 0.3) {
+      for (const task of slot.tasks) task.flushDue(performance.now() + 1);
+    } else {
+      const task = slot.tasks[randomInt(random, slot.tasks.length)]!;
+      // Time is up at once, or there is plenty of it.
+      task.run(random.next() < 0.6 ? 0 : Number.POSITIVE_INFINITY);
+      for (const [name, by] of Object.entries(task.metrics().counters)) {
+        this.counters[name] = Math.max(this.counters[name] ?? 0, by);
+      }
+    }
+  }
+
+  /** The driver asks for a checkpoint, the last one when all tasks have ended. */
+  trigger(): void {
+    if (this.#pending !== undefined || this.done) return;
+    this.#ids += 1;
+    const id = this.#ids;
+    this.#final = this.#ended === this.#slots.reduce((sum, slot) => sum + slot.tasks.length, 0);
+    this.#pending = { id, plan: undefined as never, parts: new Map() };
+    this.#tell((task) => task.trigger(id));
+  }
+
+  #abort(): void {
+    const id = this.#pending?.id;
+    if (id === undefined) return;
+    this.#pending = undefined;
+    this.aborted += 1;
+    this.#tell((task) => task.abort(id));
+  }
+
+  #tell(message: (task: Task) => void): void {
+    for (const slot of this.#slots) slot.lane.push(() => slot.tasks.forEach(message));
+  }
+
+  #captured(task: Task, plan: JobPlan, part: CapturedTask): void {
+    const pending = this.#pending;
+    if (pending?.id !== part.checkpoint) return;
+    pending.parts.set(task, part);
+    const tasks = this.#slots.flatMap((slot) => slot.tasks);
+    if (pending.parts.size < tasks.length) return;
+    this.#pending = undefined;
+    this.checkpoints += 1;
+    // Bytes are copied now: what happens to their memory later must not matter.
+    const parts = new Map([...pending.parts].map(([from, one]) => [from, frozen(one)]));
+    this.#completed = { id: pending.id, plan, parts };
+    for (const one of parts.values()) {
+      for (const { operator, transaction } of one.transactions) {
+        this.#published.commit(operator, transaction);
+      }
+    }
+    this.done = this.#final;
+  }
+
+  /** As the recovery plan does: own sections, or everybody's after a rescale. */
+  #restored(plan: JobPlan, vertex: number, instance: number) {
+    const completed = this.#completed;
+    if (completed === undefined) return [];
+    const { parallelism } = plan.vertices[vertex]!;
+    const same = completed.plan.vertices[vertex]!.parallelism === parallelism;
+    const byOperator = new Map<string, RestoredSection[]>();
+    for (const [task, part] of completed.parts) {
+      if (task.vertex !== vertex || (same && task.instance !== instance)) continue;
+      for (const { operator, name, chunks } of part.sections) {
+        const sections = byOperator.get(operator) ?? [];
+        byOperator.set(operator, sections);
+        sections.push({ name, instance: task.instance, bytes: chunks[0]! });
+      }
+    }
+    return [...byOperator].map(([operator, sections]) => ({ operator, sections }));
+  }
+}
+
+function frozen(part: CapturedTask): CapturedTask {
+  return {
+    ...part,
+    sections: part.sections.map((section) => ({
+      ...section,
+      chunks: [new Uint8Array(Buffer.concat(section.chunks))],
+    })),
+  };
+}
