@@ -5,13 +5,14 @@
  *   npm test -- test/hashring           vitest alone, with this filter
  *   npm test -- pure test/hashring      … in one of its projects (`pure` or `threads`)
  *
- * A later step runs even when an earlier one failed. Every step but vitest counts as one; a test
- * file that cannot be loaded, and an error outside any test, count as one failure each. The last
- * line is `N passed, N failed`; the exit code is 1 when anything failed or nothing ran.
+ * A later step runs even when an earlier one failed. Every step but vitest counts as one. A test
+ * file that cannot be loaded counts as one failure; so does a vitest that ends badly without naming
+ * any (an error outside of tests, or its own death). The last line is `N passed, N failed`; the exit
+ * code is 1 when anything failed or nothing ran.
  */
 
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { call } from './lib/call.mjs';
 
@@ -90,9 +91,10 @@ function countReport() {
   let found = 0;
   passed += report.numPassedTests;
   for (const file of report.testResults) {
+    const name = relative(root, file.name);
     const broken = file.assertionResults.filter((test) => test.status === 'failed');
-    for (const test of broken) fail(`${file.name}: ${test.fullName}`);
-    if (file.status === 'failed' && broken.length === 0) fail(`${file.name} could not be run`);
+    for (const test of broken) fail(`${name}: ${test.fullName}`);
+    if (file.status === 'failed' && broken.length === 0) fail(`${name} could not be run`);
     if (file.status === 'failed') found += Math.max(1, broken.length);
   }
   const skipped = report.numPendingTests + report.numTodoTests;
