@@ -6,13 +6,13 @@
  *      its path, never skipped. Symbol keys, private fields and the class itself do not travel, as
  *      with `structuredClone`; a getter is called and its value travels.
  *  E2  After an error the writer stands where the value began.
- *  E3  `#path[d]` is the step that leads from depth d to d + 1; it is kept while descending because
- *      it costs one store, and is read only when a value is refused.
+ *  E3  `#path[d]` is the step taken inside the container at depth d (0: the name of the whole); it is
+ *      kept while descending because it costs one store, and is read only when a value is refused.
  */
 
 import type { ByteWriter } from './byte-writer.js';
 import { HoldfastError } from './errors.js';
-import { classify, nameOf, unbox } from './value-kinds.js';
+import { classify, nameOf, type ObjectKind, unbox } from './value-kinds.js';
 import {
   ERROR_CAUSE,
   ERROR_MESSAGE,
@@ -193,29 +193,48 @@ export class ValueEncoder {
       throw this.#refuse(`nested more than ${VALUE_DEPTH_MAX} levels deep`);
     }
     this.#remember(value);
+    const kind = classify(value);
+    if (this.#leaf(kind, value)) return;
     this.#depth += 1;
-    this.#content(value);
+    this.#container(kind, value);
     this.#depth -= 1;
   }
 
-  #content(value: object): void {
+  /** Objects that hold no others. */
+  #leaf(kind: ObjectKind, value: object): boolean {
     const writer = this.#writer;
-    const kind = classify(value);
     switch (kind) {
-      case 'object':
-        writer.u8(Tag.object);
-        this.#properties(value, Object.keys(value));
-        return;
-      case 'null-object':
-        writer.u8(Tag.nullObject);
-        this.#properties(value, Object.keys(value));
-        return;
-      case 'array':
-        this.#array(value as unknown[]);
-        return;
       case 'date':
         writer.u8(Tag.date);
         writer.f64(Date.prototype.getTime.call(value));
+        return true;
+      case 'array-buffer':
+        writer.u8(Tag.arrayBuffer);
+        this.#bytes(new Uint8Array(value as ArrayBuffer));
+        return true;
+      case 'view':
+        this.#view(value as ArrayBufferView);
+        return true;
+      case 'regexp':
+        writer.u8(Tag.regexp);
+        this.#string((value as RegExp).source);
+        this.#string((value as RegExp).flags);
+        return true;
+      case 'boxed':
+        writer.u8(Tag.boxed);
+        this.#value(unbox(value));
+        return true;
+      case 'unsupported':
+        throw this.#refuse(nameOf(value));
+      default:
+        return false;
+    }
+  }
+
+  #container(kind: ObjectKind, value: object): void {
+    switch (kind) {
+      case 'array':
+        this.#array(value as unknown[]);
         return;
       case 'map':
         this.#map(value as Map<unknown, unknown>);
@@ -223,27 +242,12 @@ export class ValueEncoder {
       case 'set':
         this.#set(value as Set<unknown>);
         return;
-      case 'array-buffer':
-        writer.u8(Tag.arrayBuffer);
-        this.#bytes(new Uint8Array(value as ArrayBuffer));
-        return;
-      case 'view':
-        this.#view(value as ArrayBufferView);
-        return;
-      case 'regexp':
-        writer.u8(Tag.regexp);
-        this.#string((value as RegExp).source);
-        this.#string((value as RegExp).flags);
-        return;
       case 'error':
         this.#error(value as Error);
         return;
-      case 'boxed':
-        writer.u8(Tag.boxed);
-        this.#value(unbox(value));
-        return;
       default:
-        throw this.#refuse(nameOf(value));
+        this.#writer.u8(kind === 'null-object' ? Tag.nullObject : Tag.object);
+        this.#properties(value, Object.keys(value));
     }
   }
 

@@ -51,7 +51,7 @@ export const Tag = {
   reference: 0x0c,
   /** float64 ms, NaN when invalid */
   date: 0x10,
-  /** varint length, values; `hole` where there is none */
+  /** varint length, values: no holes, no properties but the elements */
   array: 0x11,
   /** varint length, varint property count, then string key and value each (indexes are keys too) */
   sparseArray: 0x12,
@@ -73,8 +73,6 @@ export const Tag = {
   error: 0x1a,
   /** the primitive value */
   boxed: 0x1b,
-  /** only inside `array` */
-  hole: 0x1f,
 } as const;
 
 /** Position in the list is the number in the bytes (V1): append only. */

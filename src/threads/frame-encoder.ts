@@ -187,7 +187,7 @@ export class FrameEncoder {
     const start = this.#position;
     if (layout.kinds.length === 0) layout.widen(records, count);
     for (;;) {
-      if (layout.keys === undefined && layout.kinds[0] === 'x') return false;
+      if (!layout.columnar) return false;
       const taken = this.#tryColumns(layout, records, count);
       if (taken === count) return true;
       this.#position = start;

@@ -40,6 +40,11 @@ export class EncoderLayout {
     this.#bits = new Array<number>(keys?.length ?? 1).fill(0);
   }
 
+  /** Does it have columns? Not before the first `widen`. */
+  get columnar(): boolean {
+    return this.kinds.length > 0 && (this.keys !== undefined || this.kinds[0] !== 'x');
+  }
+
   /** Is this record of the shape, whatever its values? */
   matches(record: unknown): boolean {
     const { keys } = this;
@@ -81,8 +86,10 @@ export class EncoderLayout {
 
   #compile(kinds: readonly ColumnKind[]): void {
     const layout = { keys: this.keys, kinds };
-    this.encode = compileEncode(layout, this.prototype);
     this.kinds = kinds;
+    // Values of many kinds, not in objects: no column takes them all, see `columnar`.
+    if (!this.columnar) return;
+    this.encode = compileEncode(layout, this.prototype);
     this.size = layoutSize(kinds);
     this.descriptor = Buffer.from(describeLayout(layout), 'latin1');
   }

@@ -201,14 +201,15 @@ export class RingOutput implements OutputChannel {
       const sent = this.#ring.write(frame, 0);
       if (sent > 0) ringDoorbell(this.#consumer);
       if (sent === frame.length) return;
-      this.#wait(frame.slice(sent));
+      this.#wait(frame.subarray(sent));
       return;
     }
-    this.#wait(frame.slice());
+    this.#wait(frame);
   }
 
-  #wait(bytes: Uint8Array): void {
-    this.#waiting.push({ bytes, from: 0 });
+  #wait(rest: Uint8Array): void {
+    // A copy: the encoder writes its next frame to the same place. (A Buffer's `slice` is no copy.)
+    this.#waiting.push({ bytes: new Uint8Array(rest), from: 0 });
     this.pump();
     if (this.blocked) this.#gate.closed = true;
   }

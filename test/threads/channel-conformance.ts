@@ -1,0 +1,211 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type {
+  ControlElement,
+  Element,
+  Gate,
+  InputChannel,
+  OutputChannel,
+} from '../../src/threads/element.js';
+import { same } from '../base/value-arbitraries.js';
+
+export interface Channel {
+  readonly output: OutputChannel;
+  readonly input: InputChannel;
+  readonly gate: Gate;
+  /** Was the consumer woken since it last said that it sleeps? */
+  consumerSleeps(): void;
+  readonly consumerWoken: boolean;
+  /** Was the producer woken since it last said that it sleeps? */
+  producerSleeps(): void;
+  readonly producerWoken: boolean;
+}
+
+export interface ChannelCase {
+  readonly name: string;
+  /** Of a small capacity: a few hundred small records at most. */
+  make(options: { readonly keyed: boolean; readonly batchRecordsMax: number }): Channel;
+}
+
+/** One entry of a channel's content, batches taken apart. */
+export type Item =
+  | { readonly record: unknown; readonly timestamp: number; readonly group: number }
+  | ControlElement;
+
+export function itemsOf(element: Element): Item[] {
+  if (element.kind !== 'batch') return [element];
+  return Array.from({ length: element.count }, (_, i) => ({
+    record: element.records[i],
+    timestamp: element.timestamps?.[i] ?? Number.NaN,
+    group: element.groups?.[i] ?? 0,
+  }));
+}
+
+/** Takes all there is, pumping what waits. */
+export function drain(channel: Channel): Item[] {
+  const items: Item[] = [];
+  for (;;) {
+    const element = channel.input.take();
+    if (element !== undefined) items.push(...itemsOf(element));
+    else if (!channel.output.pump()) return items;
+  }
+}
+
+const controls: fc.Arbitrary<ControlElement> = fc.oneof(
+  fc.nat().map((checkpoint) => ({ kind: 'barrier' as const, checkpoint })),
+  fc.double({ noNaN: true }).map((timeMs) => ({ kind: 'watermark' as const, timeMs })),
+  fc.constant({ kind: 'end' as const }),
+);
+
+const step = fc.oneof(
+  { weight: 6, arbitrary: fc.tuple(fc.constant('push' as const), fc.nat(40)) },
+  { weight: 2, arbitrary: fc.tuple(fc.constant('control' as const), controls) },
+  { weight: 1, arbitrary: fc.constant(['flush'] as const) },
+  { weight: 1, arbitrary: fc.constant(['pump'] as const) },
+  { weight: 3, arbitrary: fc.tuple(fc.constant('take' as const), fc.nat(5)) },
+);
+
+/** What every channel keeps, wherever its ends live. */
+export function describeChannel({ name, make }: ChannelCase): void {
+  describe(`channel: ${name}`, () => {
+    it('gives back everything in order, whatever the calls', () => {
+      fc.assert(
+        fc.property(
+          fc.array(step, { maxLength: 80 }),
+          fc.integer({ min: 1, max: 9 }),
+          (steps, max) => {
+            const channel = make({ keyed: true, batchRecordsMax: max });
+            const { output, input } = channel;
+            const sent: Item[] = [];
+            const received: Item[] = [];
+            const push = (): void => {
+              const n = sent.length;
+              const item = {
+                record: { n, text: `record ${n}` },
+                timestamp: n * 2,
+                group: (n % 7) + 1,
+              };
+              output.push(item.record, item.timestamp, item.group);
+              sent.push(item);
+            };
+            for (const [kind, argument] of steps) {
+              if (kind === 'push') for (let i = 0; i < argument; i += 1) push();
+              else if (kind === 'flush') output.flush();
+              else if (kind === 'pump') output.pump();
+              else if (kind === 'control') {
+                output.control(argument);
+                sent.push(argument);
+              } else {
+                for (let i = 0; i < argument; i += 1) {
+                  const { ready } = input;
+                  const element = input.take();
+                  if (element !== undefined) {
+                    expect(ready).toBe(true);
+                    received.push(...itemsOf(element));
+                  }
+                }
+              }
+            }
+            output.flush();
+            received.push(...drain(channel));
+            expect(same(received, sent)).toBe(true);
+            expect(input.ready).toBe(false);
+            expect(output.pending).toBe(false);
+            expect(output.blocked).toBe(false);
+          },
+        ),
+        { numRuns: 300 },
+      );
+    });
+
+    it('is empty at first', () => {
+      const { output, input } = make({ keyed: false, batchRecordsMax: 4 });
+      expect(input.ready).toBe(false);
+      expect(input.take()).toBe(undefined);
+      expect(output.pending).toBe(false);
+      expect(output.blocked).toBe(false);
+      expect(output.pump()).toBe(false);
+      output.flush();
+      expect(input.take()).toBe(undefined);
+    });
+
+    it('carries timestamps where records have them, and groups on keyed edges only', () => {
+      const plain = make({ keyed: false, batchRecordsMax: 4 });
+      plain.output.push('a', Number.NaN, 0);
+      plain.output.flush();
+      const first = plain.input.take();
+      expect(first).toMatchObject({
+        kind: 'batch',
+        count: 1,
+        timestamps: undefined,
+        groups: undefined,
+      });
+      plain.output.push('b', Number.NaN, 0);
+      plain.output.push('c', 5, 0);
+      plain.output.flush();
+      expect(drain(plain)).toEqual([
+        { record: 'b', timestamp: Number.NaN, group: 0 },
+        { record: 'c', timestamp: 5, group: 0 },
+      ]);
+      plain.output.push('d', Number.NaN, 0);
+      plain.output.flush();
+      expect(plain.input.take()).toMatchObject({ timestamps: undefined });
+      const keyed = make({ keyed: true, batchRecordsMax: 4 });
+      keyed.output.push('a', -1.5, 1_024);
+      keyed.output.flush();
+      expect(drain(keyed)).toEqual([{ record: 'a', timestamp: -1.5, group: 1_024 }]);
+    });
+
+    it('blocks a producer whose consumer does not take, within a bound, and loses nothing', () => {
+      const channel = make({ keyed: false, batchRecordsMax: 4 });
+      const { output, input, gate } = channel;
+      let pushed = 0;
+      while (!gate.closed) {
+        expect(output.blocked).toBe(false);
+        output.push(pushed, Number.NaN, 0);
+        pushed += 1;
+        expect(pushed).toBeLessThan(1_000);
+      }
+      expect(output.blocked).toBe(true);
+      // What one record still emits, and control elements, need no credit.
+      output.push(pushed, Number.NaN, 0);
+      output.control({ kind: 'barrier', checkpoint: 1 });
+      channel.producerSleeps();
+      expect(channel.producerWoken).toBe(false);
+      const received: Item[] = [];
+      while (output.blocked) {
+        const element = input.take();
+        if (element !== undefined) received.push(...itemsOf(element));
+        else expect(channel.producerWoken).toBe(true);
+        if (channel.producerWoken) output.pump();
+      }
+      expect(channel.producerWoken).toBe(true);
+      received.push(...drain(channel));
+      expect(received).toEqual([
+        ...Array.from({ length: pushed + 1 }, (_, i) => ({
+          record: i,
+          timestamp: Number.NaN,
+          group: 0,
+        })),
+        { kind: 'barrier', checkpoint: 1 },
+      ]);
+      expect(output.blocked).toBe(false);
+      // The gate is the task's to open.
+      expect(gate.closed).toBe(true);
+    });
+
+    it('wakes a sleeping consumer for records and for control elements', () => {
+      const channel = make({ keyed: false, batchRecordsMax: 4 });
+      channel.consumerSleeps();
+      channel.output.push(1, Number.NaN, 0);
+      channel.output.flush();
+      expect(channel.consumerWoken).toBe(true);
+      drain(channel);
+      channel.consumerSleeps();
+      expect(channel.consumerWoken).toBe(false);
+      channel.output.control({ kind: 'end' });
+      expect(channel.consumerWoken).toBe(true);
+      expect(drain(channel)).toEqual([{ kind: 'end' }]);
+    });
+  });
+}
