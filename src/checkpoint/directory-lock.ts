@@ -6,18 +6,18 @@
  *
  *  X1  A live owner's lock is never taken. An owner on another machine or in another container cannot be
  *      judged and counts as live.
- *  X2  A stale lock is taken away by renaming it to a name of one's own: of several that try, one
- *      succeeds. Should the renamed file turn out to be a fresh lock that came in between, it is put
- *      back.
- *  X3  Whoever holds the lock looks again before each commit point (`verify`): in the one window that X2
- *      leaves, or when somebody deletes the file by hand, the former owner stops committing.
+ *  X2  A stale lock is replaced only by the holder of a claim on exactly that lock: a second lock, named
+ *      by the stale one's token, taken in the same way. The lock is read again under the claim and
+ *      replaced by rename. So of several that try one succeeds, and a fresh lock is never replaced by
+ *      somebody who looked too early.
+ *  X3  Whoever holds the lock looks again before each commit point (`verify`): when somebody deletes the
+ *      file by hand, the former owner stops committing.
  */
 
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../base/errors.js';
-import { temporaryName } from './directory-layout.js';
-import { writeTemporary } from './durable-file.js';
+import { replaceFile, writeTemporary } from './durable-file.js';
 import { readWhole } from './file-reading.js';
 import { errnoOf, type FileSystem } from './file-system.js';
 import { writeFully } from './part-io.js';
@@ -28,6 +28,9 @@ export interface LockOwner extends ProcessIdentity {
 }
 
 const ATTEMPTS_MAX = 8;
+const CLAIM_PREFIX = 'lock-claim-';
+/** It becomes part of a file's name. */
+const TOKEN = /^[A-Za-z0-9]{1,64}$/;
 
 /** Tokens given back by locks of this module whose file could not be removed: stale for certain. */
 const givenBack = new Set<string>();
@@ -52,24 +55,10 @@ export class DirectoryLock {
       ...(await ownIdentity()),
       token: randomBytes(12).toString('hex'),
     };
-    const bytes = Buffer.from(`${JSON.stringify(owner)}\n`);
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
-      if (await this.#place(bytes)) {
-        this.#token = owner.token;
-        return;
-      }
-      const found = await readLock(this.#files, this.#path);
-      if (found === undefined) continue;
-      if (found.owner === undefined) throw this.#unreadable();
-      const stale = givenBack.has(found.owner.token) || (await livenessOf(found.owner)) === 'dead';
-      if (!stale) throw this.#locked(found.owner);
-      await this.#takeAway(found.text);
-    }
-    throw new HoldfastError(
-      'ERR_HOLDFAST_CHECKPOINT_LOCKED',
-      `the lock '${this.#path}' changed hands ${ATTEMPTS_MAX} times while it was being taken: several runs start on one directory at once. Start one run per directory.`,
-      { details: { lock: this.#path } },
-    );
+    await this.#seize(this.#path, Buffer.from(`${JSON.stringify(owner)}\n`));
+    this.#token = owner.token;
+    // What is in the way of nobody may stay.
+    await this.#removeLeftovers().catch(() => {});
   }
 
   /** Rejects with ERR_HOLDFAST_CHECKPOINT_LOCKED when the lock is no longer this one's (X3). */
@@ -95,52 +84,81 @@ export class DirectoryLock {
     givenBack.delete(token);
   }
 
+  /** Puts `bytes` at `path` unless a live owner has it: the lock itself, or a claim (X1, X2). */
+  async #seize(path: string, bytes: Uint8Array): Promise<void> {
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt += 1) {
+      if (await this.#place(path, bytes)) return;
+      const found = await readLock(this.#files, path);
+      if (found === undefined) continue;
+      if (found.owner === undefined) throw this.#unreadable(path);
+      const stale = givenBack.has(found.owner.token) || (await livenessOf(found.owner)) === 'dead';
+      if (!stale) throw this.#locked(found.owner);
+      const claim = join(dirname(path), `${CLAIM_PREFIX}${found.owner.token}`);
+      await this.#seize(claim, bytes);
+      try {
+        if ((await readLock(this.#files, path))?.text === found.text) {
+          await replaceFile(this.#files, path, 'lock', bytes, 'volatile');
+          return;
+        }
+      } finally {
+        await this.#files.remove(claim).catch(() => {});
+      }
+    }
+    throw new HoldfastError(
+      'ERR_HOLDFAST_CHECKPOINT_LOCKED',
+      `the lock '${path}' changed hands ${ATTEMPTS_MAX} times while it was being taken: several runs start on one directory at once. Start one run per directory.`,
+      { details: { lock: path } },
+    );
+  }
+
+  /** Claims of processes that died while they took over. Those of live ones are theirs. */
+  async #removeLeftovers(): Promise<void> {
+    const directory = dirname(this.#path);
+    for (const name of await this.#files.list(directory)) {
+      if (!name.startsWith(CLAIM_PREFIX)) continue;
+      const owner = (await readLock(this.#files, join(directory, name)))?.owner;
+      if (owner === undefined || (await livenessOf(owner)) !== 'dead') continue;
+      await this.#files.remove(join(directory, name)).catch(() => {});
+    }
+  }
+
   /** False when there is a lock. */
-  async #place(bytes: Uint8Array): Promise<boolean> {
-    const temporary = await writeTemporary(this.#files, dirname(this.#path), 'lock', bytes);
+  async #place(path: string, bytes: Uint8Array): Promise<boolean> {
+    // A lock need not outlive the power: neither does its owner.
+    const directory = dirname(path);
+    const temporary = await writeTemporary(this.#files, directory, 'lock', bytes, 'volatile');
     try {
-      await this.#files.link(temporary, this.#path);
+      await this.#files.link(temporary, path);
       return true;
     } catch (error) {
       const errno = errnoOf(error);
-      if (errno === 'EEXIST') return false;
+      // ENOENT: whoever got the lock has cleared our temporary file away.
+      if (errno === 'EEXIST' || errno === 'ENOENT') return false;
       // File systems without hard links: then the content comes a moment after the name.
       if (errno !== 'EPERM' && errno !== 'ENOTSUP' && errno !== 'ENOSYS') throw error;
-      return await this.#create(bytes);
+      return await this.#create(path, bytes);
     } finally {
       await this.#files.remove(temporary).catch(() => {});
     }
   }
 
-  async #create(bytes: Uint8Array): Promise<boolean> {
+  async #create(path: string, bytes: Uint8Array): Promise<boolean> {
     let file: Awaited<ReturnType<FileSystem['create']>>;
     try {
-      file = await this.#files.create(this.#path);
+      file = await this.#files.create(path);
     } catch (error) {
       if (errnoOf(error) === 'EEXIST') return false;
       throw error;
     }
     try {
       await writeFully(file, bytes);
-      return true;
-    } finally {
       await file.close();
-    }
-  }
-
-  async #takeAway(stale: string): Promise<void> {
-    const aside = join(dirname(this.#path), temporaryName('stale-lock'));
-    try {
-      await this.#files.rename(this.#path, aside);
+      return true;
     } catch (error) {
-      if (errnoOf(error) === 'ENOENT') return;
+      await file.close().catch(() => {});
+      await this.#files.remove(path).catch(() => {});
       throw error;
     }
-    const taken = await readLock(this.#files, aside);
-    if (taken !== undefined && taken.text !== stale) {
-      await this.#files.link(aside, this.#path).catch(() => {});
-    }
-    await this.#files.remove(aside).catch(() => {});
   }
 
   #locked(owner: LockOwner): HoldfastError {
@@ -152,11 +170,11 @@ export class DirectoryLock {
     );
   }
 
-  #unreadable(): HoldfastError {
+  #unreadable(path: string): HoldfastError {
     return new HoldfastError(
       'ERR_HOLDFAST_CHECKPOINT_LOCKED',
-      `the lock '${this.#path}' names no owner: it is damaged, or another run is just starting. If no job uses the directory, delete that file.`,
-      { details: { lock: this.#path } },
+      `the lock '${path}' names no owner: it is damaged, or another run is just starting. If no job uses the directory, delete that file.`,
+      { details: { lock: path } },
     );
   }
 }
@@ -181,7 +199,8 @@ function parseOwner(text: string): LockOwner | undefined {
     const owner = JSON.parse(text) as Partial<LockOwner> | null;
     const { pid, host, started, pidNamespace, token } = owner ?? {};
     if (!Number.isSafeInteger(pid) || pid! <= 0) return undefined;
-    const texts = [host, started, pidNamespace, token];
+    if (typeof token !== 'string' || !TOKEN.test(token)) return undefined;
+    const texts = [host, started, pidNamespace];
     return texts.every((value) => typeof value === 'string') ? (owner as LockOwner) : undefined;
   } catch {
     return undefined;

@@ -86,7 +86,14 @@ describe('lock of a checkpoint directory', () => {
   });
 
   test('that names no owner is respected, and the error says what to do', async () => {
-    for (const text of ['', '{}', 'null', '{"pid":-1}', 'garbage']) {
+    for (const text of [
+      '',
+      '{}',
+      'null',
+      '{"pid":-1}',
+      'garbage',
+      JSON.stringify({ ...(await ownIdentity()), token: '../x' }),
+    ]) {
       const directory = await temporaryDirectory();
       await writeFile(join(directory, 'lock'), text);
       const error = await rejection(new DirectoryStore(directory).acquire());
@@ -112,6 +119,30 @@ describe('lock of a checkpoint directory', () => {
     }
   });
 
+  test('is taken over as well from one that died while it took over', async () => {
+    const directory = await temporaryDirectory();
+    await leaveLock(directory, { pid: deadPid() });
+    const claim = join(directory, 'lock-claim-somebody');
+    const claimer = { ...(await ownIdentity()), pid: deadPid(), token: 'claimer' };
+    await writeFile(claim, JSON.stringify(claimer));
+    await writeFile(join(directory, 'lock-claim-old'), JSON.stringify(claimer));
+    const store = new DirectoryStore(directory);
+    await store.acquire();
+    expect((await readdir(directory)).filter((name) => name.includes('claim'))).toEqual([]);
+    await store.close();
+  });
+
+  test('is left to a living process that is taking it over', async () => {
+    const directory = await temporaryDirectory();
+    await leaveLock(directory, { pid: deadPid() });
+    const claim = join(directory, 'lock-claim-somebody');
+    await writeFile(claim, JSON.stringify({ ...(await ownIdentity()), token: 'claimer' }));
+    const error = await rejection(new DirectoryStore(directory).acquire());
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_LOCKED');
+    expect(error.message).toContain(`pid ${process.pid}`);
+    expect(await readdir(directory)).toContain('lock-claim-somebody');
+  });
+
   test('that was lost stops every commit (I16)', async () => {
     for (const loss of ['removed', 'replaced']) {
       const directory = await temporaryDirectory();
@@ -121,11 +152,11 @@ describe('lock of a checkpoint directory', () => {
       if (loss === 'removed') await rm(join(directory, 'lock'));
       else await leaveLock(directory, {});
       for (const work of [
-        store.writeManifest(sampleManifest(1, [part])),
-        store.nextEpoch(),
-        store.markFinished({ run: 'r', checkpoint: undefined, result: {} }),
+        () => store.writeManifest(sampleManifest(1, [part])),
+        () => store.nextEpoch(),
+        () => store.markFinished({ run: 'r', checkpoint: undefined, result: {} }),
       ]) {
-        const error = await rejection(work);
+        const error = await rejection(work());
         expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_LOCKED');
         expect(error.message).toContain('has lost the lock');
       }

@@ -3,21 +3,38 @@
  * if one of these tests fails, the format has changed, and needs a new number and a reader for the old.
  */
 
-import { readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
 import { inspectDirectory } from '../../src/checkpoint/inspect-directory.js';
 import { decodeManifest, encodeManifest } from '../../src/checkpoint/manifest.js';
 import { encodePart } from '../../src/checkpoint/part-file.js';
 import { goldenManifest, goldenParts, PART_FILES } from './golden-content.js';
+import { temporaryDirectory } from './samples.js';
 
-const GOLDEN = fileURLToPath(new URL('./golden/format-1', import.meta.url));
+const STORED = fileURLToPath(new URL('./golden/format-1', import.meta.url));
+/** A copy under the real names: formatters would have their way with files that end in `.json`. */
+let golden: string;
+
+beforeEach(async () => {
+  golden = await temporaryDirectory();
+  await mkdir(join(golden, 'manifests'));
+  await mkdir(join(golden, 'parts'));
+  for (const [from, to] of [
+    ['manifest.golden', 'manifests/0000000012.json'],
+    ['finished.golden', 'finished.json'],
+    ['epoch.golden', 'epoch'],
+    ...PART_FILES.map((file) => [file, `parts/${file}`]),
+  ]) {
+    await copyFile(join(STORED, from!), join(golden, to!));
+  }
+});
 
 describe('golden files of format 1', () => {
   test('are whole', async () => {
-    const report = await inspectDirectory(GOLDEN, { nowMs: 0, verify: true });
+    const report = await inspectDirectory(golden, { nowMs: 0, verify: true });
     expect(report).toMatchObject({
       damage: [],
       damaged: [],
@@ -28,7 +45,8 @@ describe('golden files of format 1', () => {
   });
 
   test('are read as what was written', async () => {
-    const store = new DirectoryStore(GOLDEN);
+    const store = new DirectoryStore(golden);
+    await store.acquire();
     expect(await store.list()).toEqual([12]);
     const manifest = await store.readManifest(12);
     expect(manifest).toEqual(goldenManifest(manifest.parts));
@@ -42,6 +60,7 @@ describe('golden files of format 1', () => {
         ]),
       );
     }
+    expect(await store.nextEpoch()).toBe(4);
     await store.close();
   });
 
@@ -51,10 +70,10 @@ describe('golden files of format 1', () => {
       for (const block of encodePart(goldenParts()[index]!, { chunkBytes: 64, node: 'v20.20.2' })) {
         blocks.push(block.slice());
       }
-      const stored = await readFile(join(GOLDEN, 'parts', file));
+      const stored = await readFile(join(golden, 'parts', file));
       expect(Buffer.compare(Buffer.concat(blocks), stored)).toBe(0);
     }
-    const stored = await readFile(join(GOLDEN, 'manifests', '0000000012.json'));
+    const stored = await readFile(join(golden, 'manifests', '0000000012.json'));
     const again = encodeManifest(decodeManifest(stored, 'golden'));
     expect(Buffer.from(again).toString()).toBe(stored.toString());
   });
