@@ -23,8 +23,6 @@ export interface LocalChannelOptions {
   readonly capacityRecords: number;
   /** Of the producing task. */
   readonly gate: Gate;
-  /** Do records carry a key group? False when absent. */
-  readonly keyed?: boolean | undefined;
   /** Longest batch; 256 when absent. */
   readonly batchRecordsMax?: number | undefined;
   /** Called when there is something to take again after there was nothing. */
@@ -47,7 +45,6 @@ export function localChannel(options: LocalChannelOptions): {
 class LocalChannel implements OutputChannel, InputChannel {
   readonly #capacity: number;
   readonly #batchMax: number;
-  readonly #keyed: boolean;
   readonly #gate: Gate;
   readonly #wakeConsumer: (() => void) | undefined;
   readonly #wakeProducer: (() => void) | undefined;
@@ -61,7 +58,6 @@ class LocalChannel implements OutputChannel, InputChannel {
     assert(options.capacityRecords >= 1, 'capacityRecords is at least 1');
     this.#capacity = options.capacityRecords;
     this.#batchMax = options.batchRecordsMax ?? BATCH_RECORDS_MAX;
-    this.#keyed = options.keyed ?? false;
     this.#gate = options.gate;
     this.#wakeConsumer = options.wakeConsumer;
     this.#wakeProducer = options.wakeProducer;
@@ -71,7 +67,7 @@ class LocalChannel implements OutputChannel, InputChannel {
     const wasEmpty = !this.ready;
     let open = this.#open;
     if (open === undefined) {
-      open = new OpenBatch(this.#batchMax, this.#keyed);
+      open = new OpenBatch(this.#batchMax);
       this.#open = open;
     }
     open.add(record, timestamp, group);
@@ -129,14 +125,14 @@ class LocalChannel implements OutputChannel, InputChannel {
 
 class OpenBatch {
   readonly #records: unknown[] = [];
-  readonly #groups: Uint16Array | undefined;
   readonly #capacity: number;
+  /** Only on keyed edges, where every record has a group from 1 on. */
+  #groups: Uint16Array | undefined;
   #timestamps: Float64Array | undefined;
   count = 0;
 
-  constructor(capacity: number, keyed: boolean) {
+  constructor(capacity: number) {
     this.#capacity = capacity;
-    this.#groups = keyed ? new Uint16Array(capacity) : undefined;
   }
 
   add(record: unknown, timestamp: number, group: number): void {
@@ -146,7 +142,10 @@ class OpenBatch {
       this.#timestamps ??= new Float64Array(this.#capacity).fill(Number.NaN);
       this.#timestamps[at] = timestamp;
     }
-    if (this.#groups !== undefined) this.#groups[at] = group;
+    if (group !== 0) {
+      this.#groups ??= new Uint16Array(this.#capacity);
+      this.#groups[at] = group;
+    }
     this.count = at + 1;
   }
 

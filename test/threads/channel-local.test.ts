@@ -4,13 +4,12 @@ import { describeChannel } from './channel-conformance.js';
 
 describeChannel({
   name: 'inside a thread',
-  make({ keyed, batchRecordsMax }) {
+  make({ batchRecordsMax }) {
     const gate = { closed: false };
     const woken = { consumer: false, producer: false };
     const { output, input } = localChannel({
       capacityRecords: 50,
       gate,
-      keyed,
       batchRecordsMax,
       wakeConsumer: () => {
         woken.consumer = true;
