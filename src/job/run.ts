@@ -1,6 +1,7 @@
 /** `run`: a job module on worker threads. */
 
 import { fileURLToPath } from 'node:url';
+import type { Failure } from '../base/failure.js';
 import { spawnWorker } from '../threads/worker-handle.js';
 import { type CompiledJob, compileJob } from './compile.js';
 import type { HostCallbacks, HostLink, HostSpawner } from './host-link.js';
@@ -8,7 +9,7 @@ import type { Beat, HostControl, HostEvent, Outcome } from './host-protocol.js';
 import type { Job, RunOptions } from './job-types.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 import { launchJob } from './run-job.js';
-import { mapFailure } from './source-maps.js';
+import { mapError, mapFailure } from './source-maps.js';
 import { unwrap } from './unwrap.js';
 
 /**
@@ -25,9 +26,13 @@ export async function run(url: URL | string, options: RunOptions = {}): Promise<
   const compiled = await compileJob(url, {
     hostEntry: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
   });
-  return await launchJob(resolved, workerSpawner(compiled, resolved), (failure) =>
-    mapFailure(failure, compiled),
-  );
+  const map = (failure: Failure) => mapFailure(failure, compiled);
+  try {
+    return await launchJob(resolved, workerSpawner(compiled, resolved), map);
+  } catch (error) {
+    mapError(error, compiled);
+    throw error;
+  }
 }
 
 function workerSpawner(compiled: CompiledJob, options: ResolvedOptions): HostSpawner {

@@ -12,6 +12,9 @@ import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
 import type { CompiledJob } from './compile.js';
 
+/** A chain of causes may be a circle. */
+const CAUSES_MAX = 16;
+
 const maps = new Map<string, SourceMap | undefined>();
 
 /** Positions within the bundle are replaced by those in the source; other lines stay as they are. */
@@ -36,6 +39,14 @@ export function mapFailure(failure: Failure, compiled: CompiledJob): Failure {
     ...(stack === undefined ? {} : { stack: mapStack(stack, compiled) }),
     ...(cause === undefined ? {} : { cause: mapFailure(cause, compiled) }),
   };
+}
+
+/** The same for an error that has been made of a failure already: in place, with its causes. */
+export function mapError(error: unknown, compiled: CompiledJob): void {
+  for (let at = error, depth = 0; at instanceof Error && depth < CAUSES_MAX; depth += 1) {
+    if (typeof at.stack === 'string') at.stack = mapStack(at.stack, compiled);
+    at = at.cause;
+  }
 }
 
 /** Reads the map ahead of the first failure, so that it does not add to a recovery. */

@@ -11,6 +11,7 @@ import {
   exponentialBackoff,
   fixedDelay,
   noRestart,
+  type RestartStrategy,
 } from '../../dist/supervisor/restart-strategy.js';
 
 const death = { exitCode: undefined, signal: 'SIGKILL', failure: undefined };

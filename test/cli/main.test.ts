@@ -1,0 +1,230 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { holdfast, jsonLines } from './fixtures.js';
+
+const paced = fileURLToPath(new URL('../job/fixtures/paced.job.ts', import.meta.url));
+const deadly = fileURLToPath(new URL('../job/fixtures/deadly.job.ts', import.meta.url));
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-cli-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const run = (...more: string[]) => [
+  'run',
+  paced,
+  '--parallelism',
+  '2',
+  '--checkpoints',
+  join(folder, 'cp'),
+  '--interval',
+  '50',
+  '--arg',
+  `out=${join(folder, 'out')}`,
+  ...more,
+];
+
+describe('help and mistakes', () => {
+  test('--help tells commands, options and exit codes', async () => {
+    const { code, stdout } = await holdfast(['--help']).ended;
+    expect(code).toBe(0);
+    for (const word of ['run JOB', 'demo', 'checkpoints DIR', '--restore', '143', 'NO_COLOR']) {
+      expect(stdout).toContain(word);
+    }
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(100);
+  });
+
+  test('--version is the package’s', async () => {
+    const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+    const { version } = JSON.parse(text) as { version: string };
+    expect(await holdfast(['--version']).ended).toMatchObject({ code: 0, stdout: `${version}\n` });
+  });
+
+  test('without a command: the page, and 2', async () => {
+    expect(await holdfast([]).ended).toMatchObject({ code: 2, stderr: '' });
+  });
+
+  test('a mistake: 2, said on standard error', async () => {
+    const { code, stdout, stderr } = await holdfast(['run', 'x.ts', '--fast']).ended;
+    expect(code).toBe(2);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(/--fast[\s\S]*holdfast --help/);
+  });
+
+  test('a bad value that only the options know of: 2', async () => {
+    const args = [...run(), '--restore', 'yesterday'];
+    const { code, stderr } = await holdfast(args).ended;
+    expect(stderr).toContain('yesterday');
+    expect(code).toBe(2);
+  });
+});
+
+describe('run', () => {
+  test('to the end, in a pipe: plain lines, 0', async () => {
+    const { code, stdout, stderr } = await holdfast(run('--arg', 'records=5000')).ended;
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/paced runs in process \d+/);
+    expect(stdout).toMatch(/checkpoint \d+ \(the last\) in/);
+    expect(stdout).toMatch(/finished: 5000 records in/);
+    expect(stdout).not.toContain('\x1b');
+  });
+
+  test('--json: nothing but JSON lines on standard output; prints go to standard error', async () => {
+    const job = join(folder, 'print.job.mjs');
+    await writeFile(
+      job,
+      `import { defineJob, fromCollection } from 'holdfast';
+       console.log('top level');
+       export default defineJob('prints', (env) => { env.from(fromCollection([1, 2])).print(); });`,
+    );
+    const ended = await holdfast(['run', job, '--json', '--parallelism', '1']).ended;
+    expect(ended.code).toBe(0);
+    const lines = jsonLines(ended);
+    expect(lines[0]).toMatchObject({ event: 'started', job: 'prints' });
+    expect(lines.at(-1)).toMatchObject({ event: 'result', status: 'finished', sourceRecords: 2 });
+    expect(ended.stderr.split('\n').sort()).toEqual(
+      expect.arrayContaining(['1', '2', 'top level']),
+    );
+  });
+
+  test('--quiet: only what the job prints', async () => {
+    const job = join(folder, 'print.job.mjs');
+    await writeFile(
+      job,
+      `import { defineJob, fromCollection } from 'holdfast';
+       export default defineJob('prints', (env) => { env.from(fromCollection([1, 2])).print(); });`,
+    );
+    const { code, stdout } = await holdfast(['run', job, '--quiet', '--parallelism', '1']).ended;
+    expect({ code, stdout }).toEqual({ code: 0, stdout: '1\n2\n' });
+  });
+
+  test('a job that fails for good: 1, with the user’s own line', async () => {
+    const args = ['run', deadly, '--parallelism', '1', '--arg', 'how=throw'];
+    const { code, stderr } = await holdfast(args).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/RangeError: record 500 is poison \[ERR_HOLDFAST_USER_CODE\]/);
+    expect(stderr).toMatch(/at .*deadly\.job\.ts:\d+:\d+/);
+    const json = await holdfast([...args, '--json']).ended;
+    expect(json.code).toBe(1);
+    expect(jsonLines(json).at(-1)).toMatchObject({
+      event: 'error',
+      error: { code: 'ERR_HOLDFAST_USER_CODE', cause: { name: 'RangeError' } },
+    });
+  });
+
+  test('a job module that is not there, or does not compile: 1', async () => {
+    const missing = await holdfast(['run', join(folder, 'none.ts')]).ended;
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain('ERR_HOLDFAST_JOB_MODULE');
+    await writeFile(join(folder, 'bad.ts'), 'export default {;\n');
+    const bad = await holdfast(['run', join(folder, 'bad.ts')]).ended;
+    expect(bad.code).toBe(1);
+    expect(bad.stderr).toMatch(/bad\.ts:1:17/);
+  });
+
+  test('a job module that throws while it is loaded: 1, with where', async () => {
+    const job = join(folder, 'throws.job.ts');
+    await writeFile(job, "\nclass Boom extends Error {}\nthrow new Boom('at once');\n");
+    const { code, stderr } = await holdfast(['run', job]).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/Boom: at once.*top-level code[\s\S]*throws\.job\.ts:3:7/);
+  });
+
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)(
+    '%s: a last checkpoint, %i, and the same command goes on',
+    async (signal, expected) => {
+      const args = run('--arg', 'records=20000', '--arg', 'rate=8000');
+      const first = holdfast(args);
+      await first.said('checkpoint 3 in');
+      first.child.kill(signal);
+      const stopped = await first.ended;
+      expect(stopped.code).toBe(expected);
+      expect(stopped.stdout).toContain('stopped:');
+      expect(stopped.stderr).toContain('last checkpoint');
+      const second = await holdfast(run('--arg', 'records=20000')).ended;
+      expect(second.code).toBe(0);
+      expect(second.stdout).toContain('finished: 20 000 records');
+      const third = await holdfast(run('--arg', 'records=20000')).ended;
+      expect(third.code).toBe(1);
+      expect(third.stderr).toContain('ERR_HOLDFAST_ALREADY_FINISHED');
+    },
+  );
+
+  test('a second signal ends at once', async () => {
+    const started = holdfast(run('--arg', 'rate=1000', '--json'));
+    const pid = pidIn(await started.said('"started"'));
+    started.child.kill('SIGTERM');
+    started.child.kill('SIGINT');
+    const { code } = await started.ended;
+    expect([130, 143]).toContain(code);
+    while (isAlive(pid)) await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+
+  test('killed as a whole, it goes on in another process', async () => {
+    const started = holdfast(run('--arg', 'records=20000', '--arg', 'rate=8000', '--json'));
+    const pid = pidIn(await started.said('"checkpoint":2'));
+    process.kill(pid, 'SIGKILL');
+    const ended = await started.ended;
+    expect(ended.code).toBe(0);
+    const lines = jsonLines(ended);
+    expect(lines).toContainEqual({ event: 'process-died', cause: 'SIGKILL', pid });
+    expect(lines.at(-1)).toMatchObject({ event: 'result', sourceRecords: 20_000, restarts: 1 });
+  });
+});
+
+describe('checkpoints', () => {
+  test('lists them; a corrupt one is told, with 1', async () => {
+    expect((await holdfast(run('--arg', 'records=20000')).ended).code).toBe(0);
+    const directory = join(folder, 'cp');
+    const plain = await holdfast(['checkpoints', directory, '--verify']).ended;
+    expect(plain.code).toBe(0);
+    expect(plain.stdout).toMatch(/20 000 .*sound, the last/);
+    expect(plain.stdout).toContain('has finished');
+    const before = jsonLines(await holdfast(['checkpoints', directory, '--json']).ended);
+    expect(before[0]).toMatchObject({ event: 'checkpoint', sound: true, sourceRecords: 20_000 });
+    expect(before.at(-1)).toMatchObject({ event: 'finished' });
+    const parts = join(directory, 'parts');
+    const names = (await readdir(parts)).sort();
+    const victim = join(parts, names.at(-1) ?? '');
+    const bytes = await readFile(victim);
+    bytes[bytes.length - 3]! ^= 0xff;
+    await writeFile(victim, bytes);
+    const bad = await holdfast(['checkpoints', directory, '--verify']).ended;
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toContain('NOT SOUND');
+    expect(bad.stdout).toContain(victim);
+    const json = jsonLines(await holdfast(['checkpoints', directory, '--verify', '--json']).ended);
+    expect(json).toContainEqual(
+      expect.objectContaining({
+        sound: false,
+        error: expect.objectContaining({ code: 'ERR_HOLDFAST_CHECKPOINT_CORRUPT' }),
+      }),
+    );
+  });
+
+  test('a directory that is not there: 1', async () => {
+    const { code, stderr } = await holdfast(['checkpoints', join(folder, 'none')]).ended;
+    expect(code).toBe(1);
+    expect(stderr).toContain('ERR_HOLDFAST_CHECKPOINT_DIRECTORY');
+  });
+});
+
+const pidIn = (text: string) => Number(/"pid":(\d+)/.exec(text)?.[1]);
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
