@@ -162,10 +162,10 @@ export class TaskCluster {
     const random = this.#random;
     const slot = this.#slots[randomInt(random, this.#slots.length)]!;
     const dice = random.next();
-    if (dice < 0.1) slot.lane.shift()?.();
-    else if (dice < 0.12) await new Promise((resolve) => setImmediate(resolve));
-    else if (dice < 0.15) this.trigger();
-    else if (dice < 0.152) this.#abort();
+    if (dice < 0.06) slot.lane.shift()?.();
+    else if (dice < 0.08) await new Promise((resolve) => setImmediate(resolve));
+    else if (dice < 0.12) this.trigger();
+    else if (dice < 0.13) this.#abort();
     else if (dice < 0.3) {
       for (const task of slot.tasks) task.flushDue(performance.now() + 1);
     } else {
@@ -219,22 +219,25 @@ export class TaskCluster {
     this.done = this.#final;
   }
 
-  /** As the recovery plan does: own sections, or everybody's after a rescale. */
+  /** As the recovery plan does, by operator: own sections, or everybody's after a rescale. */
   #restored(plan: JobPlan, vertex: number, instance: number) {
     const completed = this.#completed;
     if (completed === undefined) return [];
-    const { parallelism } = plan.vertices[vertex]!;
-    const same = completed.plan.vertices[vertex]!.parallelism === parallelism;
-    const byOperator = new Map<string, RestoredSection[]>();
-    for (const [task, part] of completed.parts) {
-      if (task.vertex !== vertex || (same && task.instance !== instance)) continue;
-      for (const { operator, name, chunks } of part.sections) {
-        const sections = byOperator.get(operator) ?? [];
-        byOperator.set(operator, sections);
-        sections.push({ name, instance: task.instance, bytes: chunks[0]! });
+    return plan.vertices[vertex]!.nodes.map((node) => {
+      const operator = this.#graph.nodes[node]!.id;
+      // With other parallelism the chains may be cut in other places.
+      const before = completed.plan.vertices.find((old) => old.nodes.includes(node))!;
+      const same = before.parallelism === plan.vertices[vertex]!.parallelism;
+      const sections: RestoredSection[] = [];
+      for (const [task, part] of completed.parts) {
+        if (same && task.instance !== instance) continue;
+        for (const section of part.sections) {
+          if (section.operator !== operator) continue;
+          sections.push({ name: section.name, instance: task.instance, bytes: section.chunks[0]! });
+        }
       }
-    }
-    return [...byOperator].map(([operator, sections]) => ({ operator, sections }));
+      return { operator, sections };
+    });
   }
 }
 
