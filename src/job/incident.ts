@@ -19,7 +19,6 @@ export interface IncidentRunning {
   readonly checkpoint: number | undefined;
   readonly restoredRecords: number;
   readonly respawned: readonly number[];
-  readonly nowMs: number;
 }
 
 export class Incident {

@@ -7,7 +7,7 @@
  *  L3  No task starts before all are deployed: a channel's both ends exist before the first frame.
  */
 
-import { HoldfastError } from '../base/errors.js';
+import { isHoldfastError } from '../base/errors.js';
 import { type Failure, toFailure } from '../base/failure.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
@@ -63,10 +63,13 @@ export interface LaunchRequest {
 /** A failure with the slot that it came from. */
 class SlotError extends Error {
   readonly slot: number;
+  /** It is the death of a loaded thread: whoever watches the threads reports it. */
+  readonly isReported: boolean;
 
-  constructor(slot: number, cause: unknown) {
+  constructor(slot: number, cause: unknown, isLoaded: boolean) {
     super('a slot failed', { cause });
     this.slot = slot;
+    this.isReported = isLoaded && isHoldfastError(cause, 'ERR_HOLDFAST_WORKER_DIED');
   }
 }
 
@@ -97,12 +100,14 @@ export class Launcher {
     try {
       return await this.#launch(request);
     } catch (error) {
-      if (request.stale()) return { kind: 'stale' };
+      if (request.stale() || (error instanceof SlotError && error.isReported)) {
+        return { kind: 'stale' };
+      }
       const slot = error instanceof SlotError ? error.slot : 0;
       const cause = error instanceof SlotError ? error.cause : error;
       const died =
-        cause instanceof HoldfastError &&
-        (cause.code === 'ERR_HOLDFAST_WORKER_DIED' || cause.code === 'ERR_HOLDFAST_CONTROL');
+        isHoldfastError(cause, 'ERR_HOLDFAST_WORKER_DIED') ||
+        isHoldfastError(cause, 'ERR_HOLDFAST_CONTROL');
       return {
         kind: 'failed',
         slot,
@@ -135,7 +140,7 @@ export class Launcher {
   }
 
   async #ensureThreads(): Promise<readonly number[]> {
-    const fresh = await this.#onAll((slot) => this.#given.slots.ensure(slot));
+    const fresh = await this.#onAll((slot) => this.#given.slots.ensure(slot), false);
     return fresh.flatMap((isFresh, slot) => (isFresh ? [slot] : []));
   }
 
@@ -184,11 +189,11 @@ export class Launcher {
     }));
   }
 
-  #onAll<T>(act: (slot: number) => Promise<T>): Promise<readonly T[]> {
+  #onAll<T>(act: (slot: number) => Promise<T>, areLoaded = true): Promise<readonly T[]> {
     return Promise.all(
       Array.from({ length: this.#given.plan.slots }, (_, slot) =>
         act(slot).catch((error: unknown) => {
-          throw new SlotError(slot, error);
+          throw new SlotError(slot, error, areLoaded);
         }),
       ),
     );

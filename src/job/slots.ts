@@ -13,13 +13,14 @@ import { type Failure, failureToError } from '../base/failure.js';
 import type { GraphData } from '../stream/graph.js';
 import { FaultDetector, type Verdict } from '../supervisor/fault-detector.js';
 import type { HostLink, HostSpawner } from './host-link.js';
-import type { HostEvent, KillCause } from './host-protocol.js';
-import type { SlotInfo } from './job-types.js';
+import type { HostControl, HostEvent, KillCause } from './host-protocol.js';
+import type { JobMetrics, SlotInfo } from './job-types.js';
 import type { ResolvedOptions } from './options.js';
 
 const LOAD_TIMEOUT_MS = 60_000;
 /** Spares that die while loading are not replaced for ever. */
 const SPARE_DEATHS_MAX = 3;
+const METRICS_TIMEOUT_MS = 1_000;
 
 export interface SlotFailure {
   readonly slot: number;
@@ -138,6 +139,34 @@ export class Slots {
   isAlive(slot: number): boolean {
     const member = this.#members[slot];
     return member !== undefined && !member.link.dead;
+  }
+
+  /** Of some living thread, slot 0's if there is none. */
+  anyLink(): HostLink {
+    return (this.#members.find((member) => member?.link.dead === false) ?? this.#member(0)).link;
+  }
+
+  /** A thread that cannot be told is dying: its death is what matters, and it is reported. */
+  tellAll<M extends 'trigger' | 'abort' | 'stopSources'>(
+    method: M,
+    args: Parameters<HostControl[M]>,
+  ): void {
+    for (const member of this.#members) {
+      if (member !== undefined && !member.link.dead) member.link.call(method, args).catch(() => {});
+    }
+  }
+
+  /** Of all living threads that answer in time. */
+  async operatorMetrics(): Promise<JobMetrics['operators']> {
+    const living = this.#members.filter((member) => member?.link.dead === false);
+    const answers = await Promise.all(
+      living.map((member) =>
+        member!.link
+          .call('metrics', [], { timeoutMs: METRICS_TIMEOUT_MS })
+          .catch(() => ({ tasks: [] })),
+      ),
+    );
+    return answers.flatMap((answer) => answer.tasks);
   }
 
   /** Shared counters of all slots, those of dead threads included. */
