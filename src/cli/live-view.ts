@@ -12,10 +12,15 @@ export function drawJob(view: JobView, nowMs: number, colors: Colors): string[] 
     headLine(view, nowMs, colors),
     recordsLine(view, colors),
     checkpointLine(view, nowMs, colors),
-    ...view.slots.map((slot) => slotLine(slot, colors)),
+    // Of an ended job the threads are gone, which is no news.
+    ...(isOver(view) ? [] : view.slots.map((slot) => slotLine(slot, colors))),
     ...(view.mishaps.length === 0 ? [] : ['']),
     ...view.mishaps.map((mishap) => mishapLine(mishap, view, nowMs, colors)),
   ];
+}
+
+function isOver({ status }: JobView): boolean {
+  return ['finished', 'stopped', 'canceled', 'failed'].includes(status);
 }
 
 function headLine(view: JobView, nowMs: number, colors: Colors): string {
@@ -50,7 +55,7 @@ function recordsLine(view: JobView, colors: Colors): string {
 function checkpointLine(view: JobView, nowMs: number, colors: Colors): string {
   const head = label('checkpoint', colors);
   const failed =
-    view.checkpointsFailed === 0 ? '' : colors.red(`  ${view.checkpointsFailed} failed`);
+    view.checkpointsFailed === 0 ? '' : colors.dim(`, ${view.checkpointsFailed} given up`);
   const last = view.checkpoint;
   if (last === undefined || last.event.kind !== 'completed') return `${head}none yet${failed}`;
   const { checkpoint, durationMs, bytes } = last.event;
@@ -68,7 +73,10 @@ function slotLine(slot: SlotInfo, colors: Colors): string {
     hung: colors.red,
     dead: colors.red,
   }[slot.verdict];
-  const restarts = slot.restarts === 0 ? '' : `, ${slot.restarts} restarts`;
+  const restarts =
+    slot.restarts === 0
+      ? ''
+      : `, restarted ${slot.restarts === 1 ? 'once' : `${slot.restarts} times`}`;
   return (
     `${label(`slot ${slot.slot}`, colors)}${paint('●')} ${paint(slot.verdict.padEnd(8))} ` +
     `beat ${formatMs(slot.lastBeatAgoMs)} ago, heap ${formatBytes(slot.heapUsedBytes)}${restarts}`

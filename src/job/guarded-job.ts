@@ -40,7 +40,7 @@ export interface GuardedJob {
   readonly status: JobStatus;
   /** Id of the process that runs the job now; undefined between two. */
   readonly pid: number | undefined;
-  /** Rejects with the root failure; never an unhandled rejection. `restarts` counts processes, too. */
+  /** Rejects with the root failure; never an unhandled rejection. Its figures are of all processes. */
   readonly finished: Promise<JobResult>;
   /** As last reported, at most some 50 ms old. */
   progress(): JobProgress;

@@ -126,6 +126,8 @@ class Guardian implements GuardedJob {
   #newestAtFirst: number | undefined;
   #interruption: Interruption | undefined;
   #threadRestarts = 0;
+  /** Completed by this process, and by those before it. */
+  #checkpoints = { now: 0, before: 0 };
   #request = 0;
   #killed: { readonly atMs: number } | undefined;
   #stop: { readonly drain: boolean } | undefined;
@@ -298,6 +300,7 @@ class Guardian implements GuardedJob {
         else this.#events.emit(report.name, ...(report.args as never));
         if (report.name === 'restarted') this.#threadRestarts += 1;
         if (report.name === 'checkpoint' && report.args[0].kind === 'completed') {
+          this.#checkpoints.now += 1;
           this.#handle({ kind: 'checkpoint' });
         }
         return;
@@ -372,6 +375,7 @@ class Guardian implements GuardedJob {
       sourceRecords: this.#progress.sourceRecords,
     };
     this.#killed = undefined;
+    this.#checkpoints = { now: 0, before: this.#checkpoints.before + this.#checkpoints.now };
     this.#slots = [];
     this.#setStatus('restarting');
     this.#events.emit('process-died', { cause: describeDeath(death), pid: this.#lastPid });
@@ -412,9 +416,10 @@ class Guardian implements GuardedJob {
       this.#recovered();
       this.#close(outcome.result.status);
       const restarts = this.#threadRestarts + this.#given.machine.restarts;
+      const checkpoints = this.#checkpoints.before + outcome.result.checkpoints;
       const durationMs = performance.now() - this.#startedMs;
       this.#started.resolve();
-      this.#finished.resolve({ ...outcome.result, restarts, durationMs });
+      this.#finished.resolve({ ...outcome.result, restarts, checkpoints, durationMs });
     }
   }
 

@@ -123,7 +123,7 @@ describe('the live view', () => {
     expect(down[0]).toMatch(/^job {2}running {2}800 ms/);
     expect(down[1]).toMatch(/250 000 in, 100 out, 500 k\/s/);
     expect(down[2]).toMatch(/3 in 34 ms, 2\.0 KiB, 200 ms ago/);
-    expect(down[3]).toMatch(/^slot 1 .*alive .*beat 12 ms ago, heap 32\.4 MiB, 2 restarts/);
+    expect(down[3]).toMatch(/^slot 1 .*alive .*beat 12 ms ago, heap 32\.4 MiB, restarted 2 times/);
     expect(down[5]).toMatch(/700 ms {2}slot 1 {3}thread-exit .*recovering for 100 ms/);
     const failure = { kind: 'thread-exit', name: 'Error', message: '' } as const;
     view.handleFailure('slot 0', 'again', 750);
