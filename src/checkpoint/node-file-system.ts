@@ -1,6 +1,7 @@
 /** The real file system behind `FileSystem`; asynchronous throughout. */
 
-import { link, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { makeDirectory } from '../base/make-directory.js';
 import { errnoOf, type FileSystem, type OpenDirectory, type OpenFile } from './file-system.js';
 
 type Handle = Awaited<ReturnType<typeof open>>;
@@ -44,9 +45,7 @@ export const nodeFileSystem: FileSystem = {
     const handle = await open(path, 'r');
     return { sync: () => handle.sync(), close: () => handle.close() };
   },
-  makeDirectory: async (path) => {
-    await mkdir(path, { recursive: true });
-  },
+  makeDirectory,
   list: (path) => readdir(path),
   size: async (path) => {
     try {

@@ -14,10 +14,11 @@
  *      the next one begins anew.
  */
 
-import { mkdir, readdir, rename, unlink } from 'node:fs/promises';
+import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
+import { makeDirectory } from '../base/make-directory.js';
 import type { SinkTransaction } from '../stream/sink.js';
 import type { Committer, RecoverState, RenameCommitterData } from './committers.js';
 import { fileAt, syncDirectory } from './durable-files.js';
@@ -49,7 +50,7 @@ export class RenameCommitter implements Committer {
     const { directory } = this.#data;
     assert(isRunId(state.run), `'${state.run}' is a run's id`);
     try {
-      await mkdir(join(directory, STAGING), { recursive: true });
+      await makeDirectory(join(directory, STAGING));
       this.#marker =
         state.checkpoint === undefined ? await this.#begin(state.run) : await this.#resume(state);
       await this.#dropNewer(state.checkpoint ?? 0);

@@ -3,8 +3,9 @@
  * time; the first failure is final: nothing is tried again on the same descriptor.
  */
 
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { makeDirectory } from '../base/make-directory.js';
 import { syncDirectory } from './durable-files.js';
 
 export class StagedPart {
@@ -45,7 +46,7 @@ export class StagedPart {
   }
 
   async #create(): Promise<void> {
-    await mkdir(dirname(this.#path), { recursive: true });
+    await makeDirectory(dirname(this.#path));
     this.#handle = await open(this.#path, 'wx');
   }
 

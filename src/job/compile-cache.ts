@@ -26,6 +26,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { makeDirectory } from '../base/make-directory.js';
 
 const CLAIM = 'used-by-';
 const KEPT_FOLDERS = 8;
@@ -39,7 +40,7 @@ export async function bundleFolder(jobFolder: string, hash: string): Promise<str
     if (await makeWritable(folder)) return folder;
   }
   const folder = join(await privateFolder(), hash);
-  await mkdir(folder, { recursive: true });
+  await makeDirectory(folder);
   return folder;
 }
 
@@ -124,7 +125,7 @@ function nearestProject(folder: string): string | undefined {
 async function makeWritable(folder: string): Promise<boolean> {
   const probe = join(folder, `.probe-${process.pid}-${randomBytes(6).toString('hex')}`);
   try {
-    await mkdir(folder, { recursive: true });
+    await makeDirectory(folder);
     await writeFile(probe, '', { flag: 'wx' });
     await unlink(probe);
     return true;
@@ -138,7 +139,7 @@ async function privateFolder(): Promise<string> {
   const uid = process.getuid?.();
   if (uid === undefined) {
     const folder = join(tmpdir(), 'holdfast');
-    await mkdir(folder, { recursive: true });
+    await makeDirectory(folder);
     return folder;
   }
   const folder = join(tmpdir(), `holdfast-${uid}`);
