@@ -165,7 +165,8 @@ export function parseLayout(text: string): Layout | undefined {
   const keys: unknown = parsed[1];
   if (!columnKinds.every((kind) => kinds.includes(kind))) return undefined;
   if (keys === null) {
-    return columnKinds.length === 1 ? { keys: undefined, kinds: columnKinds } : undefined;
+    const lawful = columnKinds.length === 1 && columnKinds[0] !== 'x';
+    return lawful ? { keys: undefined, kinds: columnKinds } : undefined;
   }
   const lawful =
     Array.isArray(keys) &&

@@ -5,6 +5,8 @@
  *      alignment and back-pressure do not depend on where tasks live.
  *  Q2  The consumer receives the very object that was pushed. Whoever changes a record after
  *      emitting it, or a record it received, changes it for the other side too; a job must not.
+ *      What could not travel between threads (a function) passes here, until its tasks are placed
+ *      on two threads.
  *  Q3  Nothing waits for a full batch: the consumer takes the open one when there is no other.
  */
 

@@ -187,6 +187,8 @@ export class RingOutput implements OutputChannel {
     if (!(error instanceof Untransferable)) return error;
     const { details, message } = error.error;
     const index = this.#pushedBefore + first + error.index;
+    // Every further push finds its batch full, and so the error (C4).
+    this.#limit = 0;
     this.#broken = new HoldfastError(
       'ERR_HOLDFAST_UNTRANSFERABLE_RECORD',
       `a record cannot be sent to another thread: ${message}`,

@@ -366,6 +366,7 @@ describe('layouts', () => {
     '["z",["a"]]',
     '["i",["__proto__"]]',
     '["i,i",null]',
+    '["x",null]',
   ])('are refused: %s', (text) => expect(parseLayout(text)).toBe(undefined));
 
   it('choose the column that holds all that was seen', () => {

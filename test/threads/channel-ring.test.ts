@@ -216,6 +216,7 @@ describe('ring channel', () => {
       expect(error.details).toEqual({ index, path: 'record.data.list[1].callback' });
       expect(error.message).toContain('record.data.list[1].callback is a function');
       expect(() => channel.output.flush()).toThrow(error);
+      expect(() => channel.output.push({ i: 1, data: {} }, Number.NaN, 0)).toThrow(error);
       expect(() => channel.output.control({ kind: 'end' })).toThrow(error);
       for (const item of drain(channel)) expect('record' in item).toBe(true);
     }
