@@ -27,6 +27,8 @@ export interface HostLink {
   ): Promise<Answer<M>>;
   /** Resolves when the host is gone, or given up as a zombie. */
   terminate(): Promise<void>;
+  /** How long the thread has waited for a processor since it began; undefined when unknown. */
+  waitedMs(): number | undefined;
   /** Share of time its event loop was busy since the last call, 0…1; undefined when unknown. */
   utilization(): number | undefined;
 }

@@ -73,6 +73,10 @@ class InlineLink implements HostLink {
     await this.#host.shutdown();
   }
 
+  waitedMs(): undefined {
+    return undefined;
+  }
+
   utilization(): undefined {
     return undefined;
   }

@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
+import { runQueueWaitMs } from '../threads/run-queue.js';
 import { spawnWorker } from '../threads/worker-handle.js';
 import { type CompiledJob, compileJob } from './compile.js';
 import type { HostCallbacks, HostLink, HostSpawner } from './host-link.js';
@@ -83,6 +84,10 @@ class WorkerLink implements HostLink {
 
   async terminate(): Promise<void> {
     await this.#handle.terminate('ordered by the driver');
+  }
+
+  waitedMs(): number | undefined {
+    return runQueueWaitMs(this.#handle.block.nativeId);
   }
 
   utilization(): number | undefined {

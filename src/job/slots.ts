@@ -363,6 +363,7 @@ export class Slots {
       progress,
       utilization: member.link.utilization(),
       late,
+      waitedMs: member.link.waitedMs(),
     });
     if (member.verdict !== 'hung') return;
     const lastSignMs = Math.max(member.lastBeatMs, member.lastProgressMs);

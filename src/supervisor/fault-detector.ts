@@ -12,7 +12,9 @@
  *      `QUIET_FACTOR` times as long. In the end it is hung too, for it serves nobody.
  *  F3  Time in which the observer itself was late is nobody's silence: beats may have waited in its
  *      own queue. It is not counted, and so no verdict gets worse by it.
- *  F4  `hung` is told once; after it, and after `died`, every verdict is `dead`.
+ *  F4  Time in which the thread waited for a processor is not its silence either, as far as the system
+ *      tells: on a machine with more to do than it has cores, slow is not hung.
+ *  F5  `hung` is told once; after it, and after `died`, every verdict is `dead`.
  */
 
 export type Verdict = 'alive' | 'idle' | 'busy' | 'suspect' | 'hung' | 'dead';
@@ -35,6 +37,8 @@ export interface Observation {
   readonly utilization: number | undefined;
   /** The observer itself was late since its last observation. */
   readonly late: boolean;
+  /** How long the thread has waited for a processor since it began; undefined when not known. */
+  readonly waitedMs?: number | undefined;
 }
 
 /** A sign is missing after this many intervals; one late beat is no news. */
@@ -54,6 +58,7 @@ export class FaultDetector {
   #signed = true;
   /** The loop was active at some time since the last sign (F2). */
   #active = false;
+  #waitedMs = 0;
   #dead = false;
 
   constructor({ intervalMs, timeoutMs, busyLimitMs }: FaultDetectorOptions, now: number) {
@@ -76,9 +81,12 @@ export class FaultDetector {
     this.#dead = true;
   }
 
-  observe({ now, progress, utilization, late }: Observation): Verdict {
-    if (this.#dead) return 'dead'; // F4
-    if (late) this.#forget(now);
+  observe({ now, progress, utilization, late, waitedMs }: Observation): Verdict {
+    if (this.#dead) return 'dead'; // F5
+    const starvedMs = (waitedMs ?? 0) - this.#waitedMs;
+    this.#waitedMs = waitedMs ?? 0;
+    const observedMs = now - this.#lastObservedMs;
+    this.#forget(now, late ? observedMs : Math.max(0, Math.min(starvedMs, observedMs))); // F3, F4
     this.#lastObservedMs = now;
     if (this.#progress !== undefined && progress !== this.#progress) {
       this.#lastProgressMs = now;
@@ -91,7 +99,7 @@ export class FaultDetector {
     const beatSilenceMs = now - this.#lastBeatMs;
     const silenceMs = Math.min(beatSilenceMs, now - this.#lastProgressMs);
     if (silenceMs >= this.#allowedMs() || beatSilenceMs >= this.#busyLimitMs) {
-      this.#dead = true; // F4
+      this.#dead = true; // F5
       return 'hung';
     }
     const moves = now - this.#lastProgressMs < this.#missingAfterMs;
@@ -103,9 +111,8 @@ export class FaultDetector {
     return this.#active ? this.#timeoutMs : this.#timeoutMs * QUIET_FACTOR;
   }
 
-  /** F3: the silences are as long as they were when last observed. */
-  #forget(now: number): void {
-    const lostMs = now - this.#lastObservedMs;
+  /** The silences are shorter by so much. */
+  #forget(now: number, lostMs: number): void {
     this.#lastBeatMs = Math.min(now, this.#lastBeatMs + lostMs);
     this.#lastProgressMs = Math.min(now, this.#lastProgressMs + lostMs);
   }

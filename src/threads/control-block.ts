@@ -12,6 +12,7 @@ const PROGRESS = 0;
 const EPOCH = 1;
 const DOORBELL = 2;
 const PHASE = 3;
+const NATIVE_ID = 4;
 const FLOATS_OFFSET_BYTES = 64;
 const SOURCE_RECORDS = 0;
 const SINK_RECORDS = 1;
@@ -69,6 +70,15 @@ export class ControlBlock {
 
   set phase(phase: Phase) {
     Atomics.store(this.words, PHASE, phases.indexOf(phase));
+  }
+
+  /** The kernel's number for this thread; 0 until it has told, or where there is none. */
+  get nativeId(): number {
+    return Atomics.load(this.words, NATIVE_ID);
+  }
+
+  set nativeId(id: number) {
+    Atomics.store(this.words, NATIVE_ID, id);
   }
 
   /** Position of this thread's sources: records emitted since the job's first start, replays not counted twice. */

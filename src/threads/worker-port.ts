@@ -15,6 +15,7 @@ import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
 import { toFailure } from '../base/failure.js';
 import { ControlBlock } from './control-block.js';
+import { nativeThreadId } from './run-queue.js';
 import type { EventMessage, WorkerBeat, WorkerInit } from './worker-lanes.js';
 
 export interface WorkerPort<C> {
@@ -52,6 +53,7 @@ class ThreadPort<C extends object> implements WorkerPort<C> {
   constructor(init: WorkerInit) {
     this.#init = init;
     this.block = new ControlBlock(init.block);
+    this.block.nativeId = nativeThreadId();
     process.on('uncaughtException', this.#die); // P1
     process.on('unhandledRejection', this.#die);
     init.control.ref(); // P2

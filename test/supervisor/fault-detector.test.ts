@@ -9,11 +9,14 @@ interface Round {
   readonly utilization?: number | undefined;
   readonly late?: boolean;
   readonly ms?: number;
+  /** How much of the round the thread waited for a processor. */
+  readonly starvedMs?: number;
 }
 
 class Watch {
   readonly detector: FaultDetector;
   now = 1_000;
+  waitedMs = 0;
   progress = 2 ** 31 - 3; // wraps around soon
 
   constructor(busyLimitMs?: number) {
@@ -21,11 +24,18 @@ class Watch {
     this.detector = new FaultDetector(options, this.now);
   }
 
-  round({ beat, moves, utilization = 1, late = false, ms = 50 }: Round): Verdict {
+  round({ beat, moves, utilization = 1, late = false, ms = 50, starvedMs = 0 }: Round): Verdict {
     this.now += ms;
     if (beat === true) this.detector.beat(this.now);
     if (moves === true) this.progress = (this.progress + 1) | 0;
-    return this.detector.observe({ now: this.now, progress: this.progress, utilization, late });
+    this.waitedMs += starvedMs;
+    return this.detector.observe({
+      now: this.now,
+      progress: this.progress,
+      utilization,
+      late,
+      waitedMs: this.waitedMs,
+    });
   }
 
   /** The same for many rounds: verdicts with the times, in ms since now, at which they began. */
@@ -47,6 +57,21 @@ class Watch {
 }
 
 describe('fault detector', () => {
+  it('never takes a thread for hung that waits for a processor', () => {
+    const watch = Watch.settled();
+    expect(watch.rounds(200, { starvedMs: 50 }).map(([, verdict]) => verdict)).not.toContain(
+      'hung',
+    );
+  });
+
+  it('finds a hang on a busy machine by the time that the thread did run', () => {
+    const watch = Watch.settled();
+    const verdicts = watch.rounds(100, { starvedMs: 25 });
+    const hung = verdicts.find(([, verdict]) => verdict === 'hung');
+    expect(hung?.[0]).toBeGreaterThan(1_900);
+    expect(hung?.[0]).toBeLessThanOrEqual(2_100);
+  });
+
   it.each<[string, Round, [number, Verdict][]]>([
     ['beats and progress: alive', { beat: true, moves: true }, [[50, 'alive']]],
     [
