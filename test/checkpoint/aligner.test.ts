@@ -74,6 +74,9 @@ describe('aligner', () => {
     two.handle(barrier(0, 1));
     expect(two.handle(barrier(0, 1))).toEqual([]);
     expect(two.aligning).toBe(1);
+    expect(two.handle(barrier(1, 1))).toEqual([{ kind: 'snapshot', checkpoint: 1 }]);
+    expect(two.handle(barrier(1, 1))).toEqual([]);
+    expect(two.aligning).toBeUndefined();
   });
 
   test('an input that does not exist is our own mistake', () => {

@@ -104,9 +104,10 @@ describe('lock of a checkpoint directory', () => {
   });
 
   test('of several that take over a stale one at once, exactly one gets it', async () => {
+    const pid = deadPid();
     for (let round = 0; round < 20; round += 1) {
       const directory = await temporaryDirectory();
-      await leaveLock(directory, { pid: deadPid() });
+      await leaveLock(directory, { pid });
       const stores = Array.from({ length: 4 }, () => new DirectoryStore(directory));
       const answers = await Promise.allSettled(stores.map((store) => store.acquire()));
       expect(answers.filter((answer) => answer.status === 'fulfilled')).toHaveLength(1);

@@ -194,6 +194,17 @@ describe('part file', () => {
     expect(error.details).toMatchObject({ check: 'header' });
   });
 
+  test('a whole file with the same shape and other content is found by its SHA-256', async () => {
+    const one = { operator: 'o', name: 's', chunks: [bytesOf(500, 3)] };
+    const other = { ...one, chunks: [bytesOf(500, 5)] };
+    const { descriptor } = await stored(samplePart({ sections: [one] }));
+    const { files, bytes } = await stored(samplePart({ sections: [other] }));
+    expect(bytes.length).toBe(descriptor.bytes);
+    const error = await rejection(readPartFile(files, '/d/a.part', descriptor));
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
+    expect(error.details).toMatchObject({ check: 'SHA-256', expected: descriptor.sha256 });
+  });
+
   test('the same part made by a later format is no damage, but cannot be read', async () => {
     const { files, descriptor } = await stored(samplePart());
     files.damage('/d/a.part', (data) => {
