@@ -1,8 +1,10 @@
 /** An error for people: what, why, where in their own code. */
 
+import { fileURLToPath } from 'node:url';
 import type { Colors } from 'picocolors/types.js';
 import { HoldfastError } from '../base/errors.js';
 
+const OWN_ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const STACK_LINES = 5;
 const CAUSES_MAX = 5;
 
@@ -21,14 +23,14 @@ export function describeError(error: unknown, colors: Colors): string {
 }
 
 /** For JSON lines. */
-export function errorData(error: unknown): Record<string, unknown> {
-  const cause = causeOf(error);
+export function errorData(error: unknown, depth = 0): Record<string, unknown> {
+  const cause = depth < CAUSES_MAX ? causeOf(error) : undefined;
   return {
     name: error instanceof Error ? error.name : 'Error',
     ...(codeOf(error) === undefined ? {} : { code: codeOf(error) }),
     message: messageOf(error),
     ...(error instanceof HoldfastError ? { details: error.details } : {}),
-    ...(cause === undefined ? {} : { cause: errorData(cause) }),
+    ...(cause === undefined ? {} : { cause: errorData(cause, depth + 1) }),
   };
 }
 
@@ -43,9 +45,15 @@ function userFrames(error: unknown): string[] {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
   return stack
     .split('\n')
-    .filter((line) => /^\s+at /.test(line) && !/\(?(node:|.*\/holdfast\/(dist|src)\/)/.test(line))
+    .filter((line) => /^\s+at /.test(line) && !isForeign(line))
     .slice(0, STACK_LINES)
     .map((line) => `    ${line.trim()}`);
+}
+
+function isForeign(line: string): boolean {
+  return (
+    /[( ]node:/.test(line) || line.includes(`${OWN_ROOT}dist`) || line.includes(`${OWN_ROOT}src`)
+  );
 }
 
 function codeOf(error: unknown): string | undefined {

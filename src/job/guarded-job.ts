@@ -25,7 +25,7 @@ export interface ProcessRestartedEvent {
 export interface GuardedJobEvents extends JobEvents {
   /** Several times a second. */
   progress: [progress: JobProgress];
-  /** Lines of `print()` sinks. Written to standard output when nobody listens. */
+  /** Lines of `print()` sinks. Written to where `output` sends the rest when nobody listens. */
   print: [lines: readonly string[]];
   /** What the job's threads write themselves, with `output: 'events'`. */
   output: [chunk: Buffer];

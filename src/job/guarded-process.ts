@@ -52,6 +52,8 @@ function report(message: GuardReport, written?: () => void): void {
 class GuardedRun {
   #job: Job | undefined;
   #printed: string[] = [];
+  /** Nobody listens to what is said before `started`. */
+  #mayPrint = false;
   /** Orders that came before the job ran. */
   #stop: { readonly drain: boolean } | undefined;
   #abort = new AbortController();
@@ -89,6 +91,8 @@ class GuardedRun {
     this.#job = job;
     this.#forward(job);
     report({ kind: 'started', id: job.id, job: job.name });
+    this.#mayPrint = true;
+    this.#flushPrint();
     report({ kind: 'event', name: 'status', args: [job.status] });
     const watches = [this.#watchProgress(job), this.#watchFirstOutput(job)];
     this.#applyStop();
@@ -103,6 +107,7 @@ class GuardedRun {
   }
 
   #ended(error: unknown): void {
+    this.#mayPrint = true;
     this.#flushPrint();
     report({ kind: 'failed', failure: toFailure(error, 'internal') }, () => process.exit(1)); // P3
   }
@@ -157,7 +162,7 @@ class GuardedRun {
   }
 
   #flushPrint(): void {
-    if (this.#printed.length === 0) return;
+    if (this.#printed.length === 0 || !this.#mayPrint) return;
     report({ kind: 'print', lines: this.#printed });
     this.#printed = [];
   }

@@ -19,6 +19,7 @@ import { type Failure, failureToError } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import { type CompiledJob, compileJob, locateJob } from './compile.js';
 import { budgetError, describeDeath, processDied } from './guard-errors.js';
+import { type Interruption, restartedEvent } from './guard-interruption.js';
 import {
   type GuardCommand,
   type GuardEvent,
@@ -97,17 +98,6 @@ interface GuardianOptions {
   readonly output: GuardedOutput;
 }
 
-/** From a process's death to the first output of the next. */
-interface Interruption {
-  readonly death: ProcessDeath;
-  readonly pid: number | undefined;
-  readonly atMs: number;
-  readonly attempt: number;
-  readonly detectMs: number;
-  /** Source position when it died. */
-  readonly sourceRecords: number;
-}
-
 class Guardian implements GuardedJob {
   readonly #given: GuardianOptions;
   readonly #events = new EventEmitter<GuardedJobEvents>();
@@ -132,6 +122,9 @@ class Guardian implements GuardedJob {
   #killed: { readonly atMs: number } | undefined;
   #stop: { readonly drain: boolean } | undefined;
   #ended = false;
+  #wasStarted = false;
+  #held: (() => unknown)[] | undefined;
+  readonly #early: Buffer[] = [];
   #timer: NodeJS.Timeout | undefined;
   #deadline: NodeJS.Timeout | undefined;
 
@@ -265,11 +258,37 @@ class Guardian implements GuardedJob {
   #fork(number: number): void {
     const child: GuardProcess = new GuardProcess({
       output: this.#given.output,
-      onReport: (report) => this.#reported(child, number, report),
-      onOutput: (chunk) => this.#events.emit('output', chunk),
-      onExit: (death) => this.#exited(death),
+      onReport: (report) => this.#inTurn(() => this.#reported(child, number, report)),
+      onOutput: (chunk) => this.#output(chunk),
+      onExit: (death) => this.#inTurn(() => this.#exited(death)),
     });
     this.#process = child;
+  }
+
+  /**
+   * What comes right behind `started` waits until whoever called `runGuarded` has had a turn to listen:
+   * reports may come several at a time.
+   */
+  #inTurn(act: () => unknown): void {
+    if (this.#held === undefined) act();
+    else this.#held.push(act);
+  }
+
+  /** What the job's module says while it is loaded is for the listeners to come as well. */
+  #output(chunk: Buffer): void {
+    if (this.#wasStarted) this.#inTurn(() => this.#events.emit('output', chunk));
+    else this.#early.push(chunk);
+  }
+
+  #firstStarted(): void {
+    this.#wasStarted = true;
+    this.#held = this.#early.splice(0).map((chunk) => () => this.#events.emit('output', chunk));
+    this.#started.resolve();
+    setImmediate(() => {
+      const held = this.#held ?? [];
+      this.#held = undefined;
+      for (const act of held) act();
+    });
   }
 
   #reported(child: GuardProcess, number: number, report: GuardReport): void {
@@ -293,7 +312,7 @@ class Guardian implements GuardedJob {
       case 'started':
         this.#id = report.id;
         this.#name = report.job;
-        this.#started.resolve();
+        if (!this.#wasStarted) this.#firstStarted();
         return;
       case 'event':
         if (report.name === 'status') this.#setStatus(report.args[0]);
@@ -314,7 +333,8 @@ class Guardian implements GuardedJob {
         return;
       case 'print':
         if (!this.#events.emit('print', report.lines)) {
-          process.stdout.write(`${report.lines.join('\n')}\n`);
+          const stream = this.#given.output === 'stderr' ? process.stderr : process.stdout;
+          stream.write(`${report.lines.join('\n')}\n`);
         }
         return;
       case 'checkpoint-done':
@@ -385,18 +405,8 @@ class Guardian implements GuardedJob {
     const interruption = this.#interruption;
     if (interruption === undefined) return;
     this.#interruption = undefined;
-    const { death, pid, attempt, detectMs, atMs, sourceRecords } = interruption;
-    this.#events.emit('process-restarted', {
-      cause: describeDeath(death),
-      exitCode: death.exitCode,
-      signal: death.signal,
-      pid,
-      attempt,
-      detectMs,
-      recoverMs: performance.now() - atMs,
-      checkpoint: this.#restored?.checkpoint,
-      replayed: Math.max(0, sourceRecords - (this.#restored?.sourceRecords ?? 0)),
-    });
+    const event = restartedEvent(interruption, this.#restored, performance.now());
+    this.#events.emit('process-restarted', event);
   }
 
   // ---- the end ---------------------------------------------------------------------------------
@@ -424,6 +434,7 @@ class Guardian implements GuardedJob {
   }
 
   #fail(error: HoldfastError): void {
+    for (const chunk of this.#early.splice(0)) process.stderr.write(chunk);
     this.#close(error.code === 'ERR_HOLDFAST_CANCELED' ? 'canceled' : 'failed');
     this.#started.reject(error);
     this.#finished.reject(error);

@@ -2,6 +2,7 @@
 
 import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { HoldfastError } from '../../base/errors.js';
 
 /**
@@ -23,21 +24,35 @@ const DAY_MS = 86_400_000;
 export function findFlights(): string {
   try {
     const entry = createRequire(import.meta.url).resolve('vega-datasets');
-    const path = new URL('../data/flights-3m.parquet', `file://${entry}`).pathname;
+    const path = join(dirname(entry), '../data/flights-3m.parquet');
     if (statSync(path).isFile()) return path;
-  } catch {
-    // Told below.
+  } catch (error) {
+    throw notInstalled(error);
   }
-  throw new HoldfastError(
+  throw notInstalled(undefined);
+}
+
+async function loadHyparquet() {
+  try {
+    const { compressors } = await import('hyparquet-compressors');
+    return { ...(await import('hyparquet')), compressors };
+  } catch (error) {
+    throw notInstalled(error);
+  }
+}
+
+function notInstalled(cause: unknown): HoldfastError {
+  return new HoldfastError(
     'ERR_HOLDFAST_SOURCE',
-    'the demo needs the flights of the package vega-datasets, which is not installed. Run it in a ' +
-      'checkout of the repository with `npm run demo`, or install it: ' +
+    'the demo needs the flights of the package vega-datasets and a Parquet reader, which are not ' +
+      'installed. Run it in a checkout of the repository with `npm run demo`, or install them: ' +
       'npm install --no-save vega-datasets hyparquet hyparquet-compressors.',
+    { cause },
   );
 }
 
 export async function countFlights(path: string): Promise<number> {
-  const { asyncBufferFromFile, parquetMetadataAsync } = await import('hyparquet');
+  const { asyncBufferFromFile, parquetMetadataAsync } = await loadHyparquet();
   const metadata = await parquetMetadataAsync(await asyncBufferFromFile(path));
   return Number(metadata.num_rows);
 }
@@ -46,10 +61,8 @@ export async function countFlights(path: string): Promise<number> {
 export async function foldFlights(
   path: string,
 ): Promise<{ readonly rows: ReadonlyMap<string, FlightsRow>; readonly records: number }> {
-  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects } = await import(
-    'hyparquet'
-  );
-  const { compressors } = await import('hyparquet-compressors');
+  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, compressors } =
+    await loadHyparquet();
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file);
   const rows = new Map<string, FlightsRow>();

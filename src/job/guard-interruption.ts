@@ -1,0 +1,35 @@
+/** One death of a job's process, from the exit to the first output of the next one. */
+
+import { describeDeath } from './guard-errors.js';
+import type { ProcessDeath } from './guard-machine.js';
+import type { RestoredFrom } from './guard-protocol.js';
+import type { ProcessRestartedEvent } from './guarded-job.js';
+
+export interface Interruption {
+  readonly death: ProcessDeath;
+  readonly pid: number | undefined;
+  readonly atMs: number;
+  readonly attempt: number;
+  readonly detectMs: number;
+  /** Source position when it died. */
+  readonly sourceRecords: number;
+}
+
+/** @param restored what the new process has started from, if it has said so */
+export function restartedEvent(
+  { death, pid, attempt, detectMs, atMs, sourceRecords }: Interruption,
+  restored: RestoredFrom | undefined,
+  nowMs: number,
+): ProcessRestartedEvent {
+  return {
+    cause: describeDeath(death),
+    exitCode: death.exitCode,
+    signal: death.signal,
+    pid,
+    attempt,
+    detectMs,
+    recoverMs: nowMs - atMs,
+    checkpoint: restored?.checkpoint,
+    replayed: Math.max(0, sourceRecords - (restored?.sourceRecords ?? 0)),
+  };
+}
