@@ -26,7 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'threads',
-          include: ['test/{threads,job,cli,readme,actors}/**/*.test.ts'],
+          include: ['test/{threads,job,cli,readme}/**/*.test.ts'],
           sequence: { groupOrder: 1 },
           pool: 'forks',
           maxWorkers: 2,

@@ -39,18 +39,23 @@ async function project(): Promise<string> {
   return folder;
 }
 
-async function publishedRows(folder: string): Promise<readonly { key: string; orders: number }[]> {
-  const out = join(folder, 'out', 'orders');
-  const rows: { key: string; orders: number }[] = [];
-  for (const name of (await readdir(out)).sort()) {
-    if (!name.endsWith('.ndjson')) continue;
-    const text = await readFile(join(out, name), 'utf8');
+interface Row {
+  readonly key: string;
+  readonly orders: number;
+}
+
+async function publishedRows(folder: string, name = 'orders'): Promise<readonly Row[]> {
+  const out = join(folder, 'out', name);
+  const rows: Row[] = [];
+  for (const file of (await readdir(out)).sort()) {
+    if (!file.endsWith('.ndjson')) continue;
+    const text = await readFile(join(out, file), 'utf8');
     for (const line of text.split('\n')) if (line !== '') rows.push(JSON.parse(line));
   }
   return rows;
 }
 
-function expectAllOrders(rows: readonly { key: string; orders: number }[]): void {
+function expectAllOrders(rows: readonly Row[]): void {
   expect(new Set(rows.map((row) => row.key)).size).toBe(7);
   expect(rows.reduce((sum, row) => sum + row.orders, 0)).toBe(500_000);
 }
@@ -87,6 +92,25 @@ test('the same from the command line', async () => {
     { cwd: folder },
   );
   expectAllOrders(await publishedRows(folder));
+});
+
+test('the job with side outputs, over a file with malformed lines', async () => {
+  const folder = await project();
+  await writeFile(join(folder, 'hourly.job.ts'), printed('hourly.job.ts'));
+  const lines = Array.from({ length: 5_000 }, (_, i) =>
+    i % 1_000 === 7
+      ? '{"shop": '
+      : JSON.stringify({ shop: `s${i % 3}`, currency: 'EUR', cents: i, time: i * 10_000 }),
+  );
+  await writeFile(join(folder, 'orders.ndjson'), lines.join('\n'));
+  const command = ['run', 'hourly.job.ts', '--parallelism', '2', '--arg', 'input=orders.ndjson'];
+  await execute(process.execPath, [join(root, 'dist', 'cli', 'main.js'), ...command], {
+    cwd: folder,
+  });
+  const rows = await publishedRows(folder, 'hourly');
+  // One order of 0 cents is filtered out.
+  expect(rows.reduce((sum, row) => sum + row.orders, 0)).toBe(5_000 - 5 - 1);
+  expect(await publishedRows(folder, 'rejects')).toHaveLength(5);
 });
 
 test('README names both commands that must work first', () => {
