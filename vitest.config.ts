@@ -12,13 +12,7 @@ export default defineConfig({
         test: {
           name: 'pure',
           include: ['test/**/*.test.ts'],
-          exclude: [
-            'test/threads/**',
-            'test/job/**',
-            'test/cli/**',
-            'test/readme/**',
-            'test/actors/**',
-          ],
+          exclude: ['test/threads/**', 'test/job/**', 'test/cli/**', 'test/readme/**'],
           sequence: { groupOrder: 0 },
           testTimeout: 30_000,
         },
