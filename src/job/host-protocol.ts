@@ -12,6 +12,7 @@ import type { RestoredSection } from '../stream/operator.js';
 import type { JobPlan } from '../stream/plan.js';
 import type { SinkTransaction } from '../stream/sink.js';
 import type { SourceSplit } from '../stream/source.js';
+import type { CapturedTask, TaskMetrics } from '../stream/task-types.js';
 
 /** Result objects instead of exceptions: comlink keeps only an error's message, name and stack. */
 export type Outcome<T> =
@@ -61,16 +62,7 @@ export interface DeploySpec {
 export type KillCause = 'throw' | 'exit' | 'hang' | 'out-of-memory';
 
 export interface HostMetrics {
-  readonly tasks: readonly {
-    readonly vertex: string;
-    readonly instance: number;
-    readonly recordsIn: number;
-    readonly recordsOut: number;
-    readonly busyMs: number;
-    readonly blockedMs: number;
-    readonly watermarkMs: number | undefined;
-    readonly counters: Readonly<Record<string, number>>;
-  }[];
+  readonly tasks: readonly TaskMetrics[];
 }
 
 /** What the driver asks of a host. Every call answers with an `Outcome`; none throws. */
@@ -103,38 +95,14 @@ export interface HostControl {
   shutdown(): Promise<Outcome<undefined>>;
 }
 
-export interface CapturedPart {
+/** A task's part of a checkpoint, with where it came from. */
+export interface CapturedPart extends CapturedTask {
   readonly kind: 'captured';
   readonly epoch: number;
   readonly incarnation: number;
   readonly slot: number;
-  readonly checkpoint: number;
   readonly vertex: number;
   readonly instance: number;
-  readonly sections: readonly {
-    readonly operator: string;
-    readonly name: string;
-    readonly chunks: readonly Uint8Array[];
-  }[];
-  readonly transactions: readonly {
-    readonly operator: string;
-    readonly instance: number;
-    readonly transaction: SinkTransaction;
-  }[];
-  /** Rows to show once the checkpoint is complete, by the sink's operator id. */
-  readonly visible: readonly {
-    readonly operator: string;
-    readonly instance: number;
-    readonly rows: readonly unknown[];
-  }[];
-  /** For a source task: records emitted up to the barrier, replays not counted twice. */
-  readonly sourceRecords: readonly {
-    readonly operator: string;
-    readonly instance: number;
-    readonly records: number;
-  }[];
-  readonly alignMs: number;
-  readonly captureMs: number;
 }
 
 export type HostEvent =

@@ -5,6 +5,7 @@
 import type { Failure } from '../base/failure.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
+import type { TaskMetrics } from '../stream/task-types.js';
 import type { RestartStrategy } from '../supervisor/restart-strategy.js';
 import type { KillCause } from './host-protocol.js';
 
@@ -150,16 +151,7 @@ export interface JobMetrics {
   readonly progress: JobProgress;
   readonly restarts: number;
   readonly slots: readonly SlotInfo[];
-  readonly operators: readonly {
-    readonly vertex: string;
-    readonly instance: number;
-    readonly recordsIn: number;
-    readonly recordsOut: number;
-    readonly busyMs: number;
-    readonly blockedMs: number;
-    readonly watermarkMs: number | undefined;
-    readonly counters: Readonly<Record<string, number>>;
-  }[];
+  readonly operators: readonly TaskMetrics[];
   readonly checkpoints: {
     readonly completed: number;
     readonly failed: number;
