@@ -21,13 +21,14 @@ import { jsonLine } from './json-reporter.js';
 import type { Reporter } from './reporter.js';
 import { StopSignals } from './stop-signals.js';
 
+const DEMO_JOB = new URL('../../examples/flights.job.ts', import.meta.url);
 const SLOTS = 2;
 const CHECKPOINT_EVERY_MS = 200;
 const HEAP_LIMIT_MB = 64;
 
 export async function demoCommand(command: DemoCommand, console: Console): Promise<number> {
   const startedMs = performance.now();
-  const file = findFlights();
+  const file = findFlights(DEMO_JOB);
   const records = await countFlights(file);
   const seed = command.seed ?? Math.floor(Math.random() * 1_000_000);
   const isJson = command.output === 'json';
@@ -45,7 +46,7 @@ export async function demoCommand(command: DemoCommand, console: Console): Promi
   let isKept = false;
   try {
     const plan = planKills({ ...command, seed, slots: SLOTS, records });
-    const job = await runGuarded(new URL('../../examples/flights.job.ts', import.meta.url), {
+    const job = await runGuarded(DEMO_JOB, {
       parallelism: SLOTS,
       checkpoint: { directory: join(directory, 'checkpoints'), intervalMs: CHECKPOINT_EVERY_MS },
       slot: { resourceLimits: { maxOldGenerationSizeMb: HEAP_LIMIT_MB } },

@@ -14,7 +14,7 @@ export function describeError(error: unknown, colors: Colors): string {
   let said = messageOf(error);
   for (let depth = 0; cause !== undefined && depth < CAUSES_MAX; depth += 1) {
     // A wrapper often ends with its cause's message: it is not said twice.
-    if (!said.includes(messageOf(cause))) lines.push(`  because of ${titleOf(cause)}`);
+    if (!said.includes(messageOf(cause))) lines.push(`  because of ${firstLine(titleOf(cause))}`);
     said = messageOf(cause);
     if (causeOf(cause) === undefined) lines.push(...userFrames(cause).map(colors.dim));
     cause = causeOf(cause);
@@ -48,6 +48,11 @@ function userFrames(error: unknown): string[] {
     .filter((line) => /^\s+at /.test(line) && !isForeign(line))
     .slice(0, STACK_LINES)
     .map((line) => `    ${line.trim()}`);
+}
+
+/** Node's own messages go on with what no user wants to read. */
+function firstLine(text: string): string {
+  return text.split('\n', 1)[0] ?? '';
 }
 
 function isForeign(line: string): boolean {

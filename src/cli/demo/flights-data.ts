@@ -20,9 +20,15 @@ export interface FlightsRow {
 
 const DAY_MS = 86_400_000;
 
-/** Path of the Parquet file. @throws HoldfastError when the development packages are not installed */
-export function findFlights(): string {
+/**
+ * Path of the Parquet file.
+ *
+ * @param job the demo's job, which is part of the repository but not of the package
+ * @throws HoldfastError when it, or a development package, is not there
+ */
+export function findFlights(job: URL): string {
   try {
+    statSync(job);
     const entry = createRequire(import.meta.url).resolve('vega-datasets');
     const path = join(dirname(entry), '../data/flights-3m.parquet');
     if (statSync(path).isFile()) return path;
@@ -44,9 +50,9 @@ async function loadHyparquet() {
 function notInstalled(cause: unknown): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_SOURCE',
-    'the demo needs the flights of the package vega-datasets and a Parquet reader, which are not ' +
-      'installed. Run it in a checkout of the repository with `npm run demo`, or install them: ' +
-      'npm install --no-save vega-datasets hyparquet hyparquet-compressors.',
+    'the demo needs a checkout of the repository with its development packages (vega-datasets, ' +
+      'hyparquet, hyparquet-compressors). Run it there with `npm run demo`, which installs what is ' +
+      'missing, or run `npm install` first.',
     { cause },
   );
 }
