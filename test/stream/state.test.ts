@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { canonicalKey } from '../../src/hashring/canonical-key.js';
 import type { Capture } from '../../src/stream/operator.js';
 import { type Cell, CellTable } from '../../src/stream/state/cell-table.js';
-import { detachedKey } from '../../src/stream/state/detached-key.js';
+import { detachedKey, detachedValue } from '../../src/stream/state/detached.js';
 import { KeyBlob, SLOT_BYTES } from '../../src/stream/state/key-blob.js';
 import { PAGE_ROWS, SEGMENT_MASK, SEGMENT_SHIFT } from '../../src/stream/state/row-layout.js';
 import { RowTable } from '../../src/stream/state/row-table.js';
@@ -439,7 +439,34 @@ describe('the cell table', () => {
   });
 });
 
-describe('detached keys', () => {
+describe('detached keys and values', () => {
+  it('copy plain objects and arrays, and leave the rest alone', () => {
+    class Point {
+      x = 1;
+    }
+    const rest = [new Point(), new Map([['a', 1]]), new Float64Array(2), () => 1, null, undefined];
+    const value = { text: 'a text of more than 13', list: ['another long enough text', 5], rest };
+    const copy = detachedValue(value) as typeof value;
+    expect(copy).toEqual(value);
+    expect(copy).not.toBe(value);
+    for (const [i, one] of copy.rest.entries()) expect(one).toBe(rest[i]);
+    const awkward = JSON.parse('{"__proto__": {"a": "a text of more than 13"}}') as object;
+    expect(Object.keys(detachedValue(awkward) as object)).toEqual(['__proto__']);
+  });
+
+  it('are what cells hold that have not been written for a while', () => {
+    const table = new CellTable({ operator: 'o', layout: 'test' });
+    const bucket = table.bucket(1);
+    const cold = { text: 'cold' };
+    const hot = { text: 'hot' };
+    const coldCell = table.create(bucket, 1, 'cold', cold);
+    const hotCell = table.create(bucket, 1, 'hot', hot);
+    for (let i = 0; i < 5_000; i += 1) table.set(hotCell, hot);
+    expect(hotCell.value).toBe(hot);
+    expect(coldCell.value).not.toBe(cold);
+    expect(coldCell.value).toEqual(cold);
+  });
+
   it('are equal to what they were made of, and do not change with it', () => {
     const date = new Date(7);
     const tuple = ['a', date, ['b', 1]];

@@ -41,7 +41,7 @@ export class CellPanes implements PaneStore<Cell> {
     if (cell === undefined) return this.#create(pane, key, group, record);
     // Before the fold, so that even a user's fold that changes its value in place does no harm.
     if (cell.seen < table.active) table.save(this.#bucketOf(pane), cell);
-    cell.value = this.#fold.add(cell.value, record);
+    table.set(cell, this.#fold.add(cell.value, record));
     return cell;
   }
 

@@ -68,6 +68,8 @@ class FlatMapOperator extends StatelessOperator {
     while (this.#at < items.length) {
       const record = items[this.#at];
       this.#at += 1;
+      // `list.map(async …)`: an answer that looks right, of records that are promises.
+      if (isThenable(record)) throw asyncCallbackError('flatMap');
       this.output.onElement(record, this.#timestamp, 0);
       this.#alive();
       if (this.#turn.pause && this.#at < items.length) return;
@@ -79,6 +81,7 @@ class FlatMapOperator extends StatelessOperator {
     for (;;) {
       const next = iterator.next();
       if (next.done === true) break;
+      if (isThenable(next.value)) throw asyncCallbackError('flatMap');
       this.output.onElement(next.value, this.#timestamp, 0);
       this.#alive();
       if (this.#turn.pause) return;

@@ -51,7 +51,7 @@ export class KeyedCellsOperator extends KeyedOperator {
     } else {
       // Before the fold, so that even a user's fold that changes its value in place does no harm.
       if (cell.seen < table.active) table.save(bucket, cell);
-      cell.value = fold.add(cell.value, record);
+      table.set(cell, fold.add(cell.value, record));
     }
     this.output.onElement(fold.row(cell.value, key, 0, 0), timestamp, 0);
   }

@@ -1,6 +1,8 @@
 /**
- * Cells as bytes (part of the snapshot format): a sequence of encoded values. The first is
- * `['holdfast-cells', 1, layout]`, every other one a cell: `[namespace, key group, key, value]`.
+ * Cells as bytes (part of the snapshot format): the encoded value `['holdfast-cells', 1, layout]`, then
+ * the cells, each as
+ *
+ *     namespace f64 | key group u16 | key, encoded | value, encoded
  */
 
 import { ByteReader } from '../../base/byte-reader.js';
@@ -25,8 +27,12 @@ export class CellSectionWriter {
 
   /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE that names operator and key */
   write(namespace: number, group: number, key: unknown, value: unknown): void {
+    const writer = this.#writer;
     try {
-      encodeValue(this.#writer, [namespace, group, key, value]);
+      writer.f64(namespace);
+      writer.u16(group);
+      encodeValue(writer, key);
+      encodeValue(writer, value);
     } catch (cause) {
       if (!isHoldfastError(cause, 'ERR_HOLDFAST_UNSUPPORTED_VALUE')) throw cause;
       throw new HoldfastError(
@@ -36,7 +42,7 @@ export class CellSectionWriter {
         { cause, details: { ...cause.details, operator: this.#operator, key: describeKey(key) } },
       );
     }
-    if (this.#writer.position >= CHUNK_BYTES) this.#cut();
+    if (writer.position >= CHUNK_BYTES) this.#cut();
   }
 
   finish(): readonly Uint8Array[] {
@@ -80,13 +86,7 @@ export function readCellSection(
     );
   }
   while (reader.remaining > 0) {
-    const [namespace, group, key, value] = decodeValue(reader) as [
-      number,
-      number,
-      unknown,
-      unknown,
-    ];
-    visit(namespace, group, key, value);
+    visit(reader.f64(), reader.u16(), decodeValue(reader), decodeValue(reader));
   }
 }
 

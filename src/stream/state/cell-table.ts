@@ -13,14 +13,19 @@
  *      the cut are born with `seen = active` and are skipped.
  *  V4  A bucket that is dropped whole stays with the capture, which goes on walking it: nobody will
  *      change its cells any more.
- *  V5  A value that cannot be encoded fails the snapshot, never the record that was being processed.
+ *  V5  A value may hold on to the frame it came in (detached.ts). Copying each would be dear, so it is
+ *      done for cells that have not been written again RECENT_WRITES writes later: what is
+ *      rewritten all the time needs no copy, and no more than so many frames are held.
+ *  V6  A value that cannot be encoded fails the snapshot, never the record that was being processed.
  */
 
 import { canonicalKey } from '../../hashring/canonical-key.js';
 import { CellCapture } from './cell-capture.js';
 import { readCellSection } from './cell-section.js';
-import { detachedKey } from './detached-key.js';
+import { detachedKey, detachedValue } from './detached.js';
 import type { PrimitiveKey } from './primitive-key.js';
+
+const RECENT_WRITES = 1024;
 
 export interface Cell {
   readonly group: number;
@@ -29,6 +34,8 @@ export interface Cell {
   value: unknown;
   /** The last snapshot that holds this cell's value, or that it is too new for. */
   seen: number;
+  /** Number of the write that set the value (V5). */
+  written: number;
 }
 
 export interface CellBucket {
@@ -51,6 +58,9 @@ export class CellTable {
   active = 0;
   #sequence = 0;
   #capture: CellCapture | undefined;
+  /** The last writes' cells, by number modulo RECENT_WRITES (V5). */
+  readonly #recent: (Cell | undefined)[] = new Array(RECENT_WRITES).fill(undefined);
+  #writes = 0;
 
   constructor(options: CellTableOptions) {
     this.operator = options.operator;
@@ -70,9 +80,16 @@ export class CellTable {
   /** A new cell for a key that the bucket does not have. */
   create(bucket: CellBucket, group: number, key: unknown, value: unknown): Cell {
     const own = detachedKey(key);
-    const cell: Cell = { group, key: own, value, seen: this.#sequence };
+    const cell: Cell = { group, key: own, value, seen: this.#sequence, written: 0 };
     bucket.cells.set(canonicalKey(own), cell);
+    this.#wrote(cell);
     return cell;
+  }
+
+  /** A new value for a cell; it was saved, if need be. */
+  set(cell: Cell, value: unknown): void {
+    cell.value = value;
+    this.#wrote(cell);
   }
 
   /** Before a cell with `seen < active` changes or goes: keeps its value for the snapshot (V2). */
@@ -120,5 +137,17 @@ export class CellTable {
       if (read % 1_000 === 0) alive();
       if (owns(group)) this.create(this.bucket(namespace), group, key, value);
     });
+  }
+
+  #wrote(cell: Cell): void {
+    const number = this.#writes;
+    const at = number % RECENT_WRITES;
+    const old = this.#recent[at];
+    if (old !== undefined && old.written === number - RECENT_WRITES) {
+      old.value = detachedValue(old.value);
+    }
+    this.#recent[at] = cell;
+    cell.written = number;
+    this.#writes = number + 1;
   }
 }

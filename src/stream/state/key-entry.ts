@@ -11,6 +11,7 @@ import { ByteReader } from '../../base/byte-reader.js';
 import { ByteWriter } from '../../base/byte-writer.js';
 import { HoldfastError } from '../../base/errors.js';
 import { decodeValue, encodeValue } from '../../base/value-codec.js';
+import { isLatin1 } from '../../base/value-encoder.js';
 
 export const ENTRY_HEADER_BYTES = 7;
 
@@ -145,11 +146,6 @@ function readKey(buffer: Buffer, start: number, tag: number, end: number): unkno
       return decodeValue(new ByteReader(copy));
     }
   }
-}
-
-function isLatin1(text: string): boolean {
-  for (let i = 0; i < text.length; i += 1) if (text.charCodeAt(i) > 0xff) return false;
-  return true;
 }
 
 function corrupt(what: string): HoldfastError {
