@@ -1,0 +1,41 @@
+/**
+ * Keys and values that stand for themselves, to be kept in state.
+ *
+ * A string that was cut out of a frame's text keeps all of that text alive, which does not matter
+ * for a moment and adds up to gigabytes in state. There is no way to ask a string for this, nor for
+ * a flat copy, but to make one.
+ */
+
+const scratch = Buffer.alloc(1024);
+/** Shorter pieces of a string are copies anyway. */
+const SLICED_LENGTH_MIN = 13;
+
+/** The same key, holding on to nothing else; a Date or tuple could also be changed by its owner. */
+export function detachedKey(key: unknown): unknown {
+  if (typeof key === 'string') return flat(key);
+  if (Array.isArray(key)) return key.map(detachedKey);
+  if (key instanceof Date) return new Date(key);
+  return key;
+}
+
+/**
+ * The same value with its texts flat, as far as it consists of plain objects and arrays; they are
+ * copied, never changed. Anything else in it is left as it is.
+ */
+export function detachedValue(value: unknown): unknown {
+  if (typeof value === 'string') return flat(value);
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(detachedValue);
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype) return value;
+  const copy = { ...value } as Record<string, unknown>;
+  for (const name of Object.keys(copy)) copy[name] = detachedValue(copy[name]);
+  return copy;
+}
+
+function flat(text: string): string {
+  if (text.length < SLICED_LENGTH_MIN) return text;
+  if (text.length > scratch.length) return Buffer.from(text, 'utf16le').toString('utf16le');
+  const copy = scratch.toString('latin1', 0, scratch.write(text, 0, 'latin1'));
+  return copy === text ? copy : Buffer.from(text, 'utf16le').toString('utf16le');
+}
