@@ -10,7 +10,7 @@ import type { Beat, HostControl, HostEvent, Outcome } from './host-protocol.js';
 import type { Job, RunOptions } from './job-types.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 import { launchJob } from './run-job.js';
-import { mapError, mapFailure } from './source-maps.js';
+import { mapError, mapFailure, warmSourceMap } from './source-maps.js';
 import { unwrap } from './unwrap.js';
 
 /**
@@ -29,7 +29,10 @@ export async function run(url: URL | string, options: RunOptions = {}): Promise<
   });
   const map = (failure: Failure) => mapFailure(failure, compiled);
   try {
-    return await launchJob(resolved, workerSpawner(compiled, resolved), map);
+    const job = await launchJob(resolved, workerSpawner(compiled, resolved), map);
+    // Read now, it costs nothing; read at the first failure, it would add to that recovery.
+    setImmediate(warmSourceMap, compiled);
+    return job;
   } catch (error) {
     mapError(error, compiled);
     throw error;
