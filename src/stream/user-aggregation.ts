@@ -69,7 +69,12 @@ export function aggregation<T, S>(
       // Unchanged, or changed through the draft, it is what it was; a replacement could be anything.
       return next === state ? state : requireImmutable(next, 'add');
     },
-    result: (state) => (result === undefined ? state : result(state as S)),
+    result(state) {
+      if (result === undefined) return state;
+      const answer = result(state as S);
+      if (isThenable(answer)) throw asyncCallbackError('aggregation({ result })');
+      return answer;
+    },
   };
 }
 
