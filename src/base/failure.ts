@@ -46,6 +46,22 @@ export interface Failure extends FailurePlace {
 
 const CAUSE_DEPTH_MAX = 8;
 
+/** For what was thrown by others, and so has no code of ours. Uncaught errors are users', too. */
+const CODES: Readonly<Record<FailureKind, ErrorCode>> = {
+  'user-code': 'ERR_HOLDFAST_USER_CODE',
+  source: 'ERR_HOLDFAST_SOURCE',
+  sink: 'ERR_HOLDFAST_SINK',
+  checkpoint: 'ERR_HOLDFAST_CHECKPOINT_FAILED',
+  build: 'ERR_HOLDFAST_JOB_BUILD',
+  'thread-error': 'ERR_HOLDFAST_USER_CODE',
+  'thread-exit': 'ERR_HOLDFAST_WORKER_DIED',
+  'out-of-memory': 'ERR_HOLDFAST_WORKER_OUT_OF_MEMORY',
+  hung: 'ERR_HOLDFAST_WORKER_HUNG',
+  unresponsive: 'ERR_HOLDFAST_CONTROL',
+  'process-death': 'ERR_HOLDFAST_PROCESS_DIED',
+  internal: 'ERR_HOLDFAST_INTERNAL',
+};
+
 /** Anything thrown, as data. Never throws itself, whatever it is given. */
 export function toFailure(
   thrown: unknown,
@@ -84,7 +100,7 @@ export function failureToError(failure: Failure, code?: ErrorCode): HoldfastErro
     if (failure.stack !== undefined) error.stack = failure.stack;
     return error;
   }
-  const chosen = code ?? 'ERR_HOLDFAST_USER_CODE';
+  const chosen = code ?? CODES[failure.kind];
   return new HoldfastError(chosen, `${describePlace(failure)}${failure.name}: ${failure.message}`, {
     cause: originalError(failure),
     details: { ...failure.details, ...placeOf(failure), kind: failure.kind },

@@ -319,7 +319,7 @@ export class JobDriver {
         });
       }
     } catch (error) {
-      await this.#fail(this.#mapError(error));
+      await this.#fail(failureToError(toFailure(error, 'checkpoint')));
       return;
     }
     await this.#close(status, result);
