@@ -17,6 +17,8 @@ import type { Receiver } from './operator.js';
 const RECORDS_PER_WATERMARK = 2_048;
 
 export abstract class Router implements Receiver {
+  /** Id of the operator whose records these are. */
+  readonly producer: string;
   protected readonly channels: readonly OutputChannel[];
   /** Records sent. */
   records = 0;
@@ -24,7 +26,8 @@ export abstract class Router implements Receiver {
   #held = false;
   #watermarkAtRecords = 0;
 
-  constructor(channels: readonly OutputChannel[]) {
+  constructor(producer: string, channels: readonly OutputChannel[]) {
+    this.producer = producer;
     this.channels = channels;
   }
 
@@ -88,8 +91,8 @@ export class RebalanceRouter extends Router {
   #next: number;
 
   /** @param first begins with this channel, so that producers do not all begin with the same */
-  constructor(channels: readonly OutputChannel[], first: number) {
-    super(channels);
+  constructor(producer: string, channels: readonly OutputChannel[], first: number) {
+    super(producer, channels);
     this.#next = first % channels.length;
   }
 
@@ -109,6 +112,7 @@ export class BroadcastRouter extends Router {
 }
 
 export interface HashRouterOptions {
+  readonly producer: string;
   readonly channels: readonly OutputChannel[];
   /** Key group → consuming instance. */
   readonly table: Uint16Array;
@@ -125,7 +129,7 @@ export class HashRouter extends Router {
   readonly #keyGroups: number;
 
   constructor(given: HashRouterOptions) {
-    super(given.channels);
+    super(given.producer, given.channels);
     this.#given = given;
     this.#table = given.table;
     this.#key = given.key;

@@ -42,6 +42,7 @@ export class SinkTail implements Operator {
   readonly #given: SinkTailOptions;
   #writer!: SinkWriter<unknown>;
   #opened = false;
+  #closed = false;
 
   constructor(given: SinkTailOptions) {
     this.#given = given;
@@ -64,6 +65,7 @@ export class SinkTail implements Operator {
     };
     this.#writer = await sink.open(context);
     this.#opened = true;
+    if (this.#closed) await this.#writer.close();
   }
 
   /** The sink wants no more records for now. */
@@ -97,6 +99,7 @@ export class SinkTail implements Operator {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     if (this.#opened) await this.#writer.close();
   }
 }

@@ -9,6 +9,7 @@
  *      is ignored.
  */
 
+import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
 import { isThenable } from './callbacks.js';
 import type { Receiver, RestoredSection, StateSection } from './operator.js';
@@ -30,9 +31,8 @@ export interface SourceHeadOptions {
   readonly splits: readonly SourceSplit[] | undefined;
   readonly gate: TaskGate;
   readonly output: Receiver;
-  /** Where rejected input goes; undefined: it is counted. */
+  /** Where rejected input goes. */
   readonly rejected: Receiver | undefined;
-  readonly count: (counter: string, by: number) => void;
   readonly wake: () => void;
 }
 
@@ -169,9 +169,9 @@ export class SourceHead {
   }
 
   #reject(record: unknown): void {
-    const { rejected, count } = this.#given;
-    if (rejected === undefined) count('rejectedRecords', 1);
-    else rejected.onElement(record, Number.NaN, 0);
+    const { rejected } = this.#given;
+    assert(rejected !== undefined, 'a source rejects records only to a side output that is read');
+    rejected.onElement(record, Number.NaN, 0);
   }
 
   /** The batch is done: its end is where a restore would go on (H2). */

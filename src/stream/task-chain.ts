@@ -169,13 +169,14 @@ class ChainBuilder {
 
   #router(edge: PlanEdge, channels: TaskOptions['outputs'][number]['channels']): Router {
     const { graph, plan, instance } = this.#options;
+    const producer = graph.nodes[edge.fromNode]!.id;
     switch (edge.partition) {
       case 'forward':
-        return new ForwardRouter(channels);
+        return new ForwardRouter(producer, channels);
       case 'rebalance':
-        return new RebalanceRouter(channels, instance);
+        return new RebalanceRouter(producer, channels, instance);
       case 'broadcast':
-        return new BroadcastRouter(channels);
+        return new BroadcastRouter(producer, channels);
       case 'hash': {
         const consumer = graph.nodes[edge.toNode]!;
         const key = consumer.inputs[edge.toInput]?.key as
@@ -184,6 +185,7 @@ class ChainBuilder {
         const table = plan.tables[plan.vertices[edge.toVertex]!.parallelism];
         assert(key !== undefined && table !== undefined, `edge ${edge.index} has no key or table`);
         return new HashRouter({
+          producer,
           channels,
           table,
           keyGroups: plan.keyGroups,

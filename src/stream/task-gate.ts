@@ -23,7 +23,10 @@ export class TaskGate implements Gate, Turn {
   #block: ControlBlock | undefined;
   #epoch = 0;
   #deadline = Number.POSITIVE_INFINITY;
+  /** Records per look, at the pace of the last ones. */
   #interval = 1;
+  /** Records between the last look and the next, and how many of them are left. */
+  #span = 1;
   #left = 1;
   #lookedAt = 0;
 
@@ -43,12 +46,15 @@ export class TaskGate implements Gate, Turn {
     if (closed) this.pause = true;
   }
 
-  /** A turn begins: no reason to pause is left but a closed gate. */
+  /**
+   * A turn begins: no reason to pause is left but a closed gate. When time is up already, one record is
+   * worked on all the same, so that every turn gets somewhere.
+   */
   begin(now: number, deadline: number): void {
     this.pause = this.#closed;
     this.#deadline = deadline;
     this.#lookedAt = now;
-    this.#left = this.#interval;
+    this.#lookAfter(now < deadline ? this.#interval : 1);
   }
 
   /** Something was worked on: counts as progress, and looks at the clock from time to time. */
@@ -61,12 +67,17 @@ export class TaskGate implements Gate, Turn {
   #look(): void {
     const now = performance.now();
     if (now >= this.#deadline || this.#block?.epoch !== this.#epoch) this.pause = true;
-    const paceMs = (now - this.#lookedAt) / this.#interval;
+    const paceMs = (now - this.#lookedAt) / this.#span;
     this.#lookedAt = now;
     this.#interval = Math.max(
       1,
-      Math.min(RECORDS_PER_LOOK_MAX, this.#interval * 2, Math.floor(LOOK_EVERY_MS / paceMs)),
+      Math.min(RECORDS_PER_LOOK_MAX, this.#span * 2, Math.floor(LOOK_EVERY_MS / paceMs)),
     );
-    this.#left = this.#interval;
+    this.#lookAfter(this.#interval);
+  }
+
+  #lookAfter(records: number): void {
+    this.#span = records;
+    this.#left = records;
   }
 }

@@ -9,6 +9,13 @@
 import { Aligner, type AlignerCommand, type AlignerMode } from '../checkpoint/aligner.js';
 import type { Element, InputChannel } from '../threads/element.js';
 
+/** All barriers of a checkpoint have come. */
+export interface AlignedSnapshot {
+  readonly checkpoint: number;
+  /** From the first barrier to the last. */
+  readonly alignMs: number;
+}
+
 interface Input {
   readonly channel: InputChannel;
   watermarkMs: number;
@@ -82,8 +89,8 @@ export class TaskInputs {
     this.#inputs[this.#current]!.ended = true;
   }
 
-  /** A barrier was taken. @returns the checkpoint whose snapshot is due now, with the time that aligning took */
-  barrier(checkpoint: number, now: number): { checkpoint: number; alignMs: number } | undefined {
+  /** A barrier was taken. @returns the snapshot that is due now, if one is */
+  barrier(checkpoint: number, now: number): AlignedSnapshot | undefined {
     if (checkpoint > this.#newest) {
       this.#newest = checkpoint;
       this.#alignedSinceMs = now;

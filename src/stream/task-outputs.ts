@@ -4,6 +4,7 @@
  */
 
 import type { ControlElement } from '../threads/element.js';
+import { locate } from './located-error.js';
 import type { Router } from './router.js';
 import type { TaskGate } from './task-gate.js';
 
@@ -29,7 +30,7 @@ export class TaskOutputs {
 
   /** Needs no credit: sent even when outputs are full. */
   control(element: ControlElement): void {
-    for (const router of this.#routers) router.control(element);
+    for (const router of this.#routers) publish(router, () => router.control(element));
   }
 
   /** Moves output towards its consumers; opens the gate when there is room again. */
@@ -56,7 +57,7 @@ export class TaskOutputs {
       return undefined;
     }
     if (now - this.#pendingSinceMs >= this.#bufferTimeoutMs) {
-      for (const router of this.#routers) router.flush();
+      for (const router of this.#routers) publish(router, () => router.flush());
       // Whatever could not be handed over yet moves when the consumer makes room.
       this.#pendingSinceMs = this.#pending ? now : undefined;
     }
@@ -67,5 +68,14 @@ export class TaskOutputs {
 
   get #pending(): boolean {
     return this.#routers.some((router) => router.pending);
+  }
+}
+
+/** What cannot travel is found out when its batch is encoded: the producer's error even then. */
+function publish(router: Router, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    throw locate(error, router.producer);
   }
 }

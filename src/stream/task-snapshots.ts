@@ -19,7 +19,8 @@ export interface SnapshotsOptions {
   readonly wake: () => void;
   readonly captured: (part: CapturedTask) => void;
   readonly declined: (checkpoint: number, error: unknown) => void;
-  readonly failed: (error: unknown) => void;
+  /** The task has failed: throws. */
+  readonly failed: (error: unknown) => never;
 }
 
 /** What the task itself adds to its part. */

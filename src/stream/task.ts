@@ -27,7 +27,8 @@ import { earliestTime, encodeTime } from './state/time-section.js';
 import { buildChain, type Chain } from './task-chain.js';
 import { type TaskPlace, taskError, taskFailure } from './task-failure.js';
 import type { TaskGate } from './task-gate.js';
-import { TaskInputs } from './task-inputs.js';
+import { type AlignedSnapshot, TaskInputs } from './task-inputs.js';
+import { TaskMeter } from './task-meter.js';
 import { TaskOutputs } from './task-outputs.js';
 import { TaskSnapshots } from './task-snapshots.js';
 import type { TaskMetrics, TaskOptions } from './task-types.js';
@@ -50,6 +51,7 @@ export class Task {
   readonly #chain: Chain;
   readonly #outputs: TaskOutputs;
   readonly #place: TaskPlace;
+  readonly #meter: TaskMeter;
   readonly #suspendable: readonly Operator[];
   readonly #settling: readonly Operator[];
   readonly #inputs: TaskInputs;
@@ -63,7 +65,7 @@ export class Task {
   /** The newest checkpoint that the driver has told of. */
   #told = 0;
   /** All its barriers have come, the driver's word has not (K8). Nothing is taken meanwhile. */
-  #aligned: { readonly checkpoint: number; readonly alignMs: number } | undefined;
+  #aligned: AlignedSnapshot | undefined;
   #watermark = Number.NEGATIVE_INFINITY;
   #batch: Batch | undefined;
   #at = 0;
@@ -73,13 +75,7 @@ export class Task {
   #moved = false;
   /** What was reported before `open` was done. */
   #earlyError: LocatedError | undefined;
-  #blockedSinceMs: number | undefined;
   #recordsIn = 0;
-  #sinkRecords = 0;
-  #reportedSourceRecords = 0;
-  #busyMs = 0;
-  #blockedMs = 0;
-  readonly #counters: Record<string, number> = {};
 
   constructor(options: TaskOptions) {
     const vertex = options.plan.vertices[options.vertex]!;
@@ -91,10 +87,10 @@ export class Task {
     this.#gate = options.gate;
     this.#block = options.block;
     this.#gate.attach(options.block, options.epoch);
-    const count = (counter: string, by: number): void => this.#count(counter, by);
+    this.#meter = new TaskMeter(options.block, () => options.callbacks.firstOutput());
     this.#chain = buildChain(options, {
-      written: () => this.#written(),
-      count,
+      written: () => this.#meter.written(),
+      count: (counter, by) => this.#meter.count(counter, by),
       fail: (operator, error) => this.#fail(locate(error, operator)),
     });
     this.#place = { graph: options.graph, head: vertex.id, instance: options.instance };
@@ -121,7 +117,6 @@ export class Task {
             gate: options.gate,
             output: this.#chain.head,
             rejected: this.#chain.rejected,
-            count,
             wake: () => options.callbacks.wake(),
           });
     this.#snapshots = new TaskSnapshots({
@@ -134,7 +129,10 @@ export class Task {
           checkpoint,
           taskFailure(error, this.#place, this.#position, 'checkpoint'),
         ),
-      failed: (error) => this.#fail(error),
+      // Within `run`, which ends with it (K7).
+      failed: (error) => {
+        throw error;
+      },
     });
   }
 
@@ -163,25 +161,25 @@ export class Task {
     }
     if (this.#earlyError !== undefined) throw taskError(this.#earlyError, this.#place);
     this.#state = 'open';
-    this.#reportSourceRecords();
+    if (this.#source !== undefined) this.#meter.read(this.#source.records);
   }
 
   /** There is something to do now. Moves waiting output, since only that tells whether there is room. */
   get runnable(): boolean {
     if (!this.#live) return false;
     if (this.#outputs.pump() || this.#snapshots.ready) return true;
-    if (this.#triggers.length > 0 && !this.#suspended) return true;
+    const suspended = this.#suspended;
+    // Barriers and ends need no room.
+    if (!suspended && this.#controlDue) return true;
     if (this.#held) return false;
-    if (this.#suspended || this.#batch !== undefined || this.#unsettled) return true;
-    if (this.#input === 'ending') return true;
-    if (this.#aligned !== undefined) return this.#aligned.checkpoint <= this.#told;
-    const source = this.#source;
-    if (source === undefined) return this.#inputs.ready;
-    return this.#input === 'open' && (source.ready || source.ended);
+    if (suspended || this.#batch !== undefined || this.#unsettled) return true;
+    if (this.#source !== undefined) return this.#input === 'open' && this.#source.ready;
+    return this.#aligned === undefined && this.#inputs.ready;
   }
 
   /**
-   * Works until `deadline` (performance.now() ms), plus one record, or until nothing is left to do.
+   * Works until `deadline` (performance.now() ms), or until nothing is left to do: at least one record,
+   * and past the deadline no more than what is done between two looks at the clock (task-gate.ts).
    * @returns whether anything moved
    */
   run(deadline: number): boolean {
@@ -198,10 +196,10 @@ export class Task {
     } catch (error) {
       this.#fail(error);
     }
-    this.#reportSourceRecords();
+    if (this.#source !== undefined) this.#meter.read(this.#source.records);
     const end = performance.now();
-    if (this.#moved) this.#busyMs += end - begin;
-    this.#noteWaiting(end);
+    this.#outputs.note(end);
+    this.#meter.ran(begin, end, this.#moved, this.#held);
     return this.#moved;
   }
 
@@ -264,11 +262,11 @@ export class Task {
       vertex: this.#id,
       instance: this.instance,
       recordsIn: this.#source?.records ?? this.#recordsIn,
-      recordsOut: this.#sinkRecords + this.#outputs.records,
-      busyMs: this.#busyMs,
-      blockedMs: this.#blockedMs,
+      recordsOut: this.#meter.sinkRecords + this.#outputs.records,
+      busyMs: this.#meter.busyMs,
+      blockedMs: this.#meter.blockedMs,
       watermarkMs: Number.isFinite(this.#watermark) ? this.#watermark : undefined,
-      counters: { ...this.#counters },
+      counters: { ...this.#meter.counters },
     };
   }
 
@@ -278,6 +276,19 @@ export class Task {
 
   get #suspended(): boolean {
     return this.#suspendable.some((operator) => operator.suspended === true);
+  }
+
+  /** Between two records there is something to be done that is no record. */
+  get #controlDue(): boolean {
+    const source = this.#source;
+    if (source !== undefined) {
+      if (this.#triggers.length > 0) return true;
+      return this.#input === 'ending' || (this.#input === 'open' && source.ended);
+    }
+    if (this.#batch !== undefined) return false;
+    return (
+      this.#input === 'ending' || (this.#aligned !== undefined && this.#mayTake(this.#aligned))
+    );
   }
 
   /** Records may not be processed now: an output is full, or a sink is. */
@@ -300,7 +311,12 @@ export class Task {
       }
       this.#settle();
       if (this.#suspended) continue;
-      if (this.#aligned !== undefined && !this.#snapshotAligned(this.#aligned)) return;
+      const aligned = this.#aligned;
+      if (aligned !== undefined) {
+        if (!this.#mayTake(aligned)) return;
+        this.#aligned = undefined;
+        this.#snapshot(aligned.checkpoint, aligned.alignMs);
+      }
       if (this.#input === 'ending') this.#end();
       if (this.#gate.pause || !this.#takeElement()) return;
       this.#moved = true;
@@ -358,7 +374,8 @@ export class Task {
   #produce(source: SourceHead): void {
     for (;;) {
       if (!this.#resume()) return;
-      if (source.atBatchEnd || this.#triggers.length > 0) this.#settle();
+      const rests = source.atBatchEnd || this.#triggers.length > 0 || this.#input !== 'open';
+      if (rests) this.#settle();
       if (this.#suspended) continue;
       if (this.#triggers.length > 0) {
         this.#snapshot(this.#triggers.shift()!, 0);
@@ -424,12 +441,9 @@ export class Task {
     this.#options.callbacks.ended();
   }
 
-  /** False while the driver's word has to be waited for. */
-  #snapshotAligned(aligned: { readonly checkpoint: number; readonly alignMs: number }): boolean {
-    if (this.#chain.sinks.length > 0 && aligned.checkpoint > this.#told) return false;
-    this.#aligned = undefined;
-    this.#snapshot(aligned.checkpoint, aligned.alignMs);
-    return true;
+  /** Has the driver told of the checkpoint, where that has to be waited for (K8)? */
+  #mayTake({ checkpoint }: AlignedSnapshot): boolean {
+    return this.#chain.sinks.length === 0 || checkpoint <= this.#told;
   }
 
   #snapshot(checkpoint: number, alignMs: number): void {
@@ -454,29 +468,6 @@ export class Task {
     return this.#options.restored
       .filter((restored) => restored.operator === operator)
       .flatMap((restored) => restored.sections);
-  }
-
-  #written(): void {
-    if (this.#sinkRecords === 0) this.#options.callbacks.firstOutput();
-    this.#sinkRecords += 1;
-    this.#block.sinkRecords += 1;
-  }
-
-  #count(counter: string, by: number): void {
-    this.#counters[counter] = (this.#counters[counter] ?? 0) + by;
-  }
-
-  #reportSourceRecords(): void {
-    const source = this.#source;
-    if (source === undefined) return;
-    this.#block.sourceRecords += source.records - this.#reportedSourceRecords;
-    this.#reportedSourceRecords = source.records;
-  }
-
-  #noteWaiting(now: number): void {
-    this.#outputs.note(now);
-    if (this.#blockedSinceMs !== undefined) this.#blockedMs += now - this.#blockedSinceMs;
-    this.#blockedSinceMs = this.#held ? now : undefined;
   }
 
   #fail(error: unknown): void {

@@ -18,10 +18,13 @@ import { type Published, TestChannel } from './task-kit.js';
 
 const KEY_GROUPS = 32;
 
-interface Checkpoint {
+interface Pending {
   readonly id: number;
-  readonly plan: JobPlan;
   readonly parts: Map<Task, CapturedTask>;
+}
+
+interface Checkpoint extends Pending {
+  readonly plan: JobPlan;
 }
 
 interface Slot {
@@ -40,7 +43,7 @@ export class TaskCluster {
   #epoch = 0;
   #ids = 0;
   #ended = 0;
-  #pending: Checkpoint | undefined;
+  #pending: Pending | undefined;
   #completed: Checkpoint | undefined;
   #final = false;
   done = false;
@@ -170,8 +173,12 @@ export class TaskCluster {
       for (const task of slot.tasks) task.flushDue(performance.now() + 1);
     } else {
       const task = slot.tasks[randomInt(random, slot.tasks.length)]!;
+      const runnable = task.runnable;
       // Time is up at once, or there is plenty of it.
-      task.run(random.next() < 0.6 ? 0 : Number.POSITIVE_INFINITY);
+      const moved = task.run(random.next() < 0.6 ? 0 : Number.POSITIVE_INFINITY);
+      // Or a thread would sleep on work, or spin without any.
+      if (moved && !runnable) throw new Error(`${task.name} moved without being runnable`);
+      if (!moved && task.runnable) throw new Error(`${task.name} is runnable and does nothing`);
       for (const [name, by] of Object.entries(task.metrics().counters)) {
         this.counters[name] = Math.max(this.counters[name] ?? 0, by);
       }
@@ -184,7 +191,7 @@ export class TaskCluster {
     this.#ids += 1;
     const id = this.#ids;
     this.#final = this.#ended === this.#slots.reduce((sum, slot) => sum + slot.tasks.length, 0);
-    this.#pending = { id, plan: undefined as never, parts: new Map() };
+    this.#pending = { id, parts: new Map() };
     this.#tell((task) => task.trigger(id));
   }
 

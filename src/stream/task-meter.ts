@@ -1,0 +1,43 @@
+/** What a task counts: for metrics, and for the words that its supervisor reads. */
+
+import type { ControlBlock } from '../threads/control-block.js';
+
+export class TaskMeter {
+  readonly #block: ControlBlock;
+  readonly #firstOutput: () => void;
+  readonly counters: Record<string, number> = {};
+  sinkRecords = 0;
+  busyMs = 0;
+  blockedMs = 0;
+  #sourceRecords = 0;
+  #blockedSinceMs: number | undefined;
+
+  constructor(block: ControlBlock, firstOutput: () => void) {
+    this.#block = block;
+    this.#firstOutput = firstOutput;
+  }
+
+  count(counter: string, by: number): void {
+    this.counters[counter] = (this.counters[counter] ?? 0) + by;
+  }
+
+  /** A record was written to a sink. */
+  written(): void {
+    if (this.sinkRecords === 0) this.#firstOutput();
+    this.sinkRecords += 1;
+    this.#block.sinkRecords += 1;
+  }
+
+  /** Adds to the slot's sum what has come since the last time. @param records of this task's source, in all */
+  read(records: number): void {
+    this.#block.sourceRecords += records - this.#sourceRecords;
+    this.#sourceRecords = records;
+  }
+
+  /** At the end of a run. @param blocked records cannot be processed until somebody else acts */
+  ran(beginMs: number, endMs: number, moved: boolean, blocked: boolean): void {
+    if (moved) this.busyMs += endMs - beginMs;
+    if (this.#blockedSinceMs !== undefined) this.blockedMs += endMs - this.#blockedSinceMs;
+    this.#blockedSinceMs = blocked ? endMs : undefined;
+  }
+}

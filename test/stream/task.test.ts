@@ -1,0 +1,740 @@
+import { describe, expect, it } from 'vitest';
+import { count } from '../../src/stream/aggregations.js';
+import type { Graph } from '../../src/stream/graph.js';
+import type { Sink, SinkContext, SinkWriter } from '../../src/stream/sink.js';
+import type { Source, SourceReader } from '../../src/stream/source.js';
+import { draw, sink, source } from './graph-kit.js';
+import { barrier, end, TaskBench, watermark } from './task-bench.js';
+import { contents, testSink, testSource } from './task-kit.js';
+
+/** Two inputs, a map, and an output to another task. */
+function relay(fn: (n: number) => unknown = (n) => n): Graph {
+  return draw((env) => {
+    env
+      .from(source<number>('a'))
+      .union(env.from(source<number>('b')))
+      .map(fn)
+      .name('relay')
+      .rebalance()
+      .map((n) => n)
+      .sinkTo(sink());
+  });
+}
+
+const relayed = (options: Partial<Parameters<typeof TaskBench.open>[1]> = {}, graph = relay()) =>
+  TaskBench.open(graph, { vertex: 'relay', ...options });
+
+describe('time', () => {
+  it('is the least of the inputs, and never goes back', async () => {
+    const bench = await relayed();
+    const output = bench.outputs[0]![0]!;
+    const arrived = async (): Promise<unknown[]> => {
+      await bench.settle();
+      bench.task.flushDue(Number.MAX_VALUE);
+      return contents(output);
+    };
+    bench.feed(0, watermark(50));
+    expect(await arrived()).toEqual([]);
+    bench.feed(1, watermark(30), watermark(20));
+    expect(await arrived()).toEqual(['watermark 30']);
+    bench.feed(1, watermark(90));
+    expect(await arrived()).toEqual(['watermark 50']);
+    // The end of the slower input lets time go on; it cannot turn it back.
+    bench.feed(0, end);
+    expect(await arrived()).toEqual(['watermark 90']);
+    expect(bench.task.metrics().watermarkMs).toBe(90);
+  });
+
+  it('ends when all inputs have: last watermark, end, and barriers still pass', async () => {
+    const bench = await relayed();
+    bench.feed(0, [1, 2], end);
+    await bench.settle();
+    expect(bench.ended).toBe(0);
+    bench.feed(1, [3], end, barrier(1));
+    bench.feed(0, barrier(1));
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual([
+      1,
+      2,
+      3,
+      'watermark Infinity',
+      'end',
+      'barrier 1',
+    ]);
+    expect(bench.ended).toBe(1);
+    expect(bench.captured).toHaveLength(1);
+  });
+
+  it('goes on where it was after a restore', async () => {
+    const before = await relayed();
+    for (const input of [0, 1]) before.feed(input, watermark(40), barrier(1));
+    await before.settle();
+    const bench = await relayed({ restored: before.restorable() });
+    for (const input of [0, 1]) bench.feed(input, watermark(35));
+    await bench.settle();
+    bench.task.flushDue(Number.MAX_VALUE);
+    expect(contents(bench.outputs[0]![0]!)).toEqual([]);
+    for (const input of [0, 1]) bench.feed(input, watermark(41));
+    await bench.settle();
+    bench.task.flushDue(Number.MAX_VALUE);
+    expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark 41']);
+  });
+});
+
+describe('snapshots', () => {
+  it('hold an input from its barrier to the last one, and keep order', async () => {
+    const bench = await relayed();
+    bench.feed(0, [1], barrier(1), [2]);
+    bench.feed(1, [10]);
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual([1, 10]);
+    expect(bench.captured).toEqual([]);
+    bench.feed(1, [11], barrier(1), [12]);
+    await bench.settle();
+    const [first, second, ...rest] = contents(bench.outputs[0]![0]!);
+    expect([first, second]).toEqual([11, 'barrier 1']);
+    expect(rest.toSorted()).toEqual([12, 2]);
+    expect(bench.captured.map(({ checkpoint }) => checkpoint)).toEqual([1]);
+  });
+
+  it('hold nothing in at-least-once mode', async () => {
+    const bench = await relayed({ mode: 'at-least-once' });
+    bench.feed(0, [1], barrier(1), [2]);
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual([1, 2]);
+    bench.feed(1, barrier(1));
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual(['barrier 1']);
+  });
+
+  it('an abort lets held inputs go, and its late barrier does nothing', async () => {
+    const bench = await relayed();
+    bench.feed(0, barrier(1), [2]);
+    await bench.settle();
+    bench.task.abort(1);
+    await bench.settle();
+    bench.feed(1, barrier(1), [3]);
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual([2, 3]);
+    expect(bench.captured).toEqual([]);
+  });
+
+  it('a failed capture declines the checkpoint, and the task goes on', async () => {
+    const graph = draw((env) => {
+      env
+        .from(source<number>())
+        .keyBy((n) => n)
+        .reduce((_, n) => ({ n, fn: () => n }) as never)
+        .name('reduce')
+        .sinkTo(testSink('out'));
+    });
+    const bench = await TaskBench.open(graph, { vertex: 'reduce' });
+    bench.feed(0, [1, 1], barrier(1), [1]);
+    bench.task.trigger(1);
+    await bench.settle();
+    expect(bench.declined).toMatchObject([
+      {
+        checkpoint: 1,
+        failure: { kind: 'checkpoint', operator: 'reduce', code: 'ERR_HOLDFAST_UNSUPPORTED_VALUE' },
+      },
+    ]);
+    expect(bench.failures).toEqual([]);
+    expect(bench.task.metrics().recordsIn).toBe(3);
+  });
+
+  it('a task with sinks waits for the driver, who tells of aborts first', async () => {
+    const calls: string[] = [];
+    const graph = draw((env) => {
+      env
+        .from(source<number>())
+        .rebalance()
+        .map((n) => n)
+        .name('head')
+        .sinkTo(
+          sink('log', {
+            open: () => ({
+              write: (n) => calls.push(`write ${n}`),
+              prepare: (checkpoint) => {
+                calls.push(`prepare ${checkpoint}`);
+                return undefined;
+              },
+              abort: (checkpoint) => calls.push(`abort ${checkpoint}`),
+              close: () => {},
+            }),
+          }),
+        );
+    });
+    const bench = await TaskBench.open(graph, { vertex: 'head' });
+    bench.feed(0, [1], barrier(1), [2]);
+    bench.task.trigger(1);
+    await bench.settle();
+    bench.feed(0, barrier(2), [3]);
+    await bench.settle();
+    expect(calls).toEqual(['write 1', 'prepare 1', 'write 2']);
+    bench.task.abort(1);
+    bench.task.trigger(2);
+    await bench.settle();
+    expect(calls).toEqual(['write 1', 'prepare 1', 'write 2', 'abort 1', 'prepare 2', 'write 3']);
+    // A checkpoint that is given up while the driver's word is missing is forgotten.
+    bench.feed(0, barrier(3), [4]);
+    await bench.settle();
+    bench.task.abort(3);
+    await bench.settle();
+    expect(calls.slice(-2)).toEqual(['abort 3', 'write 4']);
+  });
+});
+
+describe('pausing', () => {
+  it('stops after any record when time is up, and loses nothing', async () => {
+    const graph = draw((env) => {
+      env
+        .from(source<number>())
+        .rebalance()
+        .flatMap((n) => [n, n + 0.25, n + 0.5])
+        .name('head')
+        .flatMap(function* (n) {
+          yield n;
+          yield -n;
+        })
+        .rebalance()
+        .map((n) => n)
+        .sinkTo(sink());
+    });
+    const bench = await TaskBench.open(graph, { vertex: 'head', capacityRecords: 1_000 });
+    bench.feed(0, [1, 2, 3], barrier(1), [4], end);
+    let runs = 0;
+    while (bench.task.runnable) {
+      bench.task.run(0);
+      runs += 1;
+    }
+    const expected = (n: number) => [n, n + 0.25, n + 0.5].flatMap((m) => [m, -m]);
+    expect(contents(bench.outputs[0]![0]!)).toEqual([
+      ...[1, 2, 3].flatMap(expected),
+      'barrier 1',
+      ...expected(4),
+      'watermark Infinity',
+      'end',
+    ]);
+    expect(runs).toBeGreaterThan(20);
+  });
+
+  it('stops while an output is full, and a snapshot does not fall into a half-done record', async () => {
+    const graph = draw((env) => {
+      env
+        .from(source<number>())
+        .rebalance()
+        .flatMap((n) => [n, n, n, n, n, n, n, n])
+        .name('head')
+        .rebalance()
+        .map((n) => n)
+        .sinkTo(sink());
+    });
+    const bench = await TaskBench.open(graph, { vertex: 'head', capacityRecords: 3 });
+    const output = bench.outputs[0]![0]!;
+    bench.feed(0, [7], barrier(1));
+    await bench.settle();
+    expect(bench.gate.closed).toBe(true);
+    expect(bench.task.run(Number.POSITIVE_INFINITY)).toBe(false);
+    expect(output.queue).toHaveLength(2);
+    output.queue.length = 0;
+    await bench.settle();
+    expect(contents(output)).toEqual([7, 7, 'barrier 1']);
+    expect(bench.task.metrics().blockedMs).toBeGreaterThan(0);
+  });
+
+  it('does nothing any more when the epoch is over', async () => {
+    const bench = await relayed();
+    bench.feed(0, [1, 2, 3]);
+    bench.task.run(0);
+    bench.block.epoch = 6;
+    expect(bench.task.runnable).toBe(false);
+    expect(bench.task.run(Number.POSITIVE_INFINITY)).toBe(false);
+    expect(contents(bench.outputs[0]![0]!)).toEqual([1]);
+  });
+
+  it('a record under way when the epoch ends is the last one', async () => {
+    const seen: number[] = [];
+    const bench: TaskBench = await relayed(
+      { capacityRecords: 1_000 },
+      relay((n) => {
+        seen.push(n);
+        if (n === 40) bench.block.epoch = 6;
+        return n;
+      }),
+    );
+    bench.feed(
+      0,
+      Array.from({ length: 300 }, (_, i) => i),
+    );
+    bench.task.run(Number.POSITIVE_INFINITY);
+    // The epoch is looked at with the clock: every 32 records at least.
+    expect(seen.length).toBeGreaterThan(40);
+    expect(seen.length).toBeLessThanOrEqual(73);
+  });
+
+  it('publishes a partial batch when it has waited long enough', async () => {
+    const bench = await relayed({ bufferTimeoutMs: 5 });
+    const output = bench.outputs[0]![0]!;
+    bench.feed(0, [1]);
+    await bench.settle();
+    const now = performance.now();
+    const due = bench.task.flushDue(now - 1_000);
+    expect(due).toBeLessThanOrEqual(now + 5);
+    expect(output.queue).toEqual([]);
+    expect(bench.task.flushDue(due!)).toBe(undefined);
+    expect(output.queue).toHaveLength(1);
+  });
+});
+
+describe('sources', () => {
+  const reading = (given: Source<number>, narrow = true) =>
+    draw((env) => {
+      const stream = env.from(given).name('numbers');
+      (narrow ? stream.parallelism(1) : stream)
+        .rebalance()
+        .map((n) => n)
+        .sinkTo(sink());
+    });
+  const open = (
+    given: Source<number>,
+    options: Partial<Parameters<typeof TaskBench.open>[1]> = {},
+  ) => TaskBench.open(reading(given), { vertex: 'numbers', capacityRecords: 1_000, ...options });
+
+  it('read their splits in order, then end, and go on answering triggers', async () => {
+    const bench = await open(testSource({ splits: [[1, 2], [], [3, 4, 5]] }), { splits: 3 });
+    await bench.settle();
+    bench.task.trigger(1);
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual([
+      1,
+      2,
+      3,
+      4,
+      5,
+      'watermark Infinity',
+      'end',
+      'barrier 1',
+    ]);
+    expect(bench.ended).toBe(1);
+    expect(bench.captured[0]).toMatchObject({
+      sourceRecords: [{ operator: 'numbers', instance: 0, records: 5 }],
+    });
+    expect(bench.block.sourceRecords).toBe(5);
+  });
+
+  it('deal splits by instance', async () => {
+    const graph = reading(testSource({ splits: [[1], [2], [3]] }), false);
+    for (const [instance, expected] of [
+      [0, [1, 3]],
+      [1, [2]],
+    ] as const) {
+      const bench = await TaskBench.open(graph, {
+        vertex: 'numbers',
+        slots: 2,
+        instance,
+        splits: 3,
+      });
+      await bench.settle();
+      const read = bench.outputs[0]!.flatMap((channel) => contents(channel)).filter(
+        Number.isInteger,
+      );
+      expect(read.toSorted()).toEqual(expected);
+    }
+  });
+
+  it('go on after a restore with exactly the next record, wherever they were', async () => {
+    const splits = [
+      [1, 2, 3, 4, 5, 6],
+      [7, 8],
+    ];
+    for (let taken = 0; taken <= 8; taken += 1) {
+      const bench = await open(testSource({ splits, batchRecords: 4 }), { splits: 2 });
+      const read: unknown[] = [];
+      for (let turns = 0; read.length < taken; turns += 1) {
+        if (turns > 100) throw new Error('the source stands still');
+        bench.task.run(0);
+        await new Promise((resolve) => setImmediate(resolve));
+        read.push(...contents(bench.outputs[0]![0]!).filter(Number.isInteger));
+      }
+      bench.task.trigger(1);
+      // Time is up at once: the barrier comes before the next record.
+      bench.task.run(0);
+      const more = contents(bench.outputs[0]![0]!);
+      const cut = more.indexOf('barrier 1');
+      read.push(...more.slice(0, cut).filter(Number.isInteger));
+      const next = await open(testSource({ splits }), { restored: bench.restorable() });
+      await next.settle();
+      const rest = contents(next.outputs[0]![0]!).filter(Number.isInteger);
+      expect([...read, ...rest]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+      expect(next.block.sourceRecords).toBe(8);
+    }
+  });
+
+  it('rest while a poll is pending, and wake their thread', async () => {
+    let settle: (records: readonly number[] | undefined) => void = () => {};
+    const slow: Source<number> = {
+      kind: 'slow',
+      splits: async () => [],
+      open: async () =>
+        ({
+          poll: () =>
+            new Promise((resolve) => {
+              settle = (records) => resolve(records === undefined ? undefined : { records });
+            }),
+          position: (taken) => taken,
+          describe: () => 'somewhere',
+          close: () => {},
+        }) satisfies SourceReader<number>,
+    };
+    const bench = await open(slow, { splits: 1 });
+    await bench.settle();
+    expect(bench.task.runnable).toBe(false);
+    const woken = bench.woken;
+    settle([5]);
+    await bench.settle();
+    expect(bench.woken).toBeGreaterThan(woken);
+    bench.task.trigger(1);
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual([5, 'barrier 1']);
+    settle(undefined);
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark Infinity', 'end']);
+  });
+
+  it('stop without advancing time, but still take snapshots', async () => {
+    const bench = await open(testSource({ splits: [[1, 2, 3, 4, 5, 6]] }), { splits: 1 });
+    bench.task.run(0);
+    await new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 3; i += 1) bench.task.run(0);
+    bench.task.stopSources(false);
+    await bench.settle();
+    const read = contents(bench.outputs[0]![0]!);
+    expect(read.length).toBeLessThan(6);
+    bench.task.trigger(1);
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual(['barrier 1']);
+    expect(bench.ended).toBe(0);
+    const next = await open(testSource({ splits: [[1, 2, 3, 4, 5, 6]] }), {
+      restored: bench.restorable(),
+    });
+    await next.settle();
+    const rest = contents(next.outputs[0]![0]!).filter(Number.isInteger);
+    expect([...read, ...rest]).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it('drain: time ends now, and what was not read is not taken for read', async () => {
+    const bench = await open(testSource({ splits: [[1, 2, 3]] }), { splits: 1 });
+    bench.task.stopSources(true);
+    await bench.settle();
+    bench.task.trigger(1);
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark Infinity', 'end', 'barrier 1']);
+    expect(bench.ended).toBe(1);
+    const next = await open(testSource({ splits: [[1, 2, 3]] }), { restored: bench.restorable() });
+    await next.settle();
+    expect(contents(next.outputs[0]![0]!).filter(Number.isInteger)).toEqual([1, 2, 3]);
+  });
+
+  it('that the checkpoint does not know are an error, not an empty input', async () => {
+    await expect(
+      open(testSource({ splits: [[1]] }), { restored: [{ operator: 'numbers', sections: [] }] }),
+    ).rejects.toMatchObject({ code: 'ERR_HOLDFAST_GRAPH_INCOMPATIBLE' });
+  });
+
+  it('send malformed input to the side output', async () => {
+    const bad = { source: 's', line: 2, text: '{', error: 'malformed' };
+    const given = { splits: [[1, bad, 2]], rejectTag: 'bad' };
+    const graph = draw((env) => {
+      const stream = env.from(testSource<number>(given)).name('numbers').parallelism(1);
+      stream
+        .rebalance()
+        .map((n) => n)
+        .sinkTo(sink());
+      stream
+        .sideOutput('bad')
+        .rebalance()
+        .map((n) => n)
+        .sinkTo(sink());
+    });
+    const bench = await TaskBench.open(graph, { vertex: 'numbers', splits: 1 });
+    await bench.settle();
+    expect(bench.outputs.map(([channel]) => contents(channel!))).toEqual([
+      [1, 2, 'watermark Infinity', 'end'],
+      [bad, 'watermark Infinity', 'end'],
+    ]);
+  });
+
+  it('that fail say where', async () => {
+    const failing = testSource<number>({
+      splits: [[1, 2, 3, 4]],
+      batchRecords: 2,
+      failAt: { split: 0, record: 2 },
+    });
+    const bench = await open(failing, { splits: 1 });
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual([1, 2]);
+    expect(bench.failures).toMatchObject([
+      {
+        kind: 'source',
+        operator: 'numbers',
+        instance: 0,
+        position: 'split 0',
+        message: 'cannot be read',
+      },
+    ]);
+    expect(bench.task.runnable).toBe(false);
+    expect(bench.task.run(Number.POSITIVE_INFINITY)).toBe(false);
+  });
+});
+
+describe('sinks', () => {
+  const plain: SinkWriter<number> = { write: () => {}, close: () => {} };
+
+  function into(writer: SinkWriter<number>, note: (context: SinkContext) => void = () => {}) {
+    const given: Sink<number> = {
+      kind: 'given',
+      open: async (context) => {
+        note(context);
+        return writer;
+      },
+    };
+    return draw((env) => {
+      env
+        .from(source<number>())
+        .rebalance()
+        .map((n) => n)
+        .name('head')
+        .sinkTo(given)
+        .uid('sink');
+    });
+  }
+
+  it('that are full stop the task until they say otherwise', async () => {
+    const written: number[] = [];
+    let full = false;
+    const writer: SinkWriter<number> = {
+      ...plain,
+      write: (n) => {
+        written.push(n);
+        full = n === 2;
+      },
+    };
+    Object.defineProperty(writer, 'full', { get: () => full });
+    const bench = await TaskBench.open(into(writer), { vertex: 'head' });
+    bench.feed(0, [1, 2, 3, 4], barrier(1));
+    bench.task.trigger(1);
+    await bench.settle();
+    expect(written).toEqual([1, 2]);
+    expect(bench.task.runnable).toBe(false);
+    full = false;
+    await bench.settle();
+    expect(written).toEqual([1, 2, 3, 4]);
+    expect(bench.captured).toHaveLength(1);
+    expect(bench.firstOutputs).toBe(1);
+    expect(bench.block.sinkRecords).toBe(4);
+  });
+
+  it('get their state back; after a rescale instance 0 gets all of it', async () => {
+    const state = new Uint8Array([1, 2, 3]);
+    const kept = into({
+      ...plain,
+      prepare: async () => ({ state: [state], visible: ['row'], transaction: { a: 1 } }),
+    });
+    const bench = await TaskBench.open(kept, { vertex: 'head' });
+    bench.feed(0, barrier(1));
+    bench.task.trigger(1);
+    await bench.settle();
+    expect(bench.captured).toMatchObject([
+      {
+        transactions: [{ operator: 'sink', instance: 0, transaction: { a: 1 } }],
+        visible: [{ operator: 'sink', instance: 0, rows: ['row'] }],
+      },
+    ]);
+    // The writer's own memory is not given away.
+    const chunk = bench.captured[0]!.sections.find(({ name }) => name === 'state')!.chunks[0]!;
+    expect(chunk).toEqual(state);
+    expect(chunk.buffer).not.toBe(state.buffer);
+    const restored = bench.restorable();
+    const seen: unknown[] = [];
+    const graph = into({ ...plain, visible: () => ['old row'] }, (context) =>
+      seen.push(context.restored),
+    );
+    const again = await TaskBench.open(graph, { vertex: 'head', restored });
+    expect(again.visible).toEqual([{ operator: 'sink', rows: ['old row'] }]);
+    for (const instance of [0, 1]) {
+      await TaskBench.open(graph, { vertex: 'head', slots: 2, instance, restored });
+    }
+    const all = [{ instance: 0, bytes: state }];
+    expect(seen).toEqual([all, all, []]);
+  });
+
+  it('that cannot prepare fail the task: their rows would be lost', async () => {
+    for (const prepare of [
+      () => Promise.reject(new Error('disk full')),
+      () => {
+        throw new Error('disk full');
+      },
+    ]) {
+      const bench = await TaskBench.open(into({ ...plain, prepare }), { vertex: 'head' });
+      bench.feed(0, barrier(1));
+      bench.task.trigger(1);
+      await bench.settle();
+      expect(bench.failures).toMatchObject([
+        { kind: 'sink', operator: 'sink', message: 'disk full' },
+      ]);
+      expect(bench.declined).toEqual([]);
+    }
+  });
+
+  it('that fail later are heard, also before the task is open', async () => {
+    let fail: (error: unknown) => void = () => {};
+    const graph = into(plain, (context) => {
+      fail = context.fail;
+    });
+    const bench = await TaskBench.open(graph, { vertex: 'head' });
+    fail(new Error('disk gone'));
+    fail(new Error('and again'));
+    expect(bench.failures).toMatchObject([
+      { kind: 'sink', operator: 'sink', message: 'disk gone' },
+    ]);
+    const early = into(plain, (context) => context.fail(new Error('no disk')));
+    await expect(TaskBench.open(early, { vertex: 'head' })).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_SINK',
+      message: expect.stringContaining('no disk') as string,
+    });
+    await bench.task.close();
+    fail(new Error('too late to matter'));
+    expect(bench.failures).toHaveLength(1);
+  });
+});
+
+describe('failures', () => {
+  it('of user code name the operator and the record', async () => {
+    const graph = draw((env) => {
+      env
+        .from(testSource<number>({ splits: [[1, 2, 3]] }))
+        .map((n) => n)
+        .filter((n) => {
+          if (n === 3) throw new TypeError('three is bad');
+          return true;
+        })
+        .name('picky')
+        .map((n) => n)
+        .sinkTo(testSink('out'));
+    });
+    const bench = await TaskBench.open(graph, { vertex: 'testSource', splits: 1 });
+    await bench.settle();
+    expect(bench.failures).toMatchObject([
+      {
+        kind: 'user-code',
+        operator: 'picky',
+        instance: 0,
+        position: 'split 0, record 2',
+        name: 'TypeError',
+        message: 'three is bad',
+      },
+    ]);
+  });
+
+  it('in a task without a source tell the number of the record', async () => {
+    const bench = await relayed(
+      {},
+      relay((n) => {
+        if (n === 9) throw new Error('nine');
+        return n;
+      }),
+    );
+    bench.feed(0, [1, 2], [3, 9]);
+    await bench.settle();
+    expect(bench.failures).toMatchObject([{ operator: 'relay', position: 'record 4' }]);
+  });
+
+  it('of a key selector are those of the operator that asked for the key', async () => {
+    const graph = (key: (n: number) => never) =>
+      draw((env) => {
+        env
+          .from(testSource<number>({ splits: [[1]] }))
+          .keyBy(key)
+          .aggregate({ n: count() })
+          .name('counts')
+          .sinkTo(testSink('out'));
+      });
+    for (const [key, code] of [
+      [() => ({}), 'ERR_HOLDFAST_UNSUPPORTED_KEY'],
+      [() => Promise.resolve(1), 'ERR_HOLDFAST_ASYNC_CALLBACK'],
+    ] as const) {
+      const bench = await TaskBench.open(graph(key as never), { vertex: 'testSource', splits: 1 });
+      await bench.settle();
+      expect(bench.failures).toMatchObject([{ code, operator: 'counts', kind: 'user-code' }]);
+    }
+  });
+});
+
+describe('routing', () => {
+  it('hash: a key has one instance; broadcast: all; rebalance: in turn', async () => {
+    const graph = draw((env) => {
+      const stream = env.from(testSource<number>({ splits: [[0, 1, 2, 3, 4, 5]] })).parallelism(1);
+      stream
+        .keyBy((n) => n % 3)
+        .reduce((_, n) => n)
+        .uid('keyed')
+        .sinkTo(sink('a'));
+      stream
+        .rebalance()
+        .map((n) => n)
+        .sinkTo(sink('b'));
+      stream
+        .broadcast()
+        .map((n) => n)
+        .sinkTo(sink('c'));
+    });
+    const bench = await TaskBench.open(graph, {
+      vertex: 'testSource',
+      slots: 2,
+      splits: 1,
+      capacityRecords: 1_000,
+    });
+    await bench.settle();
+    const [hashed, dealt, all] = bench.outputs.map((channels) =>
+      channels.map((channel) => {
+        const batches = channel.queue.filter((element) => element.kind === 'batch');
+        const groups = batches.flatMap(({ groups }) => [...groups!]);
+        return { records: contents(channel).filter(Number.isInteger) as number[], groups };
+      }),
+    );
+    for (const { records } of all!) expect(records).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(dealt!.map(({ records }) => records)).toEqual([
+      [0, 2, 4],
+      [1, 3, 5],
+    ]);
+    const groupOfKey = new Map<number, number>();
+    for (const { records, groups } of hashed!) {
+      for (const [i, n] of records.entries()) {
+        expect(groups[i]).toBe(groupOfKey.get(n % 3) ?? groups[i]);
+        expect(groups[i]).toBeGreaterThan(0);
+        groupOfKey.set(n % 3, groups[i]!);
+      }
+      expect(records).toEqual(records.toSorted());
+    }
+    expect(hashed!.flatMap(({ records }) => records).toSorted()).toEqual([0, 1, 2, 3, 4, 5]);
+    expect(bench.task.metrics()).toMatchObject({
+      vertex: 'testSource',
+      recordsIn: 6,
+      recordsOut: 18,
+    });
+  });
+});
+
+describe('records that cannot travel', () => {
+  it('are an error of the operator that made them, also when only a flush finds out', async () => {
+    const bench = await relayed();
+    bench.outputs[0]![0]!.flush = () => {
+      throw new Error('untransferable');
+    };
+    bench.feed(0, [1]);
+    await bench.settle();
+    expect(bench.failures).toEqual([]);
+    expect(bench.task.flushDue(Number.MAX_VALUE)).toBe(undefined);
+    expect(bench.failures).toMatchObject([{ operator: 'relay', message: 'untransferable' }]);
+  });
+});
