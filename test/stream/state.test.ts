@@ -454,17 +454,31 @@ describe('detached keys and values', () => {
     expect(Object.keys(detachedValue(awkward) as object)).toEqual(['__proto__']);
   });
 
-  it('are what cells hold that have not been written for a while', () => {
+  it('are what cells come to hold when they are all that is left of their frames', () => {
     const table = new CellTable({ operator: 'o', layout: 'test' });
     const bucket = table.bucket(1);
-    const cold = { text: 'cold' };
-    const hot = { text: 'hot' };
-    const coldCell = table.create(bucket, 1, 'cold', cold);
-    const hotCell = table.create(bucket, 1, 'hot', hot);
-    for (let i = 0; i < 5_000; i += 1) table.set(hotCell, hot);
-    expect(hotCell.value).toBe(hot);
-    expect(coldCell.value).not.toBe(cold);
-    expect(coldCell.value).toEqual(cold);
+    const text = { text: 'a text that is long enough' };
+    const hot = Array.from({ length: 50 }, (_, i) => table.create(bucket, 1, `hot ${i}`, text));
+    const cold: Cell[] = [];
+    // A new key every 1 000 records, and the rest is always the same: frames with one straggler each.
+    const steps = (count: number): void => {
+      for (let i = 0; i < count; i += 1) {
+        if (i % 1_000 === 0) cold.push(table.create(bucket, 1, `cold ${cold.length}`, text));
+        else table.set(hot[i % 50]!, text);
+      }
+    };
+    steps(400_000);
+    expect(cold.every(({ value }) => value === text)).toBe(true);
+    steps(1_600_000);
+    const holding = cold.filter(({ value }) => value === text).length;
+    expect(holding).toBeLessThan(700);
+    expect(cold).toHaveLength(2_000);
+    for (const { value } of [...cold, ...hot]) expect(value).toEqual(text);
+    expect(hot.every(({ value }) => value === text)).toBe(true);
+    // Cells that are released do not count; those of dense frames are left alone.
+    for (const cell of cold) table.release(cell);
+    const dense = Array.from({ length: 600_000 }, (_, i) => table.create(bucket, 1, i, text));
+    expect(dense.every(({ value }) => value === text)).toBe(true);
   });
 
   it('are equal to what they were made of, and do not change with it', () => {

@@ -49,7 +49,9 @@ export class CellPanes implements PaneStore<Cell> {
     return this.#fold.row(cell.value, cell.key, pane.start, pane.end);
   }
 
-  release(): void {}
+  release(cell: Cell): void {
+    this.#table.release(cell);
+  }
 
   drop(pane: Pane<Cell>): void {
     this.#table.drop(this.#bucketOf(pane));

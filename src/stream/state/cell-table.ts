@@ -13,19 +13,17 @@
  *      the cut are born with `seen = active` and are skipped.
  *  V4  A bucket that is dropped whole stays with the capture, which goes on walking it: nobody will
  *      change its cells any more.
- *  V5  A value may hold on to the frame it came in (detached.ts). Copying each would be dear, so it is
- *      done for cells that have not been written again RECENT_WRITES writes later: what is
- *      rewritten all the time needs no copy, and no more than so many frames are held.
+ *  V5  A value may hold on to the frame it came in; held-frames.ts sees to it that not too many are held,
+ *      and may exchange a cell's value for an equal one at any write.
  *  V6  A value that cannot be encoded fails the snapshot, never the record that was being processed.
  */
 
 import { canonicalKey } from '../../hashring/canonical-key.js';
 import { CellCapture } from './cell-capture.js';
 import { readCellSection } from './cell-section.js';
-import { detachedKey, detachedValue } from './detached.js';
+import { detachedKey } from './detached.js';
+import { HeldFrames, type WriteBlock } from './held-frames.js';
 import type { PrimitiveKey } from './primitive-key.js';
-
-const RECENT_WRITES = 1024;
 
 export interface Cell {
   readonly group: number;
@@ -34,8 +32,8 @@ export interface Cell {
   value: unknown;
   /** The last snapshot that holds this cell's value, or that it is too new for. */
   seen: number;
-  /** Number of the write that set the value (V5). */
-  written: number;
+  /** For held-frames.ts. */
+  block: WriteBlock;
 }
 
 export interface CellBucket {
@@ -58,9 +56,7 @@ export class CellTable {
   active = 0;
   #sequence = 0;
   #capture: CellCapture | undefined;
-  /** The last writes' cells, by number modulo RECENT_WRITES (V5). */
-  readonly #recent: (Cell | undefined)[] = new Array(RECENT_WRITES).fill(undefined);
-  #writes = 0;
+  readonly #held = new HeldFrames(() => [...this.buckets.values()]);
 
   constructor(options: CellTableOptions) {
     this.operator = options.operator;
@@ -80,16 +76,16 @@ export class CellTable {
   /** A new cell for a key that the bucket does not have. */
   create(bucket: CellBucket, group: number, key: unknown, value: unknown): Cell {
     const own = detachedKey(key);
-    const cell: Cell = { group, key: own, value, seen: this.#sequence, written: 0 };
+    const cell: Cell = { group, key: own, value, seen: this.#sequence, block: this.#held.newborn };
     bucket.cells.set(canonicalKey(own), cell);
-    this.#wrote(cell);
+    this.#held.wrote(cell);
     return cell;
   }
 
   /** A new value for a cell; it was saved, if need be. */
   set(cell: Cell, value: unknown): void {
     cell.value = value;
-    this.#wrote(cell);
+    this.#held.wrote(cell);
   }
 
   /** Before a cell with `seen < active` changes or goes: keeps its value for the snapshot (V2). */
@@ -98,7 +94,12 @@ export class CellTable {
     this.#capture?.encode(bucket.namespace, cell);
   }
 
-  /** Forgets a bucket and all that is in it (V4). */
+  /** The cell will not be used any more; its bucket is dropped as a whole later. */
+  release(cell: Cell): void {
+    this.#held.forget(cell);
+  }
+
+  /** Forgets a bucket and all that is in it (V4). Its cells were released. */
   drop(bucket: CellBucket): void {
     this.buckets.delete(bucket.namespace);
   }
@@ -137,17 +138,5 @@ export class CellTable {
       if (read % 1_000 === 0) alive();
       if (owns(group)) this.create(this.bucket(namespace), group, key, value);
     });
-  }
-
-  #wrote(cell: Cell): void {
-    const number = this.#writes;
-    const at = number % RECENT_WRITES;
-    const old = this.#recent[at];
-    if (old !== undefined && old.written === number - RECENT_WRITES) {
-      old.value = detachedValue(old.value);
-    }
-    this.#recent[at] = cell;
-    cell.written = number;
-    this.#writes = number + 1;
   }
 }

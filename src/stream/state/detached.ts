@@ -26,11 +26,17 @@ export function detachedValue(value: unknown): unknown {
   if (typeof value === 'string') return flat(value);
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(detachedValue);
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype) return value;
-  const copy = { ...value } as Record<string, unknown>;
-  for (const name of Object.keys(copy)) copy[name] = detachedValue(copy[name]);
-  return copy;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
+  let copy: Record<string, unknown> | undefined;
+  for (const name in value) {
+    const own = (value as Record<string, unknown>)[name];
+    if (typeof own !== 'object' && (typeof own !== 'string' || own.length < SLICED_LENGTH_MIN)) {
+      continue;
+    }
+    copy ??= { ...value };
+    copy[name] = detachedValue(own);
+  }
+  return copy ?? value;
 }
 
 function flat(text: string): string {
