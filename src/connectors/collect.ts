@@ -61,7 +61,7 @@ class CollectWriter implements SinkWriter<unknown> {
     const restored: unknown[] = [];
     for (const { bytes } of context.restored) {
       if (bytes.length === 0) continue;
-      decodeRows(bytes, name, restored);
+      decodeCollected(bytes, name, restored);
       this.#keep(bytes);
     }
     this.#restored = restored;
@@ -129,7 +129,8 @@ class CollectWriter implements SinkWriter<unknown> {
   }
 }
 
-function decodeRows(bytes: Uint8Array, name: string, into: unknown[]): void {
+/** Appends the rows of an instance's state to `into`. */
+export function decodeCollected(bytes: Uint8Array, name: string, into: unknown[]): void {
   const reader = new ByteReader(bytes, { what: `rows of collect('${name}')` });
   while (reader.remaining > 0) into.push(decodeValue(reader));
 }

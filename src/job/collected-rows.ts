@@ -1,14 +1,22 @@
 /** The rows of `collect` sinks, as far as completed checkpoints have made them visible. */
 
+import { HoldfastError } from '../base/errors.js';
 import type { GraphData } from '../stream/graph.js';
 import type { PendingCheckpoint } from './make-manifest.js';
 
 export class CollectedRows {
+  /** By operator and instance: what the checkpoint from which this process started had shown. */
+  readonly #restored = new Map<string, Map<number, readonly unknown[]>>();
   readonly #rows = new Map<string, unknown[]>();
 
-  /** Rows that the checkpoint from which this process started had made visible. */
-  restore(operator: string, rows: readonly unknown[]): void {
-    this.#push(operator, rows);
+  /** May come again for an instance, when the job fails before it has a checkpoint of its own. */
+  restore(operator: string, instance: number, rows: readonly unknown[]): void {
+    let instances = this.#restored.get(operator);
+    if (instances === undefined) {
+      instances = new Map();
+      this.#restored.set(operator, instances);
+    }
+    instances.set(instance, rows);
   }
 
   append(pending: PendingCheckpoint): void {
@@ -17,10 +25,14 @@ export class CollectedRows {
     }
   }
 
+  /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when no sink has that name */
   of(name: string, graph: GraphData): readonly unknown[] {
-    return graph.nodes
-      .filter((node) => node.collectName === name)
-      .flatMap((node) => this.#rows.get(node.id) ?? []);
+    const sinks = graph.nodes.filter((node) => node.collectName === name);
+    if (sinks.length === 0) throw unknownName(name, graph);
+    return sinks.flatMap(({ id }) => [
+      ...[...(this.#restored.get(id) ?? [])].sort(([a], [b]) => a - b).flatMap(([, rows]) => rows),
+      ...(this.#rows.get(id) ?? []),
+    ]);
   }
 
   all(graph: GraphData): Readonly<Record<string, readonly unknown[]>> {
@@ -35,4 +47,17 @@ export class CollectedRows {
     if (known === undefined) this.#rows.set(operator, [...rows]);
     else for (const row of rows) known.push(row);
   }
+}
+
+function unknownName(name: string, graph: GraphData): HoldfastError {
+  const names = graph.nodes.flatMap(({ collectName }) => collectName ?? []);
+  const known =
+    names.length === 0
+      ? 'it has no collect sinks'
+      : `there are ${names.map((one) => `'${one}'`).join(', ')}`;
+  return new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `collected('${name}'): the job has no sink collect('${name}'); ${known}.`,
+    { details: { name, known: names } },
+  );
 }

@@ -2,7 +2,7 @@
  * The driver: starts a job, ends it, and is what its face asks. What fails in between is the
  * region's business.
  *
- *  D1  The job ends exactly once, through `#close`.
+ *  D1  The job ends exactly once, through `#close`. Once its end is certain, no failure undoes it.
  *  D2  What a host reports for another epoch is dropped.
  */
 
@@ -15,6 +15,7 @@ import type { JobPlan } from '../stream/plan.js';
 import { planJob } from '../stream/planner.js';
 import { CheckpointDriver } from './checkpoint-driver.js';
 import { CollectedRows } from './collected-rows.js';
+import { collectSinks, readCollected } from './collected-state.js';
 import type { HostSpawner } from './host-link.js';
 import type { HostEvent, KillCause } from './host-protocol.js';
 import type {
@@ -60,6 +61,8 @@ export class JobDriver {
   #region: Region | undefined;
   #stopping: { readonly drain: boolean } | undefined;
   #ended = false;
+  /** What the tasks had to say when the job ended. */
+  #lastMetrics: JobMetrics['operators'] = [];
   /** While `start` has not answered. */
   #first: Deferred<void> | undefined;
 
@@ -123,6 +126,7 @@ export class JobDriver {
       const { manifest } = this.#given;
       if (manifest?.final === true) {
         await this.#launcher!.recommit(manifest);
+        await this.#showCollected(manifest);
         await this.#end('finished');
         return;
       }
@@ -135,6 +139,16 @@ export class JobDriver {
       throw shown;
     } finally {
       this.#first = undefined;
+    }
+  }
+
+  /** All was processed in an earlier life: no task will tell what its rows were. */
+  async #showCollected(manifest: Manifest): Promise<void> {
+    const graph = this.plan.graph;
+    for (const { id, collectName } of graph.nodes) {
+      if (collectName === undefined) continue;
+      const rows = await readCollected(this.#given.store!, manifest, { [collectName]: [id] });
+      this.#collected.restore(id, 0, rows[collectName]!);
     }
   }
 
@@ -227,9 +241,9 @@ export class JobDriver {
         this.#region.output();
         return;
       case 'restored-visible':
-        // Later restores go back to a checkpoint whose rows are known here already.
-        if (this.#region.isFirstLife) {
-          this.#collected.restore(event.operator, event.rows);
+        // Once there is a newer checkpoint, restores go back to one whose rows are known here.
+        if (this.#checkpoints!.latest === this.#given.manifest) {
+          this.#collected.restore(event.operator, event.instance, event.rows);
         }
         return;
       case 'print':
@@ -285,7 +299,10 @@ export class JobDriver {
   }
 
   async cancel(): Promise<void> {
-    if (this.#ended) return;
+    if (this.#ended) {
+      await this.#finished.promise.catch(() => {});
+      return;
+    }
     await this.#close(
       'canceled',
       new HoldfastError('ERR_HOLDFAST_CANCELED', 'the job was canceled.'),
@@ -298,7 +315,10 @@ export class JobDriver {
 
   async #end(status: 'finished' | 'stopped'): Promise<void> {
     if (this.#ended) return; // D1
+    this.#ended = true;
     this.#region?.settle();
+    this.#region?.close();
+    this.#lastMetrics = await this.#slots.operatorMetrics();
     const result: JobResult = {
       job: this.plan.graph.job,
       run: this.run,
@@ -311,7 +331,8 @@ export class JobDriver {
     };
     try {
       if (status === 'finished') {
-        const { collected: _, ...mark } = result;
+        const { collected: _, ...figures } = result;
+        const mark = { ...figures, collectSinks: collectSinks(this.plan.graph) };
         await this.#given.store?.markFinished({
           run: this.run,
           checkpoint: this.#checkpoints?.latest?.checkpoint,
@@ -319,7 +340,7 @@ export class JobDriver {
         });
       }
     } catch (error) {
-      await this.#fail(failureToError(toFailure(error, 'checkpoint')));
+      await this.#close('failed', failureToError(toFailure(error, 'checkpoint')));
       return;
     }
     await this.#close(status, result);
@@ -344,7 +365,7 @@ export class JobDriver {
       progress: this.progress(),
       restarts: this.#region?.restarts ?? 0,
       slots: this.slots(),
-      operators: this.#ended ? [] : await this.#slots.operatorMetrics(),
+      operators: this.#ended ? this.#lastMetrics : await this.#slots.operatorMetrics(),
       checkpoints: {
         completed: this.#checkpoints?.completed ?? 0,
         failed: this.#checkpoints?.failed ?? 0,

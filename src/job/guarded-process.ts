@@ -7,9 +7,10 @@
  *  P3  How the job ended is the last thing that is said, and it is written out before the exit.
  */
 
-import { HoldfastError } from '../base/errors.js';
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { type Failure, toFailure } from '../base/failure.js';
 import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
+import { type CollectSinks, readCollected } from './collected-state.js';
 import { reuseCompiled } from './compile.js';
 import type { GuardOrder, GuardReport, RestoredFrom } from './guard-protocol.js';
 import type { Job, JobEvents, RunOptions } from './job-types.js';
@@ -87,7 +88,9 @@ class GuardedRun {
       restore: restoreOf(order, from),
       signal: this.#abort.signal,
       print: (line) => this.#print(line),
-    } satisfies RunOptions);
+    } satisfies RunOptions).catch(async (error: unknown) => {
+      throw order.process > 0 ? await withCollected(error, order) : error;
+    });
     this.#job = job;
     this.#forward(job);
     report({ kind: 'started', id: job.id, job: job.name });
@@ -184,6 +187,30 @@ async function restoredFrom({ options }: RunOrder): Promise<RestoredFrom> {
     return { checkpoint: newest, sourceRecords, newest };
   } catch {
     return nothing;
+  } finally {
+    await store.close().catch(() => {});
+  }
+}
+
+/**
+ * When an earlier process of the run has finished it and died before it could say so: with the rows
+ * of collect sinks, which the mark in the directory does not hold, but the last checkpoint does.
+ */
+async function withCollected(error: unknown, { options }: RunOrder): Promise<unknown> {
+  const directory = options.checkpoint?.directory;
+  if (directory === undefined || !isHoldfastError(error, 'ERR_HOLDFAST_ALREADY_FINISHED')) {
+    return error;
+  }
+  const store = openCheckpointDirectory(directory);
+  try {
+    const mark = await store.readFinished();
+    if (mark?.checkpoint === undefined) return error;
+    const { collectSinks, ...result } = mark.result;
+    const manifest = await store.readManifest(mark.checkpoint);
+    const collected = await readCollected(store, manifest, collectSinks as CollectSinks);
+    return new HoldfastError(error.code, error.message, {
+      details: { ...error.details, result: { ...result, collected } },
+    });
   } finally {
     await store.close().catch(() => {});
   }

@@ -86,11 +86,6 @@ export class Region {
     return this.#epoch !== 0 && this.#incident?.isDown !== true;
   }
 
-  /** Nothing has failed yet. */
-  get isFirstLife(): boolean {
-    return this.#restarts === 0 && this.#incident === undefined;
-  }
-
   /** @param splits of all sources, on a fresh start */
   start(splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined): void {
     this.#splits = splits;

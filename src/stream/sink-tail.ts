@@ -19,7 +19,8 @@ import type {
 import type { Sink, SinkContext, SinkPrepared, SinkWriter } from './sink.js';
 import type { TaskGate } from './task-gate.js';
 
-const STATE_SECTION = 'state';
+/** What a sink keeps in snapshots. */
+export const STATE_SECTION = 'state';
 const PARALLELISM_SECTION = 'parallelism';
 
 export interface SinkTailOptions {

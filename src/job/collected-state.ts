@@ -1,0 +1,42 @@
+/** Rows of `collect` sinks as a checkpoint holds them, for a run that has nothing left to run. */
+
+import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
+import { decodeCollected } from '../connectors/collect.js';
+import type { GraphData } from '../stream/graph.js';
+import { STATE_SECTION } from '../stream/sink-tail.js';
+
+/** By name, the operators whose rows it shows. JSON data. */
+export type CollectSinks = Readonly<Record<string, readonly string[]>>;
+
+export function collectSinks(graph: GraphData): CollectSinks {
+  const sinks: Record<string, string[]> = {};
+  for (const { id, collectName } of graph.nodes) {
+    if (collectName === undefined) continue;
+    sinks[collectName] = [...(sinks[collectName] ?? []), id];
+  }
+  return sinks;
+}
+
+/**
+ * The rows that a checkpoint had made visible, instance by instance.
+ * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT
+ */
+export async function readCollected(
+  store: Pick<CheckpointStore, 'readPart'>,
+  manifest: Manifest,
+  sinks: CollectSinks,
+): Promise<Readonly<Record<string, readonly unknown[]>>> {
+  const collected: Record<string, unknown[]> = {};
+  for (const [name, operators] of Object.entries(sinks)) {
+    const rows: unknown[] = [];
+    for (const part of manifest.parts.toSorted((a, b) => a.instance - b.instance)) {
+      if (!part.sections.some(({ operator }) => operators.includes(operator))) continue;
+      for (const { operator, name: section, bytes } of await store.readPart(part)) {
+        if (section !== STATE_SECTION || !operators.includes(operator)) continue;
+        decodeCollected(bytes, name, rows);
+      }
+    }
+    collected[name] = rows;
+  }
+  return collected;
+}
