@@ -68,7 +68,9 @@ async function throughPiscina(rounds, warmUpMs, windowMs) {
   const lane = async () => {
     while (!stop) {
       const records = Array.from({ length: BATCH_RECORDS }, () => ({ id: next, seed: next++ * 7 }));
-      done += (await pool.run({ records, rounds })).length;
+      // Not `done += await …`: that would read `done` before waiting, and lose what others add.
+      const results = await pool.run({ records, rounds });
+      done += results.length;
     }
   };
   // Two batches per thread under way, so that none waits for the main thread.
