@@ -128,8 +128,12 @@ export class SourceHead {
     return encodeSplits(state, this.#given.parallelism);
   }
 
-  /** The record being emitted, or where reading stands; for messages. */
-  describe(): string | undefined {
+  /**
+   * The record being emitted, or where reading stands; for messages.
+   * @param record a record emitted before (`TaskGate.record`) that is meant instead
+   */
+  describe(record?: number): string | undefined {
+    if (record !== undefined) return this.#describeEarlier(record);
     try {
       if (this.#batch === undefined) return this.#current?.split.id;
       return this.#reader?.describe(this.#at);
@@ -145,13 +149,27 @@ export class SourceHead {
     await reader?.close();
   }
 
+  /** By its own position while its batch is at hand, later by how far back it was. */
+  #describeEarlier(record: number): string {
+    const back = this.#records - record;
+    const batch = this.#batch;
+    try {
+      if (batch !== undefined && back <= this.#at) return this.#reader!.describe(this.#at - back);
+    } catch {
+      // A reader that cannot say is no reason to say nothing.
+    }
+    return `${back} records before ${batch === undefined ? 'the next one of ' : ''}${this.describe()}`;
+  }
+
   #emitBatch(batch: SourceBatch<unknown>): void {
     const { gate, output } = this.#given;
     const { records, timestamps } = batch;
     const before = this.#at;
+    const first = this.#records - before;
     try {
       while (this.#at < records.length) {
         const at = this.#at;
+        gate.record = first + at;
         if (batch.rejected !== undefined && batch.rejected[this.#rejectedAt] === at) {
           this.#rejectedAt += 1;
           this.#reject(records[at]);

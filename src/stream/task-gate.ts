@@ -19,6 +19,8 @@ const LOOK_EVERY_MS = 0.25;
 
 export class TaskGate implements Gate, Turn {
   pause = false;
+  /** Written by the task and its source, before each record. */
+  record = 0;
   #closed = false;
   #block: ControlBlock | undefined;
   #epoch = 0;

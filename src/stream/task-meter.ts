@@ -1,9 +1,12 @@
 /** What a task counts: for metrics, and for the words that its supervisor reads. */
 
 import type { ControlBlock } from '../threads/control-block.js';
+import type { RestoredSection, StateSection } from './operator.js';
+import { type CountingInstance, encodeCounters, restoreCounters } from './state/counter-section.js';
 
 export class TaskMeter {
   readonly #block: ControlBlock;
+  readonly #counting: CountingInstance;
   readonly #firstOutput: () => void;
   readonly counters: Record<string, number> = {};
   sinkRecords = 0;
@@ -12,13 +15,25 @@ export class TaskMeter {
   #sourceRecords = 0;
   #blockedSinceMs: number | undefined;
 
-  constructor(block: ControlBlock, firstOutput: () => void) {
+  constructor(block: ControlBlock, counting: CountingInstance, firstOutput: () => void) {
     this.#block = block;
+    this.#counting = counting;
     this.#firstOutput = firstOutput;
   }
 
   count(counter: string, by: number): void {
     this.counters[counter] = (this.counters[counter] ?? 0) + by;
+  }
+
+  /** Goes on counting where the restored checkpoint stood. */
+  restore(restored: readonly RestoredSection[]): void {
+    restoreCounters(restored, this.#counting, (counter, by) => this.count(counter, by));
+  }
+
+  /** The counters for a snapshot; undefined while there are none. */
+  capture(): StateSection | undefined {
+    if (Object.keys(this.counters).length === 0) return undefined;
+    return encodeCounters(this.counters, this.#counting);
   }
 
   /** A record was written to a sink. */

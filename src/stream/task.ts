@@ -25,7 +25,7 @@ import type { Operator } from './operator.js';
 import { SourceHead } from './source-head.js';
 import { earliestTime, encodeTime } from './state/time-section.js';
 import { buildChain, type Chain } from './task-chain.js';
-import { type TaskPlace, taskError, taskFailure } from './task-failure.js';
+import { originOf, type TaskPlace, taskError, taskFailure } from './task-failure.js';
 import type { TaskGate } from './task-gate.js';
 import { type AlignedSnapshot, TaskInputs } from './task-inputs.js';
 import { TaskMeter } from './task-meter.js';
@@ -33,7 +33,7 @@ import { TaskOutputs } from './task-outputs.js';
 import { TaskSnapshots } from './task-snapshots.js';
 import type { TaskMetrics, TaskOptions } from './task-types.js';
 
-/** Section of the task's own, beside its first operator's. */
+/** Section of the task's own, beside its first operator's; the names of all such begin with '~'. */
 const TASK_SECTION = '~task';
 /** Most of a run that goes to a snapshot under way. */
 const SNAPSHOT_SHARE = 0.5;
@@ -87,7 +87,13 @@ export class Task {
     this.#gate = options.gate;
     this.#block = options.block;
     this.#gate.attach(options.block, options.epoch);
-    this.#meter = new TaskMeter(options.block, () => options.callbacks.firstOutput());
+    const { parallelism } = vertex;
+    const counting = {
+      instance: this.instance,
+      parallelism,
+      table: options.plan.tables[parallelism],
+    };
+    this.#meter = new TaskMeter(options.block, counting, () => options.callbacks.firstOutput());
     this.#chain = buildChain(options, {
       written: () => this.#meter.written(),
       count: (counter, by) => this.#meter.count(counter, by),
@@ -112,7 +118,7 @@ export class Task {
             source: head.source,
             operator: head.id,
             instance: options.instance,
-            parallelism: vertex.parallelism,
+            parallelism,
             splits: options.splits?.[head.id],
             gate: options.gate,
             output: this.#chain.head,
@@ -127,7 +133,7 @@ export class Task {
       declined: (checkpoint, error) =>
         options.callbacks.declined(
           checkpoint,
-          taskFailure(error, this.#place, this.#position, 'checkpoint'),
+          taskFailure(error, this.#place, this.#position(), 'checkpoint'),
         ),
       // Within `run`, which ends with it (K7).
       failed: (error) => {
@@ -141,9 +147,11 @@ export class Task {
    * Rejects, and has reported the failure to nobody: the caller knows.
    */
   async open(): Promise<void> {
-    this.#watermark = earliestTime(TASK_SECTION, this.#restored(this.#id));
+    const own = this.#restored(this.#id);
+    this.#watermark = earliestTime(TASK_SECTION, own);
+    this.#meter.restore(own);
     for (const { node, operator, context } of [...this.#chain.operators].reverse()) {
-      const restored = this.#restored(node.id).filter(({ name }) => name !== TASK_SECTION);
+      const restored = this.#restored(node.id).filter(({ name }) => !name.startsWith('~'));
       try {
         await operator.open(context, restored);
       } catch (error) {
@@ -331,6 +339,7 @@ export class Task {
     this.#unsettled = true;
     while (this.#at < count) {
       const at = this.#at;
+      gate.record = this.#recordsIn + at;
       head.onElement(
         records[at],
         timestamps === undefined ? Number.NaN : timestamps[at]!,
@@ -452,6 +461,8 @@ export class Task {
     this.#moved = true;
     this.#outputs.control({ kind: 'barrier', checkpoint });
     const sections = [{ operator: this.#id, ...encodeTime(TASK_SECTION, this.#watermark) }];
+    const counters = this.#meter.capture();
+    if (counters !== undefined) sections.push({ operator: this.#id, ...counters });
     const source = this.#source;
     if (source !== undefined) sections.push({ operator: this.#id, ...source.capture() });
     this.#snapshots.begin(checkpoint, {
@@ -475,11 +486,15 @@ export class Task {
     if (this.#state !== 'open') return;
     this.#moved = true;
     this.#state = 'failed';
-    this.#options.callbacks.failed(taskFailure(error, this.#place, this.#position));
+    this.#options.callbacks.failed(taskFailure(error, this.#place, this.#position(error)));
   }
 
-  /** The record being processed, in the words of the source, or by number since the task's start. */
-  get #position(): string {
-    return this.#source?.describe() ?? `record ${this.#recordsIn + this.#at + 1}`;
+  /**
+   * The record being processed, or the one that the error tells it is about, in the words of the
+   * source, or by number since the task's start.
+   */
+  #position(error?: unknown): string {
+    const origin = originOf(error);
+    return this.#source?.describe(origin) ?? `record ${(origin ?? this.#recordsIn + this.#at) + 1}`;
   }
 }

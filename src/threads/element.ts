@@ -51,6 +51,8 @@ export interface InputChannel {
  */
 export interface Gate {
   closed: boolean;
+  /** Number of the input record being processed, from 0: what is refused later is told by it. */
+  readonly record?: number | undefined;
 }
 
 /** The producing end of a channel. Nothing here ever blocks or waits. */

@@ -67,6 +67,8 @@ export class RingOutput implements OutputChannel {
   readonly #bytesMax: number;
   readonly #records: unknown[];
   readonly #timestamps: Float64Array;
+  /** Which input record of the task each came from (`Gate.record`). */
+  readonly #origins: Float64Array;
   readonly #groups: Uint16Array | undefined;
   readonly #waiting: Waiting[] = [];
   #count = 0;
@@ -89,6 +91,7 @@ export class RingOutput implements OutputChannel {
     this.#limit = Math.min(BATCH_RECORDS_FIRST, this.#recordsMax);
     this.#records = new Array<unknown>(this.#recordsMax).fill(undefined);
     this.#timestamps = new Float64Array(this.#recordsMax);
+    this.#origins = new Float64Array(this.#recordsMax);
     this.#groups = options.keyed ? new Uint16Array(this.#recordsMax) : undefined;
     this.#encoder = new FrameEncoder({
       epoch: options.epoch,
@@ -103,6 +106,7 @@ export class RingOutput implements OutputChannel {
     const count = this.#count;
     this.#records[count] = record;
     this.#timestamps[count] = timestamp;
+    this.#origins[count] = this.#gate.record ?? Number.NaN;
     if (!Number.isNaN(timestamp)) this.#timed = true;
     if (this.#groups !== undefined) this.#groups[count] = group;
     this.#count = count + 1;
@@ -187,12 +191,14 @@ export class RingOutput implements OutputChannel {
     if (!(error instanceof Untransferable)) return error;
     const { details, message } = error.error;
     const index = this.#pushedBefore + first + error.index;
+    const origin = this.#origins[first + error.index]!;
+    const known = Number.isNaN(origin) ? {} : { origin };
     // Every further push finds its batch full, and so the error (C4).
     this.#limit = 0;
     this.#broken = new HoldfastError(
       'ERR_HOLDFAST_UNTRANSFERABLE_RECORD',
       `a record cannot be sent to another thread: ${message}`,
-      { cause: error.error, details: { index, path: details['path'] ?? 'record' } },
+      { cause: error.error, details: { index, ...known, path: details['path'] ?? 'record' } },
     );
     return this.#broken;
   }
