@@ -3,8 +3,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach } from 'vitest';
-import type { Job, RestartedEvent } from '../../dist/index.js';
+import { afterEach, expect } from 'vitest';
+import type { Job, JobResult, JobStatus, RestartedEvent } from '../../dist/index.js';
 import { reading } from './fixtures/windows.job.js';
 
 export const fixture = (name: string): URL => new URL(`./fixtures/${name}.job.ts`, import.meta.url);
@@ -104,4 +104,62 @@ export async function until(condition: () => boolean, job?: Job): Promise<void> 
     if (ended !== undefined) throw ended;
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** A word that `metered` sources look at: so many records may be emitted. */
+export class Meter {
+  readonly shared = new SharedArrayBuffer(4);
+  readonly #word = new Int32Array(this.shared);
+
+  constructor(records = 0) {
+    this.raise(records);
+  }
+
+  raise(records: number): void {
+    Atomics.store(this.#word, 0, records);
+  }
+}
+
+/** Settles when the job, having failed, runs again: with output or without. */
+export function runningAgain(job: Job): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onStatus = (status: JobStatus): void => {
+      if (status !== 'running') return;
+      job.off('status', onStatus);
+      resolve();
+    };
+    job.on('status', onStatus);
+    job.finished.catch(reject);
+  });
+}
+
+export type Kill = readonly [slot: number, cause: Parameters<Job['kill']>[1]];
+
+/**
+ * Lets a metered job run to its end, and kills it on the way: each time with records since the last
+ * completed checkpoint, and more to come.
+ */
+export async function throughKills(
+  job: Job,
+  meter: Meter,
+  count: number,
+  kills: readonly Kill[],
+): Promise<JobResult> {
+  const share = Math.floor(count / (kills.length + 1));
+  for (const [i, [slot, cause]] of kills.entries()) {
+    const half = i * share + Math.floor(share / 2);
+    meter.raise(half);
+    await until(() => job.progress().sourceRecords >= half, job);
+    await job.checkpointNow();
+    meter.raise((i + 1) * share);
+    await until(() => job.progress().sourceRecords > half, job);
+    const again = runningAgain(job);
+    job.kill(slot, cause);
+    await again;
+  }
+  meter.raise(count);
+  const result = await job.finished;
+  expect(result.restarts).toBe(kills.length);
+  expect(result.sourceRecords).toBe(count);
+  return result;
 }
