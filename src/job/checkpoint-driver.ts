@@ -6,7 +6,9 @@
  *  C2  What arrives for another epoch than the current one is dropped at the door.
  *  C3  `settle` waits for a manifest on its way and for commits under way: which checkpoint is the
  *      newest is never guessed.
- *  C4  Parts of a checkpoint that was given up are discarded, those that become durable later as well.
+ *  C4  A commit that is interrupted by the death of its thread is made up for by the restart that
+ *      follows, before anything else; the checkpoint is complete all the same.
+ *  C5  Parts of a checkpoint that was given up are discarded, those that become durable later as well.
  */
 
 import { type Deferred, deferred } from '../base/deferred.js';
@@ -23,7 +25,7 @@ import type { CapturedPart } from './host-protocol.js';
 import type { CheckpointEvent } from './job-types.js';
 import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';
-import type { SinkCommitter } from './sink-committer.js';
+import { isInterrupted, type SinkCommitter } from './sink-committer.js';
 
 export interface CheckpointDriverOptions {
   readonly options: ResolvedOptions;
@@ -129,7 +131,7 @@ export class CheckpointDriver {
       return;
     }
     if (this.#pending.get(checkpoint) !== pending) {
-      // It was given up while this part was being written (C4).
+      // It was given up while this part was being written (C5).
       if (descriptor !== undefined) void this.#given.store?.discard([descriptor]);
       return;
     }
@@ -271,13 +273,17 @@ export class CheckpointDriver {
     const pending = this.#pending.get(command.checkpoint)!;
     this.#pending.delete(command.checkpoint);
     this.#enqueue(async () => {
+      let isCommitted = true;
       try {
         await this.#given.committer.commit(command.checkpoint, transactionsOf(pending));
       } catch (error) {
-        const failure = toFailure(error, 'sink');
-        this.#answer(command.tokens, (request) => request.reject(failureToError(failure)));
-        this.#given.onGiveUp(failure);
-        return;
+        isCommitted = false;
+        if (!isInterrupted(error)) {
+          const failure = toFailure(error, 'sink');
+          this.#answer(command.tokens, (request) => request.reject(failureToError(failure)));
+          this.#given.onGiveUp(failure);
+          return;
+        }
       }
       this.completed += 1;
       this.#tell({
@@ -290,7 +296,7 @@ export class CheckpointDriver {
         bytes: pending.parts.reduce((sum, part) => sum + part.bytes, 0),
       });
       this.#answer(command.tokens, (request) => request.resolve(command.checkpoint));
-      this.#given.onCommitted(pending);
+      if (isCommitted) this.#given.onCommitted(pending); // C4
       await this.#given.store?.prune(this.#given.options.checkpoint.retain).catch(() => {
         // What could not be deleted now is swept the next time.
       });

@@ -155,7 +155,8 @@ export class JobDriver {
   #prepare(plan: JobPlan): void {
     const sinks = plan.graph.nodes.filter((node) => node.kind === 'sink');
     const committer = new SinkCommitter(sinks, this.run, async (operator, checkpoint, list) => {
-      await this.#slots.anyLink().call('commit', [operator, checkpoint, list]);
+      const { timeoutMs } = this.#options.checkpoint;
+      await this.#slots.anyLink().call('commit', [operator, checkpoint, list], { timeoutMs });
     });
     this.#checkpoints = new CheckpointDriver({
       options: this.#options,

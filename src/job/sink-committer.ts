@@ -6,6 +6,7 @@
  * are asked again after a restart for whatever the restored manifest promised.
  */
 
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import type { ManifestTransaction } from '../checkpoint/store.js';
 import { type Committer, checkDistinctTargets, createCommitter } from '../connectors/committers.js';
 import type { GraphNodeData } from '../stream/graph.js';
@@ -73,9 +74,32 @@ export class SinkCommitter {
   ): Promise<void> {
     for (const operator of this.#workerSinks) {
       const own = ofOperator(transactions, operator);
-      if (own.length > 0) await this.#inWorker(operator, checkpoint, own);
+      if (own.length === 0) continue;
+      try {
+        await this.#inWorker(operator, checkpoint, own);
+      } catch (error) {
+        throw isInterrupted(error) ? error : commitError(operator, checkpoint, error);
+      }
     }
   }
+}
+
+/** Has the thread died that was to commit? Its death is reported, and the restart commits again. */
+export function isInterrupted(error: unknown): boolean {
+  return isHoldfastError(error, 'ERR_HOLDFAST_WORKER_DIED');
+}
+
+function commitError(operator: string, checkpoint: number, cause: unknown): HoldfastError {
+  const problem = cause instanceof Error ? cause.message : String(cause);
+  const hint = isHoldfastError(cause, 'ERR_HOLDFAST_CONTROL')
+    ? ' A commit may take checkpoint.timeoutMs.'
+    : '';
+  return new HoldfastError(
+    'ERR_HOLDFAST_SINK',
+    `sink '${operator}' could not commit checkpoint ${checkpoint}: ${problem}.${hint} It is asked ` +
+      'again after each restart, as long as the restart strategy allows.',
+    { cause, details: { operator, checkpoint } },
+  );
 }
 
 function ofOperator(
