@@ -183,12 +183,18 @@ export interface Job {
   cancel(): Promise<void>;
   /** Stops the sources, takes and commits a last checkpoint, ends. `drain`: windows fire first. */
   stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;
+  /** Takes a checkpoint. @returns its id, when it is complete and sinks have committed it */
   checkpointNow(): Promise<number>;
+  /** A snapshot; after the end of a finished or stopped job what it was at the end. */
   metrics(): Promise<JobMetrics>;
   /** Cheap: reads shared counters only. */
   progress(): JobProgress;
   plan(): JobPlan;
   slots(): readonly SlotInfo[];
+  /**
+   * Rows of the sink `collect(name)`, as of the newest completed checkpoint.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when there is no such sink
+   */
   collected(name: string): readonly unknown[];
   /** For demonstrations and tests. */
   kill(slot: number, cause: KillCause | 'terminate'): void;

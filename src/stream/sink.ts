@@ -69,7 +69,12 @@ export interface Sink<T> {
   readonly stateless?: boolean | undefined;
   /** With this, the driver itself commits (and so no zombie can); see connectors' committers. */
   readonly committer?: CommitterData | undefined;
-  /** Without `committer`: called in a worker, with all transactions of a completed checkpoint; idempotent. */
+  /**
+   * Without `committer`: called in a worker, with all transactions of a completed checkpoint, and
+   * again after each restart with those of the restored one, before any sink of the new epoch is
+   * opened: idempotent. So whatever else an older epoch has staged can be dropped when opening.
+   * Longer than `checkpoint.timeoutMs` is a failure.
+   */
   commit?(checkpoint: number, transactions: readonly SinkTransaction[]): Promise<void>;
   open(context: SinkContext): SinkWriter<T> | Promise<SinkWriter<T>>;
 }

@@ -97,5 +97,6 @@ export interface TaskMetrics {
   readonly blockedMs: number;
   /** Undefined until there is one. */
   readonly watermarkMs: number | undefined;
+  /** Since the job's first start, replays not counted twice: `lateRecords`… */
   readonly counters: Readonly<Record<string, number>>;
 }
