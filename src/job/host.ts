@@ -161,8 +161,14 @@ export class Host implements HostControl {
   ): Promise<Outcome<undefined>> {
     return outcome('sink', async () => {
       const graph = this.#deployment?.graph ?? this.#graph;
-      const node = graph?.nodes.find((candidate) => candidate.id === operator);
-      await node?.sink?.commit?.(checkpoint, transactions);
+      const sink = graph?.nodes.find((candidate) => candidate.id === operator)?.sink;
+      if (sink?.commit === undefined) {
+        throw new HoldfastError(
+          'ERR_HOLDFAST_INTERNAL',
+          `no sink '${operator}' to commit checkpoint ${checkpoint} with.`,
+        );
+      }
+      await sink.commit(checkpoint, transactions);
       return undefined;
     });
   }

@@ -4,7 +4,8 @@
  *  L1  The epoch number is durable before anything is written under it.
  *  L2  What the restored manifest promised is committed, and what was staged after it dropped, before
  *      a task of the new epoch can stage anything.
- *  L3  No task starts before all are deployed: a channel's both ends exist before the first frame.
+ *  L3  One launch at a time touches the store and the sinks' targets; one that is stale by then does not.
+ *  L4  No task starts before all are deployed: a channel's both ends exist before the first frame.
  */
 
 import { isHoldfastError } from '../base/errors.js';
@@ -17,7 +18,7 @@ import { createRing } from '../threads/ring.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';
 import type { ChannelSpec, DeploySpec, TaskRestore } from './host-protocol.js';
 import type { ResolvedOptions } from './options.js';
-import { planRecovery } from './recovery-plan.js';
+import { checkCompatible, planRecovery } from './recovery-plan.js';
 import { readRestores } from './restore-reader.js';
 import type { SinkCommitter } from './sink-committer.js';
 import type { Slots } from './slots.js';
@@ -73,9 +74,18 @@ class SlotError extends Error {
   }
 }
 
+/** What a launch needs from storage. */
+interface Prepared {
+  readonly manifest: Manifest | undefined;
+  readonly restores: readonly (TaskRestore & { slot: number })[];
+  readonly epoch: number;
+}
+
 export class Launcher {
   readonly #given: LauncherOptions;
   #epoch = 0;
+  /** What the last launch prepares, or has prepared (L3). Never rejects. */
+  #prepared: Promise<unknown> = Promise.resolve();
 
   constructor(given: LauncherOptions) {
     this.#given = given;
@@ -92,8 +102,18 @@ export class Launcher {
 
   /** For a job whose last checkpoint is complete but perhaps not committed. */
   async recommit(manifest: Manifest): Promise<void> {
+    checkCompatible(manifest, this.#given.plan);
     await this.#given.committer.recover(manifest.checkpoint, manifest.transactions);
     await this.#given.committer.recoverInWorkers(manifest.checkpoint, manifest.transactions);
+  }
+
+  /** Waits until no launch has to do with the store or the sinks' targets any more. */
+  async settle(): Promise<void> {
+    let prepared: Promise<unknown>;
+    do {
+      prepared = this.#prepared;
+      await prepared;
+    } while (prepared !== this.#prepared);
   }
 
   async launch(request: LaunchRequest): Promise<Launched> {
@@ -119,23 +139,24 @@ export class Launcher {
 
   async #launch(request: LaunchRequest): Promise<Launched> {
     const { slots, committer } = this.#given;
-    const [respawned, { manifest, restores }] = await Promise.all([
-      this.#ensureThreads(),
-      this.#prepareRestore(),
-    ]);
-    if (request.stale()) return { kind: 'stale' };
+    const preparing = this.#prepared.then(() => this.#prepareRestore(request));
+    this.#prepared = preparing.catch(() => {});
+    const [respawned, prepared] = await Promise.all([this.#ensureThreads(), preparing]);
+    if (request.stale() || prepared === undefined) return { kind: 'stale' };
+    const { manifest, restores, epoch } = prepared;
     if (manifest !== undefined) {
       await committer.recoverInWorkers(manifest.checkpoint, manifest.transactions);
     }
     if (request.stale()) return { kind: 'stale' };
-    request.onEpoch(this.#epoch);
-    const specs = this.#specs(restores, manifest === undefined ? request.splits : undefined);
+    request.onEpoch(epoch);
+    const splits = manifest === undefined ? request.splits : undefined;
+    const specs = this.#specs(epoch, restores, splits);
     await this.#onAll((slot) =>
       slots.link(slot).call('deploy', [specs[slot]!], { transfer: buffersOf(specs[slot]!) }),
     );
     if (request.stale()) return { kind: 'stale' };
     request.onDeployed(manifest);
-    await this.#onAll((slot) => slots.link(slot).call('start', [this.#epoch]));
+    await this.#onAll((slot) => slots.link(slot).call('start', [epoch]));
     return { kind: 'running', manifest, respawned };
   }
 
@@ -144,25 +165,26 @@ export class Launcher {
     return fresh.flatMap((isFresh, slot) => (isFresh ? [slot] : []));
   }
 
-  async #prepareRestore(): Promise<{
-    manifest: Manifest | undefined;
-    restores: readonly (TaskRestore & { slot: number })[];
-  }> {
+  async #prepareRestore({ stale }: LaunchRequest): Promise<Prepared | undefined> {
     const { checkpoints, committer, store, plan } = this.#given;
     await checkpoints.settle();
+    if (stale()) return undefined;
     const manifest = checkpoints.latest;
-    const [epoch, restores] = await Promise.all([
+    const recovery = manifest === undefined ? [] : planRecovery(manifest, plan);
+    const work = [
       store === undefined ? this.#epoch + 1 : store.nextEpoch(),
-      manifest === undefined || store === undefined
-        ? []
-        : readRestores(planRecovery(manifest, plan), store),
+      store === undefined ? [] : readRestores(recovery, store),
       committer.recover(manifest?.checkpoint, manifest?.transactions ?? []),
-    ]);
+    ] as const;
+    // What fails does not leave the rest alone with the next launch (L3).
+    await Promise.allSettled(work);
+    const [epoch, restores] = await Promise.all(work);
     this.#epoch = epoch;
-    return { manifest, restores };
+    return { manifest, restores, epoch };
   }
 
   #specs(
+    epoch: number,
     restores: readonly (TaskRestore & { slot: number })[],
     splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined,
   ): readonly DeploySpec[] {
@@ -175,7 +197,7 @@ export class Launcher {
     }));
     return blocks.map((_, slot) => ({
       slot,
-      epoch: this.#epoch,
+      epoch,
       incarnation: slots.incarnation(slot),
       run,
       plan,

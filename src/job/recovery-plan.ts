@@ -6,7 +6,8 @@
  *  R2  With another parallelism every instance of an operator gets the sections of all old instances
  *      that can hold something for it: of a keyed operator those whose groups it owns now, of
  *      others (a sink in the same chain, say) all; the operator keeps what is its own.
- *  R3  State that has no operator in the new graph is refused, never dropped silently.
+ *  R3  State that has no operator in the new graph is refused, never dropped silently; so is output that
+ *      a sink has promised, when no sink of that id is there to commit it.
  */
 
 import { HoldfastError } from '../base/errors.js';
@@ -51,7 +52,10 @@ export function planRecovery(manifest: Manifest, plan: JobPlan): readonly TaskRe
   return tasks;
 }
 
-function checkCompatible(manifest: Manifest, plan: JobPlan): void {
+/**
+ * @throws HoldfastError ERR_HOLDFAST_KEY_GROUPS_MISMATCH, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function checkCompatible(manifest: Manifest, plan: JobPlan): void {
   if (manifest.job !== plan.graph.job) {
     throw new HoldfastError(
       'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
@@ -75,6 +79,25 @@ function checkCompatible(manifest: Manifest, plan: JobPlan): void {
       checkSection(manifest, section.operator, now, vertexIds);
     }
   }
+  for (const { operator } of manifest.transactions) checkTransaction(manifest, operator, now);
+}
+
+function checkTransaction(
+  manifest: Manifest,
+  operator: string,
+  now: ReadonlyMap<string, GraphNodeData>,
+): void {
+  const before = manifest.operators.find((entry) => entry.id === operator)?.type;
+  const node = now.get(operator);
+  if (node !== undefined && node.type === before) return;
+  const found = node === undefined ? 'does not have' : `has as a ${node.type}, not as a ${before}`;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `checkpoint ${manifest.checkpoint} holds output of sink '${operator}' that may not be committed yet, ` +
+      `and that this job ${found}. Give the sink its former id with .uid(), or start afresh with ` +
+      "restore: 'none'.",
+    { details: { operator, known: [...now.keys()] } },
+  );
 }
 
 function checkSection(

@@ -117,6 +117,18 @@ describe('planRecovery', () => {
     expect(() => planRecovery(manifestOf(2), plan)).toThrowError(/64.*128/s);
   });
 
+  test('output that a sink has promised is refused when the sink is gone, or another one', () => {
+    const transactions = [{ operator: 'out', instance: 0, transaction: { rows: 3 } }];
+    const manifest = { ...manifestOf(2), parts: [], transactions };
+    expect(() => planRecovery(manifest, planOf(2))).not.toThrow();
+    const without = { ...graph, nodes: graph.nodes.slice(0, 2) };
+    expect(() => planRecovery(manifest, planOf(2, without))).toThrowError(/'out'.*does not have/s);
+    const other = graph.nodes.map((one) => (one.id === 'out' ? { ...one, type: 'print' } : one));
+    expect(() => planRecovery(manifest, planOf(2, { ...graph, nodes: other }))).toThrowError(
+      expect.objectContaining({ code: 'ERR_HOLDFAST_GRAPH_INCOMPATIBLE' }),
+    );
+  });
+
   test('state of an operator that is gone is refused, with its name', () => {
     const renamed = {
       ...graph,
