@@ -35,7 +35,7 @@ export interface CheckpointDriverOptions {
   readonly trigger: (epoch: number, checkpoint: number, final: boolean) => void;
   readonly abort: (epoch: number, checkpoint: number) => void;
   readonly onEvent: (event: CheckpointEvent) => void;
-  /** Right after the manifest is durable: whatever happens now, this checkpoint counts. */
+  /** As soon as this checkpoint counts, whatever happens now: its manifest is durable. */
   readonly onDurable: (pending: PendingCheckpoint) => void;
   /** After the commit of a checkpoint: budgets reset, the job may end. */
   readonly onCommitted: (pending: PendingCheckpoint) => void;
@@ -58,6 +58,11 @@ export class CheckpointDriver {
   #queue: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  #completedId = 0;
+  /** The final checkpoint is durable, and its commit has not failed. */
+  isFinal = false;
+  /** The newest whose commit was not interrupted (C4). */
+  committed = 0;
   completed = 0;
   failed = 0;
   lastEvent: CheckpointEvent | undefined;
@@ -87,6 +92,7 @@ export class CheckpointDriver {
   started(plan: JobPlan, epoch: number, lastCheckpoint: number): void {
     this.#plan = plan;
     this.#epoch = epoch;
+    this.isFinal = false;
     const tasks = plan.vertices.flatMap((vertex) =>
       vertex.slots.map((_, instance) => taskKey(vertex.index, instance)),
     );
@@ -112,6 +118,10 @@ export class CheckpointDriver {
     this.#token += 1;
     const answer = deferred<number>();
     answer.promise.catch(() => {});
+    if (this.#closed) {
+      answer.reject(endedError());
+      return answer.promise;
+    }
     this.#requests.set(this.#token, answer);
     this.#handle({ kind: 'request', token: this.#token, reason });
     return answer.promise;
@@ -132,7 +142,7 @@ export class CheckpointDriver {
     }
     if (this.#pending.get(checkpoint) !== pending) {
       // It was given up while this part was being written (C5).
-      if (descriptor !== undefined) void this.#given.store?.discard([descriptor]);
+      if (descriptor !== undefined) this.#remove([descriptor]);
       return;
     }
     if (descriptor !== undefined) pending.parts.push(descriptor);
@@ -169,8 +179,7 @@ export class CheckpointDriver {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    const error = new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', 'the job has ended.');
-    for (const request of this.#requests.values()) request.reject(error);
+    for (const request of this.#requests.values()) request.reject(endedError());
     this.#requests.clear();
   }
 
@@ -228,11 +237,13 @@ export class CheckpointDriver {
         this.#completed(command);
         return;
       case 'failed':
-        this.failed += 1;
-        this.#discard(command.checkpoint);
         this.#answer(command.tokens, (request) =>
           request.reject(failureToError(command.failure, 'ERR_HOLDFAST_CHECKPOINT_FAILED')),
         );
+        // A request that came after the final checkpoint: nothing was tried.
+        if (command.checkpoint === this.#completedId) return;
+        this.failed += 1;
+        this.#discard(command.checkpoint);
         this.#tell({
           kind: 'failed',
           checkpoint: command.checkpoint,
@@ -245,17 +256,19 @@ export class CheckpointDriver {
   }
 
   async #writeManifest(checkpoint: number): Promise<void> {
+    const { store } = this.#given;
     const pending = this.#pending.get(checkpoint)!;
-    const manifest = makeManifest({
-      plan: this.#plan!,
-      run: this.#given.run,
-      mode: this.#given.options.checkpoint.mode,
-      pending,
-      final: pending.final && this.#given.endsJob(),
-      createdAtMs: Date.now(),
-    });
+    let manifest: Manifest;
     try {
-      await this.#given.store?.writeManifest(manifest);
+      manifest = makeManifest({
+        plan: this.#plan!,
+        run: this.#given.run,
+        mode: this.#given.options.checkpoint.mode,
+        pending,
+        final: pending.final && this.#given.endsJob(),
+        createdAtMs: Date.now(),
+      });
+      await store?.writeManifest(manifest);
     } catch (error) {
       this.#handle({
         kind: 'manifest-failed',
@@ -264,27 +277,36 @@ export class CheckpointDriver {
       });
       return;
     }
-    if (this.#given.store !== undefined) this.#latest = manifest;
-    this.#given.onDurable(pending);
+    if (store !== undefined) {
+      this.#latest = manifest;
+      this.#given.onDurable(pending);
+    }
+    if (pending.final) this.isFinal = true;
     this.#handle({ kind: 'manifest-written', checkpoint });
   }
 
   #completed(command: Extract<CoordinatorCommand, { kind: 'completed' }>): void {
     const pending = this.#pending.get(command.checkpoint)!;
     this.#pending.delete(command.checkpoint);
+    this.#completedId = command.checkpoint;
     this.#enqueue(async () => {
       let isCommitted = true;
       try {
         await this.#given.committer.commit(command.checkpoint, transactionsOf(pending));
       } catch (error) {
         isCommitted = false;
-        if (!isInterrupted(error)) {
+        // Without a store the restart has nothing to make up for: all is to be done again.
+        if (!isInterrupted(error) || this.#given.store === undefined) {
           const failure = toFailure(error, 'sink');
+          this.isFinal = false;
           this.#answer(command.tokens, (request) => request.reject(failureToError(failure)));
-          this.#given.onGiveUp(failure);
+          if (!isInterrupted(error)) this.#given.onGiveUp(failure);
           return;
         }
       }
+      // Without a store a checkpoint counts only now: if the commit had failed, all would come again.
+      if (this.#given.store === undefined) this.#given.onDurable(pending);
+      if (isCommitted) this.committed = command.checkpoint;
       this.completed += 1;
       this.#tell({
         kind: 'completed',
@@ -320,7 +342,12 @@ export class CheckpointDriver {
     const pending = this.#pending.get(checkpoint);
     if (pending === undefined) return;
     this.#pending.delete(checkpoint);
-    if (pending.parts.length > 0) void this.#given.store?.discard(pending.parts).catch(() => {});
+    if (pending.parts.length > 0) this.#remove(pending.parts);
+  }
+
+  /** Best effort: what is left is swept later. */
+  #remove(parts: readonly PartDescriptor[]): void {
+    this.#given.store?.discard(parts).catch(() => {});
   }
 
   #enqueue(act: () => Promise<void>): void {
@@ -330,6 +357,10 @@ export class CheckpointDriver {
 
 function transactionsOf(pending: PendingCheckpoint): CapturedPart['transactions'] {
   return pending.captured.flatMap((part) => part.transactions);
+}
+
+function endedError(): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', 'the job has ended.');
 }
 
 export function taskKey(vertex: number, instance: number): string {

@@ -8,7 +8,7 @@
 
 import { EventEmitter } from 'node:events';
 import { type Deferred, deferred } from '../base/deferred.js';
-import { HoldfastError } from '../base/errors.js';
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
@@ -75,6 +75,7 @@ export class JobDriver {
       options: given.options,
       spawn: given.spawn,
       onEvent: (slot, event) => this.#hostEvent(slot, event),
+      onChange: (info) => this.#emit('slot', info),
       onFailure: (report) =>
         this.#region?.failed(report.slot, report.failure, report.ordered, report.detectMs),
     });
@@ -117,29 +118,34 @@ export class JobDriver {
     const first = deferred<void>();
     this.#first = first;
     try {
-      const graph = await this.#slots.open();
-      this.#plan = planJob(graph, {
-        slots: this.#options.parallelism,
-        keyGroups: this.#options.keyGroups,
-      });
-      this.#prepare(this.#plan);
-      const { manifest } = this.#given;
-      if (manifest?.final === true) {
-        await this.#launcher!.recommit(manifest);
-        await this.#showCollected(manifest);
-        await this.#end('finished');
-        return;
-      }
-      const splits = manifest === undefined ? await this.#launcher!.listSplits() : undefined;
-      this.#region!.start(splits);
-      await first.promise;
+      // Whatever it waits for, the end of the job ends it.
+      await Promise.race([first.promise, this.#begin().then(() => first.promise)]);
     } catch (error) {
-      const shown = this.#mapError(error);
-      await this.#fail(shown);
-      throw shown;
+      await this.#fail(this.#mapError(error));
+      // Rejects with that, or with what had ended the job before.
+      await this.#finished.promise;
     } finally {
       this.#first = undefined;
     }
+  }
+
+  async #begin(): Promise<void> {
+    const graph = await this.#slots.open();
+    if (this.#ended) return;
+    this.#plan = planJob(graph, {
+      slots: this.#options.parallelism,
+      keyGroups: this.#options.keyGroups,
+    });
+    this.#prepare(this.#plan);
+    const { manifest } = this.#given;
+    if (manifest?.final === true) {
+      await this.#launcher!.recommit(manifest);
+      await this.#showCollected(manifest);
+      await this.#end('finished');
+      return;
+    }
+    const splits = manifest === undefined ? await this.#launcher!.listSplits() : undefined;
+    if (!this.#ended) this.#region!.start(splits);
   }
 
   /** All was processed in an earlier life: no task will tell what its rows were. */
@@ -168,11 +174,11 @@ export class JobDriver {
         this.#slots.tellAll('trigger', [epoch, checkpoint]);
       },
       abort: (epoch, checkpoint) => this.#slots.tellAll('abort', [epoch, checkpoint]),
-      onEvent: (event) => this.events.emit('checkpoint', event),
+      onEvent: (event) => this.#emit('checkpoint', event),
       onDurable: (pending) => this.#collected.append(pending),
       onCommitted: (pending) => this.#committed(pending),
       onGiveUp: (failure) => this.#region!.failed(failure.slot ?? 0, failure),
-      endsJob: () => this.#stopping === undefined,
+      endsJob: () => this.#stopping?.drain !== true,
     });
     this.#checkpoints.latest = this.#given.manifest;
     this.#launcher = new Launcher({
@@ -193,12 +199,12 @@ export class JobDriver {
       lastCheckpoint: this.#given.lastCheckpoint,
       mapFailure: this.#given.mapFailure,
       progress: () => this.progress(),
-      onFailure: (failure) => this.events.emit('failure', failure),
+      onFailure: (failure) => this.#emit('failure', failure),
       onDown: () => {
         if (this.#stopping === undefined) this.#setStatus('restarting');
       },
       onRunning: () => this.#running(),
-      onRestarted: (event) => this.events.emit('restarted', event),
+      onRestarted: (event) => this.#emit('restarted', event),
       onGivenUp: (error) => {
         if (this.#first !== undefined) this.#first.reject(error);
         else void this.#fail(error);
@@ -256,7 +262,7 @@ export class JobDriver {
 
   #committed(pending: PendingCheckpoint): void {
     this.#region!.progressed();
-    if (pending.final) void this.#end(this.#stopping === undefined ? 'finished' : 'stopped');
+    if (pending.final) void this.#end(this.#stopping?.drain === true ? 'stopped' : 'finished');
   }
 
   async checkpointNow(): Promise<number> {
@@ -290,24 +296,29 @@ export class JobDriver {
     }
     if (stopping.drain) return; // The ends travel through, the final checkpoint follows.
     const epoch = this.#region!.epoch;
-    this.#checkpoints!.request('stop').then(
-      () => this.#end('stopped'),
+    const checkpoints = this.#checkpoints!;
+    checkpoints.request('stop').then(
+      // The final checkpoint, if it was that one, ends the job by itself; and the restart that makes up
+      // for a commit that was interrupted stops again.
+      (checkpoint) => {
+        if (!checkpoints.isFinal && checkpoint <= checkpoints.committed) void this.#end('stopped');
+      },
       (error) => {
+        // All input was processed before the stop came: nothing but the commit is left to wait for.
+        if (checkpoints.isFinal) return;
         // A failure of the region is answered by a restart, which stops again.
         if (this.#region!.epoch === epoch && !this.#ended) void this.#fail(this.#mapError(error));
       },
     );
   }
 
-  async cancel(): Promise<void> {
+  /** @param reason what an aborted signal gave */
+  async cancel(reason?: unknown): Promise<void> {
     if (this.#ended) {
       await this.#finished.promise.catch(() => {});
       return;
     }
-    await this.#close(
-      'canceled',
-      new HoldfastError('ERR_HOLDFAST_CANCELED', 'the job was canceled.'),
-    );
+    await this.#close('canceled', canceledError(reason));
   }
 
   async #fail(error: Error): Promise<void> {
@@ -317,8 +328,8 @@ export class JobDriver {
   async #end(status: 'finished' | 'stopped'): Promise<void> {
     if (this.#ended) return; // D1
     this.#ended = true;
-    this.#region?.settle();
     this.#region?.close();
+    this.#region?.settle();
     this.#lastMetrics = await this.#slots.operatorMetrics();
     const result: JobResult = {
       job: this.plan.graph.job,
@@ -354,10 +365,16 @@ export class JobDriver {
     this.#checkpoints?.close();
     await this.#slots.close(!(outcome instanceof Error));
     await this.#checkpoints?.settle();
+    await this.#launcher?.settle();
     await this.#given.store?.close().catch(() => {});
     this.#setStatus(status);
-    if (outcome instanceof Error) this.#finished.reject(outcome);
-    else this.#finished.resolve(outcome);
+    if (outcome instanceof Error) {
+      this.#finished.reject(outcome);
+      this.#first?.reject(outcome);
+    } else {
+      this.#finished.resolve(outcome);
+      this.#first?.resolve();
+    }
   }
 
   async metrics(): Promise<JobMetrics> {
@@ -375,16 +392,33 @@ export class JobDriver {
     };
   }
 
+  /** What a listener throws is its process's to handle, as with every emitter; the job goes on. */
+  #emit<E extends keyof JobEvents>(event: E, ...args: JobEvents[E]): void {
+    try {
+      this.events.emit(event, ...(args as never));
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  }
+
   #setStatus(status: JobStatus): void {
     if (this.#status === status) return;
     this.#status = status;
-    this.events.emit('status', status);
+    this.#emit('status', status);
   }
 
   #mapError(error: unknown): Error {
     const mapped = this.#given.mapFailure(toFailure(error, 'internal'));
     return error instanceof HoldfastError ? error : failureToError(mapped);
   }
+}
+
+export function canceledError(reason?: unknown): HoldfastError {
+  if (isHoldfastError(reason, 'ERR_HOLDFAST_CANCELED')) return reason;
+  const options = reason === undefined ? {} : { cause: reason };
+  return new HoldfastError('ERR_HOLDFAST_CANCELED', 'the job was canceled.', options);
 }
 
 function notRunning(status: JobStatus): HoldfastError {

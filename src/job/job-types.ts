@@ -143,6 +143,7 @@ export interface JobEvents {
   /** A failure was detected; a restart or the job's end follows. */
   failure: [failure: Failure];
   restarted: [event: RestartedEvent];
+  /** A slot has lost its thread, or has a new one. */
   slot: [info: SlotInfo];
 }
 

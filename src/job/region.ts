@@ -5,7 +5,10 @@
  *      anything else done about it.
  *  R2  One launch at a time; a failure while one is under way makes it stale (`#launchId`), and what
  *      a stale launch still does has no effect.
- *  R3  What fails while the region comes up again belongs to the incident that brought it down: one
+ *  R3  A launch waits for every fence under way: one that comes to its deadline ends its thread, which
+ *      must not be one that is being deployed to. The slot that failed is fenced as the others are, when
+ *      its thread lives: what it closes may never close.
+ *  R4  What fails while the region comes up again belongs to the incident that brought it down: one
  *      `restarted` for each time that it runs again.
  */
 
@@ -57,6 +60,8 @@ export class Region {
   #epoch = 0;
   #launchId = 0;
   readonly #toStart = new Set<number>();
+  /** Fences under way (R3). */
+  readonly #fences = new Set<Promise<void>>();
   #incident: Incident | undefined;
   #restarts = 0;
   #attempt = 0;
@@ -107,7 +112,7 @@ export class Region {
       this.settle();
       this.#epoch = 0;
       checkpoints.stopped();
-      // R3
+      // R4
       this.#incident ??= new Incident({
         failure,
         slot,
@@ -124,6 +129,7 @@ export class Region {
       return;
     }
     this.#given.onDown();
+    if (slots.isAlive(slot)) this.#fence(slot);
     this.#supervise({ kind: 'child-ended', child: childOf(slot), reason: 'abnormal', failure });
   }
 
@@ -144,7 +150,7 @@ export class Region {
     if (event === undefined) return;
     this.#incident = undefined;
     this.#given.onRestarted(event);
-    this.#given.slots.refillSpares();
+    if (!this.#closed) this.#given.slots.refillSpares();
   }
 
   close(): void {
@@ -171,7 +177,7 @@ export class Region {
   #perform(command: SupervisorCommand): void {
     switch (command.kind) {
       case 'stop-child':
-        void this.#fence(slotOf(command.child));
+        this.#fence(slotOf(command.child));
         return;
       case 'start-child':
         this.#attempt = command.attempt;
@@ -193,10 +199,13 @@ export class Region {
     }
   }
 
-  async #fence(slot: number): Promise<void> {
+  #fence(slot: number): void {
     const { slots, options } = this.#given;
-    await slots.fence(slot, options.restart.resetTimeoutMs);
-    this.#supervise({ kind: 'child-ended', child: childOf(slot), reason: 'shutdown' });
+    const fence = slots.fence(slot, options.restart.resetTimeoutMs).then(() => {
+      this.#fences.delete(fence);
+      this.#supervise({ kind: 'child-ended', child: childOf(slot), reason: 'shutdown' });
+    });
+    this.#fences.add(fence);
   }
 
   async #launch(): Promise<void> {
@@ -206,6 +215,8 @@ export class Region {
     const stale = () => this.#launchId !== id;
     const slots = [...this.#toStart];
     this.#toStart.clear();
+    await Promise.all(this.#fences); // R3
+    if (stale()) return;
     const launched = await launcher.launch({
       splits: this.#splits,
       stale,

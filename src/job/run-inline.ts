@@ -1,5 +1,7 @@
 /** `runInline`: the same graph, driver and protocol in the calling thread, for tests. */
 
+import { deferred } from '../base/deferred.js';
+import { HoldfastError } from '../base/errors.js';
 import { failureToError, toFailure } from '../base/failure.js';
 import type { JobDefinition } from '../stream/job-definition.js';
 import { defineJob } from '../stream/job-definition.js';
@@ -33,6 +35,26 @@ export async function runInline(
   return await running.finished;
 }
 
+/** Like a zombie thread: what never closes is left alone. */
+const GIVE_UP_AFTER_MS = 2_000;
+
+async function inTime<T>(answer: Promise<T>, method: string, timeoutMs: number): Promise<T> {
+  const late = deferred<never>();
+  const timer = setTimeout(() => {
+    late.reject(
+      new HoldfastError(
+        'ERR_HOLDFAST_CONTROL',
+        `'${method}' was not answered within ${timeoutMs} ms: a source, operator or sink does not close.`,
+      ),
+    );
+  }, timeoutMs);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 class InlineLink implements HostLink {
   readonly block = new ControlBlock();
   readonly threadId = 0;
@@ -56,7 +78,11 @@ class InlineLink implements HostLink {
     setImmediate(() => callbacks.onEvent({ kind: 'ready', job: definition.name }));
   }
 
-  async call(method: keyof HostControl, args: readonly unknown[]): Promise<never> {
+  async call(
+    method: keyof HostControl,
+    args: readonly unknown[],
+    { timeoutMs }: { readonly timeoutMs?: number } = {},
+  ): Promise<never> {
     if (method === 'kill') {
       throw failureToError(toFailure(new Error('there is no thread to kill'), 'internal'));
     }
@@ -64,13 +90,14 @@ class InlineLink implements HostLink {
       string,
       (...given: readonly unknown[]) => Promise<Outcome<never>>
     >;
-    return unwrap(await host[method]!(...args));
+    const answer = host[method]!(...args);
+    return unwrap(timeoutMs === undefined ? await answer : await inTime(answer, method, timeoutMs));
   }
 
   async terminate(): Promise<void> {
     this.dead = true;
     clearInterval(this.#beats);
-    await this.#host.shutdown();
+    await inTime(this.#host.shutdown(), 'shutdown', GIVE_UP_AFTER_MS).catch(() => {});
   }
 
   waitedMs(): undefined {

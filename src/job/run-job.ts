@@ -3,18 +3,23 @@
 import type { Failure } from '../base/failure.js';
 import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
-import { JobDriver } from './driver.js';
+import { canceledError, JobDriver } from './driver.js';
 import type { HostSpawner } from './host-link.js';
 import { RunningJob } from './job.js';
 import type { ResolvedOptions } from './options.js';
 import { findRestorePoint } from './restore-point.js';
 
-/** @returns when all tasks run; the store is released again when that fails */
+/**
+ * @returns when all tasks run; the store is released again when that fails
+ * @throws HoldfastError ERR_HOLDFAST_CANCELED when the signal is aborted by then
+ */
 export async function launchJob(
   options: ResolvedOptions,
   spawn: HostSpawner,
   map: (failure: Failure) => Failure,
 ): Promise<RunningJob> {
+  const { signal } = options;
+  if (signal?.aborted) throw canceledError(signal.reason);
   const store = openStore(options);
   await store?.acquire();
   let driver: JobDriver;
@@ -22,18 +27,16 @@ export async function launchJob(
     const point = await findRestorePoint(store, options.restore);
     driver = new JobDriver({ options, spawn, store, mapFailure: map, ...point });
   } catch (error) {
-    await store?.close();
+    await store?.close().catch(() => {});
     throw error;
   }
-  await driver.start();
-  const job = new RunningJob(driver);
-  const { signal } = options;
-  if (signal?.aborted) void job.cancel();
-  const onAbort = () => void job.cancel();
+  const onAbort = () => void driver.cancel(signal?.reason);
+  if (signal?.aborted) onAbort();
   signal?.addEventListener('abort', onAbort, { once: true });
   const forget = () => signal?.removeEventListener('abort', onAbort);
-  job.finished.then(forget, forget);
-  return job;
+  driver.finished.then(forget, forget);
+  await driver.start();
+  return new RunningJob(driver);
 }
 
 function openStore(options: ResolvedOptions): CheckpointStore | undefined {

@@ -5,6 +5,7 @@ import type { Failure } from '../base/failure.js';
 import { runQueueWaitMs } from '../threads/run-queue.js';
 import { spawnWorker } from '../threads/worker-handle.js';
 import { type CompiledJob, compileJob } from './compile.js';
+import { canceledError } from './driver.js';
 import type { HostCallbacks, HostLink, HostSpawner } from './host-link.js';
 import type { Beat, HostControl, HostEvent, Outcome } from './host-protocol.js';
 import type { Job, RunOptions } from './job-types.js';
@@ -19,11 +20,12 @@ import { unwrap } from './unwrap.js';
  * @param url the job module, TypeScript or JavaScript: a file URL or a path
  * @returns when all tasks run. What fails later is told by `job.finished`.
  * @throws HoldfastError for bad options, a module that cannot be loaded, an unusable checkpoint
- *   directory, missing input: whatever keeps the job from starting
+ *   directory, missing input: whatever keeps the job from starting; ERR_HOLDFAST_CANCELED when the
+ *   signal is aborted before the job runs
  */
 export async function run(url: URL | string, options: RunOptions = {}): Promise<Job> {
   const resolved = resolveOptions(options);
-  resolved.signal?.throwIfAborted();
+  if (resolved.signal?.aborted) throw canceledError(resolved.signal.reason);
   const compiled = await compileJob(url, {
     hostEntry: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
   });

@@ -36,6 +36,8 @@ export interface SlotsOptions {
   readonly spawn: HostSpawner;
   readonly onEvent: (slot: number, event: HostEvent) => void;
   readonly onFailure: (failure: SlotFailure) => void;
+  /** The slot got a thread, or lost it. */
+  readonly onChange: (info: SlotInfo) => void;
 }
 
 interface Member {
@@ -61,6 +63,7 @@ export class Slots {
   readonly #spawn: HostSpawner;
   readonly #onEvent: SlotsOptions['onEvent'];
   readonly #onFailure: SlotsOptions['onFailure'];
+  readonly #onChange: SlotsOptions['onChange'];
   readonly #members: (Member | undefined)[];
   readonly #restarts: number[];
   readonly #spares = new Set<Member>();
@@ -76,6 +79,7 @@ export class Slots {
     this.#spawn = options.spawn;
     this.#onEvent = options.onEvent;
     this.#onFailure = options.onFailure;
+    this.#onChange = options.onChange;
     this.#members = new Array<Member | undefined>(this.#options.parallelism).fill(undefined);
     this.#restarts = new Array<number>(this.#options.parallelism).fill(-1);
   }
@@ -112,6 +116,7 @@ export class Slots {
     this.#members[slot] = member;
     this.#restarts[slot]! += 1;
     await member.loaded;
+    this.#changed(slot);
     return true;
   }
 
@@ -141,9 +146,10 @@ export class Slots {
     return member !== undefined && !member.link.dead;
   }
 
-  /** Of some living thread, slot 0's if there is none. */
+  /** Of some living thread that has built the graph, slot 0's if there is none. */
   anyLink(): HostLink {
-    return (this.#members.find((member) => member?.link.dead === false) ?? this.#member(0)).link;
+    const loaded = this.#members.find((member) => member?.isLoaded && !member.link.dead);
+    return (loaded ?? this.#member(0)).link;
   }
 
   /** A thread that cannot be told is dying: its death is what matters, and it is reported. */
@@ -192,6 +198,8 @@ export class Slots {
   async fence(slot: number, timeoutMs: number): Promise<boolean> {
     const member = this.#members[slot];
     if (member === undefined || member.link.dead) return false;
+    // Still loading: it has no tasks, and could not answer.
+    if (!member.isLoaded) return true;
     try {
       await member.link.call('fence', [], { timeoutMs });
       return true;
@@ -325,6 +333,10 @@ export class Slots {
     return graph;
   }
 
+  #changed(slot: number): void {
+    if (!this.#closed) this.#onChange(this.info()[slot]!);
+  }
+
   async #end(member: Member): Promise<void> {
     member.expected = true;
     await member.link.terminate();
@@ -334,6 +346,7 @@ export class Slots {
     if (this.#spares.delete(member)) this.#spareDeaths += 1;
     if (member.expected || this.#closed || member.slot === undefined || !member.isLoaded) return;
     member.expected = true;
+    this.#changed(member.slot);
     const now = performance.now();
     this.#onFailure({
       slot: member.slot,
@@ -372,6 +385,7 @@ export class Slots {
     void this.#end(member);
     this.#spares.delete(member);
     if (slot === undefined) return;
+    this.#changed(slot);
     this.#onFailure({ slot, failure, ordered: order?.cause, detectMs: now - lastSignMs });
   }
 

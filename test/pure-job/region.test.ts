@@ -1,0 +1,97 @@
+/** A region whose threads answer when the test says so. */
+
+import { expect, test } from 'vitest';
+import { type Deferred, deferred } from '../../src/base/deferred.js';
+import type { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
+import type { Launched, Launcher, LaunchRequest } from '../../src/job/launcher.js';
+import { resolveOptions } from '../../src/job/options.js';
+import { Region } from '../../src/job/region.js';
+import type { Slots } from '../../src/job/slots.js';
+import { planJob } from '../../src/stream/planner.js';
+import { fixedDelay } from '../../src/supervisor/restart-strategy.js';
+
+const plan = planJob({ job: 'job', hash: 'hash', nodes: [] }, { slots: 2, keyGroups: 8 });
+const failure = { kind: 'user-code', name: 'Error', message: 'broken' } as const;
+
+/** Long enough for what should not happen to happen. */
+const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+}
+
+function stage() {
+  const fences: { readonly slot: number; readonly done: Deferred<boolean> }[] = [];
+  const launches: { readonly request: LaunchRequest; readonly done: Deferred<Launched> }[] = [];
+  const region = new Region({
+    plan,
+    options: resolveOptions({ parallelism: 2, restart: fixedDelay({ attempts: 9, delayMs: 0 }) }),
+    slots: {
+      revokeEpoch() {},
+      refillSpares() {},
+      isAlive: () => true,
+      fence(slot: number) {
+        const done = deferred<boolean>();
+        fences.push({ slot, done });
+        return done.promise;
+      },
+    } as unknown as Slots,
+    launcher: {
+      launch(request: LaunchRequest) {
+        const done = deferred<Launched>();
+        launches.push({ request, done });
+        request.onEpoch(launches.length);
+        return done.promise;
+      },
+    } as unknown as Launcher,
+    checkpoints: { stopped() {}, started() {} } as unknown as CheckpointDriver,
+    lastCheckpoint: 0,
+    mapFailure: (one) => one,
+    progress: () => ({ sourceRecords: 0, sinkRecords: 0 }),
+    onFailure() {},
+    onDown() {},
+    onRunning() {},
+    onRestarted() {},
+    onGivenUp(error) {
+      throw error;
+    },
+    isFirstLaunch: () => false,
+  });
+  return { region, fences, launches };
+}
+
+async function running(it: ReturnType<typeof stage>): Promise<void> {
+  it.region.start({});
+  await until(() => it.launches.length === 1);
+  it.launches[0]!.done.resolve({ kind: 'running', manifest: undefined, respawned: [] });
+  await until(() => it.region.isUp);
+}
+
+test('a failed slot whose thread lives is fenced like the others, before anything is launched', async () => {
+  const it = stage();
+  await running(it);
+  it.region.failed(1, failure);
+  await settled();
+  expect(it.fences.map(({ slot }) => slot).sort()).toEqual([0, 1]);
+  for (const { slot, done } of it.fences) if (slot === 0) done.resolve(true);
+  await settled();
+  expect(it.launches).toHaveLength(1);
+  for (const { done } of it.fences) done.resolve(true);
+  await until(() => it.launches.length === 2);
+  it.region.close();
+});
+
+test('no launch overtakes a fence that may yet end its thread', async () => {
+  const it = stage();
+  await running(it);
+  it.region.failed(1, failure);
+  // Not of the slot's own making, and counted as its: a commit that failed, say.
+  it.region.failed(0, failure);
+  await settled();
+  expect(it.launches).toHaveLength(1);
+  for (const { done } of it.fences) done.resolve(false);
+  await until(() => it.launches.length === 2);
+  it.launches[1]!.done.resolve({ kind: 'running', manifest: undefined, respawned: [0] });
+  await until(() => it.region.isUp);
+  it.region.close();
+});
