@@ -199,6 +199,11 @@ export class DirectoryStore implements CheckpointStore {
     return this.#track(done);
   }
 
+  rewind(checkpoint: number): Promise<void> {
+    this.#assertHeld();
+    return this.#track(this.#rewind(checkpoint));
+  }
+
   async markFinished(mark: FinishedMark): Promise<void> {
     this.#assertHeld();
     await this.#track(this.#commitFinished(mark));
@@ -283,7 +288,11 @@ export class DirectoryStore implements CheckpointStore {
     const named = filesOf(manifest);
     this.#named.set(checkpoint, named);
     for (const file of named) this.#loose.delete(file);
-    // A hint for people and scripts; recovery does not read it.
+    await this.#hint(checkpoint);
+  }
+
+  /** For people and scripts; recovery does not read it. */
+  async #hint(checkpoint: number): Promise<void> {
     const hint = Buffer.from(`${checkpoint}\n`);
     await replaceFile(this.#files, this.#at.latest, 'latest', hint, 'volatile').catch(() => {});
   }
@@ -345,6 +354,21 @@ export class DirectoryStore implements CheckpointStore {
       if (told === undefined || told.checkpoint > newest || marked.has(file)) continue;
       this.#loose.delete(file);
       await this.#remove(join(this.#at.parts, file));
+    }
+  }
+
+  /** Parts are left for the next sweep (D5). */
+  async #rewind(checkpoint: number): Promise<void> {
+    try {
+      const newer = (await this.list()).filter((id) => id > checkpoint);
+      for (const id of newer) {
+        await this.#remove(join(this.#at.manifests, manifestName(id)));
+        await this.#syncs.manifests.sync();
+        this.#named.delete(id);
+      }
+      if (newer.length > 0) await this.#hint(checkpoint);
+    } catch (error) {
+      throw isHoldfastError(error) ? error : directoryError(this.location, error);
     }
   }
 

@@ -138,6 +138,11 @@ export class MemoryStore implements CheckpointStore {
     }
   }
 
+  async rewind(checkpoint: number): Promise<void> {
+    this.#assertHeld();
+    for (const id of await this.list()) if (id > checkpoint) this.#manifests.delete(id);
+  }
+
   async markFinished(mark: FinishedMark): Promise<void> {
     this.#assertHeld();
     try {

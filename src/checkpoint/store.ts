@@ -54,7 +54,7 @@ export interface Manifest {
   readonly graphHash: string;
   readonly keyGroups: number;
   readonly mode: 'exactly-once' | 'at-least-once';
-  /** All sources had ended and all records were processed: the job's last checkpoint. */
+  /** All sources had ended, or were ended, and all records were processed: the job's last checkpoint. */
   readonly final: boolean;
   readonly operators: readonly {
     readonly id: string;
@@ -125,6 +125,11 @@ export interface CheckpointStore {
   discard(parts: readonly PartDescriptor[]): Promise<void>;
   /** Mark and sweep: keeps the newest `retain` checkpoints and everything that their manifests name. */
   prune(retain: number): Promise<void>;
+  /**
+   * Forgets all checkpoints newer than this one, newest first, durably: a run starts again from it, and
+   * nobody may go on from those any more.
+   */
+  rewind(checkpoint: number): Promise<void>;
   markFinished(mark: FinishedMark): Promise<void>;
   readFinished(): Promise<FinishedMark | undefined>;
   /** Forgets all checkpoints and the finished mark (a fresh run was asked for with restore 'none'). Epochs go on. */

@@ -14,6 +14,11 @@ export interface RecoverState {
   readonly checkpoint: number | undefined;
   /** What that checkpoint's manifest promised. */
   readonly transactions: readonly SinkTransaction[];
+  /**
+   * Called before published output of newer checkpoints is removed: when it has resolved, nobody can
+   * go on from those any more, whose output would be missing.
+   */
+  readonly beforeRemoval?: (() => Promise<void>) | undefined;
 }
 
 export interface Committer {

@@ -9,9 +9,11 @@
  *      staged, and a run that finds another's marker publishes nothing.
  *  R4  Numbers up to the marker's `base` are earlier runs'; the run's checkpoint n has number base + n.
  *      So it is known which published parts are newer than a restored checkpoint.
- *  R5  Only the run's own staged files are removed, and parts only where the user said so. An
- *      overwriting start removes the old parts first and takes the folder last: when it is cut short,
- *      the next one begins anew.
+ *  R5  Only the run's own staged files are removed, and what an earlier owner of the folder was still
+ *      writing when it lost it (a process that died before its first checkpoint): no checkpoint can
+ *      have named that. What it had staged for a checkpoint stays. Parts are removed only where the
+ *      user said so. An overwriting start removes the old parts first and takes the folder last: when
+ *      it is cut short, the next one begins anew.
  */
 
 import { readdir, rename, unlink } from 'node:fs/promises';
@@ -30,6 +32,7 @@ import {
   parseStagedName,
   partName,
   STAGING,
+  type StagedName,
   stagingPath,
 } from './part-names.js';
 import { partsOfTransaction, type StagedPartHandle } from './rename-transaction.js';
@@ -53,7 +56,7 @@ export class RenameCommitter implements Committer {
       await makeDirectory(join(directory, STAGING));
       this.#marker =
         state.checkpoint === undefined ? await this.#begin(state.run) : await this.#resume(state);
-      await this.#dropNewer(state.checkpoint ?? 0);
+      await this.#dropNewer(state);
       await this.#publish(this.#handles(state.transactions));
       await this.#sweep(({ run }) => run === state.run);
     } catch (error) {
@@ -89,6 +92,7 @@ export class RenameCommitter implements Committer {
     if (found?.run === run) return found;
     const parts = await this.#parts();
     if (parts.length > 0 && existing === 'refuse') throw this.#occupied(parts, found?.run);
+    await this.#sweep(({ run, checkpoint }) => run === found?.run && checkpoint === undefined);
     return await this.#take({ run, base: Math.max(0, ...parts.map(({ number }) => number)) });
   }
 
@@ -122,12 +126,13 @@ export class RenameCommitter implements Committer {
   }
 
   /** Published parts of checkpoints that the restored one does not know of. */
-  async #dropNewer(checkpoint: number): Promise<void> {
+  async #dropNewer({ checkpoint = 0, beforeRemoval }: RecoverState): Promise<void> {
     const { directory, onRewind } = this.#data;
     const { base } = this.#marker!;
     const newer = (await this.#parts()).filter(({ number }) => number > base + checkpoint);
     if (newer.length === 0) return;
     if (onRewind === 'remove') {
+      await beforeRemoval?.();
       await this.#remove(newer);
       return;
     }
@@ -189,7 +194,7 @@ export class RenameCommitter implements Committer {
   }
 
   /** Removes staged files. They are in no manifest any more, so nothing has to be durable. */
-  async #sweep(which: (staged: { readonly run: string }) => boolean): Promise<void> {
+  async #sweep(which: (staged: StagedName) => boolean): Promise<void> {
     const { directory } = this.#data;
     for (const name of await readdir(join(directory, STAGING))) {
       const staged = parseStagedName(name);

@@ -41,8 +41,6 @@ export interface CheckpointDriverOptions {
   readonly onCommitted: (pending: PendingCheckpoint) => void;
   /** The region has to fail over: too many failed checkpoints, or a commit failed. */
   readonly onGiveUp: (failure: Failure) => void;
-  /** Is the end of the input also the end of the job? Not while stopping with drain. */
-  readonly endsJob: () => boolean;
 }
 
 export class CheckpointDriver {
@@ -265,7 +263,6 @@ export class CheckpointDriver {
         run: this.#given.run,
         mode: this.#given.options.checkpoint.mode,
         pending,
-        final: pending.final && this.#given.endsJob(),
         createdAtMs: Date.now(),
       });
       await store?.writeManifest(manifest);

@@ -178,7 +178,6 @@ export class JobDriver {
       onDurable: (pending) => this.#collected.append(pending),
       onCommitted: (pending) => this.#committed(pending),
       onGiveUp: (failure) => this.#region!.failed(failure.slot ?? 0, failure),
-      endsJob: () => this.#stopping?.drain !== true,
     });
     this.#checkpoints.latest = this.#given.manifest;
     this.#launcher = new Launcher({
@@ -342,12 +341,12 @@ export class JobDriver {
       collected: this.#collected.all(this.plan.graph),
     };
     try {
-      if (status === 'finished') {
+      if (this.#checkpoints?.latest?.final === true) {
         const { collected: _, ...figures } = result;
         const mark = { ...figures, collectSinks: collectSinks(this.plan.graph) };
         await this.#given.store?.markFinished({
           run: this.run,
-          checkpoint: this.#checkpoints?.latest?.checkpoint,
+          checkpoint: this.#checkpoints.latest.checkpoint,
           result: mark,
         });
       }

@@ -182,7 +182,11 @@ export interface Job {
   readonly finished: Promise<JobResult>;
   /** Ends at once, without a last checkpoint. `finished` rejects with ERR_HOLDFAST_CANCELED. */
   cancel(): Promise<void>;
-  /** Stops the sources, takes and commits a last checkpoint, ends. `drain`: windows fire first. */
+  /**
+   * Stops the sources, takes and commits a last checkpoint, ends; a later run goes on from there.
+   * `drain`: the input ends here, so that open windows fire. Time has come to its end then, and no
+   * later run can go on: the run is marked as finished.
+   */
   stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;
   /** Takes a checkpoint. @returns its id, when it is complete and sinks have committed it */
   checkpointNow(): Promise<number>;

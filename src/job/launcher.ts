@@ -5,7 +5,9 @@
  *  L2  What the restored manifest promised is committed, and what was staged after it dropped, before
  *      a task of the new epoch can stage anything.
  *  L3  One launch at a time touches the store and the sinks' targets; one that is stale by then does not.
- *  L4  No task starts before all are deployed: a channel's both ends exist before the first frame.
+ *  L4  A start from an older checkpoint gives up the newer ones before sinks remove what those published,
+ *      and only when it has proved to be readable and no sink refuses. From then on it is the newest.
+ *  L5  No task starts before all are deployed: a channel's both ends exist before the first frame.
  */
 
 import { isHoldfastError } from '../base/errors.js';
@@ -86,9 +88,12 @@ export class Launcher {
   #epoch = 0;
   /** What the last launch prepares, or has prepared (L3). Never rejects. */
   #prepared: Promise<unknown> = Promise.resolve();
+  /** No checkpoint is newer than the one that a launch starts from (L4). */
+  #isNewest: boolean;
 
   constructor(given: LauncherOptions) {
     this.#given = given;
+    this.#isNewest = given.checkpoints.latest === undefined;
   }
 
   async listSplits(): Promise<Readonly<Record<string, readonly SourceSplit[]>>> {
@@ -171,10 +176,16 @@ export class Launcher {
     if (stale()) return undefined;
     const manifest = checkpoints.latest;
     const recovery = manifest === undefined ? [] : planRecovery(manifest, plan);
+    const read = store === undefined ? [] : readRestores(recovery, store);
+    if (!this.#isNewest) await read;
+    const rewind = async (): Promise<void> => {
+      if (!this.#isNewest && manifest !== undefined) await store?.rewind(manifest.checkpoint);
+      this.#isNewest = true;
+    };
     const work = [
       store === undefined ? this.#epoch + 1 : store.nextEpoch(),
-      store === undefined ? [] : readRestores(recovery, store),
-      committer.recover(manifest?.checkpoint, manifest?.transactions ?? []),
+      read,
+      committer.recover(manifest?.checkpoint, manifest?.transactions ?? [], rewind).then(rewind),
     ] as const;
     // What fails does not leave the rest alone with the next launch (L3).
     await Promise.allSettled(work);

@@ -19,8 +19,6 @@ export interface ManifestInput {
   readonly run: string;
   readonly mode: Manifest['mode'];
   readonly pending: PendingCheckpoint;
-  /** The job's last: everything was read and processed. */
-  readonly final: boolean;
   readonly createdAtMs: number;
 }
 
@@ -36,7 +34,7 @@ export function makeManifest(input: ManifestInput): Manifest {
     graphHash: plan.graph.hash,
     keyGroups: plan.keyGroups,
     mode: input.mode,
-    final: input.final,
+    final: pending.final,
     operators: plan.vertices.flatMap((vertex) =>
       vertex.nodes.map((index) => {
         const node = plan.graph.nodes[index]!;

@@ -76,6 +76,7 @@ const STORE_METHODS = [
   'readPart',
   'discard',
   'prune',
+  'rewind',
   'markFinished',
   'readFinished',
   'clear',

@@ -38,13 +38,16 @@ export class SinkCommitter {
   /**
    * Before anything of a new epoch is written: commits what the restored checkpoint promised, drops
    * what was staged after it, and refuses a target that holds somebody else's output.
+   * @param beforeRemoval called before published output of newer checkpoints is removed
    */
   async recover(
     checkpoint: number | undefined,
     transactions: readonly ManifestTransaction[],
+    beforeRemoval?: () => Promise<void>,
   ): Promise<void> {
     for (const [operator, committer] of this.#committers) {
       await committer.recover({
+        beforeRemoval,
         run: this.#run,
         checkpoint,
         transactions: ofOperator(transactions, operator),

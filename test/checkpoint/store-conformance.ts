@@ -231,6 +231,26 @@ export function storeConformance(name: string, harness: StoreHarness): void {
       await again.close();
     });
 
+    test('rewind forgets what is newer, for good; ids above it go on', async () => {
+      const { store, open, partFiles } = await acquired();
+      for (const id of [1, 2, 3, 4]) await complete(store, id);
+      await store.rewind(4);
+      expect(await store.list()).toEqual([4, 3, 2, 1]);
+      await store.rewind(2);
+      expect(await store.list()).toEqual([2, 1]);
+      const rejected = await rejection(store.readManifest(3));
+      expect(rejected.code).toBe('ERR_HOLDFAST_CHECKPOINT_NOT_FOUND');
+      await complete(store, 5);
+      await store.prune(3);
+      // Parts of the forgotten ones are swept with the next that completes.
+      expect((await partFiles()).length).toBe(6);
+      await store.close();
+      const again = open();
+      await again.acquire();
+      expect(await again.list()).toEqual([5, 2, 1]);
+      await again.close();
+    });
+
     test('clear forgets checkpoints and the finished mark; epochs go on', async () => {
       const { store, partFiles } = await acquired();
       const epoch = await store.nextEpoch();

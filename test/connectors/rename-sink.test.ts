@@ -357,6 +357,18 @@ describe('recovery of the rename sink', () => {
     expect(await rows(out)).toEqual([]);
   });
 
+  it('removes what a process was still writing that died before its first checkpoint', async () => {
+    const out = folder();
+    const { writer } = await start(out, 'run-1');
+    await cut(writer, 1, 'a');
+    writer.write('x'.repeat(200_000), 0);
+    while ((await staged(out)).length < 2) await new Promise((resolve) => setImmediate(resolve));
+    // Its checkpoint 1 may have become durable, and stays.
+    await committerOf(out).recover(fresh('run-2'));
+    expect(await staged(out)).toEqual([expect.stringMatching(/^run-1-1-0-/)]);
+    await writer.close();
+  });
+
   it('leaves staged files of other runs alone, also of one with a longer name', async () => {
     const out = folder();
     const other = await start(out, 'run-1-2');

@@ -1,6 +1,8 @@
 /** What meets what at a job's start and end: stops, cancels, final checkpoints, sinks that do not close. */
 
 import { execFile } from 'node:child_process';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import {
@@ -18,7 +20,7 @@ import {
   type SlotInfo,
   type Source,
 } from '../../dist/index.js';
-import { fixture, nextRestart, totalsProblems } from './kit.js';
+import { fixture, Meter, nextRestart, temporaryFolder, totalsProblems, until } from './kit.js';
 
 const COUNT = 4_000;
 const HOUR_MS = 3_600_000;
@@ -170,6 +172,56 @@ describe('the final checkpoint', () => {
       expect(result.collected['rows']).toEqual(rows);
     });
   }
+});
+
+describe('going on from a stopped job', () => {
+  const READINGS = 20_000;
+
+  test('a stop with drain is the end of time: the run is finished, nothing comes late to it', async () => {
+    const store = new MemoryStore();
+    const options = {
+      parallelism: 2,
+      args: { count: READINGS, ratePerSecond: READINGS },
+      checkpoint: checkpoints(store),
+    };
+    const job = await run(fixture('windows'), options);
+    await until(() => job.progress().sourceRecords > 500, job);
+    expect((await job.stop({ drain: true })).status).toBe('stopped');
+    const error = await failureOf(run(fixture('windows'), options));
+    expect(error.code).toBe('ERR_HOLDFAST_ALREADY_FINISHED');
+    expect(error.details['result']).toMatchObject({ status: 'stopped' });
+  });
+
+  test('one that starts from an older checkpoint makes that the newest, before a sink forgets rows', async () => {
+    const output = await temporaryFolder();
+    const store = new MemoryStore();
+    const meter = new Meter();
+    const options = {
+      parallelism: 1,
+      args: { meter: meter.shared, count: 60, output },
+      checkpoint: checkpoints(store),
+    };
+    const job = await run(fixture('rewound'), options);
+    for (const records of [10, 20, 30]) {
+      meter.raise(records);
+      await until(() => job.progress().sinkRecords === records, job);
+      await job.checkpointNow();
+    }
+    await job.stop();
+    const older = (await store.list())[2]!;
+    const again = await run(fixture('rewound'), { ...options, restore: String(older) });
+    // It ends before it has a checkpoint of its own.
+    await again.cancel();
+    expect((await store.list())[0]).toBe(older);
+    meter.raise(60);
+    expect((await (await run(fixture('rewound'), options)).finished).status).toBe('finished');
+    const shown: number[] = [];
+    for (const name of (await readdir(output)).filter((one) => one.startsWith('part-')).sort()) {
+      const lines = (await readFile(join(output, name), 'utf8')).trim().split('\n');
+      shown.push(...lines.map((line) => (JSON.parse(line) as { id: number }).id));
+    }
+    expect(shown).toEqual(Array.from({ length: 60 }, (_, id) => id));
+  });
 });
 
 describe('signals', () => {

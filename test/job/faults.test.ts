@@ -62,6 +62,7 @@ function fullStore(): { store: CheckpointStore; fail(method: Failing, times: num
       prune: checked('prune', store.prune),
       markFinished: checked('markFinished', store.markFinished),
       readFinished: () => store.readFinished(),
+      rewind: (checkpoint) => store.rewind(checkpoint),
       clear: () => store.clear(),
       close: () => store.close(),
     },
