@@ -224,6 +224,25 @@ describe('going on from a stopped job', () => {
   });
 });
 
+test('a stop whose commit dies with its thread has it made up for before the job ends', async () => {
+  const shared = new SharedArrayBuffer(8);
+  const words = new Int32Array(shared);
+  const job = await run(fixture('commits'), {
+    parallelism: 1,
+    args: { meter: new Meter(500).shared, count: 1_000, words: shared, how: 'wait' },
+    checkpoint: checkpoints(new MemoryStore()),
+    restart: fixedDelay({ attempts: 3, delayMs: 0 }),
+  });
+  await until(() => job.progress().sinkRecords === 500, job);
+  Atomics.store(words, 0, 1);
+  const stopped = job.stop();
+  await until(() => Atomics.load(words, 1) === 1, job);
+  job.kill(0, 'terminate');
+  expect(await stopped).toMatchObject({ status: 'stopped', restarts: 1, sourceRecords: 500 });
+  // The one that was cut off, the one that makes up for it, and that of the stop itself.
+  expect(Atomics.load(words, 1)).toBe(3);
+});
+
 describe('signals', () => {
   test('one that is aborted already is told as a cancellation, with its reason', async () => {
     const reason = new Error('not today');
