@@ -11,7 +11,7 @@ const nothing = () => {};
 const store = Object.fromEntries(
   [
     ...['acquire', 'nextEpoch', 'writePart', 'writeManifest', 'list', 'readManifest', 'readPart'],
-    ...['discard', 'prune', 'markFinished', 'readFinished', 'clear', 'close'],
+    ...['discard', 'prune', 'rewind', 'markFinished', 'readFinished', 'clear', 'close'],
   ].map((name) => [name, nothing]),
 ) as unknown as CheckpointStore;
 const logger = { debug: nothing, info: nothing, warn: nothing, error: nothing };
