@@ -46,6 +46,8 @@ export type CoordinatorEvent =
       readonly kind: 'started';
       readonly epoch: number;
       readonly tasks: readonly string[];
+      /** Those that have ended already: they were not restarted with the others. */
+      readonly ended?: readonly string[] | undefined;
       readonly lastCheckpoint: number;
     }
   | { readonly kind: 'stopped' }
@@ -164,18 +166,21 @@ export class Coordinator {
 
   #apply(event: CoordinatorEvent, now: number, commands: CoordinatorCommand[]): void {
     switch (event.kind) {
-      case 'started':
+      case 'started': {
         this.#stop(now, commands);
         this.#lastId = Math.max(this.#lastId, event.lastCheckpoint);
+        const alive = new Set(event.tasks);
+        for (const task of event.ended ?? []) alive.delete(task);
         this.#running = {
           epoch: event.epoch,
           tasks: new Set(event.tasks),
-          alive: new Set(event.tasks),
-          nextTriggerAt: event.tasks.length === 0 ? now : now + this.#options.intervalMs,
+          alive,
+          nextTriggerAt: alive.size === 0 ? now : now + this.#options.intervalMs,
           failuresInRow: 0,
           phase: 'active',
         };
         return;
+      }
       case 'stopped':
         this.#stop(now, commands);
         return;

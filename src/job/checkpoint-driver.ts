@@ -3,12 +3,15 @@
  * commits sinks, prunes.
  *
  *  C1  The manifest's durability is the commit point; sinks commit after it, in order of checkpoints.
- *  C2  What arrives for another epoch than the current one is dropped at the door.
+ *  C2  What arrives for another epoch than its region's current one is dropped at the door.
  *  C3  `settle` waits for a manifest on its way and for commits under way: which checkpoint is the
  *      newest is never guessed.
  *  C4  A commit that is interrupted by the death of its thread is made up for by the restart that
  *      follows, before anything else; the checkpoint is complete all the same.
- *  C5  Parts of a checkpoint that was given up are discarded, those that become durable later as well.
+ *  C5  A checkpoint is of all regions or it is none. None begins while one of them is down, and one
+ *      that is under way when a region goes down is given up. The coordinator's epoch is a
+ *      *generation*: the time between two of these events.
+ *  C6  Parts of a checkpoint that was given up are discarded, those that become durable later as well.
  */
 
 import { type Deferred, deferred } from '../base/deferred.js';
@@ -28,18 +31,21 @@ import type { ResolvedOptions } from './options.js';
 import { isInterrupted, type SinkCommitter } from './sink-committer.js';
 
 export interface CheckpointDriverOptions {
+  readonly plan: JobPlan;
   readonly options: ResolvedOptions;
   readonly store: CheckpointStore | undefined;
   readonly run: string;
   readonly committer: SinkCommitter;
-  readonly trigger: (epoch: number, checkpoint: number, final: boolean) => void;
-  readonly abort: (epoch: number, checkpoint: number) => void;
+  /** The greatest checkpoint id ever used in the store. */
+  readonly lastCheckpoint: number;
+  readonly trigger: (epochs: readonly number[], checkpoint: number, final: boolean) => void;
+  readonly abort: (epochs: readonly number[], checkpoint: number) => void;
   readonly onEvent: (event: CheckpointEvent) => void;
   /** As soon as this checkpoint counts, whatever happens now: its manifest is durable. */
   readonly onDurable: (pending: PendingCheckpoint) => void;
   /** After the commit of a checkpoint: budgets reset, the job may end. */
   readonly onCommitted: (pending: PendingCheckpoint) => void;
-  /** The region has to fail over: too many failed checkpoints, or a commit failed. */
+  /** Regions have to fail over: too many failed checkpoints, or a commit failed. */
   readonly onGiveUp: (failure: Failure) => void;
 }
 
@@ -48,8 +54,13 @@ export class CheckpointDriver {
   readonly #coordinator: Coordinator;
   readonly #pending = new Map<number, PendingCheckpoint>();
   readonly #requests = new Map<number, Deferred<number>>();
-  #plan: JobPlan | undefined;
-  #epoch = 0;
+  /** By region; 0 while it is down. */
+  readonly #epochs: number[];
+  /** By vertex. */
+  readonly #regionOf: readonly number[];
+  /** Tasks that have ended since their region was started. */
+  readonly #ended = new Set<string>();
+  #generation = 0;
   #token = 0;
   #latest: Manifest | undefined;
   /** Manifests on their way and commits, one after the other (C1, C3). */
@@ -67,6 +78,11 @@ export class CheckpointDriver {
 
   constructor(given: CheckpointDriverOptions) {
     this.#given = given;
+    const { plan } = given;
+    this.#epochs = plan.regions.map(() => 0);
+    this.#regionOf = plan.vertices.map(
+      ({ index }) => plan.regions.find(({ vertices }) => vertices.includes(index))!.index,
+    );
     const { checkpoint } = given.options;
     this.#coordinator = new Coordinator({
       intervalMs: checkpoint.intervalMs,
@@ -86,20 +102,31 @@ export class CheckpointDriver {
     this.#latest = manifest;
   }
 
-  /** All tasks of `epoch` run. */
-  started(plan: JobPlan, epoch: number, lastCheckpoint: number): void {
-    this.#plan = plan;
-    this.#epoch = epoch;
-    this.isFinal = false;
-    const tasks = plan.vertices.flatMap((vertex) =>
-      vertex.slots.map((_, instance) => taskKey(vertex.index, instance)),
-    );
-    this.#handle({ kind: 'started', epoch, tasks, lastCheckpoint });
+  /** Changes whenever a region goes up or down (C5). */
+  get generation(): number {
+    return this.#generation;
   }
 
-  /** The epoch was fenced. */
-  stopped(): void {
-    this.#epoch = 0;
+  /** The tasks of a region are deployed. With the last region, checkpoints begin. */
+  up(region: number, epoch: number): void {
+    this.#epochs[region] = epoch;
+    if (this.#epochs.includes(0)) return;
+    this.#generation += 1;
+    this.isFinal = false;
+    this.#handle({
+      kind: 'started',
+      epoch: this.#generation,
+      tasks: this.#given.plan.regions.flatMap(({ index }) => this.#tasksOf(index)),
+      ended: [...this.#ended],
+      lastCheckpoint: this.#given.lastCheckpoint,
+    });
+  }
+
+  /** The region's leases are revoked. */
+  down(region: number): void {
+    this.#epochs[region] = 0;
+    for (const task of this.#tasksOf(region)) this.#ended.delete(task);
+    this.#generation += 1;
     this.#handle({ kind: 'stopped' });
   }
 
@@ -110,6 +137,16 @@ export class CheckpointDriver {
       queue = this.#queue;
       await queue;
     } while (queue !== this.#queue);
+  }
+
+  /** Keeps commits and manifests waiting until `act` is done, which waits for those before it. */
+  async inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const done = this.#queue.then(act);
+    this.#queue = done.then(
+      () => {},
+      () => {},
+    );
+    return await done;
   }
 
   request(reason: 'manual' | 'stop'): Promise<number> {
@@ -127,19 +164,20 @@ export class CheckpointDriver {
 
   async captured(part: CapturedPart): Promise<void> {
     const pending = this.#pending.get(part.checkpoint);
-    if (part.epoch !== this.#epoch || pending === undefined || pending.epoch !== part.epoch) return;
+    if (pending === undefined || !this.#isCurrent(part.epoch, part.vertex)) return; // C2
     const { checkpoint } = part;
+    const epoch = this.#generation;
     const task = taskKey(part.vertex, part.instance);
     let descriptor: PartDescriptor | undefined;
     try {
       descriptor = await this.#write(part);
     } catch (error) {
       const failure = toFailure(error, 'checkpoint', { slot: part.slot });
-      this.#handle({ kind: 'declined', epoch: part.epoch, checkpoint, task, failure });
+      this.#handle({ kind: 'declined', epoch, checkpoint, task, failure });
       return;
     }
     if (this.#pending.get(checkpoint) !== pending) {
-      // It was given up while this part was being written (C5).
+      // It was given up while this part was being written (C6).
       if (descriptor !== undefined) this.#remove([descriptor]);
       return;
     }
@@ -147,7 +185,7 @@ export class CheckpointDriver {
     pending.captured.push(part);
     this.#handle({
       kind: 'acknowledged',
-      epoch: part.epoch,
+      epoch,
       checkpoint,
       task,
       bytes: descriptor?.bytes ?? 0,
@@ -161,9 +199,10 @@ export class CheckpointDriver {
     instance: number,
     failure: Failure,
   ): void {
+    if (!this.#isCurrent(epoch, vertex)) return; // C2
     this.#handle({
       kind: 'declined',
-      epoch,
+      epoch: this.#generation,
       checkpoint,
       task: taskKey(vertex, instance),
       failure,
@@ -171,7 +210,10 @@ export class CheckpointDriver {
   }
 
   taskEnded(epoch: number, vertex: number, instance: number): void {
-    this.#handle({ kind: 'task-ended', epoch, task: taskKey(vertex, instance) });
+    if (!this.#isCurrent(epoch, vertex)) return; // C2
+    const task = taskKey(vertex, instance);
+    this.#ended.add(task);
+    this.#handle({ kind: 'task-ended', epoch: this.#generation, task });
   }
 
   close(): void {
@@ -184,7 +226,7 @@ export class CheckpointDriver {
   async #write(part: CapturedPart): Promise<PartDescriptor | undefined> {
     const { store } = this.#given;
     if (store === undefined) return undefined;
-    const plan = this.#plan!;
+    const { plan } = this.#given;
     return await store.writePart({
       job: plan.graph.job,
       checkpoint: part.checkpoint,
@@ -194,6 +236,17 @@ export class CheckpointDriver {
       incarnation: part.incarnation,
       sections: part.sections,
     });
+  }
+
+  #isCurrent(epoch: number, vertex: number): boolean {
+    return epoch !== 0 && this.#epochs[this.#regionOf[vertex]!] === epoch;
+  }
+
+  #tasksOf(region: number): readonly string[] {
+    const { vertices } = this.#given.plan;
+    return this.#given.plan.regions[region]!.vertices.flatMap((index) =>
+      vertices[index]!.slots.map((_, instance) => taskKey(index, instance)),
+    );
   }
 
   #handle(event: CoordinatorEvent): void {
@@ -214,18 +267,15 @@ export class CheckpointDriver {
 
   #perform(command: CoordinatorCommand): void {
     switch (command.kind) {
-      case 'trigger':
-        this.#pending.set(command.checkpoint, {
-          checkpoint: command.checkpoint,
-          epoch: command.epoch,
-          final: command.final,
-          parts: [],
-          captured: [],
-        });
-        this.#given.trigger(command.epoch, command.checkpoint, command.final);
+      case 'trigger': {
+        const { checkpoint, final } = command;
+        const epochs = [...this.#epochs];
+        this.#pending.set(checkpoint, { checkpoint, epochs, final, parts: [], captured: [] });
+        this.#given.trigger(epochs, checkpoint, final);
         return;
+      }
       case 'abort':
-        this.#given.abort(command.epoch, command.checkpoint);
+        this.#given.abort(this.#pending.get(command.checkpoint)!.epochs, command.checkpoint);
         this.#discard(command.checkpoint);
         return;
       case 'write-manifest':
@@ -259,7 +309,7 @@ export class CheckpointDriver {
     let manifest: Manifest;
     try {
       manifest = makeManifest({
-        plan: this.#plan!,
+        plan: this.#given.plan,
         run: this.#given.run,
         mode: this.#given.options.checkpoint.mode,
         pending,

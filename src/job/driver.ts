@@ -1,6 +1,6 @@
 /**
- * The driver: starts a job, ends it, and is what its face asks. What fails in between is the
- * region's business.
+ * The driver: starts a job, ends it, and is what its face asks. What fails in between is the business
+ * of the regions and their supervisors.
  *
  *  D1  The job ends exactly once, through `#close`. Once its end is certain, no failure undoes it.
  *  D2  What a host reports for another epoch is dropped.
@@ -11,11 +11,12 @@ import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
-import type { JobPlan } from '../stream/plan.js';
+import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planJob } from '../stream/planner.js';
 import { CheckpointDriver } from './checkpoint-driver.js';
 import { CollectedRows } from './collected-rows.js';
 import { collectSinks, readCollected } from './collected-state.js';
+import { isFatal } from './fatal.js';
 import type { HostSpawner } from './host-link.js';
 import type { HostEvent, KillCause } from './host-protocol.js';
 import type {
@@ -29,9 +30,10 @@ import type {
 import { Launcher } from './launcher.js';
 import { type PendingCheckpoint, recordsIn } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';
-import { Region } from './region.js';
+import { Region, type RegionFailure } from './region.js';
 import { SinkCommitter } from './sink-committer.js';
 import { Slots } from './slots.js';
+import { Supervision } from './supervision.js';
 
 export interface DriverOptions {
   readonly options: ResolvedOptions;
@@ -58,7 +60,8 @@ export class JobDriver {
   #plan: JobPlan | undefined;
   #checkpoints: CheckpointDriver | undefined;
   #launcher: Launcher | undefined;
-  #region: Region | undefined;
+  #regions: readonly Region[] = [];
+  #supervision: Supervision | undefined;
   #stopping: { readonly drain: boolean } | undefined;
   #ended = false;
   /** What the tasks had to say when the job ended. */
@@ -76,8 +79,13 @@ export class JobDriver {
       spawn: given.spawn,
       onEvent: (slot, event) => this.#hostEvent(slot, event),
       onChange: (info) => this.#emit('slot', info),
-      onFailure: (report) =>
-        this.#region?.failed(report.slot, report.failure, report.ordered, report.detectMs),
+      onFailure: ({ except, ...report }) =>
+        this.#failed(
+          this.#regions.filter(
+            ({ plan }) => plan.slots.includes(report.slot) && plan.index !== except,
+          ),
+          report,
+        ),
     });
   }
 
@@ -99,10 +107,13 @@ export class JobDriver {
   }
 
   progress(): JobProgress {
-    return {
-      sourceRecords: this.#slots.sum((block) => block.sourceRecords),
-      sinkRecords: this.#slots.sum((block) => block.sinkRecords),
-    };
+    let [sourceRecords, sinkRecords] = [0, 0];
+    for (const region of this.#regions) {
+      const progress = region.progress();
+      sourceRecords += progress.sourceRecords;
+      sinkRecords += progress.sinkRecords;
+    }
+    return { sourceRecords, sinkRecords };
   }
 
   collected(name: string): readonly unknown[] {
@@ -145,7 +156,11 @@ export class JobDriver {
       return;
     }
     const splits = manifest === undefined ? await this.#launcher!.listSplits() : undefined;
-    if (!this.#ended) this.#region!.start(splits);
+    if (this.#ended) return;
+    await this.#launcher!.prepareStart();
+    if (this.#ended) return;
+    for (const region of this.#regions) region.prepare(splits);
+    this.#supervision!.start();
   }
 
   /** All was processed in an earlier life: no task will tell what its rows were. */
@@ -165,19 +180,27 @@ export class JobDriver {
       await this.#slots.anyLink().call('commit', [operator, checkpoint, list], { timeoutMs });
     });
     this.#checkpoints = new CheckpointDriver({
+      plan,
       options: this.#options,
       store: this.#given.store,
       run: this.run,
       committer,
-      trigger: (epoch, checkpoint, final) => {
+      lastCheckpoint: Math.max(this.#given.lastCheckpoint, this.#given.manifest?.checkpoint ?? 0),
+      trigger: (epochs, checkpoint, final) => {
         if (final && this.#status === 'running') this.#setStatus('finishing');
-        this.#slots.tellAll('trigger', [epoch, checkpoint]);
+        this.#slots.tellAll('trigger', [epochs, checkpoint]);
       },
-      abort: (epoch, checkpoint) => this.#slots.tellAll('abort', [epoch, checkpoint]),
+      abort: (epochs, checkpoint) => this.#slots.tellAll('abort', [epochs, checkpoint]),
       onEvent: (event) => this.#emit('checkpoint', event),
       onDurable: (pending) => this.#collected.append(pending),
       onCommitted: (pending) => this.#committed(pending),
-      onGiveUp: (failure) => this.#region!.failed(failure.slot ?? 0, failure),
+      onGiveUp: (failure) => {
+        const concerned = this.#regions.filter(({ plan: { operators } }) =>
+          operators.includes(failure.operator ?? ''),
+        );
+        const slot = failure.slot ?? 0;
+        this.#failed(concerned.length > 0 ? concerned : this.#regions, { slot, failure });
+      },
     });
     this.#checkpoints.latest = this.#given.manifest;
     this.#launcher = new Launcher({
@@ -189,40 +212,72 @@ export class JobDriver {
       committer,
       checkpoints: this.#checkpoints,
     });
-    this.#region = new Region({
+    this.#regions = plan.regions.map((region) => this.#makeRegion(region));
+    this.#supervision = new Supervision({
+      regions: plan.regions.map(({ id }) => id),
+      restart: this.#options.restart,
+      launch: (region, attempt) => void this.#regions[region]!.launch(attempt),
+      stop: (region) => this.#regions[region]!.stop(undefined),
+      onRestarting: (attempt, delayMs) =>
+        this.#options.logger?.info({ attempt, delayMs }, 'restarting from the last checkpoint'),
+      onGivenUp: (failure, attempts) => this.#givenUp(budgetError(failure, attempts)),
+    });
+  }
+
+  #makeRegion(plan: PlanRegion): Region {
+    const region: Region = new Region({
       plan,
       options: this.#options,
       slots: this.#slots,
-      launcher: this.#launcher,
-      checkpoints: this.#checkpoints,
-      lastCheckpoint: this.#given.lastCheckpoint,
+      launcher: this.#launcher!,
+      checkpoints: this.#checkpoints!,
       mapFailure: this.#given.mapFailure,
-      progress: () => this.progress(),
-      onFailure: (failure) => this.#emit('failure', failure),
+      supervise: (event) => this.#supervision!.region(plan.index, event),
+      onLaunchFailed: (slot, failure) => this.#failed([region], { slot, failure }),
       onDown: () => {
         if (this.#stopping === undefined) this.#setStatus('restarting');
       },
       onRunning: () => this.#running(),
       onRestarted: (event) => this.#emit('restarted', event),
-      onGivenUp: (error) => {
-        if (this.#first !== undefined) this.#first.reject(error);
-        else void this.#fail(error);
-      },
+      onGivenUp: (error) => this.#givenUp(error),
       isFirstLaunch: () => this.#first !== undefined,
     });
+    return region;
+  }
+
+  #givenUp(error: Error): void {
+    if (this.#first !== undefined) this.#first.reject(error);
+    else void this.#fail(error);
+  }
+
+  get #isUp(): boolean {
+    return this.#regions.length > 0 && this.#regions.every(({ isUp }) => isUp);
   }
 
   #running(): void {
+    if (!this.#isUp) return;
     if (this.#stopping === undefined) this.#setStatus('running');
     else this.#applyStop(this.#stopping);
     this.#first?.resolve();
+  }
+
+  /** These regions have failed, for one and the same reason. */
+  #failed(regions: readonly Region[], given: RegionFailure): void {
+    if (this.#ended || regions.length === 0) return;
+    for (const region of regions) region.revoke(); // At once, whatever listeners do meanwhile.
+    const failure = this.#given.mapFailure(given.failure);
+    this.#emit('failure', failure);
+    this.#options.logger?.warn({ failure }, 'a part of the job failed');
+    if (isFatal(failure)) this.#givenUp(failureToError(failure));
+    else for (const region of regions) region.failed({ ...given, failure });
   }
 
   // ---- what hosts and threads report -----------------------------------------------------------
 
   #hostEvent(slot: number, event: HostEvent): void {
     if (event.kind === 'ready' || event.kind === 'load-failed') return;
-    if (this.#ended || event.epoch !== this.#region?.epoch) return; // D2
+    const region = this.#regions.find(({ epoch }) => epoch !== 0 && epoch === event.epoch);
+    if (this.#ended || region === undefined) return; // D2
     switch (event.kind) {
       case 'captured':
         if (event.incarnation !== this.#slots.incarnation(slot)) return;
@@ -238,13 +293,13 @@ export class JobDriver {
         );
         return;
       case 'task-failed':
-        this.#region.failed(slot, { ...event.failure, slot });
+        this.#failed([region], { slot, failure: { ...event.failure, slot } });
         return;
       case 'task-ended':
         this.#checkpoints!.taskEnded(event.epoch, event.vertex, event.instance);
         return;
       case 'first-output':
-        this.#region.output();
+        region.output();
         return;
       case 'restored-visible':
         // Once there is a newer checkpoint, restores go back to one whose rows are known here.
@@ -260,7 +315,7 @@ export class JobDriver {
   // ---- checkpoints, stop, end ------------------------------------------------------------------
 
   #committed(pending: PendingCheckpoint): void {
-    this.#region!.progressed();
+    this.#supervision!.progressed();
     if (pending.final) void this.#end(this.#stopping?.drain === true ? 'stopped' : 'finished');
   }
 
@@ -279,7 +334,7 @@ export class JobDriver {
     if (!this.#ended && this.#stopping === undefined) {
       this.#stopping = { drain };
       this.#setStatus('stopping');
-      if (this.#region?.isUp === true) this.#applyStop(this.#stopping);
+      if (this.#isUp) this.#applyStop(this.#stopping);
     }
     return await this.#finished.promise;
   }
@@ -294,8 +349,8 @@ export class JobDriver {
       }
     }
     if (stopping.drain) return; // The ends travel through, the final checkpoint follows.
-    const epoch = this.#region!.epoch;
     const checkpoints = this.#checkpoints!;
+    const { generation } = checkpoints;
     checkpoints.request('stop').then(
       // The final checkpoint, if it was that one, ends the job by itself; and the restart that makes up
       // for a commit that was interrupted stops again.
@@ -305,8 +360,9 @@ export class JobDriver {
       (error) => {
         // All input was processed before the stop came: nothing but the commit is left to wait for.
         if (checkpoints.isFinal) return;
-        // A failure of the region is answered by a restart, which stops again.
-        if (this.#region!.epoch === epoch && !this.#ended) void this.#fail(this.#mapError(error));
+        // A failure of a region is answered by a restart, which stops again.
+        if (checkpoints.generation === generation && !this.#ended)
+          void this.#fail(this.#mapError(error));
       },
     );
   }
@@ -327,8 +383,8 @@ export class JobDriver {
   async #end(status: 'finished' | 'stopped'): Promise<void> {
     if (this.#ended) return; // D1
     this.#ended = true;
-    this.#region?.close();
-    this.#region?.settle();
+    this.#closeRegions();
+    for (const region of this.#regions) region.settle();
     this.#lastMetrics = await this.#slots.operatorMetrics();
     const result: JobResult = {
       job: this.plan.graph.job,
@@ -336,7 +392,7 @@ export class JobDriver {
       status,
       sourceRecords: recordsIn(this.#checkpoints?.latest) || this.progress().sourceRecords,
       checkpoints: this.#checkpoints?.completed ?? 0,
-      restarts: this.#region?.restarts ?? 0,
+      restarts: this.#restarts,
       durationMs: performance.now() - this.#startedMs,
       collected: this.#collected.all(this.plan.graph),
     };
@@ -359,8 +415,7 @@ export class JobDriver {
 
   async #close(status: JobStatus, outcome: JobResult | Error): Promise<void> {
     this.#ended = true;
-    this.#region?.close();
-    this.#slots.revokeEpoch();
+    this.#closeRegions();
     this.#checkpoints?.close();
     await this.#slots.close(!(outcome instanceof Error));
     await this.#checkpoints?.settle();
@@ -376,11 +431,20 @@ export class JobDriver {
     }
   }
 
+  #closeRegions(): void {
+    this.#supervision?.close();
+    for (const region of this.#regions) region.close();
+  }
+
+  get #restarts(): number {
+    return this.#regions.reduce((sum, { restarts }) => sum + restarts, 0);
+  }
+
   async metrics(): Promise<JobMetrics> {
     return {
       status: this.#status,
       progress: this.progress(),
-      restarts: this.#region?.restarts ?? 0,
+      restarts: this.#restarts,
       slots: this.slots(),
       operators: this.#ended ? this.#lastMetrics : await this.#slots.operatorMetrics(),
       checkpoints: {
@@ -422,4 +486,15 @@ export function canceledError(reason?: unknown): HoldfastError {
 
 function notRunning(status: JobStatus): HoldfastError {
   return new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', `the job is ${status}, not running.`);
+}
+
+function budgetError(failure: Failure, attempts: number): Error {
+  const root = failureToError(failure);
+  if (attempts === 0) return root;
+  return new HoldfastError(
+    'ERR_HOLDFAST_RESTART_BUDGET',
+    `gave up after ${attempts} restarts without a completed checkpoint between them; the last ` +
+      `failure was: ${root.message}`,
+    { cause: root, details: { ...root.details, attempts } },
+  );
 }

@@ -40,15 +40,19 @@ export interface TaskRestore {
   readonly operators: readonly RestoredOperator[];
 }
 
+/** The part of one region on one slot. */
 export interface DeploySpec {
+  readonly region: number;
   readonly slot: number;
   readonly epoch: number;
   readonly incarnation: number;
   readonly run: string;
   readonly plan: JobPlan;
-  /** Control blocks of all slots, for doorbells; entry `slot` is the host's own. */
-  readonly blocks: readonly SharedArrayBuffer[];
-  /** Those with an end on this slot. */
+  /** Shared memory of the deployment's lease. */
+  readonly lease: SharedArrayBuffer;
+  /** By slot, for doorbells: control blocks of those that have tasks of the region. */
+  readonly blocks: readonly (SharedArrayBuffer | undefined)[];
+  /** The region's, with an end on this slot. */
   readonly channels: readonly ChannelSpec[];
   /** Only for tasks with something to restore. */
   readonly restores: readonly TaskRestore[];
@@ -71,15 +75,15 @@ export interface HostControl {
   build(args: Readonly<Record<string, unknown>>): Promise<Outcome<GraphData>>;
   /** Lists the splits of a source operator. */
   listSplits(operator: string): Promise<Outcome<readonly SourceSplit[]>>;
-  /** Stops all tasks after their current record and forgets them; answers when that is so. */
-  fence(): Promise<Outcome<undefined>>;
-  /** Builds the graph anew, makes tasks and channels, restores state. Does not run yet. */
+  /** Stops a region's tasks after their current record and forgets them; answers when that is so. */
+  fence(region: number): Promise<Outcome<undefined>>;
+  /** Builds the graph anew, makes the region's tasks and channels, restores state. Does not run yet. */
   deploy(spec: DeploySpec): Promise<Outcome<undefined>>;
   start(epoch: number): Promise<Outcome<undefined>>;
-  /** Sources of this slot emit barrier `checkpoint` between two records. */
-  trigger(epoch: number, checkpoint: number): Promise<Outcome<undefined>>;
+  /** Sources of this slot emit barrier `checkpoint` between two records. `epochs`: of all regions. */
+  trigger(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>>;
   /** The checkpoint was given up: tasks stop capturing it and release what it blocked. */
-  abort(epoch: number, checkpoint: number): Promise<Outcome<undefined>>;
+  abort(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>>;
   /** For sinks that commit in a worker. */
   commit(
     operator: string,

@@ -13,6 +13,7 @@ import { TaskGate } from '../stream/task-gate.js';
 import type { TaskOptions } from '../stream/task-types.js';
 import { ControlBlock } from '../threads/control-block.js';
 import type { InputChannel, OutputChannel } from '../threads/element.js';
+import type { Lease } from '../threads/lease.js';
 import { localChannel } from '../threads/local-channel.js';
 import { RingInput, RingOutput } from '../threads/ring-channel.js';
 import type { ChannelSpec, DeploySpec, HostEvent } from './host-protocol.js';
@@ -24,6 +25,7 @@ export interface WiringOptions {
   readonly graph: Graph;
   /** This thread's own. */
   readonly block: ControlBlock;
+  readonly lease: Lease;
   readonly report: (event: HostEvent, transfer?: readonly ArrayBuffer[]) => void;
   /** A task has failed, after `report` was told. */
   readonly failed: () => void;
@@ -35,12 +37,15 @@ interface Ends {
   readonly outputs: Map<string, OutputChannel>;
 }
 
-/** The tasks of a slot, connected, not yet open. */
+/** The tasks of a region on this slot, connected, not yet open. */
 export function wireTasks(options: WiringOptions): readonly Task[] {
   const { spec } = options;
-  const own = spec.plan.vertices.flatMap((vertex) =>
-    vertex.slots.flatMap((slot, instance) => (slot === spec.slot ? [{ vertex, instance }] : [])),
-  );
+  const own = spec.plan.regions[spec.region]!.vertices.flatMap((index) => {
+    const vertex = spec.plan.vertices[index]!;
+    return vertex.slots.flatMap((slot, instance) =>
+      slot === spec.slot ? [{ vertex, instance }] : [],
+    );
+  });
   const gates = new Map(
     own.map(({ vertex, instance }) => [taskId(vertex.index, instance), new TaskGate()]),
   );
@@ -59,7 +64,7 @@ function makeChannels(options: WiringOptions, gates: ReadonlyMap<string, TaskGat
   const { spec, block } = options;
   const ends: Ends = { inputs: new Map(), outputs: new Map() };
   const blocks = spec.blocks.map((shared, slot) =>
-    slot === spec.slot ? block : new ControlBlock(shared),
+    slot === spec.slot || shared === undefined ? block : new ControlBlock(shared),
   );
   for (const channel of spec.channels) {
     const edge = spec.plan.edges[channel.edge]!;
@@ -135,7 +140,7 @@ function taskParts(
   vertex: PlanVertex,
   instance: number,
 ): Omit<TaskOptions, 'inputs' | 'outputs' | 'gate'> {
-  const { spec, graph, block, report } = options;
+  const { spec, graph, block, lease, report } = options;
   const { epoch, incarnation, slot } = spec;
   const place = { epoch, vertex: vertex.index, instance };
   const restore = spec.restores.find(
@@ -147,6 +152,7 @@ function taskParts(
     vertex: vertex.index,
     instance,
     block,
+    lease,
     splits: spec.splits,
     restored: restore?.operators ?? [],
     mode: spec.mode,

@@ -3,8 +3,9 @@
  * driver says, runs them on its scheduler, and tells the driver what happens.
  *
  *  H1  Everything that a task reports carries its epoch; a task that was fenced reports nothing more.
- *  H2  Between `fence` and the next `deploy` nothing of the job runs here.
- *  H3  `deploy` builds the graph anew: no operator object survives a reset.
+ *  H2  Regions are deployed, fenced and run each by itself. Between a region's `fence` and its next
+ *      `deploy` nothing of it runs here, and nothing of another region is touched.
+ *  H3  `deploy` builds the graph anew: no operator object survives a reset, and none is shared by regions.
  */
 
 import type { Actor } from '../actors/actor.js';
@@ -16,10 +17,11 @@ import type { BuiltinSinks } from '../stream/builtin-sinks.js';
 import type { Graph, GraphData } from '../stream/graph.js';
 import { buildGraph, graphData } from '../stream/graph-builder.js';
 import type { JobDefinition } from '../stream/job-definition.js';
-import type { SinkTransaction } from '../stream/sink.js';
+import type { Sink, SinkTransaction } from '../stream/sink.js';
 import type { SourceSplit } from '../stream/source.js';
 import type { Task } from '../stream/task.js';
 import type { ControlBlock } from '../threads/control-block.js';
+import { Lease } from '../threads/lease.js';
 import type {
   DeploySpec,
   HostControl,
@@ -58,7 +60,8 @@ export class Host implements HostControl {
   readonly #scheduler: Scheduler;
   #args: Readonly<Record<string, unknown>> = {};
   #graph: Graph | undefined;
-  #deployment: Deployment | undefined;
+  /** By region. */
+  readonly #deployments = new Map<number, Deployment>();
 
   constructor(options: HostOptions) {
     this.#definition = options.definition;
@@ -89,21 +92,17 @@ export class Host implements HostControl {
     });
   }
 
-  fence(): Promise<Outcome<undefined>> {
+  fence(region: number): Promise<Outcome<undefined>> {
     return outcome('internal', async () => {
-      await this.#dispose();
-      this.#block.phase = 'idle';
+      await this.#dispose(region);
       return undefined;
     });
   }
 
   deploy(spec: DeploySpec): Promise<Outcome<undefined>> {
     return outcome('internal', async () => {
-      await this.#dispose();
+      await this.#dispose(spec.region);
       this.#block.phase = 'restoring';
-      this.#block.epoch = spec.epoch;
-      this.#block.sourceRecords = 0;
-      this.#block.sinkRecords = 0;
       const graph = buildGraph(this.#definition, this.#args, BUILTIN_SINKS);
       const deployment: Deployment = {
         spec,
@@ -112,18 +111,19 @@ export class Host implements HostControl {
           spec,
           graph,
           block: this.#block,
+          lease: new Lease(spec.lease),
           report: (event, transfer) => {
-            if (this.#deployment === deployment && deployment.live) this.#emit(event, transfer);
+            if (this.#isCurrent(deployment) && deployment.live) this.#emit(event, transfer);
           },
           failed: () => this.#stopTasks(deployment),
           wake: () => this.#scheduler.wake(),
         }),
         live: true,
       };
-      this.#deployment = deployment;
+      this.#deployments.set(spec.region, deployment);
       for (const task of deployment.tasks) {
         await task.open();
-        if (this.#deployment !== deployment) {
+        if (!this.#isCurrent(deployment)) {
           // Fenced meanwhile: what was opened after that is closed here.
           await Promise.allSettled(deployment.tasks.map((opened) => opened.close()));
           break;
@@ -134,23 +134,21 @@ export class Host implements HostControl {
   }
 
   start(epoch: number): Promise<Outcome<undefined>> {
-    return this.#inEpoch(epoch, (deployment) => {
+    return this.#inEpochs([epoch], (deployment) => {
       this.#block.phase = 'running';
       for (const task of deployment.tasks) this.#scheduler.add(task);
     });
   }
 
-  trigger(epoch: number, checkpoint: number): Promise<Outcome<undefined>> {
-    return this.#inEpoch(epoch, (deployment) => {
+  trigger(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>> {
+    return this.#inEpochs(epochs, (deployment) => {
       for (const task of deployment.tasks) task.trigger(checkpoint);
-      this.#scheduler.wake();
     });
   }
 
-  abort(epoch: number, checkpoint: number): Promise<Outcome<undefined>> {
-    return this.#inEpoch(epoch, (deployment) => {
+  abort(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>> {
+    return this.#inEpochs(epochs, (deployment) => {
       for (const task of deployment.tasks) task.abort(checkpoint);
-      this.#scheduler.wake();
     });
   }
 
@@ -160,8 +158,7 @@ export class Host implements HostControl {
     transactions: readonly SinkTransaction[],
   ): Promise<Outcome<undefined>> {
     return outcome('sink', async () => {
-      const graph = this.#deployment?.graph ?? this.#graph;
-      const sink = graph?.nodes.find((candidate) => candidate.id === operator)?.sink;
+      const sink = this.#sink(operator);
       if (sink?.commit === undefined) {
         throw new HoldfastError(
           'ERR_HOLDFAST_INTERNAL',
@@ -175,7 +172,7 @@ export class Host implements HostControl {
 
   stopSources(drain: boolean): Promise<Outcome<undefined>> {
     return outcome('source', async () => {
-      for (const task of this.#deployment?.tasks ?? []) task.stopSources(drain);
+      for (const task of this.#tasks()) task.stopSources(drain);
       this.#scheduler.wake();
       return undefined;
     });
@@ -183,7 +180,7 @@ export class Host implements HostControl {
 
   metrics(): Promise<Outcome<HostMetrics>> {
     return outcome('internal', async () => ({
-      tasks: (this.#deployment?.tasks ?? []).map((task) => task.metrics()),
+      tasks: this.#tasks().map((task) => task.metrics()),
     }));
   }
 
@@ -196,23 +193,48 @@ export class Host implements HostControl {
 
   shutdown(): Promise<Outcome<undefined>> {
     return outcome('internal', async () => {
-      await this.#dispose();
+      await Promise.all([...this.#deployments.keys()].map((region) => this.#dispose(region)));
       // The answer has to leave before the ports close.
       if (this.#close !== undefined) setImmediate(this.#close);
       return undefined;
     });
   }
 
-  #inEpoch(epoch: number, act: (deployment: Deployment) => void): Promise<Outcome<undefined>> {
+  /** Epochs are never shared by regions. */
+  #inEpochs(
+    epochs: readonly number[],
+    act: (deployment: Deployment) => void,
+  ): Promise<Outcome<undefined>> {
     return outcome('internal', async () => {
-      const deployment = this.#deployment;
-      if (deployment?.live && deployment.spec.epoch === epoch) act(deployment);
+      for (const deployment of this.#deployments.values()) {
+        if (deployment.live && epochs.includes(deployment.spec.epoch)) act(deployment);
+      }
+      this.#scheduler.wake();
       return undefined;
     });
   }
 
+  #isCurrent(deployment: Deployment): boolean {
+    return this.#deployments.get(deployment.spec.region) === deployment;
+  }
+
+  #tasks(): readonly Task[] {
+    return [...this.#deployments.values()].flatMap(({ tasks }) => tasks);
+  }
+
+  /** That of its region's deployment, if it has one here: it may know what it has prepared. */
+  #sink(operator: string): Sink<unknown> | undefined {
+    const deployment = [...this.#deployments.values()].find(({ spec: { plan, region } }) =>
+      plan.regions[region]!.operators.includes(operator),
+    );
+    const graph = deployment?.graph ?? this.#graph;
+    return graph?.nodes.find((candidate) => candidate.id === operator)?.sink;
+  }
+
   #actorFailed(actor: Actor, error: unknown): void {
-    const deployment = this.#deployment;
+    const deployment = [...this.#deployments.values()].find(({ tasks }) =>
+      tasks.some((candidate) => candidate === actor),
+    );
     const task = deployment?.tasks.find((candidate) => candidate === actor);
     if (deployment === undefined || task === undefined || !deployment.live) return;
     // A task reports its own failures; what reaches the scheduler is a mistake of ours.
@@ -226,17 +248,18 @@ export class Host implements HostControl {
     this.#stopTasks(deployment);
   }
 
-  /** A failed task takes its slot's other tasks out of service; the driver resets them all. */
+  /** A failed task takes its region's other tasks here out of service; the driver resets them all. */
   #stopTasks(deployment: Deployment): void {
     deployment.live = false;
     for (const task of deployment.tasks) this.#scheduler.remove(task);
   }
 
-  async #dispose(): Promise<void> {
-    const deployment = this.#deployment;
+  async #dispose(region: number): Promise<void> {
+    const deployment = this.#deployments.get(region);
     if (deployment === undefined) return;
     this.#stopTasks(deployment);
-    this.#deployment = undefined;
+    this.#deployments.delete(region);
+    if (this.#deployments.size === 0) this.#block.phase = 'idle';
     // A sink or a reader that cannot close is of no consequence here: its epoch is over.
     await Promise.allSettled(deployment.tasks.map((task) => task.close()));
   }

@@ -4,6 +4,8 @@ import type { Failure } from '../base/failure.js';
 import type { RestartedEvent } from './job-types.js';
 
 export interface IncidentStart {
+  /** Its id. */
+  readonly region: string;
   readonly failure: Failure;
   readonly slot: number;
   readonly cause: string;
@@ -54,6 +56,7 @@ export class Incident {
     const running = this.#running;
     if (running === undefined) return undefined;
     return {
+      region: start.region,
       failure: start.failure,
       cause: start.cause,
       slot: start.slot,

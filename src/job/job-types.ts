@@ -102,7 +102,10 @@ export type CheckpointEvent =
     }
   | { readonly kind: 'failed'; readonly checkpoint: number; readonly failure: Failure };
 
+/** A region runs again. */
 export interface RestartedEvent {
+  /** Its id; a part of the graph without a connection to the others. */
+  readonly region: string;
   /** What failed. */
   readonly failure: Failure;
   /** The kill that was ordered, or the failure's kind. */

@@ -1,5 +1,5 @@
 /**
- * Brings all slots into a new epoch: threads, restored state, channels, then go.
+ * Brings a region into a new epoch on its slots: threads, restored state, channels, then go.
  *
  *  L1  The epoch number is durable before anything is written under it.
  *  L2  What the restored manifest promised is committed, and what was staged after it dropped, before
@@ -7,15 +7,18 @@
  *  L3  One launch at a time touches the store and the sinks' targets; one that is stale by then does not.
  *  L4  A start from an older checkpoint gives up the newer ones before sinks remove what those published,
  *      and only when it has proved to be readable and no sink refuses. From then on it is the newest.
- *  L5  No task starts before all are deployed: a channel's both ends exist before the first frame.
+ *      That is done for all regions before the first of them is launched.
+ *  L5  No task starts before all of its region are deployed: a channel's both ends exist before the
+ *      first frame.
  */
 
 import { isHoldfastError } from '../base/errors.js';
 import { type Failure, toFailure } from '../base/failure.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
-import type { JobPlan } from '../stream/plan.js';
+import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planChannels } from '../stream/planner.js';
 import type { SourceSplit } from '../stream/source.js';
+import { Lease } from '../threads/lease.js';
 import { createRing } from '../threads/ring.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';
 import type { ChannelSpec, DeploySpec, TaskRestore } from './host-protocol.js';
@@ -54,13 +57,14 @@ export type Launched =
   | { readonly kind: 'stale' };
 
 export interface LaunchRequest {
+  readonly region: PlanRegion;
   readonly splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
   /** True once this launch has been overtaken by another failure or the end. */
   readonly stale: () => boolean;
-  /** Called when hosts may begin to report under the new epoch. */
-  readonly onEpoch: (epoch: number) => void;
+  /** Called when hosts may begin to report under the new epoch, with the leases of its deployments. */
+  readonly onEpoch: (epoch: number, leases: readonly Lease[]) => void;
   /** Called when all tasks are deployed, before the first of them runs: it may end at once. */
-  readonly onDeployed: (manifest: Manifest | undefined) => void;
+  readonly onDeployed: () => void;
 }
 
 /** A failure with the slot that it came from. */
@@ -76,10 +80,12 @@ class SlotError extends Error {
   }
 }
 
+type Restores = readonly (TaskRestore & { readonly slot: number })[];
+
 /** What a launch needs from storage. */
 interface Prepared {
   readonly manifest: Manifest | undefined;
-  readonly restores: readonly (TaskRestore & { slot: number })[];
+  readonly restores: Restores;
   readonly epoch: number;
 }
 
@@ -88,12 +94,13 @@ export class Launcher {
   #epoch = 0;
   /** What the last launch prepares, or has prepared (L3). Never rejects. */
   #prepared: Promise<unknown> = Promise.resolve();
-  /** No checkpoint is newer than the one that a launch starts from (L4). */
-  #isNewest: boolean;
+  /** By region, until it is launched for the first time: what `prepareStart` has read. */
+  readonly #first = new Map<number, Restores>();
+  /** By region and slot: the thread that it was deployed to last. */
+  readonly #incarnations = new Map<string, number>();
 
   constructor(given: LauncherOptions) {
     this.#given = given;
-    this.#isNewest = given.checkpoints.latest === undefined;
   }
 
   async listSplits(): Promise<Readonly<Record<string, readonly SourceSplit[]>>> {
@@ -108,8 +115,29 @@ export class Launcher {
   /** For a job whose last checkpoint is complete but perhaps not committed. */
   async recommit(manifest: Manifest): Promise<void> {
     checkCompatible(manifest, this.#given.plan);
-    await this.#given.committer.recover(manifest.checkpoint, manifest.transactions);
+    const { committer, plan } = this.#given;
+    await committer.recover(manifest.checkpoint, manifest.transactions, operatorsOf(plan));
     await this.#given.committer.recoverInWorkers(manifest.checkpoint, manifest.transactions);
+  }
+
+  /** Before any region is launched: reads the checkpoint to start from, has sinks go back to it (L4). */
+  async prepareStart(): Promise<void> {
+    const { checkpoints, committer, store, plan } = this.#given;
+    const manifest = checkpoints.latest;
+    const recovery = manifest === undefined ? [] : planRecovery(manifest, plan);
+    const restores = store === undefined ? [] : await readRestores(recovery, store);
+    const rewind = async (): Promise<void> => {
+      if (manifest !== undefined) await store?.rewind(manifest.checkpoint);
+    };
+    const transactions = manifest?.transactions ?? [];
+    await committer.recover(manifest?.checkpoint, transactions, operatorsOf(plan), rewind);
+    await rewind();
+    for (const region of plan.regions) {
+      this.#first.set(
+        region.index,
+        restores.filter(({ vertex }) => region.vertices.includes(vertex)),
+      );
+    }
   }
 
   /** Waits until no launch has to do with the store or the sinks' targets any more. */
@@ -143,71 +171,100 @@ export class Launcher {
   }
 
   async #launch(request: LaunchRequest): Promise<Launched> {
-    const { slots, committer } = this.#given;
+    const { slots, committer, checkpoints } = this.#given;
+    const { region } = request;
     const preparing = this.#prepared.then(() => this.#prepareRestore(request));
     this.#prepared = preparing.catch(() => {});
-    const [respawned, prepared] = await Promise.all([this.#ensureThreads(), preparing]);
+    const [prepared] = await Promise.all([
+      preparing,
+      this.#onAll(region, (slot) => slots.ensure(slot), false),
+    ]);
     if (request.stale() || prepared === undefined) return { kind: 'stale' };
     const { manifest, restores, epoch } = prepared;
     if (manifest !== undefined) {
-      await committer.recoverInWorkers(manifest.checkpoint, manifest.transactions);
+      // Of all regions: a commit may have been cut off with a thread that was not its own region's.
+      await checkpoints.inTurn(() =>
+        committer.recoverInWorkers(manifest.checkpoint, manifest.transactions),
+      );
     }
     if (request.stale()) return { kind: 'stale' };
-    request.onEpoch(epoch);
+    const leases = new Map(region.slots.map((slot) => [slot, Lease.of(epoch)]));
+    request.onEpoch(epoch, [...leases.values()]);
     const splits = manifest === undefined ? request.splits : undefined;
-    const specs = this.#specs(epoch, restores, splits);
-    await this.#onAll((slot) =>
-      slots.link(slot).call('deploy', [specs[slot]!], { transfer: buffersOf(specs[slot]!) }),
-    );
+    const specs = this.#specs(region, epoch, leases, restores, splits);
+    await this.#onAll(region, (slot) => {
+      const spec = specs.get(slot)!;
+      return slots.link(slot).call('deploy', [spec], { transfer: buffersOf(spec) });
+    });
     if (request.stale()) return { kind: 'stale' };
-    request.onDeployed(manifest);
-    await this.#onAll((slot) => slots.link(slot).call('start', [epoch]));
-    return { kind: 'running', manifest, respawned };
+    request.onDeployed();
+    await this.#onAll(region, (slot) => slots.link(slot).call('start', [epoch]));
+    return { kind: 'running', manifest, respawned: this.#respawned(region) };
   }
 
-  async #ensureThreads(): Promise<readonly number[]> {
-    const fresh = await this.#onAll((slot) => this.#given.slots.ensure(slot), false);
-    return fresh.flatMap((isFresh, slot) => (isFresh ? [slot] : []));
+  /** Slots whose thread is another one than when the region was deployed last. */
+  #respawned(region: PlanRegion): readonly number[] {
+    return region.slots.filter((slot) => {
+      const key = `${region.index}/${slot}`;
+      const before = this.#incarnations.get(key);
+      const now = this.#given.slots.incarnation(slot);
+      this.#incarnations.set(key, now);
+      return before !== now;
+    });
   }
 
-  async #prepareRestore({ stale }: LaunchRequest): Promise<Prepared | undefined> {
-    const { checkpoints, committer, store, plan } = this.#given;
+  async #prepareRestore({ region, stale }: LaunchRequest): Promise<Prepared | undefined> {
+    const { checkpoints, store } = this.#given;
     await checkpoints.settle();
     if (stale()) return undefined;
     const manifest = checkpoints.latest;
-    const recovery = manifest === undefined ? [] : planRecovery(manifest, plan);
-    const read = store === undefined ? [] : readRestores(recovery, store);
-    if (!this.#isNewest) await read;
-    const rewind = async (): Promise<void> => {
-      if (!this.#isNewest && manifest !== undefined) await store?.rewind(manifest.checkpoint);
-      this.#isNewest = true;
-    };
+    const first = this.#first.get(region.index);
+    this.#first.delete(region.index);
     const work = [
       store === undefined ? this.#epoch + 1 : store.nextEpoch(),
-      read,
-      committer.recover(manifest?.checkpoint, manifest?.transactions ?? [], rewind).then(rewind),
+      first ?? this.#restore(region, manifest),
     ] as const;
     // What fails does not leave the rest alone with the next launch (L3).
     await Promise.allSettled(work);
     const [epoch, restores] = await Promise.all(work);
-    this.#epoch = epoch;
+    this.#epoch = Math.max(this.#epoch, epoch);
     return { manifest, restores, epoch };
   }
 
+  async #restore(region: PlanRegion, manifest: Manifest | undefined): Promise<Restores> {
+    const { committer, store, plan } = this.#given;
+    const recovery = manifest === undefined ? [] : planRecovery(manifest, plan);
+    const own = recovery.filter(({ vertex }) => region.vertices.includes(vertex));
+    const work = [
+      store === undefined ? [] : readRestores(own, store),
+      committer.recover(manifest?.checkpoint, manifest?.transactions ?? [], region.operators),
+    ] as const;
+    await Promise.allSettled(work);
+    return (await Promise.all(work))[0];
+  }
+
   #specs(
+    region: PlanRegion,
     epoch: number,
-    restores: readonly (TaskRestore & { slot: number })[],
+    leases: ReadonlyMap<number, Lease>,
+    restores: Restores,
     splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined,
-  ): readonly DeploySpec[] {
+  ): ReadonlyMap<number, DeploySpec> {
     const { plan, options, slots, run } = this.#given;
-    const blocks = Array.from({ length: plan.slots }, (_, slot) => slots.link(slot).block.shared);
+    const blocks = Array.from({ length: plan.slots }, (_, slot) =>
+      region.slots.includes(slot) ? slots.link(slot).block.shared : undefined,
+    );
     const capacity = ringCapacity(options.channel.capacityBytes, plan.slots);
-    const channels: readonly ChannelSpec[] = planChannels(plan).map((channel) => ({
-      ...channel,
-      ring: channel.fromSlot === channel.toSlot ? undefined : createRing(capacity),
-    }));
-    return blocks.map((_, slot) => ({
+    const channels: readonly ChannelSpec[] = planChannels(plan)
+      .filter(({ edge }) => region.vertices.includes(plan.edges[edge]!.fromVertex))
+      .map((channel) => ({
+        ...channel,
+        ring: channel.fromSlot === channel.toSlot ? undefined : createRing(capacity),
+      }));
+    const specs = region.slots.map((slot) => ({
+      region: region.index,
       slot,
+      lease: leases.get(slot)!.shared,
       epoch,
       incarnation: slots.incarnation(slot),
       run,
@@ -220,11 +277,16 @@ export class Launcher {
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
       channelCapacityBytes: capacity,
     }));
+    return new Map(specs.map((spec) => [spec.slot, spec]));
   }
 
-  #onAll<T>(act: (slot: number) => Promise<T>, areLoaded = true): Promise<readonly T[]> {
+  #onAll<T>(
+    region: PlanRegion,
+    act: (slot: number) => Promise<T>,
+    areLoaded = true,
+  ): Promise<readonly T[]> {
     return Promise.all(
-      Array.from({ length: this.#given.plan.slots }, (_, slot) =>
+      region.slots.map((slot) =>
         act(slot).catch((error: unknown) => {
           throw new SlotError(slot, error, areLoaded);
         }),
@@ -236,6 +298,10 @@ export class Launcher {
 export function ringCapacity(wantedBytes: number, slots: number): number {
   const pairs = Math.max(1, slots * (slots - 1));
   return Math.max(RING_BYTES_MIN, Math.min(wantedBytes, Math.floor(SHUFFLE_BYTES_MAX / pairs)));
+}
+
+function operatorsOf(plan: JobPlan): readonly string[] {
+  return plan.graph.nodes.map(({ id }) => id);
 }
 
 function buffersOf(spec: DeploySpec): readonly ArrayBuffer[] {

@@ -7,7 +7,8 @@ import type { CapturedPart } from './host-protocol.js';
 
 export interface PendingCheckpoint {
   readonly checkpoint: number;
-  readonly epoch: number;
+  /** Of all regions. */
+  readonly epochs: readonly number[];
   /** Triggered after all tasks had ended. */
   readonly final: boolean;
   readonly parts: PartDescriptor[];
@@ -29,7 +30,8 @@ export function makeManifest(input: ManifestInput): Manifest {
     job: plan.graph.job,
     run: input.run,
     checkpoint: pending.checkpoint,
-    epoch: pending.epoch,
+    // Any of them would do: it keeps later epochs above.
+    epoch: Math.max(...pending.epochs),
     createdAtMs: input.createdAtMs,
     graphHash: plan.graph.hash,
     keyGroups: plan.keyGroups,
@@ -62,10 +64,17 @@ export function makeManifest(input: ManifestInput): Manifest {
   };
 }
 
-/** Records that the sources had emitted up to a checkpoint. */
-export function recordsIn(manifest: Manifest | undefined): number {
-  if (manifest === undefined) return 0;
-  return Object.values(manifest.sourceRecords).reduce((sum, records) => sum + records, 0);
+/**
+ * Records that the sources had emitted up to a checkpoint.
+ * @param operators only of these
+ */
+export function recordsIn(manifest: Manifest | undefined, operators?: readonly string[]): number {
+  let sum = 0;
+  for (const [source, records] of Object.entries(manifest?.sourceRecords ?? {})) {
+    const operator = source.slice(0, source.lastIndexOf('/'));
+    if (operators === undefined || operators.includes(operator)) sum += records;
+  }
+  return sum;
 }
 
 let version: string | undefined;

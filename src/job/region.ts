@@ -1,8 +1,9 @@
 /**
- * A region: what fails and recovers together. It performs what its supervisor decides.
+ * A region on its threads: a connected part of the graph, which fails and recovers as one and by
+ * itself. It performs what its supervisor decides.
  *
- *  R1  A failure first revokes the epoch in shared memory, so that no task goes on, and only then is
- *      anything else done about it.
+ *  R1  A failure first revokes the region's leases in shared memory, so that none of its tasks goes on,
+ *      and only then is anything else done about it.
  *  R2  One launch at a time; a failure while one is under way makes it stale (`#launchId`), and what
  *      a stale launch still does has no effect.
  *  R3  A launch waits for every fence under way: one that comes to its deadline ends its thread, which
@@ -12,19 +13,12 @@
  *      `restarted` for each time that it runs again.
  */
 
-import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
-import { seededRandom } from '../base/random.js';
 import type { Manifest } from '../checkpoint/store.js';
-import type { JobPlan } from '../stream/plan.js';
+import type { PlanRegion } from '../stream/plan.js';
 import type { SourceSplit } from '../stream/source.js';
-import {
-  Supervisor,
-  type SupervisorCommand,
-  type SupervisorEvent,
-} from '../supervisor/supervisor.js';
+import type { Lease } from '../threads/lease.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';
-import { isFatal } from './fatal.js';
 import { Incident } from './incident.js';
 import type { JobProgress, RestartedEvent } from './job-types.js';
 import type { Launcher } from './launcher.js';
@@ -32,50 +26,62 @@ import { recordsIn } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';
 import type { Slots } from './slots.js';
 
+/** What its supervisor hears of it. */
+export type RegionEvent =
+  | { readonly kind: 'child-started' }
+  | { readonly kind: 'child-ended'; readonly reason: 'abnormal'; readonly failure: Failure }
+  | { readonly kind: 'child-ended'; readonly reason: 'shutdown' };
+
 export interface RegionOptions {
-  readonly plan: JobPlan;
+  readonly plan: PlanRegion;
   readonly options: ResolvedOptions;
   readonly slots: Slots;
   readonly launcher: Launcher;
   readonly checkpoints: CheckpointDriver;
-  /** The greatest checkpoint id ever used in the store. */
-  readonly lastCheckpoint: number;
   readonly mapFailure: (failure: Failure) => Failure;
-  readonly progress: () => JobProgress;
-  readonly onFailure: (failure: Failure) => void;
+  readonly supervise: (event: RegionEvent) => void;
+  /** A launch has failed: to be treated as every failure of the region is. */
+  readonly onLaunchFailed: (slot: number, failure: Failure) => void;
   readonly onDown: () => void;
   readonly onRunning: () => void;
   readonly onRestarted: (event: RestartedEvent) => void;
-  /** The budget is spent, or no restart would help. */
+  /** No restart would help. */
   readonly onGivenUp: (error: Error) => void;
   /** Until the job has run for the first time, what would fail again in the same way is not tried again. */
   readonly isFirstLaunch: () => boolean;
 }
 
+/** Why a region goes down. */
+export interface RegionFailure {
+  readonly slot: number;
+  readonly failure: Failure;
+  /** What `kill` had been asked for. */
+  readonly ordered?: string | undefined;
+  /** From the cause to now; 0 when not known. */
+  readonly detectMs?: number | undefined;
+}
+
 export class Region {
+  readonly plan: PlanRegion;
   readonly #given: RegionOptions;
-  readonly #supervisor: Supervisor;
   #splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
   /** 0 while it is down. */
   #epoch = 0;
   #launchId = 0;
-  readonly #toStart = new Set<number>();
-  /** Fences under way (R3). */
-  readonly #fences = new Set<Promise<void>>();
+  /** Of the newest deployment; revoked while it is down. */
+  #leases: readonly Lease[] = [];
+  /** Fences under way, by slot (R3). */
+  readonly #fences = new Map<number, Promise<void>>();
   #incident: Incident | undefined;
+  #lastFailure: RegionFailure | undefined;
+  #upSinceMs: number | undefined;
   #restarts = 0;
   #attempt = 0;
   #closed = false;
-  #timer: NodeJS.Timeout | undefined;
 
   constructor(given: RegionOptions) {
     this.#given = given;
-    this.#supervisor = new Supervisor({
-      children: Array.from({ length: given.plan.slots }, (_, slot) => childOf(slot)),
-      strategy: 'one-for-all',
-      restart: given.options.restart,
-      random: seededRandom(Date.now()),
-    });
+    this.plan = given.plan;
   }
 
   get epoch(): number {
@@ -86,62 +92,71 @@ export class Region {
     return this.#restarts;
   }
 
+  get lastFailure(): Failure | undefined {
+    return this.#lastFailure?.failure;
+  }
+
+  /** `performance.now()` of the moment since which all its tasks run; undefined while they do not. */
+  get upSinceMs(): number | undefined {
+    return this.isUp ? this.#upSinceMs : undefined;
+  }
+
   /** All its tasks run. */
   get isUp(): boolean {
-    return this.#epoch !== 0 && this.#incident?.isDown !== true;
+    return this.#upSinceMs !== undefined;
+  }
+
+  /** Of its newest deployment, dead threads included. */
+  progress(): JobProgress {
+    let [sourceRecords, sinkRecords] = [0, 0];
+    for (const lease of this.#leases) {
+      sourceRecords += lease.sourceRecords;
+      sinkRecords += lease.sinkRecords;
+    }
+    return { sourceRecords, sinkRecords };
   }
 
   /** @param splits of all sources, on a fresh start */
-  start(splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined): void {
+  prepare(splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined): void {
     this.#splits = splits;
-    this.#supervise({ kind: 'start' });
   }
 
-  /**
-   * A part of it has failed.
-   * @param ordered what `kill` had been asked for
-   * @param detectMs from the cause to now; 0 when not known
-   */
-  failed(slot: number, raw: Failure, ordered?: string, detectMs = 0): void {
+  /** None of its tasks goes on (R1), no launch has an effect any more (R2). */
+  revoke(): void {
+    for (const lease of this.#leases) lease.revoke();
+    this.#launchId += 1;
+  }
+
+  /** A part of it has failed. */
+  failed(given: RegionFailure): void {
     if (this.#closed) return;
-    const { slots, checkpoints, options } = this.#given;
-    slots.revokeEpoch(); // R1
-    this.#launchId += 1; // R2
-    const failure = this.#given.mapFailure(raw);
-    if (this.#epoch !== 0) {
-      this.settle();
-      this.#epoch = 0;
-      checkpoints.stopped();
-      // R4
-      this.#incident ??= new Incident({
-        failure,
-        slot,
-        cause: ordered ?? failure.kind,
-        detectMs,
-        sourceRecords: this.#given.progress().sourceRecords,
-        nowMs: performance.now(),
-      });
-    }
-    this.#given.onFailure(failure);
-    options.logger?.warn({ failure }, 'a part of the job failed');
-    if (isFatal(failure)) {
-      this.#given.onGivenUp(failureToError(failure));
-      return;
-    }
+    this.revoke();
+    this.#lastFailure = given;
+    this.#goDown(given);
     this.#given.onDown();
-    if (slots.isAlive(slot)) this.#fence(slot);
-    this.#supervise({ kind: 'child-ended', child: childOf(slot), reason: 'abnormal', failure });
+    this.#fenceAll();
+    const { failure } = given;
+    this.#given.supervise({ kind: 'child-ended', reason: 'abnormal', failure });
+  }
+
+  /** Its supervisor takes it down, for a failure elsewhere or for the end. */
+  stop(because: RegionFailure | undefined): void {
+    if (this.#closed) return;
+    this.revoke();
+    if (because !== undefined) {
+      this.#goDown(because);
+      this.#given.onDown();
+    }
+    this.#fenceAll();
+    void Promise.all(this.#fences.values()).then(() => {
+      if (!this.#closed) this.#given.supervise({ kind: 'child-ended', reason: 'shutdown' });
+    });
   }
 
   /** A record of the epoch has reached a sink. */
   output(): void {
     this.#incident?.output(performance.now());
     this.settle();
-  }
-
-  /** A checkpoint is complete: the budget begins anew. */
-  progressed(): void {
-    this.#supervise({ kind: 'progress' });
   }
 
   /** Tells of the restart that is behind us, if one is; also when no record followed it. */
@@ -155,91 +170,71 @@ export class Region {
 
   close(): void {
     this.#closed = true;
-    this.#launchId += 1;
-    clearTimeout(this.#timer);
+    this.revoke();
   }
 
-  #supervise(event: SupervisorEvent): void {
-    if (this.#closed) return;
-    const commands = this.#supervisor.handle(event, performance.now());
-    for (const command of commands) this.#perform(command);
-    this.#arm();
-  }
-
-  #arm(): void {
-    clearTimeout(this.#timer);
-    const due = this.#supervisor.nextDeadline();
-    if (due === undefined || this.#closed) return;
-    const waitMs = Math.max(0, Math.ceil(due - performance.now()));
-    this.#timer = setTimeout(() => this.#supervise({ kind: 'tick' }), waitMs);
-  }
-
-  #perform(command: SupervisorCommand): void {
-    switch (command.kind) {
-      case 'stop-child':
-        this.#fence(slotOf(command.child));
-        return;
-      case 'start-child':
-        this.#attempt = command.attempt;
-        this.#toStart.add(slotOf(command.child));
-        // They are commanded together, and launched together: channels have two ends.
-        if (this.#toStart.size === 1) queueMicrotask(() => void this.#launch());
-        return;
-      case 'restarting':
-        this.#given.options.logger?.info(
-          { attempt: command.attempt, delayMs: command.delayMs },
-          'restarting from the last checkpoint',
-        );
-        return;
-      case 'escalate':
-        this.#given.onGivenUp(budgetError(command.failure, command.attempts));
-        return;
-      case 'stopped':
-        return;
-    }
-  }
-
-  #fence(slot: number): void {
-    const { slots, options } = this.#given;
-    const fence = slots.fence(slot, options.restart.resetTimeoutMs).then(() => {
-      this.#fences.delete(fence);
-      this.#supervise({ kind: 'child-ended', child: childOf(slot), reason: 'shutdown' });
-    });
-    this.#fences.add(fence);
-  }
-
-  async #launch(): Promise<void> {
-    const { launcher, checkpoints, plan, lastCheckpoint, mapFailure } = this.#given;
+  /** @param attempt restarts since the last progress, this one included; 0: the first start */
+  async launch(attempt: number): Promise<void> {
+    const { launcher, checkpoints, mapFailure } = this.#given;
+    this.#attempt = attempt;
     this.#launchId += 1;
     const id = this.#launchId;
     const stale = () => this.#launchId !== id;
-    const slots = [...this.#toStart];
-    this.#toStart.clear();
-    await Promise.all(this.#fences); // R3
+    await Promise.all(this.#fences.values()); // R3
     if (stale()) return;
     const launched = await launcher.launch({
+      region: this.plan,
       splits: this.#splits,
       stale,
-      onEpoch: (epoch) => {
+      onEpoch: (epoch, leases) => {
         this.#epoch = epoch;
+        this.#leases = leases;
       },
-      onDeployed: (manifest) => {
-        const last = Math.max(manifest?.checkpoint ?? 0, lastCheckpoint);
-        checkpoints.started(plan, this.#epoch, last);
-      },
+      onDeployed: () => checkpoints.up(this.plan.index, this.#epoch),
     });
     if (stale() || launched.kind === 'stale') return;
     if (launched.kind === 'running') {
-      for (const slot of slots) this.#supervise({ kind: 'child-started', child: childOf(slot) });
+      this.#given.supervise({ kind: 'child-started' });
       this.#running(launched.manifest, launched.respawned);
     } else if (launched.deterministic && this.#given.isFirstLaunch()) {
       this.#given.onGivenUp(failureToError(mapFailure(launched.failure)));
     } else {
-      this.failed(launched.slot, launched.failure);
+      this.#given.onLaunchFailed(launched.slot, launched.failure);
+    }
+  }
+
+  #goDown({ slot, failure, ordered, detectMs = 0 }: RegionFailure): void {
+    this.#upSinceMs = undefined;
+    if (this.#epoch === 0) return;
+    this.settle();
+    this.#epoch = 0;
+    this.#given.checkpoints.down(this.plan.index);
+    // R4
+    this.#incident ??= new Incident({
+      region: this.plan.id,
+      failure,
+      slot,
+      cause: ordered ?? failure.kind,
+      detectMs,
+      sourceRecords: this.progress().sourceRecords,
+      nowMs: performance.now(),
+    });
+  }
+
+  #fenceAll(): void {
+    const { slots, options } = this.#given;
+    for (const slot of this.plan.slots) {
+      if (this.#fences.has(slot) || !slots.isAlive(slot)) continue;
+      const { resetTimeoutMs } = options.restart;
+      const fence = slots.fence(slot, this.plan.index, resetTimeoutMs).then(() => {
+        this.#fences.delete(slot);
+      });
+      this.#fences.set(slot, fence);
     }
   }
 
   #running(manifest: Manifest | undefined, respawned: readonly number[]): void {
+    this.#upSinceMs = performance.now();
     const incident = this.#incident;
     if (incident === undefined) {
       this.#given.slots.refillSpares();
@@ -249,7 +244,7 @@ export class Region {
         epoch: this.#epoch,
         attempt: this.#attempt,
         checkpoint: manifest?.checkpoint,
-        restoredRecords: recordsIn(manifest),
+        restoredRecords: recordsIn(manifest, this.plan.operators),
         respawned,
       });
       if (incident.hasOutput) this.settle();
@@ -257,17 +252,3 @@ export class Region {
     this.#given.onRunning();
   }
 }
-
-function budgetError(failure: Failure, attempts: number): Error {
-  const root = failureToError(failure);
-  if (attempts === 0) return root;
-  return new HoldfastError(
-    'ERR_HOLDFAST_RESTART_BUDGET',
-    `gave up after ${attempts} restarts without a completed checkpoint between them; the last ` +
-      `failure was: ${root.message}`,
-    { cause: root, details: { ...root.details, attempts } },
-  );
-}
-
-const childOf = (slot: number): string => `slot-${slot}`;
-const slotOf = (child: string): number => Number(child.slice('slot-'.length));

@@ -38,14 +38,17 @@ export class SinkCommitter {
   /**
    * Before anything of a new epoch is written: commits what the restored checkpoint promised, drops
    * what was staged after it, and refuses a target that holds somebody else's output.
+   * @param only the sinks concerned: others may have staged more since
    * @param beforeRemoval called before published output of newer checkpoints is removed
    */
   async recover(
     checkpoint: number | undefined,
     transactions: readonly ManifestTransaction[],
+    only: readonly string[],
     beforeRemoval?: () => Promise<void>,
   ): Promise<void> {
     for (const [operator, committer] of this.#committers) {
+      if (!only.includes(operator)) continue;
       await committer.recover({
         beforeRemoval,
         run: this.#run,

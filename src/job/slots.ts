@@ -29,6 +29,8 @@ export interface SlotFailure {
   readonly ordered: string | undefined;
   /** From the order, or from the last sign of life of a hung thread, to now. 0 when not known. */
   readonly detectMs: number;
+  /** A region that knows, and is about it already. */
+  readonly except?: number | undefined;
 }
 
 export interface SlotsOptions {
@@ -175,37 +177,24 @@ export class Slots {
     return answers.flatMap((answer) => answer.tasks);
   }
 
-  /** Shared counters of all slots, those of dead threads included. */
-  sum(read: (block: HostLink['block']) => number): number {
-    let total = 0;
-    for (const member of this.#members) {
-      if (member !== undefined) total += read(member.link.block);
-    }
-    return total;
-  }
-
-  /** No thread may go on working for the job: its tasks stop after their current record. */
-  revokeEpoch(): void {
-    for (const member of this.#members) {
-      if (member !== undefined) member.link.block.epoch = 0;
-    }
-  }
-
   /**
-   * Has a living thread forget its tasks; one that does not answer in time is ended.
-   * @returns whether the thread survives
+   * Has a living thread forget its tasks of a region. One that does not answer in time is ended, and
+   * that is reported to the other regions: for this one it is part of what it recovers from.
    */
-  async fence(slot: number, timeoutMs: number): Promise<boolean> {
+  async fence(slot: number, region: number, timeoutMs: number): Promise<void> {
     const member = this.#members[slot];
-    if (member === undefined || member.link.dead) return false;
     // Still loading: it has no tasks, and could not answer.
-    if (!member.isLoaded) return true;
+    if (member === undefined || member.link.dead || !member.isLoaded) return;
     try {
-      await member.link.call('fence', [], { timeoutMs });
-      return true;
+      await member.link.call('fence', [region], { timeoutMs });
     } catch {
-      await this.#end(member);
-      return false;
+      const isOurs = !member.link.dead;
+      const end = this.#end(member);
+      if (isOurs) {
+        const failure = fenceFailure(slot, timeoutMs);
+        this.#onFailure({ slot, failure, ordered: undefined, detectMs: 0, except: region });
+      }
+      await end;
     }
   }
 
@@ -401,6 +390,18 @@ export class Slots {
       slot: member.slot,
     };
   }
+}
+
+function fenceFailure(slot: number, timeoutMs: number): Failure {
+  return {
+    kind: 'thread-exit',
+    name: 'HoldfastError',
+    code: 'ERR_HOLDFAST_WORKER_DIED',
+    message:
+      `slot ${slot} was ended: its tasks of another region, which had failed, did not stop within ` +
+      `restart.resetTimeoutMs (${timeoutMs}).`,
+    slot,
+  };
 }
 
 function describeGraph(graph: GraphData): readonly string[] {

@@ -30,12 +30,27 @@ export interface PlanEdge {
   readonly tag?: string | undefined;
 }
 
+/** A part of the graph without a connection to the rest: it fails and recovers by itself. */
+export interface PlanRegion {
+  readonly index: number;
+  /** Id of its first vertex. */
+  readonly id: string;
+  /** Ascending. */
+  readonly vertices: readonly number[];
+  /** Ids of the nodes of its vertices. */
+  readonly operators: readonly string[];
+  /** Slots that have tasks of it, ascending. */
+  readonly slots: readonly number[];
+}
+
 export interface JobPlan {
   readonly graph: GraphData;
   readonly slots: number;
   readonly keyGroups: number;
   readonly vertices: readonly PlanVertex[];
   readonly edges: readonly PlanEdge[];
+  /** By their first vertices. */
+  readonly regions: readonly PlanRegion[];
   /** Per distinct operator parallelism q: entry g (1…m; entry 0 unused) is the owning instance. */
   readonly tables: Readonly<Record<number, Uint16Array>>;
 }

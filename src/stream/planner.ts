@@ -20,6 +20,7 @@ import { hashKey } from '../hashring/murmur3.js';
 import { placementTable } from '../hashring/placement.js';
 import type { GraphData, GraphNodeData, Partition } from './graph.js';
 import type { JobPlan, PlanChannel, PlanEdge, PlanVertex } from './plan.js';
+import { planRegions } from './regions.js';
 
 export interface PlanOptions {
   /** Slots, at least 1. */
@@ -78,7 +79,9 @@ export function planJob(graph: GraphData, { slots, keyGroups }: PlanOptions): Jo
       slots: slotsOf(head.id, instances, slots),
     };
   });
-  return { graph, slots, keyGroups, vertices, edges, tables: tablesOf(graph, vertices, keyGroups) };
+  const regions = planRegions(graph, vertices, edges);
+  const tables = tablesOf(graph, vertices, keyGroups);
+  return { graph, slots, keyGroups, vertices, edges, regions, tables };
 }
 
 /** Every channel of a plan: by edge, then producing, then consuming instance. */

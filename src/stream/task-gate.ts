@@ -12,6 +12,7 @@
 
 import type { ControlBlock } from '../threads/control-block.js';
 import type { Gate } from '../threads/element.js';
+import type { Lease } from '../threads/lease.js';
 import type { Turn } from './operator.js';
 
 const RECORDS_PER_LOOK_MAX = 32;
@@ -23,6 +24,7 @@ export class TaskGate implements Gate, Turn {
   record = 0;
   #closed = false;
   #block: ControlBlock | undefined;
+  #lease: Lease | undefined;
   #epoch = 0;
   #deadline = Number.POSITIVE_INFINITY;
   /** Records per look, at the pace of the last ones. */
@@ -32,9 +34,10 @@ export class TaskGate implements Gate, Turn {
   #left = 1;
   #lookedAt = 0;
 
-  /** From the task: whose progress to count, and in which epoch. */
-  attach(block: ControlBlock, epoch: number): void {
+  /** From the task: where to count its progress, and what it may work under. */
+  attach(block: ControlBlock, lease: Lease, epoch: number): void {
     this.#block = block;
+    this.#lease = lease;
     this.#epoch = epoch;
   }
 
@@ -68,7 +71,7 @@ export class TaskGate implements Gate, Turn {
 
   #look(): void {
     const now = performance.now();
-    if (now >= this.#deadline || this.#block?.epoch !== this.#epoch) this.pause = true;
+    if (now >= this.#deadline || this.#lease?.epoch !== this.#epoch) this.pause = true;
     const paceMs = (now - this.#lookedAt) / this.#span;
     this.#lookedAt = now;
     this.#interval = Math.max(

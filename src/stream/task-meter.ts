@@ -1,11 +1,11 @@
-/** What a task counts: for metrics, and for the words that its supervisor reads. */
+/** What a task counts: for metrics, and for the lease that its supervisor reads. */
 
-import type { ControlBlock } from '../threads/control-block.js';
+import type { Lease } from '../threads/lease.js';
 import type { RestoredSection, StateSection } from './operator.js';
 import { type CountingInstance, encodeCounters, restoreCounters } from './state/counter-section.js';
 
 export class TaskMeter {
-  readonly #block: ControlBlock;
+  readonly #lease: Lease;
   readonly #counting: CountingInstance;
   readonly #firstOutput: () => void;
   readonly counters: Record<string, number> = {};
@@ -15,8 +15,8 @@ export class TaskMeter {
   #sourceRecords = 0;
   #blockedSinceMs: number | undefined;
 
-  constructor(block: ControlBlock, counting: CountingInstance, firstOutput: () => void) {
-    this.#block = block;
+  constructor(lease: Lease, counting: CountingInstance, firstOutput: () => void) {
+    this.#lease = lease;
     this.#counting = counting;
     this.#firstOutput = firstOutput;
   }
@@ -40,12 +40,12 @@ export class TaskMeter {
   written(): void {
     if (this.sinkRecords === 0) this.#firstOutput();
     this.sinkRecords += 1;
-    this.#block.sinkRecords += 1;
+    this.#lease.sinkRecords += 1;
   }
 
-  /** Adds to the slot's sum what has come since the last time. @param records of this task's source, in all */
+  /** Adds to the lease's sum what has come since the last time. @param records of this task's source, in all */
   read(records: number): void {
-    this.#block.sourceRecords += records - this.#sourceRecords;
+    this.#lease.sourceRecords += records - this.#sourceRecords;
     this.#sourceRecords = records;
   }
 

@@ -3,6 +3,7 @@
 import type { Failure } from '../base/failure.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import type { InputChannel, OutputChannel } from '../threads/element.js';
+import type { Lease } from '../threads/lease.js';
 import type { Graph } from './graph.js';
 import type { RestoredSection, StateSection } from './operator.js';
 import type { JobPlan } from './plan.js';
@@ -25,7 +26,10 @@ export interface TaskOptions {
   }[];
   /** The gate that the output channels close. */
   readonly gate: TaskGate;
+  /** This thread's. */
   readonly block: ControlBlock;
+  /** What the task works under, as long as it is not revoked. */
+  readonly lease: Lease;
   /** Per source operator: all splits, in list order. Only on a fresh start. */
   readonly splits?: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
   /** From the restored checkpoint. */

@@ -10,16 +10,16 @@
  *  K4  The task's watermark is in its part of the snapshot, and never goes back (I23).
  *  K5  When all inputs have ended (a source: all its splits are read), time ends: watermark +Infinity through
  *      the chain, then `end` on all outputs. Barriers still pass.
- *  K6  Nothing is done for another epoch than the task's own: the epoch word is looked at with the
- *      clock, and at the start of each run.
+ *  K6  Nothing is done once the task's lease is revoked: it is looked at with the clock, and at the
+ *      start of each run.
  *  K7  A task fails once, and does nothing afterwards.
  *  K8  A task with sinks takes its part in checkpoint n only after the driver's `trigger(n)`, which comes
  *      behind every `abort` of an older one on the same lane. Barriers come on another lane and may be faster;
  *      without waiting, a sink could prepare n not knowing that what it prepared for n − 1 is void.
  */
 
-import type { ControlBlock } from '../threads/control-block.js';
 import type { Batch } from '../threads/element.js';
+import type { Lease } from '../threads/lease.js';
 import { type LocatedError, locate } from './located-error.js';
 import type { Operator } from './operator.js';
 import { SourceHead } from './source-head.js';
@@ -47,7 +47,7 @@ export class Task {
   readonly #options: TaskOptions;
   readonly #id: string;
   readonly #gate: TaskGate;
-  readonly #block: ControlBlock;
+  readonly #lease: Lease;
   readonly #chain: Chain;
   readonly #outputs: TaskOutputs;
   readonly #place: TaskPlace;
@@ -85,15 +85,15 @@ export class Task {
     this.#options = options;
     this.#id = vertex.id;
     this.#gate = options.gate;
-    this.#block = options.block;
-    this.#gate.attach(options.block, options.epoch);
+    this.#lease = options.lease;
+    this.#gate.attach(options.block, options.lease, options.epoch);
     const { parallelism } = vertex;
     const counting = {
       instance: this.instance,
       parallelism,
       table: options.plan.tables[parallelism],
     };
-    this.#meter = new TaskMeter(options.block, counting, () => options.callbacks.firstOutput());
+    this.#meter = new TaskMeter(options.lease, counting, () => options.callbacks.firstOutput());
     this.#chain = buildChain(options, {
       written: () => this.#meter.written(),
       count: (counter, by) => this.#meter.count(counter, by),
@@ -279,7 +279,7 @@ export class Task {
   }
 
   get #live(): boolean {
-    return this.#state === 'open' && this.#block.epoch === this.#options.epoch;
+    return this.#state === 'open' && this.#lease.epoch === this.#options.epoch;
   }
 
   get #suspended(): boolean {

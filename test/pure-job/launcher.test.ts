@@ -8,9 +8,14 @@ import { Launcher } from '../../src/job/launcher.js';
 import { resolveOptions } from '../../src/job/options.js';
 import type { SinkCommitter } from '../../src/job/sink-committer.js';
 import type { Slots } from '../../src/job/slots.js';
+import { graphData } from '../../src/stream/graph-builder.js';
 import { planJob } from '../../src/stream/planner.js';
+import { draw, sink, source } from '../stream/graph-kit.js';
 
-const plan = planJob({ job: 'job', hash: 'hash', nodes: [] }, { slots: 1, keyGroups: 8 });
+const plan = planJob(graphData(draw((env) => env.from(source()).sinkTo(sink()))), {
+  slots: 1,
+  keyGroups: 8,
+});
 
 /** Lets everything happen that needs nobody's word. */
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -68,14 +73,24 @@ function stage(): Stage {
           result.recovering -= 1;
         },
       } as unknown as SinkCommitter,
-      checkpoints: { settle: async () => {}, latest: undefined } as unknown as CheckpointDriver,
+      checkpoints: {
+        settle: async () => {},
+        inTurn: <T>(act: () => Promise<T>) => act(),
+        latest: undefined,
+      } as unknown as CheckpointDriver,
     }),
   };
   return result;
 }
 
 function launch({ launcher }: Stage, stale: () => boolean) {
-  const request = { splits: {}, stale, onEpoch: () => {}, onDeployed: () => {} };
+  const request = {
+    region: plan.regions[0]!,
+    splits: {},
+    stale,
+    onEpoch: () => {},
+    onDeployed: () => {},
+  };
   return launcher.launch(request);
 }
 

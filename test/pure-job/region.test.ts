@@ -7,10 +7,16 @@ import type { Launched, Launcher, LaunchRequest } from '../../src/job/launcher.j
 import { resolveOptions } from '../../src/job/options.js';
 import { Region } from '../../src/job/region.js';
 import type { Slots } from '../../src/job/slots.js';
+import { Supervision } from '../../src/job/supervision.js';
+import { graphData } from '../../src/stream/graph-builder.js';
 import { planJob } from '../../src/stream/planner.js';
 import { fixedDelay } from '../../src/supervisor/restart-strategy.js';
+import { draw, sink, source } from '../stream/graph-kit.js';
 
-const plan = planJob({ job: 'job', hash: 'hash', nodes: [] }, { slots: 2, keyGroups: 8 });
+const plan = planJob(graphData(draw((env) => env.from(source()).sinkTo(sink()))), {
+  slots: 2,
+  keyGroups: 8,
+});
 const failure = { kind: 'user-code', name: 'Error', message: 'broken' } as const;
 
 /** Long enough for what should not happen to happen. */
@@ -21,17 +27,20 @@ async function until(condition: () => boolean): Promise<void> {
 }
 
 function stage() {
-  const fences: { readonly slot: number; readonly done: Deferred<boolean> }[] = [];
+  const fences: { readonly slot: number; readonly done: Deferred<void> }[] = [];
   const launches: { readonly request: LaunchRequest; readonly done: Deferred<Launched> }[] = [];
-  const region = new Region({
-    plan,
-    options: resolveOptions({ parallelism: 2, restart: fixedDelay({ attempts: 9, delayMs: 0 }) }),
+  const options = resolveOptions({
+    parallelism: 2,
+    restart: fixedDelay({ attempts: 9, delayMs: 0 }),
+  });
+  const region: Region = new Region({
+    plan: plan.regions[0]!,
+    options,
     slots: {
-      revokeEpoch() {},
       refillSpares() {},
       isAlive: () => true,
       fence(slot: number) {
-        const done = deferred<boolean>();
+        const done = deferred<void>();
         fences.push({ slot, done });
         return done.promise;
       },
@@ -40,15 +49,14 @@ function stage() {
       launch(request: LaunchRequest) {
         const done = deferred<Launched>();
         launches.push({ request, done });
-        request.onEpoch(launches.length);
+        request.onEpoch(launches.length, []);
         return done.promise;
       },
     } as unknown as Launcher,
-    checkpoints: { stopped() {}, started() {} } as unknown as CheckpointDriver,
-    lastCheckpoint: 0,
+    checkpoints: { up() {}, down() {} } as unknown as CheckpointDriver,
     mapFailure: (one) => one,
-    progress: () => ({ sourceRecords: 0, sinkRecords: 0 }),
-    onFailure() {},
+    supervise: (event) => supervision.region(0, event),
+    onLaunchFailed() {},
     onDown() {},
     onRunning() {},
     onRestarted() {},
@@ -57,11 +65,22 @@ function stage() {
     },
     isFirstLaunch: () => false,
   });
-  return { region, fences, launches };
+  const supervision = new Supervision({
+    regions: ['source'],
+    restart: options.restart,
+    launch: (_region, attempt) => void region.launch(attempt),
+    stop: () => region.stop(undefined),
+    onRestarting() {},
+    onGivenUp(given) {
+      throw new Error(given.message);
+    },
+  });
+  return { region, supervision, fences, launches };
 }
 
 async function running(it: ReturnType<typeof stage>): Promise<void> {
-  it.region.start({});
+  it.region.prepare({});
+  it.supervision.start();
   await until(() => it.launches.length === 1);
   it.launches[0]!.done.resolve({ kind: 'running', manifest: undefined, respawned: [] });
   await until(() => it.region.isUp);
@@ -70,28 +89,30 @@ async function running(it: ReturnType<typeof stage>): Promise<void> {
 test('a failed slot whose thread lives is fenced like the others, before anything is launched', async () => {
   const it = stage();
   await running(it);
-  it.region.failed(1, failure);
+  it.region.failed({ slot: 1, failure });
   await settled();
   expect(it.fences.map(({ slot }) => slot).sort()).toEqual([0, 1]);
-  for (const { slot, done } of it.fences) if (slot === 0) done.resolve(true);
+  for (const { slot, done } of it.fences) if (slot === 0) done.resolve();
   await settled();
   expect(it.launches).toHaveLength(1);
-  for (const { done } of it.fences) done.resolve(true);
+  for (const { done } of it.fences) done.resolve();
   await until(() => it.launches.length === 2);
+  it.supervision.close();
   it.region.close();
 });
 
 test('no launch overtakes a fence that may yet end its thread', async () => {
   const it = stage();
   await running(it);
-  it.region.failed(1, failure);
+  it.region.failed({ slot: 1, failure });
   // Not of the slot's own making, and counted as its: a commit that failed, say.
-  it.region.failed(0, failure);
+  it.region.failed({ slot: 0, failure });
   await settled();
   expect(it.launches).toHaveLength(1);
-  for (const { done } of it.fences) done.resolve(false);
+  for (const { done } of it.fences) done.resolve();
   await until(() => it.launches.length === 2);
   it.launches[1]!.done.resolve({ kind: 'running', manifest: undefined, respawned: [0] });
   await until(() => it.region.isUp);
+  it.supervision.close();
   it.region.close();
 });

@@ -11,6 +11,7 @@ import { TaskGate } from '../../src/stream/task-gate.js';
 import type { CapturedTask, TaskOptions } from '../../src/stream/task-types.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
 import type { Element } from '../../src/threads/element.js';
+import { Lease } from '../../src/threads/lease.js';
 import { batchOf, TestChannel } from './task-kit.js';
 
 export interface BenchOptions {
@@ -28,6 +29,7 @@ export interface BenchOptions {
 export class TaskBench {
   readonly task: Task;
   readonly block = new ControlBlock();
+  readonly lease = Lease.of(5);
   readonly gate = new TaskGate();
   readonly inputs: TestChannel[];
   /** By edge, then by consuming instance. */
@@ -64,7 +66,6 @@ export class TaskBench {
       }));
     this.inputs = inputs.map(({ channel }) => channel);
     this.outputs = outputs.map((output) => output.channels);
-    this.block.epoch = 5;
     const splits: SourceSplit[] = Array.from({ length: options.splits ?? 0 }, (_, i) => ({
       id: `split ${i}`,
     }));
@@ -77,6 +78,7 @@ export class TaskBench {
       outputs,
       gate,
       block: this.block,
+      lease: this.lease,
       splits: options.restored === undefined ? { [vertex.id]: splits } : undefined,
       restored: options.restored ?? [],
       mode: options.mode ?? 'exactly-once',

@@ -14,6 +14,7 @@ import { Task } from '../../src/stream/task.js';
 import { TaskGate } from '../../src/stream/task-gate.js';
 import type { CapturedTask } from '../../src/stream/task-types.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
+import { Lease } from '../../src/threads/lease.js';
 import { type Published, TestChannel } from './task-kit.js';
 
 const KEY_GROUPS = 32;
@@ -29,6 +30,7 @@ interface Checkpoint extends Pending {
 
 interface Slot {
   readonly block: ControlBlock;
+  readonly lease: Lease;
   readonly tasks: Task[];
   /** Control messages under way to this slot, in order. */
   readonly lane: (() => void)[];
@@ -85,14 +87,12 @@ export class TaskCluster {
     this.#ended = 0;
     this.#final = false;
     for (const slot of this.#slots) {
-      slot.block.epoch = this.#epoch;
+      slot.lease.revoke();
       await Promise.allSettled(slot.tasks.map((task) => task.close()));
     }
     const plan = planJob(graphData(this.#graph), { slots: parallelism, keyGroups: KEY_GROUPS });
     this.#slots = Array.from({ length: parallelism }, () => {
-      const block = new ControlBlock();
-      block.epoch = this.#epoch;
-      return { block, tasks: [], lane: [] };
+      return { block: new ControlBlock(), lease: Lease.of(this.#epoch), tasks: [], lane: [] };
     });
     const gates = new Map<string, TaskGate>();
     const gate = (vertex: number, instance: number): TaskGate => {
@@ -130,6 +130,7 @@ export class TaskCluster {
             })),
           gate: gate(vertex.index, instance),
           block: slot.block,
+          lease: slot.lease,
           splits: this.#completed === undefined ? this.#splits : undefined,
           restored: this.#restored(plan, vertex.index, instance),
           mode: 'exactly-once',

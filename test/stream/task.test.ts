@@ -246,7 +246,7 @@ describe('pausing', () => {
     const bench = await relayed();
     bench.feed(0, [1, 2, 3]);
     bench.task.run(0);
-    bench.block.epoch = 6;
+    bench.lease.revoke();
     expect(bench.task.runnable).toBe(false);
     expect(bench.task.run(Number.POSITIVE_INFINITY)).toBe(false);
     expect(contents(bench.outputs[0]![0]!)).toEqual([1]);
@@ -258,7 +258,7 @@ describe('pausing', () => {
       { capacityRecords: 1_000 },
       relay((n) => {
         seen.push(n);
-        if (n === 40) bench.block.epoch = 6;
+        if (n === 40) bench.lease.revoke();
         return n;
       }),
     );
@@ -319,7 +319,7 @@ describe('sources', () => {
     expect(bench.captured[0]).toMatchObject({
       sourceRecords: [{ operator: 'numbers', instance: 0, records: 5 }],
     });
-    expect(bench.block.sourceRecords).toBe(5);
+    expect(bench.lease.sourceRecords).toBe(5);
   });
 
   it('deal splits by instance', async () => {
@@ -366,7 +366,7 @@ describe('sources', () => {
       await next.settle();
       const rest = contents(next.outputs[0]![0]!).filter(Number.isInteger);
       expect([...read, ...rest]).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
-      expect(next.block.sourceRecords).toBe(8);
+      expect(next.lease.sourceRecords).toBe(8);
     }
   });
 
@@ -531,7 +531,7 @@ describe('sinks', () => {
     expect(written).toEqual([1, 2, 3, 4]);
     expect(bench.captured).toHaveLength(1);
     expect(bench.firstOutputs).toBe(1);
-    expect(bench.block.sinkRecords).toBe(4);
+    expect(bench.lease.sinkRecords).toBe(4);
   });
 
   it('get their state back; after a rescale instance 0 gets all of it', async () => {

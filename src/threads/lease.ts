@@ -1,0 +1,62 @@
+/**
+ * What the tasks of one deployment share with their supervisor: the right to work, and how far they
+ * have come.
+ *
+ * One lease per deployment (the part of a region on one slot, in one epoch), in shared memory that
+ * outlives the thread. It is made with its epoch and never used for another: revoking it stops these
+ * tasks after their current record, without asking the thread, and nobody else. The counters are
+ * written by one thread only; plain writes are enough for them.
+ */
+
+const LEASE_BYTES = 64;
+const EPOCH = 0;
+const FLOATS_OFFSET_BYTES = 16;
+const SOURCE_RECORDS = 0;
+const SINK_RECORDS = 1;
+
+export class Lease {
+  readonly shared: SharedArrayBuffer;
+  readonly #words: Int32Array;
+  readonly #floats: Float64Array;
+
+  /** The lease that `shared` is of: the other thread's end. */
+  constructor(shared: SharedArrayBuffer) {
+    this.shared = shared;
+    this.#words = new Int32Array(shared, 0, FLOATS_OFFSET_BYTES / 4);
+    this.#floats = new Float64Array(shared, FLOATS_OFFSET_BYTES, 2);
+  }
+
+  static of(epoch: number): Lease {
+    const lease = new Lease(new SharedArrayBuffer(LEASE_BYTES));
+    Atomics.store(lease.#words, EPOCH, epoch);
+    return lease;
+  }
+
+  /** The epoch that its tasks may work for; 0 once it is revoked. */
+  get epoch(): number {
+    return Atomics.load(this.#words, EPOCH);
+  }
+
+  /** For good. */
+  revoke(): void {
+    Atomics.store(this.#words, EPOCH, 0);
+  }
+
+  /** Position of these tasks' sources: records emitted since the job's first start, replays not counted twice. */
+  get sourceRecords(): number {
+    return this.#floats[SOURCE_RECORDS]!;
+  }
+
+  set sourceRecords(count: number) {
+    this.#floats[SOURCE_RECORDS] = count;
+  }
+
+  /** Records that reached these tasks' sinks in this epoch. */
+  get sinkRecords(): number {
+    return this.#floats[SINK_RECORDS]!;
+  }
+
+  set sinkRecords(count: number) {
+    this.#floats[SINK_RECORDS] = count;
+  }
+}
