@@ -1,0 +1,197 @@
+/** Parts of a graph without a connection fail and recover by themselves. */
+
+import { describe, expect, test } from 'vitest';
+import {
+  fixedDelay,
+  type Job,
+  type RestartedEvent,
+  type RunOptions,
+  run,
+} from '../../dist/index.js';
+import { words } from './fixtures/regions.job.js';
+import { fixture, Meter, temporaryFolder, totalsProblems, until } from './kit.js';
+
+const COUNT = 8_000;
+
+interface Stage {
+  readonly job: Job;
+  readonly left: Meter;
+  readonly right: Meter;
+  readonly restarted: RestartedEvent[];
+  readonly at: (word: keyof typeof words) => number;
+  readonly set: (word: keyof typeof words, value: number) => void;
+}
+
+async function start(options: RunOptions = {}): Promise<Stage> {
+  const left = new Meter(COUNT / 4);
+  const right = new Meter(COUNT / 4);
+  const shared = new Int32Array(new SharedArrayBuffer(64));
+  const job = await run(fixture('regions'), {
+    parallelism: 2,
+    spares: 0,
+    checkpoint: { directory: await temporaryFolder(), intervalMs: 20 },
+    restart: fixedDelay({ attempts: 5, delayMs: 1 }),
+    ...options,
+    args: {
+      count: COUNT,
+      splits: 2,
+      leftMeter: left.shared,
+      rightMeter: right.shared,
+      words: shared.buffer,
+      ...options.args,
+    },
+  });
+  const restarted: RestartedEvent[] = [];
+  job.on('restarted', (event) => restarted.push(event));
+  return {
+    job,
+    left,
+    right,
+    restarted,
+    at: (word) => Atomics.load(shared, words[word]),
+    set: (word, value) => void Atomics.store(shared, words[word], value),
+  };
+}
+
+async function finish({ job, left, right }: Stage): Promise<number> {
+  left.raise(COUNT);
+  right.raise(COUNT);
+  const result = await job.finished;
+  expect(totalsProblems(result.collected['left'] ?? [], COUNT)).toEqual([]);
+  expect(totalsProblems(result.collected['right'] ?? [], COUNT)).toEqual([]);
+  expect(result.sourceRecords).toBe(2 * COUNT);
+  return result.restarts;
+}
+
+describe('a failing operator whose thread survives', () => {
+  test('restarts its own region; the other one works on, and is not read again', async () => {
+    const it = await start({ restart: fixedDelay({ attempts: 5, delayMs: 300 }) });
+    await until(() => it.at('leftWorked') + it.at('rightWorked') === COUNT / 2, it.job);
+    await it.job.checkpointNow();
+    const opened = it.at('rightOpened');
+    it.set('leftFails', 1);
+    it.left.raise(COUNT / 2);
+    await until(() => it.job.status === 'restarting', it.job);
+    // In the meantime the other side does its work.
+    it.right.raise(COUNT / 2);
+    await until(() => it.at('rightWorked') === COUNT / 2, it.job);
+    expect(it.job.status).toBe('restarting');
+    await until(() => it.restarted.length === 1 && it.job.status === 'running', it.job);
+    expect(it.restarted[0]).toMatchObject({
+      region: 'left-side',
+      cause: 'user-code',
+      respawned: [],
+    });
+    expect(it.restarted[0]!.failure).toMatchObject({
+      name: 'RangeError',
+      message: 'this side fails',
+    });
+    expect(await finish(it)).toBe(1);
+    expect(it.at('rightOpened')).toBe(opened);
+    expect(it.at('rightWorked')).toBe(COUNT);
+  });
+
+  test('spends the budget of its own region; that of the other one is left', async () => {
+    const it = await start({
+      restart: fixedDelay({ attempts: 2, delayMs: 0 }),
+      checkpoint: { directory: await temporaryFolder(), intervalMs: 3_600_000 },
+    });
+    it.set('leftFails', COUNT);
+    it.left.raise(COUNT / 2);
+    await expect(it.job.finished).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_RESTART_BUDGET',
+      details: { attempts: 2 },
+    });
+    expect(it.restarted.every(({ region }) => region === 'left-side')).toBe(true);
+  });
+
+  test('no checkpoint completes while a region is down; one that is asked for waits', async () => {
+    const it = await start({ restart: fixedDelay({ attempts: 5, delayMs: 200 }) });
+    it.set('leftFails', 1);
+    it.left.raise(COUNT / 2);
+    await until(() => it.job.status === 'restarting', it.job);
+    const { completed } = (await it.job.metrics()).checkpoints;
+    const asked = it.job.checkpointNow().then(() => it.job.status);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    expect((await it.job.metrics()).checkpoints.completed).toBe(completed);
+    expect(await asked).toBe('running');
+    expect(await finish(it)).toBe(1);
+  });
+
+  test('a region that has come to its end stays there while the other one restarts', async () => {
+    const it = await start();
+    it.right.raise(COUNT);
+    await until(() => it.at('rightWorked') === COUNT, it.job);
+    await it.job.checkpointNow();
+    const opened = it.at('rightOpened');
+    it.set('leftFails', 1);
+    it.left.raise(COUNT / 2);
+    await until(() => it.restarted.length === 1, it.job);
+    expect(await finish(it)).toBe(1);
+    expect(it.at('rightOpened')).toBe(opened);
+  });
+});
+
+describe('a thread that dies', () => {
+  test('restarts the regions that had tasks on it', async () => {
+    const it = await start();
+    await it.job.checkpointNow();
+    it.job.kill(1, 'terminate');
+    it.left.raise(COUNT / 2);
+    it.right.raise(COUNT / 2);
+    await until(() => it.restarted.length === 2, it.job);
+    expect(it.restarted.map(({ region }) => region).sort()).toEqual(['left-side', 'right-side']);
+    for (const event of it.restarted) {
+      expect(event).toMatchObject({ cause: 'terminate', slot: 1, respawned: [1] });
+    }
+    expect(await finish(it)).toBe(2);
+  });
+
+  test('and no other', async () => {
+    const it = await start({ args: { narrow: true, splits: 1 } });
+    await it.job.checkpointNow();
+    const { regions } = it.job.plan();
+    expect(regions.map(({ slots }) => slots)).toEqual([[1], [0]]);
+    const opened = it.at('rightOpened');
+    it.job.kill(1, 'exit');
+    it.left.raise(COUNT / 2);
+    await until(() => it.restarted.length === 1, it.job);
+    expect(it.restarted[0]).toMatchObject({ region: 'left-side', cause: 'exit', respawned: [1] });
+    expect(await finish(it)).toBe(1);
+    expect(it.at('rightOpened')).toBe(opened);
+  });
+
+  test('because its tasks of a failed region did not stop: the others are told, and recover', async () => {
+    const it = await start({
+      restart: fixedDelay({ attempts: 5, delayMs: 0, resetTimeoutMs: 50 }),
+    });
+    await it.job.checkpointNow();
+    const failures: string[] = [];
+    it.job.on('failure', ({ message }) => failures.push(message));
+    it.set('rightSticks', 1);
+    it.right.raise(COUNT / 2);
+    await until(() => it.at('rightSticks') === 2, it.job);
+    // The other thread's tasks fail; the stuck one cannot let go of the failed region's.
+    it.set('leftFails', 1);
+    it.left.raise(COUNT / 2);
+    await until(() => it.restarted.length === 2, it.job);
+    expect(failures).toHaveLength(2);
+    expect(failures[0]).toBe('this side fails');
+    expect(failures[1]).toContain('did not stop within restart.resetTimeoutMs (50)');
+    expect(await finish(it)).toBe(2);
+  });
+});
+
+test('both sides killed at random come out exactly right', async () => {
+  const it = await start();
+  for (const [i, cause] of (['throw', 'terminate', 'exit', 'terminate'] as const).entries()) {
+    it.left.raise((COUNT / 8) * (i + 3));
+    it.right.raise((COUNT / 8) * (i + 3));
+    if (i % 2 === 1) it.set('leftFails', 1);
+    const before = it.restarted.length;
+    it.job.kill(i % 2, cause);
+    await until(() => it.restarted.length >= before + 2 && it.job.status === 'running', it.job);
+    await it.job.checkpointNow();
+  }
+  await finish(it);
+});
