@@ -32,10 +32,12 @@ export type {
   JobProgress,
   JobResult,
   JobStatus,
+  JobTreeNode,
   Logger,
   RestartedEvent,
   RunOptions,
   SlotInfo,
+  SupervisionGroup,
 } from './job/job-types.js';
 export { run } from './job/run.js';
 export { runInline } from './job/run-inline.js';

@@ -16,6 +16,8 @@ export interface RunCommand {
   readonly intervalMs: number | undefined;
   readonly restore: string | undefined;
   readonly args: Readonly<Record<string, string>>;
+  /** Show the tree of supervision. */
+  readonly tree: boolean;
   readonly output: OutputMode;
 }
 
@@ -77,6 +79,7 @@ function runCommand(argv: readonly string[]): RunCommand {
     interval: { type: 'string' },
     restore: { type: 'string' },
     arg: { type: 'string', multiple: true },
+    tree: { type: 'boolean' },
     quiet: { type: 'boolean' },
     json: { type: 'boolean' },
   });
@@ -98,6 +101,7 @@ function runCommand(argv: readonly string[]): RunCommand {
     intervalMs: whole('--interval', values.interval, 10, 2_147_483_647),
     restore: values.restore,
     args: argumentsOf(values.arg ?? []),
+    tree: values.tree ?? false,
     output: values.json === true ? 'json' : values.quiet === true ? 'quiet' : 'people',
   };
 }

@@ -19,6 +19,7 @@ holdfast run JOB
   --interval MS        time between checkpoints; default 1000
   --restore WHAT       latest (default), none (start afresh), or a checkpoint's number
   --arg NAME=VALUE     an argument for the job's build function, a text; may be repeated
+  --tree               show the tree of supervision when the job runs, and at its end
   --quiet              print nothing but what the job prints
   --json               one JSON object per line on standard output; the job prints to standard error
   The job runs in a process of its own, which is started again when it dies.

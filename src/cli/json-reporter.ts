@@ -1,7 +1,7 @@
 /** One JSON object per line; what the job prints goes to standard error. */
 
 import type { GuardedJob } from '../job/guarded-job.js';
-import type { JobResult } from '../job/job-types.js';
+import type { JobResult, JobTreeNode } from '../job/job-types.js';
 import { errorData } from './describe-error.js';
 import type { Reporter } from './reporter.js';
 
@@ -37,6 +37,10 @@ export class JsonReporter implements Reporter {
       this.#progressMs = nowMs;
       this.#line('progress', progress);
     });
+  }
+
+  tree(tree: JobTreeNode): void {
+    this.#line('tree', { tree });
   }
 
   note(text: string): void {

@@ -2,13 +2,14 @@
 
 import type { Colors } from 'picocolors/types.js';
 import type { GuardedJob } from '../job/guarded-job.js';
-import type { JobResult } from '../job/job-types.js';
+import type { JobResult, JobTreeNode } from '../job/job-types.js';
 import { describeError } from './describe-error.js';
 import { formatCount, formatMs } from './format.js';
 import { JobView } from './job-view.js';
 import { drawJob } from './live-view.js';
 import type { Reporter } from './reporter.js';
 import { Screen, type TerminalStream } from './screen.js';
+import { drawTree } from './tree-view.js';
 
 export interface LiveReporterOptions {
   readonly stream: TerminalStream;
@@ -55,6 +56,10 @@ export class LiveReporter implements Reporter {
     job.on('progress', (progress) => view.handleProgress(progress, job.slots(), now()));
     this.#timer = setInterval(() => this.#draw(), DRAW_EVERY_MS);
     this.#draw();
+  }
+
+  tree(tree: JobTreeNode): void {
+    this.#print(drawTree(tree, this.#given.colors).join('\n'));
   }
 
   note(text: string): void {

@@ -2,10 +2,11 @@
 
 import type { Colors } from 'picocolors/types.js';
 import type { GuardedJob } from '../job/guarded-job.js';
-import type { JobProgress, JobResult } from '../job/job-types.js';
+import type { JobProgress, JobResult, JobTreeNode } from '../job/job-types.js';
 import { describeError } from './describe-error.js';
 import { formatBytes, formatCount, formatMs, formatRate } from './format.js';
 import type { Reporter } from './reporter.js';
+import { drawTree } from './tree-view.js';
 
 export interface PlainReporterOptions {
   readonly write: (line: string) => void;
@@ -53,6 +54,12 @@ export class PlainReporter implements Reporter {
     job.on('process-died', ({ cause, pid }) => this.#say(`process ${pid ?? '?'} died: ${cause}`));
     job.on('process-restarted', (event) => this.#recovered('process', event));
     job.on('progress', (progress) => this.#progress(progress));
+  }
+
+  tree(tree: JobTreeNode): void {
+    // Asked for by name, so `quiet` does not hide it; standard output is the job's own then.
+    const { quiet, write, writeError, colors } = this.#given;
+    for (const line of drawTree(tree, colors)) (quiet ? writeError : write)(line);
   }
 
   note(text: string): void {

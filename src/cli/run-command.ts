@@ -17,7 +17,13 @@ export async function runCommand(command: RunCommand, console: Console): Promise
     const job = await runGuarded(command.job, optionsOf(command, console, signals.starting));
     reporter.attach(job);
     signals.attach(job);
+    const showTree = (): void => {
+      const tree = command.tree ? job.tree() : undefined;
+      if (tree !== undefined) reporter.tree(tree);
+    };
+    showTree();
     const result = await job.finished;
+    showTree();
     reporter.finished(result);
     return result.status === 'finished' ? EXIT_FINISHED : (signals.exitCode ?? EXIT_FAILED);
   } catch (error) {

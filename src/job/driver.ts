@@ -6,9 +6,8 @@
  *  D2  What a host reports for another epoch is dropped.
  */
 
-import { EventEmitter } from 'node:events';
 import { type Deferred, deferred } from '../base/deferred.js';
-import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan, PlanRegion } from '../stream/plan.js';
@@ -17,14 +16,18 @@ import { CheckpointDriver } from './checkpoint-driver.js';
 import { CollectedRows } from './collected-rows.js';
 import { collectSinks, readCollected } from './collected-state.js';
 import { isFatal } from './fatal.js';
+import { type Group, planGroups } from './groups.js';
 import type { HostSpawner } from './host-link.js';
 import type { HostEvent, KillCause } from './host-protocol.js';
+import { JobEmitter } from './job-emitter.js';
+import { budgetError, canceledError, notRunning } from './job-errors.js';
+import { jobTree } from './job-tree.js';
 import type {
-  JobEvents,
   JobMetrics,
   JobProgress,
   JobResult,
   JobStatus,
+  JobTreeNode,
   SlotInfo,
 } from './job-types.js';
 import { Launcher } from './launcher.js';
@@ -48,7 +51,7 @@ export interface DriverOptions {
 }
 
 export class JobDriver {
-  readonly events = new EventEmitter<JobEvents>();
+  readonly events = new JobEmitter();
   readonly run: string;
   readonly #given: DriverOptions;
   readonly #options: ResolvedOptions;
@@ -61,6 +64,7 @@ export class JobDriver {
   #checkpoints: CheckpointDriver | undefined;
   #launcher: Launcher | undefined;
   #regions: readonly Region[] = [];
+  #groups: readonly Group[] = [];
   #supervision: Supervision | undefined;
   #stopping: { readonly drain: boolean } | undefined;
   #ended = false;
@@ -78,7 +82,7 @@ export class JobDriver {
       options: given.options,
       spawn: given.spawn,
       onEvent: (slot, event) => this.#hostEvent(slot, event),
-      onChange: (info) => this.#emit('slot', info),
+      onChange: (info) => this.events.tell('slot', info),
       onFailure: ({ except, ...report }) =>
         this.#failed(
           this.#regions.filter(
@@ -100,6 +104,19 @@ export class JobDriver {
   get plan(): JobPlan {
     if (this.#plan === undefined) throw notRunning(this.#status);
     return this.#plan;
+  }
+
+  tree(): JobTreeNode {
+    if (this.#supervision === undefined) throw notRunning(this.#status);
+    const now = performance.now();
+    return jobTree({
+      plan: this.plan,
+      groups: this.#groups,
+      regions: this.#regions,
+      slots: this.slots(),
+      root: this.#supervision.describe(now),
+      now,
+    });
   }
 
   slots(): readonly SlotInfo[] {
@@ -191,7 +208,7 @@ export class JobDriver {
         this.#slots.tellAll('trigger', [epochs, checkpoint]);
       },
       abort: (epochs, checkpoint) => this.#slots.tellAll('abort', [epochs, checkpoint]),
-      onEvent: (event) => this.#emit('checkpoint', event),
+      onEvent: (event) => this.events.tell('checkpoint', event),
       onDurable: (pending) => this.#collected.append(pending),
       onCommitted: (pending) => this.#committed(pending),
       onGiveUp: (failure) => {
@@ -212,22 +229,26 @@ export class JobDriver {
       committer,
       checkpoints: this.#checkpoints,
     });
+    this.#groups = planGroups(plan, this.#options.supervision.groups, this.#options.restart);
     this.#regions = plan.regions.map((region) => this.#makeRegion(region));
     this.#supervision = new Supervision({
-      regions: plan.regions.map(({ id }) => id),
-      restart: this.#options.restart,
+      groups: this.#groups,
       launch: (region, attempt) => void this.#regions[region]!.launch(attempt),
-      stop: (region) => this.#regions[region]!.stop(undefined),
-      onRestarting: (attempt, delayMs) =>
-        this.#options.logger?.info({ attempt, delayMs }, 'restarting from the last checkpoint'),
+      stop: (region, because) => this.#regions[region]!.stop(because),
+      onRestarting: (regions, attempt, delayMs) => {
+        this.#options.logger?.info({ attempt, delayMs }, 'restarting from the last checkpoint');
+        for (const region of regions) this.#regions[region]!.expectLaunch();
+      },
       onGivenUp: (failure, attempts) => this.#givenUp(budgetError(failure, attempts)),
+      onEnded: () => void this.#end('finished'),
     });
   }
 
   #makeRegion(plan: PlanRegion): Region {
+    const group = this.#groups.find(({ regions }) => regions.includes(plan.index))!;
     const region: Region = new Region({
       plan,
-      options: this.#options,
+      resetTimeoutMs: group.restart.resetTimeoutMs,
       slots: this.#slots,
       launcher: this.#launcher!,
       checkpoints: this.#checkpoints!,
@@ -238,7 +259,7 @@ export class JobDriver {
         if (this.#stopping === undefined) this.#setStatus('restarting');
       },
       onRunning: () => this.#running(),
-      onRestarted: (event) => this.#emit('restarted', event),
+      onRestarted: (event) => this.events.tell('restarted', event),
       onGivenUp: (error) => this.#givenUp(error),
       isFirstLaunch: () => this.#first !== undefined,
     });
@@ -266,7 +287,7 @@ export class JobDriver {
     if (this.#ended || regions.length === 0) return;
     for (const region of regions) region.revoke(); // At once, whatever listeners do meanwhile.
     const failure = this.#given.mapFailure(given.failure);
-    this.#emit('failure', failure);
+    this.events.tell('failure', failure);
     this.#options.logger?.warn({ failure }, 'a part of the job failed');
     if (isFatal(failure)) this.#givenUp(failureToError(failure));
     else for (const region of regions) region.failed({ ...given, failure });
@@ -316,7 +337,14 @@ export class JobDriver {
 
   #committed(pending: PendingCheckpoint): void {
     this.#supervision!.progressed();
-    if (pending.final) void this.#end(this.#stopping?.drain === true ? 'stopped' : 'finished');
+    if (!pending.final) return;
+    if (this.#stopping?.drain === true) {
+      void this.#end('stopped');
+      return;
+    }
+    this.#supervision!.completed();
+    // A region that has failed meanwhile has nothing left to be restarted for.
+    setImmediate(() => void this.#end('finished'));
   }
 
   async checkpointNow(): Promise<number> {
@@ -455,46 +483,14 @@ export class JobDriver {
     };
   }
 
-  /** What a listener throws is its process's to handle, as with every emitter; the job goes on. */
-  #emit<E extends keyof JobEvents>(event: E, ...args: JobEvents[E]): void {
-    try {
-      this.events.emit(event, ...(args as never));
-    } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
-    }
-  }
-
   #setStatus(status: JobStatus): void {
     if (this.#status === status) return;
     this.#status = status;
-    this.#emit('status', status);
+    this.events.tell('status', status);
   }
 
   #mapError(error: unknown): Error {
     const mapped = this.#given.mapFailure(toFailure(error, 'internal'));
     return error instanceof HoldfastError ? error : failureToError(mapped);
   }
-}
-
-export function canceledError(reason?: unknown): HoldfastError {
-  if (isHoldfastError(reason, 'ERR_HOLDFAST_CANCELED')) return reason;
-  const options = reason === undefined ? {} : { cause: reason };
-  return new HoldfastError('ERR_HOLDFAST_CANCELED', 'the job was canceled.', options);
-}
-
-function notRunning(status: JobStatus): HoldfastError {
-  return new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', `the job is ${status}, not running.`);
-}
-
-function budgetError(failure: Failure, attempts: number): Error {
-  const root = failureToError(failure);
-  if (attempts === 0) return root;
-  return new HoldfastError(
-    'ERR_HOLDFAST_RESTART_BUDGET',
-    `gave up after ${attempts} restarts without a completed checkpoint between them; the last ` +
-      `failure was: ${root.message}`,
-    { cause: root, details: { ...root.details, attempts } },
-  );
 }

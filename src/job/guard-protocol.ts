@@ -13,6 +13,7 @@ import type {
   JobEvents,
   JobProgress,
   JobResult,
+  JobTreeNode,
   RunOptions,
   SlotInfo,
 } from './job-types.js';
@@ -69,6 +70,7 @@ export type GuardReport =
       readonly progress: JobProgress;
       readonly slots: readonly SlotInfo[];
     }
+  | { readonly kind: 'tree'; readonly tree: JobTreeNode }
   /** The first record since the start of this process has reached a sink. */
   | { readonly kind: 'first-output' }
   | { readonly kind: 'print'; readonly lines: readonly string[] }

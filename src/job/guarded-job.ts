@@ -1,7 +1,14 @@
 /** The face of a guarded job. Protocol file: shapes only. */
 
 import type { KillCause } from './host-protocol.js';
-import type { JobEvents, JobProgress, JobResult, JobStatus, SlotInfo } from './job-types.js';
+import type {
+  JobEvents,
+  JobProgress,
+  JobResult,
+  JobStatus,
+  JobTreeNode,
+  SlotInfo,
+} from './job-types.js';
 
 /** A process of the job has died and another one has brought forth its first record. */
 export interface ProcessRestartedEvent {
@@ -46,6 +53,8 @@ export interface GuardedJob {
   progress(): JobProgress;
   /** As last reported. */
   slots(): readonly SlotInfo[];
+  /** As last reported: when the job runs, with every restart, and at its end. Undefined before. */
+  tree(): JobTreeNode | undefined;
   checkpointNow(): Promise<number>;
   /** Stops the sources, takes and commits a last checkpoint, ends. `drain`: windows fire first. */
   stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;

@@ -93,6 +93,7 @@ class GuardedRun {
     });
     this.#job = job;
     this.#forward(job);
+    report({ kind: 'tree', tree: job.tree() });
     report({ kind: 'started', id: job.id, job: job.name });
     this.#mayPrint = true;
     this.#flushPrint();
@@ -103,6 +104,7 @@ class GuardedRun {
       const result = await job.finished;
       this.#flushPrint();
       report({ kind: 'progress', progress: job.progress(), slots: job.slots() });
+      report({ kind: 'tree', tree: job.tree() });
       report({ kind: 'finished', result }, () => process.exit(0)); // P3
     } finally {
       for (const watch of watches) clearInterval(watch);
@@ -123,6 +125,7 @@ class GuardedRun {
   }
 
   #forward(job: Job): void {
+    job.on('restarted', () => report({ kind: 'tree', tree: job.tree() }));
     for (const name of FORWARDED) {
       job.on(name, (...args: unknown[]) =>
         report({ kind: 'event', name, args } as Extract<GuardReport, { kind: 'event' }>),

@@ -32,7 +32,7 @@ import { type GuardedOutput, GuardProcess } from './guard-process.js';
 import type { GuardReport, PlainRunOptions, RestoredFrom } from './guard-protocol.js';
 import type { GuardedJob, GuardedJobEvents } from './guarded-job.js';
 import type { KillCause } from './host-protocol.js';
-import type { JobProgress, JobResult, JobStatus, SlotInfo } from './job-types.js';
+import type { JobProgress, JobResult, JobStatus, JobTreeNode, SlotInfo } from './job-types.js';
 import { resolveOptions } from './options.js';
 
 export interface GuardedOptions extends PlainRunOptions {
@@ -112,6 +112,7 @@ class Guardian implements GuardedJob {
   #status: JobStatus = 'starting';
   #progress: JobProgress = { sourceRecords: 0, sinkRecords: 0 };
   #slots: readonly SlotInfo[] = [];
+  #tree: JobTreeNode | undefined;
   #restored: RestoredFrom | undefined;
   #newestAtFirst: number | undefined;
   #interruption: Interruption | undefined;
@@ -166,6 +167,10 @@ class Guardian implements GuardedJob {
 
   slots(): readonly SlotInfo[] {
     return this.#slots;
+  }
+
+  tree(): JobTreeNode | undefined {
+    return this.#tree;
   }
 
   kill(slot: number, cause: KillCause | 'terminate'): void {
@@ -327,6 +332,9 @@ class Guardian implements GuardedJob {
         this.#progress = report.progress;
         this.#slots = report.slots;
         this.#events.emit('progress', report.progress);
+        return;
+      case 'tree':
+        this.#tree = report.tree;
         return;
       case 'first-output':
         this.#recovered();

@@ -44,6 +44,18 @@ export interface Logger {
   error(data: object, message: string): void;
 }
 
+/** Regions (unconnected parts of the graph) under one supervisor: they share a restart budget. */
+export interface SupervisionGroup {
+  /** For people, in the tree. */
+  readonly name: string;
+  /** Ids of operators: their regions make up the group, and start in this order. */
+  readonly operators: readonly string[];
+  /** What goes down with a region that failed. Default 'one-for-one': only that region. */
+  readonly strategy?: 'one-for-one' | 'one-for-all' | 'rest-for-one' | undefined;
+  /** Default: the job's `restart`. */
+  readonly restart?: RestartStrategy | undefined;
+}
+
 export interface RunOptions {
   /** Slots (worker threads). Default: available cores. */
   readonly parallelism?: number | undefined;
@@ -54,6 +66,11 @@ export interface RunOptions {
   readonly restore?: 'latest' | 'none' | (string & {}) | undefined;
   /** Default `exponentialBackoff()` with checkpoints, `noRestart()` without. */
   readonly restart?: RestartStrategy | undefined;
+  /**
+   * Groups of regions with a supervisor of their own. Default: each region by itself, under `restart`.
+   * What no group names stays so.
+   */
+  readonly supervision?: { readonly groups?: readonly SupervisionGroup[] | undefined } | undefined;
   /** Warm threads kept ready. Default 1. */
   readonly spares?: number | undefined;
   readonly heartbeat?: HeartbeatOptions | undefined;
@@ -176,6 +193,27 @@ export interface JobResult {
   readonly collected: Readonly<Record<string, readonly unknown[]>>;
 }
 
+export interface JobTreeNode {
+  /**
+   * `job` ▸ `coordinator` (of checkpoints) and, for each region, its supervisor ▸ `slot`: the part of
+   * the region on one slot ▸ `task`. A `group` of the user's stands between the job and its regions.
+   */
+  readonly kind: 'job' | 'coordinator' | 'group' | 'region' | 'slot' | 'task';
+  /** Unique among its siblings: a name, the region's first operator, `slot 1`, `operator#instance`. */
+  readonly id: string;
+  readonly state: 'down' | 'starting' | 'running' | 'restarting' | 'stopping';
+  /** Of a supervisor: what goes down with a child that failed. */
+  readonly strategy?: 'one-for-one' | 'one-for-all' | 'rest-for-one' | undefined;
+  /** Of a supervisor that restarts anything, in words: when, how often, and how much of that is used. */
+  readonly budget?: string | undefined;
+  /** How often it was started again. */
+  readonly restarts: number;
+  readonly lastFailure?: Failure | undefined;
+  /** Since it was started last; undefined while it is not running. */
+  readonly upMs?: number | undefined;
+  readonly children: readonly JobTreeNode[];
+}
+
 export interface Job {
   /** Id of the run: the same across restarts and processes. */
   readonly id: string;
@@ -198,6 +236,8 @@ export interface Job {
   /** Cheap: reads shared counters only. */
   progress(): JobProgress;
   plan(): JobPlan;
+  /** The supervisors and what they supervise, as data: strategies, budgets, restarts, last failures. */
+  tree(): JobTreeNode;
   slots(): readonly SlotInfo[];
   /**
    * Rows of the sink `collect(name)`, as of the newest completed checkpoint.

@@ -10,6 +10,7 @@ import type {
   JobProgress,
   JobResult,
   JobStatus,
+  JobTreeNode,
   SlotInfo,
 } from './job-types.js';
 
@@ -54,6 +55,10 @@ export class RunningJob implements Job {
 
   plan(): JobPlan {
     return this.#driver.plan;
+  }
+
+  tree(): JobTreeNode {
+    return this.#driver.tree();
   }
 
   slots(): readonly SlotInfo[] {

@@ -96,6 +96,11 @@ export class Launcher {
   #prepared: Promise<unknown> = Promise.resolve();
   /** By region, until it is launched for the first time: what `prepareStart` has read. */
   readonly #first = new Map<number, Restores>();
+  /** By region: what its next launch needs, on its way while the back-off lasts. */
+  readonly #prefetched = new Map<
+    number,
+    { preparing: Promise<Prepared | undefined>; stale: () => boolean }
+  >();
   /** By region and slot: the thread that it was deployed to last. */
   readonly #incarnations = new Map<string, number>();
 
@@ -173,8 +178,10 @@ export class Launcher {
   async #launch(request: LaunchRequest): Promise<Launched> {
     const { slots, committer, checkpoints } = this.#given;
     const { region } = request;
-    const preparing = this.#prepared.then(() => this.#prepareRestore(request));
-    this.#prepared = preparing.catch(() => {});
+    const prefetched = this.#prefetched.get(region.index);
+    this.#prefetched.delete(region.index);
+    const isFresh = prefetched !== undefined && !prefetched.stale();
+    const preparing = isFresh ? prefetched.preparing : this.#prepare(region, request.stale);
     const [prepared] = await Promise.all([
       preparing,
       this.#onAll(region, (slot) => slots.ensure(slot), false),
@@ -202,6 +209,22 @@ export class Launcher {
     return { kind: 'running', manifest, respawned: this.#respawned(region) };
   }
 
+  /**
+   * Begins with what the next launch of the region needs from storage.
+   * @param stale as a launch's: the region has failed again
+   */
+  prefetch(region: PlanRegion, stale: () => boolean): void {
+    const preparing = this.#prepare(region, stale);
+    preparing.catch(() => {}); // The launch meets it.
+    this.#prefetched.set(region.index, { preparing, stale });
+  }
+
+  #prepare(region: PlanRegion, stale: () => boolean): Promise<Prepared | undefined> {
+    const preparing = this.#prepared.then(() => this.#prepareRestore(region, stale));
+    this.#prepared = preparing.catch(() => {});
+    return preparing;
+  }
+
   /** Slots whose thread is another one than when the region was deployed last. */
   #respawned(region: PlanRegion): readonly number[] {
     return region.slots.filter((slot) => {
@@ -213,7 +236,7 @@ export class Launcher {
     });
   }
 
-  async #prepareRestore({ region, stale }: LaunchRequest): Promise<Prepared | undefined> {
+  async #prepareRestore(region: PlanRegion, stale: () => boolean): Promise<Prepared | undefined> {
     const { checkpoints, store } = this.#given;
     await checkpoints.settle();
     if (stale()) return undefined;

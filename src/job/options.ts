@@ -15,7 +15,9 @@ import {
   noRestart,
   type RestartStrategy,
 } from '../supervisor/restart-strategy.js';
+import type { GroupOptions } from './groups.js';
 import type { Logger, RunOptions } from './job-types.js';
+import { resolveSupervision } from './supervision-options.js';
 
 export interface ResolvedOptions {
   readonly parallelism: number;
@@ -34,6 +36,7 @@ export interface ResolvedOptions {
   /** 'latest', 'none', or a checkpoint's number as text. */
   readonly restore: string;
   readonly restart: RestartStrategy;
+  readonly supervision: { readonly groups: readonly GroupOptions[] };
   readonly spares: number;
   readonly heartbeat: {
     readonly intervalMs: number;
@@ -93,6 +96,7 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     'checkpoint',
     'restore',
     'restart',
+    'supervision',
     'spares',
     'heartbeat',
     'channel',
@@ -104,11 +108,13 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
   ]);
   const checkpoint = resolveCheckpoint(given.checkpoint);
   const hasCheckpoints = checkpoint.directory !== undefined || checkpoint.store !== undefined;
+  const restart = resolveRestart(given.restart, hasCheckpoints);
   return Object.freeze({
     ...resolveSlots(given.parallelism, given.keyGroups),
     checkpoint,
     restore: resolveRestore(given.restore, hasCheckpoints),
-    restart: resolveRestart(given.restart, hasCheckpoints),
+    restart,
+    supervision: resolveSupervision(given.supervision, restart),
     spares: checkNumber('spares', given.spares, 1, { min: 0, max: SPARES_MAX, integer: true }),
     heartbeat: resolveHeartbeat(given.heartbeat),
     channel: resolveChannel(given.channel),

@@ -23,7 +23,6 @@ import { Incident } from './incident.js';
 import type { JobProgress, RestartedEvent } from './job-types.js';
 import type { Launcher } from './launcher.js';
 import { recordsIn } from './make-manifest.js';
-import type { ResolvedOptions } from './options.js';
 import type { Slots } from './slots.js';
 
 /** What its supervisor hears of it. */
@@ -34,7 +33,8 @@ export type RegionEvent =
 
 export interface RegionOptions {
   readonly plan: PlanRegion;
-  readonly options: ResolvedOptions;
+  /** How long a thread may take to stop the region's tasks before it is ended. */
+  readonly resetTimeoutMs: number;
   readonly slots: Slots;
   readonly launcher: Launcher;
   readonly checkpoints: CheckpointDriver;
@@ -68,12 +68,15 @@ export class Region {
   /** 0 while it is down. */
   #epoch = 0;
   #launchId = 0;
+  /** How often its leases were revoked. */
+  #revoked = 0;
   /** Of the newest deployment; revoked while it is down. */
   #leases: readonly Lease[] = [];
   /** Fences under way, by slot (R3). */
   readonly #fences = new Map<number, Promise<void>>();
   #incident: Incident | undefined;
-  #lastFailure: RegionFailure | undefined;
+  #lastFailure: Failure | undefined;
+  readonly #lastFailureOn = new Map<number, Failure>();
   #upSinceMs: number | undefined;
   #restarts = 0;
   #attempt = 0;
@@ -93,7 +96,11 @@ export class Region {
   }
 
   get lastFailure(): Failure | undefined {
-    return this.#lastFailure?.failure;
+    return this.#lastFailure;
+  }
+
+  lastFailureOn(slot: number): Failure | undefined {
+    return this.#lastFailureOn.get(slot);
   }
 
   /** `performance.now()` of the moment since which all its tasks run; undefined while they do not. */
@@ -125,13 +132,15 @@ export class Region {
   revoke(): void {
     for (const lease of this.#leases) lease.revoke();
     this.#launchId += 1;
+    this.#revoked += 1;
   }
 
   /** A part of it has failed. */
   failed(given: RegionFailure): void {
     if (this.#closed) return;
     this.revoke();
-    this.#lastFailure = given;
+    this.#lastFailure = given.failure;
+    this.#lastFailureOn.set(given.slot, given.failure);
     this.#goDown(given);
     this.#given.onDown();
     this.#fenceAll();
@@ -140,16 +149,33 @@ export class Region {
   }
 
   /** Its supervisor takes it down, for a failure elsewhere or for the end. */
-  stop(because: RegionFailure | undefined): void {
+  stop(because: Failure | undefined): void {
     if (this.#closed) return;
     this.revoke();
     if (because !== undefined) {
-      this.#goDown(because);
+      this.#goDown({ slot: because.slot ?? this.plan.slots[0]!, failure: because });
       this.#given.onDown();
     }
     this.#fenceAll();
     void Promise.all(this.#fences.values()).then(() => {
       if (!this.#closed) this.#given.supervise({ kind: 'child-ended', reason: 'shutdown' });
+    });
+  }
+
+  /**
+   * It will be launched after the back-off: missing threads may start, and what it goes back to may be
+   * read, meanwhile. What fails in that is met again by the launch, and told from there.
+   */
+  expectLaunch(): void {
+    const { slots, launcher } = this.#given;
+    const revoked = this.#revoked;
+    const stale = () => this.#revoked !== revoked;
+    for (const slot of this.plan.slots) {
+      if (!slots.isAlive(slot)) slots.ensure(slot).catch(() => {});
+    }
+    // What its tasks staged is swept when none of them can stage any more.
+    void Promise.all(this.#fences.values()).then(() => {
+      if (!stale()) launcher.prefetch(this.plan, stale);
     });
   }
 
@@ -222,10 +248,9 @@ export class Region {
   }
 
   #fenceAll(): void {
-    const { slots, options } = this.#given;
+    const { slots, resetTimeoutMs } = this.#given;
     for (const slot of this.plan.slots) {
       if (this.#fences.has(slot) || !slots.isAlive(slot)) continue;
-      const { resetTimeoutMs } = options.restart;
       const fence = slots.fence(slot, this.plan.index, resetTimeoutMs).then(() => {
         this.#fences.delete(slot);
       });

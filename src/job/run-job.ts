@@ -3,9 +3,10 @@
 import type { Failure } from '../base/failure.js';
 import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
-import { canceledError, JobDriver } from './driver.js';
+import { JobDriver } from './driver.js';
 import type { HostSpawner } from './host-link.js';
 import { RunningJob } from './job.js';
+import { canceledError } from './job-errors.js';
 import type { ResolvedOptions } from './options.js';
 import { findRestorePoint } from './restore-point.js';
 

@@ -1,60 +1,121 @@
 /**
- * The supervisors of a job's regions, and their clock. The machines decide (supervisor.ts); the
+ * The supervisors of a job, and their clock. The machine decides (supervisor/supervision-tree.ts), the
  * regions perform.
+ *
+ *   job ─┬─ coordinator
+ *        ├─ group ─┬─ region      a group is a supervisor: its strategy and its restart budget;
+ *        │         └─ region      a region by itself has a group of its own
+ *        └─ group ─── region
+ *
+ *  S1  The budget stands at the group. What is below (slots, tasks) escalates to its region at once,
+ *      for it can only be restarted as a whole; a group whose budget is spent ends the job.
+ *  S2  Regions are significant: when all of them have come to a normal end, their groups shut down, and
+ *      then the job. That is how a bounded job ends.
  */
 
 import type { Failure } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
-import type { RestartStrategy } from '../supervisor/restart-strategy.js';
+import { noRestart } from '../supervisor/restart-strategy.js';
 import {
-  Supervisor,
-  type SupervisorCommand,
-  type SupervisorEvent,
-} from '../supervisor/supervisor.js';
+  SupervisionTree,
+  type TreeCommand,
+  type TreeEvent,
+  type TreeNode,
+} from '../supervisor/supervision-tree.js';
+import type { Group } from './groups.js';
 import type { RegionEvent } from './region.js';
 
 export interface SupervisionOptions {
-  /** Ids of the regions. */
-  readonly regions: readonly string[];
-  readonly restart: RestartStrategy;
+  readonly groups: readonly Group[];
   readonly launch: (region: number, attempt: number) => void;
-  /** @param because of which failure; undefined at the end */
+  /** @param because of which failure elsewhere in its group; undefined when the job ends */
   readonly stop: (region: number, because: Failure | undefined) => void;
-  readonly onRestarting: (attempt: number, delayMs: number) => void;
-  /** `attempts`: restarts that were made before this failure. */
+  /** These will be launched after a delay. */
+  readonly onRestarting: (regions: readonly number[], attempt: number, delayMs: number) => void;
+  /** A group has spent its budget. `attempts`: restarts that were made before this failure. */
   readonly onGivenUp: (failure: Failure, attempts: number) => void;
+  /** All regions have ended (S2). */
+  readonly onEnded: () => void;
 }
+
+const ROOT = 'job';
+export const COORDINATOR = `${ROOT}/coordinator`;
+export const groupPath = (group: number): string => `${ROOT}/group-${group}`;
+export const regionPath = (group: number, region: number): string =>
+  `${groupPath(group)}/region-${region}`;
 
 export class Supervision {
   readonly #given: SupervisionOptions;
-  readonly #supervisors: readonly Supervisor[];
+  readonly #tree: SupervisionTree;
+  /** Paths of regions, both ways. */
+  readonly #paths = new Map<number, string>();
+  readonly #regions = new Map<string, number>();
+  /** By group: what it restarts for. */
+  readonly #causes = new Map<string, Failure>();
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(given: SupervisionOptions) {
     this.#given = given;
-    this.#supervisors = given.regions.map(
-      (region) =>
-        new Supervisor({
-          children: [region],
-          strategy: 'one-for-all',
-          restart: given.restart,
-          random: seededRandom(Date.now()),
-        }),
+    for (const [group, { regions }] of given.groups.entries()) {
+      for (const region of regions) {
+        const path = regionPath(group, region);
+        this.#paths.set(region, path);
+        this.#regions.set(path, region);
+      }
+    }
+    this.#tree = new SupervisionTree(
+      {
+        id: ROOT,
+        strategy: 'one-for-all',
+        backoff: noRestart(),
+        autoShutdown: 'all-significant',
+        children: [
+          { id: 'coordinator', shutdown: 'infinity' },
+          ...given.groups.map(({ strategy, restart, regions }, group) => ({
+            id: `group-${group}`,
+            restart: 'transient' as const,
+            significant: true,
+            strategy,
+            backoff: restart,
+            autoShutdown: 'all-significant' as const,
+            firstStart: 'restart' as const,
+            children: regions.map((region) => ({
+              id: `region-${region}`,
+              restart: 'transient' as const,
+              significant: true,
+              // Its threads have a deadline each, `resetTimeoutMs`.
+              shutdown: 'infinity' as const,
+            })),
+          })),
+        ],
+      },
+      seededRandom(Date.now()),
     );
   }
 
   start(): void {
-    for (const supervisor of this.#supervisors) this.#handle(supervisor, { kind: 'start' });
+    this.#handle({ kind: 'start' });
   }
 
   region(region: number, event: RegionEvent): void {
-    this.#handle(this.#supervisors[region]!, { ...event, child: this.#given.regions[region]! });
+    this.#handle({ ...event, path: this.#paths.get(region)! });
   }
 
   /** A checkpoint is complete: budgets begin anew. */
   progressed(): void {
-    for (const supervisor of this.#supervisors) this.#handle(supervisor, { kind: 'progress' });
+    this.#handle({ kind: 'progress' });
+  }
+
+  /** All input was processed and all output committed: the regions have come to their end. */
+  completed(): void {
+    for (const path of this.#paths.values()) {
+      this.#handle({ kind: 'child-ended', path, reason: 'normal' });
+    }
+  }
+
+  describe(now: number): TreeNode {
+    return this.#tree.describe(now);
   }
 
   close(): void {
@@ -62,40 +123,59 @@ export class Supervision {
     clearTimeout(this.#timer);
   }
 
-  #handle(supervisor: Supervisor, event: SupervisorEvent): void {
+  #handle(event: TreeEvent): void {
     if (this.#closed) return;
-    for (const command of supervisor.handle(event, performance.now())) this.#perform(command);
+    for (const command of this.#tree.handle(event, performance.now())) this.#perform(command);
     this.#arm();
   }
 
   #arm(): void {
     clearTimeout(this.#timer);
-    if (this.#closed) return;
-    const dues = this.#supervisors.flatMap((supervisor) => supervisor.nextDeadline() ?? []);
-    if (dues.length === 0) return;
-    const waitMs = Math.max(0, Math.ceil(Math.min(...dues) - performance.now()));
-    this.#timer = setTimeout(() => {
-      for (const supervisor of this.#supervisors) this.#handle(supervisor, { kind: 'tick' });
-    }, waitMs);
+    const due = this.#tree.nextDeadline();
+    if (due === undefined || this.#closed) return;
+    const waitMs = Math.max(0, Math.ceil(due - performance.now()));
+    this.#timer = setTimeout(() => this.#handle({ kind: 'tick' }), waitMs);
   }
 
-  #perform(command: SupervisorCommand): void {
-    const { launch, stop, onRestarting, onGivenUp, regions } = this.#given;
+  #perform(command: TreeCommand): void {
+    const { launch, stop, onRestarting, onGivenUp, onEnded } = this.#given;
     switch (command.kind) {
       case 'start-child':
-        launch(regions.indexOf(command.child), command.attempt);
+        // The coordinator is a part of the driver, and there.
+        if (command.path === COORDINATOR) this.#later({ kind: 'child-started', path: COORDINATOR });
+        else launch(this.#regions.get(command.path)!, command.attempt);
         return;
       case 'stop-child':
-        stop(regions.indexOf(command.child), undefined);
+      case 'kill-child':
+        if (command.path === COORDINATOR) {
+          this.#later({ kind: 'child-ended', path: COORDINATOR, reason: 'shutdown' });
+        } else {
+          const group = command.path.slice(0, command.path.lastIndexOf('/'));
+          stop(this.#regions.get(command.path)!, this.#causes.get(group));
+        }
         return;
       case 'restarting':
-        onRestarting(command.attempt, command.delayMs);
+        this.#causes.set(command.path, command.failure);
+        onRestarting(
+          command.children.map((id) => this.#regions.get(`${command.path}/${id}`)!),
+          command.attempt,
+          command.delayMs,
+        );
         return;
-      case 'escalate':
-        onGivenUp(command.failure, command.attempts);
+      case 'escalated':
+        if (command.path !== ROOT) onGivenUp(command.failure, command.attempts);
         return;
-      case 'stopped':
+      case 'ended':
+        if (command.reason === 'auto-shutdown') onEnded();
+        return;
+      case 'report':
+      case 'reply':
         return;
     }
+  }
+
+  /** Not within the performance of a command. */
+  #later(event: TreeEvent): void {
+    queueMicrotask(() => this.#handle(event));
   }
 }

@@ -7,6 +7,8 @@
  *  B3  Exactly the budget: `attempts` restarts since the last progress, or `failuresMax` failures
  *      within the interval; the next failure gives up.
  *  B4  Chance is asked once per delay with jitter, never otherwise.
+ *  B5  A stable time counts from the restart (the failure and its delay), not from the failure; only a
+ *      failure after the whole of it begins anew.
  */
 
 import type { Random } from '../base/random.js';
@@ -18,6 +20,8 @@ export interface BackOffState {
   readonly attempts: number;
   /** For a failure rate only: when the failures within the interval were, oldest first. */
   readonly failuresAtMs: readonly number[];
+  /** For a stable time only: when the last restart was due. */
+  readonly restartAtMs?: number | undefined;
 }
 
 export type BackOffAnswer =
@@ -49,21 +53,24 @@ export function nextDelay(
       return { kind: 'give-up', attempts, state };
     case 'fixed-delay':
       if (attempts >= strategy.attempts) return { kind: 'give-up', attempts, state };
-      return restart(state, strategy.delayMs, state.failuresAtMs);
+      return restart(attempts, strategy.delayMs, state.failuresAtMs);
     case 'failure-rate': {
       const since = now - strategy.intervalMs;
       const recent = state.failuresAtMs.filter((atMs) => atMs > since);
       if (recent.length >= strategy.failuresMax) {
         return { kind: 'give-up', attempts: recent.length, state };
       }
-      return restart(state, strategy.delayMs, [...recent, now]);
+      return restart(attempts, strategy.delayMs, [...recent, now]);
     }
     case 'exponential-backoff': {
-      if (attempts >= strategy.maxAttempts) return { kind: 'give-up', attempts, state };
-      const { initialMs, factor, maxMs, jitter } = strategy;
-      const grown = initialMs === 0 ? 0 : Math.min(maxMs, initialMs * factor ** attempts);
+      const { initialMs, factor, maxMs, jitter, resetAfterMs = Infinity } = strategy;
+      const stableMs = now - (state.restartAtMs ?? Infinity);
+      const made = stableMs >= resetAfterMs ? 0 : attempts; // B5
+      if (made >= strategy.maxAttempts) return { kind: 'give-up', attempts: made, state };
+      const grown = initialMs === 0 ? 0 : Math.min(maxMs, initialMs * factor ** made);
       const off = jitter === 0 ? 0 : grown * jitter * (2 * random.next() - 1);
-      return restart(state, Math.max(0, Math.min(maxMs, grown + off)), state.failuresAtMs);
+      const delayMs = Math.max(0, Math.min(maxMs, grown + off));
+      return restart(made, delayMs, state.failuresAtMs, now + delayMs);
     }
   }
 }
@@ -74,10 +81,12 @@ export function resetBackOff(state: BackOffState): BackOffState {
 }
 
 function restart(
-  state: BackOffState,
+  made: number,
   delayMs: number,
   failuresAtMs: readonly number[],
+  restartAtMs?: number,
 ): BackOffAnswer {
-  const attempt = state.attempts + 1;
-  return { kind: 'restart', attempt, delayMs, state: { attempts: attempt, failuresAtMs } };
+  const attempt = made + 1;
+  const state = { attempts: attempt, failuresAtMs, restartAtMs };
+  return { kind: 'restart', attempt, delayMs, state };
 }

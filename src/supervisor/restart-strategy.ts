@@ -28,7 +28,10 @@ export interface FailureRate extends RestartBase {
   readonly delayMs: number;
 }
 
-/** Delays grow by `factor` up to `maxMs`, each off by at most the share `jitter`; progress begins anew. */
+/**
+ * Delays grow by `factor` up to `maxMs`, each off by at most the share `jitter`; progress, or
+ * `resetAfterMs` without a failure since the last restart, begins anew.
+ */
 export interface ExponentialBackoff extends RestartBase {
   readonly kind: 'exponential-backoff';
   readonly initialMs: number;
@@ -36,6 +39,8 @@ export interface ExponentialBackoff extends RestartBase {
   readonly maxMs: number;
   readonly jitter: number;
   readonly maxAttempts: number;
+  /** Without it, only progress begins anew. */
+  readonly resetAfterMs?: number | undefined;
 }
 
 export type RestartStrategy = NoRestart | FixedDelay | FailureRate | ExponentialBackoff;
@@ -72,6 +77,11 @@ export interface ExponentialBackoffOptions extends ResetOptions {
   readonly jitter?: number | undefined;
   /** Restarts without progress between them; `Infinity` never gives up. Default 10. */
   readonly maxAttempts?: number | undefined;
+  /**
+   * Milliseconds after a restart without another failure that begin delay and attempts anew.
+   * Default: none; a completed checkpoint does.
+   */
+  readonly resetAfterMs?: number | undefined;
 }
 
 const RESET_TIMEOUT_MS = 500;
@@ -122,6 +132,7 @@ export function exponentialBackoff(options?: ExponentialBackoffOptions): Exponen
     'maxMs',
     'jitter',
     'maxAttempts',
+    'resetAfterMs',
     'resetTimeoutMs',
   ]);
   const initialMs = checkNumber('restart.initialMs', given.initialMs, 10, delay);
@@ -130,6 +141,7 @@ export function exponentialBackoff(options?: ExponentialBackoffOptions): Exponen
   if (maxMs < initialMs) {
     throw badOption('restart.maxMs', maxMs, `at least restart.initialMs (${initialMs})`);
   }
+  const resetAfterMs = checkNumber('restart.resetAfterMs', given.resetAfterMs, undefined, span);
   return Object.freeze({
     kind: 'exponential-backoff',
     initialMs,
@@ -137,6 +149,7 @@ export function exponentialBackoff(options?: ExponentialBackoffOptions): Exponen
     maxMs,
     jitter: checkNumber('restart.jitter', given.jitter, 0.1, { min: 0, max: 1 }),
     maxAttempts: checkNumber('restart.maxAttempts', given.maxAttempts, 10, count),
+    ...(resetAfterMs === undefined ? {} : { resetAfterMs }),
     resetTimeoutMs: resetTimeout(given),
   });
 }

@@ -1,151 +1,141 @@
 /**
  * One supervisor and its children, as a pure machine: an event and `now` in, commands out.
  *
- * The words and the order of things are Erlang/OTP's (`supervisor.erl`); the back-off is added.
- * Children are started in the order in which they are listed and stopped in the reverse. A child is
- * OTP's *transient*: an abnormal end restarts it, a normal one does not. Commands of one event are
- * in that order, but none waits for the answer to another: whoever performs them may.
+ * The words and the order of things are Erlang/OTP's (`supervisor.erl`); the back-off is added, and
+ * with it time: what OTP does in one breath (stop a group, start it again) is here a *sequence* with
+ * answers in between, and any other event may come meanwhile. There is one sequence at most: the
+ * boot, or the restart of a group. `one-for-one` restarts each child by itself, beside the boot.
  *
- *   down ──start-child──▶ starting ──child-started──▶ running
- *    ▲                       │                           │
- *    ├──── child-ended ──────┴───────────────────────────┤
- *    └──── child-ended ──────── stopping ◀──stop-child───┘
+ *   boot:   starting ─▶ (over)          restart:   stopping ─▶ waiting ─▶ starting ─▶ (over)
  *
  *  V1  Every abnormal end of a starting or running child has exactly one answer: `restarting`, or,
- *      when the budget is spent, giving up. A child that fails while it starts costs an attempt.
- *  V2  What ends while stopping or down is collateral: no answer, no cost.
- *  V3  `shutdown` answers `stop-child`. One that answers nothing is late and changes nothing: the
- *      child may have been started again meanwhile.
- *  V4  A restart's children start when all of them are down and the delay, which runs from the
- *      failure, is over: all at once, none twice.
+ *      when the budget is spent, giving up. A restart that fails to start is such an end. Temporary
+ *      children, and transient ones that end normally, need no answer.
+ *  V2  What ends while it is being stopped, or is condemned to be, is collateral: no answer, no cost.
+ *  V3  An end answers the order that was given: what a former incarnation says changes nothing, nor
+ *      does a `shutdown` without an incarnation that no `stop-child` asked for.
+ *  V4  In a sequence a child starts when the one before has answered, and is stopped when the one
+ *      after it is down; a restart's first start waits for the last stop and for the delay, which
+ *      runs from the failure. Dynamic children are stopped all together.
  *  V5  `escalate` and `stopped` come once all children are down; exactly one of them, exactly once,
- *      and nothing after it. A failure that has spent the budget is not lost by a `stop`.
- *  V6  Each event costs the children that it concerns, not all: ten thousand are stopped one by one
- *      in linear time.
+ *      and only replies after it. A failure that has spent the budget is not lost by a `stop`.
+ *  V6  A failure in a sequence replaces it by one that covers it: both are suffixes of the list.
+ *      The later of two delays counts.
+ *  V7  Each event costs the children that it concerns, not all: ten thousand start and stop in
+ *      linear time.
+ *  V8  Each request has exactly one reply.
  */
 
 import { assert } from '../base/assert.js';
 import type { Failure } from '../base/failure.js';
 import type { Random } from '../base/random.js';
-import { type BackOffState, freshBackOff, nextDelay, resetBackOff } from './back-off.js';
-import type { RestartStrategy } from './restart-strategy.js';
+import { type Child, describeChild, isAlive } from './child-list.js';
+import { ChildOrders } from './child-orders.js';
+import { ChildSequence } from './child-sequence.js';
+import {
+  checkSupervisorSpec,
+  type ResolvedSupervisorSpec,
+  type SupervisorSpec,
+} from './child-spec.js';
+import { notStarted, stopFailure, unexplainedEnd, unwantedEnd } from './end-failures.js';
+import { refusal, requestedSpec } from './refusals.js';
+import { RestartBudget } from './restart-budget.js';
+import type {
+  AdministrationEvent,
+  AdministrationResult,
+  ChildCounts,
+  ChildEvent,
+  ChildInfo,
+  EndReason,
+  ReportContext,
+  RequestToken,
+  SupervisorCommand,
+  SupervisorEvent,
+} from './supervisor-protocol.js';
 
-/** What goes down with a child that failed: nobody, everybody, or those started after it. */
-export type SupervisionStrategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';
+export type { SupervisionStrategy } from './child-spec.js';
+export type { SupervisorCommand, SupervisorEvent } from './supervisor-protocol.js';
 
-export interface SupervisorOptions {
-  /** Names, in the order in which they start. */
-  readonly children: readonly string[];
-  readonly strategy: SupervisionStrategy;
-  readonly restart: RestartStrategy;
-  readonly random: Random;
-}
-
-export type SupervisorEvent =
-  | { readonly kind: 'start' }
-  | { readonly kind: 'child-started'; readonly child: string }
-  | {
-      readonly kind: 'child-ended';
-      readonly child: string;
-      readonly reason: 'normal' | 'shutdown' | 'abnormal';
-      /** Of an abnormal end. */
-      readonly failure?: Failure | undefined;
-    }
-  /** Something was achieved (a checkpoint completed): attempts and delay begin anew. */
-  | { readonly kind: 'progress' }
-  | { readonly kind: 'tick' }
-  | { readonly kind: 'stop' };
-
-export type SupervisorCommand =
-  /** `attempt`: 0 for the first start. */
-  | { readonly kind: 'start-child'; readonly child: string; readonly attempt: number }
-  | { readonly kind: 'stop-child'; readonly child: string }
-  /** Told at the failure; the starts follow after the delay. */
-  | {
-      readonly kind: 'restarting';
-      readonly children: readonly string[];
-      readonly attempt: number;
-      readonly delayMs: number;
-      readonly failure: Failure;
-    }
-  /** `attempts`: restarts that were made before this failure. */
-  | { readonly kind: 'escalate'; readonly failure: Failure; readonly attempts: number }
-  | { readonly kind: 'stopped' };
+type Why =
+  | { readonly kind: 'giving-up'; readonly failure: Failure; readonly attempts: number }
+  | { readonly kind: 'shutdown' | 'auto-shutdown' };
 
 type Phase =
   | { readonly kind: 'new' }
   | { readonly kind: 'running' }
-  | { readonly kind: 'giving-up'; readonly failure: Failure; readonly attempts: number }
-  | { readonly kind: 'stopping' }
+  | { readonly kind: 'ending'; readonly why: Why }
   | { readonly kind: 'ended' };
 
-/** Children that start together when none of them is left alive and the time has come (V4). */
-interface Restart {
-  readonly from: number;
-  readonly to: number;
-  readonly attempt: number;
-  readonly dueMs: number;
-  alive: number;
-}
-
-interface Child {
-  readonly name: string;
-  readonly index: number;
-  state: 'down' | 'starting' | 'running' | 'stopping';
-  restart: Restart | undefined;
-}
+type Commands = SupervisorCommand[];
 
 export class Supervisor {
-  readonly #strategy: SupervisionStrategy;
-  readonly #restart: RestartStrategy;
-  readonly #random: Random;
-  readonly #children: readonly Child[];
-  readonly #byName: ReadonlyMap<string, Child>;
-  readonly #restarts = new Set<Restart>();
-  #backOff: BackOffState = freshBackOff;
+  readonly #spec: ResolvedSupervisorSpec;
+  readonly #isDynamic: boolean;
+  readonly #isGroup: boolean;
+  readonly #budget: RestartBudget;
+  readonly #orders: ChildOrders;
+  readonly #sequence: ChildSequence;
   #phase: Phase = { kind: 'new' };
-  #alive = 0;
+  #booting = 0;
 
-  constructor({ children, strategy, restart, random }: SupervisorOptions) {
-    this.#strategy = strategy;
-    this.#restart = restart;
-    this.#random = random;
-    this.#children = children.map((name, index) => ({
-      name,
-      index,
-      state: 'down',
-      restart: undefined,
-    }));
-    this.#byName = new Map(this.#children.map((child) => [child.name, child]));
-    assert(this.#byName.size === children.length, 'two children of a supervisor share a name');
+  /**
+   * @param nextIncarnation shared by supervisors whose children must not be mistaken for each other
+   * @throws HoldfastError ERR_HOLDFAST_BAD_CHILD_SPEC
+   */
+  constructor(spec: SupervisorSpec, random: Random, nextIncarnation: () => number = counter()) {
+    this.#spec = checkSupervisorSpec(spec);
+    this.#isDynamic = this.#spec.strategy === 'simple-one-for-one';
+    this.#isGroup = this.#spec.strategy === 'one-for-all' || this.#spec.strategy === 'rest-for-one';
+    this.#budget = new RestartBudget(this.#spec, random);
+    this.#orders = new ChildOrders(nextIncarnation);
+    this.#sequence = new ChildSequence(this.#orders);
+    if (!this.#isDynamic) for (const child of this.#spec.children) this.#children.add(child);
+  }
+
+  get #children(): ChildOrders['children'] {
+    return this.#orders.children;
+  }
+
+  /** It runs, and every child has answered the first start. */
+  get hasStarted(): boolean {
+    return this.#phase.kind === 'running' && this.#booting === 0;
+  }
+
+  get phase(): 'new' | 'running' | 'ending' | 'ended' {
+    return this.#phase.kind;
   }
 
   /** @param now milliseconds of a clock that does not go back */
   handle(event: SupervisorEvent, now: number): readonly SupervisorCommand[] {
     const commands: SupervisorCommand[] = [];
-    if (this.#phase.kind === 'ended') return commands;
     switch (event.kind) {
       case 'start':
+        if (this.#phase.kind === 'ended') break;
         assert(this.#phase.kind === 'new', 'a supervisor is started once');
-        this.#phase = { kind: 'running' };
-        this.#start(0, this.#children.length, 0, commands);
+        this.#boot();
         break;
-      case 'child-started': {
-        const child = this.#child(event.child);
-        if (child.state === 'starting') child.state = 'running';
-        break;
-      }
+      case 'child-started':
+      case 'start-ignored':
+      case 'start-failed':
       case 'child-ended':
-        this.#childEnded(this.#child(event.child), event.reason, event.failure, now, commands);
+        this.#heard(event, now, commands);
+        break;
+      case 'start-child':
+      case 'terminate-child':
+      case 'restart-child':
+      case 'delete-child':
+        this.#requested(event, now, commands);
         break;
       case 'progress':
-        this.#backOff = resetBackOff(this.#backOff);
+        this.#budget.progress();
         break;
       case 'tick':
         break;
       case 'stop':
-        if (this.#phase.kind !== 'giving-up') this.#phase = { kind: 'stopping' };
-        this.#stopAll(commands);
+        this.#end({ kind: 'shutdown' }, now, commands);
+        break;
+      case 'kill':
+        this.#end({ kind: 'shutdown' }, now, commands, true);
     }
     this.#settle(now, commands);
     return commands;
@@ -153,123 +143,341 @@ export class Supervisor {
 
   /** When the next `tick` has something to do; undefined: not before another event. */
   nextDeadline(): number | undefined {
-    let dueMs: number | undefined;
-    for (const restart of this.#restarts) {
-      if (restart.alive === 0) dueMs = Math.min(dueMs ?? restart.dueMs, restart.dueMs);
-    }
-    return dueMs;
+    const earliestMs = Math.min(
+      this.#orders.nextDeadline() ?? Infinity,
+      this.#sequence.nextDeadline() ?? Infinity,
+    );
+    return earliestMs === Infinity ? undefined : earliestMs;
   }
 
-  #childEnded(
+  get strategy(): ResolvedSupervisorSpec['strategy'] {
+    return this.#spec.strategy;
+  }
+
+  /** What is left of it, in words. */
+  describeBudget(now: number): string {
+    return this.#budget.describe(now);
+  }
+
+  /** Of one child, or of a `simple-one-for-one` one dynamic child; undefined: there is none. */
+  info(id: string): ChildInfo | undefined {
+    const child = this.#children.get(id);
+    return child === undefined ? undefined : describeChild(child);
+  }
+
+  counts(): ChildCounts {
+    let active = 0;
+    let supervisors = 0;
+    for (const { state, spec } of this.#children) {
+      if (state === 'running' || state === 'stopping') active += 1;
+      if (spec.type === 'supervisor') supervisors += 1;
+    }
+    const { size } = this.#children;
+    const specs = this.#isDynamic ? 1 : size;
+    return { specs, active, supervisors, workers: size - supervisors };
+  }
+
+  /** Ids in the order in which they start. */
+  list(): readonly string[] {
+    return Array.from(this.#children, ({ spec }) => spec.id);
+  }
+
+  which(): readonly ChildInfo[] {
+    return Array.from(this.#children, describeChild);
+  }
+
+  #boot(): void {
+    this.#phase = { kind: 'running' };
+    for (const child of this.#children) {
+      child.booting = true;
+      this.#booting += 1;
+      this.#children.set(child, 'waiting');
+    }
+    this.#sequence.boot();
+  }
+
+  #heard(event: ChildEvent, now: number, commands: Commands): void {
+    const child = this.#children.get(event.child);
+    if (child === undefined || !isAlive(child)) return; // V2
+    if (event.incarnation !== undefined && event.incarnation !== child.incarnation) return; // V3
+    switch (event.kind) {
+      case 'child-started':
+        if (child.state === 'starting') this.#started(child, commands);
+        return;
+      case 'start-ignored':
+        if (child.state === 'running') return;
+        if (child.state === 'starting') this.#answer(child, 'ignored', commands);
+        this.#down(child, commands);
+        return;
+      case 'start-failed':
+        this.#ended(child, 'abnormal', event.failure, now, commands);
+        return;
+      case 'child-ended': {
+        const isAsked = child.state === 'stopping' || event.incarnation !== undefined;
+        if (event.reason === 'shutdown' && !isAsked) return; // V3
+        this.#ended(child, event.reason, event.failure, now, commands);
+      }
+    }
+  }
+
+  #started(child: Child, commands: Commands): void {
+    this.#children.set(child, 'running');
+    this.#booted(child);
+    this.#answer(child, 'started', commands);
+  }
+
+  #booted(child: Child): void {
+    if (!child.booting) return;
+    child.booting = false;
+    this.#booting -= 1;
+  }
+
+  #ended(
     child: Child,
-    reason: 'normal' | 'shutdown' | 'abnormal',
+    reason: EndReason,
     failure: Failure | undefined,
     now: number,
-    commands: SupervisorCommand[],
+    commands: Commands,
   ): void {
-    const { state } = child;
-    if (state === 'down') return; // V2
-    if (reason === 'shutdown' && state !== 'stopping') return; // V3
-    child.state = 'down';
-    this.#alive -= 1;
-    if (child.restart !== undefined) child.restart.alive -= 1;
-    if (state === 'stopping' || reason !== 'abnormal') return; // V2
-    this.#answer(child, failure ?? unexplained(child.name), now, commands); // V1
+    const { state, fate, spec } = child;
+    if (fate !== 'none' || this.#phase.kind === 'ending') {
+      const told = stopFailure(child, reason, failure);
+      if (told !== undefined) this.#report(child, told, 'shutdown-error', commands);
+      this.#down(child, commands); // V2
+      return;
+    }
+    if (reason === 'abnormal' && state === 'starting') {
+      this.#startFailed(child, failure ?? unexplainedEnd(spec.id), now, commands);
+      return;
+    }
+    // One that has ended normally had started, whether it said so or not.
+    if (state === 'starting') this.#started(child, commands);
+    const isFailure = reason === 'abnormal' || spec.restart === 'permanent';
+    const explained =
+      reason === 'abnormal' ? (failure ?? unexplainedEnd(spec.id)) : unwantedEnd(spec.id, reason);
+    if (isFailure) {
+      this.#report(child, explained, 'child-terminated', commands);
+      if (spec.restart !== 'temporary') {
+        this.#restart(child, explained, now, commands); // V1
+        return;
+      }
+    }
+    this.#down(child, commands);
+    this.#shutDownAfter(child, now, commands);
   }
 
-  #answer(child: Child, failure: Failure, now: number, commands: SupervisorCommand[]): void {
-    const answer = nextDelay(this.#backOff, this.#restart, now, this.#random);
-    this.#backOff = answer.state;
+  #startFailed(child: Child, failure: Failure, now: number, commands: Commands): void {
+    if (child.request !== undefined) {
+      this.#refuseStart(child, failure, commands);
+      return;
+    }
+    this.#report(child, failure, 'start-error', commands);
+    if (child.booting && this.#spec.firstStart === 'escalate') {
+      this.#down(child, commands);
+      this.#end({ kind: 'giving-up', failure, attempts: 0 }, now, commands);
+    } else if (child.spec.restart === 'temporary') {
+      this.#down(child, commands);
+    } else {
+      this.#restart(child, failure, now, commands); // V1
+    }
+  }
+
+  /** It is down now: it starts again when the stop was for that, and else stays so, or is forgotten. */
+  #down(child: Child, commands: Commands): void {
+    this.#orders.callOff(child);
+    const startsAgain = child.fate === 'wait' && this.#phase.kind === 'running';
+    this.#children.set(child, startsAgain ? 'waiting' : 'down', 'none');
+    for (const token of child.terminations ?? []) {
+      const result: AdministrationResult = { kind: 'terminated', child: child.spec.id };
+      commands.push({ kind: 'reply', token, result });
+    }
+    child.terminations = undefined;
+    if (startsAgain) return;
+    this.#booted(child);
+    if (child.request !== undefined) {
+      this.#refuseStart(child, notStarted(child.spec.id), commands);
+    } else if (this.#isDynamic || child.spec.restart === 'temporary') {
+      this.#forget(child);
+    }
+  }
+
+  #forget(child: Child): void {
+    this.#sequence.leaves(child);
+    this.#children.remove(child);
+  }
+
+  /** OTP's `restart/2`. */
+  #restart(child: Child, failure: Failure, now: number, commands: Commands): void {
+    const answer = this.#budget.answer(now);
     if (answer.kind === 'give-up') {
-      this.#phase = { kind: 'giving-up', failure, attempts: answer.attempts };
-      this.#stopAll(commands);
+      this.#down(child, commands);
+      this.#end({ kind: 'giving-up', failure, attempts: answer.attempts }, now, commands);
       return;
     }
     const { attempt, delayMs } = answer;
-    const [from, to] = this.#affected(child);
-    commands.push({
-      kind: 'restarting',
-      children: this.#children.slice(from, to).map(({ name }) => name),
-      attempt,
-      delayMs,
-      failure,
-    });
-    this.#schedule(from, to, attempt, now + delayMs);
-    this.#stop(from, to, commands);
-  }
-
-  /** A half-open range of children. */
-  #affected({ index }: Child): readonly [from: number, to: number] {
-    if (this.#strategy === 'one-for-one') return [index, index + 1];
-    return [this.#strategy === 'one-for-all' ? 0 : index, this.#children.length];
-  }
-
-  /** A restart that is waiting for children of this range is taken up in it: the later time counts. */
-  #schedule(from: number, to: number, attempt: number, notBeforeMs: number): void {
-    let dueMs = notBeforeMs;
-    let alive = 0;
-    for (let at = from; at < to; at += 1) {
-      const { state, restart } = this.#children[at]!;
-      if (state !== 'down') alive += 1;
-      if (restart !== undefined && this.#restarts.delete(restart)) {
-        dueMs = Math.max(dueMs, restart.dueMs);
-      }
-    }
-    const restart: Restart = { from, to, attempt, dueMs, alive };
-    for (let at = from; at < to; at += 1) this.#children[at]!.restart = restart;
-    this.#restarts.add(restart);
-  }
-
-  #settle(now: number, commands: SupervisorCommand[]): void {
-    for (const restart of this.#restarts) {
-      if (restart.alive > 0 || restart.dueMs > now) continue;
-      this.#restarts.delete(restart);
-      this.#start(restart.from, restart.to, restart.attempt, commands); // V4
-    }
-    const phase = this.#phase;
-    if (this.#alive > 0) return;
-    if (phase.kind === 'giving-up') {
-      const { failure, attempts } = phase;
-      commands.push({ kind: 'escalate', failure, attempts });
-    } else if (phase.kind === 'stopping') {
-      commands.push({ kind: 'stopped' });
-    } else {
+    this.#children.set(child, 'down');
+    if (!this.#isGroup) {
+      this.#orders.startLater(child, attempt, now + delayMs);
+      const children = [child.spec.id];
+      commands.push({ kind: 'restarting', children, attempt, delayMs, failure });
       return;
     }
+    const from = this.#spec.strategy === 'one-for-all' ? this.#children.first! : child;
+    const children: string[] = [];
+    for (let at: Child | undefined = from; at !== undefined; at = at.next) {
+      if (this.#condemn(at)) children.push(at.spec.id);
+    }
+    commands.push({ kind: 'restarting', children, attempt, delayMs, failure });
+    this.#sequence.restart(from, attempt, now + delayMs); // V6
+  }
+
+  /** It goes down with its group; tells whether it will start again. */
+  #condemn(child: Child): boolean {
+    const isTemporary = child.spec.restart === 'temporary';
+    if (isAlive(child)) this.#children.set(child, child.state, isTemporary ? 'rest' : 'wait');
+    else if (child.state === 'down') this.#children.set(child, 'waiting');
+    // A temporary child that waits has never run: what it waits for is no restart.
+    return !isTemporary || child.state === 'waiting';
+  }
+
+  /** OTP's `do_auto_shutdown/2`. */
+  #shutDownAfter({ spec }: Child, now: number, commands: Commands): void {
+    if (!spec.significant) return;
+    const isLast = this.#children.significant === 0;
+    if (this.#spec.autoShutdown === 'any-significant' || isLast) {
+      this.#end({ kind: 'auto-shutdown' }, now, commands);
+    }
+  }
+
+  #end(why: Why, now: number, commands: Commands, isBrutal = false): void {
+    const phase = this.#phase;
+    if (phase.kind === 'ended') return;
+    if (phase.kind !== 'ending') {
+      this.#phase = { kind: 'ending', why };
+      this.#sequence.cancel();
+      this.#callOff(commands);
+      if (this.#isDynamic) this.#stopTogether(now, commands);
+      else this.#sequence.stopAll();
+    }
+    if (!isBrutal) return;
+    for (let at = this.#children.last; at !== undefined; at = at.previous) {
+      this.#orders.kill(at, 'at-once', commands);
+    }
+  }
+
+  #stopTogether(now: number, commands: Commands): void {
+    for (let at = this.#children.last; at !== undefined; at = at.previous) {
+      this.#orders.stop(at, now, commands);
+    }
+  }
+
+  /** Whatever waits for its start does not any more. */
+  #callOff(commands: Commands): void {
+    for (let at = this.#children.first; at !== undefined; ) {
+      const { next } = at;
+      if (at.state === 'waiting') this.#down(at, commands);
+      at = next;
+    }
+  }
+
+  #settle(now: number, commands: Commands): void {
+    this.#orders.perform(now, commands);
+    this.#sequence.proceed(now, commands);
+    if (this.#phase.kind !== 'ending' || this.#children.alive > 0) return;
+    const { why } = this.#phase;
     this.#phase = { kind: 'ended' }; // V5
-  }
-
-  #start(from: number, to: number, attempt: number, commands: SupervisorCommand[]): void {
-    for (let at = from; at < to; at += 1) {
-      const child = this.#children[at]!;
-      child.state = 'starting';
-      child.restart = undefined;
-      this.#alive += 1;
-      commands.push({ kind: 'start-child', child: child.name, attempt });
+    this.#sequence.cancel();
+    if (why.kind === 'giving-up') {
+      commands.push({ kind: 'escalate', failure: why.failure, attempts: why.attempts });
+    } else {
+      commands.push({ kind: 'stopped', reason: why.kind });
     }
   }
 
-  #stop(from: number, to: number, commands: SupervisorCommand[]): void {
-    for (let at = to - 1; at >= from; at -= 1) {
-      const child = this.#children[at]!;
-      if (child.state !== 'starting' && child.state !== 'running') continue;
-      child.state = 'stopping';
-      commands.push({ kind: 'stop-child', child: child.name });
+  #report(child: Child, failure: Failure, context: ReportContext, commands: Commands): void {
+    commands.push({ kind: 'report', child: child.spec.id, failure, context });
+  }
+
+  #requested(event: AdministrationEvent, now: number, commands: Commands): void {
+    const { token } = event;
+    const reply = (result: AdministrationResult): void => {
+      commands.push({ kind: 'reply', token, result });
+    };
+    if (this.#phase.kind !== 'running') {
+      reply(refusal('not-running'));
+      return;
+    }
+    if (event.kind === 'start-child') {
+      const spec = requestedSpec(event, this.#spec);
+      if ('reason' in spec) reply(spec);
+      else if (this.#children.get(spec.id) === undefined) {
+        this.#startFor(this.#children.add(spec), { token, isNew: true }, commands);
+      } else {
+        const { state } = this.#children.get(spec.id)!;
+        reply(refusal(state === 'down' ? 'already-present' : 'already-started', spec.id));
+      }
+      return;
+    }
+    const child = this.#children.get(event.child);
+    if (this.#isDynamic && event.kind !== 'terminate-child') {
+      reply(refusal('simple-one-for-one'));
+    } else if (child === undefined) reply(refusal('not-found', event.child));
+    else if (event.kind === 'terminate-child') this.#terminate(child, token, now, commands);
+    else if (child.state !== 'down') reply(refusal(busyWord(child), event.child));
+    else if (event.kind === 'restart-child')
+      this.#startFor(child, { token, isNew: false }, commands);
+    else {
+      this.#forget(child);
+      reply({ kind: 'deleted', child: event.child });
     }
   }
 
-  #stopAll(commands: SupervisorCommand[]): void {
-    this.#restarts.clear();
-    this.#stop(0, this.#children.length, commands);
+  /** Starts it at once, or when the sequence comes to it, as OTP would after the sequence. */
+  #startFor(child: Child, request: Child['request'], commands: Commands): void {
+    child.request = request;
+    if (this.#sequence.takesUp(child)) this.#children.set(child, 'waiting');
+    else this.#orders.start(child, 0, commands);
   }
 
-  #child(name: string): Child {
-    const child = this.#byName.get(name);
-    assert(child !== undefined, `a supervisor has no child '${name}'`);
-    return child;
+  #terminate(child: Child, token: RequestToken, now: number, commands: Commands): void {
+    child.terminations = [...(child.terminations ?? []), token];
+    if (!isAlive(child)) {
+      this.#down(child, commands);
+      return;
+    }
+    // One that its sequence will stop in turn is only kept from starting again.
+    const isCondemned = child.fate !== 'none';
+    this.#children.set(child, child.state, 'rest');
+    if (!isCondemned) this.#orders.stop(child, now, commands);
+  }
+
+  #answer(child: Child, kind: 'started' | 'ignored', commands: Commands): void {
+    if (child.request === undefined) return;
+    const { token } = child.request;
+    child.request = undefined;
+    commands.push({ kind: 'reply', token, result: { kind, child: child.spec.id } });
+  }
+
+  /** It could not start for the one who asked; nobody else is concerned. */
+  #refuseStart(child: Child, failure: Failure, commands: Commands): void {
+    const { token, isNew } = child.request!;
+    child.request = undefined;
+    const result = { ...refusal('start-failed', child.spec.id), failure };
+    commands.push({ kind: 'reply', token, result });
+    this.#children.set(child, 'down');
+    if (isNew) this.#forget(child);
   }
 }
 
-function unexplained(child: string): Failure {
-  return { kind: 'internal', name: 'Error', message: `'${child}' ended without an explanation` };
+function busyWord({ state }: Child): 'running' | 'restarting' | 'stopping' {
+  if (state === 'waiting') return 'restarting';
+  return state === 'stopping' ? 'stopping' : 'running';
+}
+
+function counter(): () => number {
+  let last = 0;
+  return () => {
+    last += 1;
+    return last;
+  };
 }

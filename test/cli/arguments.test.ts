@@ -5,7 +5,7 @@ import { UsageError } from '../../dist/cli/usage-error.js';
 describe('the command line', () => {
   test('run, with everything', () => {
     const line =
-      'run my.job.ts --parallelism 3 --checkpoints cp --interval 250 --restore none --arg a=1 --arg b=x=y --json';
+      'run my.job.ts --parallelism 3 --checkpoints cp --interval 250 --restore none --arg a=1 --arg b=x=y --tree --json';
     expect(parseCommandLine(line.split(' '))).toEqual({
       kind: 'run',
       job: 'my.job.ts',
@@ -14,6 +14,7 @@ describe('the command line', () => {
       intervalMs: 250,
       restore: 'none',
       args: { a: '1', b: 'x=y' },
+      tree: true,
       output: 'json',
     });
   });
@@ -27,6 +28,7 @@ describe('the command line', () => {
       intervalMs: undefined,
       restore: undefined,
       args: {},
+      tree: false,
       output: 'people',
     });
   });

@@ -9,6 +9,7 @@ import { jsonLine } from '../../dist/cli/json-reporter.js';
 import { drawJob } from '../../dist/cli/live-view.js';
 import { cutLine, Screen } from '../../dist/cli/screen.js';
 import { formatTable } from '../../dist/cli/table.js';
+import { drawTree } from '../../dist/cli/tree-view.js';
 
 const plain = picocolors.createColors(false);
 const colored = picocolors.createColors(true);
@@ -41,6 +42,52 @@ test('quantities', () => {
     '812 B',
     '1.3 MiB',
     '334 MiB',
+  ]);
+});
+
+test('the tree of supervision', () => {
+  const failure = { kind: 'user-code', name: 'RangeError', message: 'too much\nof it' } as const;
+  const leaf = { state: 'running', restarts: 0, upMs: 1_500, children: [] } as const;
+  const lines = drawTree(
+    {
+      kind: 'job',
+      id: 'orders',
+      state: 'running',
+      strategy: 'one-for-all',
+      restarts: 0,
+      upMs: 65_000,
+      children: [
+        { ...leaf, kind: 'coordinator', id: 'coordinator' },
+        {
+          kind: 'region',
+          id: 'numbers',
+          state: 'restarting',
+          strategy: 'one-for-all',
+          budget: '2 of 5 restarts without progress, after 10 ms',
+          restarts: 2,
+          lastFailure: failure,
+          children: [
+            {
+              ...leaf,
+              kind: 'slot',
+              id: 'slot 0',
+              children: [{ ...leaf, kind: 'task', id: 'a#0' }],
+            },
+            { ...leaf, kind: 'slot', id: 'slot 1', restarts: 1 },
+          ],
+        },
+      ],
+    },
+    plain,
+  );
+  expect(lines).toEqual([
+    'orders  running 65.0 s  one-for-all',
+    '├─ coordinator  running 1.5 s',
+    '└─ region numbers  restarting  one-for-all  2 of 5 restarts without progress, after 10 ms  ' +
+      '2 restarts  last: RangeError: too much',
+    '   ├─ slot 0  running 1.5 s',
+    '   │  └─ a#0  running 1.5 s',
+    '   └─ slot 1  running 1.5 s  1 restart',
   ]);
 });
 
@@ -129,6 +176,7 @@ describe('the live view', () => {
     view.handleFailure('slot 0', 'again', 750);
     view.handleRestarted(
       {
+        region: 'numbers',
         failure,
         cause: 'exit',
         slot: 1,

@@ -93,6 +93,19 @@ describe('run', () => {
     );
   });
 
+  test('--tree: who supervises whom, when the job runs and at its end', async () => {
+    const { code, stdout } = await holdfast(run('--arg', 'records=5000', '--tree')).ended;
+    expect(code).toBe(0);
+    expect(stdout.match(/^paced {2}running [\d.]+ m?s {2}one-for-all$/gm)).toHaveLength(1);
+    expect(stdout.match(/^paced {2}down {2}one-for-all$/gm)).toHaveLength(1);
+    expect(stdout.match(/^ {3}├─ slot 0 {2}/gm)).toHaveLength(2);
+    const afresh = ['--restore', 'none', '--arg', `out=${join(folder, 'other')}`];
+    const json = await holdfast(run(...afresh, '--arg', 'records=10', '--tree', '--json')).ended;
+    const trees = jsonLines(json).filter(({ event }) => event === 'tree');
+    expect(trees).toHaveLength(2);
+    expect(trees[0]).toMatchObject({ tree: { kind: 'job', id: 'paced', children: [{}, {}] } });
+  });
+
   test('--quiet: only what the job prints', async () => {
     const job = join(folder, 'print.job.mjs');
     await writeFile(

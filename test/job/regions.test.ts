@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import {
   fixedDelay,
   type Job,
+  type JobTreeNode,
   type RestartedEvent,
   type RunOptions,
   run,
@@ -181,6 +182,118 @@ describe('a thread that dies', () => {
     expect(await finish(it)).toBe(2);
   });
 });
+
+describe('a group of regions', () => {
+  const group = (
+    operators: readonly string[],
+    strategy: 'one-for-one' | 'one-for-all' | 'rest-for-one',
+  ): RunOptions => ({
+    supervision: {
+      groups: [
+        {
+          name: 'both',
+          operators,
+          strategy,
+          restart: fixedDelay({ attempts: 2, delayMs: 1 }),
+        },
+      ],
+    },
+  });
+  const failLeft = async (it: Stage): Promise<void> => {
+    await until(() => it.at('leftWorked') + it.at('rightWorked') === COUNT / 2, it.job);
+    await it.job.checkpointNow();
+    it.set('leftFails', 1);
+    it.left.raise(COUNT / 2);
+    await until(() => it.job.status === 'restarting', it.job);
+    it.right.raise(COUNT / 2);
+  };
+
+  test('one-for-all: all go back together', async () => {
+    const it = await start(group(['left-side', 'right-side'], 'one-for-all'));
+    const opened = it.at('rightOpened');
+    await failLeft(it);
+    await until(() => it.restarted.length === 2, it.job);
+    expect(it.at('rightOpened')).toBeGreaterThan(opened);
+    const [first, second] = it.restarted;
+    expect(first!.failure).toEqual(second!.failure);
+    expect(await finish(it)).toBe(2);
+  });
+
+  test.each([
+    [['left-side', 'right-side'], 2],
+    [['right-side', 'left-side'], 1],
+  ])('rest-for-one, listed as %j: those after the failed one go back too', async (order, count) => {
+    const it = await start(group(order, 'rest-for-one'));
+    await failLeft(it);
+    await until(() => it.restarted.length === count && it.job.status === 'running', it.job);
+    expect(await finish(it)).toBe(count);
+  });
+
+  test('shares one budget', async () => {
+    const it = await start({
+      ...group(['left-side', 'right-side'], 'one-for-one'),
+      checkpoint: { directory: await temporaryFolder(), intervalMs: 3_600_000 },
+    });
+    for (let i = 0; i < 2; i += 1) {
+      const before = it.restarted.length;
+      it.set('leftFails', 1);
+      it.left.raise(COUNT / 4 + (i + 1) * 100);
+      await until(() => it.restarted.length > before && it.job.status === 'running', it.job);
+    }
+    const region = it.job.tree().children.find(({ kind }) => kind === 'group');
+    expect(region).toMatchObject({
+      id: 'both',
+      restarts: 2,
+      budget: expect.stringContaining('2 of 2'),
+    });
+    it.job.kill(0, 'terminate');
+    await expect(it.job.finished).rejects.toMatchObject({ code: 'ERR_HOLDFAST_RESTART_BUDGET' });
+  });
+
+  test('that names what is not there keeps the job from starting', async () => {
+    await expect(start(group(['middle'], 'one-for-one'))).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_BAD_OPTION',
+    });
+  });
+});
+
+describe('the tree', () => {
+  test('shows who supervises whom, and what has happened to them', async () => {
+    const it = await start();
+    await it.job.checkpointNow();
+    expect(shape(it.job.tree())).toEqual([
+      'job regions running one-for-all',
+      '  coordinator coordinator running',
+      ...['left', 'right'].flatMap((side) => [
+        `  region ${side}-side running one-for-all 0 of 5 restarts without progress, after 1 ms`,
+        ...[0, 1].flatMap((slot) => [
+          `    slot slot ${slot} running one-for-all`,
+          `      task ${side}-side#${slot} running`,
+          `      task ${side}-totals#${slot} running`,
+        ]),
+      ]),
+    ]);
+    it.set('leftFails', 1);
+    it.left.raise(COUNT / 2);
+    await until(() => it.restarted.length === 1 && it.job.status === 'running', it.job);
+    const [, left, right] = it.job.tree().children;
+    expect(left).toMatchObject({ restarts: 1, lastFailure: { message: 'this side fails' } });
+    expect(right).toMatchObject({ restarts: 0, lastFailure: undefined });
+    expect(left!.upMs!).toBeLessThan(right!.upMs!);
+    expect(left!.children.filter(({ lastFailure }) => lastFailure !== undefined)).toHaveLength(1);
+    await finish(it);
+    const ended = it.job.tree();
+    expect(ended.state).toBe('down');
+    expect(ended.children.every(({ state }) => state === 'down')).toBe(true);
+  });
+});
+
+function shape(node: JobTreeNode, depth = 0): string[] {
+  const { kind, id, state, strategy, budget, children } = node;
+  const words = [kind, id, state, strategy, budget];
+  const line = words.filter((word) => word !== undefined).join(' ');
+  return [`${'  '.repeat(depth)}${line}`, ...children.flatMap((child) => shape(child, depth + 1))];
+}
 
 test('both sides killed at random come out exactly right', async () => {
   const it = await start();

@@ -4,7 +4,6 @@ import { expect, test } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
 import type { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
 import type { Launched, Launcher, LaunchRequest } from '../../src/job/launcher.js';
-import { resolveOptions } from '../../src/job/options.js';
 import { Region } from '../../src/job/region.js';
 import type { Slots } from '../../src/job/slots.js';
 import { Supervision } from '../../src/job/supervision.js';
@@ -29,13 +28,10 @@ async function until(condition: () => boolean): Promise<void> {
 function stage() {
   const fences: { readonly slot: number; readonly done: Deferred<void> }[] = [];
   const launches: { readonly request: LaunchRequest; readonly done: Deferred<Launched> }[] = [];
-  const options = resolveOptions({
-    parallelism: 2,
-    restart: fixedDelay({ attempts: 9, delayMs: 0 }),
-  });
+  const restart = fixedDelay({ attempts: 9, delayMs: 0 });
   const region: Region = new Region({
     plan: plan.regions[0]!,
-    options,
+    resetTimeoutMs: restart.resetTimeoutMs,
     slots: {
       refillSpares() {},
       isAlive: () => true,
@@ -46,6 +42,7 @@ function stage() {
       },
     } as unknown as Slots,
     launcher: {
+      prefetch() {},
       launch(request: LaunchRequest) {
         const done = deferred<Launched>();
         launches.push({ request, done });
@@ -66,14 +63,14 @@ function stage() {
     isFirstLaunch: () => false,
   });
   const supervision = new Supervision({
-    regions: ['source'],
-    restart: options.restart,
+    groups: [{ name: undefined, strategy: 'one-for-one', restart, regions: [0] }],
     launch: (_region, attempt) => void region.launch(attempt),
     stop: () => region.stop(undefined),
     onRestarting() {},
     onGivenUp(given) {
       throw new Error(given.message);
     },
+    onEnded() {},
   });
   return { region, supervision, fences, launches };
 }

@@ -1,0 +1,49 @@
+/** The tree of supervision, drawn as lines. */
+
+import type { Colors } from 'picocolors/types.js';
+import type { JobTreeNode } from '../job/job-types.js';
+import { formatMs } from './format.js';
+
+/**
+ *     flights  running 12 s  one-for-all
+ *     ├─ coordinator  running 12 s
+ *     └─ region parquetFile  running 1.2 s  one-for-all  10 … 10 000 ms, 1 of 10 restarts used
+ *        ├─ slot 0  running 1.2 s  one-for-all
+ */
+export function drawTree(tree: JobTreeNode, colors: Colors): readonly string[] {
+  return draw(tree, '', '', colors);
+}
+
+function draw(node: JobTreeNode, lead: string, indent: string, colors: Colors): string[] {
+  const lines = [`${colors.dim(lead)}${describe(node, colors)}`];
+  node.children.forEach((child, at) => {
+    const isLast = at === node.children.length - 1;
+    const below = draw(
+      child,
+      `${indent}${isLast ? '└─ ' : '├─ '}`,
+      `${indent}${isLast ? '   ' : '│  '}`,
+      colors,
+    );
+    lines.push(...below);
+  });
+  return lines;
+}
+
+function describe(node: JobTreeNode, colors: Colors): string {
+  const named = node.kind === 'region' || node.kind === 'group';
+  const name = colors.bold(named ? `${node.kind} ${node.id}` : node.id);
+  const up = node.upMs === undefined ? '' : ` ${formatMs(node.upMs)}`;
+  const paint = node.state === 'running' ? colors.green : colors.yellow;
+  const words = [name, paint(`${node.state}${up}`)];
+  if (node.strategy !== undefined) words.push(node.strategy);
+  if (node.budget !== undefined) words.push(colors.dim(node.budget));
+  if (node.restarts > 0 && node.kind !== 'task') {
+    words.push(`${node.restarts} restart${node.restarts === 1 ? '' : 's'}`);
+  }
+  const { lastFailure } = node;
+  if (lastFailure !== undefined && node.kind !== 'task') {
+    const message = lastFailure.message.split('\n', 1)[0]!;
+    words.push(colors.dim(`last: ${lastFailure.name}: ${message}`));
+  }
+  return words.join('  ');
+}
