@@ -36,12 +36,22 @@ export interface CheckpointsCommand {
   readonly output: OutputMode;
 }
 
+export interface SavepointCommand {
+  readonly kind: 'savepoint';
+  readonly directory: string;
+  readonly to: string;
+  /** Default: the newest. */
+  readonly checkpoint: number | undefined;
+  readonly output: OutputMode;
+}
+
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | RunCommand
   | DemoCommand
-  | CheckpointsCommand;
+  | CheckpointsCommand
+  | SavepointCommand;
 
 /** More would not fit into the demo's three million records, a checkpoint apart. */
 export const KILLS_MAX = 20;
@@ -67,8 +77,12 @@ export function parseCommandLine(argv: readonly string[]): Command {
       return demoCommand(rest);
     case 'checkpoints':
       return checkpointsCommand(rest);
+    case 'savepoint':
+      return savepointCommand(rest);
     default:
-      throw new UsageError(`'${name}' is none of holdfast's commands: run, demo, checkpoints.`);
+      throw new UsageError(
+        `'${name}' is none of holdfast's commands: run, demo, checkpoints, savepoint.`,
+      );
   }
 }
 
@@ -132,6 +146,26 @@ function checkpointsCommand(argv: readonly string[]): CheckpointsCommand {
     kind: 'checkpoints',
     directory: one(positionals, 'checkpoints', 'a directory', 'holdfast checkpoints ./checkpoints'),
     verify: values.verify ?? false,
+    output: values.json === true ? 'json' : 'people',
+  };
+}
+
+function savepointCommand(argv: readonly string[]): SavepointCommand {
+  const { values, positionals } = parse(argv, {
+    checkpoint: { type: 'string' },
+    json: { type: 'boolean' },
+  });
+  const [directory, to, more] = positionals;
+  if (directory === undefined || to === undefined || more !== undefined) {
+    throw new UsageError(
+      'savepoint needs two folders: holdfast savepoint ./checkpoints ./savepoints/monday',
+    );
+  }
+  return {
+    kind: 'savepoint',
+    directory,
+    to,
+    checkpoint: whole('--checkpoint', values.checkpoint, 1, Number.MAX_SAFE_INTEGER),
     output: values.json === true ? 'json' : 'people',
   };
 }

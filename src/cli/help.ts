@@ -11,13 +11,15 @@ Usage
   holdfast run JOB [options]        run a job module (TypeScript or JavaScript) to its end
   holdfast demo [options]           kill a job again and again, and compare its result
   holdfast checkpoints DIR          list the checkpoints of a directory
+  holdfast savepoint DIR TO         copy a checkpoint to a folder of its own
   holdfast --help | --version
 
 holdfast run JOB
   --parallelism N      worker threads (slots); default: available cores
   --checkpoints DIR    where checkpoints are kept; without it a failure starts over, or ends the job
   --interval MS        time between checkpoints; default 1000
-  --restore WHAT       latest (default), none (start afresh), or a checkpoint's number
+  --restore WHAT       latest (default), none (start afresh), a checkpoint's number, or a savepoint's
+                       path (with a / in it), which needs an empty checkpoint directory
   --arg NAME=VALUE     an argument for the job's build function, a text; may be repeated
   --tree               show the tree of supervision when the job runs, and at its end
   --quiet              print nothing but what the job prints
@@ -33,6 +35,11 @@ holdfast demo
 holdfast checkpoints DIR
   --verify             read every file and check every checksum
   --json               one JSON object per line
+
+holdfast savepoint DIR TO
+  --checkpoint N       which one; default: the newest. The job may be running.
+  --json               one JSON object
+  A savepoint is never pruned and may be moved. Start from it with --restore.
 
 Signals
   SIGINT and SIGTERM stop the sources, take and commit a last checkpoint without advancing time, and

@@ -11,6 +11,7 @@ import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';
 import { helpPage } from './help.js';
 import { jsonLine } from './json-reporter.js';
 import { runCommand } from './run-command.js';
+import { savepointCommand } from './savepoint-command.js';
 import { UsageError } from './usage-error.js';
 
 async function main(argv: readonly string[], console: Console): Promise<number> {
@@ -28,6 +29,8 @@ async function main(argv: readonly string[], console: Console): Promise<number> 
       return await demoCommand(command, console);
     case 'checkpoints':
       return await checkpointsCommand(command, console);
+    case 'savepoint':
+      return await savepointCommand(command, console);
   }
 }
 

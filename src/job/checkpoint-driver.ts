@@ -14,6 +14,7 @@
  *  C6  Parts of a checkpoint that was given up are discarded, those that become durable later as well.
  */
 
+import { assert } from '../base/assert.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
@@ -22,6 +23,7 @@ import {
   type CoordinatorCommand,
   type CoordinatorEvent,
 } from '../checkpoint/coordinator.js';
+import type { SavepointTarget } from '../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
 import type { CapturedPart } from './host-protocol.js';
@@ -68,6 +70,8 @@ export class CheckpointDriver {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #completedId = 0;
+  /** Copies under way: what they read is not pruned. */
+  #copies = 0;
   /** The final checkpoint is durable, and its commit has not failed. */
   isFinal = false;
   /** The newest whose commit was not interrupted (C4). */
@@ -160,6 +164,20 @@ export class CheckpointDriver {
     this.#requests.set(this.#token, answer);
     this.#handle({ kind: 'request', token: this.#token, reason });
     return answer.promise;
+  }
+
+  /** Takes a checkpoint and copies it. @returns its id */
+  async savepoint(target: SavepointTarget): Promise<number> {
+    const { store } = this.#given;
+    assert(store !== undefined, 'a savepoint is a copy of a checkpoint');
+    this.#copies += 1;
+    try {
+      const checkpoint = await this.request('manual');
+      await target.write(store, await store.readManifest(checkpoint));
+      return checkpoint;
+    } finally {
+      this.#copies -= 1;
+    }
   }
 
   async captured(part: CapturedPart): Promise<void> {
@@ -366,6 +384,7 @@ export class CheckpointDriver {
       });
       this.#answer(command.tokens, (request) => request.resolve(command.checkpoint));
       if (isCommitted) this.#given.onCommitted(pending); // C4
+      if (this.#copies > 0) return;
       await this.#given.store?.prune(this.#given.options.checkpoint.retain).catch(() => {
         // What could not be deleted now is swept the next time.
       });

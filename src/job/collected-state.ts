@@ -4,6 +4,7 @@ import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import { decodeCollected } from '../connectors/collect.js';
 import type { GraphData } from '../stream/graph.js';
 import { STATE_SECTION } from '../stream/sink-tail.js';
+import type { CollectedRows } from './collected-rows.js';
 
 /** By name, the operators whose rows it shows. JSON data. */
 export type CollectSinks = Readonly<Record<string, readonly string[]>>;
@@ -39,4 +40,18 @@ export async function readCollected(
     collected[name] = rows;
   }
   return collected;
+}
+
+/** Into `rows`, as tasks would have told when they were restored. */
+export async function restoreCollected(
+  store: Pick<CheckpointStore, 'readPart'>,
+  manifest: Manifest,
+  graph: GraphData,
+  rows: CollectedRows,
+): Promise<void> {
+  for (const { id, collectName } of graph.nodes) {
+    if (collectName === undefined) continue;
+    const collected = await readCollected(store, manifest, { [collectName]: [id] });
+    rows.restore(id, 0, collected[collectName]!);
+  }
 }

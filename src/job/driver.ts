@@ -9,18 +9,19 @@
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
+import { openSavepointTarget, type SavepointTarget } from '../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planJob } from '../stream/planner.js';
 import { CheckpointDriver } from './checkpoint-driver.js';
 import { CollectedRows } from './collected-rows.js';
-import { collectSinks, readCollected } from './collected-state.js';
+import { collectSinks, restoreCollected } from './collected-state.js';
 import { isFatal } from './fatal.js';
 import { type Group, planGroups } from './groups.js';
 import type { HostSpawner } from './host-link.js';
 import type { HostEvent, KillCause } from './host-protocol.js';
 import { JobEmitter } from './job-emitter.js';
-import { budgetError, canceledError, notRunning } from './job-errors.js';
+import { budgetError, canceledError, needsCheckpoints, notRunning } from './job-errors.js';
 import { jobTree } from './job-tree.js';
 import type {
   JobMetrics,
@@ -29,6 +30,7 @@ import type {
   JobStatus,
   JobTreeNode,
   SlotInfo,
+  StopOptions,
 } from './job-types.js';
 import { Launcher } from './launcher.js';
 import { type PendingCheckpoint, recordsIn } from './make-manifest.js';
@@ -36,6 +38,7 @@ import type { ResolvedOptions } from './options.js';
 import { Region, type RegionFailure } from './region.js';
 import { SinkCommitter } from './sink-committer.js';
 import { Slots } from './slots.js';
+import { Stopping } from './stopping.js';
 import { Supervision } from './supervision.js';
 
 export interface DriverOptions {
@@ -66,7 +69,7 @@ export class JobDriver {
   #regions: readonly Region[] = [];
   #groups: readonly Group[] = [];
   #supervision: Supervision | undefined;
-  #stopping: { readonly drain: boolean } | undefined;
+  #stopping: Stopping | undefined;
   #ended = false;
   /** What the tasks had to say when the job ended. */
   #lastMetrics: JobMetrics['operators'] = [];
@@ -168,7 +171,8 @@ export class JobDriver {
     const { manifest } = this.#given;
     if (manifest?.final === true) {
       await this.#launcher!.recommit(manifest);
-      await this.#showCollected(manifest);
+      // No task will tell what its rows were.
+      await restoreCollected(this.#given.store!, manifest, this.plan.graph, this.#collected);
       await this.#end('finished');
       return;
     }
@@ -178,16 +182,6 @@ export class JobDriver {
     if (this.#ended) return;
     for (const region of this.#regions) region.prepare(splits);
     this.#supervision!.start();
-  }
-
-  /** All was processed in an earlier life: no task will tell what its rows were. */
-  async #showCollected(manifest: Manifest): Promise<void> {
-    const graph = this.plan.graph;
-    for (const { id, collectName } of graph.nodes) {
-      if (collectName === undefined) continue;
-      const rows = await readCollected(this.#given.store!, manifest, { [collectName]: [id] });
-      this.#collected.restore(id, 0, rows[collectName]!);
-    }
   }
 
   #prepare(plan: JobPlan): void {
@@ -278,7 +272,7 @@ export class JobDriver {
   #running(): void {
     if (!this.#isUp) return;
     if (this.#stopping === undefined) this.#setStatus('running');
-    else this.#applyStop(this.#stopping);
+    else this.#applyStop();
     this.#first?.resolve();
   }
 
@@ -349,50 +343,56 @@ export class JobDriver {
 
   async checkpointNow(): Promise<number> {
     if (this.#given.store === undefined) {
-      throw new HoldfastError(
-        'ERR_HOLDFAST_BAD_OPTION',
-        'checkpointNow needs checkpoints: give run a checkpoint.directory.',
-      );
+      throw needsCheckpoints('checkpointNow');
     }
     if (this.#checkpoints === undefined || this.#ended) throw notRunning(this.#status);
     return await this.#checkpoints.request('manual');
   }
 
-  async stop(drain: boolean): Promise<JobResult> {
-    if (!this.#ended && this.#stopping === undefined) {
-      this.#stopping = { drain };
-      this.#setStatus('stopping');
-      if (this.#isUp) this.#applyStop(this.#stopping);
+  /** @returns the checkpoint that was copied */
+  async savepoint(directory: string): Promise<number> {
+    const target = await this.#savepointTarget(directory);
+    try {
+      if (this.#checkpoints === undefined || this.#ended) throw notRunning(this.#status);
+      return await this.#checkpoints.savepoint(target);
+    } finally {
+      await target.close();
     }
-    return await this.#finished.promise;
   }
 
-  #applyStop(stopping: { readonly drain: boolean }): void {
-    for (let slot = 0; slot < this.#options.parallelism; slot += 1) {
-      if (this.#slots.isAlive(slot)) {
-        this.#slots
-          .link(slot)
-          .call('stopSources', [stopping.drain])
-          .catch(() => {});
+  async #savepointTarget(directory: string): Promise<SavepointTarget> {
+    if (this.#given.store === undefined) throw needsCheckpoints('a savepoint');
+    return await openSavepointTarget(directory);
+  }
+
+  async stop({ drain = false, savepoint }: StopOptions): Promise<JobResult> {
+    if (savepoint !== undefined || (!this.#ended && this.#stopping === undefined)) {
+      const target = savepoint === undefined ? undefined : await this.#savepointTarget(savepoint);
+      if (this.#ended || this.#stopping !== undefined) {
+        await target?.close();
+        throw notRunning(this.#status);
       }
+      this.#stopping = new Stopping({ drain, savepoint: target });
+      this.#setStatus('stopping');
+      if (this.#isUp) this.#applyStop();
     }
-    if (stopping.drain) return; // The ends travel through, the final checkpoint follows.
-    const checkpoints = this.#checkpoints!;
-    const { generation } = checkpoints;
-    checkpoints.request('stop').then(
-      // The final checkpoint, if it was that one, ends the job by itself; and the restart that makes up
-      // for a commit that was interrupted stops again.
-      (checkpoint) => {
-        if (!checkpoints.isFinal && checkpoint <= checkpoints.committed) void this.#end('stopped');
+    const stopping = this.#stopping;
+    const result = await this.#finished.promise;
+    if (savepoint !== undefined && stopping?.savepointError !== undefined) {
+      throw stopping.savepointError;
+    }
+    return result;
+  }
+
+  #applyStop(): void {
+    this.#stopping!.apply({
+      slots: this.#slots,
+      checkpoints: this.#checkpoints!,
+      onStopped: () => void this.#end('stopped'),
+      onFailed: (error) => {
+        if (!this.#ended) void this.#fail(this.#mapError(error));
       },
-      (error) => {
-        // All input was processed before the stop came: nothing but the commit is left to wait for.
-        if (checkpoints.isFinal) return;
-        // A failure of a region is answered by a restart, which stops again.
-        if (checkpoints.generation === generation && !this.#ended)
-          void this.#fail(this.#mapError(error));
-      },
-    );
+    });
   }
 
   /** @param reason what an aborted signal gave */
@@ -448,6 +448,10 @@ export class JobDriver {
     await this.#slots.close(!(outcome instanceof Error));
     await this.#checkpoints?.settle();
     await this.#launcher?.settle();
+    await this.#stopping?.save(
+      this.#given.store,
+      outcome instanceof Error ? undefined : this.#checkpoints?.latest,
+    );
     await this.#given.store?.close().catch(() => {});
     this.#setStatus(status);
     if (outcome instanceof Error) {

@@ -36,7 +36,12 @@ export type GuardOrder =
       readonly newestAtFirst: number | undefined;
     }
   | { readonly kind: 'kill'; readonly slot: number; readonly cause: KillCause | 'terminate' }
-  | { readonly kind: 'checkpoint-now'; readonly request: number }
+  /** `savepoint`: where to copy it. */
+  | {
+      readonly kind: 'checkpoint-now';
+      readonly request: number;
+      readonly savepoint: string | undefined;
+    }
   | { readonly kind: 'stop'; readonly drain: boolean }
   | { readonly kind: 'cancel' };
 

@@ -56,6 +56,8 @@ export interface GuardedJob {
   /** As last reported: when the job runs, with every restart, and at its end. Undefined before. */
   tree(): JobTreeNode | undefined;
   checkpointNow(): Promise<number>;
+  /** As a job's. */
+  savepoint(directory: string): Promise<number>;
   /** Stops the sources, takes and commits a last checkpoint, ends. `drain`: windows fire first. */
   stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;
   /** Ends at once. `finished` rejects with ERR_HOLDFAST_CANCELED. */

@@ -68,7 +68,7 @@ class GuardedRun {
         this.#job?.kill(order.slot, order.cause);
         return;
       case 'checkpoint-now':
-        void this.#checkpoint(order.request);
+        void this.#checkpoint(order.request, order.savepoint);
         return;
       case 'stop':
         this.#stop = { drain: order.drain };
@@ -149,12 +149,15 @@ class GuardedRun {
     return watch;
   }
 
-  async #checkpoint(request: number): Promise<void> {
+  async #checkpoint(request: number, savepoint: string | undefined): Promise<void> {
     try {
       if (this.#job === undefined) {
         throw new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', 'the job is still starting.');
       }
-      const checkpoint = await this.#job.checkpointNow();
+      const checkpoint =
+        savepoint === undefined
+          ? await this.#job.checkpointNow()
+          : await this.#job.savepoint(savepoint);
       report({ kind: 'checkpoint-done', request, checkpoint });
     } catch (error) {
       const failure: Failure = toFailure(error, 'checkpoint');

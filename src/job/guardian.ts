@@ -12,6 +12,7 @@
  */
 
 import { EventEmitter } from 'node:events';
+import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
@@ -182,12 +183,20 @@ class Guardian implements GuardedJob {
     this.#process?.kill(signal);
   }
 
-  async checkpointNow(): Promise<number> {
+  checkpointNow(): Promise<number> {
+    return this.#checkpoint(undefined);
+  }
+
+  savepoint(directory: string): Promise<number> {
+    return this.#checkpoint(resolve(directory));
+  }
+
+  async #checkpoint(savepoint: string | undefined): Promise<number> {
     if (this.#process === undefined) throw this.#notRunning();
     this.#request += 1;
     const answer = deferred<number>();
     this.#requests.set(this.#request, answer);
-    this.#process.order({ kind: 'checkpoint-now', request: this.#request });
+    this.#process.order({ kind: 'checkpoint-now', request: this.#request, savepoint });
     return await answer.promise;
   }
 

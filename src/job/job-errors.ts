@@ -24,3 +24,10 @@ export function budgetError(failure: Failure, attempts: number): Error {
     { cause: root, details: { ...root.details, attempts } },
   );
 }
+
+export function needsCheckpoints(what: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `${what} needs checkpoints: give run a checkpoint.directory.`,
+  );
+}

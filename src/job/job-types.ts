@@ -62,7 +62,10 @@ export interface RunOptions {
   /** Virtual slots for keys, fixed for the job's life. Default 1 024. */
   readonly keyGroups?: number | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
-  /** Default 'latest': the newest checkpoint of the directory, if it holds one. Or a checkpoint's id as text. */
+  /**
+   * Default 'latest': the newest checkpoint of the directory, if it holds one. 'none': afresh. Or a
+   * checkpoint's number as text, or the path of a savepoint, which needs an empty checkpoint directory.
+   */
   readonly restore?: 'latest' | 'none' | (string & {}) | undefined;
   /** Default `exponentialBackoff()` with checkpoints, `noRestart()` without. */
   readonly restart?: RestartStrategy | undefined;
@@ -214,6 +217,11 @@ export interface JobTreeNode {
   readonly children: readonly JobTreeNode[];
 }
 
+export interface StopOptions {
+  readonly drain?: boolean | undefined;
+  readonly savepoint?: string | undefined;
+}
+
 export interface Job {
   /** Id of the run: the same across restarts and processes. */
   readonly id: string;
@@ -226,9 +234,17 @@ export interface Job {
   /**
    * Stops the sources, takes and commits a last checkpoint, ends; a later run goes on from there.
    * `drain`: the input ends here, so that open windows fire. Time has come to its end then, and no
-   * later run can go on: the run is marked as finished.
+   * later run can go on: the run is marked as finished. `savepoint`: the last checkpoint is copied
+   * there; a folder that cannot take it rejects before anything is stopped.
    */
-  stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;
+  stop(options?: StopOptions): Promise<JobResult>;
+  /**
+   * Takes a checkpoint and copies it to a folder of its own, which nobody prunes and which may be moved.
+   * Start from it with `restore: directory`.
+   * @returns the checkpoint's id
+   * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY when the folder holds something already
+   */
+  savepoint(directory: string): Promise<number>;
   /** Takes a checkpoint. @returns its id, when it is complete and sinks have committed it */
   checkpointNow(): Promise<number>;
   /** A snapshot; after the end of a finished or stopped job what it was at the end. */

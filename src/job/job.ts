@@ -12,6 +12,7 @@ import type {
   JobStatus,
   JobTreeNode,
   SlotInfo,
+  StopOptions,
 } from './job-types.js';
 
 export class RunningJob implements Job {
@@ -37,8 +38,12 @@ export class RunningJob implements Job {
     return this.#driver.cancel();
   }
 
-  stop(options: { readonly drain?: boolean | undefined } = {}): Promise<JobResult> {
-    return this.#driver.stop(options.drain ?? false);
+  stop(options: StopOptions = {}): Promise<JobResult> {
+    return this.#driver.stop(options);
+  }
+
+  savepoint(directory: string): Promise<number> {
+    return this.#driver.savepoint(directory);
   }
 
   checkpointNow(): Promise<number> {

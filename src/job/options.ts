@@ -19,6 +19,13 @@ import type { GroupOptions } from './groups.js';
 import type { Logger, RunOptions } from './job-types.js';
 import { resolveSupervision } from './supervision-options.js';
 
+export type RestoreFrom =
+  | { readonly kind: 'latest' | 'none' }
+  /** Of the run's own store. */
+  | { readonly kind: 'checkpoint'; readonly checkpoint: number }
+  /** A savepoint, or another directory of checkpoints. */
+  | { readonly kind: 'directory'; readonly directory: string };
+
 export interface ResolvedOptions {
   readonly parallelism: number;
   readonly keyGroups: number;
@@ -33,8 +40,7 @@ export interface ResolvedOptions {
     readonly tolerableFailures: number;
     readonly mode: 'exactly-once' | 'at-least-once';
   };
-  /** 'latest', 'none', or a checkpoint's number as text. */
-  readonly restore: string;
+  readonly restore: RestoreFrom;
   readonly restart: RestartStrategy;
   readonly supervision: { readonly groups: readonly GroupOptions[] };
   readonly spares: number;
@@ -190,15 +196,23 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
   });
 }
 
-function resolveRestore(given: unknown, hasCheckpoints: boolean): string {
-  if (given === undefined) return 'latest';
-  if (given !== 'latest' && given !== 'none' && !isCheckpointNumber(given)) {
-    throw badOption('restore', given, "'latest', 'none', or a checkpoint's number as text");
+function resolveRestore(given: unknown, hasCheckpoints: boolean): RestoreFrom {
+  if (given === undefined) return { kind: 'latest' };
+  if (given === 'latest' || given === 'none') return { kind: given };
+  const isPath = typeof given === 'string' && /[/\\]/.test(given);
+  if (!isPath && !isCheckpointNumber(given)) {
+    throw badOption(
+      'restore',
+      given,
+      "'latest', 'none', a checkpoint's number as text, or the path of a savepoint (with a '/' in it)",
+    );
   }
-  if (given !== 'latest' && given !== 'none' && !hasCheckpoints) {
+  if (!hasCheckpoints) {
     throw badOption('restore', given, "'latest' or 'none' without checkpoint.directory");
   }
-  return given;
+  return isPath
+    ? { kind: 'directory', directory: given }
+    : { kind: 'checkpoint', checkpoint: Number(given) };
 }
 
 function isCheckpointNumber(given: unknown): given is string {

@@ -1,7 +1,10 @@
 /** Which checkpoint a run starts from, and as which run: asked once, with the store's lock held. */
 
 import { randomUUID } from 'node:crypto';
+import { resolve } from 'node:path';
 import { HoldfastError } from '../base/errors.js';
+import { copyCheckpoint } from '../checkpoint/copy-checkpoint.js';
+import { openSavepoint } from '../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { ResolvedOptions } from './options.js';
 
@@ -14,17 +17,17 @@ export interface RestorePoint {
 
 /**
  * @throws HoldfastError ERR_HOLDFAST_ALREADY_FINISHED (details.result holds the earlier result),
- *   ERR_HOLDFAST_CHECKPOINT_NOT_FOUND, …_CORRUPT, …_FORMAT
+ *   ERR_HOLDFAST_CHECKPOINT_NOT_FOUND, …_CORRUPT, …_FORMAT, …_CHECKPOINT_DIRECTORY
  */
 export async function findRestorePoint(
   store: CheckpointStore | undefined,
-  restore: ResolvedOptions['restore'],
+  { kind, ...restore }: ResolvedOptions['restore'],
 ): Promise<RestorePoint> {
   const fresh: RestorePoint = { run: randomUUID(), manifest: undefined, lastCheckpoint: 0 };
   if (store === undefined) return fresh;
   const ids = await store.list();
   const lastCheckpoint = ids[0] ?? 0;
-  if (restore === 'none') {
+  if (kind === 'none') {
     await store.clear();
     return { ...fresh, lastCheckpoint };
   }
@@ -37,19 +40,50 @@ export async function findRestorePoint(
       { details: { run: finished.run, result: finished.result } },
     );
   }
-  const wanted = restore === 'latest' ? ids[0] : checkpointId(restore);
-  if (wanted === undefined) return fresh;
-  const manifest = await store.readManifest(wanted);
-  return { run: manifest.run, manifest, lastCheckpoint };
+  const { directory, checkpoint } = restore as { directory?: string; checkpoint?: number };
+  const isElsewhere = directory !== undefined && resolve(directory) !== resolve(store.location);
+  const manifest = isElsewhere
+    ? await fromSavepoint(store, ids, directory)
+    : await readWanted(store, checkpoint ?? ids[0]);
+  if (manifest === undefined) return fresh;
+  return {
+    run: manifest.run,
+    manifest,
+    lastCheckpoint: Math.max(lastCheckpoint, manifest.checkpoint),
+  };
 }
 
-function checkpointId(restore: string): number {
-  const id = Number(restore);
-  if (!Number.isSafeInteger(id) || id < 1) {
+async function readWanted(
+  store: CheckpointStore,
+  wanted: number | undefined,
+): Promise<Manifest | undefined> {
+  return wanted === undefined ? undefined : await store.readManifest(wanted);
+}
+
+/**
+ * The savepoint becomes the first checkpoint of the run's own store: restarts need it until there is a
+ * newer one, and the savepoint's folder may go away.
+ */
+async function fromSavepoint(
+  store: CheckpointStore,
+  held: readonly number[],
+  directory: string,
+): Promise<Manifest> {
+  const savepoint = await openSavepoint(directory);
+  try {
+    const { checkpoint, run } = savepoint.manifest;
+    if (held.length === 0) return await copyCheckpoint(savepoint.store, savepoint.manifest, store);
+    // An earlier start from it that came no further.
+    const newest = await store.readManifest(held[0]!);
+    if (newest.checkpoint === checkpoint && newest.run === run) return newest;
     throw new HoldfastError(
-      'ERR_HOLDFAST_BAD_OPTION',
-      `restore: '${restore}' is neither 'latest' nor 'none' nor a checkpoint's number.`,
+      'ERR_HOLDFAST_CHECKPOINT_DIRECTORY',
+      `${store.location} holds checkpoints already (the newest is ${held[0]}). Go on from them with ` +
+        "restore: 'latest', or give a start from savepoint " +
+        `'${savepoint.store.location}' an empty checkpoint directory.`,
+      { details: { directory: store.location, checkpoints: held, savepoint: directory } },
     );
+  } finally {
+    await savepoint.store.close();
   }
-  return id;
 }

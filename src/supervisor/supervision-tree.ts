@@ -9,8 +9,8 @@
  *   escalate                              child-ended, abnormal
  *   stopped (asked to, or autoShutdown)   child-ended, shutdown; abnormal when it had died
  *
- *  T1  A supervisor has started when all of its children have; so parents are up after their
- *      children, and down after them.
+ *  T1  A supervisor starts before its children, and has started, which its next sibling waits for,
+ *      when all of them have. It is down after them.
  *  T2  A parent hears of a supervisor's end only when all under it is down: nothing is orphaned, and
  *      no two incarnations of a leaf live at the same time.
  *  T3  Incarnations are counted once for the whole tree: what an old leaf of a supervisor that was
@@ -246,9 +246,10 @@ export class SupervisionTree {
 
   /** A child that was asked for is there now, unless it was refused. */
   #added(branch: Branch, event: AdministrationEvent & { kind: 'start-child' }): void {
-    const template = branch.spec.children[0];
-    const spec = 'spec' in event ? event.spec : { ...template!, id: event.id };
-    if (branch.children.has(spec.id) || branch.machine.info(spec.id) === undefined) return;
+    const id: string | undefined = 'spec' in event ? event.spec?.id : event.id;
+    if (id === undefined || branch.children.has(id) || branch.machine.info(id) === undefined)
+      return;
+    const spec = 'spec' in event ? event.spec : { ...branch.spec.children[0]!, id };
     this.#makeNode(spec, branch);
   }
 

@@ -18,6 +18,7 @@ export type ChildEvent =
   | { readonly kind: 'child-started'; readonly child: string; readonly incarnation?: number }
   /** It has nothing to do here: kept without a process, or forgotten when temporary or dynamic. */
   | { readonly kind: 'start-ignored'; readonly child: string; readonly incarnation?: number }
+  /** An abnormal end before it had started. */
   | {
       readonly kind: 'start-failed';
       readonly child: string;

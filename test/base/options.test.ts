@@ -40,8 +40,9 @@ describe('options', () => {
       tolerableFailures: 0,
       mode: 'exactly-once',
     },
-    restore: 'latest',
+    restore: { kind: 'latest' },
     restart: noRestart(),
+    supervision: { groups: [] },
     spares: 1,
     heartbeat: { intervalMs: 100, timeoutMs: 1_000, busyLimitMs: undefined },
     channel: { capacityBytes: 1_048_576, bufferTimeoutMs: 5 },
@@ -99,6 +100,7 @@ describe('options', () => {
       ...defaults,
       ...given,
       checkpoint: { ...defaults.checkpoint, ...given.checkpoint },
+      restore: { kind: 'checkpoint', checkpoint: 17 },
       restart: exponentialBackoff(),
     });
     expect(resolveOptions(given).signal).toBe(signal);

@@ -52,6 +52,16 @@ describe('the command line', () => {
     });
   });
 
+  test('savepoint', () => {
+    expect(parseCommandLine(['savepoint', 'cp', 'to', '--checkpoint', '7'])).toEqual({
+      kind: 'savepoint',
+      directory: 'cp',
+      to: 'to',
+      checkpoint: 7,
+      output: 'people',
+    });
+  });
+
   test.each([[[]], [['help']], [['--help']], [['run', '--help']], [['demo', '-h']]])(
     'help: %j',
     (argv) => {
@@ -67,6 +77,9 @@ describe('the command line', () => {
   test.each([
     [['rum'], /'rum' is none of holdfast's commands/],
     [['run'], /run needs a job module/],
+    [['savepoint', 'cp'], /savepoint needs two folders/],
+    [['savepoint', 'a', 'b', 'c'], /savepoint needs two folders/],
+    [['savepoint', 'a', 'b', '--checkpoint', '0'], /--checkpoint must be/],
     [['run', 'a.ts', 'b.ts'], /one job module, not also 'b\.ts'/],
     [['run', 'a.ts', '--paralelism', '2'], /Unknown option '--paralelism'/],
     [['run', 'a.ts', '--parallelism', 'two'], /--parallelism must be a whole number/],

@@ -106,6 +106,27 @@ describe('run', () => {
     expect(trees[0]).toMatchObject({ tree: { kind: 'job', id: 'paced', children: [{}, {}] } });
   });
 
+  test('savepoint: copies a checkpoint, from which another run goes on', async () => {
+    const first = await holdfast(run('--arg', 'records=3000')).ended;
+    expect(first.code).toBe(0);
+    const to = join(folder, 'savepoint');
+    const copied = await holdfast(['savepoint', join(folder, 'cp'), to, '--json']).ended;
+    expect(copied.code).toBe(0);
+    expect(jsonLines(copied)).toEqual([
+      expect.objectContaining({ event: 'savepoint', job: 'paced', directory: to }),
+    ]);
+    const again = await holdfast(['savepoint', join(folder, 'cp'), to]).ended;
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain('a savepoint needs a folder of its own');
+    const next = ['--checkpoints', join(folder, 'next'), '--restore', to];
+    const restored = await holdfast([...run(), ...next, '--json']).ended;
+    expect(restored.code).toBe(0);
+    expect(jsonLines(restored).at(-1)).toMatchObject({ event: 'result', sourceRecords: 3000 });
+    const none = await holdfast(['savepoint', join(folder, 'nowhere'), join(folder, 'x')]).ended;
+    expect(none.code).toBe(1);
+    expect(none.stderr).toContain('there is no checkpoint in');
+  });
+
   test('--quiet: only what the job prints', async () => {
     const job = join(folder, 'print.job.mjs');
     await writeFile(

@@ -109,6 +109,51 @@ describe('back-off', () => {
     expect(nextDelay(resetBackOff(after.state), rate, 100, noChance).kind).toBe('restart');
   });
 
+  it('begins anew after a stable time, which counts from the restart, and not a moment earlier', () => {
+    const strategy = exponentialBackoff({ jitter: 0, resetAfterMs: 1_000, maxAttempts: 3 });
+    const delaysAt = (...times: number[]) => delays(strategy, times, noChance);
+    expect(delaysAt(0, 1, 2, 3)).toEqual([10, 20, 40, 'gave up after 3']);
+    expect(delaysAt(0, 1_009, 2_028)).toEqual([10, 20, 40]); // each 1 ms too early
+    expect(delaysAt(0, 1_010, 2_020)).toEqual([10, 10, 10]);
+    expect(delaysAt(0, 1, 1_021)).toEqual([10, 20, 10]);
+    expect(delaysAt(0, 1, 2, 1_042, 1_043)).toEqual([10, 20, 40, 10, 20]); // the attempts as well
+  });
+
+  it('without a stable time, none is long enough', () => {
+    expect(delays(exponentialBackoff({ jitter: 0 }), [0, 1e15], noChance)).toEqual([10, 20]);
+  });
+
+  it('resets only after the stable time, whatever the times of the failures', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.nat({ max: 100 }), { maxLength: 40 }),
+        fc.integer({ min: 1, max: 60 }),
+        (gaps, resetAfterMs) => {
+          const strategy = exponentialBackoff({
+            initialMs: 5,
+            maxMs: 40,
+            resetAfterMs,
+            maxAttempts: Infinity,
+          });
+          const random = seededRandom(gaps.length);
+          let state = freshBackOff;
+          let now = 0;
+          let restartAtMs = Infinity;
+          let attempt = 0;
+          for (const gap of gaps) {
+            now += gap;
+            attempt = now - restartAtMs >= resetAfterMs ? 1 : attempt + 1;
+            const answer = nextDelay(state, strategy, now, random);
+            if (answer.kind !== 'restart') throw new Error('gave up');
+            expect(answer.attempt).toBe(attempt);
+            restartAtMs = now + answer.delayMs;
+            state = answer.state;
+          }
+        },
+      ),
+    );
+  });
+
   const exponentials = fc
     .record({
       initialMs: fc.double({ min: 0, max: 1e6, noNaN: true }),

@@ -67,6 +67,27 @@ describe('dynamic children (simple-one-for-one)', () => {
     expect(bench.cannotStart('a')).toEqual(['escalate after 2: a cannot']);
   });
 
+  it('a child whose start fails for ever leaves the supervisor responsive', () => {
+    const backoff = fixedDelay({ attempts: Number.POSITIVE_INFINITY, delayMs: 1 });
+    const bench = dynamic({}, { backoff }, ['a', 'b']);
+    bench.fails('b');
+    for (let n = 1; n <= 1_000; n += 1) {
+      expect(bench.at(n).tick()).toEqual([`start b #${n}`]);
+      expect(bench.asks({ kind: 'start-child', token: n, id: 'b' })).toEqual([
+        `reply ${n}: refused already-started`,
+      ]);
+      expect(bench.cannotStart('b')).toEqual([`restarting b #${n + 1} in 1: b cannot`]);
+      expect(bench.supervisor.counts()).toEqual({
+        specs: 1,
+        active: 1,
+        supervisors: 0,
+        workers: 2,
+      });
+    }
+    expect(bench.stop()).toEqual(['stop a']);
+    expect(bench.ends('a')).toEqual(['stopped (shutdown)']);
+  });
+
   it('a restart that says ignore removes the child', () => {
     const bench = dynamic();
     bench.fails('b');

@@ -49,7 +49,10 @@ describe('restart strategies', () => {
   });
 
   it('are frozen plain data that survives a clone', () => {
-    for (const strategy of [noRestart(), fixedDelay(), failureRate(), exponentialBackoff()]) {
+    const stable = exponentialBackoff({ resetAfterMs: 60_000 });
+    expect(stable.resetAfterMs).toBe(60_000);
+    const all = [noRestart(), fixedDelay(), failureRate(), exponentialBackoff(), stable];
+    for (const strategy of all) {
       expect(Object.isFrozen(strategy)).toBe(true);
       expect(checkRestartStrategy(structuredClone(strategy))).toEqual(strategy);
     }
@@ -83,6 +86,11 @@ describe('restart strategies', () => {
       'a maximum below the first delay',
       () => exponentialBackoff({ initialMs: 50, maxMs: 20 }),
       ['restart.maxMs', '20', 'restart.initialMs (50)'],
+    ],
+    [
+      'no stable time',
+      () => exponentialBackoff({ resetAfterMs: 0 }),
+      ['restart.resetAfterMs', '0', '1'],
     ],
     ['no time to reset', () => noRestart({ resetTimeoutMs: 0 }), ['restart.resetTimeoutMs', '0']],
     [

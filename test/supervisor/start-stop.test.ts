@@ -251,6 +251,7 @@ describe('stop', () => {
     const bench = Bench.running(abc);
     bench.stop();
     expect(bench.send({ kind: 'kill' })).toEqual(['kill c', 'kill b', 'kill a']);
+    expect(bench.supervisor.nextDeadline()).toBeUndefined();
     expect(bench.send({ kind: 'kill' })).toEqual([]);
     expect([bench.fails('a'), bench.fails('c'), bench.fails('b')]).toEqual([
       [],

@@ -1,0 +1,71 @@
+/** `holdfast savepoint`: a checkpoint of a directory, copied to a folder of its own. */
+
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
+import { openSavepointTarget } from '../checkpoint/savepoint.js';
+import type { Manifest } from '../checkpoint/store.js';
+import type { SavepointCommand } from './arguments.js';
+import type { Console } from './console.js';
+import { EXIT_FINISHED } from './exit-codes.js';
+import { formatBytes } from './format.js';
+import { jsonLine } from './json-reporter.js';
+
+/** A running job may prune a checkpoint while it is copied; the newest is tried again. */
+const TRIES = 5;
+
+export async function savepointCommand(
+  command: SavepointCommand,
+  console: Console,
+): Promise<number> {
+  const manifest = await copy(command);
+  const { checkpoint, run, parts, job } = manifest;
+  const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
+  if (command.output === 'json') {
+    console.write(
+      jsonLine({ event: 'savepoint', directory: command.to, checkpoint, job, run, bytes }),
+    );
+  } else {
+    console.write(
+      `checkpoint ${checkpoint} of ${job}, ${formatBytes(bytes)}, is saved in ${command.to}; ` +
+        `start from it with --restore ${shownPath(command.to)} and an empty checkpoint directory`,
+    );
+  }
+  return EXIT_FINISHED;
+}
+
+async function copy({ directory, to, checkpoint }: SavepointCommand): Promise<Manifest> {
+  const store = openCheckpointDirectory(directory);
+  try {
+    for (let tries = 1; ; tries += 1) {
+      const wanted = checkpoint ?? (await store.list())[0];
+      if (wanted === undefined) throw nothingThere(store.location);
+      const manifest = await store.readManifest(wanted);
+      const target = await openSavepointTarget(to);
+      try {
+        await target.write(store, manifest);
+        return manifest;
+      } catch (error) {
+        const isGone = !(await store.list()).includes(wanted);
+        const isRaced = isGone && checkpoint === undefined && tries < TRIES;
+        if (!isRaced || !isHoldfastError(error)) throw error;
+      } finally {
+        await target.close();
+      }
+    }
+  } finally {
+    await store.close();
+  }
+}
+
+/** `--restore` knows a path by its separator. */
+function shownPath(path: string): string {
+  return /[/\\]/.test(path) ? path : `./${path}`;
+}
+
+function nothingThere(directory: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_CHECKPOINT_NOT_FOUND',
+    `there is no checkpoint in '${directory}'.`,
+    { details: { directory } },
+  );
+}

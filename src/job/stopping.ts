@@ -1,0 +1,70 @@
+/**
+ * A stop on request: sources stop, a last checkpoint is taken and committed, the job ends.
+ *
+ *  - It outlives failures: a restart of a region in the meantime stops again (`apply`).
+ *  - With `drain` the sources end instead of pausing; the ends travel through, windows fire, and the
+ *    final checkpoint ends the job as if its input had been no longer.
+ */
+
+import type { SavepointTarget } from '../checkpoint/savepoint.js';
+import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
+import type { CheckpointDriver } from './checkpoint-driver.js';
+import type { Slots } from './slots.js';
+
+export interface StoppingOptions {
+  readonly drain: boolean;
+  /** Where to copy the last checkpoint. */
+  readonly savepoint: SavepointTarget | undefined;
+}
+
+export interface StoppedWorld {
+  readonly slots: Slots;
+  readonly checkpoints: CheckpointDriver;
+  readonly onStopped: () => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
+export class Stopping {
+  readonly drain: boolean;
+  readonly #savepoint: SavepointTarget | undefined;
+  /** Why there is no savepoint, though one was asked for. */
+  savepointError: unknown;
+
+  constructor({ drain, savepoint }: StoppingOptions) {
+    this.drain = drain;
+    this.#savepoint = savepoint;
+  }
+
+  /** When all tasks run, and whenever they run again. */
+  apply({ slots, checkpoints, onStopped, onFailed }: StoppedWorld): void {
+    slots.tellAll('stopSources', [this.drain]);
+    if (this.drain) return;
+    const { generation } = checkpoints;
+    checkpoints.request('stop').then(
+      // The final checkpoint, if it was that one, ends the job by itself; and the restart that makes up
+      // for a commit that was interrupted stops again.
+      (checkpoint) => {
+        if (!checkpoints.isFinal && checkpoint <= checkpoints.committed) onStopped();
+      },
+      (error) => {
+        // All input was processed before the stop came: nothing but the commit is left to wait for.
+        if (checkpoints.isFinal) return;
+        // A failure of a region is answered by a restart, which stops again.
+        if (checkpoints.generation === generation) onFailed(error);
+      },
+    );
+  }
+
+  /** At the end, while the store is open. Never rejects. */
+  async save(store: CheckpointStore | undefined, latest: Manifest | undefined): Promise<void> {
+    const target = this.#savepoint;
+    if (target === undefined) return;
+    try {
+      if (store !== undefined && latest !== undefined) await target.write(store, latest);
+    } catch (error) {
+      this.savepointError = error;
+    } finally {
+      await target.close().catch(() => {});
+    }
+  }
+}
