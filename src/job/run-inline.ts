@@ -1,8 +1,8 @@
 /** `runInline`: the same graph, driver and protocol in the calling thread, for tests. */
 
-import { deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { failureToError, toFailure } from '../base/failure.js';
+import { inTime } from '../base/in-time.js';
 import type { JobDefinition } from '../stream/job-definition.js';
 import { defineJob } from '../stream/job-definition.js';
 import { ControlBlock } from '../threads/control-block.js';
@@ -38,21 +38,11 @@ export async function runInline(
 /** Like a zombie thread: what never closes is left alone. */
 const GIVE_UP_AFTER_MS = 2_000;
 
-async function inTime<T>(answer: Promise<T>, method: string, timeoutMs: number): Promise<T> {
-  const late = deferred<never>();
-  const timer = setTimeout(() => {
-    late.reject(
-      new HoldfastError(
-        'ERR_HOLDFAST_CONTROL',
-        `'${method}' was not answered within ${timeoutMs} ms: a source, operator or sink does not close.`,
-      ),
-    );
-  }, timeoutMs);
-  try {
-    return await Promise.race([answer, late.promise]);
-  } finally {
-    clearTimeout(timer);
-  }
+function notAnswered(method: string, timeoutMs: number): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_CONTROL',
+    `'${method}' was not answered within ${timeoutMs} ms: a source, operator or sink does not close.`,
+  );
 }
 
 class InlineLink implements HostLink {
@@ -91,13 +81,15 @@ class InlineLink implements HostLink {
       (...given: readonly unknown[]) => Promise<Outcome<never>>
     >;
     const answer = host[method]!(...args);
-    return unwrap(timeoutMs === undefined ? await answer : await inTime(answer, method, timeoutMs));
+    if (timeoutMs === undefined) return unwrap(await answer);
+    return unwrap(await inTime(answer, timeoutMs, () => notAnswered(method, timeoutMs)));
   }
 
   async terminate(): Promise<void> {
     this.dead = true;
     clearInterval(this.#beats);
-    await inTime(this.#host.shutdown(), 'shutdown', GIVE_UP_AFTER_MS).catch(() => {});
+    const late = () => notAnswered('shutdown', GIVE_UP_AFTER_MS);
+    await inTime(this.#host.shutdown(), GIVE_UP_AFTER_MS, late).catch(() => {});
   }
 
   waitedMs(): undefined {

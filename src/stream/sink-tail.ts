@@ -9,6 +9,7 @@
 
 import { isThenable } from './callbacks.js';
 import { locate } from './located-error.js';
+import { openInTime } from './opening.js';
 import type {
   Capture,
   CapturedState,
@@ -43,7 +44,7 @@ export class SinkTail implements Operator {
   readonly #given: SinkTailOptions;
   #writer!: SinkWriter<unknown>;
   #opened = false;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(given: SinkTailOptions) {
     this.#given = given;
@@ -64,9 +65,9 @@ export class SinkTail implements Operator {
       print,
       fail,
     };
-    this.#writer = await sink.open(context);
+    this.#writer = await openInTime('sink', operator, sink.open(context), this.#closing.signal);
     this.#opened = true;
-    if (this.#closed) await this.#writer.close();
+    if (this.#closing.signal.aborted) await this.#writer.close();
   }
 
   /** The sink wants no more records for now. */
@@ -100,7 +101,7 @@ export class SinkTail implements Operator {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     if (this.#opened) await this.#writer.close();
   }
 }

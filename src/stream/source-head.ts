@@ -12,6 +12,7 @@
 import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
 import { isThenable } from './callbacks.js';
+import { openInTime } from './opening.js';
 import type { Receiver, RestoredSection, StateSection } from './operator.js';
 import type { Source, SourceBatch, SourceReader, SourceSplit } from './source.js';
 import {
@@ -60,7 +61,7 @@ export class SourceHead {
   #at = 0;
   /** Next index into `batch.rejected`. */
   #rejectedAt = 0;
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(given: SourceHeadOptions) {
     this.#given = given;
@@ -119,6 +120,10 @@ export class SourceHead {
     return this.#batch === undefined;
   }
 
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
   capture(): StateSection {
     const current = this.#current;
     if (current !== undefined && this.#batch !== undefined) {
@@ -143,7 +148,7 @@ export class SourceHead {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     const reader = this.#reader;
     this.#reader = undefined;
     await reader?.close();
@@ -217,11 +222,12 @@ export class SourceHead {
   async #openSplit(): Promise<void> {
     const { source, operator, instance, gate } = this.#given;
     const current = this.#current!;
-    const reader = await source.open(current.split, current.position, {
+    const opening = source.open(current.split, current.position, {
       operator,
       instance,
       alive: () => gate.tick(),
     });
+    const reader = await openInTime('source', operator, opening, this.#closing.signal);
     if (this.#closed) await reader.close();
     else this.#reader = reader;
   }
