@@ -17,6 +17,7 @@ import {
 } from '../supervisor/restart-strategy.js';
 import type { GroupOptions } from './groups.js';
 import type { Logger, RunOptions } from './job-types.js';
+import { safeLogger } from './safe-logger.js';
 import { resolveSupervision } from './supervision-options.js';
 
 export type RestoreFrom =
@@ -311,8 +312,9 @@ function checkSignal(given: RunOptions['signal']): AbortSignal | undefined {
 }
 
 function checkLogger(given: RunOptions['logger']): Logger | undefined {
-  if (given !== undefined) checkMethods('logger', given, ['debug', 'info', 'warn', 'error']);
-  return given;
+  if (given === undefined) return undefined;
+  checkMethods('logger', given, ['debug', 'info', 'warn', 'error']);
+  return safeLogger(given);
 }
 
 function checkMethods(option: string, given: unknown, methods: readonly string[]): void {

@@ -102,6 +102,8 @@ describe('options', () => {
       checkpoint: { ...defaults.checkpoint, ...given.checkpoint },
       restore: { kind: 'checkpoint', checkpoint: 17 },
       restart: exponentialBackoff(),
+      // Wrapped, so that it cannot throw.
+      logger: Object.fromEntries(Object.keys(logger).map((level) => [level, expect.any(Function)])),
     });
     expect(resolveOptions(given).signal).toBe(signal);
     expect(resolveOptions(given).checkpoint.store).toBe(store);

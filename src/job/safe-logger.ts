@@ -1,0 +1,38 @@
+/** A logger is the user's code in the driver's thread: what it throws must not stop the job. */
+
+import { toFailure } from '../base/failure.js';
+import { isThenable } from '../stream/callbacks.js';
+import type { Logger } from './job-types.js';
+
+/**
+ * The same logger, whose errors and rejections end here. The first is told as a warning of the process,
+ * with its stack; a logger that is broken is so for every line.
+ */
+export function safeLogger(logger: Logger): Logger {
+  let told = false;
+  const failed = (error: unknown): void => {
+    if (told) return;
+    told = true;
+    const { stack, message } = toFailure(error, 'internal');
+    process.emitWarning(
+      `the logger given to Holdfast failed; its further errors are not told. ${stack ?? message}`,
+      { type: 'HoldfastWarning', code: 'HOLDFAST_LOGGER' },
+    );
+  };
+  const guard =
+    (level: keyof Logger): Logger[typeof level] =>
+    (data, message) => {
+      try {
+        const answer: unknown = logger[level](data, message);
+        if (isThenable(answer)) answer.then(undefined, failed);
+      } catch (error) {
+        failed(error);
+      }
+    };
+  return {
+    debug: guard('debug'),
+    info: guard('info'),
+    warn: guard('warn'),
+    error: guard('error'),
+  };
+}
