@@ -5,6 +5,7 @@
  * thread or a process is this plain record, and an error is built from it again on the far side.
  */
 
+import { inspect } from 'node:util';
 import { type ErrorCode, HoldfastError } from './errors.js';
 
 export type FailureKind =
@@ -45,6 +46,15 @@ export interface Failure extends FailurePlace {
 }
 
 const CAUSE_DEPTH_MAX = 8;
+/** Of a message or a stack, in characters. */
+const TEXT_MAX = 16_384;
+/** Getters are not called, and large objects not told in full. */
+const INSPECT_OPTIONS = {
+  depth: 2,
+  maxArrayLength: 20,
+  maxStringLength: 1_000,
+  breakLength: Number.POSITIVE_INFINITY,
+} as const;
 
 /** For what was thrown by others, and so has no code of ours. Uncaught errors are users', too. */
 const CODES: Readonly<Record<FailureKind, ErrorCode>> = {
@@ -69,24 +79,67 @@ export function toFailure(
   place: FailurePlace = {},
   depth = 0,
 ): Failure {
-  if (typeof thrown !== 'object' || thrown === null) {
+  try {
+    return read(thrown, kind, place, depth);
+  } catch {
+    // A proxy, or a getter that throws: that something was thrown is all there is to say.
+    return { kind, name: 'Error', message: 'what was thrown cannot be read', ...place };
+  }
+}
+
+function read(thrown: unknown, kind: FailureKind, place: FailurePlace, depth: number): Failure {
+  if (!isErrorLike(thrown)) {
     return { kind, name: 'Error', message: `thrown value: ${describe(thrown)}`, ...place };
   }
-  const error = thrown as Partial<Error> & { code?: unknown; details?: unknown };
-  const cause = error.cause;
+  const cause = thrown.cause ?? thrown.errors?.[0];
+  const said = messageOf(thrown);
+  const message = cut(said);
   return {
     kind,
-    name: typeof error.name === 'string' ? className(error) : 'Error',
-    message: typeof error.message === 'string' ? error.message : describe(thrown),
-    stack: typeof error.stack === 'string' ? error.stack : undefined,
-    code: typeof error.code === 'string' ? error.code : undefined,
-    details: error instanceof HoldfastError ? plain(error.details) : undefined,
+    name: typeof thrown.name === 'string' ? className(thrown) : 'Error',
+    message,
+    // A stack begins with the message: what is cut from that must not cost the frames.
+    stack:
+      typeof thrown.stack === 'string'
+        ? cut(message === said ? thrown.stack : thrown.stack.replace(said, () => message), 2)
+        : undefined,
+    code: typeof thrown.code === 'string' ? thrown.code : undefined,
+    details: thrown instanceof HoldfastError ? plain(thrown.details) : undefined,
     cause:
-      cause === undefined || depth >= CAUSE_DEPTH_MAX
+      cause === undefined || cause === null || depth >= CAUSE_DEPTH_MAX
         ? undefined
         : toFailure(cause, kind, {}, depth + 1),
     ...place,
   };
+}
+
+type ErrorLike = Partial<Error> & {
+  readonly code?: unknown;
+  /** Of an `AggregateError`. */
+  readonly errors?: readonly unknown[];
+};
+
+function isErrorLike(thrown: unknown): thrown is ErrorLike {
+  if (thrown instanceof Error) return true;
+  return (
+    typeof thrown === 'object' &&
+    thrown !== null &&
+    (typeof (thrown as ErrorLike).message === 'string' ||
+      typeof (thrown as ErrorLike).stack === 'string')
+  );
+}
+
+/** Node's refused connections say nothing themselves: each of their errors does. */
+function messageOf({ message, errors }: ErrorLike): string {
+  if (typeof message === 'string' && (message !== '' || !Array.isArray(errors))) return message;
+  return Array.isArray(errors) ? errors.map((error) => describe(error)).join('; ') : '';
+}
+
+/** A text that fills the memory of whoever logs it helps nobody. */
+function cut(text: string, times = 1): string {
+  const most = TEXT_MAX * times;
+  if (text.length <= most) return text;
+  return `${text.slice(0, most)}… (${text.length - most} more characters)`;
 }
 
 /** The error that a failure stands for: a `HoldfastError` whose cause chain is rebuilt. */
@@ -133,11 +186,17 @@ export function describePlace(place: FailurePlace): string {
 
 function placeOf(failure: Failure): FailurePlace {
   const { slot, operator, instance, position } = failure;
-  return { slot, operator, instance, position };
+  // What is not known must not hide what the details tell.
+  return {
+    ...(slot === undefined ? {} : { slot }),
+    ...(operator === undefined ? {} : { operator }),
+    ...(instance === undefined ? {} : { instance }),
+    ...(position === undefined ? {} : { position }),
+  };
 }
 
 /** A class that names nothing itself inherits a built-in's name, and is better told by its own. */
-function className(error: Partial<Error>): string {
+function className(error: ErrorLike): string {
   const prototype: unknown = Object.getPrototypeOf(error);
   const isInherited =
     prototype !== null &&
@@ -150,8 +209,10 @@ function className(error: Partial<Error>): string {
 }
 
 function describe(value: unknown): string {
+  if (typeof value === 'string') return cut(value);
   try {
-    return typeof value === 'string' ? value : String(value);
+    if (value instanceof Error) return cut(String(value));
+    return cut(typeof value === 'object' ? inspect(value, INSPECT_OPTIONS) : String(value));
   } catch {
     return Object.prototype.toString.call(value);
   }

@@ -60,4 +60,61 @@ describe('failures', () => {
       expect(toFailure(thrown, 'user-code')).toMatchObject({ kind: 'user-code' });
     }
   });
+
+  it.each<[string, unknown, RegExp]>([
+    ['a text', 'no such row', /^thrown value: no such row$/],
+    ['an object', { row: 7, why: { code: 3 } }, /^thrown value: \{ row: 7, why: \{ code: 3 \} \}$/],
+    ['undefined', undefined, /^thrown value: undefined$/],
+    ['a function', () => 1, /^thrown value: \(\) => 1$/],
+    ['an empty message', new AggregateError([new Error('refused'), 5]), /^Error: refused; 5$/],
+  ])('%s is told', (_, thrown, message) => {
+    expect(toFailure(thrown, 'user-code').message).toMatch(message);
+  });
+
+  it('an AggregateError is caused by its first error', () => {
+    const failure = toFailure(new AggregateError([new RangeError('a'), new Error('b')]), 'sink');
+    expect(failure).toMatchObject({ name: 'AggregateError', cause: { name: 'RangeError' } });
+  });
+
+  it('what cannot be read is told as such', () => {
+    const proxy = new Proxy(new Error('x'), {
+      get: () => {
+        throw new Error('no');
+      },
+    });
+    const getter = Object.defineProperty(new Error('x'), 'message', {
+      get: () => {
+        throw new Error('no');
+      },
+    });
+    for (const thrown of [proxy, getter]) {
+      expect(toFailure(thrown, 'user-code', { operator: 'map' })).toEqual({
+        kind: 'user-code',
+        name: 'Error',
+        message: 'what was thrown cannot be read',
+        operator: 'map',
+      });
+    }
+  });
+
+  it('circular, huge and uncloneable properties stay behind; a huge message is cut', () => {
+    const big = 'x'.repeat(1_000_000);
+    const error = Object.assign(new RangeError(big), { big, call: () => {}, self: {} as unknown });
+    error.self = error;
+    const failure = structuredClone(toFailure(error, 'user-code'));
+    expect(failure.message.length).toBeLessThan(20_000);
+    expect(failure.message).toMatch(/^x+… \(\d+ more characters\)$/);
+    expect(failure.stack).toMatch(/failure\.test\.ts:\d+/);
+    expect(JSON.stringify(failure).length).toBeLessThan(60_000);
+  });
+
+  it('details of our own are kept where a place is not known', () => {
+    const thrown = new HoldfastError('ERR_HOLDFAST_SINK', 's', { details: { operator: 'out' } });
+    const there = failureToError(toFailure(thrown, 'internal'));
+    expect(there.details).toEqual({ operator: 'out' });
+    expect(failureToError(toFailure(there, 'internal', { slot: 1 })).details).toEqual({
+      operator: 'out',
+      slot: 1,
+    });
+  });
 });
