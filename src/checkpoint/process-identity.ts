@@ -20,7 +20,7 @@ export async function ownIdentity(): Promise<ProcessIdentity> {
   return {
     pid: process.pid,
     host: hostname(),
-    started: await startOf(process.pid),
+    started: (await lifeOf(process.pid)).started,
     pidNamespace: await readlink('/proc/self/ns/pid').catch(() => ''),
   };
 }
@@ -38,20 +38,35 @@ export async function livenessOf(owner: ProcessIdentity): Promise<'alive' | 'dea
     // EPERM: it is there, and another user's.
     if (errnoOf(error) === 'ESRCH') return 'dead';
   }
-  const started = await startOf(owner.pid);
+  const { started, isZombie } = await lifeOf(owner.pid);
+  if (isZombie) return 'dead';
   return started !== '' && owner.started !== '' && started !== owner.started ? 'dead' : 'alive';
 }
 
-async function startOf(pid: number): Promise<string> {
+interface Life {
+  readonly started: string;
+  /**
+   * It has ended, all its threads included, and only its entry is left: where the first process of a
+   * container collects nobody, for ever.
+   */
+  readonly isZombie: boolean;
+}
+
+/** As far as the kernel tells (Linux). */
+async function lifeOf(pid: number): Promise<Life> {
   try {
     const [boot, stat] = await Promise.all([
       readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
       readFile(`/proc/${pid}/stat`, 'utf8'),
     ]);
-    // Field 22; the second is the command in parentheses and may hold anything.
+    // From field 3 on; the second is the command in parentheses and may hold anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return `${boot.trim()}/${fields[19] ?? ''}`;
+    const [state, threads, start] = [fields[0], Number(fields[17]), fields[19]];
+    return {
+      started: `${boot.trim()}/${start ?? ''}`,
+      isZombie: (state === 'Z' || state === 'X') && threads <= 1,
+    };
   } catch {
-    return '';
+    return { started: '', isZombie: false };
   }
 }

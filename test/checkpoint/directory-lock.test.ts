@@ -56,6 +56,29 @@ describe('lock of a checkpoint directory', () => {
     },
   );
 
+  test.runIf(process.platform === 'linux')(
+    'of a dead process that nobody has collected is taken over',
+    async () => {
+      const directory = await temporaryDirectory();
+      // The shell becomes a program that knows nothing of the child it has started.
+      const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      try {
+        const [line] = await once(parent.stdout, 'data');
+        const pid = Number(String(line));
+        while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8')));
+        await leaveLock(directory, { pid, started: '' });
+        const store = new DirectoryStore(directory);
+        await store.acquire();
+        await store.close();
+      } finally {
+        parent.kill('SIGKILL');
+        await once(parent, 'exit');
+      }
+    },
+  );
+
   test('of a living process is respected, and the error says whose it is', async () => {
     const directory = await temporaryDirectory();
     const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)']);
