@@ -10,13 +10,32 @@ export function describeDeath({ signal, exitCode }: ProcessDeath): string {
   return exitCode === undefined ? 'could not be started' : `exit code ${exitCode}`;
 }
 
+/** What such a death mostly comes of, when the process could not say. */
+function hintOf({ signal, exitCode }: ProcessDeath): string {
+  if (signal === 'SIGKILL') {
+    return ' Somebody killed it, or the system did for want of memory: its log tells which.';
+  }
+  if (signal === 'SIGABRT' || exitCode === 134) {
+    return (
+      ' It aborted: mostly for want of heap, which its standard error tells. Give it more with ' +
+      'slot.resourceLimits, or --max-old-space-size for its main thread, or let the job hold less.'
+    );
+  }
+  if (signal === 'SIGSEGV' || signal === 'SIGBUS' || signal === 'SIGILL') {
+    return ' Native code crashed: an add-on that the job imports, or Node itself.';
+  }
+  return '';
+}
+
 export function processDied(death: ProcessDeath): HoldfastError {
-  const words = death.failure === undefined ? '' : ` Its last words: ${death.failure.message}`;
+  const { failure, exitCode, signal } = death;
+  const words =
+    failure === undefined ? hintOf(death) : ` Its last words: ${failure.name}: ${failure.message}`;
   return new HoldfastError(
     'ERR_HOLDFAST_PROCESS_DIED',
     `the job's process died (${describeDeath(death)}).${words}`,
     {
-      details: { exitCode: death.exitCode, signal: death.signal },
+      details: { exitCode, signal },
       ...(death.failure === undefined ? {} : { cause: originalError(death.failure) }),
     },
   );

@@ -1,7 +1,7 @@
 /**
  * The guardian's decisions, as a pure machine: events and `now` in, commands out.
  *
- *        start            exited: budget left           tick
+ *        start            exited: budget left        tick, stop
  *  idle ───────▶ alive ─────────────────────▶ waiting ────────▶ alive …
  *                  │ outcome                     │ cancel
  *                  ▼            exited           ▼
@@ -12,6 +12,8 @@
  *      the last death otherwise; exactly one of the two.
  *  G3  A completed checkpoint resets the budget.
  *  G4  `end` and `give-up` come at most once, and nothing after them.
+ *  G5  Who wants the job stopped does not wait for a delay under way: the process that takes the last
+ *      checkpoint is started at once. Should that one die as well, its delay is kept.
  */
 
 import type { Failure } from '../base/failure.js';
@@ -44,6 +46,7 @@ export type GuardEvent =
   | { readonly kind: 'outcome'; readonly outcome: GuardOutcome }
   | { readonly kind: 'exited'; readonly death: ProcessDeath }
   | { readonly kind: 'cancel' }
+  | { readonly kind: 'stop' }
   | { readonly kind: 'tick' };
 
 export type GuardCommand =
@@ -113,6 +116,8 @@ export class GuardMachine {
         return state.kind === 'idle' || state.kind === 'waiting'
           ? this.#end({ kind: 'canceled' })
           : [];
+      case 'stop':
+        return state.kind === 'waiting' ? this.#fork() : []; // G5
       case 'tick':
         return state.kind === 'waiting' && nowMs >= state.untilMs ? this.#fork() : [];
     }

@@ -1,7 +1,8 @@
 /**
  * The guarded process: runs the job as it is told, and tells the guardian what happens.
  *
- *  P1  It never outlives its guardian: when the channel closes, it ends at once, and its threads with it.
+ *  P1  It never outlives its guardian: when the channel closes, it cancels the job, gives the checkpoint
+ *      directory back and ends; at once when that takes too long.
  *  P2  It does not act on signals itself. An interrupt from a terminal reaches the whole group of
  *      processes; the guardian decides what it means, and says so over the channel.
  *  P3  How the job ended is the last thing that is said, and it is written out before the exit.
@@ -12,6 +13,7 @@ import { type Failure, toFailure } from '../base/failure.js';
 import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
 import { type CollectSinks, readCollected } from './collected-state.js';
 import { reuseCompiled } from './compile.js';
+import { canceledError } from './driver.js';
 import type { GuardOrder, GuardReport, RestoredFrom } from './guard-protocol.js';
 import type { Job, JobEvents, RunOptions } from './job-types.js';
 import { recordsIn } from './make-manifest.js';
@@ -19,6 +21,8 @@ import { run } from './run.js';
 
 type RunOrder = Extract<GuardOrder, { kind: 'run' }>;
 
+/** How long the end may take when the guardian is gone. */
+const ORPHAN_TIMEOUT_MS = 2_000;
 const PROGRESS_EVERY_MS = 50;
 /** How exactly the time to the first new output is known. */
 const FIRST_OUTPUT_EVERY_MS = 2;
@@ -36,16 +40,17 @@ export function serveGuardian(): void {
     process.stderr.write('holdfast: this program is started by a guardian, not by hand.\n');
     process.exit(2);
   }
-  process.on('disconnect', () => process.exit(1)); // P1
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {}); // P2
   process.on('uncaughtExceptionMonitor', (error) =>
     report({ kind: 'crashing', failure: toFailure(error, 'process-death') }),
   );
   const guarded = new GuardedRun();
+  process.on('disconnect', () => guarded.orphaned()); // P1
   process.on('message', (order: GuardOrder) => guarded.handle(order));
   report({ kind: 'ready' });
 }
 
+/** What is said to a guardian that is gone is heard by nobody; P1 ends the process. */
 function report(message: GuardReport, written?: () => void): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => written?.());
 }
@@ -57,12 +62,20 @@ class GuardedRun {
   #mayPrint = false;
   /** Orders that came before the job ran. */
   #stop: { readonly drain: boolean } | undefined;
-  #abort = new AbortController();
+  readonly #abort = new AbortController();
+  #ran: Promise<unknown> = Promise.resolve();
+
+  /** P1. */
+  orphaned(): void {
+    setTimeout(() => process.exit(1), ORPHAN_TIMEOUT_MS);
+    this.#abort.abort(canceledError());
+    void this.#ran.then(() => process.exit(1));
+  }
 
   handle(order: GuardOrder): void {
     switch (order.kind) {
       case 'run':
-        this.#run(order).catch((error: unknown) => this.#ended(error));
+        this.#ran = this.#run(order).catch((error: unknown) => this.#ended(error));
         return;
       case 'kill':
         this.#job?.kill(order.slot, order.cause);
@@ -75,7 +88,7 @@ class GuardedRun {
         this.#applyStop();
         return;
       case 'cancel':
-        this.#abort.abort(new HoldfastError('ERR_HOLDFAST_CANCELED', 'the job was canceled.'));
+        this.#abort.abort(canceledError());
     }
   }
 

@@ -11,7 +11,6 @@
  *    committed) is found finished by the next process, and its result is returned.
  */
 
-import { EventEmitter } from 'node:events';
 import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Deferred, deferred } from '../base/deferred.js';
@@ -19,6 +18,7 @@ import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import { type CompiledJob, compileJob, locateJob } from './compile.js';
+import { canceledError } from './driver.js';
 import { budgetError, describeDeath, processDied } from './guard-errors.js';
 import { type Interruption, restartedEvent } from './guard-interruption.js';
 import {
@@ -31,7 +31,9 @@ import {
 import { checkPlainOptions } from './guard-options.js';
 import { type GuardedOutput, GuardProcess } from './guard-process.js';
 import type { GuardReport, PlainRunOptions, RestoredFrom } from './guard-protocol.js';
-import type { GuardedJob, GuardedJobEvents } from './guarded-job.js';
+import { tidyDirectory } from './guard-tidy.js';
+import { GuardedEvents } from './guarded-events.js';
+import type { GuardedJob } from './guarded-job.js';
 import type { KillCause } from './host-protocol.js';
 import type { JobProgress, JobResult, JobStatus, JobTreeNode, SlotInfo } from './job-types.js';
 import { resolveOptions } from './options.js';
@@ -67,10 +69,7 @@ export async function runGuarded(
   const { signal, output = 'inherit', ...plain } = options;
   checkPlainOptions(plain);
   const resolved = resolveOptions({ ...plain, signal });
-  signal?.throwIfAborted();
-  const compiled = await compileJob(url, {
-    hostEntry: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
-  });
+  const compiled = await compileUnless(signal, url);
   const machine = new GuardMachine({
     restart: resolved.restart,
     random: seededRandom(Date.now()),
@@ -82,13 +81,27 @@ export async function runGuarded(
     machine,
     output,
   });
-  const onAbort = () => void guardian.cancel();
+  const onAbort = () => void guardian.cancel(signal?.reason);
   signal?.addEventListener('abort', onAbort, { once: true });
   const forget = () => signal?.removeEventListener('abort', onAbort);
   guardian.finished.then(forget, forget);
   if (signal?.aborted) onAbort();
   await guardian.start();
   return guardian;
+}
+
+/** A signal that ends the program may end the compiler's process first: then that is no mistake of the job. */
+async function compileUnless(
+  signal: AbortSignal | undefined,
+  url: URL | string,
+): Promise<CompiledJob> {
+  const hostEntry = fileURLToPath(new URL('./worker-main.js', import.meta.url));
+  if (signal?.aborted) throw canceledError(signal.reason);
+  try {
+    return await compileJob(url, { hostEntry });
+  } catch (error) {
+    throw signal?.aborted ? canceledError(signal.reason) : error;
+  }
 }
 
 interface GuardianOptions {
@@ -99,9 +112,8 @@ interface GuardianOptions {
   readonly output: GuardedOutput;
 }
 
-class Guardian implements GuardedJob {
+class Guardian extends GuardedEvents implements GuardedJob {
   readonly #given: GuardianOptions;
-  readonly #events = new EventEmitter<GuardedJobEvents>();
   readonly #finished = deferred<JobResult>();
   readonly #started = deferred<void>();
   readonly #startedMs = performance.now();
@@ -124,13 +136,19 @@ class Guardian implements GuardedJob {
   #killed: { readonly atMs: number } | undefined;
   #stop: { readonly drain: boolean } | undefined;
   #ended = false;
+  #cancelReason: unknown;
   #wasStarted = false;
   #held: (() => unknown)[] | undefined;
   readonly #early: Buffer[] = [];
+  /** The last process has not closed what it had open. */
+  #diedOpen = false;
+  /** It has said how the job ended, having closed everything. */
+  #isTold = false;
   #timer: NodeJS.Timeout | undefined;
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(given: GuardianOptions) {
+    super();
     this.#given = given;
     this.#finished.promise.catch(() => {});
     this.#started.promise.catch(() => {});
@@ -204,41 +222,20 @@ class Guardian implements GuardedJob {
     if (!this.#ended && this.#stop === undefined) {
       this.#stop = { drain: options.drain ?? false };
       this.#process?.order({ kind: 'stop', ...this.#stop });
+      this.#handle({ kind: 'stop' });
     }
     return await this.#finished.promise;
   }
 
-  async cancel(): Promise<void> {
+  /** @param reason what an aborted signal gave */
+  async cancel(reason?: unknown): Promise<void> {
     if (!this.#ended) {
+      this.#cancelReason ??= reason;
       this.#handle({ kind: 'cancel' });
       this.#process?.order({ kind: 'cancel' });
       this.#endProcessSoon();
     }
     await this.#finished.promise.catch(() => {});
-  }
-
-  on<E extends keyof GuardedJobEvents>(
-    event: E,
-    listener: (...args: GuardedJobEvents[E]) => void,
-  ): this {
-    this.#events.on(event, listener as never);
-    return this;
-  }
-
-  once<E extends keyof GuardedJobEvents>(
-    event: E,
-    listener: (...args: GuardedJobEvents[E]) => void,
-  ): this {
-    this.#events.once(event, listener as never);
-    return this;
-  }
-
-  off<E extends keyof GuardedJobEvents>(
-    event: E,
-    listener: (...args: GuardedJobEvents[E]) => void,
-  ): this {
-    this.#events.off(event, listener as never);
-    return this;
   }
 
   // ---- the machine's driver --------------------------------------------------------------------
@@ -290,13 +287,13 @@ class Guardian implements GuardedJob {
 
   /** What the job's module says while it is loaded is for the listeners to come as well. */
   #output(chunk: Buffer): void {
-    if (this.#wasStarted) this.#inTurn(() => this.#events.emit('output', chunk));
+    if (this.#wasStarted) this.#inTurn(() => this.tell('output', chunk));
     else this.#early.push(chunk);
   }
 
   #firstStarted(): void {
     this.#wasStarted = true;
-    this.#held = this.#early.splice(0).map((chunk) => () => this.#events.emit('output', chunk));
+    this.#held = this.#early.splice(0).map((chunk) => () => this.tell('output', chunk));
     this.#started.resolve();
     setImmediate(() => {
       const held = this.#held ?? [];
@@ -330,7 +327,7 @@ class Guardian implements GuardedJob {
         return;
       case 'event':
         if (report.name === 'status') this.#setStatus(report.args[0]);
-        else this.#events.emit(report.name, ...(report.args as never));
+        else this.tell(report.name, ...(report.args as never));
         if (report.name === 'restarted') this.#threadRestarts += 1;
         if (report.name === 'checkpoint' && report.args[0].kind === 'completed') {
           this.#checkpoints.now += 1;
@@ -340,7 +337,7 @@ class Guardian implements GuardedJob {
       case 'progress':
         this.#progress = report.progress;
         this.#slots = report.slots;
-        this.#events.emit('progress', report.progress);
+        this.tell('progress', report.progress);
         return;
       case 'tree':
         this.#tree = report.tree;
@@ -349,7 +346,7 @@ class Guardian implements GuardedJob {
         this.#recovered();
         return;
       case 'print':
-        if (!this.#events.emit('print', report.lines)) {
+        if (!this.tell('print', report.lines)) {
           const stream = this.#given.output === 'stderr' ? process.stderr : process.stdout;
           stream.write(`${report.lines.join('\n')}\n`);
         }
@@ -380,6 +377,7 @@ class Guardian implements GuardedJob {
   }
 
   #settle(outcome: GuardOutcome): void {
+    this.#isTold = true;
     this.#handle({ kind: 'outcome', outcome });
     this.#endProcessSoon();
   }
@@ -388,6 +386,7 @@ class Guardian implements GuardedJob {
     clearTimeout(this.#deadline);
     const pid = this.#process?.pid;
     this.#process = undefined;
+    this.#diedOpen = pid !== undefined && (death.signal !== undefined || !this.#isTold);
     for (const request of [...this.#requests.keys()]) {
       this.#take(request)?.reject(processDied(death));
     }
@@ -415,7 +414,7 @@ class Guardian implements GuardedJob {
     this.#checkpoints = { now: 0, before: this.#checkpoints.before + this.#checkpoints.now };
     this.#slots = [];
     this.#setStatus('restarting');
-    this.#events.emit('process-died', { cause: describeDeath(death), pid: this.#lastPid });
+    this.tell('process-died', { cause: describeDeath(death), pid: this.#lastPid });
   }
 
   #recovered(): void {
@@ -423,7 +422,7 @@ class Guardian implements GuardedJob {
     if (interruption === undefined) return;
     this.#interruption = undefined;
     const event = restartedEvent(interruption, this.#restored, performance.now());
-    this.#events.emit('process-restarted', event);
+    this.tell('process-restarted', event);
   }
 
   // ---- the end ---------------------------------------------------------------------------------
@@ -436,38 +435,44 @@ class Guardian implements GuardedJob {
 
   #end(outcome: GuardOutcome): void {
     if (outcome.kind === 'canceled') {
-      this.#fail(new HoldfastError('ERR_HOLDFAST_CANCELED', 'the job was canceled.'));
+      this.#fail(canceledError(this.#cancelReason));
     } else if (outcome.kind === 'failed') {
       this.#fail(failureToError(outcome.failure));
     } else {
       this.#recovered();
-      this.#close(outcome.result.status);
       const restarts = this.#threadRestarts + this.#given.machine.restarts;
       const checkpoints = this.#checkpoints.before + outcome.result.checkpoints;
       const durationMs = performance.now() - this.#startedMs;
-      this.#started.resolve();
-      this.#finished.resolve({ ...outcome.result, restarts, checkpoints, durationMs });
+      void this.#close(outcome.result.status).then(() => {
+        this.#started.resolve();
+        this.#finished.resolve({ ...outcome.result, restarts, checkpoints, durationMs });
+      });
     }
   }
 
   #fail(error: HoldfastError): void {
     for (const chunk of this.#early.splice(0)) process.stderr.write(chunk);
-    this.#close(error.code === 'ERR_HOLDFAST_CANCELED' ? 'canceled' : 'failed');
-    this.#started.reject(error);
-    this.#finished.reject(error);
+    void this.#close(error.code === 'ERR_HOLDFAST_CANCELED' ? 'canceled' : 'failed').then(() => {
+      this.#started.reject(error);
+      this.#finished.reject(error);
+    });
   }
 
-  #close(status: JobStatus): void {
+  async #close(status: JobStatus): Promise<void> {
     this.#ended = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#deadline);
+    const { checkpoint } = this.#given.options;
+    if (this.#diedOpen && checkpoint?.directory !== undefined) {
+      await tidyDirectory(checkpoint.directory);
+    }
     this.#setStatus(status);
   }
 
   #setStatus(status: JobStatus): void {
     if (this.#status === status) return;
     this.#status = status;
-    this.#events.emit('status', status);
+    this.tell('status', status);
   }
 
   #notRunning(): HoldfastError {

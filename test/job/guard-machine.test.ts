@@ -9,6 +9,7 @@ import {
 } from '../../dist/job/guard-machine.js';
 import {
   exponentialBackoff,
+  failureRate,
   fixedDelay,
   noRestart,
   type RestartStrategy,
@@ -89,6 +90,53 @@ describe('the guardian decides', () => {
     expect(alive.handle(exited, 3)).toEqual([{ kind: 'end', outcome: { kind: 'canceled' } }]);
   });
 
+  test('a stop cuts a wait short, and leaves everything else as it is (G5)', () => {
+    const guard = machine();
+    expect(guard.handle({ kind: 'stop' }, 1)).toEqual([]);
+    guard.handle(exited, 5);
+    expect(guard.handle({ kind: 'stop' }, 6)).toEqual([{ kind: 'fork', process: 1 }]);
+    expect(guard.nextDeadline()).toBeUndefined();
+    expect(guard.handle({ kind: 'tick' }, 15)).toEqual([]);
+    // It counts, and its successor waits.
+    expect(guard.handle(exited, 20)).toMatchObject([{ kind: 'restarting', attempt: 2 }]);
+    expect(guard.handle({ kind: 'stop' }, 21)).toEqual([{ kind: 'fork', process: 2 }]);
+    expect(guard.handle(exited, 22)).toEqual([{ kind: 'give-up', death, attempts: 2 }]);
+    expect(guard.handle({ kind: 'stop' }, 23)).toEqual([]);
+  });
+
+  test('a failure rate counts deaths, and progress does not reset it', () => {
+    const guard = machine(failureRate({ failures: 2, intervalMs: 100, delayMs: 0 }));
+    for (const now of [10, 50]) {
+      expect(guard.handle(exited, now).map(({ kind }) => kind)).toEqual(['restarting', 'fork']);
+      guard.handle({ kind: 'checkpoint' }, now + 1);
+    }
+    expect(guard.handle(exited, 90)).toMatchObject([{ kind: 'give-up' }]);
+    const rare = machine(failureRate({ failures: 2, intervalMs: 100, delayMs: 0 }));
+    for (let now = 10; now < 1_000; now += 60) {
+      expect(rare.handle(exited, now).map(({ kind }) => kind)).toEqual(['restarting', 'fork']);
+    }
+  });
+
+  test('exponential delays grow, and a checkpoint makes them short again', () => {
+    const options = { initialMs: 10, factor: 2, maxMs: 1_000, jitter: 0, maxAttempts: 5 };
+    const guard = machine(exponentialBackoff(options));
+    const delays = (): unknown => {
+      const [command] = guard.handle(exited, 0);
+      guard.handle({ kind: 'tick' }, 10_000);
+      return command?.kind === 'restarting' ? command.delayMs : command?.kind;
+    };
+    expect([delays(), delays(), delays()]).toEqual([10, 20, 40]);
+    guard.handle({ kind: 'checkpoint' }, 1);
+    expect([delays(), delays(), delays(), delays(), delays(), delays()]).toEqual([
+      10,
+      20,
+      40,
+      80,
+      160,
+      'give-up',
+    ]);
+  });
+
   test('whatever happens: one life at a time, each death answered once, one end (G1–G4)', () => {
     const events = fc.array(
       fc.record({
@@ -98,6 +146,7 @@ describe('the guardian decides', () => {
           fc.constant(exited),
           fc.constant(exited),
           fc.constant<GuardEvent>({ kind: 'tick' }),
+          fc.constant<GuardEvent>({ kind: 'stop' }),
         ),
         afterMs: fc.integer({ min: 0, max: 30 }),
       }),

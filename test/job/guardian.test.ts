@@ -1,18 +1,26 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HoldfastError } from '../../dist/base/errors.js';
 import type { GuardedJob, GuardedJobEvents } from '../../dist/job/guarded-job.js';
 import { type GuardedOptions, runGuarded } from '../../dist/job/guardian.js';
-import { fixedDelay, noRestart } from '../../dist/supervisor/restart-strategy.js';
+import {
+  exponentialBackoff,
+  failureRate,
+  fixedDelay,
+  noRestart,
+} from '../../dist/supervisor/restart-strategy.js';
+import { gone, isAlive, leftovers } from './leftovers.js';
 
 const paced = new URL('./fixtures/paced.job.ts', import.meta.url);
+const mortal = new URL('./fixtures/mortal.job.ts', import.meta.url);
 const deadly = new URL('./fixtures/deadly.job.ts', import.meta.url);
 
 let folder = '';
@@ -74,17 +82,13 @@ function expectedRows(records: number): readonly string[] {
   return rows.sort();
 }
 
-const isAlive = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
-};
-
-async function gone(pid: number): Promise<void> {
-  while (isAlive(pid)) await sleep(10);
+/** Every process that the job has had is gone, and so is what it had open. */
+async function expectNothingLeft(
+  pids: readonly (number | undefined)[],
+  { staged = true } = {},
+): Promise<void> {
+  const checkpoints = join(folder, 'checkpoints');
+  expect(await leftovers({ checkpoints, pids, ...(staged ? { out: out() } : {}) })).toEqual([]);
 }
 
 const failureOf = (job: GuardedJob): Promise<HoldfastError> =>
@@ -105,6 +109,7 @@ describe('a guarded job', () => {
     });
     expect(await published()).toEqual(expectedRows(20_000));
     expect(job.pid).toBeUndefined();
+    await expectNothingLeft([]);
   });
 
   test('goes on from its newest checkpoint when its process is killed, twice', async () => {
@@ -126,6 +131,7 @@ describe('a guarded job', () => {
       restarts: 2,
     });
     expect(await published()).toEqual(expectedRows(20_000));
+    await expectNothingLeft(pids);
   });
 
   test('is exact when its process dies at the very end, whenever that is', async () => {
@@ -187,10 +193,127 @@ describe('a guarded job', () => {
     const stopped = await job.stop();
     expect(stopped.status).toBe('stopped');
     expect(stopped.sourceRecords).toBeLessThan(20_000);
+    await expectNothingLeft([]);
     const again = await start({ args: { records: 20_000 } });
     expect(again.id).toBe(job.id);
     expect(await again.finished).toMatchObject({ status: 'finished', sourceRecords: 20_000 });
     expect(await published()).toEqual(expectedRows(20_000));
+  });
+});
+
+describe('a process that dies', () => {
+  const dying = (how: string, more: GuardedOptions = {}) =>
+    start(
+      {
+        slot: { resourceLimits: { maxOldGenerationSizeMb: 64 } },
+        restart: fixedDelay({ attempts: 2, delayMs: 1 }),
+        // What V8 says when it gives up is not for this terminal.
+        output: 'events',
+        ...more,
+        args: { how, met: join(folder, 'met'), ...more.args },
+      },
+      mortal,
+    );
+
+  test('of a heap that one allocation overflows is another’s to replace', async () => {
+    const job = await dying('heap');
+    const { pid } = job;
+    const restarted = next(job, 'process-restarted');
+    const result = await job.finished;
+    expect((await restarted)[0]).toMatchObject({ cause: 'SIGABRT', attempt: 1 });
+    expect(result).toMatchObject({ status: 'finished', restarts: 1, sourceRecords: 2_000 });
+    expect(result.collected['hundreds']).toHaveLength(20);
+    await expectNothingLeft([pid]);
+  });
+
+  test('process.exit in the job’s code ends a thread only', async () => {
+    const deaths: unknown[] = [];
+    const job = await dying('exit');
+    job.on('process-died', (death) => deaths.push(death));
+    const result = await job.finished;
+    expect(deaths).toEqual([]);
+    expect(result).toMatchObject({ status: 'finished', restarts: 1, sourceRecords: 2_000 });
+    expect(result.collected['hundreds']).toHaveLength(20);
+  });
+
+  test('between the finished mark and its report has its rows told by the next one', async () => {
+    const job = await dying('end');
+    const { pid } = job;
+    const result = await job.finished;
+    expect(result).toMatchObject({
+      status: 'finished',
+      run: job.id,
+      restarts: 1,
+      sourceRecords: 2_000,
+    });
+    const rows = result.collected['hundreds'] as { key: string; n: number }[];
+    const hundreds = [100, 200, 300, 400];
+    const expected = [0, 1, 2, 3, 4].flatMap((k) => hundreds.map((n) => `key-${k} ${n}`));
+    expect(rows.map(({ key, n }) => `${key} ${n}`).sort()).toEqual(expected);
+    await expectNothingLeft([pid]);
+  });
+
+  test.each([
+    ['fixed delay', fixedDelay({ attempts: 1, delayMs: 1 }), 1],
+    ['failure rate', failureRate({ failures: 1, intervalMs: 60_000, delayMs: 1 }), 1],
+    ['exponential back-off', exponentialBackoff({ initialMs: 1, maxAttempts: 1 }), 1],
+    ['none', noRestart(), 0],
+  ])('again and again is given up (%s), with its last death', async (_, restart, attempts) => {
+    const job = await dying('kill', {
+      restart,
+      args: { met: undefined, at: 0 },
+      checkpoint: { directory: join(folder, 'checkpoints'), intervalMs: 60_000 },
+    }).then(
+      (running) => failureOf(running),
+      (error) => error as HoldfastError,
+    );
+    const code = attempts === 0 ? 'ERR_HOLDFAST_PROCESS_DIED' : 'ERR_HOLDFAST_RESTART_BUDGET';
+    expect(job).toMatchObject({ code, details: { signal: 'SIGKILL' } });
+    expect(job.details['attempts']).toBe(attempts === 0 ? undefined : attempts);
+    expect(job.message).toMatch(/SIGKILL.*memory/);
+    await expectNothingLeft([]);
+  });
+
+  test('is not given up while checkpoints complete between its deaths', async () => {
+    const job = await start({
+      restart: fixedDelay({ attempts: 1, delayMs: 1 }),
+      args: { records: 20_000, rate: 8_000 },
+    });
+    for (let i = 0; i < 3; i += 1) {
+      await completed(job);
+      const died = next(job, 'process-died');
+      job.killProcess();
+      await died;
+    }
+    expect(await job.finished).toMatchObject({ status: 'finished', restarts: 3 });
+    expect(await published()).toEqual(expectedRows(20_000));
+  });
+
+  test('does not keep a stop waiting for the delay of its restart', async () => {
+    const job = await start({
+      restart: fixedDelay({ attempts: 1, delayMs: 3_600_000 }),
+      args: { records: 20_000, rate: 8_000 },
+    });
+    await completed(job);
+    const died = next(job, 'process-died');
+    job.killProcess();
+    await died;
+    expect(await job.stop()).toMatchObject({ status: 'stopped', restarts: 1 });
+    await expectNothingLeft([]);
+    await (await start({ args: { records: 20_000 } })).finished;
+    expect(await published()).toEqual(expectedRows(20_000));
+  });
+
+  test('does not keep a cancel waiting either', async () => {
+    const job = await start({ restart: fixedDelay({ delayMs: 3_600_000 }), args: { rate: 1_000 } });
+    await completed(job);
+    const died = next(job, 'process-died');
+    job.killProcess();
+    await died;
+    await job.cancel();
+    expect(await failureOf(job)).toMatchObject({ code: 'ERR_HOLDFAST_CANCELED' });
+    // What it had staged is the next run's to commit or to drop.
+    await expectNothingLeft([], { staged: false });
   });
 });
 
@@ -237,8 +360,52 @@ describe('the end of a guarded job', () => {
     const pid = job.pid ?? 0;
     await job.cancel();
     expect(await failureOf(job)).toMatchObject({ code: 'ERR_HOLDFAST_CANCELED' });
-    expect(isAlive(pid)).toBe(false);
+    await expectNothingLeft([pid], { staged: false });
     expect(job.status).toBe('canceled');
+  });
+
+  test('canceled while the job is compiled: whatever the compiler says of that', async () => {
+    const controller = new AbortController();
+    const reason = new Error('not today');
+    const nowhere = new URL('./nowhere.job.ts', import.meta.url);
+    const failed = expect(runGuarded(nowhere, { signal: controller.signal })).rejects.toMatchObject(
+      { code: 'ERR_HOLDFAST_CANCELED', cause: reason },
+    );
+    controller.abort(reason);
+    await failed;
+    await expect(runGuarded(paced, { signal: controller.signal })).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_CANCELED',
+      cause: reason,
+    });
+  });
+
+  test('a listener that throws is an uncaught error of the caller, and no end of the job', async () => {
+    const script = `
+      import { runGuarded } from ${JSON.stringify(new URL('../../dist/index.js', import.meta.url).href)};
+      const uncaught = new Set();
+      process.on('uncaughtException', (error) => uncaught.add(error.message));
+      const job = await runGuarded(new URL(${JSON.stringify(mortal.href)}), {
+        parallelism: 1,
+        checkpoint: { directory: process.argv[1], intervalMs: 30 },
+        restart: { kind: 'fixed-delay', attempts: 2, delayMs: 1, resetTimeoutMs: 500 },
+        args: { how: 'kill', met: process.argv[2] },
+      });
+      for (const name of ['status', 'checkpoint', 'progress', 'process-died', 'process-restarted']) {
+        job.on(name, () => { throw new Error(name); });
+      }
+      const { restarts, status } = await job.finished;
+      console.log(JSON.stringify({ restarts, status, uncaught: [...uncaught].sort() }));
+    `;
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '--eval', script, join(folder, 'checkpoints'), join(folder, 'met')],
+      { timeout: 30_000 },
+    );
+    expect(JSON.parse(stdout)).toEqual({
+      restarts: 1,
+      status: 'finished',
+      uncaught: ['checkpoint', 'process-died', 'process-restarted', 'progress', 'status'],
+    });
   });
 
   test('canceled through a signal', async () => {
@@ -255,16 +422,27 @@ describe('the end of a guarded job', () => {
     });
   });
 
-  test('no orphan: the job’s process ends with its guardian', async () => {
+  test('no orphan: the job’s process ends with its guardian, and lets the directory go', async () => {
     const script = fileURLToPath(new URL('./fixtures/guard-and-tell.mjs', import.meta.url));
-    const guardian = spawn(process.execPath, [script, out()], {
+    const checkpoints = join(folder, 'checkpoints');
+    const temporary = join(folder, 'tmp');
+    await mkdir(temporary);
+    const guardian = spawn(process.execPath, [script, out(), checkpoints], {
       stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: temporary },
     });
     const [chunk] = await once(guardian.stdout, 'data');
     const pid = Number(String(chunk).trim());
     expect(isAlive(pid)).toBe(true);
+    while (!existsSync(join(checkpoints, 'manifests', '0000000002.json'))) await sleep(5);
     guardian.kill('SIGKILL');
     await gone(pid);
+    expect(await leftovers({ checkpoints, temporary, marker: temporary, pids: [pid] })).toEqual([]);
+    // At once, and from where it was.
+    const again = await start({ args: { records: 3_000 }, parallelism: 1 });
+    expect(await again.finished).toMatchObject({ status: 'finished', sourceRecords: 3_000 });
+    expect(await published()).toEqual(expectedRows(3_000));
+    await expectNothingLeft([]);
   });
 });
 
