@@ -15,6 +15,7 @@ export interface RunCommand {
   readonly checkpoints: string | undefined;
   readonly intervalMs: number | undefined;
   readonly restore: string | undefined;
+  readonly stopTimeoutMs: number | undefined;
   readonly args: Readonly<Record<string, string>>;
   /** Show the tree of supervision. */
   readonly tree: boolean;
@@ -92,6 +93,7 @@ function runCommand(argv: readonly string[]): RunCommand {
     checkpoints: { type: 'string' },
     interval: { type: 'string' },
     restore: { type: 'string' },
+    'stop-timeout': { type: 'string' },
     arg: { type: 'string', multiple: true },
     tree: { type: 'boolean' },
     quiet: { type: 'boolean' },
@@ -114,6 +116,7 @@ function runCommand(argv: readonly string[]): RunCommand {
     checkpoints: values.checkpoints,
     intervalMs: whole('--interval', values.interval, 10, 2_147_483_647),
     restore: values.restore,
+    stopTimeoutMs: whole('--stop-timeout', values['stop-timeout'], 1, 2_147_483_647),
     args: argumentsOf(values.arg ?? []),
     tree: values.tree ?? false,
     output: values.json === true ? 'json' : values.quiet === true ? 'quiet' : 'people',

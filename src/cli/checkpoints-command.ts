@@ -10,7 +10,7 @@ import type { CheckpointsCommand } from './arguments.js';
 import type { Console } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
 import { formatBytes, formatCount } from './format.js';
-import { jsonLine } from './json-reporter.js';
+import { jsonLine } from './json-line.js';
 import { formatTable } from './table.js';
 
 /** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY when there is no such directory */

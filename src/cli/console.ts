@@ -20,7 +20,11 @@ export interface Console {
 export function openConsole(): Console {
   const { stdout, stderr, env } = process;
   // A reader that has gone away (`| head`) is no reason for a stack; the job goes with its guardian.
-  stdout.on('error', () => process.exit(1));
+  stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (!isHungUp(error)) process.exit(1);
+  });
+  // Nobody is left to be told.
+  stderr.on('error', () => {});
   const wanted = env['NO_COLOR'] === undefined || env['NO_COLOR'] === '';
   const colorsFor = (tty: boolean) =>
     picocolors.createColors(
@@ -33,6 +37,11 @@ export function openConsole(): Console {
     errorColors: colorsFor(stderr.isTTY === true),
     live: stdout.isTTY === true && env['TERM'] !== 'dumb',
   };
+}
+
+/** The terminal was closed: SIGHUP says so, too, and the job is stopped with a last checkpoint. */
+function isHungUp({ code }: NodeJS.ErrnoException): boolean {
+  return code === 'EIO';
 }
 
 export function createReporter(output: OutputMode, console: Console): Reporter {

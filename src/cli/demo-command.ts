@@ -3,6 +3,7 @@
  * that its published files are those of a plain single-threaded fold.
  */
 
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +18,7 @@ import { median } from './demo/kill-log.js';
 import { planKills } from './demo/kill-plan.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
 import { formatCount } from './format.js';
-import { jsonLine } from './json-reporter.js';
+import { jsonLine } from './json-line.js';
 import type { Reporter } from './reporter.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -39,11 +40,16 @@ export async function demoCommand(command: DemoCommand, console: Console): Promi
   );
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
   const reporter = createReporter(command.output, console);
-  const signals = new StopSignals(
-    (text) => reporter.note(text),
-    () => reporter.close(),
-  );
+  const signals = new StopSignals({
+    note: (text) => reporter.note(text),
+    close: () => reporter.close(),
+  });
   let isKept = false;
+  // Also when signals end the program at once.
+  const removeNow = () => {
+    if (!isKept) rmSync(directory, { recursive: true, force: true });
+  };
+  process.once('exit', removeNow);
   try {
     const plan = planKills({ ...command, seed, slots: SLOTS, records });
     const job = await runGuarded(DEMO_JOB, {
@@ -81,6 +87,7 @@ export async function demoCommand(command: DemoCommand, console: Console): Promi
     signals.dispose();
     reporter.close();
     if (!isKept) await rm(directory, { recursive: true, force: true });
+    process.off('exit', removeNow);
   }
 }
 

@@ -3,22 +3,30 @@
 import { fileURLToPath } from 'node:url';
 import type { Colors } from 'picocolors/types.js';
 import { HoldfastError } from '../base/errors.js';
+import { describePlace, type FailurePlace } from '../base/failure.js';
 
 const OWN_ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const STACK_LINES = 5;
-const CAUSES_MAX = 5;
+const CAUSES_MAX = 8;
 
 export function describeError(error: unknown, colors: Colors): string {
   const lines = [`${colors.red('holdfast:')} ${titleOf(error)}`];
+  const place = placeOf(error);
+  if (place !== undefined) lines.push(`  in ${place}`);
+  let frames = userFrames(error);
   let cause = causeOf(error);
   let said = messageOf(error);
   for (let depth = 0; cause !== undefined && depth < CAUSES_MAX; depth += 1) {
     // A wrapper often ends with its cause's message: it is not said twice.
     if (!said.includes(messageOf(cause))) lines.push(`  because of ${firstLine(titleOf(cause))}`);
+    else if (hasOwnCode(cause)) lines.push(`  code ${codeOf(cause)}`);
     said = messageOf(cause);
-    if (causeOf(cause) === undefined) lines.push(...userFrames(cause).map(colors.dim));
+    // The innermost that has any: where it began.
+    const inner = userFrames(cause);
+    if (inner.length > 0) frames = inner;
     cause = causeOf(cause);
   }
+  lines.push(...frames.map(colors.dim));
   return lines.join('\n');
 }
 
@@ -30,24 +38,41 @@ export function errorData(error: unknown, depth = 0): Record<string, unknown> {
     ...(codeOf(error) === undefined ? {} : { code: codeOf(error) }),
     message: messageOf(error),
     ...(error instanceof HoldfastError ? { details: error.details } : {}),
+    ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
     ...(cause === undefined ? {} : { cause: errorData(cause, depth + 1) }),
   };
 }
 
 function titleOf(error: unknown): string {
   const code = codeOf(error);
-  if (code !== undefined) return `${messageOf(error)} [${code}]`;
-  return error instanceof Error ? `${error.name}: ${error.message}` : messageOf(error);
+  const name = error instanceof Error && !(error instanceof HoldfastError) ? `${error.name}: ` : '';
+  return `${name}${messageOf(error)}${code === undefined ? '' : ` [${code}]`}`;
 }
 
-/** Lines of the stack that are the user's: not Node's, not this package's. */
+/** A user's, which the wrapper's replaces in the title. */
+function hasOwnCode(error: unknown): boolean {
+  return codeOf(error)?.startsWith('ERR_HOLDFAST_') === false;
+}
+
+/** The operator, for errors of Holdfast's own whose message does not tell it. */
+function placeOf(error: unknown): string | undefined {
+  const operator = error instanceof HoldfastError ? error.details['operator'] : undefined;
+  if (typeof operator !== 'string') return undefined;
+  const place = describePlace((error as HoldfastError).details as FailurePlace);
+  // Without the slot: it says nothing to who reads the job's code.
+  const short = place.replace(/( \(slot \d+\))?: $/, '');
+  return messageOf(error).includes(`'${operator}'`) ? undefined : short;
+}
+
+/** Lines of the stack that are not Node's nor this package's; the user's own before a library's. */
 function userFrames(error: unknown): string[] {
   const stack = error instanceof Error ? (error.stack ?? '') : '';
-  return stack
-    .split('\n')
-    .filter((line) => /^\s+at /.test(line) && !isForeign(line))
-    .slice(0, STACK_LINES)
-    .map((line) => `    ${line.trim()}`);
+  const lines = stack.split('\n').filter((line) => /^\s+at /.test(line) && !isForeign(line));
+  const isLibrary = (line: string) => /[\\/]node_modules[\\/]/.test(line);
+  const missing = lines.slice(STACK_LINES).filter((line) => !isLibrary(line));
+  const isCut = lines.length > STACK_LINES && missing.length > 0;
+  const own = lines.filter((line, at) => at === 0 || !isLibrary(line));
+  return (isCut ? own : lines).slice(0, STACK_LINES).map((line) => `    ${line.trim()}`);
 }
 
 /** Node's own messages go on with what no user wants to read. */

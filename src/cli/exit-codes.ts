@@ -3,6 +3,7 @@
 export const EXIT_FINISHED = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
+export const EXIT_HUNG_UP = 129;
 export const EXIT_INTERRUPTED = 130;
 export const EXIT_TERMINATED = 143;
 
@@ -22,4 +23,5 @@ export const exitCodePage: readonly (readonly [code: number, meaning: string])[]
     'stopped by SIGINT (Ctrl-C), with a last checkpoint: the same command goes on from there.',
   ],
   [EXIT_TERMINATED, 'stopped by SIGTERM, likewise.'],
+  [EXIT_HUNG_UP, 'stopped by SIGHUP (its terminal was closed), likewise.'],
 ];

@@ -1,4 +1,5 @@
 import { exitCodePage } from './exit-codes.js';
+import { STOP_TIMEOUT_MS } from './stop-signals.js';
 
 /** The page that `--help` prints. */
 export function helpPage(): string {
@@ -20,6 +21,7 @@ holdfast run JOB
   --interval MS        time between checkpoints; default 1000
   --restore WHAT       latest (default), none (start afresh), a checkpoint's number, or a savepoint's
                        path (with a / in it), which needs an empty checkpoint directory
+  --stop-timeout MS    time for the last checkpoint after a signal; default ${STOP_TIMEOUT_MS}
   --arg NAME=VALUE     an argument for the job's build function, a text; may be repeated
   --tree               show the tree of supervision when the job runs, and at its end
   --quiet              print nothing but what the job prints
@@ -42,8 +44,9 @@ holdfast savepoint DIR TO
   A savepoint is never pruned and may be moved. Start from it with --restore.
 
 Signals
-  SIGINT and SIGTERM stop the sources, take and commit a last checkpoint without advancing time, and
-  exit; after 10 seconds the job is ended without it. A second signal ends at once.
+  SIGINT, SIGTERM and SIGHUP stop the sources, take and commit a last checkpoint without advancing
+  time, and exit. When --stop-timeout is over the job is ended without that checkpoint; the next run
+  goes on from the newest one. A second signal ends at once.
 
 Exit codes
 ${codes.join('\n')}

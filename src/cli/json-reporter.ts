@@ -3,6 +3,7 @@
 import type { GuardedJob } from '../job/guarded-job.js';
 import type { JobResult, JobTreeNode } from '../job/job-types.js';
 import { errorData } from './describe-error.js';
+import { jsonLine } from './json-line.js';
 import type { Reporter } from './reporter.js';
 
 export interface JsonReporterOptions {
@@ -60,11 +61,4 @@ export class JsonReporter implements Reporter {
   #line(event: string, data: object): void {
     this.#given.write(jsonLine({ event, ...data }));
   }
-}
-
-/** Never throws for what a job may collect: bigints become texts. */
-export function jsonLine(data: object): string {
-  return JSON.stringify(data, (_key, value: unknown) =>
-    typeof value === 'bigint' ? String(value) : value,
-  );
 }

@@ -9,7 +9,7 @@ import { demoCommand } from './demo-command.js';
 import { describeError, errorData } from './describe-error.js';
 import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';
 import { helpPage } from './help.js';
-import { jsonLine } from './json-reporter.js';
+import { jsonLine } from './json-line.js';
 import { runCommand } from './run-command.js';
 import { savepointCommand } from './savepoint-command.js';
 import { UsageError } from './usage-error.js';

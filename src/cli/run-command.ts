@@ -9,10 +9,11 @@ import { StopSignals } from './stop-signals.js';
 
 export async function runCommand(command: RunCommand, console: Console): Promise<number> {
   const reporter = createReporter(command.output, console);
-  const signals = new StopSignals(
-    (text) => reporter.note(text),
-    () => reporter.close(),
-  );
+  const signals = new StopSignals({
+    note: (text) => reporter.note(text),
+    close: () => reporter.close(),
+    timeoutMs: command.stopTimeoutMs,
+  });
   try {
     const job = await runGuarded(command.job, optionsOf(command, console, signals.starting));
     reporter.attach(job);

@@ -1,33 +1,53 @@
 /**
- * SIGINT and SIGTERM: the first asks the job to stop with a last checkpoint, the second ends at once.
+ * SIGINT, SIGTERM and SIGHUP: the first asks the job to stop with a last checkpoint, the second ends at
+ * once, a third does not even wait for the job's process to be gone.
  *
  * The guarded process does not act on signals (see guarded-process.ts), so an interrupt from a
  * terminal, which reaches both, has one meaning.
  */
 
 import type { GuardedJob } from '../job/guarded-job.js';
-import { EXIT_INTERRUPTED, EXIT_TERMINATED } from './exit-codes.js';
+import type { JobStatus } from '../job/job-types.js';
+import { EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED } from './exit-codes.js';
+import { formatMs } from './format.js';
 
-const STOP_TIMEOUT_MS = 10_000;
+/** Of a stop with a last checkpoint, if nothing else is said. */
+export const STOP_TIMEOUT_MS = 10_000;
+/** How long the end of a killed process is waited for. */
+const KILL_TIMEOUT_MS = 2_000;
+
+const EXIT_CODES = {
+  SIGINT: EXIT_INTERRUPTED,
+  SIGTERM: EXIT_TERMINATED,
+  SIGHUP: EXIT_HUNG_UP,
+} as const;
+
+const ENDED: ReadonlySet<JobStatus> = new Set(['finished', 'stopped', 'failed', 'canceled']);
+
+export interface StopSignalsOptions {
+  readonly note: (text: string) => void;
+  /** Leaves the terminal as it was, before the program ends at once. */
+  readonly close: () => void;
+  readonly timeoutMs?: number | undefined;
+}
 
 export class StopSignals {
-  readonly #note: (text: string) => void;
-  readonly #close: () => void;
+  readonly #given: StopSignalsOptions;
+  readonly #timeoutMs: number;
   readonly #starting = new AbortController();
-  readonly #listeners: (readonly [NodeJS.Signals, () => void])[];
   #job: GuardedJob | undefined;
+  #checkpoint: number | undefined;
+  #received = 0;
+  #disposed = false;
   #exitCode: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param close leaves the terminal as it was, before the program ends at once */
-  constructor(note: (text: string) => void, close: () => void) {
-    this.#note = note;
-    this.#close = close;
-    this.#listeners = [
-      ['SIGINT', () => this.#received(EXIT_INTERRUPTED)],
-      ['SIGTERM', () => this.#received(EXIT_TERMINATED)],
-    ];
-    for (const [signal, listener] of this.#listeners) process.on(signal, listener);
+  constructor(given: StopSignalsOptions) {
+    this.#given = given;
+    this.#timeoutMs = given.timeoutMs ?? STOP_TIMEOUT_MS;
+    for (const signal of Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[]) {
+      process.on(signal, () => this.#receive(EXIT_CODES[signal]));
+    }
   }
 
   /** Aborted by a signal that comes before the job runs. */
@@ -35,40 +55,71 @@ export class StopSignals {
     return this.#starting.signal;
   }
 
-  /** What the program exits with when a signal has ended the job. */
+  /** What the program exits with when a signal has ended the job: that of the first. */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
 
   attach(job: GuardedJob): void {
     this.#job = job;
+    job.on('checkpoint', (event) => {
+      if (event.kind === 'completed') this.#checkpoint = event.checkpoint;
+    });
     if (this.#exitCode !== undefined) this.#stop(job);
   }
 
+  /**
+   * The program is at its end. Its listeners stay: without them a signal that comes now would replace the
+   * exit code of a job that has finished.
+   */
   dispose(): void {
     clearTimeout(this.#timer);
-    for (const [signal, listener] of this.#listeners) process.off(signal, listener);
+    this.#disposed = true;
   }
 
-  #received(exitCode: number): void {
-    if (this.#exitCode !== undefined) {
-      this.#job?.killProcess('SIGKILL');
-      this.#close();
-      process.exit(exitCode);
+  #receive(exitCode: number): void {
+    if (this.#disposed) process.exit();
+    this.#received += 1;
+    this.#exitCode ??= exitCode;
+    if (this.#job !== undefined && ENDED.has(this.#job.status)) this.#exit();
+    if (this.#received === 1) {
+      if (this.#job === undefined) this.#starting.abort();
+      else this.#stop(this.#job);
+    } else if (this.#received === 2 && this.#job !== undefined) {
+      this.#kill(this.#job);
+    } else {
+      this.#exit();
     }
-    this.#exitCode = exitCode;
-    if (this.#job === undefined) this.#starting.abort();
-    else this.#stop(this.#job);
   }
 
   #stop(job: GuardedJob): void {
-    this.#note('stopping: taking a last checkpoint; another signal ends at once');
+    this.#given.note('stopping: taking a last checkpoint; another signal ends at once');
     job.stop().catch(() => {});
     this.#timer = setTimeout(() => {
-      this.#note(
-        `the last checkpoint has taken more than ${STOP_TIMEOUT_MS / 1_000} s: ending without it`,
+      this.#given.note(
+        `the last checkpoint was not complete within ${formatMs(this.#timeoutMs)}: ending without it. ` +
+          this.#missing(),
       );
       void job.cancel();
-    }, STOP_TIMEOUT_MS);
+    }, this.#timeoutMs);
+  }
+
+  #missing(): string {
+    const option = 'Give it more time with --stop-timeout.';
+    if (this.#checkpoint === undefined) return `This run has completed no checkpoint. ${option}`;
+    return `What came after checkpoint ${this.#checkpoint} is processed again by the next run. ${option}`;
+  }
+
+  #kill(job: GuardedJob): void {
+    clearTimeout(this.#timer);
+    // A process that the system does not let go of keeps nobody here.
+    this.#timer = setTimeout(() => this.#exit(), KILL_TIMEOUT_MS);
+    job.killProcess('SIGKILL');
+    void job.cancel();
+  }
+
+  #exit(): never {
+    this.#given.close();
+    process.exit(this.#exitCode);
   }
 }

@@ -18,7 +18,6 @@ import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import { type CompiledJob, compileJob, locateJob } from './compile.js';
-import { canceledError } from './driver.js';
 import { budgetError, describeDeath, processDied } from './guard-errors.js';
 import { type Interruption, restartedEvent } from './guard-interruption.js';
 import {
@@ -35,6 +34,7 @@ import { tidyDirectory } from './guard-tidy.js';
 import { GuardedEvents } from './guarded-events.js';
 import type { GuardedJob } from './guarded-job.js';
 import type { KillCause } from './host-protocol.js';
+import { canceledError } from './job-errors.js';
 import type { JobProgress, JobResult, JobStatus, JobTreeNode, SlotInfo } from './job-types.js';
 import { resolveOptions } from './options.js';
 

@@ -5,7 +5,7 @@ import { failureToError } from '../../dist/base/failure.js';
 import { describeError, errorData } from '../../dist/cli/describe-error.js';
 import { formatBytes, formatCount, formatMs, formatRate } from '../../dist/cli/format.js';
 import { JobView } from '../../dist/cli/job-view.js';
-import { jsonLine } from '../../dist/cli/json-reporter.js';
+import { jsonLine } from '../../dist/cli/json-line.js';
 import { drawJob } from '../../dist/cli/live-view.js';
 import { cutLine, Screen } from '../../dist/cli/screen.js';
 import { formatTable } from '../../dist/cli/table.js';
@@ -178,6 +178,7 @@ describe('the live view', () => {
       {
         region: 'numbers',
         failure,
+        region: 'events',
         cause: 'exit',
         slot: 1,
         epoch: 2,
@@ -237,7 +238,8 @@ describe('errors', () => {
         code: 'ERR_HOLDFAST_SOURCE',
         message: 'outer',
         details: { n: '1' },
-        cause: { name: 'TypeError', message: 'inner' },
+        stack: error.stack,
+        cause: { name: 'TypeError', message: 'inner', stack: (error.cause as Error).stack },
       },
     });
   });
