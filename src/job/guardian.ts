@@ -430,6 +430,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   /** A process that does not go by itself is ended: nothing that it could still do matters. */
   #endProcessSoon(): void {
     clearTimeout(this.#deadline);
+    if (this.#process === undefined) return;
     this.#deadline = setTimeout(() => this.#process?.kill('SIGKILL'), CANCEL_TIMEOUT_MS);
   }
 

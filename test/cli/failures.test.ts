@@ -1,0 +1,118 @@
+/** How the program tells a failure: to people, and as data. */
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { holdfast, jsonLines } from './fixtures.js';
+
+const fixture = (name: string) =>
+  fileURLToPath(new URL(`../job/fixtures/${name}.job.ts`, import.meta.url));
+
+let folder = '';
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'holdfast-failures-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const failing = (how: string, ...more: string[]) =>
+  holdfast(['run', fixture('failing'), '--parallelism', '1', '--arg', `how=${how}`, ...more]).ended;
+
+interface ErrorData {
+  readonly name: string;
+  readonly message: string;
+  readonly code?: string;
+  readonly stack?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly cause?: ErrorData;
+}
+
+const HERE = "operator 'charging', instance 0, at index 500 (slot 0): ";
+
+describe('a failing job', () => {
+  test('for people: what, where, why, and the line where it began', async () => {
+    const { code, stderr } = await failing('chain');
+    expect(code).toBe(1);
+    const lines = stderr.trimEnd().split('\n');
+    expect(lines.slice(0, 4)).toEqual([
+      `holdfast: ${HERE}LimitError: cannot charge [ERR_HOLDFAST_USER_CODE]`,
+      '  code E_LIMIT',
+      '  because of TypeError: row 500 is no order',
+      '  because of SyntaxError: unexpected end of row',
+    ]);
+    const source = (await readFile(fixture('failing'), 'utf8')).split('\n');
+    const line = source.findIndex((text) => text.endsWith('// marks: chain')) + 1;
+    expect(lines[4]).toMatch(new RegExp(`^ {4}at .*failing\\.job\\.ts:${line}:\\d+`));
+    expect(stderr).not.toContain('node:internal');
+  });
+
+  test('as data: the same, with all stacks', async () => {
+    const ended = await failing('chain', '--json');
+    expect(ended.code).toBe(1);
+    const { event, error } = jsonLines(ended).at(-1) as { event: string; error: ErrorData };
+    expect(event).toBe('error');
+    expect(error).toMatchObject({
+      code: 'ERR_HOLDFAST_USER_CODE',
+      message: `${HERE}LimitError: cannot charge`,
+      details: { operator: 'charging', instance: 0, position: 'index 500', slot: 0 },
+      cause: {
+        name: 'LimitError',
+        code: 'E_LIMIT',
+        cause: { name: 'TypeError', cause: { name: 'SyntaxError' } },
+      },
+    });
+    for (let at = error.cause; at !== undefined; at = at.cause) {
+      expect(at.stack).toMatch(/failing\.job\.ts:\d+:\d+/);
+    }
+  });
+
+  test('through a library: its first line, and the user’s own', async () => {
+    const { stderr } = await failing('library');
+    expect(stderr).toMatch(/at .*node_modules.fast-check/);
+    expect(stderr).toMatch(/at .*failing\.job\.ts:\d+:\d+/);
+  });
+
+  test.each(['text', 'nothing', 'wild', 'circle', 'rejection'])(
+    'whatever is thrown (%s): lines of JSON, and 1',
+    async (how) => {
+      const ended = await failing(how, '--json');
+      expect(ended.code).toBe(1);
+      expect(jsonLines(ended).at(-1)).toMatchObject({
+        event: 'error',
+        error: { code: 'ERR_HOLDFAST_USER_CODE' },
+      });
+      expect(ended.stdout.length).toBeLessThan(200_000);
+    },
+  );
+});
+
+describe('a process that dies', () => {
+  const dying = (...more: string[]) => {
+    const args = ['--parallelism', '1', '--arg', 'how=kill', '--arg', 'at=0'];
+    return holdfast(['run', fixture('mortal'), ...args, ...more]).ended;
+  };
+
+  test('without checkpoints ends the job: how it died, and what that may come of', async () => {
+    const { code, stderr } = await dying();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/process died \(SIGKILL\)\..*memory.*\[ERR_HOLDFAST_PROCESS_DIED\]/);
+    const json = await dying('--json');
+    expect(json.code).toBe(1);
+    expect(jsonLines(json).at(-1)).toMatchObject({
+      event: 'error',
+      error: { code: 'ERR_HOLDFAST_PROCESS_DIED', details: { signal: 'SIGKILL' } },
+    });
+  });
+
+  test('with a heap that overflows: its own last words stay on standard error', async () => {
+    const args = ['run', fixture('mortal'), '--parallelism', '1', '--arg', 'how=heap'];
+    const env = { NODE_OPTIONS: '--max-old-space-size=64' };
+    const { code, stderr } = await holdfast([...args, '--arg', 'at=0'], { env }).ended;
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/heap/);
+    expect(stderr).toMatch(/process died \((SIGABRT|exit code 134)\).*want of heap/);
+  });
+});
