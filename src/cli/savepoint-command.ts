@@ -8,7 +8,7 @@ import type { SavepointCommand } from './arguments.js';
 import type { Console } from './console.js';
 import { EXIT_FINISHED } from './exit-codes.js';
 import { formatBytes } from './format.js';
-import { jsonLine } from './json-reporter.js';
+import { jsonLine } from './json-line.js';
 
 /** A running job may prune a checkpoint while it is copied; the newest is tried again. */
 const TRIES = 5;
