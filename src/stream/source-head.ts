@@ -7,6 +7,8 @@
  *      before the next poll.
  *  H3  A promise of a poll means rest: the task is woken when it settles. What settles after `close`
  *      is ignored.
+ *  H4  What is wrong with a source fails its task, in `emit`, and never the thread: no error leaves a
+ *      promise's callback.
  */
 
 import { assert } from '../base/assert.js';
@@ -15,6 +17,7 @@ import { isThenable } from './callbacks.js';
 import { openInTime } from './opening.js';
 import type { Receiver, RestoredSection, StateSection } from './operator.js';
 import type { Source, SourceBatch, SourceReader, SourceSplit } from './source.js';
+import { checkBatch, checkReader } from './source-checks.js';
 import {
   encodeSplits,
   freshSplits,
@@ -228,11 +231,12 @@ export class SourceHead {
       alive: () => gate.tick(),
     });
     const reader = await openInTime('source', operator, opening, this.#closing.signal);
-    if (this.#closed) await reader.close();
-    else this.#reader = reader;
+    if (this.#closed) await reader?.close();
+    else this.#reader = checkReader(operator, reader);
   }
 
-  #take(batch: SourceBatch<unknown> | undefined): void {
+  #take(polled: unknown): void {
+    const batch = checkBatch(this.#given.operator, polled);
     this.#at = 0;
     this.#rejectedAt = 0;
     if (batch !== undefined) {
@@ -258,7 +262,11 @@ export class SourceHead {
       (value) => {
         if (this.#closed) return;
         this.#reading = READY;
-        then(value);
+        try {
+          then(value);
+        } catch (error) {
+          this.#reading = { kind: 'failed', error }; // H4
+        }
         this.#given.wake();
       },
       (error: unknown) => {

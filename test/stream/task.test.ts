@@ -485,6 +485,69 @@ describe('sources', () => {
     expect(bench.task.runnable).toBe(false);
     expect(bench.task.run(Number.POSITIVE_INFINITY)).toBe(false);
   });
+
+  describe('of one’s own that give nonsense fail as what they are, at once or later', () => {
+    const polling = (poll: () => unknown): Source<number> => ({
+      kind: 'odd',
+      splits: async () => [],
+      open: async () =>
+        ({ poll, position: () => 0, describe: () => 'somewhere', close() {} }) as never,
+    });
+    const batches: readonly (readonly [what: string, batch: unknown, message: RegExp])[] = [
+      ['null', null, /gave null: it must give \{ records/],
+      ['an array', [1, 2], /gave an array: it must give/],
+      ['no records', {}, /gave an object: it must give/],
+      ['records that are none', { records: { length: 2 } }, /gave an object: it must give/],
+      ['too few timestamps', { records: [1, 2], timestamps: new Float64Array(1) }, /2 records/],
+      ['timestamps that are none', { records: [1], timestamps: 7 }, /Float64Array/],
+      ['rejected that is none', { records: [1], rejected: true }, /rejected/],
+    ];
+    for (const [what, batch, message] of batches) {
+      for (const answer of ['at once', 'later']) {
+        it(`${what}, ${answer}`, async () => {
+          const poll = () => (answer === 'later' ? Promise.resolve(batch) : batch);
+          const bench = await open(polling(poll), { splits: 1 });
+          await bench.settle();
+          expect(bench.failures).toMatchObject([
+            { kind: 'source', operator: 'numbers', code: 'ERR_HOLDFAST_SOURCE' },
+          ]);
+          expect(bench.failures[0]?.message).toMatch(message);
+          expect(bench.failures[0]?.message).toContain("poll() of source 'numbers'");
+          expect(contents(bench.outputs[0]![0]!)).toEqual([]);
+        });
+      }
+    }
+
+    it('no reader', async () => {
+      for (const reader of [undefined, null, {}, { poll() {}, position() {}, describe() {} }]) {
+        const odd: Source<number> = {
+          kind: 'odd',
+          splits: async () => [],
+          open: async () => reader as never,
+        };
+        const bench = await open(odd, { splits: 1 });
+        await bench.settle();
+        expect(bench.failures).toMatchObject([{ kind: 'source', code: 'ERR_HOLDFAST_SOURCE' }]);
+        expect(bench.failures[0]?.message).toMatch(
+          /open\(\) of source 'numbers' gave .* no method/,
+        );
+      }
+    });
+
+    it('a batch that throws when it is looked at', async () => {
+      const batch = {
+        get records(): never {
+          throw new RangeError('not to be looked at');
+        },
+      };
+      const bench = await open(
+        polling(() => Promise.resolve(batch)),
+        { splits: 1 },
+      );
+      await bench.settle();
+      expect(bench.failures).toMatchObject([{ kind: 'source', name: 'RangeError' }]);
+    });
+  });
 });
 
 describe('sinks', () => {

@@ -1,0 +1,47 @@
+/**
+ * What a source of the user's own hands over is looked at before it is relied on: a mistake in it is
+ * told as the source's, wherever it was made, and does no harm that only shows later.
+ */
+
+import { HoldfastError } from '../base/errors.js';
+import { describeValue } from './callbacks.js';
+import type { SourceBatch, SourceReader } from './source.js';
+
+/** @throws HoldfastError ERR_HOLDFAST_SOURCE when it is no reader */
+export function checkReader(operator: string, reader: unknown): SourceReader<unknown> {
+  const given = reader as Partial<SourceReader<unknown>> | null | undefined;
+  for (const method of ['poll', 'position', 'describe', 'close'] as const) {
+    if (typeof given?.[method] === 'function') continue;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_SOURCE',
+      `open() of source '${operator}' gave ${describeValue(reader)}, which has no method ${method}: ` +
+        'it must give a reader with poll, position, describe and close.',
+    );
+  }
+  return given as SourceReader<unknown>;
+}
+
+/**
+ * @returns undefined at the split's end
+ * @throws HoldfastError ERR_HOLDFAST_SOURCE when it is no batch
+ */
+export function checkBatch(operator: string, batch: unknown): SourceBatch<unknown> | undefined {
+  if (batch === undefined) return undefined;
+  const { records, timestamps, rejected } = (batch ?? {}) as Partial<SourceBatch<unknown>>;
+  const wrong = (what: string): HoldfastError =>
+    new HoldfastError('ERR_HOLDFAST_SOURCE', `poll() of source '${operator}' gave ${what}`);
+  if (!Array.isArray(records)) {
+    throw wrong(
+      `${describeValue(batch)}: it must give { records: [...] }, or undefined at the end of the split.`,
+    );
+  }
+  if (timestamps !== undefined && !(timestamps?.length >= records.length)) {
+    throw wrong(
+      `timestamps that are not a Float64Array with one for each of its ${records.length} records.`,
+    );
+  }
+  if (rejected !== undefined && !Array.isArray(rejected)) {
+    throw wrong('rejected that is not an array of indexes of its records.');
+  }
+  return batch as SourceBatch<unknown>;
+}
