@@ -257,6 +257,7 @@ export class Host implements HostControl {
   async #dispose(region: number): Promise<void> {
     const deployment = this.#deployments.get(region);
     if (deployment === undefined) return;
+    this.#block.phase = 'stopping';
     this.#stopTasks(deployment);
     this.#deployments.delete(region);
     if (this.#deployments.size === 0) this.#block.phase = 'idle';

@@ -26,6 +26,7 @@ import {
   type SplitProgress,
 } from './source-splits.js';
 import type { TaskGate } from './task-gate.js';
+import type { CapturedTask } from './task-types.js';
 
 export interface SourceHeadOptions {
   readonly source: Source<unknown>;
@@ -90,6 +91,12 @@ export class SourceHead {
   /** Records emitted since the job's first start. */
   get records(): number {
     return this.#records;
+  }
+
+  /** The same, for a manifest. */
+  get counted(): CapturedTask['sourceRecords'][number] {
+    const { operator, instance } = this.#given;
+    return { operator, instance, records: this.#records };
   }
 
   get ended(): boolean {

@@ -49,6 +49,11 @@ export class TaskInputs {
     return this.#inputs.some((input) => !input.held && input.channel.ready);
   }
 
+  /** Some are left alone until the others have come as far. */
+  get holding(): boolean {
+    return this.#inputs.some((input) => input.held);
+  }
+
   get allEnded(): boolean {
     return this.#inputs.every((input) => input.ended);
   }

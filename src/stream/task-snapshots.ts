@@ -8,6 +8,7 @@
  *      before the cut would be in no later transaction.
  */
 
+import type { ControlBlock } from '../threads/control-block.js';
 import { locate } from './located-error.js';
 import type { Capture, CapturedState, StateSection } from './operator.js';
 import type { ChainOperator } from './task-chain.js';
@@ -16,6 +17,8 @@ import type { CapturedTask } from './task-types.js';
 export interface SnapshotsOptions {
   readonly operators: readonly ChainOperator[];
   readonly instance: number;
+  /** Its phase is `capturing` while anything is done here; the task says what it is afterwards. */
+  readonly block: ControlBlock;
   readonly wake: () => void;
   readonly captured: (part: CapturedTask) => void;
   readonly declined: (checkpoint: number, error: unknown) => void;
@@ -61,8 +64,14 @@ export class TaskSnapshots {
     );
   }
 
+  /** Something is left to be done for it, or to be waited for. */
+  get underWay(): boolean {
+    return this.#snapshot !== undefined;
+  }
+
   /** Cuts all operators. */
   begin(checkpoint: number, part: TaskPart): void {
+    this.#given.block.phase = 'capturing';
     this.#giveUp();
     const snapshot: Snapshot = { checkpoint, part, startedMs: performance.now(), work: [] };
     this.#snapshot = snapshot;
@@ -85,6 +94,7 @@ export class TaskSnapshots {
   step(deadline: number): boolean {
     const snapshot = this.#snapshot;
     if (snapshot === undefined) return false;
+    this.#given.block.phase = 'capturing';
     let moved = false;
     for (const work of snapshot.work) {
       if (work.state !== undefined || isParked(work)) continue;

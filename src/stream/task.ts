@@ -18,6 +18,7 @@
  *      without waiting, a sink could prepare n not knowing that what it prepared for n − 1 is void.
  */
 
+import type { Phase } from '../threads/control-block.js';
 import type { Batch } from '../threads/element.js';
 import type { Lease } from '../threads/lease.js';
 import { type LocatedError, locate } from './located-error.js';
@@ -88,11 +89,8 @@ export class Task {
     this.#lease = options.lease;
     this.#gate.attach(options.block, options.lease, options.epoch);
     const { parallelism } = vertex;
-    const counting = {
-      instance: this.instance,
-      parallelism,
-      table: options.plan.tables[parallelism],
-    };
+    const table = options.plan.tables[parallelism];
+    const counting = { instance: this.instance, parallelism, table };
     this.#meter = new TaskMeter(options.lease, counting, () => options.callbacks.firstOutput());
     this.#chain = buildChain(options, {
       written: () => this.#meter.written(),
@@ -128,6 +126,7 @@ export class Task {
     this.#snapshots = new TaskSnapshots({
       operators: this.#chain.operators,
       instance: options.instance,
+      block: options.block,
       wake: () => options.callbacks.wake(),
       captured: (part) => options.callbacks.captured(part),
       declined: (checkpoint, error) =>
@@ -198,13 +197,16 @@ export class Task {
       if (this.#snapshots.ready) {
         if (this.#snapshots.step(begin + (deadline - begin) * SNAPSHOT_SHARE)) this.#moved = true;
       }
-      this.#begin(deadline);
+      this.#options.block.phase = this.#working;
+      this.#gate.begin(performance.now(), deadline);
+      if (this.#held) this.#gate.pause = true;
       if (this.#source === undefined) this.#consume();
       else this.#produce(this.#source);
     } catch (error) {
       this.#fail(error);
     }
     if (this.#source !== undefined) this.#meter.read(this.#source.records);
+    if (this.#snapshots.underWay) this.#options.block.phase = 'capturing';
     const end = performance.now();
     this.#outputs.note(end);
     this.#meter.ran(begin, end, this.#moved, this.#held);
@@ -286,6 +288,11 @@ export class Task {
     return this.#suspendable.some((operator) => operator.suspended === true);
   }
 
+  /** What the thread is busy with while this task runs and captures nothing. */
+  get #working(): Phase {
+    return this.#aligned !== undefined || this.#inputs.holding ? 'aligning' : 'running';
+  }
+
   /** Between two records there is something to be done that is no record. */
   get #controlDue(): boolean {
     const source = this.#source;
@@ -302,11 +309,6 @@ export class Task {
   /** Records may not be processed now: an output is full, or a sink is. */
   get #held(): boolean {
     return this.#gate.closed || this.#chain.sinks.some(({ tail }) => tail.full);
-  }
-
-  #begin(deadline: number): void {
-    this.#gate.begin(performance.now(), deadline);
-    if (this.#held) this.#gate.pause = true;
   }
 
   #consume(): void {
@@ -372,11 +374,11 @@ export class Task {
         this.#advance(this.#inputs.watermarkMs);
         if (this.#inputs.allEnded) this.#input = 'ending';
         return true;
-      case 'barrier': {
-        const now = performance.now();
-        this.#aligned = this.#inputs.barrier(element.checkpoint, now) ?? this.#aligned;
+      case 'barrier':
+        this.#aligned =
+          this.#inputs.barrier(element.checkpoint, performance.now()) ?? this.#aligned;
+        this.#options.block.phase = this.#working;
         return true;
-      }
     }
   }
 
@@ -467,12 +469,10 @@ export class Task {
     if (source !== undefined) sections.push({ operator: this.#id, ...source.capture() });
     this.#snapshots.begin(checkpoint, {
       sections,
-      sourceRecords:
-        source === undefined
-          ? []
-          : [{ operator: this.#id, instance: this.instance, records: source.records }],
+      sourceRecords: source === undefined ? [] : [source.counted],
       alignMs,
     });
+    this.#options.block.phase = this.#working;
   }
 
   #restored(operator: string) {

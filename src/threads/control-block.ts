@@ -14,7 +14,10 @@ const DOORBELL = 1;
 const PHASE = 2;
 const NATIVE_ID = 3;
 
-/** What a thread is busy with; told in failures and metrics. */
+/**
+ * What a thread is busy with, and between two turns what its last task left under way; told in the
+ * failure of a hang.
+ */
 export const phases = [
   'starting',
   'idle',

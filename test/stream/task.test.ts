@@ -107,6 +107,53 @@ describe('snapshots', () => {
     expect(contents(bench.outputs[0]![0]!)).toEqual(['barrier 1']);
   });
 
+  it('the thread’s phase tells of alignment and capture, as user code finds it and afterwards', async () => {
+    const seen: string[] = [];
+    let durable = (): void => {};
+    const slow: Sink<number> = {
+      kind: 'slow',
+      open: () => ({
+        write: (n) => void seen.push(`${n} ${bench.block.phase}`),
+        prepare: () => {
+          seen.push(`prepare ${bench.block.phase}`);
+          return new Promise((resolve) => {
+            durable = () => resolve({});
+          });
+        },
+        close() {},
+      }),
+    };
+    const graph = draw((env) => {
+      env.from(source<number>()).rebalance().sinkTo(slow).uid('slow');
+    });
+    const bench: TaskBench = await TaskBench.open(graph, { vertex: 'slow', slots: 2 });
+    bench.feed(0, [1], barrier(1));
+    await bench.settle();
+    expect(bench.block.phase).toBe('aligning');
+    bench.feed(1, [2], barrier(1));
+    await bench.settle();
+    // The driver's word is missing: nothing is taken.
+    expect(bench.block.phase).toBe('aligning');
+    bench.task.trigger(1);
+    await bench.settle();
+    expect(bench.block.phase).toBe('capturing');
+    bench.feed(0, [3]);
+    await bench.settle();
+    expect(bench.block.phase).toBe('capturing');
+    durable();
+    await bench.settle();
+    bench.feed(1, [4]);
+    await bench.settle();
+    expect(bench.block.phase).toBe('running');
+    expect(seen).toEqual([
+      '1 running',
+      '2 aligning',
+      'prepare capturing',
+      '3 running',
+      '4 running',
+    ]);
+  });
+
   it('an abort lets held inputs go, and its late barrier does nothing', async () => {
     const bench = await relayed();
     bench.feed(0, barrier(1), [2]);
