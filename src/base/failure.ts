@@ -72,6 +72,13 @@ const CODES: Readonly<Record<FailureKind, ErrorCode>> = {
   internal: 'ERR_HOLDFAST_INTERNAL',
 };
 
+/** The kind that an error of ours tells by its code; `internal` for any other. */
+export function kindOfError(error: unknown): FailureKind {
+  if (!(error instanceof HoldfastError)) return 'internal';
+  const kinds = Object.keys(CODES) as FailureKind[];
+  return kinds.find((kind) => CODES[kind] === error.code) ?? 'internal';
+}
+
 /** Anything thrown, as data. Never throws itself, whatever it is given. */
 export function toFailure(
   thrown: unknown,
@@ -145,7 +152,7 @@ function cut(text: string, times = 1): string {
 /** The error that a failure stands for: a `HoldfastError` whose cause chain is rebuilt. */
 export function failureToError(failure: Failure, code?: ErrorCode): HoldfastError {
   const own = failure.code?.startsWith('ERR_HOLDFAST_') ? (failure.code as ErrorCode) : undefined;
-  if (own !== undefined && code === undefined) {
+  if (own !== undefined && (code === undefined || code === own)) {
     const error = new HoldfastError(own, failure.message, {
       details: { ...failure.details, ...placeOf(failure) },
       ...(failure.cause === undefined ? {} : { cause: originalError(failure.cause) }),
@@ -154,7 +161,9 @@ export function failureToError(failure: Failure, code?: ErrorCode): HoldfastErro
     return error;
   }
   const chosen = code ?? CODES[failure.kind];
-  return new HoldfastError(chosen, `${describePlace(failure)}${failure.name}: ${failure.message}`, {
+  // An error of ours says all in its message.
+  const what = own === undefined ? `${failure.name}: ${failure.message}` : failure.message;
+  return new HoldfastError(chosen, `${describePlace(failure)}${what}`, {
     cause: originalError(failure),
     details: { ...failure.details, ...placeOf(failure), kind: failure.kind },
   });

@@ -13,7 +13,7 @@
  */
 
 import { isHoldfastError } from '../base/errors.js';
-import { type Failure, toFailure } from '../base/failure.js';
+import { type Failure, kindOfError, toFailure } from '../base/failure.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planChannels } from '../stream/planner.js';
@@ -169,7 +169,7 @@ export class Launcher {
       return {
         kind: 'failed',
         slot,
-        failure: { ...toFailure(cause, died ? 'thread-exit' : 'internal'), slot },
+        failure: { ...toFailure(cause, died ? 'thread-exit' : kindOfError(cause)), slot },
         deterministic: !died,
       };
     }
@@ -206,6 +206,7 @@ export class Launcher {
     if (request.stale()) return { kind: 'stale' };
     request.onDeployed();
     await this.#onAll(region, (slot) => slots.link(slot).call('start', [epoch]));
+    if (request.stale()) return { kind: 'stale' };
     return { kind: 'running', manifest, respawned: this.#respawned(region) };
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/base/errors.js';
-import { failureToError, originalError, toFailure } from '../../src/base/failure.js';
+import { failureToError, kindOfError, originalError, toFailure } from '../../src/base/failure.js';
 
 class Plain extends Error {}
 class Mishap extends RangeError {
@@ -46,6 +46,23 @@ describe('failures', () => {
       message: "operator 'map' (slot 1): Mishap: it broke",
       cause: { name: 'Mishap' },
     });
+  });
+
+  it('of ours are not wrapped in another of the same code, and name no class', () => {
+    const died = toFailure(new HoldfastError('ERR_HOLDFAST_WORKER_DIED', 'gone'), 'thread-exit');
+    const same = failureToError(died, 'ERR_HOLDFAST_WORKER_DIED');
+    expect([same.message, same.cause]).toEqual(['gone', undefined]);
+    const other = failureToError(died, 'ERR_HOLDFAST_CHECKPOINT_FAILED');
+    expect(other).toMatchObject({ message: 'gone', cause: { code: 'ERR_HOLDFAST_WORKER_DIED' } });
+  });
+
+  it.each([
+    [new HoldfastError('ERR_HOLDFAST_SINK', 's'), 'sink'],
+    [new HoldfastError('ERR_HOLDFAST_USER_CODE', 'u'), 'user-code'],
+    [new HoldfastError('ERR_HOLDFAST_BAD_OPTION', 'b'), 'internal'],
+    [new Mishap('m'), 'internal'],
+  ])('of ours have the kind that their code tells: %s', (error, kind) => {
+    expect(kindOfError(error)).toBe(kind);
   });
 
   it('never throw, whatever was thrown', () => {
