@@ -113,6 +113,14 @@ function worldFaults({ path, text }: SourceFile): string[] {
   ];
 }
 
+/** Above, only the main thread has to do with files; below, a terminated thread would abort the process. */
+function fileFaults({ path, text }: SourceFile): string[] {
+  if ((FLOORS[roomOf(path)] ?? Infinity) >= FLOORS['job']!) return [];
+  return specifiersOf(text).includes('node:fs/promises')
+    ? ['it imports node:fs/promises, which no worker survives: see base/files.ts']
+    : [];
+}
+
 function roomOf(path: string): string {
   return path.includes('/') ? path.slice(0, path.indexOf('/')) : '';
 }
@@ -151,7 +159,7 @@ function withoutStrings(text: string): string {
   });
 }
 
-const rules = { nameFaults, sizeFaults, wordFaults, importFaults, worldFaults };
+const rules = { nameFaults, sizeFaults, wordFaults, importFaults, worldFaults, fileFaults };
 
 describe.each(Object.entries(rules))('%s', (_, rule) => {
   test('finds nothing', () => {
@@ -257,6 +265,13 @@ describe('the rules see', () => {
     ['checkpoint/aligner.ts', "import { Worker } from 'node:worker_threads';", 'worker_threads'],
   ])('clock, chance and the world: %s %s', (path, text, fault) => {
     expect(faultsOf(worldFaults, path, text)).toContain(fault);
+  });
+
+  test('files in threads', () => {
+    const text = "import { type FileHandle, stat } from 'node:fs/promises';";
+    expect(faultsOf(fileFaults, 'connectors/a.ts', text)).toContain('base/files.ts');
+    expect(faultsOf(fileFaults, 'base/a.ts', text)).toContain('base/files.ts');
+    expect(faultsOf(fileFaults, 'job/a.ts', text)).toBe('');
   });
 
   test('names and sizes', () => {

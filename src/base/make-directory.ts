@@ -1,5 +1,5 @@
-import { mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { mkdir, stat } from './files.js';
 
 /**
  * Makes a directory and the missing ones above it. Not `mkdir` with `recursive`: where a parent

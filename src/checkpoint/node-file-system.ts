@@ -1,15 +1,13 @@
 /** The real file system behind `FileSystem`; asynchronous throughout. */
 
-import { link, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rename, stat, unlink } from '../base/files.js';
 import { makeDirectory } from '../base/make-directory.js';
 import { errnoOf, type FileSystem, type OpenDirectory, type OpenFile } from './file-system.js';
 
-type Handle = Awaited<ReturnType<typeof open>>;
-
 class NodeFile implements OpenFile {
-  readonly #handle: Handle;
+  readonly #handle: FileHandle;
 
-  constructor(handle: Handle) {
+  constructor(handle: FileHandle) {
     this.#handle = handle;
   }
 

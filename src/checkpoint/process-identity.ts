@@ -3,8 +3,8 @@
  * first process is always 1.
  */
 
-import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { readFile, readlink } from '../base/files.js';
 import { errnoOf } from './file-system.js';
 
 export interface ProcessIdentity {

@@ -1,7 +1,7 @@
 /** The few file operations that survive a power cut. */
 
-import { open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type FileHandle, open, rename, stat } from '../base/files.js';
 import { errorCode } from './system-error.js';
 
 /**
@@ -9,7 +9,7 @@ import { errorCode } from './system-error.js';
  * there a crash of the whole machine may undo the last renames.
  */
 export async function syncDirectory(path: string): Promise<void> {
-  let handle: Awaited<ReturnType<typeof open>>;
+  let handle: FileHandle;
   try {
     handle = await open(path, 'r');
   } catch (error) {
@@ -30,7 +30,7 @@ export async function writeDurably(path: string, content: string): Promise<void>
   const temporary = `${path}.tmp`;
   const handle = await open(temporary, 'w');
   try {
-    await handle.writeFile(content);
+    await handle.writeAll(Buffer.from(content));
     await handle.sync();
   } finally {
     await handle.close();

@@ -9,8 +9,8 @@
  */
 
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
 import { HoldfastError } from '../base/errors.js';
+import { type FileHandle, open } from '../base/files.js';
 import type { NamedPath } from './options.js';
 import { explainSystemError } from './system-error.js';
 

@@ -9,7 +9,7 @@
  *  B4  One read is under way at most; its failure is kept for the `take` that meets it.
  */
 
-import type { FileHandle } from 'node:fs/promises';
+import type { FileHandle } from '../base/files.js';
 import { checkUnchanged, type FileIdentity, sourceError } from './file-identity.js';
 import type { NamedPath } from './options.js';
 

@@ -8,8 +8,8 @@
  *      while one is pending they speak of the batch before.
  */
 
-import type { FileHandle } from 'node:fs/promises';
 import { HoldfastError } from '../base/errors.js';
+import type { FileHandle } from '../base/files.js';
 import type { RejectedRecord, SourceBatch, SourceContext, SourceReader } from '../stream/source.js';
 import { sourceError } from './file-identity.js';
 import { LineBlocks, LineTooLong, type Segment } from './line-blocks.js';

@@ -6,9 +6,9 @@
  * that the thread goes on answering beats in between.
  */
 
-import type { FileHandle } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { HoldfastError } from '../base/errors.js';
+import type { FileHandle } from '../base/files.js';
 import type { SourceBatch, SourceContext, SourceReader } from '../stream/source.js';
 import { checkUnchanged } from './file-identity.js';
 import type { NamedPath } from './options.js';

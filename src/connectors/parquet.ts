@@ -3,7 +3,7 @@
  * packages that others need not install: `npm install hyparquet hyparquet-compressors`.
  */
 
-import type { FileHandle } from 'node:fs/promises';
+import type { FileHandle } from '../base/files.js';
 import { badOption, checkObject, checkOneOf } from '../base/option-checks.js';
 import type { Source } from '../stream/source.js';
 import { type FileIdentity, openFile, openSame, readExactly } from './file-identity.js';

@@ -16,10 +16,10 @@
  *      it is cut short, the next one begins anew.
  */
 
-import { readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
+import { readdir, rename, unlink } from '../base/files.js';
 import { makeDirectory } from '../base/make-directory.js';
 import type { SinkTransaction } from '../stream/sink.js';
 import type { Committer, RecoverState, RenameCommitterData } from './committers.js';

@@ -5,8 +5,8 @@
  * taken over by another one stops instead of mixing its rows with the other's.
  */
 
-import { readFile } from 'node:fs/promises';
 import { HoldfastError } from '../base/errors.js';
+import { readFile } from '../base/files.js';
 import { writeDurably } from './durable-files.js';
 import { isRunId, PART_NUMBER_MAX, stagingPath } from './part-names.js';
 import { sinkError } from './sink-error.js';

@@ -3,8 +3,8 @@
  * time; the first failure is final: nothing is tried again on the same descriptor.
  */
 
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { type FileHandle, open, rename, rm } from '../base/files.js';
 import { makeDirectory } from '../base/make-directory.js';
 import { syncDirectory } from './durable-files.js';
 
@@ -24,7 +24,7 @@ export class StagedPart {
   /** Resolves when the block is with the operating system. */
   append(block: Uint8Array): Promise<void> {
     this.bytes += block.length;
-    this.#tail = this.#tail.then(() => writeAll(this.#handle!, block));
+    this.#tail = this.#tail.then(() => this.#handle!.writeAll(block));
     this.#tail.catch(() => {});
     return this.#tail;
   }
@@ -54,12 +54,5 @@ export class StagedPart {
     const handle = this.#handle;
     this.#handle = undefined;
     await handle?.close();
-  }
-}
-
-async function writeAll(handle: FileHandle, block: Uint8Array): Promise<void> {
-  for (let done = 0; done < block.length; ) {
-    const { bytesWritten } = await handle.write(block, done, block.length - done);
-    done += bytesWritten;
   }
 }

@@ -1,0 +1,102 @@
+/**
+ * The file operations of threads that may be ended at any moment.
+ *
+ * Not `node:fs/promises`, nor its FileHandle: a thread that is terminated just as it begins such a call
+ * takes the whole process with it (Node 20.20: `Assertion failed: (req_wrap_async) != nullptr`; a few
+ * hundred kills suffice). The same operations with callbacks are begun by an object that JavaScript has
+ * made before, and survive. So everything that may run in a worker comes here.
+ *
+ *  F1  A descriptor is closed once, and not before what was begun with it has ended: its number may be
+ *      another file's the moment after.
+ *  F2  What is still open when a thread ends is closed by Node, which keeps account of the descriptors of
+ *      each worker.
+ */
+
+import * as fs from 'node:fs';
+import { promisify } from 'node:util';
+
+export const link = promisify(fs.link);
+export const mkdir = promisify(fs.mkdir);
+export const readdir = promisify(fs.readdir);
+export const readFile = promisify(fs.readFile);
+export const readlink = promisify(fs.readlink);
+export const rename = promisify(fs.rename);
+export const rm = promisify(fs.rm);
+export const stat = promisify(fs.stat);
+export const unlink = promisify(fs.unlink);
+
+const openDescriptor = promisify(fs.open);
+const closeDescriptor = promisify(fs.close);
+const statDescriptor = promisify(fs.fstat);
+const syncDescriptor = promisify(fs.fsync);
+const readDescriptor = promisify(fs.read);
+const writeDescriptor = promisify(fs.write);
+
+/** @param flags as of `fs.open`: `r`, `w`, `wx`… */
+export async function open(path: string, flags: string): Promise<FileHandle> {
+  return new FileHandle(await openDescriptor(path, flags));
+}
+
+/** An open file. Whoever opened it closes it: nobody else does. */
+export class FileHandle {
+  readonly #fd: number;
+  readonly #begun = new Set<Promise<unknown>>();
+  #closed: Promise<void> | undefined;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  stat(): Promise<fs.Stats> {
+    return this.#begin((fd) => statDescriptor(fd));
+  }
+
+  /** At most `length` bytes from `position` of the file to `offset` of the buffer; 0 at its end. */
+  async read(
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number,
+  ): Promise<{ readonly bytesRead: number }> {
+    return await this.#begin((fd) => readDescriptor(fd, buffer, offset, length, position));
+  }
+
+  /** Behind what was written last; perhaps not all of it. */
+  async write(
+    buffer: Uint8Array,
+    offset = 0,
+    length = buffer.length - offset,
+  ): Promise<{ readonly bytesWritten: number }> {
+    return await this.#begin((fd) => writeDescriptor(fd, buffer, offset, length));
+  }
+
+  /** All of it, behind what was written last. */
+  async writeAll(buffer: Uint8Array): Promise<void> {
+    for (let done = 0; done < buffer.length; ) {
+      done += (await this.write(buffer, done)).bytesWritten;
+    }
+  }
+
+  sync(): Promise<void> {
+    return this.#begin((fd) => syncDescriptor(fd));
+  }
+
+  /** Idempotent. */
+  close(): Promise<void> {
+    this.#closed ??= Promise.allSettled(this.#begun).then(() => closeDescriptor(this.#fd)); // F1
+    return this.#closed;
+  }
+
+  async #begin<T>(start: (fd: number) => Promise<T>): Promise<T> {
+    if (this.#closed !== undefined) {
+      throw Object.assign(new Error('EBADF: the file was closed'), { code: 'EBADF' });
+    }
+    const done = start(this.#fd);
+    this.#begun.add(done);
+    try {
+      return await done;
+    } finally {
+      this.#begun.delete(done);
+    }
+  }
+}
