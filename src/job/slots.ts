@@ -88,6 +88,7 @@ export class Slots {
 
   /** Starts all threads. @returns the graph that all of them built */
   async open(): Promise<GraphData> {
+    this.#assertOpen();
     const everyMs = Math.max(10, Math.floor(this.#options.heartbeat.intervalMs / 2));
     this.#ticker = setInterval(() => this.#tick(everyMs), everyMs);
     await Promise.all(this.#members.map((_, slot) => this.ensure(slot)));
@@ -111,6 +112,7 @@ export class Slots {
       await current.loaded;
       return false;
     }
+    this.#assertOpen();
     const member = this.#takeSpare() ?? this.#newMember(`holdfast-slot-${slot}`);
     this.#incarnation += 1;
     member.slot = slot;
@@ -240,6 +242,11 @@ export class Slots {
         await member.link.terminate();
       }),
     );
+  }
+
+  /** A start that was canceled while it waited for something else: nobody would end what it starts now. */
+  #assertOpen(): void {
+    if (this.#closed) throw new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', 'the job has ended.');
   }
 
   #member(slot: number): Member {

@@ -25,7 +25,7 @@ const cases = (['run', 'runGuarded'] as const).flatMap((runner) =>
 /** Runs the script in a program of its own. It has to end by itself: nothing else ends it in time. */
 async function ownProgram(body: string, temporary: string): Promise<unknown> {
   const script = `
-    import { collect, fromCollection, run, runGuarded, runInline } from ${JSON.stringify(dist)};
+    import { collect, fromCollection, MemoryStore, run, runGuarded, runInline } from ${JSON.stringify(dist)};
     const [directory] = process.argv.slice(1);
     let ended;
     ${body}
@@ -85,6 +85,24 @@ test.each(['run', 'runGuarded'])('%s, aborted while it starts', async (runner) =
      });
      setTimeout(() => controller.abort(), 200);
      ended = await starting.then((job) => job.finished).then(({ status }) => status, ({ code }) => code);`,
+    'ERR_HOLDFAST_CANCELED',
+  );
+});
+
+test('run, aborted while it takes its store: no thread is started any more', async () => {
+  await expectQuiet(
+    `const controller = new AbortController();
+     class Store extends MemoryStore {
+       async acquire() {
+         await super.acquire();
+         controller.abort();
+       }
+     }
+     const starting = run(new URL(${JSON.stringify(fixture('mortal').href)}), {
+       checkpoint: { store: new Store() },
+       signal: controller.signal,
+     });
+     ended = await starting.then(({ status }) => status, ({ code }) => code);`,
     'ERR_HOLDFAST_CANCELED',
   );
 });
