@@ -176,9 +176,8 @@ describe('the live view', () => {
     view.handleFailure('slot 0', 'again', 750);
     view.handleRestarted(
       {
-        region: 'numbers',
-        failure,
         region: 'events',
+        failure,
         cause: 'exit',
         slot: 1,
         epoch: 2,
