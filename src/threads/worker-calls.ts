@@ -3,7 +3,9 @@
  *
  * comlink's promises stay open for ever when the far side dies, and its proxies stop working when
  * they are collected. So each call is raced with the thread's death and with a deadline, and the
- * proxy is held here for as long as the handle lives.
+ * proxy is held here for as long as the thread lives, and no longer: comlink's finalisation registry
+ * holds the port until the proxy is collected, and the port's listeners lead back here. Held for ever,
+ * the proxy would keep all that was known of every dead thread.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -21,7 +23,7 @@ type Proxy = Readonly<Record<string, (...args: readonly unknown[]) => Promise<un
 
 export class WorkerCalls {
   readonly #name: string;
-  readonly #proxy: Proxy;
+  #proxy: Proxy | undefined;
   readonly #open = new Set<(error: HoldfastError) => void>();
   #closed: HoldfastError | undefined;
 
@@ -68,6 +70,7 @@ export class WorkerCalls {
   /** The thread is gone, or told to go: open calls and later ones reject with this. */
   close(error: HoldfastError): void {
     this.#closed ??= error;
+    this.#proxy = undefined;
     this.#rejectAll(this.#closed);
   }
 
@@ -76,7 +79,7 @@ export class WorkerCalls {
     args: readonly unknown[],
     transfers: readonly (ArrayBuffer | MessagePort)[],
   ): Promise<unknown> {
-    const call = this.#proxy[method];
+    const call = this.#proxy?.[method];
     return await call?.(...(transfers.length === 0 ? args : withTransfers(args, transfers)));
   }
 

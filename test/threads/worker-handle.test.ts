@@ -3,6 +3,8 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { isHoldfastError } from '../../dist/base/errors.js';
 import {
@@ -360,6 +362,38 @@ describe('calls', () => {
       message: "thread 'subject' died of Mishap: it broke",
       cause: { name: 'Mishap', code: 'E_MISHAP', cause: { name: 'TypeError' } },
     });
+  });
+});
+
+describe('what is left of a dead worker', () => {
+  it('is nothing, once its handle is let go', async () => {
+    setFlagsFromString('--expose_gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const end = async (how: 'throw' | 'terminate'): Promise<WeakRef<object>> => {
+      let died = (): void => {};
+      const death = new Promise<void>((resolve) => {
+        died = resolve;
+      });
+      const handle = spawnWorker<Methods>({
+        entry: new URL('./fixtures/worker-deaths.mjs', import.meta.url),
+        name: 'forgotten',
+        heartbeatIntervalMs: 10,
+        onEvent() {},
+        onBeat() {},
+        onDeath: () => died(),
+      });
+      expect(await handle.call('sum', [1, 2])).toBe(3);
+      if (how === 'terminate') await handle.terminate('enough');
+      else void handle.call('die', ['throw']).catch(() => {});
+      await death;
+      return new WeakRef(handle);
+    };
+    const handles = [await end('throw'), await end('terminate'), await end('throw')];
+    // Hangs, and so fails, when one of them stays.
+    while (handles.some((handle) => handle.deref() !== undefined)) {
+      await sleep(10);
+      collectGarbage();
+    }
   });
 });
 
