@@ -2,7 +2,7 @@
  * Every cause of a death in every phase of a thread's life.
  *
  * In each cell a thread of a keyed job dies on the spot, planted there by the job itself
- * (fixtures/doomed.job.ts), so that it is in that phase for certain: the phase that its control block
+ * (fixtures/mortal.job.ts), so that it is in that phase for certain: the phase that its control block
  * named at that moment is looked at, too. The death is seen once, with its cause as data; the restart
  * is the right one; and the rows are those of a run without faults.
  *
@@ -32,13 +32,11 @@ import { type Phase, phases } from '../../dist/threads/control-block.js';
 import {
   type Cause,
   causes,
-  DOOMED,
   EXIT_CODE,
   LOAD_ORDER,
+  Orders,
   type Place,
-  places,
-  WORDS_BYTES,
-  Words,
+  type Word,
 } from './fixtures/doomed.job.js';
 import { fixture, Meter, runningAgain, temporaryFolder, totalsProblems, until } from './kit.js';
 
@@ -46,7 +44,9 @@ const COUNT = 6_000;
 const HALF = COUNT / 2;
 const HEAP_LIMIT_MB = 48;
 const HOUR_MS = 3_600_000;
-const SURVIVOR = 1 - DOOMED;
+/** The slot that it happens on, and so the instance of every operator. */
+const DOOMED = 1;
+const SURVIVOR = 0;
 
 type Part = Parameters<CheckpointStore['writePart']>[0];
 
@@ -82,7 +82,7 @@ class Cell {
   readonly restarts: RestartedEvent[] = [];
   /** Slots that lost their thread, in order. */
   readonly lost: number[] = [];
-  readonly #words = new Int32Array(new SharedArrayBuffer(WORDS_BYTES));
+  readonly #orders = new Orders();
   #job: Job | undefined;
 
   constructor(cause: Cause) {
@@ -99,8 +99,7 @@ class Cell {
       parallelism: 2,
       spares: 0,
       args: {
-        words: this.#words.buffer,
-        cause,
+        words: this.#orders.shared,
         meter: this.meter.shared,
         count: COUNT,
         splits: 2,
@@ -149,15 +148,15 @@ class Cell {
   }
 
   arm(place: Place): void {
-    Atomics.store(this.#words, Words.armed, places.indexOf(place));
+    this.#orders.give(place, DOOMED, this.cause);
   }
 
-  word(name: keyof typeof Words): number {
-    return Atomics.load(this.#words, Words[name]);
+  word(name: Word): number {
+    return this.#orders.read(name);
   }
 
   release(): void {
-    Atomics.store(this.#words, Words.held, 0);
+    this.#orders.release();
   }
 
   /** The doomed thread has come to the place: killed there, if that is the cause. */
