@@ -26,6 +26,9 @@ const WARM_UP = 20;
  */
 const SETTLED = 110;
 const RECORDS_PER_KILL = 100;
+const RING_BYTES = 64 * 1024;
+/** The rings of some epoch or other may not be collected yet: of eight at most, four rings each. */
+const RINGS_SPREAD_BYTES = 8 * 4 * RING_BYTES;
 const SEED = Number(process.env['HOLDFAST_TEST_SEED'] ?? 20_261_122);
 
 type Kill = (job: Job, orders: Orders, slot: number) => void;
@@ -111,6 +114,7 @@ async function holdings(): Promise<Holdings> {
   return least as unknown as Holdings;
 }
 
+// The deadline is for hanging only: it takes 20 to 40 s.
 test(`${KILLS} random kills leave nothing behind but the right rows (seed ${SEED})`, async () => {
   const random = seededRandom(SEED);
   const count = (KILLS + 1) * RECORDS_PER_KILL;
@@ -125,6 +129,7 @@ test(`${KILLS} random kills leave nothing behind but the right rows (seed ${SEED
     // They come faster than checkpoints.
     restart: fixedDelay({ attempts: Number.POSITIVE_INFINITY, delayMs: 0, resetTimeoutMs: 10_000 }),
     heartbeat: { intervalMs: 20, timeoutMs: 400 },
+    channel: { capacityBytes: RING_BYTES },
   });
   const expected: string[] = [];
   const failed: string[] = [];
@@ -179,9 +184,9 @@ test(`${KILLS} random kills leave nothing behind but the right rows (seed ${SEED
   const { heap, buffers, resident: _, ...counts } = before!;
   expect(after).toMatchObject(counts);
   expect(after.heap).toBeLessThan(heap * 1.1);
-  expect(after.buffers).toBeLessThan(buffers * 1.1);
+  expect(after.buffers).toBeLessThan(buffers * 1.1 + RINGS_SPREAD_BYTES);
   expect(after.resident).toBeLessThan(settled!.resident + 64 * 2 ** 20);
-});
+}, 300_000);
 
 /** The `restarted` line as the `failure` event tells it. */
 function asFailure(line: string): string {
