@@ -260,9 +260,9 @@ export class Host implements HostControl {
     this.#block.phase = 'stopping';
     this.#stopTasks(deployment);
     this.#deployments.delete(region);
-    if (this.#deployments.size === 0) this.#block.phase = 'idle';
     // A sink or a reader that cannot close is of no consequence here: its epoch is over.
     await Promise.allSettled(deployment.tasks.map((task) => task.close()));
+    if (this.#deployments.size === 0) this.#block.phase = 'idle';
   }
 }
 

@@ -138,6 +138,7 @@ export class Launcher {
     await committer.recover(manifest?.checkpoint, transactions, operatorsOf(plan), rewind);
     await rewind();
     for (const region of plan.regions) {
+      this.#respawned(region); // From here on it counts.
       this.#first.set(
         region.index,
         restores.filter(({ vertex }) => region.vertices.includes(vertex)),

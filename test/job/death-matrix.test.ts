@@ -2,7 +2,7 @@
  * Every cause of a death in every phase of a thread's life.
  *
  * In each cell a thread of a keyed job dies on the spot, planted there by the job itself
- * (fixtures/mortal.job.ts), so that it is in that phase for certain: the phase that its control block
+ * (fixtures/doomed.job.ts), so that it is in that phase for certain: the phase that its control block
  * named at that moment is looked at, too. The death is seen once, with its cause as data; the restart
  * is the right one; and the rows are those of a run without faults.
  *
