@@ -19,8 +19,8 @@ holdfast run JOB
   --parallelism N      worker threads (slots); default: available cores
   --checkpoints DIR    where checkpoints are kept; without it a failure starts over, or ends the job
   --interval MS        time between checkpoints; default 1000
-  --restore WHAT       latest (default), none (start afresh), a checkpoint's number, or a savepoint's
-                       path (with a / in it), which needs an empty checkpoint directory
+  --restore WHAT       latest (default), none (start afresh), a checkpoint's number, or the path of
+                       a savepoint (with a / in it), which needs an empty checkpoint directory
   --stop-timeout MS    time for the last checkpoint after a signal; default ${STOP_TIMEOUT_MS}
   --arg NAME=VALUE     an argument for the job's build function, a text; may be repeated
   --tree               show the tree of supervision when the job runs, and at its end
