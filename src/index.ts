@@ -25,6 +25,7 @@ export { type GuardedOptions, runGuarded } from './job/guardian.js';
 export type {
   CheckpointEvent,
   CheckpointOptions,
+  HeapOptions,
   HeartbeatOptions,
   Job,
   JobEvents,
@@ -34,6 +35,7 @@ export type {
   JobStatus,
   JobTreeNode,
   Logger,
+  PressureEvent,
   RestartedEvent,
   RunOptions,
   SlotInfo,
@@ -87,3 +89,4 @@ export {
   noRestart,
   type RestartStrategy,
 } from './supervisor/restart-strategy.js';
+export { alive } from './threads/alive.js';

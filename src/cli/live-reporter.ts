@@ -4,6 +4,7 @@ import type { Colors } from 'picocolors/types.js';
 import type { GuardedJob } from '../job/guarded-job.js';
 import type { JobResult, JobTreeNode } from '../job/job-types.js';
 import { describeError } from './describe-error.js';
+import { describePressure } from './describe-pressure.js';
 import { formatCount, formatMs } from './format.js';
 import { JobView } from './job-view.js';
 import { drawJob } from './live-view.js';
@@ -50,6 +51,7 @@ export class LiveReporter implements Reporter {
       const what = failure.slot === undefined ? 'job' : `slot ${failure.slot}`;
       view.handleFailure(what, failure.kind, now());
     });
+    job.on('pressure', (event) => this.note(describePressure(event)));
     job.on('restarted', (event) => view.handleRestarted(event, now()));
     job.on('process-died', ({ cause }) => view.handleFailure('process', cause, now()));
     job.on('process-restarted', (event) => view.handleRestarted(event, now()));

@@ -4,6 +4,7 @@ import type { Colors } from 'picocolors/types.js';
 import type { GuardedJob } from '../job/guarded-job.js';
 import type { JobProgress, JobResult, JobTreeNode } from '../job/job-types.js';
 import { describeError } from './describe-error.js';
+import { describePressure } from './describe-pressure.js';
 import { formatBytes, formatCount, formatMs, formatRate } from './format.js';
 import type { Reporter } from './reporter.js';
 import { drawTree } from './tree-view.js';
@@ -48,6 +49,7 @@ export class PlainReporter implements Reporter {
       const slot = failure.slot === undefined ? '' : ` on slot ${failure.slot}`;
       this.#say(`failure${slot}: ${failure.name}: ${failure.message}`);
     });
+    job.on('pressure', (event) => this.#say(describePressure(event)));
     job.on('restarted', (event) => {
       this.#recovered(`slot ${event.slot ?? '?'}`, event);
     });

@@ -18,6 +18,7 @@ import { CollectedRows } from './collected-rows.js';
 import { collectSinks, restoreCollected } from './collected-state.js';
 import { isFatal } from './fatal.js';
 import { type Group, planGroups } from './groups.js';
+import { HeapGuard } from './heap-guard.js';
 import type { HostSpawner } from './host-link.js';
 import type { HostEvent, KillCause } from './host-protocol.js';
 import { JobEmitter } from './job-emitter.js';
@@ -39,6 +40,7 @@ import { Region, type RegionFailure } from './region.js';
 import { SinkCommitter } from './sink-committer.js';
 import { Slots } from './slots.js';
 import { Stopping } from './stopping.js';
+import { sumProgress } from './sum-progress.js';
 import { Supervision } from './supervision.js';
 
 export interface DriverOptions {
@@ -70,6 +72,7 @@ export class JobDriver {
   #groups: readonly Group[] = [];
   #supervision: Supervision | undefined;
   #stopping: Stopping | undefined;
+  #heapGuard: HeapGuard | undefined;
   #ended = false;
   /** What the tasks had to say when the job ended. */
   #lastMetrics: JobMetrics['operators'] = [];
@@ -86,6 +89,7 @@ export class JobDriver {
       spawn: given.spawn,
       onEvent: (slot, event) => this.#hostEvent(slot, event),
       onChange: (info) => this.events.tell('slot', info),
+      onBeat: (beat) => this.#heapGuard?.beat(beat),
       onFailure: ({ except, ...report }) =>
         this.#failed(
           this.#regions.filter(
@@ -127,13 +131,7 @@ export class JobDriver {
   }
 
   progress(): JobProgress {
-    let [sourceRecords, sinkRecords] = [0, 0];
-    for (const region of this.#regions) {
-      const progress = region.progress();
-      sourceRecords += progress.sourceRecords;
-      sinkRecords += progress.sinkRecords;
-    }
-    return { sourceRecords, sinkRecords };
+    return sumProgress(this.#regions.map((region) => region.progress()));
   }
 
   collected(name: string): readonly unknown[] {
@@ -214,6 +212,15 @@ export class JobDriver {
       },
     });
     this.#checkpoints.latest = this.#given.manifest;
+    const checkpoints = this.#checkpoints;
+    this.#heapGuard = new HeapGuard({
+      options: this.#options,
+      incarnation: (slot) => this.#slots.incarnation(slot),
+      retire: (slot, failure, cause) => this.#slots.retire(slot, failure, cause),
+      mayRestart: () => this.#status === 'running' && !this.#ended && this.#isUp,
+      checkpoint: () => checkpoints.request('manual'),
+      onPressure: (event) => this.events.tell('pressure', event),
+    });
     this.#launcher = new Launcher({
       plan,
       options: this.#options,

@@ -32,6 +32,7 @@ const FORWARDED: readonly (keyof JobEvents)[] = [
   'failure',
   'restarted',
   'slot',
+  'pressure',
 ];
 
 /** Takes this process over. */

@@ -148,7 +148,7 @@ export type HostEvent =
     }
   | { readonly kind: 'print'; readonly epoch: number; readonly line: string };
 
-/** Sent by a worker every heartbeat interval on the port of its own. */
+/** Sent by a worker every heartbeat interval on the port of its own: of V8's old generation. */
 export interface Beat {
   readonly heapUsedBytes: number;
   readonly heapLimitBytes: number;

@@ -36,6 +36,18 @@ export interface HeartbeatOptions {
   readonly busyLimitMs?: number | undefined;
 }
 
+/** Shares (0.2…1) of the limit of a slot's heap: of V8's old generation, whose end is a thread's. */
+export interface HeapOptions {
+  /** The event `pressure` tells of a heap that stays this full. Default 0.85, or `restartAt` if that is less. */
+  readonly reportAt?: number | undefined;
+  /**
+   * Takes a checkpoint and restarts the slot's thread at this share, before it dies. Needs checkpoints
+   * and a restart strategy. For memory that user code or a library piles up: keyed state comes back,
+   * and a restart that would give nothing back is not made. Default: never.
+   */
+  readonly restartAt?: number | undefined;
+}
+
 /** pino's four levels; any logger with these methods will do. */
 export interface Logger {
   debug(data: object, message: string): void;
@@ -86,7 +98,11 @@ export interface RunOptions {
       }
     | undefined;
   readonly slot?:
-    | { readonly resourceLimits?: Readonly<Record<string, number>> | undefined }
+    | {
+        /** V8's limits in MB, as Node's Worker takes them. */
+        readonly resourceLimits?: Readonly<Record<string, number>> | undefined;
+        readonly heap?: HeapOptions | undefined;
+      }
     | undefined;
   /** Arguments for the job's build function; structured-cloneable. */
   readonly args?: Readonly<Record<string, unknown>> | undefined;
@@ -152,7 +168,21 @@ export interface SlotInfo {
   readonly restarts: number;
   readonly verdict: 'starting' | 'alive' | 'idle' | 'busy' | 'suspect' | 'hung' | 'dead';
   readonly lastBeatAgoMs: number;
+  /** Of V8's old generation, as of the last beat. */
   readonly heapUsedBytes: number;
+  /** What the thread would die of; 0 when not known yet. */
+  readonly heapLimitBytes: number;
+}
+
+/** A slot's heap stays nearly full (`slot.heap`); told once until it has sunk again. */
+export interface PressureEvent {
+  readonly slot: number;
+  readonly heapUsedBytes: number;
+  readonly heapLimitBytes: number;
+  /** Of the limit, 0…1. */
+  readonly share: number;
+  /** `restarting`: a checkpoint is taken, then the slot's thread is restarted. */
+  readonly action: 'reported' | 'restarting';
 }
 
 export interface JobProgress {
@@ -168,6 +198,7 @@ export interface JobEvents {
   restarted: [event: RestartedEvent];
   /** A slot has lost its thread, or has a new one. */
   slot: [info: SlotInfo];
+  pressure: [event: PressureEvent];
 }
 
 export interface JobMetrics {

@@ -9,6 +9,7 @@ import {
   TIMER_MS_MAX,
 } from '../base/option-checks.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
+import { HEAP_SHARE_MIN } from '../supervisor/heap-watch.js';
 import {
   checkRestartStrategy,
   exponentialBackoff,
@@ -16,7 +17,7 @@ import {
   type RestartStrategy,
 } from '../supervisor/restart-strategy.js';
 import type { GroupOptions } from './groups.js';
-import type { Logger, RunOptions } from './job-types.js';
+import type { HeapOptions, Logger, RunOptions } from './job-types.js';
 import { safeLogger } from './safe-logger.js';
 import { resolveSupervision } from './supervision-options.js';
 
@@ -54,7 +55,10 @@ export interface ResolvedOptions {
     readonly capacityBytes: number;
     readonly bufferTimeoutMs: number;
   };
-  readonly slot: { readonly resourceLimits: Readonly<Record<string, number>> };
+  readonly slot: {
+    readonly resourceLimits: Readonly<Record<string, number>>;
+    readonly heap: { readonly reportAt: number; readonly restartAt: number | undefined };
+  };
   readonly args: Readonly<Record<string, unknown>>;
   readonly signal: AbortSignal | undefined;
   readonly logger: Logger | undefined;
@@ -62,6 +66,7 @@ export interface ResolvedOptions {
 }
 
 const KEY_GROUPS_MAX = 32_768;
+const HEAP_REPORT_AT = 0.85;
 const SPARES_MAX = 64;
 const CAPACITY_BYTES_MIN = 16 * 1024;
 const CAPACITY_BYTES_MAX = 1024 * 1024 * 1024;
@@ -116,6 +121,8 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
   const checkpoint = resolveCheckpoint(given.checkpoint);
   const hasCheckpoints = checkpoint.directory !== undefined || checkpoint.store !== undefined;
   const restart = resolveRestart(given.restart, hasCheckpoints);
+  const slot = resolveSlot(given.slot);
+  checkHeapRestart(slot.heap.restartAt, hasCheckpoints, restart);
   return Object.freeze({
     ...resolveSlots(given.parallelism, given.keyGroups),
     checkpoint,
@@ -125,7 +132,7 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     spares: checkNumber('spares', given.spares, 1, { min: 0, max: SPARES_MAX, integer: true }),
     heartbeat: resolveHeartbeat(given.heartbeat),
     channel: resolveChannel(given.channel),
-    slot: resolveSlot(given.slot),
+    slot,
     args: resolveArgs(given.args),
     signal: checkSignal(given.signal),
     logger: checkLogger(given.logger),
@@ -269,7 +276,7 @@ function resolveChannel(options: RunOptions['channel']): ResolvedOptions['channe
 }
 
 function resolveSlot(options: RunOptions['slot']): ResolvedOptions['slot'] {
-  const { resourceLimits } = checkObject('slot', options, ['resourceLimits']);
+  const { resourceLimits, heap } = checkObject('slot', options, ['resourceLimits', 'heap']);
   const given = checkObject('slot.resourceLimits', resourceLimits, RESOURCE_LIMITS);
   const limits: Record<string, number> = {};
   for (const name of RESOURCE_LIMITS) {
@@ -280,7 +287,32 @@ function resolveSlot(options: RunOptions['slot']): ResolvedOptions['slot'] {
     });
     if (limit !== undefined) limits[name] = limit;
   }
-  return Object.freeze({ resourceLimits: Object.freeze(limits) });
+  return Object.freeze({ resourceLimits: Object.freeze(limits), heap: resolveHeap(heap) });
+}
+
+function resolveHeap(options: HeapOptions | undefined): ResolvedOptions['slot']['heap'] {
+  const given = checkObject('slot.heap', options, ['reportAt', 'restartAt']);
+  const share = { min: HEAP_SHARE_MIN, max: 1 } as const;
+  const restartAt = checkNumber('slot.heap.restartAt', given.restartAt, undefined, share);
+  const fallback = Math.min(HEAP_REPORT_AT, restartAt ?? 1);
+  const reportAt = checkNumber('slot.heap.reportAt', given.reportAt, fallback, share);
+  if (restartAt !== undefined && restartAt < reportAt) {
+    throw badOption('slot.heap.restartAt', restartAt, `at least slot.heap.reportAt (${reportAt})`);
+  }
+  return Object.freeze({ reportAt, restartAt });
+}
+
+function checkHeapRestart(
+  restartAt: number | undefined,
+  hasCheckpoints: boolean,
+  restart: RestartStrategy,
+): void {
+  if (restartAt === undefined || (hasCheckpoints && restart.kind !== 'none')) return;
+  throw badOption(
+    'slot.heap.restartAt',
+    restartAt,
+    'nothing without checkpoint.directory and a restart strategy: a restart would lose the work, or end the job',
+  );
 }
 
 function resolveArgs(given: RunOptions['args']): ResolvedOptions['args'] {

@@ -24,6 +24,7 @@ import type { JobProgress, RestartedEvent } from './job-types.js';
 import type { Launcher } from './launcher.js';
 import { recordsIn } from './make-manifest.js';
 import type { Slots } from './slots.js';
+import { sumProgress } from './sum-progress.js';
 
 /** What its supervisor hears of it. */
 export type RegionEvent =
@@ -115,12 +116,7 @@ export class Region {
 
   /** Of its newest deployment, dead threads included. */
   progress(): JobProgress {
-    let [sourceRecords, sinkRecords] = [0, 0];
-    for (const lease of this.#leases) {
-      sourceRecords += lease.sourceRecords;
-      sinkRecords += lease.sinkRecords;
-    }
-    return { sourceRecords, sinkRecords };
+    return sumProgress(this.#leases);
   }
 
   /** @param splits of all sources, on a fresh start */

@@ -12,6 +12,8 @@ import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import type { GraphData } from '../stream/graph.js';
 import { FaultDetector, type Verdict } from '../supervisor/fault-detector.js';
+import type { HeapSample } from '../supervisor/heap-watch.js';
+import type { Phase } from '../threads/control-block.js';
 import type { HostLink, HostSpawner } from './host-link.js';
 import type { HostControl, HostEvent, KillCause } from './host-protocol.js';
 import type { JobMetrics, SlotInfo } from './job-types.js';
@@ -20,6 +22,8 @@ import type { ResolvedOptions } from './options.js';
 const LOAD_TIMEOUT_MS = 60_000;
 /** Spares that die while loading are not replaced for ever. */
 const SPARE_DEATHS_MAX = 3;
+/** Phases in which a thread's heap holds what its tasks need, and no more is being read into it. */
+const WORKING: readonly Phase[] = ['running', 'aligning', 'capturing'];
 const METRICS_TIMEOUT_MS = 1_000;
 
 export interface SlotFailure {
@@ -40,6 +44,7 @@ export interface SlotsOptions {
   readonly onFailure: (failure: SlotFailure) => void;
   /** The slot got a thread, or lost it. */
   readonly onChange: (info: SlotInfo) => void;
+  readonly onBeat: (beat: Omit<HeapSample, 'mayRestart'>) => void;
 }
 
 interface Member {
@@ -52,6 +57,7 @@ interface Member {
   incarnation: number;
   lastBeatMs: number;
   heapUsedBytes: number;
+  heapLimitBytes: number;
   verdict: Verdict;
   lastProgress: number;
   lastProgressMs: number;
@@ -66,6 +72,7 @@ export class Slots {
   readonly #onEvent: SlotsOptions['onEvent'];
   readonly #onFailure: SlotsOptions['onFailure'];
   readonly #onChange: SlotsOptions['onChange'];
+  readonly #onBeat: SlotsOptions['onBeat'];
   readonly #members: (Member | undefined)[];
   readonly #restarts: number[];
   readonly #spares = new Set<Member>();
@@ -82,6 +89,7 @@ export class Slots {
     this.#onEvent = options.onEvent;
     this.#onFailure = options.onFailure;
     this.#onChange = options.onChange;
+    this.#onBeat = options.onBeat;
     this.#members = new Array<Member | undefined>(this.#options.parallelism).fill(undefined);
     this.#restarts = new Array<number>(this.#options.parallelism).fill(-1);
   }
@@ -213,6 +221,15 @@ export class Slots {
     else member.link.call('kill', [cause]).catch(() => {});
   }
 
+  /** Ends a slot's thread on purpose; reported as this failure, at once. No effect without a living thread. */
+  retire(slot: number, failure: Failure, cause: string): void {
+    const member = this.#members[slot];
+    if (member === undefined || member.link.dead) return;
+    void this.#end(member);
+    this.#changed(slot);
+    this.#onFailure({ slot, failure, ordered: cause, detectMs: 0 });
+  }
+
   info(): readonly SlotInfo[] {
     const now = performance.now();
     return this.#members.map((member, slot) => ({
@@ -223,6 +240,7 @@ export class Slots {
       verdict: member === undefined ? 'starting' : member.link.dead ? 'dead' : this.#shown(member),
       lastBeatAgoMs: member === undefined ? 0 : now - member.lastBeatMs,
       heapUsedBytes: member?.heapUsedBytes ?? 0,
+      heapLimitBytes: member?.heapLimitBytes ?? 0,
     }));
   }
 
@@ -282,6 +300,8 @@ export class Slots {
         member.lastBeatMs = performance.now();
         member.detector.beat(member.lastBeatMs);
         member.heapUsedBytes = beat.heapUsedBytes;
+        member.heapLimitBytes = beat.heapLimitBytes;
+        if (member.slot !== undefined) this.#onBeat(heapSample(member, member.slot));
       },
       onDeath: (failure) => {
         ready.reject(failureToError(failure, 'ERR_HOLDFAST_WORKER_DIED'));
@@ -298,6 +318,7 @@ export class Slots {
       incarnation: 0,
       lastBeatMs: now,
       heapUsedBytes: 0,
+      heapLimitBytes: 0,
       verdict: 'alive',
       lastProgress: 0,
       lastProgressMs: now,
@@ -393,7 +414,7 @@ export class Slots {
       message:
         `slot ${member.slot} gave no beat and made no progress for ${Math.round(silentMs)} ms ` +
         `(phase ${member.link.block.phase}). If one record can take that long, raise ` +
-        `heartbeat.timeoutMs (now ${this.#options.heartbeat.timeoutMs}) or call ctx.alive() in the work.`,
+        `heartbeat.timeoutMs (now ${this.#options.heartbeat.timeoutMs}) or call alive() of 'holdfast' in the work.`,
       slot: member.slot,
     };
   }
@@ -408,6 +429,16 @@ function fenceFailure(slot: number, timeoutMs: number): Failure {
       `slot ${slot} was ended: its tasks of another region, which had failed, did not stop within ` +
       `restart.resetTimeoutMs (${timeoutMs}).`,
     slot,
+  };
+}
+
+function heapSample(member: Member, slot: number): Omit<HeapSample, 'mayRestart'> {
+  return {
+    slot,
+    incarnation: member.incarnation,
+    usedBytes: member.heapUsedBytes,
+    limitBytes: member.heapLimitBytes,
+    working: WORKING.includes(member.link.block.phase),
   };
 }
 

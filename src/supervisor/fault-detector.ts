@@ -13,7 +13,8 @@
  *  F3  Time in which the observer itself was late is nobody's silence: beats may have waited in its
  *      own queue. It is not counted, and so no verdict gets worse by it.
  *  F4  Time in which the thread waited for a processor is not its silence either, as far as the system
- *      tells: on a machine with more to do than it has cores, slow is not hung.
+ *      tells: on a machine with more to do than it has cores, slow is not hung. A wait is told when it
+ *      is over, all of it at once; so it is taken off the whole silence, not off the last round of it.
  *  F5  `hung` is told once; after it, and after `died`, every verdict is `dead`.
  */
 
@@ -58,7 +59,7 @@ export class FaultDetector {
   #signed = true;
   /** The loop was active at some time since the last sign (F2). */
   #active = false;
-  #waitedMs = 0;
+  #waitedMs: number | undefined;
   #dead = false;
 
   constructor({ intervalMs, timeoutMs, busyLimitMs }: FaultDetectorOptions, now: number) {
@@ -83,10 +84,9 @@ export class FaultDetector {
 
   observe({ now, progress, utilization, late, waitedMs }: Observation): Verdict {
     if (this.#dead) return 'dead'; // F5
-    const starvedMs = (waitedMs ?? 0) - this.#waitedMs;
-    this.#waitedMs = waitedMs ?? 0;
+    const starvedMs = this.#starvedSince(waitedMs);
     const observedMs = now - this.#lastObservedMs;
-    this.#forget(now, late ? observedMs : Math.max(0, Math.min(starvedMs, observedMs))); // F3, F4
+    this.#forget(now, Math.max(starvedMs, late ? observedMs : 0)); // F3, F4
     this.#lastObservedMs = now;
     if (this.#progress !== undefined && progress !== this.#progress) {
       this.#lastProgressMs = now;
@@ -105,6 +105,14 @@ export class FaultDetector {
     const moves = now - this.#lastProgressMs < this.#missingAfterMs;
     if (beatSilenceMs < this.#missingAfterMs) return moves ? 'alive' : 'idle';
     return moves ? 'busy' : 'suspect';
+  }
+
+  /** What was waited before the first look at it belongs to no silence that is judged here. */
+  #starvedSince(waitedMs: number | undefined): number {
+    if (waitedMs === undefined) return 0;
+    const starvedMs = waitedMs - (this.#waitedMs ?? waitedMs);
+    this.#waitedMs = waitedMs;
+    return Math.max(0, starvedMs);
   }
 
   #allowedMs(): number {

@@ -58,7 +58,10 @@ export class WorkerCalls {
       const { timeoutMs } = options;
       if (timeoutMs !== undefined) {
         const late = `no answer within ${timeoutMs} ms; the thread is busy, stuck or not ready`;
-        timer = setTimeout(() => fail(this.#error(method, late)), timeoutMs);
+        // When this thread was late itself, timers run first: an answer in the queue still counts.
+        timer = setTimeout(() => {
+          setImmediate(() => fail(this.#error(method, late)));
+        }, timeoutMs);
       }
       this.#send(method, args, options.transfer ?? []).then(
         (value) => settle(() => resolve(value)),

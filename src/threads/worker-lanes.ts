@@ -25,7 +25,9 @@ export type EventMessage =
   /** The thread has closed its lanes and will end by itself. */
   | { readonly kind: 'closing' };
 
+/** Of V8's old generation: what is kept ends up there, and its limit is what a thread dies of. */
 export interface WorkerBeat {
   readonly heapUsedBytes: number;
+  /** 0 when not known. */
   readonly heapLimitBytes: number;
 }

@@ -8,15 +8,15 @@
  *  P3  Beats come from the event loop's timers: a thread whose loop is stuck sends none, by design.
  */
 
-import { getHeapStatistics } from 'node:v8';
 import { workerData } from 'node:worker_threads';
 import { type Endpoint, expose } from 'comlink';
 import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
 import { toFailure } from '../base/failure.js';
 import { ControlBlock } from './control-block.js';
+import { heapBeat } from './heap-beat.js';
 import { nativeThreadId } from './run-queue.js';
-import type { EventMessage, WorkerBeat, WorkerInit } from './worker-lanes.js';
+import type { EventMessage, WorkerInit } from './worker-lanes.js';
 
 export interface WorkerPort<C> {
   /** Shared with the supervisor. */
@@ -32,10 +32,15 @@ export interface WorkerPort<C> {
 /** A bundle brings its own copy of this module: both have to speak through the same lanes. */
 const CONNECTED = Symbol.for('holdfast.workerPort');
 
+/** The port of this thread, if it is a worker that was connected. */
+export function runningWorker(): WorkerPort<object> | undefined {
+  return Reflect.get(globalThis, CONNECTED) as WorkerPort<object> | undefined;
+}
+
 /** Connects this thread with the handle that spawned it; a second call gives the same port. */
 export function connectWorker<C extends object>(): WorkerPort<C> {
-  const connected = Reflect.get(globalThis, CONNECTED) as WorkerPort<C> | undefined;
-  if (connected !== undefined) return connected;
+  const connected = runningWorker();
+  if (connected !== undefined) return connected as WorkerPort<C>;
   const init = (workerData as { readonly holdfast?: WorkerInit } | null)?.holdfast;
   assert(init !== undefined, 'connectWorker was called in a thread that spawnWorker did not make');
   const port = new ThreadPort<C>(init);
@@ -94,12 +99,7 @@ class ThreadPort<C extends object> implements WorkerPort<C> {
   }
 
   #beat(): void {
-    const heap = getHeapStatistics();
-    const beat: WorkerBeat = {
-      heapUsedBytes: heap.used_heap_size,
-      heapLimitBytes: heap.heap_size_limit,
-    };
-    this.#init.beats.postMessage(beat);
+    this.#init.beats.postMessage(heapBeat());
   }
 
   readonly #die = (thrown: unknown): void => {

@@ -46,7 +46,7 @@ describe('options', () => {
     spares: 1,
     heartbeat: { intervalMs: 100, timeoutMs: 1_000, busyLimitMs: undefined },
     channel: { capacityBytes: 1_048_576, bufferTimeoutMs: 5 },
-    slot: { resourceLimits: {} },
+    slot: { resourceLimits: {}, heap: { reportAt: 0.85, restartAt: undefined } },
     args: {},
     signal: undefined,
     logger: undefined,
@@ -90,7 +90,10 @@ describe('options', () => {
       spares: 0,
       heartbeat: { intervalMs: 20, timeoutMs: 40, busyLimitMs: 40 },
       channel: { capacityBytes: 16_384, bufferTimeoutMs: 0 },
-      slot: { resourceLimits: { maxOldGenerationSizeMb: 64 } },
+      slot: {
+        resourceLimits: { maxOldGenerationSizeMb: 64 },
+        heap: { reportAt: 0.2, restartAt: 1 },
+      },
       args: { file: 'x', list: [1, new Date(0)] },
       signal,
       logger,
@@ -120,6 +123,14 @@ describe('options', () => {
 
   it('the default timeout follows a slow beat', () => {
     expect(resolveOptions({ heartbeat: { intervalMs: 2_000 } }).heartbeat.timeoutMs).toBe(4_000);
+  });
+
+  it('a heap is reported no later than its thread is restarted', () => {
+    const heapOf = (heap: RunOptions['slot']) =>
+      resolveOptions({ checkpoint: { directory: 'x' }, slot: heap }).slot.heap;
+    expect(heapOf({ heap: { restartAt: 0.7 } })).toEqual({ reportAt: 0.7, restartAt: 0.7 });
+    expect(heapOf({ heap: { restartAt: 0.9 } })).toEqual({ reportAt: 0.85, restartAt: 0.9 });
+    expect(heapOf({ heap: { reportAt: 0.5 } })).toEqual({ reportAt: 0.5, restartAt: undefined });
   });
 
   it('arguments are copied: what happens to the object later reaches no thread', () => {
@@ -217,6 +228,30 @@ describe('options', () => {
       'no heap',
       { slot: { resourceLimits: { maxOldGenerationSizeMb: 0 } } },
       ['slot.resourceLimits.maxOldGenerationSizeMb', '0', 'megabytes'],
+    ],
+    [
+      'a full heap and more',
+      { slot: { heap: { reportAt: 85 } } },
+      ['slot.heap.reportAt', '85', '1'],
+    ],
+    [
+      'a restart before the report',
+      { checkpoint: { directory: 'x' }, slot: { heap: { reportAt: 0.9, restartAt: 0.8 } } },
+      ['slot.heap.restartAt', '0.8', 'at least slot.heap.reportAt (0.9)'],
+    ],
+    [
+      'a restart of a full thread that would lose the work',
+      { restart: exponentialBackoff(), slot: { heap: { restartAt: 0.8 } } },
+      ['slot.heap.restartAt', '0.8', 'checkpoint.directory'],
+    ],
+    [
+      'a restart of a full thread that would end the job',
+      {
+        checkpoint: { directory: 'x' },
+        restart: noRestart(),
+        slot: { heap: { restartAt: 0.8 } },
+      },
+      ['slot.heap.restartAt', 'restart strategy'],
     ],
     [
       'an unknown limit',

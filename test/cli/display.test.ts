@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../dist/base/errors.js';
 import { failureToError } from '../../dist/base/failure.js';
 import { describeError, errorData } from '../../dist/cli/describe-error.js';
+import { describePressure } from '../../dist/cli/describe-pressure.js';
 import { formatBytes, formatCount, formatMs, formatRate } from '../../dist/cli/format.js';
 import { JobView } from '../../dist/cli/job-view.js';
 import { jsonLine } from '../../dist/cli/json-line.js';
@@ -89,6 +90,18 @@ test('the tree of supervision', () => {
     '   │  └─ a#0  running 1.5 s',
     '   └─ slot 1  running 1.5 s  1 restart',
   ]);
+test('heap pressure', () => {
+  const event = {
+    slot: 1,
+    heapUsedBytes: 57 * 2 ** 20,
+    heapLimitBytes: 64 * 2 ** 20,
+    share: 57 / 64,
+    action: 'reported',
+  } as const;
+  expect(describePressure(event)).toBe('heap of slot 1 at 89 % (57.0 MiB of 64.0 MiB)');
+  expect(describePressure({ ...event, action: 'restarting' })).toBe(
+    'heap of slot 1 at 89 % (57.0 MiB of 64.0 MiB): taking a checkpoint, then restarting it',
+  );
 });
 
 test('a table', () => {
@@ -146,6 +159,7 @@ describe('the live view', () => {
     verdict: 'alive',
     lastBeatAgoMs: 12,
     heapUsedBytes: 34_000_000,
+    heapLimitBytes: 4 * 2 ** 30,
   } as const;
 
   test('shows progress, slots, checkpoints, and each kill with its recovery', () => {

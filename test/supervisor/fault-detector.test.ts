@@ -72,6 +72,35 @@ describe('fault detector', () => {
     expect(hung?.[0]).toBeLessThanOrEqual(2_100);
   });
 
+  it('takes a long wait, which is told when it is over, off the whole silence', () => {
+    const watch = Watch.settled();
+    expect(watch.rounds(18, {}).at(-1)?.[1]).toBe('suspect');
+    // Of 900 ms of silence it has waited 800.
+    expect(watch.round({ starvedMs: 800 })).not.toBe('hung');
+    expect(watch.rounds(15, {}).at(-1)?.[1]).toBe('suspect');
+    expect(watch.rounds(2, {}).at(-1)?.[1]).toBe('hung');
+  });
+
+  it('credits a wait to the silence that it was part of, and to no later one', () => {
+    const watch = Watch.settled();
+    watch.round({ beat: true, starvedMs: 60_000 });
+    expect(watch.rounds(60, {}).find(([, verdict]) => verdict === 'hung')).toEqual([1_000, 'hung']);
+  });
+
+  it('does not take what was waited before the first look, or while nothing was told, for a wait now', () => {
+    const watch = new Watch();
+    watch.waitedMs = 500_000;
+    watch.round({});
+    expect(watch.rounds(30, {}).find(([, verdict]) => verdict === 'hung')).toEqual([950, 'hung']);
+  });
+
+  it('counts a wait beside the lateness of the observer, not twice', () => {
+    const watch = Watch.settled();
+    watch.rounds(18, {});
+    expect(watch.round({ ms: 3_000, late: true, starvedMs: 3_000 })).toBe('suspect');
+    expect(watch.rounds(2, {}).at(-1)?.[1]).toBe('hung');
+  });
+
   it.each<[string, Round, [number, Verdict][]]>([
     ['beats and progress: alive', { beat: true, moves: true }, [[50, 'alive']]],
     [
