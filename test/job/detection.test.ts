@@ -107,7 +107,7 @@ describe('no hang', () => {
     const meter = new Meter();
     const job = await run(fixture('troubled'), {
       parallelism: 2,
-      args: { meter: meter.shared, count: 40, splits: 2, slowMs: 50, longMs: 700 },
+      args: { meter: meter.shared, count: 40, splits: 2, slowMs: 50, longMs: 800 },
     });
     const failures: Failure[] = [];
     job.on('failure', (failure) => failures.push(failure));
