@@ -9,7 +9,6 @@
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
-import { openSavepointTarget, type SavepointTarget } from '../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planJob } from '../stream/planner.js';
@@ -39,7 +38,7 @@ import type { ResolvedOptions } from './options.js';
 import { Region, type RegionFailure } from './region.js';
 import { SinkCommitter } from './sink-committer.js';
 import { Slots } from './slots.js';
-import { Stopping } from './stopping.js';
+import { Stopping, savepointTarget } from './stopping.js';
 import { sumProgress } from './sum-progress.js';
 import { Supervision } from './supervision.js';
 
@@ -358,7 +357,7 @@ export class JobDriver {
 
   /** @returns the checkpoint that was copied */
   async savepoint(directory: string): Promise<number> {
-    const target = await this.#savepointTarget(directory);
+    const target = await savepointTarget(this.#given.store, directory);
     try {
       if (this.#checkpoints === undefined || this.#ended) throw notRunning(this.#status);
       return await this.#checkpoints.savepoint(target);
@@ -367,14 +366,10 @@ export class JobDriver {
     }
   }
 
-  async #savepointTarget(directory: string): Promise<SavepointTarget> {
-    if (this.#given.store === undefined) throw needsCheckpoints('a savepoint');
-    return await openSavepointTarget(directory);
-  }
-
   async stop({ drain = false, savepoint }: StopOptions): Promise<JobResult> {
     if (savepoint !== undefined || (!this.#ended && this.#stopping === undefined)) {
-      const target = savepoint === undefined ? undefined : await this.#savepointTarget(savepoint);
+      const target =
+        savepoint === undefined ? undefined : await savepointTarget(this.#given.store, savepoint);
       if (this.#ended || this.#stopping !== undefined) {
         await target?.close();
         throw notRunning(this.#status);
@@ -383,11 +378,8 @@ export class JobDriver {
       this.#setStatus('stopping');
       if (this.#isUp) this.#applyStop();
     }
-    const stopping = this.#stopping;
     const result = await this.#finished.promise;
-    if (savepoint !== undefined && stopping?.savepointError !== undefined) {
-      throw stopping.savepointError;
-    }
+    if (savepoint !== undefined) this.#stopping?.checkSaved();
     return result;
   }
 

@@ -6,9 +6,10 @@
  *    final checkpoint ends the job as if its input had been no longer.
  */
 
-import type { SavepointTarget } from '../checkpoint/savepoint.js';
+import { openSavepointTarget, type SavepointTarget } from '../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';
+import { needsCheckpoints } from './job-errors.js';
 import type { Slots } from './slots.js';
 
 export interface StoppingOptions {
@@ -24,11 +25,20 @@ export interface StoppedWorld {
   readonly onFailed: (error: unknown) => void;
 }
 
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, …_CHECKPOINT_DIRECTORY, …_CHECKPOINT_LOCKED */
+export async function savepointTarget(
+  store: CheckpointStore | undefined,
+  directory: string,
+): Promise<SavepointTarget> {
+  if (store === undefined) throw needsCheckpoints('a savepoint');
+  return await openSavepointTarget(directory);
+}
+
 export class Stopping {
   readonly drain: boolean;
   readonly #savepoint: SavepointTarget | undefined;
   /** Why there is no savepoint, though one was asked for. */
-  savepointError: unknown;
+  #savepointError: unknown;
 
   constructor({ drain, savepoint }: StoppingOptions) {
     this.drain = drain;
@@ -55,6 +65,11 @@ export class Stopping {
     );
   }
 
+  /** After the end. */
+  checkSaved(): void {
+    if (this.#savepointError !== undefined) throw this.#savepointError;
+  }
+
   /** At the end, while the store is open. Never rejects. */
   async save(store: CheckpointStore | undefined, latest: Manifest | undefined): Promise<void> {
     const target = this.#savepoint;
@@ -62,7 +77,7 @@ export class Stopping {
     try {
       if (store !== undefined && latest !== undefined) await target.write(store, latest);
     } catch (error) {
-      this.savepointError = error;
+      this.#savepointError = error;
     } finally {
       await target.close().catch(() => {});
     }

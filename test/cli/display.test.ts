@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import picocolors from 'picocolors';
 import { describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../dist/base/errors.js';
@@ -7,7 +8,9 @@ import { describePressure } from '../../dist/cli/describe-pressure.js';
 import { formatBytes, formatCount, formatMs, formatRate } from '../../dist/cli/format.js';
 import { JobView } from '../../dist/cli/job-view.js';
 import { jsonLine } from '../../dist/cli/json-line.js';
+import { JsonReporter } from '../../dist/cli/json-reporter.js';
 import { drawJob } from '../../dist/cli/live-view.js';
+import { PlainReporter } from '../../dist/cli/plain-reporter.js';
 import { cutLine, Screen } from '../../dist/cli/screen.js';
 import { formatTable } from '../../dist/cli/table.js';
 import { drawTree } from '../../dist/cli/tree-view.js';
@@ -90,6 +93,8 @@ test('the tree of supervision', () => {
     '   │  └─ a#0  running 1.5 s',
     '   └─ slot 1  running 1.5 s  1 restart',
   ]);
+});
+
 test('heap pressure', () => {
   const event = {
     slot: 1,
@@ -102,6 +107,16 @@ test('heap pressure', () => {
   expect(describePressure({ ...event, action: 'restarting' })).toBe(
     'heap of slot 1 at 89 % (57.0 MiB of 64.0 MiB): taking a checkpoint, then restarting it',
   );
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  const given = { write, writeError: write, quiet: false, colors: plain, now: () => 0 };
+  const job = Object.assign(new EventEmitter(), { name: 'job', id: 'r', pid: 7 });
+  for (const reporter of [new PlainReporter(given), new JsonReporter(given)]) {
+    reporter.attach(job as unknown as Parameters<typeof reporter.attach>[0]);
+  }
+  lines.length = 0;
+  job.emit('pressure', event);
+  expect(lines).toEqual([describePressure(event), JSON.stringify({ event: 'pressure', ...event })]);
 });
 
 test('a table', () => {

@@ -352,6 +352,20 @@ describe('calls', () => {
     await end;
   });
 
+  it('count an answer that came in time, though this thread was too late to take it', async () => {
+    const { handle } = await Subject.ready();
+    // After immediates come timers, so that the deadline is looked at before the port is.
+    await new Promise((resolve) => setImmediate(resolve));
+    const before = handle.block.progressCount;
+    const answer = handle.call('sum', [1, 2], { timeoutMs: 20 });
+    // Served in order: when this has moved the counter, the answer is on its way.
+    const counted = handle.call('progress', [1]);
+    const from = performance.now();
+    while (handle.block.progressCount === before || performance.now() - from < 50);
+    expect(await answer).toBe(3);
+    await counted;
+  });
+
   it('after a death reject with its cause', async () => {
     const subject = await Subject.ready();
     void subject.handle.call('die', ['throw']).catch(() => {});
