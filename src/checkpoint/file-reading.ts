@@ -1,7 +1,7 @@
 /** Reading files as a whole. */
 
 import { createHash } from 'node:crypto';
-import type { FileSystem, OpenFile } from './file-system.js';
+import type { FileSystem, ReadableFile } from './file-system.js';
 
 /** All bytes of a small file. */
 export async function readWhole(files: FileSystem, path: string): Promise<Uint8Array> {
@@ -21,7 +21,7 @@ export async function readWhole(files: FileSystem, path: string): Promise<Uint8A
 }
 
 /** Hexadecimal SHA-256 of a file of any size. */
-export async function sha256OfFile(file: OpenFile): Promise<string> {
+export async function sha256OfFile(file: ReadableFile): Promise<string> {
   const hash = createHash('sha256');
   const block = new Uint8Array(256 * 1024);
   for (let at = 0; ; ) {

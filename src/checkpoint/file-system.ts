@@ -3,15 +3,18 @@
  * Protocol file: shapes only. Every method rejects with Node's error (`code` is the errno).
  */
 
-export interface OpenFile {
-  /** Appends; resolves to the number of bytes written, which may be less than given. */
-  write(bytes: Uint8Array): Promise<number>;
+export interface ReadableFile {
   /** Reads into `target` from `position`; resolves to the number of bytes read, 0 at the end. */
   read(target: Uint8Array, position: number): Promise<number>;
-  /** Data and metadata are durable. After a rejection nothing is known about what was written. */
-  sync(): Promise<void>;
   size(): Promise<number>;
   close(): Promise<void>;
+}
+
+export interface OpenFile extends ReadableFile {
+  /** Appends; resolves to the number of bytes written, which may be less than given. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** Data and metadata are durable. After a rejection nothing is known about what was written. */
+  sync(): Promise<void>;
 }
 
 export interface OpenDirectory {

@@ -102,6 +102,11 @@ export function decodeManifest(bytes: Uint8Array, file: string): Manifest {
   return value as Manifest;
 }
 
+/** Names of the part files that a manifest needs. */
+export function partFilesOf(manifest: Manifest): ReadonlySet<string> {
+  return new Set(manifest.parts.map((part) => part.file).filter((file) => file !== ''));
+}
+
 export function encodeFinished(mark: FinishedMark): Uint8Array {
   return seal('finished', mark);
 }

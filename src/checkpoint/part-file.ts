@@ -87,6 +87,14 @@ export function bodyBytesOf(part: PartInput): number {
   return sum;
 }
 
+/** Size of the whole file. */
+export function encodedBytesOf(part: PartInput, options: EncodeOptions = {}): number {
+  const header = partHeader(part, options);
+  const json = new TextEncoder().encode(JSON.stringify(header));
+  const chunks = Math.ceil(header.bodyBytes / header.chunkBytes);
+  return PREFIX_BYTES + json.length + header.bodyBytes + chunks * CHUNK_HEAD_BYTES;
+}
+
 /** The file's blocks in order. Each is valid until the next is asked for: they share their memory. */
 export function* encodePart(
   part: PartInput,

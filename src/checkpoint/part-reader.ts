@@ -7,9 +7,10 @@
  */
 
 import { createHash, type Hash } from 'node:crypto';
+import { isHoldfastError } from '../base/errors.js';
 import { crc32, hex32 } from './checksum.js';
 import { sha256OfFile } from './file-reading.js';
-import { errnoOf, type FileSystem, type OpenFile } from './file-system.js';
+import { errnoOf, type ReadableFile } from './file-system.js';
 import {
   CHUNK_HEAD_BYTES,
   HEADER_BYTES_MAX,
@@ -21,9 +22,14 @@ import {
 import { corruptError, formatError } from './storage-errors.js';
 import type { PartDescriptor, RestoredPartSection } from './store.js';
 
+/** Where parts are read from: a file system, or whatever can be read like one. */
+export interface PartFiles {
+  open(path: string): Promise<ReadableFile>;
+}
+
 /** Rejects with ERR_HOLDFAST_CHECKPOINT_CORRUPT or …_FORMAT. */
 export async function readPartFile(
-  files: FileSystem,
+  files: PartFiles,
   path: string,
   part: PartDescriptor,
 ): Promise<readonly RestoredPartSection[]> {
@@ -51,13 +57,14 @@ export async function readPartFile(
 }
 
 async function openStored(
-  files: FileSystem,
+  files: PartFiles,
   path: string,
   part: PartDescriptor,
-): Promise<OpenFile> {
+): Promise<ReadableFile> {
   try {
     return await files.open(path);
   } catch (error) {
+    if (isHoldfastError(error)) throw error;
     throw unreadable(path, part, error);
   }
 }
@@ -74,7 +81,7 @@ const CHECKED_FROM = PART_MAGIC.length;
 
 /** Reads a file from front to back through one buffer, hashing as it goes. */
 class PartReader {
-  readonly #file: OpenFile;
+  readonly #file: ReadableFile;
   readonly #path: string;
   readonly #part: PartDescriptor;
   readonly #hash: Hash = createHash('sha256');
@@ -84,7 +91,7 @@ class PartReader {
   /** Position in the file of `#buffer[#start]`. */
   #offset = 0;
 
-  constructor(file: OpenFile, path: string, part: PartDescriptor) {
+  constructor(file: ReadableFile, path: string, part: PartDescriptor) {
     this.#file = file;
     this.#path = path;
     this.#part = part;

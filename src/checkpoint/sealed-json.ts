@@ -13,7 +13,7 @@ import { createHash } from 'node:crypto';
 import { corruptError, formatError } from './storage-errors.js';
 
 export const SEALED_FORMAT = 1;
-export type SealedKind = 'manifest' | 'epoch' | 'finished';
+export type SealedKind = 'manifest' | 'epoch' | 'finished' | 'index';
 
 const HEAD =
   /^\{"format":(\d{1,9}),"kind":"([a-z]{1,20})","bytes":(\d{1,15}),"sha256":"([0-9a-f]{64})","content":\n/;

@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpointDirectory } from '../../src/checkpoint/directory-store.js';
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
+import { s3Place } from './s3-place.js';
 import { temporaryDirectory } from './samples.js';
 import { storeConformance } from './store-conformance.js';
 
@@ -21,3 +22,5 @@ storeConformance('memory', {
     return { open: () => store, partFiles: async () => store.partFiles() };
   },
 });
+
+storeConformance('object', { make: () => s3Place() });
