@@ -11,7 +11,9 @@
  *  D5  Sweeping deletes a part only if a newer checkpoint is complete, no manifest names it, and all
  *      manifests could be read. Parts above the newest checkpoint may belong to one on its way (I19).
  *  D6  An epoch is durable before it is told, and greater than all that any file tells.
- *  D7  Small parts are written on the calling thread, asynchronously; large ones by the pool.
+ *  D7  What names parts and what removes files runs one after the other, for the lock's owner only: a
+ *      manifest is never written while a part that it names is being swept.
+ *  D8  Small parts are written on the calling thread, asynchronously; large ones by the pool.
  */
 
 import { basename, dirname, join } from 'node:path';
@@ -32,7 +34,13 @@ import { replaceFile, writeTemporary } from './durable-file.js';
 import { encodeEpoch, readEpoch } from './epoch-file.js';
 import { readWhole } from './file-reading.js';
 import { errnoOf, type FileSystem } from './file-system.js';
-import { decodeFinished, decodeManifest, encodeFinished, encodeManifest } from './manifest.js';
+import {
+  decodeFinished,
+  decodeManifest,
+  encodeFinished,
+  encodeManifest,
+  partFilesOf,
+} from './manifest.js';
 import { nodeFileSystem } from './node-file-system.js';
 import { bodyBytesOf } from './part-file.js';
 import { type PartIo, threadPartIo } from './part-io.js';
@@ -88,6 +96,7 @@ export class DirectoryStore implements CheckpointStore {
   readonly #underWay = new Set<Promise<unknown>>();
   #epoch = 0;
   #epochs: Promise<unknown> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string, options: DirectoryStoreOptions = {}) {
     this.#at = layoutOf(directory);
@@ -143,7 +152,7 @@ export class DirectoryStore implements CheckpointStore {
 
   writeManifest(manifest: Manifest): Promise<void> {
     this.#assertHeld();
-    return this.#track(this.#writeManifest(manifest));
+    return this.#inTurn(() => this.#writeManifest(manifest));
   }
 
   async list(): Promise<readonly number[]> {
@@ -176,7 +185,7 @@ export class DirectoryStore implements CheckpointStore {
     if (manifest.checkpoint !== checkpoint) {
       throw formatError(path, `it describes checkpoint ${manifest.checkpoint}`);
     }
-    this.#named.set(checkpoint, filesOf(manifest));
+    this.#named.set(checkpoint, partFilesOf(manifest));
     return manifest;
   }
 
@@ -187,21 +196,22 @@ export class DirectoryStore implements CheckpointStore {
   }
 
   discard(parts: readonly PartDescriptor[]): Promise<void> {
-    return this.#track(this.#discard(parts));
+    return this.#inTurn(() => this.#discard(parts));
   }
 
   prune(retain: number): Promise<void> {
     this.#assertHeld();
     assert(Number.isInteger(retain) && retain >= 1, 'at least one checkpoint is kept');
-    const done = this.#prune(retain).catch((error: unknown) => {
-      throw isHoldfastError(error) ? error : cleanUpError(this.location, error);
-    });
-    return this.#track(done);
+    return this.#inTurn(() =>
+      this.#prune(retain).catch((error: unknown) => {
+        throw isHoldfastError(error) ? error : cleanUpError(this.location, error);
+      }),
+    );
   }
 
   rewind(checkpoint: number): Promise<void> {
     this.#assertHeld();
-    return this.#track(this.#rewind(checkpoint));
+    return this.#inTurn(() => this.#rewind(checkpoint));
   }
 
   async markFinished(mark: FinishedMark): Promise<void> {
@@ -220,7 +230,7 @@ export class DirectoryStore implements CheckpointStore {
 
   clear(): Promise<void> {
     this.#assertHeld();
-    return this.#track(this.#clear());
+    return this.#inTurn(() => this.#clear());
   }
 
   async close(): Promise<void> {
@@ -285,7 +295,7 @@ export class DirectoryStore implements CheckpointStore {
       await this.#takeBack(path, manifest);
       throw writeError(what, this.location, error);
     }
-    const named = filesOf(manifest);
+    const named = partFilesOf(manifest);
     this.#named.set(checkpoint, named);
     for (const file of named) this.#loose.delete(file);
     await this.#hint(checkpoint);
@@ -303,7 +313,7 @@ export class DirectoryStore implements CheckpointStore {
       await this.#files.remove(path);
       await this.#syncs.manifests.sync();
     } catch {
-      for (const file of filesOf(manifest)) this.#doubtful.add(file);
+      for (const file of partFilesOf(manifest)) this.#doubtful.add(file);
     }
   }
 
@@ -320,7 +330,8 @@ export class DirectoryStore implements CheckpointStore {
 
   async #discard(parts: readonly PartDescriptor[]): Promise<void> {
     for (const { file } of parts) {
-      if (file === '' || this.#doubtful.has(file) || this.#isNamed(file)) continue;
+      // Not loose: a manifest names it, perhaps one that this store has never read.
+      if (!this.#loose.has(file) || this.#doubtful.has(file)) continue;
       this.#loose.delete(file);
       await this.#files.remove(join(this.#at.parts, file)).catch(() => {});
     }
@@ -329,6 +340,7 @@ export class DirectoryStore implements CheckpointStore {
   async #prune(retain: number): Promise<void> {
     const ids = await this.list();
     const kept = ids.slice(0, retain);
+    await this.#lock.verify();
     if (ids.length > kept.length) {
       for (const id of ids.slice(retain)) {
         await this.#remove(join(this.#at.manifests, manifestName(id)));
@@ -360,6 +372,7 @@ export class DirectoryStore implements CheckpointStore {
   /** Parts are left for the next sweep (D5). */
   async #rewind(checkpoint: number): Promise<void> {
     try {
+      await this.#lock.verify();
       const newer = (await this.list()).filter((id) => id > checkpoint);
       for (const id of newer) {
         await this.#remove(join(this.#at.manifests, manifestName(id)));
@@ -374,6 +387,7 @@ export class DirectoryStore implements CheckpointStore {
 
   async #clear(): Promise<void> {
     try {
+      await this.#lock.verify();
       // Oldest first: cut off in the middle, the newest is still there, and nothing was rewound.
       for (const id of [...(await this.list())].reverse()) {
         await this.#remove(join(this.#at.manifests, manifestName(id)));
@@ -389,7 +403,7 @@ export class DirectoryStore implements CheckpointStore {
       this.#loose.clear();
       this.#doubtful.clear();
     } catch (error) {
-      throw directoryError(this.location, error);
+      throw isHoldfastError(error) ? error : directoryError(this.location, error);
     }
   }
 
@@ -456,13 +470,15 @@ export class DirectoryStore implements CheckpointStore {
     }
   }
 
-  #isNamed(file: string): boolean {
-    for (const named of this.#named.values()) if (named.has(file)) return true;
-    return false;
-  }
-
   #assertHeld(): void {
     assert(this.#lock.held, 'the checkpoint store is acquired');
+  }
+
+  /** D7. */
+  #inTurn<T>(act: () => Promise<T>): Promise<T> {
+    const next = this.#turn.then(act);
+    this.#turn = next.catch(() => {});
+    return this.#track(next);
   }
 
   #track<T>(work: Promise<T>): Promise<T> {
@@ -471,10 +487,6 @@ export class DirectoryStore implements CheckpointStore {
     work.then(done, done);
     return work;
   }
-}
-
-function filesOf(manifest: Manifest): ReadonlySet<string> {
-  return new Set(manifest.parts.map((part) => part.file).filter((file) => file !== ''));
 }
 
 function unreadable(path: string, cause: unknown): HoldfastError {

@@ -8,7 +8,13 @@ import { createHash } from 'node:crypto';
 import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
 import { partName } from './directory-layout.js';
-import { decodeFinished, decodeManifest, encodeFinished, encodeManifest } from './manifest.js';
+import {
+  decodeFinished,
+  decodeManifest,
+  encodeFinished,
+  encodeManifest,
+  partFilesOf,
+} from './manifest.js';
 import { corruptError, writeError } from './storage-errors.js';
 import type {
   CheckpointStore,
@@ -91,7 +97,7 @@ export class MemoryStore implements CheckpointStore {
   }
 
   async list(): Promise<readonly number[]> {
-    return [...this.#manifests.keys()].sort((a, b) => b - a);
+    return this.#ids();
   }
 
   async readManifest(checkpoint: number): Promise<Manifest> {
@@ -121,18 +127,19 @@ export class MemoryStore implements CheckpointStore {
   }
 
   async discard(parts: readonly PartDescriptor[]): Promise<void> {
-    const named = await this.#namedFiles(await this.list());
+    const named = this.#namedFiles(this.#ids());
     for (const { file } of parts) if (!named.has(file)) this.#parts.delete(file);
   }
 
   async prune(retain: number): Promise<void> {
     this.#assertHeld();
     assert(Number.isInteger(retain) && retain >= 1, 'at least one checkpoint is kept');
-    const ids = await this.list();
+    // Without a pause: a manifest may not come in between and name what goes.
+    const ids = this.#ids();
     for (const id of ids.slice(retain)) this.#manifests.delete(id);
     const newest = ids[0];
     if (newest === undefined) return;
-    const named = await this.#namedFiles(ids.slice(0, retain));
+    const named = this.#namedFiles(ids.slice(0, retain));
     for (const [file, { checkpoint }] of this.#parts) {
       if (checkpoint <= newest && !named.has(file)) this.#parts.delete(file);
     }
@@ -140,7 +147,7 @@ export class MemoryStore implements CheckpointStore {
 
   async rewind(checkpoint: number): Promise<void> {
     this.#assertHeld();
-    for (const id of await this.list()) if (id > checkpoint) this.#manifests.delete(id);
+    for (const id of this.#ids()) if (id > checkpoint) this.#manifests.delete(id);
   }
 
   async markFinished(mark: FinishedMark): Promise<void> {
@@ -172,9 +179,13 @@ export class MemoryStore implements CheckpointStore {
     return [...this.#parts.keys()];
   }
 
-  async #namedFiles(ids: readonly number[]): Promise<ReadonlySet<string>> {
-    const manifests = await Promise.all(ids.map((id) => this.readManifest(id)));
-    return new Set(manifests.flatMap((manifest) => manifest.parts.map((part) => part.file)));
+  #ids(): readonly number[] {
+    return [...this.#manifests.keys()].sort((a, b) => b - a);
+  }
+
+  #namedFiles(ids: readonly number[]): ReadonlySet<string> {
+    const manifests = ids.map((id) => decodeManifest(this.#manifests.get(id)!, `memory/${id}`));
+    return new Set(manifests.flatMap((manifest) => [...partFilesOf(manifest)]));
   }
 
   #assertHeld(): void {

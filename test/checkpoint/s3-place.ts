@@ -2,6 +2,7 @@
 
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach } from 'vitest';
+import { decodeIndex, encodeIndex } from '../../src/checkpoint/object-index.js';
 import { type S3CheckpointsOptions, s3Checkpoints } from '../../src/checkpoint/s3.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { S3Server } from './s3-server.js';
@@ -21,6 +22,8 @@ export interface S3Place {
   open(options?: Partial<S3CheckpointsOptions>): CheckpointStore;
   /** Names of the part objects. */
   partFiles(): Promise<readonly string[]>;
+  /** As if the owner's process had died and its lease had run out. */
+  abandon(): Promise<void>;
 }
 
 /** Ended after the test. */
@@ -45,5 +48,10 @@ export async function s3Place(prefix = 'jobs/flights'): Promise<S3Place> {
     },
     partFiles: async () =>
       server.keys(`${prefix}/parts/`).map((key) => key.slice(`${prefix}/parts/`.length)),
+    abandon: async () => {
+      const key = `${prefix}/index.json`;
+      const { owner: _, ...rest } = decodeIndex(server.objects.get(key)!.bytes, key);
+      server.replace(key, Buffer.from(encodeIndex({ ...rest, write: `abandoned ${rest.write}` })));
+    },
   };
 }

@@ -99,6 +99,12 @@ export class S3Server {
     return [...this.objects.keys()].filter((key) => key.startsWith(prefix)).sort();
   }
 
+  /** Another content, as somebody else would write it. */
+  replace(key: string, bytes: Buffer): void {
+    const { metadata } = this.objects.get(key)!;
+    this.objects.set(key, { bytes, metadata, tag: md5(bytes) });
+  }
+
   /** Changes stored bytes behind everybody's back. */
   damage(key: string, change: (bytes: Buffer) => Buffer): void {
     const object = this.objects.get(key)!;

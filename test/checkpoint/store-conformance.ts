@@ -10,6 +10,8 @@ export interface StoreHarness {
     open(): CheckpointStore;
     /** Names of the part files that are there. */
     partFiles(): Promise<readonly string[]>;
+    /** As if the process of whoever has it had died; `undefined` where a process's death takes all along. */
+    abandon: (() => Promise<void>) | undefined;
   }>;
 }
 
@@ -298,6 +300,161 @@ export function storeConformance(name: string, harness: StoreHarness): void {
       await third.acquire();
       expect(await third.list()).toEqual([1]);
       await third.close();
+    });
+
+    test('the greatest complete one wins, whatever was begun later, and after a restart too', async () => {
+      const { store, open } = await acquired();
+      for (const id of [3, 5]) await complete(store, id);
+      await store.writePart(samplePart({ checkpoint: 7 }));
+      expect((await store.list())[0]).toBe(5);
+      await store.close();
+      const again = open();
+      expect((await again.list())[0]).toBe(5);
+      await again.acquire();
+      expect((await again.list())[0]).toBe(5);
+      await again.close();
+    });
+
+    test('nothing of a checkpoint is seen from outside before its manifest is there', async () => {
+      const { store, open } = await acquired();
+      const parts = await Promise.all(
+        [0, 1, 2].map((instance) => store.writePart(samplePart({ instance }))),
+      );
+      const outside = open();
+      expect(await outside.list()).toEqual([]);
+      await store.writeManifest(sampleManifest(1, parts));
+      expect(await outside.list()).toEqual([1]);
+      expect((await outside.readManifest(1)).parts).toEqual(parts);
+      for (const part of parts) expect(await outside.readPart(part)).toHaveLength(3);
+      await store.close();
+      await outside.close();
+    });
+
+    test('a part that several manifests name goes when the last of them has gone', async () => {
+      const { store, open, partFiles } = await acquired();
+      const base = await store.writePart(samplePart({ checkpoint: 1 }));
+      for (const checkpoint of [1, 2, 3]) {
+        const delta = await store.writePart(samplePart({ checkpoint, instance: 1 }));
+        await store.writeManifest(sampleManifest(checkpoint, [base, delta]));
+      }
+      // As after a failed checkpoint 4 that built on the base.
+      const lost = await store.writePart(samplePart({ checkpoint: 4 }));
+      await store.discard([base, lost]);
+      await store.prune(2);
+      expect(await partFiles()).toHaveLength(3);
+      expect(await store.readPart(base)).toHaveLength(3);
+      await store.close();
+
+      // This one has read none of the manifests that name it.
+      const again = open();
+      await again.acquire();
+      await again.discard([base]);
+      expect(await again.readPart(base)).toHaveLength(3);
+      const fresh = await again.writePart(samplePart({ checkpoint: 5 }));
+      await again.writeManifest(sampleManifest(5, [fresh, { ...base, instance: 1 }]));
+      await again.prune(1);
+      expect([...(await partFiles())].sort()).toEqual([base.file, fresh.file].sort());
+      await complete(again, 6, 1);
+      await again.prune(1);
+      const gone = await rejection(again.readPart(base));
+      expect(gone.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
+      expect(await partFiles()).toHaveLength(1);
+      await again.close();
+    });
+
+    test('rewinding keeps what the checkpoint and a forgotten one both name', async () => {
+      const { store } = await acquired();
+      const base = await store.writePart(samplePart({ checkpoint: 1 }));
+      for (const id of [1, 2]) await store.writeManifest(sampleManifest(id, [base]));
+      await store.rewind(1);
+      await store.discard([base]);
+      await complete(store, 3);
+      await store.prune(2);
+      expect(await store.list()).toEqual([3, 1]);
+      expect(await store.readPart(base)).toHaveLength(3);
+      await store.close();
+    });
+
+    test('a manifest and a sweep of what it names at once: refused, or whole', async () => {
+      for (const first of ['prune', 'manifest'] as const) {
+        const { store } = await acquired();
+        const [old] = await complete(store, 1, 1);
+        await complete(store, 2, 1);
+        const prune = () => store.prune(1);
+        const write = () => store.writeManifest(sampleManifest(3, [old!]));
+        const acts = first === 'prune' ? [prune, write] : [write, prune];
+        await Promise.allSettled(acts.map((act) => act()));
+        expect(await store.list()).toEqual([first === 'prune' ? 2 : 3]);
+        for (const id of await store.list()) {
+          for (const part of (await store.readManifest(id)).parts) await store.readPart(part);
+        }
+        await store.close();
+      }
+    });
+
+    test('of several that start at once, one gets it', async () => {
+      const place = await harness.make();
+      const stores = [1, 2, 3, 4].map(() => place.open());
+      const settled = await Promise.allSettled(stores.map((store) => store.acquire()));
+      const refused = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+      expect(refused).toHaveLength(3);
+      for (const { code } of refused as { code: string }[]) {
+        expect(code).toBe('ERR_HOLDFAST_CHECKPOINT_LOCKED');
+      }
+      await Promise.all(stores.map((store) => store.close()));
+    });
+
+    test('an epoch is never given twice, also when its taker dies at once', async () => {
+      const { store, open, abandon } = await acquired();
+      const given = [await store.nextEpoch(), await store.nextEpoch()];
+      const lives = [store];
+      let last = store;
+      for (let life = 0; life < 3; life += 1) {
+        if (abandon === undefined) await last.close();
+        else await abandon();
+        last = open();
+        lives.push(last);
+        await last.acquire();
+        given.push(await last.nextEpoch());
+        // Cut off in the middle of a checkpoint: there are parts of that epoch, and no manifest.
+        await last.writePart(samplePart({ checkpoint: 9, epoch: given.at(-1)! }));
+      }
+      expect(given).toEqual([1, 2, 3, 4, 5]);
+      for (const life of lives) await life.close();
+    });
+
+    test('whoever was taken over commits nothing and removes nothing any more', async () => {
+      const { store: zombie, open, abandon, partFiles } = await acquired();
+      // In memory a process's death takes all along: there is no zombie.
+      if (abandon === undefined) return;
+      await complete(zombie, 1);
+      await complete(zombie, 2);
+      const part = await zombie.writePart(samplePart({ checkpoint: 3 }));
+      await abandon();
+      const owner = open();
+      await owner.acquire();
+      const epoch = await owner.nextEpoch();
+      const kept = await partFiles();
+      const attempts = [
+        () => zombie.writeManifest(sampleManifest(3, [part])),
+        () => zombie.nextEpoch(),
+        () => zombie.markFinished({ run: 'r', checkpoint: 2, result: {} }),
+        () => zombie.prune(1),
+        () => zombie.rewind(1),
+        () => zombie.clear(),
+      ];
+      for (const attempt of attempts) {
+        expect((await rejection(attempt())).code).toBe('ERR_HOLDFAST_CHECKPOINT_LOCKED');
+      }
+      expect(await owner.list()).toEqual([2, 1]);
+      expect(await owner.readFinished()).toBeUndefined();
+      expect(await partFiles()).toEqual(kept);
+      await zombie.close();
+      expect(await owner.nextEpoch()).toBe(epoch + 1);
+      const third = open();
+      expect((await rejection(third.acquire())).code).toBe('ERR_HOLDFAST_CHECKPOINT_LOCKED');
+      await third.close();
+      await owner.close();
     });
   });
 }

@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpointDirectory } from '../../src/checkpoint/directory-store.js';
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
@@ -12,6 +12,7 @@ storeConformance('directory', {
     return {
       open: () => openCheckpointDirectory(directory),
       partFiles: () => readdir(join(directory, 'parts')),
+      abandon: () => rm(join(directory, 'lock')),
     };
   },
 });
@@ -19,7 +20,7 @@ storeConformance('directory', {
 storeConformance('memory', {
   async make() {
     const store = new MemoryStore();
-    return { open: () => store, partFiles: async () => store.partFiles() };
+    return { open: () => store, partFiles: async () => store.partFiles(), abandon: undefined };
   },
 });
 
