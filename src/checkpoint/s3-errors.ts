@@ -63,8 +63,10 @@ export function statusOf(error: unknown): number | undefined {
 /** @param what the request, as in `PUT of 'index.json'` */
 export function s3Error(location: string, what: string, cause: unknown): HoldfastError {
   const names = namesOf(cause);
-  const found = ADVICE.find(([pattern]) => names.some((name) => pattern.test(name)));
-  const advice = found?.[1] ?? 'Try again; if it goes on, ask whoever runs the service.';
+  const told = names.map((name) => ADVICE.find(([pattern]) => pattern.test(name))?.[1]);
+  const advice =
+    told.find((one) => one !== undefined) ??
+    'Try again; if it goes on, ask whoever runs the service.';
   return new HoldfastError(
     'ERR_HOLDFAST_CHECKPOINT_STORE',
     `the checkpoint store '${location}' did not answer as it should: the ${what} failed with ${describe(cause)}. ${advice}`,

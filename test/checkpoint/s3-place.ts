@@ -7,23 +7,22 @@ import { type S3CheckpointsOptions, s3Checkpoints } from '../../src/checkpoint/s
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { S3Server } from './s3-server.js';
 
-const running: { readonly server: S3Server; readonly clients: S3Client[] }[] = [];
+const running = new Set<() => Promise<void>>();
 
 afterEach(async () => {
-  for (const { server, clients } of running.splice(0)) {
-    for (const client of clients) client.destroy();
-    await server.close();
-  }
+  for (const end of [...running]) await end();
 });
 
 export interface S3Place {
   readonly server: S3Server;
-  /** A store with a client that repeats once, and at once. */
-  open(options?: Partial<S3CheckpointsOptions>): CheckpointStore;
+  /** A store with a client that tries each request `tries` times, by default twice. */
+  open(options?: Partial<S3CheckpointsOptions>, tries?: number): CheckpointStore;
   /** Names of the part objects. */
   partFiles(): Promise<readonly string[]>;
   /** As if the owner's process had died and its lease had run out. */
   abandon(): Promise<void>;
+  /** Earlier than after the test. Idempotent. */
+  end(): Promise<void>;
 }
 
 /** Ended after the test. */
@@ -31,16 +30,22 @@ export async function s3Place(prefix = 'jobs/flights'): Promise<S3Place> {
   const server = new S3Server();
   const endpoint = await server.listen();
   const clients: S3Client[] = [];
-  running.push({ server, clients });
+  const end = async () => {
+    if (!running.delete(end)) return;
+    for (const client of clients) client.destroy();
+    await server.close();
+  };
+  running.add(end);
   return {
     server,
-    open: (options = {}) => {
+    end,
+    open: (options = {}, tries = 2) => {
       const client = new S3Client({
         endpoint,
         region: 'us-east-1',
         credentials: { accessKeyId: 'a', secretAccessKey: 's' },
         forcePathStyle: true,
-        maxAttempts: 2,
+        maxAttempts: tries,
         requestHandler: { requestTimeout: 2_000, throwOnRequestTimeout: true },
       });
       clients.push(client);
