@@ -59,6 +59,7 @@ import type {
   PartInput,
   RestoredPartSection,
 } from './store.js';
+import { StoreWork } from './store-work.js';
 import { WritePool } from './write-pool.js';
 
 export interface DirectoryStoreOptions {
@@ -93,10 +94,11 @@ export class DirectoryStore implements CheckpointStore {
   readonly #loose = new Map<string, number>();
   /** Parts of a manifest that may or may not exist (D4). */
   readonly #doubtful = new Set<string>();
-  readonly #underWay = new Set<Promise<unknown>>();
+  /** What runs alone takes turns (D7). */
+  readonly #work = new StoreWork();
+  #hasUnsyncedRemovals = false;
   #epoch = 0;
   #epochs: Promise<unknown> = Promise.resolve();
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(directory: string, options: DirectoryStoreOptions = {}) {
     this.#at = layoutOf(directory);
@@ -124,6 +126,8 @@ export class DirectoryStore implements CheckpointStore {
     }
     try {
       await this.#syncs.root.sync();
+      // What is found may have been left undurable: nothing is built on what a power cut could undo.
+      await this.#syncs.manifests.sync();
       await this.#syncParent();
       await this.#removeTemporaries();
       this.#epoch = await this.#greatestEpoch();
@@ -142,17 +146,17 @@ export class DirectoryStore implements CheckpointStore {
       return epoch;
     });
     this.#epochs = next.catch(() => {});
-    return this.#track(next);
+    return this.#work.track(next);
   }
 
   writePart(part: PartInput): Promise<PartDescriptor> {
     this.#assertHeld();
-    return this.#track(this.#writePart(part));
+    return this.#work.track(this.#writePart(part));
   }
 
   writeManifest(manifest: Manifest): Promise<void> {
     this.#assertHeld();
-    return this.#inTurn(() => this.#writeManifest(manifest));
+    return this.#work.inTurn(() => this.#writeManifest(manifest));
   }
 
   async list(): Promise<readonly number[]> {
@@ -192,17 +196,17 @@ export class DirectoryStore implements CheckpointStore {
   async readPart(part: PartDescriptor): Promise<readonly RestoredPartSection[]> {
     if (part.file === '') return [];
     const io = part.bytes >= POOL_PART_BYTES ? this.#pool : this.#io;
-    return await this.#track(io.read(join(this.#at.parts, part.file), part));
+    return await this.#work.track(io.read(join(this.#at.parts, part.file), part));
   }
 
   discard(parts: readonly PartDescriptor[]): Promise<void> {
-    return this.#inTurn(() => this.#discard(parts));
+    return this.#work.inTurn(() => this.#discard(parts));
   }
 
   prune(retain: number): Promise<void> {
     this.#assertHeld();
     assert(Number.isInteger(retain) && retain >= 1, 'at least one checkpoint is kept');
-    return this.#inTurn(() =>
+    return this.#work.inTurn(() =>
       this.#prune(retain).catch((error: unknown) => {
         throw isHoldfastError(error) ? error : cleanUpError(this.location, error);
       }),
@@ -211,12 +215,12 @@ export class DirectoryStore implements CheckpointStore {
 
   rewind(checkpoint: number): Promise<void> {
     this.#assertHeld();
-    return this.#inTurn(() => this.#rewind(checkpoint));
+    return this.#work.inTurn(() => this.#rewind(checkpoint));
   }
 
   async markFinished(mark: FinishedMark): Promise<void> {
     this.#assertHeld();
-    await this.#track(this.#commitFinished(mark));
+    await this.#work.track(this.#commitFinished(mark));
   }
 
   async readFinished(): Promise<FinishedMark | undefined> {
@@ -230,11 +234,11 @@ export class DirectoryStore implements CheckpointStore {
 
   clear(): Promise<void> {
     this.#assertHeld();
-    return this.#inTurn(() => this.#clear());
+    return this.#work.inTurn(() => this.#clear());
   }
 
   async close(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.#work.settled();
     await this.#pool.close();
     for (const sync of Object.values(this.#syncs)) await sync.close().catch(() => {});
     await this.#lock.release().catch(() => {});
@@ -341,14 +345,9 @@ export class DirectoryStore implements CheckpointStore {
     const ids = await this.list();
     const kept = ids.slice(0, retain);
     await this.#lock.verify();
-    if (ids.length > kept.length) {
-      for (const id of ids.slice(retain)) {
-        await this.#remove(join(this.#at.manifests, manifestName(id)));
-        this.#named.delete(id);
-      }
-      // Parts go only after it is certain that no manifest comes back and names them.
-      await this.#syncs.manifests.sync();
-    }
+    for (const id of ids.slice(retain)) await this.#removeManifest(id);
+    // Parts go only after it is certain that no manifest comes back and names them.
+    await this.#syncRemovals();
     await this.#sweep(kept);
   }
 
@@ -374,10 +373,11 @@ export class DirectoryStore implements CheckpointStore {
     try {
       await this.#lock.verify();
       const newer = (await this.list()).filter((id) => id > checkpoint);
+      // An attempt before this one may have removed some and failed to make that durable.
+      await this.#syncRemovals();
       for (const id of newer) {
-        await this.#remove(join(this.#at.manifests, manifestName(id)));
-        await this.#syncs.manifests.sync();
-        this.#named.delete(id);
+        await this.#removeManifest(id);
+        await this.#syncRemovals();
       }
       if (newer.length > 0) await this.#hint(checkpoint);
     } catch (error) {
@@ -390,9 +390,10 @@ export class DirectoryStore implements CheckpointStore {
       await this.#lock.verify();
       // Oldest first: cut off in the middle, the newest is still there, and nothing was rewound.
       for (const id of [...(await this.list())].reverse()) {
-        await this.#remove(join(this.#at.manifests, manifestName(id)));
-        await this.#syncs.manifests.sync();
+        await this.#removeManifest(id);
+        await this.#syncRemovals();
       }
+      await this.#syncRemovals();
       this.#named.clear();
       await this.#remove(this.#at.finished);
       await this.#remove(this.#at.latest);
@@ -462,6 +463,18 @@ export class DirectoryStore implements CheckpointStore {
     await parent.close();
   }
 
+  async #removeManifest(checkpoint: number): Promise<void> {
+    this.#hasUnsyncedRemovals = true;
+    await this.#remove(join(this.#at.manifests, manifestName(checkpoint)));
+    this.#named.delete(checkpoint);
+  }
+
+  async #syncRemovals(): Promise<void> {
+    if (!this.#hasUnsyncedRemovals) return;
+    await this.#syncs.manifests.sync();
+    this.#hasUnsyncedRemovals = false;
+  }
+
   async #remove(path: string): Promise<void> {
     try {
       await this.#files.remove(path);
@@ -472,20 +485,6 @@ export class DirectoryStore implements CheckpointStore {
 
   #assertHeld(): void {
     assert(this.#lock.held, 'the checkpoint store is acquired');
-  }
-
-  /** D7. */
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const next = this.#turn.then(act);
-    this.#turn = next.catch(() => {});
-    return this.#track(next);
-  }
-
-  #track<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
-    const done = () => this.#underWay.delete(work);
-    work.then(done, done);
-    return work;
   }
 }
 

@@ -35,6 +35,7 @@ import type {
   PartInput,
   RestoredPartSection,
 } from './store.js';
+import { StoreWork } from './store-work.js';
 
 export interface ObjectStoreOptions {
   /** For people and messages: `s3://bucket/prefix`. */
@@ -60,8 +61,8 @@ export class ObjectStore implements CheckpointStore {
   readonly #loose = new Map<string, number>();
   /** Parts of a manifest that may or may not exist (B3). */
   readonly #doubtful = new Set<string>();
-  readonly #underWay = new Set<Promise<unknown>>();
-  #turn: Promise<unknown> = Promise.resolve();
+  /** What runs alone takes turns (B4). */
+  readonly #work = new StoreWork();
   /** Something may be there that nobody remembers: the next sweep lists. */
   #hasOrphans = true;
 
@@ -89,7 +90,7 @@ export class ObjectStore implements CheckpointStore {
 
   async nextEpoch(): Promise<number> {
     const owner = this.#held();
-    return await this.#inTurn(async () => {
+    return await this.#work.inTurn(async () => {
       const epoch = owner.content.epoch + 1;
       await this.#commit('the epoch', { ...owner.content, epoch });
       return epoch;
@@ -98,12 +99,12 @@ export class ObjectStore implements CheckpointStore {
 
   writePart(part: PartInput): Promise<PartDescriptor> {
     this.#held();
-    return this.#track(this.#writePart(part));
+    return this.#work.track(this.#writePart(part));
   }
 
   async writeManifest(manifest: Manifest): Promise<void> {
     this.#held();
-    await this.#inTurn(() => this.#writeManifest(manifest));
+    await this.#work.inTurn(() => this.#writeManifest(manifest));
   }
 
   async list(): Promise<readonly number[]> {
@@ -121,18 +122,20 @@ export class ObjectStore implements CheckpointStore {
         { details: { location: this.location, checkpoint, available: ids } },
       );
     }
-    return await this.#track(this.#readManifest(entry));
+    return await this.#work.track(this.#readManifest(entry));
   }
 
   async readPart(part: PartDescriptor): Promise<readonly RestoredPartSection[]> {
     if (part.file === '') return [];
     const client = await this.#client();
-    return await this.#track(readPartObject(client, this.location, `${PARTS}${part.file}`, part));
+    return await this.#work.track(
+      readPartObject(client, this.location, `${PARTS}${part.file}`, part),
+    );
   }
 
   async discard(parts: readonly PartDescriptor[]): Promise<void> {
     if (this.#owner === undefined) return;
-    await this.#inTurn(async () => {
+    await this.#work.inTurn(async () => {
       const client = await this.#client();
       const given = parts.map(({ file }) => file).filter((file) => this.#isGivenUp(file));
       const left = await removeAll(client, PARTS, given);
@@ -145,7 +148,7 @@ export class ObjectStore implements CheckpointStore {
     this.#held();
     assert(Number.isInteger(retain) && retain >= 1, 'at least one checkpoint is kept');
     try {
-      await this.#inTurn(() => this.#prune(retain));
+      await this.#work.inTurn(() => this.#prune(retain));
     } catch (error) {
       throw isHoldfastError(error) ? error : cleanUpError(this.location, error);
     }
@@ -153,7 +156,7 @@ export class ObjectStore implements CheckpointStore {
 
   async rewind(checkpoint: number): Promise<void> {
     const owner = this.#held();
-    await this.#inTurn(async () => {
+    await this.#work.inTurn(async () => {
       const { checkpoints } = owner.content;
       const kept = checkpoints.filter((one) => one.checkpoint <= checkpoint);
       if (kept.length === checkpoints.length) return;
@@ -168,7 +171,9 @@ export class ObjectStore implements CheckpointStore {
 
   async markFinished(finished: FinishedMark): Promise<void> {
     const owner = this.#held();
-    await this.#inTurn(() => this.#commit('the finished mark', { ...owner.content, finished }));
+    await this.#work.inTurn(() =>
+      this.#commit('the finished mark', { ...owner.content, finished }),
+    );
   }
 
   async readFinished(): Promise<FinishedMark | undefined> {
@@ -178,7 +183,7 @@ export class ObjectStore implements CheckpointStore {
 
   async clear(): Promise<void> {
     const owner = this.#held();
-    await this.#inTurn(async () => {
+    await this.#work.inTurn(async () => {
       const { epoch, owner: lease } = owner.content;
       await this.#commit('the fresh start', { epoch, owner: lease, checkpoints: [] });
       this.#named.clear();
@@ -189,7 +194,7 @@ export class ObjectStore implements CheckpointStore {
   }
 
   async close(): Promise<void> {
-    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    await this.#work.settled();
     const owner = this.#owner;
     this.#owner = undefined;
     await owner?.release();
@@ -387,19 +392,5 @@ export class ObjectStore implements CheckpointStore {
       (client) => client.close(),
       () => {},
     );
-  }
-
-  /** B4. */
-  #inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const next = this.#turn.then(act);
-    this.#turn = next.catch(() => {});
-    return this.#track(next);
-  }
-
-  #track<T>(work: Promise<T>): Promise<T> {
-    this.#underWay.add(work);
-    const done = () => this.#underWay.delete(work);
-    work.then(done, done);
-    return work;
   }
 }

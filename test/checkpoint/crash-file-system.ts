@@ -54,6 +54,8 @@ export class CrashFileSystem implements FileSystem {
   /** Called before each operation; a number is how many bytes a write takes. */
   onOperation: (operation: Operation) => number | undefined = () => undefined;
   readonly log: Operation[] = [];
+  /** A disk that says it has synced a file's content, and has not. */
+  liesAboutContent = false;
   openFiles = 0;
 
   /** What is there after the power came back. */
@@ -210,7 +212,7 @@ export class CrashFileSystem implements FileSystem {
         failed = true;
         this.#operate('sync', path);
         failed = false;
-        inode.durable = inode.data;
+        if (!this.liesAboutContent) inode.durable = inode.data;
       },
       size: async () => inode.data.length,
       close: async () => {
