@@ -12,6 +12,7 @@ import { readWhole } from './file-reading.js';
 import { errnoOf, type FileSystem } from './file-system.js';
 import { decodeFinished, decodeManifest } from './manifest.js';
 import { nodeFileSystem } from './node-file-system.js';
+import { type AffectedState, affectedState } from './part-damage.js';
 import { readPartFile } from './part-reader.js';
 import { livenessOf } from './process-identity.js';
 import { corruptError, directoryError } from './storage-errors.js';
@@ -32,6 +33,8 @@ export interface FoundDamage {
   readonly message: string;
   /** Offset, and both checksums where there are two. */
   readonly details: Readonly<Record<string, unknown>>;
+  /** Whose state it is, when the file is a part. */
+  readonly affects?: readonly AffectedState[] | undefined;
 }
 
 export interface InspectedOperator {
@@ -185,8 +188,17 @@ async function inspectPart(
       found: size === undefined ? 'no file' : String(size),
     });
   } catch (error) {
-    return toDamage(path, error);
+    return partDamage(path, part, error);
   }
+}
+
+/** Damage of a part, with whose state it concerns. */
+export function partDamage(path: string, part: PartDescriptor, error: unknown): FoundDamage {
+  const damage = toDamage(path, error);
+  const { check, offset } = damage.details as { readonly check?: unknown; offset?: unknown };
+  // Only a chunk's own checksum tells the place; a size or the whole file's SHA-256 concerns all of it.
+  const place = check === 'CRC-32' && typeof offset === 'number' ? offset : undefined;
+  return { ...damage, affects: affectedState(part, place) };
 }
 
 function summary(

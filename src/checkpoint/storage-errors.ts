@@ -78,7 +78,7 @@ export function corruptError(damage: Damage, cause?: unknown): HoldfastError {
       : ` (SHA-256 of the whole file: expected ${damage.expectedSha256 ?? 'unknown'}, found ${damage.foundSha256})`;
   return new HoldfastError(
     'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
-    `checkpoint file '${damage.file}' is damaged at byte ${damage.offset}: ${damage.check} expected ${damage.expected}, found ${damage.found}${whole}. Nothing of it was used. Restore the file from a copy, or choose another checkpoint with the restore option (a path to an older one, or 'none' for a fresh start).`,
+    `checkpoint file '${damage.file}' is damaged at byte ${damage.offset}: ${damage.check} expected ${damage.expected}, found ${damage.found}${whole}. Nothing of it was used. Restore the file from a copy, or choose another checkpoint with the restore option (the number of an older one, or 'none' for a fresh start); of a directory, 'holdfast checkpoints DIR --verify' tells which ones are whole.`,
     { ...(cause === undefined ? {} : { cause }), details: { ...damage } },
   );
 }

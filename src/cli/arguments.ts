@@ -34,6 +34,8 @@ export interface CheckpointsCommand {
   readonly kind: 'checkpoints';
   readonly directory: string;
   readonly verify: boolean;
+  /** The checkpoint whose contents are wanted. */
+  readonly show: number | undefined;
   readonly output: OutputMode;
 }
 
@@ -143,12 +145,17 @@ function demoCommand(argv: readonly string[]): DemoCommand {
 function checkpointsCommand(argv: readonly string[]): CheckpointsCommand {
   const { values, positionals } = parse(argv, {
     verify: { type: 'boolean' },
+    show: { type: 'string' },
     json: { type: 'boolean' },
   });
+  if (values.verify === true && values.show !== undefined) {
+    throw new UsageError('--show checks what it shows: leave --verify out.');
+  }
   return {
     kind: 'checkpoints',
     directory: one(positionals, 'checkpoints', 'a directory', 'holdfast checkpoints ./checkpoints'),
     verify: values.verify ?? false,
+    show: whole('--show', values.show, 1, Number.MAX_SAFE_INTEGER),
     output: values.json === true ? 'json' : 'people',
   };
 }

@@ -1,23 +1,30 @@
 /** `holdfast checkpoints`: what a directory holds, and whether it is sound. Takes no lock, changes nothing. */
 
+import { openCheckpoint } from '../checkpoint/inspect-checkpoint.js';
 import {
   type DirectoryReport,
   type FoundDamage,
   type InspectedCheckpoint,
   inspectDirectory,
 } from '../checkpoint/inspect-directory.js';
+import { type WayOn, wayOn } from '../checkpoint/way-on.js';
 import type { CheckpointsCommand } from './arguments.js';
+import { affectedText, contentsLines, contentsOf, isoTime } from './checkpoint-contents.js';
 import type { Console } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
-import { formatBytes, formatCount } from './format.js';
+import { formatBytes, formatCount, formatMs } from './format.js';
 import { jsonLine } from './json-line.js';
 import { formatTable } from './table.js';
 
-/** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY when there is no such directory */
+/**
+ * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY when there is no such directory; with `show`
+ *   …_NOT_FOUND, …_CORRUPT or …_FORMAT when there is no such checkpoint, or no reading its manifest
+ */
 export async function checkpointsCommand(
   command: CheckpointsCommand,
   console: Console,
 ): Promise<number> {
+  if (command.show !== undefined) return await show(command, command.show, console);
   const report = await inspectDirectory(command.directory, {
     verify: command.verify,
     nowMs: Date.now(),
@@ -25,6 +32,70 @@ export async function checkpointsCommand(
   const lines = command.output === 'json' ? jsonLinesOf(report) : linesOf(report);
   for (const line of lines) console.write(line);
   return allDamage(report).length > 0 ? EXIT_FAILED : EXIT_FINISHED;
+}
+
+async function show(
+  command: CheckpointsCommand,
+  checkpoint: number,
+  console: Console,
+): Promise<number> {
+  const opened = await openCheckpoint(command.directory, checkpoint);
+  const contents = await contentsOf(opened, Date.now());
+  if (command.output === 'json') console.write(jsonLine({ event: 'contents', ...contents }));
+  else {
+    for (const line of contentsLines(contents)) console.write(line);
+    for (const line of damageLines(contents.damage)) console.write(line);
+  }
+  return contents.sound ? EXIT_FINISHED : EXIT_FAILED;
+}
+
+function damageLines(damage: readonly FoundDamage[]): readonly string[] {
+  return damage.flatMap((each) => {
+    const affected = affectedText(each);
+    return ['', each.message, ...(affected === undefined ? [] : [affected])];
+  });
+}
+
+/** How a run gets past the damage. */
+function wayOnLines(way: WayOn | undefined, { directory, finished }: DirectoryReport): string[] {
+  if (way === undefined) return [];
+  if (finished !== undefined) {
+    return ['', 'No run needs these checkpoints any more: the run has finished.'];
+  }
+  const restore = (what: string | number) =>
+    `  holdfast run JOB --checkpoints ${quoted(directory)} --restore ${what}`;
+  switch (way.kind) {
+    case 'latest':
+      return [
+        '',
+        `Checkpoint ${way.checkpoint}, the newest, is whole: a run goes on from it as ever.`,
+      ];
+    case 'older': {
+      const { checkpoint, damaged, laterMs, records } = way;
+      const cost =
+        laterMs === undefined || records === undefined
+          ? ''
+          : ` It was taken ${formatMs(laterMs)} earlier: ${formatCount(records)} more records are read again.`;
+      return [
+        '',
+        `A run stops at checkpoint ${damaged[0]}. Restore the damaged files from a copy, or go on from`,
+        `checkpoint ${checkpoint}, the newest that is whole.${cost}`,
+        restore(checkpoint),
+        `That run forgets all checkpoints above ${checkpoint}. What sinks have published since then must go first:`,
+        "ndjsonFiles names such files, and removes them when it is given { onRewind: 'remove' }.",
+      ];
+    }
+    case 'none':
+      return [
+        '',
+        'No checkpoint is whole. Restore the damaged files from a copy, or start afresh:',
+        restore('none'),
+      ];
+  }
+}
+
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }
 
 function allDamage(report: DirectoryReport): readonly FoundDamage[] {
@@ -47,6 +118,7 @@ function jsonLinesOf(report: DirectoryReport): readonly string[] {
       lock: report.lock,
       damage: report.damage,
       unnamedParts: report.unnamedParts,
+      ...(verified ? { wayOn: wayOn(report) } : {}),
     },
   ].map(jsonLine);
 }
@@ -56,7 +128,11 @@ function linesOf(report: DirectoryReport): readonly string[] {
   const lines: string[] = [];
   if (checkpoints.length + damaged.length === 0) lines.push(`${directory} holds no checkpoint.`);
   else lines.push(...tableOf(report));
-  for (const { message } of allDamage(report)) lines.push('', message);
+  lines.push(...damageLines(allDamage(report)));
+  if (report.verified) lines.push(...wayOnLines(wayOn(report), report));
+  else if (allDamage(report).length > 0) {
+    lines.push('', `What to do: holdfast checkpoints ${quoted(directory)} --verify`);
+  }
   if (lock !== undefined)
     lines.push('', `locked by process ${lock.pid} on ${lock.host} (${lock.state})`);
   if (unnamedParts > 0) {
@@ -96,7 +172,7 @@ function cellsOf(found: InspectedCheckpoint): readonly string[] {
   const sound = found.final ? 'sound, the last' : 'sound';
   return [
     String(found.checkpoint),
-    new Date(found.createdAtMs).toISOString().replace('T', ' ').slice(0, 19),
+    isoTime(found.createdAtMs),
     found.job,
     formatCount(found.sourceRecords),
     String(found.parts),

@@ -35,7 +35,8 @@ holdfast demo
   --json               one JSON object per line; the last one holds the figures
 
 holdfast checkpoints DIR
-  --verify             read every file and check every checksum
+  --verify             read every file, check every checksum; whose state is damaged, and how to go on
+  --show N             what is inside checkpoint N: operators, sizes, positions, transactions
   --json               one JSON object per line
 
 holdfast savepoint DIR TO

@@ -88,6 +88,11 @@ export function restoreSplits(
   };
 }
 
+/** For a look from outside: the splits of a section, or undefined when it is another one. */
+export function splitsIn(name: string, bytes: Uint8Array): readonly SplitProgress[] | undefined {
+  return name === SECTION ? decode(bytes).splits : undefined;
+}
+
 function decode(bytes: Uint8Array): EncodedState {
   const state = decodeValue(new ByteReader(bytes)) as EncodedState;
   if (state?.version !== VERSION) {

@@ -48,7 +48,15 @@ describe('the command line', () => {
       kind: 'checkpoints',
       directory: 'cp',
       verify: true,
+      show: undefined,
       output: 'people',
+    });
+    expect(parseCommandLine(['checkpoints', 'cp', '--show', '12', '--json'])).toEqual({
+      kind: 'checkpoints',
+      directory: 'cp',
+      verify: false,
+      show: 12,
+      output: 'json',
     });
   });
 
@@ -97,6 +105,8 @@ describe('the command line', () => {
     [['demo', '--causes', 'fire'], /--causes knows terminate.*not 'fire'/],
     [['demo', 'now'], /demo takes no 'now'/],
     [['checkpoints'], /needs a directory/],
+    [['checkpoints', 'cp', '--show', 'newest'], /--show must be a whole number from 1/],
+    [['checkpoints', 'cp', '--show', '1', '--verify'], /leave --verify out/],
   ])('a mistake: %j', (argv, message) => {
     expect(() => parseCommandLine(argv)).toThrow(UsageError);
     expect(() => parseCommandLine(argv)).toThrow(message);

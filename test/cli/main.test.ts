@@ -246,6 +246,43 @@ describe('checkpoints', () => {
     );
   });
 
+  test('shows what is inside one, and whose state is damaged', async () => {
+    expect((await holdfast(run('--arg', 'records=20000')).ended).code).toBe(0);
+    const directory = join(folder, 'cp');
+    const newest = (await readFile(join(directory, 'latest'), 'utf8')).trim();
+    const show = ['checkpoints', directory, '--show', newest];
+    const plain = await holdfast(show).ended;
+    expect(plain.code).toBe(0);
+    expect(plain.stdout).toContain(`checkpoint ${newest} of job '`);
+    expect(plain.stdout).toMatch(/sound, the last of its run/);
+    expect(plain.stdout).toMatch(/exactly-once, 1024 key groups/);
+    expect(plain.stdout).toMatch(/at its end/);
+    const [contents] = jsonLines(await holdfast([...show, '--json']).ended);
+    expect(contents).toMatchObject({ event: 'contents', sound: true, final: true, damage: [] });
+    const { operators, sourceRecords } = contents as {
+      operators: { stateful: boolean; bytes: number; sections: unknown[] }[];
+      sourceRecords: Record<string, number>;
+    };
+    expect(Object.values(sourceRecords).reduce((sum, count) => sum + count)).toBe(20_000);
+    const stateful = operators.filter((operator) => operator.stateful && operator.bytes > 0);
+    expect(stateful.length).toBeGreaterThan(0);
+    for (const { sections } of stateful) expect(sections.length).toBeGreaterThan(0);
+
+    const parts = join(directory, 'parts');
+    const victim = (await readdir(parts)).sort().at(-1)!;
+    await rm(join(parts, victim));
+    const bad = await holdfast(show).ended;
+    expect(bad.code).toBe(1);
+    expect(bad.stdout).toContain('NOT SOUND');
+    expect(bad.stdout).toMatch(/It holds state of operator .+, instance \d/);
+    const [damaged] = jsonLines(await holdfast([...show, '--json']).ended);
+    expect(damaged).toMatchObject({ sound: false, damage: [{ affects: expect.any(Array) }] });
+    const absent = await holdfast(['checkpoints', directory, '--show', '99999']).ended;
+    expect(absent.code).toBe(1);
+    expect(absent.stderr).toContain('ERR_HOLDFAST_CHECKPOINT_NOT_FOUND');
+    expect(absent.stderr).toContain(`there are ${newest}`);
+  });
+
   test('a directory that is not there: 1', async () => {
     const { code, stderr } = await holdfast(['checkpoints', join(folder, 'none')]).ended;
     expect(code).toBe(1);

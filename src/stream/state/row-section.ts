@@ -65,6 +65,20 @@ export function readRowSection(
   }
 }
 
+/**
+ * For a look from outside: how many rows are in use, or undefined when this is no numeric state.
+ * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT
+ */
+export function rowsIn(bytes: Uint8Array): number | undefined {
+  if (bytes.length < FIXED_BYTES) return undefined;
+  const magic = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  if (magic !== MAGIC) return undefined;
+  const { rows, stride, data } = decodeHeader(bytes);
+  let used = 0;
+  for (let row = 0; row < rows; row += 1) if (data[row * stride]! >= 0) used += 1;
+  return used;
+}
+
 function decodeHeader(bytes: Uint8Array) {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length < FIXED_BYTES || buffer.readUInt32LE(0) !== MAGIC) {

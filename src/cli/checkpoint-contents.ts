@@ -1,0 +1,223 @@
+/** What is inside one checkpoint, for people and for programs. */
+
+import { isHoldfastError } from '../base/errors.js';
+import type { OpenedCheckpoint } from '../checkpoint/inspect-checkpoint.js';
+import type { FoundDamage } from '../checkpoint/inspect-directory.js';
+import type { PartDescriptor, RestoredPartSection } from '../checkpoint/store.js';
+import { splitsIn } from '../stream/source-splits.js';
+import { rowsIn } from '../stream/state/row-section.js';
+import { formatBytes, formatCount, formatMs } from './format.js';
+import { formatTable } from './table.js';
+
+export interface OperatorContents {
+  readonly id: string;
+  readonly type: string;
+  readonly stateful: boolean;
+  readonly parallelism: number;
+  readonly bytes: number;
+  /** Rows of numeric state, one per key (and window); undefined where they would have to be decoded. */
+  readonly rows: number | undefined;
+  /** Summed over the instances. */
+  readonly sections: readonly { readonly name: string; readonly bytes: number }[];
+}
+
+export interface SourceContents {
+  readonly operator: string;
+  readonly instance: number;
+  readonly split: string;
+  /** Of the next record; undefined: the split's start. */
+  readonly position: unknown;
+  readonly finished: boolean;
+}
+
+export interface CheckpointContents {
+  readonly checkpoint: number;
+  readonly sound: boolean;
+  readonly job: string;
+  readonly run: string;
+  readonly epoch: number;
+  readonly createdAtMs: number;
+  readonly ageMs: number;
+  readonly final: boolean;
+  readonly mode: string;
+  readonly keyGroups: number;
+  readonly holdfast: string;
+  readonly node: string;
+  /** Manifest and parts. */
+  readonly bytes: number;
+  readonly manifestFile: string;
+  readonly operators: readonly OperatorContents[];
+  /** Records that each instance of a source had emitted. */
+  readonly sourceRecords: Readonly<Record<string, number>>;
+  readonly positions: readonly SourceContents[];
+  readonly transactions: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly transaction: Readonly<Record<string, unknown>>;
+  }[];
+  readonly parts: readonly PartDescriptor[];
+  readonly damage: readonly FoundDamage[];
+}
+
+/** Reads every part, one at a time. */
+export async function contentsOf(
+  opened: OpenedCheckpoint,
+  nowMs: number,
+): Promise<CheckpointContents> {
+  const { manifest } = opened;
+  const rows = new Map<string, number>();
+  const positions: SourceContents[] = [];
+  const damage: FoundDamage[] = [];
+  for (const part of manifest.parts) {
+    const read = await opened.read(part);
+    if (!Array.isArray(read)) {
+      damage.push(read as FoundDamage);
+      continue;
+    }
+    for (const section of read as readonly RestoredPartSection[]) {
+      const { operator, name, bytes } = section;
+      const found = told(() => rowsIn(bytes));
+      if (found !== undefined) rows.set(operator, (rows.get(operator) ?? 0) + found);
+      const isSource = `${operator}/${part.instance}` in manifest.sourceRecords;
+      for (const { split, position, finished } of isSource
+        ? (told(() => splitsIn(name, bytes)) ?? [])
+        : []) {
+        positions.push({ operator, instance: part.instance, split: split.id, position, finished });
+      }
+    }
+  }
+  const sections = manifest.parts.flatMap((part) => part.sections);
+  return {
+    checkpoint: manifest.checkpoint,
+    sound: damage.length === 0,
+    job: manifest.job,
+    run: manifest.run,
+    epoch: manifest.epoch,
+    createdAtMs: manifest.createdAtMs,
+    ageMs: nowMs - manifest.createdAtMs,
+    final: manifest.final,
+    mode: manifest.mode,
+    keyGroups: manifest.keyGroups,
+    holdfast: manifest.holdfast,
+    node: manifest.node,
+    bytes: opened.manifestBytes + manifest.parts.reduce((sum, part) => sum + part.bytes, 0),
+    manifestFile: opened.manifestFile,
+    operators: manifest.operators.map(({ id, type, stateful, parallelism }) => {
+      const own = new Map<string, number>();
+      for (const { operator, name, bytes } of sections) {
+        if (operator === id) own.set(name, (own.get(name) ?? 0) + bytes);
+      }
+      return {
+        id,
+        type,
+        stateful,
+        parallelism,
+        bytes: [...own.values()].reduce((sum, bytes) => sum + bytes, 0),
+        rows: rows.get(id),
+        sections: [...own].map(([name, bytes]) => ({ name, bytes })),
+      };
+    }),
+    sourceRecords: manifest.sourceRecords,
+    positions,
+    transactions: manifest.transactions,
+    parts: manifest.parts,
+    damage,
+  };
+}
+
+export function contentsLines(contents: CheckpointContents): readonly string[] {
+  const { checkpoint, job, operators, positions, transactions, damage } = contents;
+  const taken = `${isoTime(contents.createdAtMs)}, ${formatMs(Math.max(0, contents.ageMs))} ago`;
+  const lines = [
+    `checkpoint ${checkpoint} of job '${job}': ${damage.length === 0 ? 'sound' : 'NOT SOUND'}${contents.final ? ', the last of its run' : ''}`,
+    `taken ${taken}; ${formatBytes(contents.bytes)} in ${contents.parts.filter(({ file }) => file !== '').length} parts`,
+    `run ${contents.run}, epoch ${contents.epoch}, ${contents.mode}, ${formatCount(contents.keyGroups)} key groups`,
+    `written by Holdfast ${contents.holdfast} on Node ${contents.node}`,
+    '',
+    ...formatTable(
+      [
+        { title: 'operator' },
+        { title: 'type' },
+        { title: 'instances', align: 'right' },
+        { title: 'rows', align: 'right' },
+        { title: 'size', align: 'right' },
+        { title: 'sections' },
+      ],
+      operators.map((each) => [
+        each.id,
+        each.type,
+        String(each.parallelism),
+        each.rows === undefined ? '' : formatCount(each.rows),
+        each.bytes === 0 ? '' : formatBytes(each.bytes),
+        each.sections.map(({ name, bytes }) => `${name} ${formatBytes(bytes)}`).join(', '),
+      ]),
+    ),
+  ];
+  const records = Object.entries(contents.sourceRecords);
+  if (records.length > 0) {
+    lines.push(
+      '',
+      ...formatTable(
+        [{ title: 'source' }, { title: 'records emitted', align: 'right' }],
+        records.map(([source, count]) => [source, formatCount(count)]),
+      ),
+    );
+  }
+  if (positions.length > 0) {
+    lines.push(
+      '',
+      ...formatTable(
+        [{ title: 'split' }, { title: 'read by' }, { title: 'next record' }],
+        positions.map((each) => [
+          each.split,
+          `${each.operator}/${each.instance}`,
+          each.finished ? 'none: at its end' : positionText(each.position),
+        ]),
+      ),
+    );
+  }
+  if (transactions.length > 0) {
+    lines.push(
+      '',
+      ...formatTable(
+        [{ title: 'transaction of' }, { title: 'committed when this checkpoint is restored' }],
+        transactions.map((each) => [
+          `${each.operator}/${each.instance}`,
+          JSON.stringify(each.transaction),
+        ]),
+      ),
+    );
+  }
+  return lines;
+}
+
+/** Whose state a damaged part file holds. */
+export function affectedText(damage: FoundDamage): string | undefined {
+  const owners = new Map<string, string[]>();
+  for (const { operator, instance, section, bytes } of damage.affects ?? []) {
+    if (bytes === 0) continue;
+    const owner = `operator ${operator}, instance ${instance}`;
+    owners.set(owner, [...(owners.get(owner) ?? []), section]);
+  }
+  if (owners.size === 0) return undefined;
+  const texts = [...owners].map(([owner, sections]) => `${owner} (${sections.join(', ')})`);
+  return `It holds state of ${texts.join('; of ')}.`;
+}
+
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString().replace('T', ' ').slice(0, 19);
+}
+
+function positionText(position: unknown): string {
+  return position === undefined ? 'its first' : JSON.stringify(position);
+}
+
+/** A look from outside goes on without what a newer or older version has written. */
+function told<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isHoldfastError(error)) return undefined;
+    throw error;
+  }
+}
