@@ -35,7 +35,7 @@ holdfast demo
   --json               one JSON object per line; the last one holds the figures
 
 holdfast checkpoints DIR
-  --verify             read every file, check every checksum; whose state is damaged, and how to go on
+  --verify             check every checksum; tell whose state is damaged, and how to go on
   --show N             what is inside checkpoint N: operators, sizes, positions, transactions
   --json               one JSON object per line
 
