@@ -328,7 +328,31 @@ export class ObjectStore implements CheckpointStore {
     const passed = [...this.#loose.keys()].filter((file) => partOfName(file)!.checkpoint <= newest);
     const parts = new Set([...known, ...passed]);
     const manifests = new Set(dropped.map((one) => one.manifest));
-    if (this.#hasOrphans) {
+    const lists = this.#hasOrphans;
+    // Before the first wait: what fails meanwhile is for the next sweep.
+    this.#hasOrphans = this.#doubtful.size > 0;
+    try {
+      await this.#removeUnmarked(client, { kept, newest, marked, parts, manifests, lists });
+    } catch (error) {
+      // They are forgotten here, and the next sweep lists.
+      this.#hasOrphans = true;
+      throw error;
+    }
+  }
+
+  async #removeUnmarked(
+    client: ObjectClient,
+    sweep: {
+      readonly kept: readonly IndexedCheckpoint[];
+      readonly newest: number;
+      readonly marked: ReadonlySet<string>;
+      readonly parts: Set<string>;
+      readonly manifests: Set<string>;
+      readonly lists: boolean;
+    },
+  ): Promise<void> {
+    const { kept, newest, marked, parts, manifests, lists } = sweep;
+    if (lists) {
       const epochs = [this.#held().content.epoch, ...kept.map((one) => one.epoch)];
       const found = await listOrphans(client, newest, Math.max(...epochs));
       for (const name of found.parts) parts.add(name);
@@ -337,15 +361,12 @@ export class ObjectStore implements CheckpointStore {
     }
     for (const file of marked) parts.delete(file);
     for (const file of parts) this.#loose.delete(file);
-    // In vain: they are forgotten here, and the next sweep lists.
-    this.#hasOrphans = true;
     const failures = [
       await removeAll(client, MANIFESTS, [...manifests]),
       await removeAll(client, PARTS, [...parts]),
     ];
     const failure = failures.find((one) => one !== undefined);
     if (failure !== undefined) throw cleanUpError(this.location, failure.cause);
-    this.#hasOrphans = this.#doubtful.size > 0;
   }
 
   #isGivenUp(file: string): boolean {

@@ -52,7 +52,8 @@ const PREFIX_BYTES_MAX = 768;
  * The service must be consistent for single objects and honour `If-Match` and `If-None-Match` on PUT,
  * which is tried at the start; listings may lag behind. Objects are `index.json` (the truth, changed by
  * conditional writes only), `manifests/…`, `parts/…` and `conditions.txt` under the prefix. Do not let a
- * life-cycle rule delete them by age; one that aborts incomplete multipart uploads is welcome.
+ * life-cycle rule delete them by age; rules that abort incomplete multipart uploads and that expire the
+ * *noncurrent* versions of a bucket with versioning are welcome.
  *
  * Failures: ERR_HOLDFAST_CHECKPOINT_STORE (the service, the network, rights, a missing package),
  * ERR_HOLDFAST_CHECKPOINT_LOCKED (another run owns the prefix, or has taken it over),

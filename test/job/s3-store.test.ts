@@ -1,10 +1,15 @@
 /** Whole jobs with their checkpoints in a bucket, through the package's entry points. */
 
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { s3Checkpoints } from '../../dist/checkpoint/s3.js';
 import { type CheckpointStore, run } from '../../dist/index.js';
 import { S3Server } from '../checkpoint/s3-server.js';
-import { fixture, totalsProblems } from './kit.js';
+import { fixture, temporaryFolder, totalsProblems } from './kit.js';
 
 const COUNT = 300_000;
 let server: S3Server;
@@ -66,4 +71,29 @@ test('a service that loses requests and answers: checkpoints fail, the result do
   expect((await job.finished).status).toBe('finished');
   expect(totalsProblems(job.collected('totals'), COUNT)).toEqual([]);
   expect(requests).toBeGreaterThan(50);
+});
+
+test('as docs/checkpoints-in-s3.md prints it', async () => {
+  const root = fileURLToPath(new URL('../../', import.meta.url));
+  const folder = await temporaryFolder();
+  await mkdir(join(folder, 'node_modules'));
+  await symlink(root, join(folder, 'node_modules', 'holdfast'));
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  const block = (text: string, file: string) => text.split(`file=${file}\n`)[1]!.split('```')[0]!;
+  const page = await readFile(join(root, 'docs/checkpoints-in-s3.md'), 'utf8');
+  const readme = await readFile(join(root, 'README.md'), 'utf8');
+  await writeFile(join(folder, 'main.mjs'), block(page, 'main.mjs'));
+  await writeFile(join(folder, 'orders.job.ts'), block(readme, 'orders.job.ts'));
+  const env = {
+    ...process.env,
+    S3_ENDPOINT: server.endpoint,
+    AWS_ACCESS_KEY_ID: 'a',
+    AWS_SECRET_ACCESS_KEY: 's',
+  };
+  const { stdout } = await promisify(execFile)(process.execPath, ['main.mjs'], {
+    cwd: folder,
+    env,
+  });
+  expect(stdout).toContain('finished 500000');
+  expect(server.keys('jobs/orders/')).toContain('jobs/orders/index.json');
 });
