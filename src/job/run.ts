@@ -2,7 +2,7 @@
 
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
-import { runQueueWaitMs } from '../threads/run-queue.js';
+import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
 import { spawnWorker } from '../threads/worker-handle.js';
 import { type CompiledJob, compileJob } from './compile.js';
 import type { HostCallbacks, HostLink, HostSpawner } from './host-link.js';
@@ -47,6 +47,7 @@ function workerSpawner(compiled: CompiledJob, options: ResolvedOptions): HostSpa
 
 class WorkerLink implements HostLink {
   readonly #handle: ReturnType<typeof spawnWorker<HostControl>>;
+  readonly #runQueueWait = new RunQueueWait();
 
   constructor(
     name: string,
@@ -92,7 +93,8 @@ class WorkerLink implements HostLink {
   }
 
   waitedMs(): number | undefined {
-    return runQueueWaitMs(this.#handle.block.nativeId);
+    const sample = readRunQueue(this.#handle.block.nativeId, performance.now());
+    return sample === undefined ? undefined : this.#runQueueWait.take(sample);
   }
 
   utilization(): number | undefined {

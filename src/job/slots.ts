@@ -14,6 +14,7 @@ import type { GraphData } from '../stream/graph.js';
 import { FaultDetector, type Verdict } from '../supervisor/fault-detector.js';
 import type { HeapSample } from '../supervisor/heap-watch.js';
 import type { Phase } from '../threads/control-block.js';
+import { hangFailure } from './hang-failure.js';
 import type { HostLink, HostSpawner } from './host-link.js';
 import type { HostControl, HostEvent, KillCause } from './host-protocol.js';
 import type { JobMetrics, SlotInfo } from './job-types.js';
@@ -397,26 +398,19 @@ export class Slots {
     });
     if (member.verdict !== 'hung') return;
     const lastSignMs = Math.max(member.lastBeatMs, member.lastProgressMs);
-    const failure = this.#hangFailure(member, now - lastSignMs);
     const { slot, order } = member;
+    const failure = hangFailure({
+      slot,
+      phase: member.link.block.phase,
+      beatSilenceMs: now - member.lastBeatMs,
+      progressSilenceMs: now - member.lastProgressMs,
+      heartbeat: this.#options.heartbeat,
+    });
     void this.#end(member);
     this.#spares.delete(member);
     if (slot === undefined) return;
     this.#changed(slot);
     this.#onFailure({ slot, failure, ordered: order?.cause, detectMs: now - lastSignMs });
-  }
-
-  #hangFailure(member: Member, silentMs: number): Failure {
-    return {
-      kind: 'hung',
-      name: 'HoldfastError',
-      code: 'ERR_HOLDFAST_WORKER_HUNG',
-      message:
-        `slot ${member.slot} gave no beat and made no progress for ${Math.round(silentMs)} ms ` +
-        `(phase ${member.link.block.phase}). If one record can take that long, raise ` +
-        `heartbeat.timeoutMs (now ${this.#options.heartbeat.timeoutMs}) or call alive() of 'holdfast' in the work.`,
-      slot: member.slot,
-    };
   }
 }
 

@@ -13,8 +13,8 @@
  *  F3  Time in which the observer itself was late is nobody's silence: beats may have waited in its
  *      own queue. It is not counted, and so no verdict gets worse by it.
  *  F4  Time in which the thread waited for a processor is not its silence either, as far as the system
- *      tells: on a machine with more to do than it has cores, slow is not hung. A wait is told when it
- *      is over, all of it at once; so it is taken off the whole silence, not off the last round of it.
+ *      tells: on a machine with more to do than it has cores, slow is not hung. A wait may be told late,
+ *      all of it at once; so it is taken off the whole silence, not off the last round of it.
  *  F5  `hung` is told once; after it, and after `died`, every verdict is `dead`.
  */
 

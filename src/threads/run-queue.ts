@@ -1,11 +1,25 @@
 /**
  * How long a thread has waited for a processor: what tells a starved thread from a hung one.
  *
- * Linux counts it per thread (`schedstat`, second number, ns); elsewhere nothing is known.
+ * Linux counts per thread what it ran and what it waited (`schedstat`, ns), but tells a wait only when
+ * it is over: on a crowded machine, hundreds of ms late, in which a slow record looks like a hang. So
+ * a thread that is ready to run (state R in `stat`) has waited all the time that it did not run; what
+ * it asked the kernel to wait for (a lock, a child process, a sleep) is its own affair, and counts as
+ * waiting for a processor only as far as `schedstat` says so. Elsewhere nothing is known.
  */
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
+
+/** What the kernel says of a thread; times since it began. */
+export interface RunQueueSample {
+  readonly atMs: number;
+  readonly ranMs: number;
+  /** Waits that are over. */
+  readonly waitedMs: number;
+  /** Running, or waiting to. */
+  readonly isReady: boolean;
+}
 
 /** The kernel's number for the calling thread; 0 when it has none. */
 export function nativeThreadId(): number {
@@ -16,16 +30,42 @@ export function nativeThreadId(): number {
   }
 }
 
+/** Adds up how long one thread has waited, from sample to sample. */
+export class RunQueueWait {
+  #last: RunQueueSample | undefined;
+  #sumMs = 0;
+  #totalMs = 0;
+
+  /** @returns ms since the first sample; it never falls */
+  take(sample: RunQueueSample): number {
+    const last = this.#last ?? sample;
+    this.#last = sample;
+    // Negative where the kernel had been behind with what the thread ran: that evens out.
+    const notRunMs = sample.atMs - last.atMs - (sample.ranMs - last.ranMs);
+    this.#sumMs += sample.isReady
+      ? notRunMs
+      : Math.min(notRunMs, Math.max(0, sample.waitedMs - last.waitedMs));
+    this.#totalMs = Math.max(this.#totalMs, this.#sumMs);
+    return this.#totalMs;
+  }
+}
+
 /**
- * Time in ms that a thread of this process has been ready to run and was not, since it began;
- * undefined when that is not known. Reads a file of the kernel's: microseconds, never a disk.
+ * Of a thread of this process; undefined when nothing is known. Reads files of the kernel's: some ten
+ * microseconds, never a disk.
  */
-export function runQueueWaitMs(nativeId: number): number | undefined {
+export function readRunQueue(nativeId: number, atMs: number): RunQueueSample | undefined {
   if (nativeId === 0) return undefined;
   try {
-    const [, waitedNs] = readFileSync(`/proc/self/task/${nativeId}/schedstat`, 'latin1').split(' ');
+    const task = `/proc/self/task/${nativeId}`;
+    const [ranNs, waitedNs] = readFileSync(`${task}/schedstat`, 'latin1').split(' ');
+    const stat = readFileSync(`${task}/stat`, 'latin1');
+    // `12 (a name, perhaps with brackets) R 1 …`
+    const isReady = stat.charAt(stat.lastIndexOf(')') + 2) === 'R';
+    const ranMs = Number(ranNs) / 1e6;
     const waitedMs = Number(waitedNs) / 1e6;
-    return Number.isFinite(waitedMs) ? waitedMs : undefined;
+    const isKnown = Number.isFinite(ranMs) && Number.isFinite(waitedMs);
+    return isKnown ? { atMs, ranMs, waitedMs, isReady } : undefined;
   } catch {
     return undefined;
   }

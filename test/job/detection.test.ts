@@ -38,7 +38,11 @@ async function finishes({ job, meter }: Watched, restarts: number): Promise<void
 }
 
 describe('a hang', () => {
-  async function isFound(trouble: Trouble, heartbeat?: RunOptions['heartbeat'], file?: string) {
+  async function isFound(
+    trouble: Trouble,
+    heartbeat?: RunOptions['heartbeat'],
+    file?: string,
+  ): Promise<string> {
     const watched = await start({ heartbeat, args: { trouble, file } });
     const { job, meter, failures } = watched;
     const before = job.slots();
@@ -54,6 +58,7 @@ describe('a hang', () => {
       const grown = incarnation > before[each]!.incarnation;
       expect(grown, `slot ${each} has another thread`).toBe(each === slot);
     }
+    return failures[0]!.message;
   }
 
   test('in a loop is found, and its thread replaced once', async () => {
@@ -76,7 +81,8 @@ describe('a hang', () => {
   });
 
   test('that gives signs of life is one at the limit of a busy thread', async () => {
-    await isFound('lively loop', { intervalMs: 50, timeoutMs: 500, busyLimitMs: 800 });
+    const heartbeat = { intervalMs: 50, timeoutMs: 500, busyLimitMs: 800 };
+    expect(await isFound('lively loop', heartbeat)).toContain('heartbeat.busyLimitMs (800)');
   });
 
   test('of a thread that has nothing to do is found', async () => {
