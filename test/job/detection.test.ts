@@ -5,7 +5,7 @@ import { type Failure, fixedDelay, type Job, type RunOptions, run } from '../../
 import { TROUBLED, type Trouble } from './fixtures/troubled.job.js';
 import { fixture, Meter, nextRestart, temporaryFolder, totalsProblems, until } from './kit.js';
 
-const COUNT = 3_000;
+const COUNT = 1_500;
 
 interface Watched {
   readonly job: Job;
@@ -124,7 +124,7 @@ describe('no hang', () => {
   });
 
   test('is seen by a supervisor that was itself blocked for 3 s', async () => {
-    const watched = await start({ args: { slowMs: 1, longMs: 2 } });
+    const watched = await start({ args: { slowMs: 4, longMs: 4 } });
     watched.meter.raise(COUNT);
     const blocked = performance.now() + 3_000;
     while (performance.now() < blocked);

@@ -88,7 +88,7 @@ test('a heap that stays full is reported once, and its thread dies of it', async
 });
 
 test('its thread is restarted before it is full, and the result is exactly right', async () => {
-  const count = 100_000;
+  const count = 64_000;
   const hoarding = await start(count, {
     slot: {
       resourceLimits: { maxOldGenerationSizeMb: 48 },
