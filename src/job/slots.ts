@@ -199,13 +199,11 @@ export class Slots {
     try {
       await member.link.call('fence', [region], { timeoutMs });
     } catch {
-      const isOurs = !member.link.dead;
-      const end = this.#end(member);
-      if (isOurs) {
-        const failure = fenceFailure(slot, timeoutMs);
-        this.#onFailure({ slot, failure, ordered: undefined, detectMs: 0, except: region });
-      }
-      await end;
+      if (member.link.dead) return;
+      // Its end may take its time, in a native call; from here on it counts as dead.
+      void this.#end(member);
+      const failure = fenceFailure(slot, timeoutMs);
+      this.#onFailure({ slot, failure, ordered: undefined, detectMs: 0, except: region });
     }
   }
 
