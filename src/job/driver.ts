@@ -8,17 +8,16 @@
 
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
-import { type Failure, failureToError, toFailure } from '../base/failure.js';
-import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
+import { failureToError, toFailure } from '../base/failure.js';
 import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planJob } from '../stream/planner.js';
 import { CheckpointDriver } from './checkpoint-driver.js';
 import { CollectedRows } from './collected-rows.js';
 import { collectSinks, restoreCollected } from './collected-state.js';
+import type { DriverOptions } from './driver-options.js';
 import { isFatal } from './fatal.js';
 import { type Group, planGroups } from './groups.js';
 import { HeapGuard } from './heap-guard.js';
-import type { HostSpawner } from './host-link.js';
 import type { HostEvent, KillCause } from './host-protocol.js';
 import { JobEmitter } from './job-emitter.js';
 import { budgetError, canceledError, needsCheckpoints, notRunning } from './job-errors.js';
@@ -36,25 +35,11 @@ import { Launcher } from './launcher.js';
 import { type PendingCheckpoint, recordsIn } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';
 import { Region, type RegionFailure } from './region.js';
-import { type CommitInWorker, type CreateCommitter, SinkCommitter } from './sink-committer.js';
+import { type CommitInWorker, SinkCommitter } from './sink-committer.js';
 import { Slots } from './slots.js';
 import { Stopping, savepointTarget } from './stopping.js';
 import { sumProgress } from './sum-progress.js';
 import { Supervision } from './supervision.js';
-
-export interface DriverOptions {
-  readonly options: ResolvedOptions;
-  readonly spawn: HostSpawner;
-  readonly store: CheckpointStore | undefined;
-  /** The checkpoint to start from, and the greatest id ever used in the store. */
-  readonly manifest: Manifest | undefined;
-  readonly lastCheckpoint: number;
-  readonly run: string;
-  /** Makes stacks point into the user's own source. */
-  readonly mapFailure: (failure: Failure) => Failure;
-  /** The connectors' by default. */
-  readonly createCommitter?: CreateCommitter | undefined;
-}
 
 export class JobDriver {
   readonly events = new JobEmitter();
