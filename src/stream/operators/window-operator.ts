@@ -10,7 +10,9 @@
  *  W4  State is freed when the watermark reaches end − 1 + allowed lateness.
  *  W5  The watermark is in the snapshot (I23): what was late stays late. All instances have seen the same one
  *      at a barrier, since every producer sends its watermarks to all of them.
- *  W6  A snapshot never falls between two keys of a firing (the task does not take one while suspended).
+ *  W6  A snapshot may fall between two keys of a firing that frees them: those that have fired are gone,
+ *      and the time in it stands before the window's end, so that the others fire when the watermark
+ *      comes again. A firing that keeps its keys cannot be divided.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -53,6 +55,8 @@ export class WindowOperator<S> implements Operator {
   #output!: Receiver;
   #late: Receiver | undefined;
   #watermark = Number.NEGATIVE_INFINITY;
+  /** Before the one that work is under way for. */
+  #watermarkBefore = Number.NEGATIVE_INFINITY;
   /** In order of time. */
   readonly #panes: Pane<S>[] = [];
   /** Where the last record fell: the next one mostly falls there too. */
@@ -77,6 +81,11 @@ export class WindowOperator<S> implements Operator {
 
   get suspended(): boolean {
     return this.#advancing;
+  }
+
+  /** W6 */
+  get divisible(): boolean {
+    return this.#sweep === undefined || this.#sweep.frees || !this.#sweep.emits;
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
@@ -115,7 +124,10 @@ export class WindowOperator<S> implements Operator {
   }
 
   onWatermark(timeMs: number): void {
-    if (timeMs > this.#watermark) this.#watermark = timeMs;
+    if (timeMs > this.#watermark) {
+      this.#watermarkBefore = this.#watermark;
+      this.#watermark = timeMs;
+    }
     if (timeMs < this.#due) {
       this.#output.onWatermark(timeMs);
       return;
@@ -147,8 +159,15 @@ export class WindowOperator<S> implements Operator {
   }
 
   capture(): Capture {
-    const time = encodeTime(TIME_SECTION, this.#watermark);
+    const time = encodeTime(TIME_SECTION, this.#advancing ? this.#reached() : this.#watermark);
     return withSections([time], this.#store.capture(this.#store.section));
+  }
+
+  /** In the midst of firing: a time at which what has fired had, and nothing else (W6). */
+  #reached(): number {
+    const next = this.#panes.find((pane) => !pane.fired);
+    if (next === undefined || next.end - 1 > this.#watermark) return this.#watermark;
+    return Math.max(this.#watermarkBefore, next.start - 1);
   }
 
   #emit(pane: Pane<S>, canonical: PrimitiveKey, slot: S): void {
