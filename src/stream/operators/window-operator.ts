@@ -149,7 +149,7 @@ export class WindowOperator<S> implements Operator {
       }
       const [canonical, slot] = next.value;
       if (sweep.emits) this.#emit(sweep.pane, canonical, slot);
-      if (sweep.frees) this.#store.release(slot);
+      if (sweep.frees) this.#store.release(slot, sweep.pane);
       this.#context.alive();
       if (turn.pause) return;
     }
