@@ -45,6 +45,10 @@ export class CellPanes implements PaneStore<Cell> {
     return cell;
   }
 
+  groupOf(cell: Cell): number {
+    return cell.group;
+  }
+
   row(pane: Pane<Cell>, _canonical: PrimitiveKey, cell: Cell): unknown {
     return this.#fold.row(cell.value, cell.key, pane.start, pane.end);
   }

@@ -21,6 +21,8 @@ export interface PaneStore<S> {
   newIndex(start: number): Map<PrimitiveKey, S>;
   /** Adds the record to its key's state. @returns the slot */
   add(pane: Pane<S>, canonical: PrimitiveKey, key: unknown, group: number, record: unknown): S;
+  /** The slot's key group. */
+  groupOf(slot: S): number;
   /** What is emitted for a key. */
   row(pane: Pane<S>, canonical: PrimitiveKey, slot: S): unknown;
   /**
