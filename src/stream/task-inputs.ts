@@ -9,7 +9,8 @@
  *      record. It takes no snapshot and is aligned on, so that nothing from behind the cut is processed
  *      before all that was in flight at it, whichever instance that was given to: per-key order holds
  *      also where records went through other instances than their successors will (I18). Until it
- *      has passed, no other barrier can come, and announcements are not looked at.
+ *      has passed, no other barrier can come, and announcements are not looked at: the first checkpoint
+ *      after a rescale waits for what was in flight, as an aligned one would.
  */
 
 import { Aligner, type AlignerCommand, type AlignerMode } from '../checkpoint/aligner.js';
@@ -20,7 +21,6 @@ import { encodeChannel } from './channel-state.js';
 import type { StateSection } from './operator.js';
 import type { RestoredChannels, RestoredElement } from './restored-channels.js';
 
-/** Most that a task records of what is in flight (U6). */
 const RECORDED_BYTES_MAX = 64 * 1024 * 1024;
 
 /** All barriers of a checkpoint have come. */
@@ -50,6 +50,8 @@ export interface TaskInputsOptions {
   readonly restored: RestoredChannels;
   /** The restored checkpoint, after a rescale (P4). */
   readonly cut: number | undefined;
+  /** Most that is recorded of what is in flight (U6); 64 MiB when absent. */
+  readonly recordedBytesMax?: number | undefined;
 }
 
 interface Input extends TaskInput {
@@ -89,7 +91,10 @@ export class TaskInputs {
       cutAt: 0,
     }));
     const inputs = this.#inputs.length;
-    this.#recorder = new ChannelRecorder({ inputs, bytesMax: RECORDED_BYTES_MAX });
+    this.#recorder = new ChannelRecorder({
+      inputs,
+      bytesMax: given.recordedBytesMax ?? RECORDED_BYTES_MAX,
+    });
     this.#aligner = inputs === 0 ? undefined : new Aligner({ inputs, mode });
     if (inputs > 0 && cut !== undefined) {
       this.#cutAligner = new Aligner({ inputs, mode: 'exactly-once' });

@@ -59,12 +59,16 @@ export class TaskTurns {
     return this.#forced < FORCED_RESUMES_MAX || this.#indivisible === undefined;
   }
 
-  /** Brings to an end what cannot be divided (S2). True when nothing of that is left. */
-  force(): boolean {
-    for (;;) {
+  /**
+   * Brings to an end what cannot be divided (S2), until `deadline` (performance.now() ms) or a little more.
+   * True when nothing of that is left.
+   */
+  force(deadline: number): boolean {
+    for (let isFirst = true; ; isFirst = false) {
       const next = this.#indivisible;
       if (next === undefined) return true;
       if (this.#forced >= FORCED_RESUMES_MAX) return false;
+      if (!isFirst && performance.now() >= deadline) return false;
       this.#forced += 1;
       this.#moved();
       this.#operate(next, () => next.resume?.());

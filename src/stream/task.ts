@@ -219,7 +219,7 @@ export class Task {
       }
       this.#gate.begin(performance.now(), deadline);
       if (this.#held) this.#gate.pause = true;
-      this.#overtake(begin);
+      this.#overtake(begin, deadline);
       if (this.#source === undefined) this.#consume();
       else this.#produce(this.#source);
     } catch (error) {
@@ -443,9 +443,9 @@ export class Task {
   }
 
   /** Takes the part that waits for nothing more, wherever the task is (K8). */
-  #overtake(now: number): void {
+  #overtake(now: number, deadline: number): void {
     const due = this.#checkpoints.overtaken(now);
-    if (due !== undefined && this.#turns.force()) this.#snapshot(due);
+    if (due !== undefined && this.#turns.force(deadline)) this.#snapshot(due);
   }
 
   #snapshot(due: DuePart): void {

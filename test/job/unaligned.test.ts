@@ -5,7 +5,15 @@
 
 import { describe, expect, test } from 'vitest';
 import { type CheckpointAlignment, type Job, run } from '../../dist/index.js';
-import { fixture, nextRestart, type TotalRow, temporaryFolder, totalsProblems } from './kit.js';
+import {
+  expectedWindows,
+  fixture,
+  nextRestart,
+  shownWindows,
+  type TotalRow,
+  temporaryFolder,
+  totalsProblems,
+} from './kit.js';
 
 const COUNT = 60_000;
 
@@ -86,6 +94,38 @@ describe('a checkpoint while the sink is blocked', () => {
     const { collected } = await job.finished;
     expect(problems(collected['totals'])).toEqual([]);
   });
+});
+
+test('many kills between barriers that overtake: every window once, every key in order', async () => {
+  const count = 120_000;
+  const options = (directory: string) => ({
+    parallelism: 2,
+    channel: { capacityBytes: 16 * 1024 },
+    checkpoint: { directory, alignment: 'unaligned' as const, intervalMs: 20 },
+  });
+  const jobs = [
+    await run(fixture('windows'), {
+      ...options(await temporaryFolder()),
+      args: { count, ratePerSecond: 60_000 },
+    }),
+    await run(fixture('totals'), {
+      ...options(await temporaryFolder()),
+      args: { count, ratePerSecond: 60_000 },
+    }),
+  ] as const;
+  await Promise.all(
+    jobs.map(async (job) => {
+      for (let i = 0; i < 5; i += 1) {
+        await job.checkpointNow();
+        const restarted = nextRestart(job);
+        job.kill(i % 2, (['terminate', 'throw', 'exit'] as const)[i % 3]!);
+        await restarted;
+      }
+    }),
+  );
+  const [windows, totals] = await Promise.all(jobs.map((job) => job.finished));
+  expect(shownWindows(windows!.collected['windows'] ?? [])).toEqual(expectedWindows(count));
+  expect(totalsProblems(totals!.collected['totals'] ?? [], count)).toEqual([]);
 });
 
 for (const [before, after] of [

@@ -5,12 +5,17 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { count } from '../../src/stream/aggregations.js';
+import { decodeChannel } from '../../src/stream/channel-state.js';
 import type { Graph } from '../../src/stream/graph.js';
+import { RestoredChannels } from '../../src/stream/restored-channels.js';
+import { TaskInputs } from '../../src/stream/task-inputs.js';
 import { tumbling } from '../../src/stream/windows.js';
+import type { Element } from '../../src/threads/element.js';
+import { StoredFrames } from '../../src/threads/element-frames.js';
 import { simulate } from './exactly-once-job.js';
 import { draw, sink, source } from './graph-kit.js';
 import { barrier, TaskBench, watermark } from './task-bench.js';
-import { contents, testSink } from './task-kit.js';
+import { batchOf, contents, TestChannel, testSink } from './task-kit.js';
 
 /** Time stands still within a step, so that all that happens follows from the seed. */
 let now = 0;
@@ -145,6 +150,51 @@ describe('a task that does not wait', () => {
     );
     await next.settle();
     expect(contents(next.outputs[0]![0]!)).toEqual([11]);
+  });
+
+  it('holds what it records once that is much, until its producer announces', () => {
+    const channels = [new TestChannel(), new TestChannel()];
+    const inputs = new TaskInputs({
+      inputs: channels.map((channel, from) => ({ channel, operator: 'sum', input: 0, from })),
+      instance: 0,
+      mode: 'exactly-once',
+      alignedTimeoutMs: 0,
+      restored: new RestoredChannels({
+        restored: [],
+        inputsOf: () => 1,
+        isKeyed: () => false,
+        ownsGroup: () => true,
+        isRescaled: false,
+      }),
+      cut: undefined,
+      recordedBytesMax: 150,
+    });
+    const records = [1, 2, 3, 4].map((record) => batchOf([{ record }]));
+    channels[1]!.queue.push(...records, barrier(1) as Element);
+    channels[0]!.queue.push(barrier(1));
+    channels[0]!.announce(1, true);
+    expect(inputs.isOvertaken(1, 0)).toBe(true);
+    inputs.overtake(1, undefined, 0);
+    const taken: unknown[] = [];
+    for (let element = inputs.take(); element !== undefined; element = inputs.take()) {
+      taken.push(element.kind);
+    }
+    // The other input's barrier is taken, and records up to the limit.
+    expect(taken).toContain('barrier');
+    expect(taken.filter((kind) => kind === 'batch').length).toBeLessThan(4);
+    expect([inputs.ready, inputs.recordable, inputs.recorded]).toEqual([false, false, false]);
+    channels[1]!.announce(1, true);
+    expect(inputs.recordable).toBe(true);
+    expect(inputs.record()).toBe(true);
+    expect([inputs.ready, inputs.recorded]).toEqual([true, true]);
+    const [section, ...others] = inputs.takeRecorded();
+    expect([section!.name, others]).toEqual(['~input:0:1:0', []]);
+    const stored = new StoredFrames();
+    const kept = decodeChannel(section!.chunks[0]!).frames.map((frame) => {
+      const element = stored.decode(frame);
+      return element.kind === 'batch' ? element.records[0] : element.kind;
+    });
+    expect(kept).toEqual([1, 2, 3, 4]);
   });
 
   it('forgets what is given up, though it stays announced', async () => {
