@@ -30,48 +30,66 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
+/** Against hanging; a busy machine may need much of it. */
+const DEADLINE_MS = 180_000;
 const UNALIGNED = [0];
 const MIXED = [0, 4, 40, Number.POSITIVE_INFINITY];
 
 describe('what is published is what a run without faults publishes', () => {
-  it('with barriers that overtake, whatever the order of turns', async () => {
-    let inFlight = 0;
-    for (let seed = 1; seed <= 12; seed += 1) {
-      const run = await simulate(seed, { crashes: 0, rescales: false, alignments: UNALIGNED });
-      inFlight += run.inFlight.input;
-    }
-    expect(inFlight).toBeGreaterThan(20);
-  });
+  it(
+    'with barriers that overtake, whatever the order of turns',
+    async () => {
+      let inFlight = 0;
+      for (let seed = 1; seed <= 12; seed += 1) {
+        const run = await simulate(seed, { crashes: 0, rescales: false, alignments: UNALIGNED });
+        inFlight += run.inFlight.input;
+      }
+      expect(inFlight).toBeGreaterThan(20);
+    },
+    DEADLINE_MS,
+  );
 
-  it('with crashes and aborted checkpoints', async () => {
-    const kept = { input: 0, output: 0 };
-    for (let seed = 1_001; seed <= 1_020; seed += 1) {
-      const chaos = { crashes: 6, rescales: false, alignments: UNALIGNED };
-      const { inFlight } = await simulate(seed, chaos);
-      kept.input += inFlight.input;
-      kept.output += inFlight.output;
-    }
-    expect(kept.input).toBeGreaterThan(20);
-    expect(kept.output).toBeGreaterThan(20);
-  });
+  it(
+    'with crashes and aborted checkpoints',
+    async () => {
+      const kept = { input: 0, output: 0 };
+      for (let seed = 1_001; seed <= 1_020; seed += 1) {
+        const chaos = { crashes: 6, rescales: false, alignments: UNALIGNED };
+        const { inFlight } = await simulate(seed, chaos);
+        kept.input += inFlight.input;
+        kept.output += inFlight.output;
+      }
+      expect(kept.input).toBeGreaterThan(20);
+      expect(kept.output).toBeGreaterThan(20);
+    },
+    DEADLINE_MS,
+  );
 
-  it('with another parallelism after each crash', async () => {
-    let cuts = 0;
-    for (let seed = 2_001; seed <= 2_020; seed += 1) {
-      const chaos = { crashes: 6, rescales: true, alignments: UNALIGNED };
-      cuts += (await simulate(seed, chaos)).cuts;
-    }
-    expect(cuts).toBeGreaterThan(15);
-  });
+  it(
+    'with another parallelism after each crash',
+    async () => {
+      let cuts = 0;
+      for (let seed = 2_001; seed <= 2_020; seed += 1) {
+        const chaos = { crashes: 6, rescales: true, alignments: UNALIGNED };
+        cuts += (await simulate(seed, chaos)).cuts;
+      }
+      expect(cuts).toBeGreaterThan(15);
+    },
+    DEADLINE_MS,
+  );
 
-  it('with barriers that wait, for a time or for ever, from one start to the next', async () => {
-    let inFlight = 0;
-    for (let seed = 3_001; seed <= 3_024; seed += 1) {
-      const chaos = { crashes: 6, rescales: seed % 2 === 0, alignments: MIXED, tick };
-      inFlight += (await simulate(seed, chaos)).inFlight.output;
-    }
-    expect(inFlight).toBeGreaterThan(10);
-  });
+  it(
+    'with barriers that wait, for a time or for ever, from one start to the next',
+    async () => {
+      let inFlight = 0;
+      for (let seed = 3_001; seed <= 3_024; seed += 1) {
+        const chaos = { crashes: 6, rescales: seed % 2 === 0, alignments: MIXED, tick };
+        inFlight += (await simulate(seed, chaos)).inFlight.output;
+      }
+      expect(inFlight).toBeGreaterThan(10);
+    },
+    DEADLINE_MS,
+  );
 });
 
 /** Two inputs and an output to another task; each record becomes several. */
