@@ -194,12 +194,23 @@ function partsFor(
   if (old === parallelism && (!keyed || sameTable(oldTable, newTable))) {
     return all.filter((part) => part.instance === instance);
   }
-  if (!keyed || oldTable === undefined || newTable === undefined) return all;
+  if (!keyed) return all;
+  const owners = formerOwners(oldTable, newTable, instance);
+  return owners === undefined ? all : all.filter((part) => owners.has(part.instance));
+}
+
+/** The instances that had the key groups which are this one's now; undefined when nothing is known. */
+function formerOwners(
+  oldTable: readonly number[] | undefined,
+  newTable: Uint16Array | undefined,
+  instance: number,
+): ReadonlySet<number> | undefined {
+  if (oldTable === undefined || newTable === undefined) return undefined;
   const owners = new Set<number>();
   for (let group = 1; group < newTable.length; group += 1) {
     if (newTable[group] === instance) owners.add(oldTable[group - 1]!);
   }
-  return all.filter((part) => owners.has(part.instance));
+  return owners;
 }
 
 /** R3 */
@@ -211,14 +222,18 @@ function channelsFor(
   instance: number,
 ): TaskRecovery['channels'] {
   const before = manifest.operators.find((entry) => entry.id === id)?.parallelism ?? parallelism;
-  const isMoved = !sameTable(manifest.tables[String(before)], plan.tables[parallelism]);
+  const oldTable = manifest.tables[String(before)];
+  const newTable = plan.tables[parallelism];
+  const isMoved = !sameTable(oldTable, newTable);
+  const owners = formerOwners(oldTable, newTable, instance);
   const isWanted = ({ operator, name }: PartDescriptor['sections'][number]): boolean => {
     const channel = operator === id ? parseChannelSection(name) : undefined;
     if (channel === undefined) return false;
     // An input that is gone is for the task to refuse.
     const partition = inputs[channel.input]?.partition ?? 'forward';
     const scaling = { partition, before, parallelism, isMoved: isMoved && partition === 'hash' };
-    return isChannelFor(channel.to, instance, scaling);
+    if (!isChannelFor(channel.to, instance, scaling)) return false;
+    return partition !== 'hash' || owners === undefined || owners.has(channel.to);
   };
   return manifest.parts.flatMap((part) => {
     const names = part.sections.filter(isWanted).map(({ name }) => name);
