@@ -23,6 +23,7 @@ export {
 } from './connectors/index.js';
 export { type GuardedOptions, runGuarded } from './job/guardian.js';
 export type {
+  CheckpointAlignment,
   CheckpointEvent,
   CheckpointOptions,
   HeapOptions,

@@ -14,6 +14,9 @@
  *      most one checkpoint holds inputs, and none does after it has ended.
  *  L4  An id that is not above every id snapshotted, aborted or superseded is dead: its barriers do
  *      nothing, also when they come after its abort.
+ *  L5  `overtaken` says that the part of *n* is taken now, whatever barriers are missing (an unaligned
+ *      checkpoint: channel-recorder.ts keeps what they stand behind). It commands `snapshot n` as the
+ *      last barrier would have, so L1's once and L3 hold, and those barriers are dead when they come.
  *
  * One checkpoint is in flight at a time, and its id is greater than all before. So a newer barrier says
  * that the older checkpoint was given up, and the older one's missing barriers need no waiting for.
@@ -26,6 +29,8 @@ export type AlignerMode = 'exactly-once' | 'at-least-once';
 
 export type AlignerEvent =
   | { readonly kind: 'barrier'; readonly input: number; readonly checkpoint: number }
+  /** The task waits no longer for the barriers that are missing. */
+  | { readonly kind: 'overtaken'; readonly checkpoint: number }
   | { readonly kind: 'abort'; readonly checkpoint: number };
 
 export type AlignerCommand =
@@ -69,9 +74,19 @@ export class Aligner {
 
   /** What follows from `event`, to be performed in order before anything else is consumed. */
   handle(event: AlignerEvent): readonly AlignerCommand[] {
-    return event.kind === 'barrier'
-      ? this.#barrier(event.input, event.checkpoint)
-      : this.#abort(event.checkpoint);
+    switch (event.kind) {
+      case 'barrier':
+        return this.#barrier(event.input, event.checkpoint);
+      case 'overtaken':
+        return this.#overtaken(event.checkpoint);
+      case 'abort':
+        return this.#abort(event.checkpoint);
+    }
+  }
+
+  /** Has the input delivered this barrier, and is the checkpoint still being aligned? */
+  hasDelivered(input: number, checkpoint: number): boolean {
+    return this.#pending === checkpoint && this.#arrived[input] === 1;
   }
 
   #barrier(input: number, checkpoint: number): readonly AlignerCommand[] {
@@ -93,6 +108,17 @@ export class Aligner {
     commands.push({ kind: 'snapshot', checkpoint });
     this.#arrivedCount -= 1; // the last one was never held
     this.#end(commands);
+    return commands;
+  }
+
+  #overtaken(checkpoint: number): readonly AlignerCommand[] {
+    if (checkpoint <= this.#dead || checkpoint < this.#pending) return NOTHING;
+    const commands: AlignerCommand[] = [];
+    // An older one is given up; of this one, what is held is let go behind the snapshot (L2).
+    if (checkpoint > this.#pending) this.#end(commands);
+    commands.push({ kind: 'snapshot', checkpoint });
+    this.#end(commands);
+    this.#dead = checkpoint;
     return commands;
   }
 

@@ -59,6 +59,9 @@ export interface DeploySpec {
   /** Per source operator: all splits, in list order. Only on a fresh start. */
   readonly splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
   readonly mode: 'exactly-once' | 'at-least-once';
+  /** See TaskOptions. */
+  readonly alignedTimeoutMs: number;
+  readonly cut: number | undefined;
   readonly bufferTimeoutMs: number;
   readonly channelCapacityBytes: number;
 }

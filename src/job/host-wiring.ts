@@ -156,6 +156,8 @@ function taskParts(
     splits: spec.splits,
     restored: restore?.operators ?? [],
     mode: spec.mode,
+    alignedTimeoutMs: spec.alignedTimeoutMs,
+    cut: spec.cut,
     run: spec.run,
     epoch,
     incarnation,

@@ -25,7 +25,16 @@ export interface CheckpointOptions {
   readonly tolerableFailures?: number | undefined;
   /** Default 'exactly-once'. */
   readonly mode?: 'exactly-once' | 'at-least-once' | undefined;
+  /**
+   * Default 'aligned': a checkpoint's barriers wait behind the records that were sent before them, and
+   * under back-pressure that takes as long as the back-pressure. 'unaligned': they overtake those
+   * records, which become part of the checkpoint. Or aligned at first, and unaligned where the barriers
+   * have not all come `alignedTimeoutMs` after the first. Only in mode 'exactly-once'.
+   */
+  readonly alignment?: CheckpointAlignment | undefined;
 }
+
+export type CheckpointAlignment = 'aligned' | 'unaligned' | { readonly alignedTimeoutMs: number };
 
 export interface HeartbeatOptions {
   /** Default 100. */

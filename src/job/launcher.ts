@@ -23,7 +23,7 @@ import { createRing } from '../threads/ring.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';
 import type { ChannelSpec, DeploySpec, TaskRestore } from './host-protocol.js';
 import type { ResolvedOptions } from './options.js';
-import { checkCompatible, planRecovery } from './recovery-plan.js';
+import { checkCompatible, cutOf, planRecovery } from './recovery-plan.js';
 import { readRestores } from './restore-reader.js';
 import type { SinkCommitter } from './sink-committer.js';
 import type { Slots } from './slots.js';
@@ -199,7 +199,8 @@ export class Launcher {
     const leases = new Map(region.slots.map((slot) => [slot, Lease.of(epoch)]));
     request.onEpoch(epoch, [...leases.values()]);
     const splits = manifest === undefined ? request.splits : undefined;
-    const specs = this.#specs(region, epoch, leases, restores, splits);
+    const cut = manifest === undefined ? undefined : cutOf(manifest, this.#given.plan);
+    const specs = this.#specs(region, epoch, leases, restores, splits, cut);
     await this.#onAll(region, (slot) => {
       const spec = specs.get(slot)!;
       return slots.link(slot).call('deploy', [spec], { transfer: buffersOf(spec) });
@@ -274,6 +275,7 @@ export class Launcher {
     leases: ReadonlyMap<number, Lease>,
     restores: Restores,
     splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined,
+    cut: number | undefined,
   ): ReadonlyMap<number, DeploySpec> {
     const { plan, options, slots, run } = this.#given;
     const blocks = Array.from({ length: plan.slots }, (_, slot) =>
@@ -299,6 +301,8 @@ export class Launcher {
       restores: restores.filter((restore) => restore.slot === slot),
       splits,
       mode: options.checkpoint.mode,
+      alignedTimeoutMs: options.checkpoint.alignedTimeoutMs,
+      cut,
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
       channelCapacityBytes: capacity,
     }));

@@ -41,6 +41,8 @@ export interface ResolvedOptions {
     readonly retain: number;
     readonly tolerableFailures: number;
     readonly mode: 'exactly-once' | 'at-least-once';
+    /** How long barriers wait before they overtake; Infinity: always. */
+    readonly alignedTimeoutMs: number;
   };
   readonly restore: RestoreFrom;
   readonly restart: RestartStrategy;
@@ -164,6 +166,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     'retain',
     'tolerableFailures',
     'mode',
+    'alignment',
   ]);
   const { directory, store } = given;
   if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
@@ -181,6 +184,10 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
       'the path of a directory, or a checkpoint.store, beside the other options of checkpoint',
     );
   }
+  const mode = checkOneOf('checkpoint.mode', given.mode, 'exactly-once', [
+    'exactly-once',
+    'at-least-once',
+  ]);
   return Object.freeze({
     directory,
     store,
@@ -197,11 +204,32 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
       max: Number.POSITIVE_INFINITY,
       integer: true,
     }),
-    mode: checkOneOf('checkpoint.mode', given.mode, 'exactly-once', [
-      'exactly-once',
-      'at-least-once',
-    ]),
+    mode,
+    alignedTimeoutMs: resolveAlignment(given.alignment, mode),
   });
+}
+
+function resolveAlignment(
+  given: NonNullable<RunOptions['checkpoint']>['alignment'],
+  mode: ResolvedOptions['checkpoint']['mode'],
+): number {
+  if (given === undefined || given === 'aligned') return Number.POSITIVE_INFINITY;
+  if (given !== 'unaligned' && (typeof given !== 'object' || given === null)) {
+    const allowed = "'aligned', 'unaligned', or { alignedTimeoutMs }";
+    throw badOption('checkpoint.alignment', given, allowed);
+  }
+  if (mode === 'at-least-once') {
+    throw badOption(
+      'checkpoint.alignment',
+      given,
+      "'aligned' beside checkpoint.mode 'at-least-once', which waits for no barrier",
+    );
+  }
+  if (given === 'unaligned') return 0;
+  const name = 'checkpoint.alignment.alignedTimeoutMs';
+  const { alignedTimeoutMs } = checkObject('checkpoint.alignment', given, ['alignedTimeoutMs']);
+  if (alignedTimeoutMs === undefined) throw badOption(name, undefined, 'a number of milliseconds');
+  return checkNumber(name, alignedTimeoutMs, 0, wait);
 }
 
 function resolveRestore(given: unknown, hasCheckpoints: boolean): RestoreFrom {

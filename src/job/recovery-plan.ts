@@ -6,12 +6,15 @@
  *  R2  With another parallelism every instance of an operator gets the sections of all old instances
  *      that can hold something for it: of a keyed operator those whose groups it owns now, of
  *      others (a sink in the same chain, say) all; the operator keeps what is its own.
- *  R3  State that has no operator in the new graph is refused, never dropped silently; so is output that
+ *  R3  What was in flight goes to the instances that consume it now (channel-state.ts, V1–V4), whichever
+ *      tasks' parts it is in.
+ *  R4  State that has no operator in the new graph is refused, never dropped silently; so is output that
  *      a sink has promised, when no sink of that id is there to commit it.
  */
 
 import { HoldfastError } from '../base/errors.js';
 import type { Manifest, PartDescriptor } from '../checkpoint/store.js';
+import { isChannelFor, parseChannelSection } from '../stream/channel-state.js';
 import type { GraphNodeData } from '../stream/graph.js';
 import type { JobPlan } from '../stream/plan.js';
 
@@ -23,6 +26,12 @@ export interface TaskRecovery {
   readonly operators: readonly {
     readonly operator: string;
     readonly parts: readonly PartDescriptor[];
+  }[];
+  /** What was in flight to an operator of the task: sections of parts of any task. */
+  readonly channels: readonly {
+    readonly operator: string;
+    readonly part: PartDescriptor;
+    readonly names: readonly string[];
   }[];
 }
 
@@ -46,10 +55,35 @@ export function planRecovery(manifest: Manifest, plan: JobPlan): readonly TaskRe
         instance,
         slot: vertex.slots[instance]!,
         operators,
+        channels: vertex.nodes.flatMap((node) =>
+          channelsFor(manifest, plan, plan.graph.nodes[node]!, vertex.parallelism, instance),
+        ),
       });
     }
   }
   return tasks;
+}
+
+/**
+ * The checkpoint's id when its barrier has to pass once more, because it holds records in flight and
+ * instances, or the owners of key groups, have changed since (task-inputs.ts, P4).
+ */
+export function cutOf(manifest: Manifest, plan: JobPlan): number | undefined {
+  const isInFlight = manifest.parts.some((part) =>
+    part.sections.some(({ name }) => parseChannelSection(name) !== undefined),
+  );
+  if (!isInFlight) return undefined;
+  const isRescaled = plan.vertices.some((vertex) =>
+    vertex.nodes.some((node) => {
+      const before = manifest.operators.find(({ id }) => id === plan.graph.nodes[node]!.id);
+      return before !== undefined && before.parallelism !== vertex.parallelism;
+    }),
+  );
+  const isMoved = Object.entries(plan.tables).some(([parallelism, table]) => {
+    const old = manifest.tables[parallelism];
+    return old !== undefined && !sameTable(old, table);
+  });
+  return isRescaled || isMoved ? manifest.checkpoint : undefined;
 }
 
 /**
@@ -76,7 +110,8 @@ export function checkCompatible(manifest: Manifest, plan: JobPlan): void {
   const vertexIds = new Set(plan.vertices.map((vertex) => vertex.id));
   for (const part of manifest.parts) {
     for (const section of part.sections) {
-      checkSection(manifest, section.operator, now, vertexIds);
+      const isInFlight = parseChannelSection(section.name) !== undefined;
+      checkSection(manifest, section.operator, isInFlight, now, vertexIds);
     }
   }
   for (const { operator } of manifest.transactions) checkTransaction(manifest, operator, now);
@@ -103,6 +138,7 @@ function checkTransaction(
 function checkSection(
   manifest: Manifest,
   operator: string,
+  isInFlight: boolean,
   now: ReadonlyMap<string, GraphNodeData>,
   vertexIds: ReadonlySet<string>,
 ): void {
@@ -110,10 +146,12 @@ function checkSection(
   const node = now.get(operator);
   if (node === undefined) {
     // A chain's own section (its watermark) may go when the chain is cut differently and its head was stateless.
-    if (before !== undefined && !before.stateful && !vertexIds.has(operator)) return;
+    const isOwn = before !== undefined && !before.stateful && !vertexIds.has(operator);
+    if (isOwn && !isInFlight) return;
+    const what = isInFlight ? 'records in flight to' : 'state of';
     throw new HoldfastError(
       'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-      `checkpoint ${manifest.checkpoint} holds state of operator '${operator}', which this job does not ` +
+      `checkpoint ${manifest.checkpoint} holds ${what} operator '${operator}', which this job does not ` +
         'have. Give the operator its former id with .uid(), or start afresh with ' +
         "restore: 'none'.",
       { details: { operator, known: [...now.keys()] } },
@@ -142,7 +180,12 @@ function partsFor(
     .inputs.some((input) => input.partition === 'hash');
   // In the order of instances: what a rescale brings together keeps a reproducible order.
   const all = manifest.parts
-    .filter((part) => part.sections.some((section) => section.operator === operator))
+    .filter((part) =>
+      part.sections.some(
+        (section) =>
+          section.operator === operator && parseChannelSection(section.name) === undefined,
+      ),
+    )
     .toSorted((a, b) => a.instance - b.instance);
   const before = manifest.operators.find((entry) => entry.id === operator);
   const old = before?.parallelism ?? parallelism;
@@ -151,12 +194,51 @@ function partsFor(
   if (old === parallelism && (!keyed || sameTable(oldTable, newTable))) {
     return all.filter((part) => part.instance === instance);
   }
-  if (!keyed || oldTable === undefined || newTable === undefined) return all;
+  if (!keyed) return all;
+  const owners = formerOwners(oldTable, newTable, instance);
+  return owners === undefined ? all : all.filter((part) => owners.has(part.instance));
+}
+
+/** The instances that had the key groups which are this one's now; undefined when nothing is known. */
+function formerOwners(
+  oldTable: readonly number[] | undefined,
+  newTable: Uint16Array | undefined,
+  instance: number,
+): ReadonlySet<number> | undefined {
+  if (oldTable === undefined || newTable === undefined) return undefined;
   const owners = new Set<number>();
   for (let group = 1; group < newTable.length; group += 1) {
     if (newTable[group] === instance) owners.add(oldTable[group - 1]!);
   }
-  return all.filter((part) => owners.has(part.instance));
+  return owners;
+}
+
+/** R3 */
+function channelsFor(
+  manifest: Manifest,
+  plan: JobPlan,
+  { id, inputs }: GraphNodeData,
+  parallelism: number,
+  instance: number,
+): TaskRecovery['channels'] {
+  const before = manifest.operators.find((entry) => entry.id === id)?.parallelism ?? parallelism;
+  const oldTable = manifest.tables[String(before)];
+  const newTable = plan.tables[parallelism];
+  const isMoved = !sameTable(oldTable, newTable);
+  const owners = formerOwners(oldTable, newTable, instance);
+  const isWanted = ({ operator, name }: PartDescriptor['sections'][number]): boolean => {
+    const channel = operator === id ? parseChannelSection(name) : undefined;
+    if (channel === undefined) return false;
+    // An input that is gone is for the task to refuse.
+    const partition = inputs[channel.input]?.partition ?? 'forward';
+    const scaling = { partition, before, parallelism, isMoved: isMoved && partition === 'hash' };
+    if (!isChannelFor(channel.to, instance, scaling)) return false;
+    return partition !== 'hash' || owners === undefined || owners.has(channel.to);
+  };
+  return manifest.parts.flatMap((part) => {
+    const names = part.sections.filter(isWanted).map(({ name }) => name);
+    return names.length === 0 ? [] : [{ operator: id, part, names }];
+  });
 }
 
 function sameTable(old: readonly number[] | undefined, table: Uint16Array | undefined): boolean {

@@ -6,7 +6,8 @@
  *  O2  After each record it emits, an operator that has more to emit for the same input looks at
  *      `context.turn.pause`. When it is set it keeps its place, reports `suspended`, and returns. The task calls
  *      `resume()` later, the most downstream suspended operator first, until none is suspended; only
- *      then does the task take its next input element. So a barrier never falls into a half-done element.
+ *      then does the task take its next input element. So a barrier never falls into a half-done element,
+ *      but for a `divisible` one.
  *  O3  `onWatermark` forwards the watermark only after everything it made fire has been emitted.
  *  O4  `capture` is synchronous about *what* (the cut) and may be lazy about *how*: the state as of the
  *      call is what the sections will hold, whatever is processed afterwards.
@@ -93,6 +94,11 @@ export interface Operator extends Receiver {
   /** Called once, before anything else, with the sections of the restored checkpoint (empty on a fresh start). After a change of parallelism every instance gets the sections of all; keyed state keeps what `ownsGroup` says. */
   open(context: OperatorContext, restored: readonly RestoredSection[]): void | Promise<void>;
   readonly suspended?: boolean;
+  /**
+   * While suspended in a watermark: what is left of it is in the operator's state, and is done when that
+   * watermark, or a later one, comes again. So a snapshot may be taken here.
+   */
+  readonly divisible?: boolean;
   /** Continues suspended work until done or paused again. */
   resume?(): void;
   /**

@@ -38,6 +38,8 @@ export interface Chain {
   readonly operators: readonly ChainOperator[];
   readonly sinks: readonly { readonly id: string; readonly tail: SinkTail }[];
   readonly routers: readonly Router[];
+  /** By id of the operator, whatever is before it in the chain. */
+  readonly receivers: ReadonlyMap<string, Receiver>;
   /** Where the task's input goes: the first operator, or what the source emits to. */
   readonly head: Receiver;
   /** A source's side output for rejected input, if anybody reads it. */
@@ -92,6 +94,12 @@ class ChainBuilder {
       operators: this.#operators,
       sinks: this.#sinks,
       routers: this.#routers.map(({ router }) => router),
+      receivers: new Map(
+        this.#nodes.flatMap(({ id, index }) => {
+          const receiver = this.#receivers.get(index);
+          return receiver === undefined ? [] : [[id, receiver] as const];
+        }),
+      ),
       head,
       rejected,
     };

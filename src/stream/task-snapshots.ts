@@ -6,6 +6,8 @@
  *  N2  One checkpoint is in flight at a time, so a newer one says that the older was given up.
  *  N3  A failed capture declines the checkpoint; a sink's failure to prepare fails the task: the rows
  *      before the cut would be in no later transaction.
+ *  N4  The part of an unaligned checkpoint also holds what was in flight. It is complete when that
+ *      has been recorded, which others may have to do something for; it is not waited for here.
  */
 
 import type { ControlBlock } from '../threads/control-block.js';
@@ -31,6 +33,14 @@ export interface TaskPart {
   readonly sections: CapturedTask['sections'];
   readonly sourceRecords: CapturedTask['sourceRecords'];
   readonly alignMs: number;
+  readonly inFlight?: InFlight | undefined;
+}
+
+/** What is in flight, while it is being recorded (N4). */
+export interface InFlight {
+  readonly complete: boolean;
+  /** Its sections; once, when it is complete. Throws when it cannot be kept. */
+  take(): CapturedTask['sections'];
 }
 
 interface Work {
@@ -59,8 +69,11 @@ export class TaskSnapshots {
 
   /** A slice of work can be done now. */
   get ready(): boolean {
+    const snapshot = this.#snapshot;
+    if (snapshot === undefined) return false;
     return (
-      this.#snapshot?.work.some((work) => work.state === undefined && !isParked(work)) ?? false
+      snapshot.work.some((work) => work.state === undefined && !isParked(work)) ||
+      isComplete(snapshot)
     );
   }
 
@@ -87,7 +100,7 @@ export class TaskSnapshots {
         return;
       }
     }
-    if (snapshot.work.length === 0) this.#finish(snapshot);
+    if (isComplete(snapshot)) this.#finish(snapshot);
   }
 
   /** Works until `deadline` at most. True when anything was done. */
@@ -108,7 +121,10 @@ export class TaskSnapshots {
       }
       if (performance.now() >= deadline) break;
     }
-    if (snapshot.work.every((work) => work.state !== undefined)) this.#finish(snapshot);
+    if (isComplete(snapshot)) {
+      this.#finish(snapshot);
+      return true;
+    }
     return moved;
   }
 
@@ -140,6 +156,12 @@ export class TaskSnapshots {
     this.#snapshot = undefined;
     const { instance } = this.#given;
     const sections: ({ readonly operator: string } & StateSection)[] = [...snapshot.part.sections];
+    try {
+      sections.push(...(snapshot.part.inFlight?.take() ?? []));
+    } catch (error) {
+      this.#given.declined(snapshot.checkpoint, error);
+      return;
+    }
     const transactions: CapturedTask['transactions'][number][] = [];
     const visible: CapturedTask['visible'][number][] = [];
     for (const { operator, state } of snapshot.work) {
@@ -167,4 +189,8 @@ export class TaskSnapshots {
 /** Waits for a promise that has not settled: `waiting` is gone, or another one, when it has. */
 function isParked(work: Work): boolean {
   return work.parked !== undefined && work.capture.waiting === work.parked;
+}
+
+function isComplete({ work, part }: Snapshot): boolean {
+  return work.every(({ state }) => state !== undefined) && (part.inFlight?.complete ?? true);
 }

@@ -38,6 +38,16 @@ export interface TaskOptions {
     readonly sections: readonly RestoredSection[];
   }[];
   readonly mode: 'exactly-once' | 'at-least-once';
+  /**
+   * How long a checkpoint's barriers are waited for, in ms, before they overtake what is in flight;
+   * Infinity, or absent: until they come. Anything else only in exactly-once mode.
+   */
+  readonly alignedTimeoutMs?: number | undefined;
+  /**
+   * The restored checkpoint, when it holds records in flight and instances or owners of key groups
+   * have changed since: its barrier passes once more (task-inputs.ts, P4).
+   */
+  readonly cut?: number | undefined;
   readonly run: string;
   readonly epoch: number;
   readonly incarnation: number;

@@ -13,25 +13,28 @@
  *  K6  Nothing is done once the task's lease is revoked: it is looked at with the clock, and at the
  *      start of each run.
  *  K7  A task fails once, and does nothing afterwards.
- *  K8  A task with sinks takes its part in checkpoint n only after the driver's `trigger(n)`, which comes
- *      behind every `abort` of an older one on the same lane. Barriers come on another lane and may be faster;
- *      without waiting, a sink could prepare n not knowing that what it prepared for n − 1 is void.
+ *  K8  When its part of a checkpoint is due says task-checkpoints.ts. A part that waits for nothing more
+ *      is taken between two records. What is half-done is brought to an end for it, full outputs or
+ *      not (an edge may exceed its limit by what one record emits), but for divisible work.
  */
 
-import type { Phase } from '../threads/control-block.js';
 import type { Batch } from '../threads/element.js';
 import type { Lease } from '../threads/lease.js';
 import { type LocatedError, locate } from './located-error.js';
-import type { Operator } from './operator.js';
+import type { Receiver } from './operator.js';
+import { OvertakenOutput } from './overtaken-output.js';
 import { SourceHead } from './source-head.js';
 import { earliestTime, encodeTime } from './state/time-section.js';
 import { buildChain, type Chain } from './task-chain.js';
+import { inputsOf, outputsOf, restoredChannelsOf } from './task-channels.js';
+import { type DuePart, TaskCheckpoints } from './task-checkpoints.js';
 import { originOf, type TaskPlace, taskError, taskFailure } from './task-failure.js';
 import type { TaskGate } from './task-gate.js';
-import { type AlignedSnapshot, TaskInputs } from './task-inputs.js';
+import { TaskInputs } from './task-inputs.js';
 import { TaskMeter } from './task-meter.js';
 import { TaskOutputs } from './task-outputs.js';
-import { TaskSnapshots } from './task-snapshots.js';
+import { type TaskPart, TaskSnapshots } from './task-snapshots.js';
+import { TaskTurns } from './task-turns.js';
 import type { TaskMetrics, TaskOptions } from './task-types.js';
 
 /** Section of the task's own, beside its first operator's; the names of all such begin with '~'. */
@@ -53,23 +56,20 @@ export class Task {
   readonly #outputs: TaskOutputs;
   readonly #place: TaskPlace;
   readonly #meter: TaskMeter;
-  readonly #suspendable: readonly Operator[];
-  readonly #settling: readonly Operator[];
+  readonly #turns: TaskTurns;
   readonly #inputs: TaskInputs;
   readonly #snapshots: TaskSnapshots;
+  readonly #checkpoints: TaskCheckpoints;
   readonly #source: SourceHead | undefined;
   #state: 'new' | 'open' | 'failed' | 'closed' = 'new';
   #input: Input = 'open';
-  /** Checkpoints that a source task has been asked for and has not taken. */
-  #triggers: number[] = [];
-  #lastSnapshot = 0;
-  /** The newest checkpoint that the driver has told of. */
-  #told = 0;
-  /** All its barriers have come, the driver's word has not (K8). Nothing is taken meanwhile. */
-  #aligned: AlignedSnapshot | undefined;
   #watermark = Number.NEGATIVE_INFINITY;
+  /** The one before: when the newest is half-done, it has to come again (K8). */
+  #watermarkBefore = Number.NEGATIVE_INFINITY;
   #batch: Batch | undefined;
   #at = 0;
+  /** Where the batch goes. */
+  #receiver: Receiver;
   /** Records have been processed since `settle` was called last. */
   #unsettled = false;
   /** Something was done in the current `run`. */
@@ -99,15 +99,19 @@ export class Task {
     });
     this.#place = { graph: options.graph, head: vertex.id, instance: options.instance };
     this.#outputs = new TaskOutputs(this.#chain.routers, options.gate, options.bufferTimeoutMs);
-    const downstreamFirst = [...this.#chain.operators].reverse().map(({ operator }) => operator);
-    this.#suspendable = downstreamFirst.filter((operator) => operator.resume !== undefined);
-    this.#settling = this.#chain.operators
-      .map(({ operator }) => operator)
-      .filter((operator) => operator.settle !== undefined);
-    this.#inputs = new TaskInputs(
-      options.inputs.map(({ channel }) => channel),
-      options.mode,
-    );
+    this.#turns = new TaskTurns(this.#chain.operators, options.gate, () => {
+      this.#moved = true;
+    });
+    this.#receiver = this.#chain.head;
+    const alignedTimeoutMs = options.alignedTimeoutMs ?? Number.POSITIVE_INFINITY;
+    this.#inputs = new TaskInputs({
+      inputs: inputsOf(options),
+      instance: options.instance,
+      mode: options.mode,
+      alignedTimeoutMs,
+      restored: restoredChannelsOf(options),
+      cut: options.cut,
+    });
     const head = options.graph.nodes[vertex.nodes[0]!]!;
     this.#source =
       head.source === undefined
@@ -138,6 +142,16 @@ export class Task {
       failed: (error) => {
         throw error;
       },
+    });
+    this.#checkpoints = new TaskCheckpoints({
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+      overtaken: new OvertakenOutput(outputsOf(options)),
+      snapshots: this.#snapshots,
+      sinks: this.#chain.sinks,
+      isSource: this.#source !== undefined,
+      alignedTimeoutMs,
+      cut: options.cut,
     });
   }
 
@@ -175,13 +189,16 @@ export class Task {
   get runnable(): boolean {
     if (!this.#live) return false;
     if (this.#outputs.pump() || this.#snapshots.ready) return true;
-    const suspended = this.#suspended;
+    const now = performance.now();
+    if (this.#checkpoints.isWorkable(now) || this.#canOvertake(now)) return true;
+    const suspended = this.#turns.suspended;
     // Barriers and ends need no room.
     if (!suspended && this.#controlDue) return true;
     if (this.#held) return false;
     if (suspended || this.#batch !== undefined || this.#unsettled) return true;
+    if (this.#inputs.restoring) return true;
     if (this.#source !== undefined) return this.#input === 'open' && this.#source.ready;
-    return this.#aligned === undefined && this.#inputs.ready;
+    return !this.#checkpoints.isWaiting && this.#inputs.ready;
   }
 
   /**
@@ -194,12 +211,14 @@ export class Task {
     const begin = performance.now();
     this.#moved = this.#outputs.pump();
     try {
+      if (this.#checkpoints.work(begin)) this.#moved = true;
       if (this.#snapshots.ready) {
         if (this.#snapshots.step(begin + (deadline - begin) * SNAPSHOT_SHARE)) this.#moved = true;
       }
-      this.#options.block.phase = this.#working;
+      this.#options.block.phase = this.#checkpoints.phase;
       this.#gate.begin(performance.now(), deadline);
       if (this.#held) this.#gate.pause = true;
+      this.#overtake(begin, deadline);
       if (this.#source === undefined) this.#consume();
       else this.#produce(this.#source);
     } catch (error) {
@@ -213,24 +232,14 @@ export class Task {
     return this.#moved;
   }
 
-  /**
-   * The driver's word that a checkpoint has begun; every task is told, behind all `abort`s of older
-   * ones. Sources take part now; others when the barriers have come, too (K8).
-   */
+  /** The driver's word that a checkpoint has begun; every task is told, behind all `abort`s of older ones. */
   trigger(checkpoint: number): void {
-    this.#told = Math.max(this.#told, checkpoint);
-    if (this.#source !== undefined && checkpoint > this.#lastSnapshot) {
-      this.#triggers.push(checkpoint);
-    }
+    this.#checkpoints.trigger(checkpoint, performance.now());
   }
 
   /** The checkpoint was given up. */
   abort(checkpoint: number): void {
-    this.#triggers = this.#triggers.filter((trigger) => trigger !== checkpoint);
-    if (this.#aligned?.checkpoint === checkpoint) this.#aligned = undefined;
-    this.#inputs.abort(checkpoint);
-    this.#snapshots.abort(checkpoint);
-    for (const { tail } of this.#chain.sinks) tail.abort(checkpoint);
+    this.#checkpoints.abort(checkpoint);
   }
 
   /**
@@ -246,12 +255,13 @@ export class Task {
 
   /**
    * Publishes buffered output that has waited for `bufferTimeoutMs`.
-   * @returns when the rest is due (performance.now() ms), undefined when nothing is buffered
+   * @returns when the rest, or a part that is waited for, is due (performance.now() ms), or undefined
    */
   flushDue(now: number): number | undefined {
     if (!this.#live) return undefined;
     try {
-      return this.#outputs.flushDue(now);
+      const due = this.#checkpoints.dueMs;
+      return earlier(this.#outputs.flushDue(now), due !== undefined && due > now ? due : undefined);
     } catch (error) {
       this.#fail(error);
       return undefined;
@@ -284,26 +294,12 @@ export class Task {
     return this.#state === 'open' && this.#lease.epoch === this.#options.epoch;
   }
 
-  get #suspended(): boolean {
-    return this.#suspendable.some((operator) => operator.suspended === true);
-  }
-
-  /** What the thread is busy with while this task runs and captures nothing. */
-  get #working(): Phase {
-    return this.#aligned !== undefined || this.#inputs.holding ? 'aligning' : 'running';
-  }
-
   /** Between two records there is something to be done that is no record. */
   get #controlDue(): boolean {
     const source = this.#source;
-    if (source !== undefined) {
-      if (this.#triggers.length > 0) return true;
-      return this.#input === 'ending' || (this.#input === 'open' && source.ended);
-    }
-    if (this.#batch !== undefined) return false;
-    return (
-      this.#input === 'ending' || (this.#aligned !== undefined && this.#mayTake(this.#aligned))
-    );
+    if (this.#batch !== undefined || this.#inputs.restoring) return false;
+    if (this.#checkpoints.isWaiting && this.#checkpoints.due !== undefined) return true;
+    return this.#input === 'ending' || (this.#input === 'open' && source?.ended === true);
   }
 
   /** Records may not be processed now: an output is full, or a sink is. */
@@ -313,19 +309,18 @@ export class Task {
 
   #consume(): void {
     for (;;) {
-      if (!this.#resume()) return;
+      if (!this.#turns.resume()) return;
       if (this.#batch !== undefined) {
         if (this.#gate.pause) return;
         this.#processBatch(this.#batch);
         continue;
       }
       this.#settle();
-      if (this.#suspended) continue;
-      const aligned = this.#aligned;
-      if (aligned !== undefined) {
-        if (!this.#mayTake(aligned)) return;
-        this.#aligned = undefined;
-        this.#snapshot(aligned.checkpoint, aligned.alignMs);
+      if (this.#turns.suspended) continue;
+      if (this.#checkpoints.isWaiting) {
+        const { due } = this.#checkpoints;
+        if (due === undefined) return;
+        this.#snapshot(due);
       }
       if (this.#input === 'ending') this.#end();
       if (this.#gate.pause || !this.#takeElement()) return;
@@ -335,14 +330,14 @@ export class Task {
 
   #processBatch(batch: Batch): void {
     const { records, timestamps, groups, count } = batch;
-    const head = this.#chain.head;
+    const receiver = this.#receiver;
     const gate = this.#gate;
     this.#moved = true;
     this.#unsettled = true;
     while (this.#at < count) {
       const at = this.#at;
       gate.record = this.#recordsIn + at;
-      head.onElement(
+      receiver.onElement(
         records[at],
         timestamps === undefined ? Number.NaN : timestamps[at]!,
         groups === undefined ? 0 : groups[at]!,
@@ -364,6 +359,7 @@ export class Task {
       case 'batch':
         this.#batch = element;
         this.#at = 0;
+        this.#receiver = this.#receiverOf(this.#inputs.receiver);
         return true;
       case 'watermark':
         this.#inputs.advance(element.timeMs);
@@ -375,27 +371,32 @@ export class Task {
         if (this.#inputs.allEnded) this.#input = 'ending';
         return true;
       case 'barrier':
-        this.#aligned =
-          this.#inputs.barrier(element.checkpoint, performance.now()) ?? this.#aligned;
-        this.#options.block.phase = this.#working;
+        this.#checkpoints.barrier(element.checkpoint, performance.now());
+        this.#options.block.phase = this.#checkpoints.phase;
         return true;
     }
   }
 
   #produce(source: SourceHead): void {
     for (;;) {
-      if (!this.#resume()) return;
-      const rests = source.atBatchEnd || this.#triggers.length > 0 || this.#input !== 'open';
-      if (rests) this.#settle();
-      if (this.#suspended) continue;
-      if (this.#triggers.length > 0) {
-        this.#snapshot(this.#triggers.shift()!, 0);
+      if (!this.#turns.resume()) return;
+      if (this.#batch !== undefined || this.#inputs.restoring) {
+        if (this.#gate.pause) return;
+        if (this.#batch !== undefined) this.#processBatch(this.#batch);
+        else this.#moved = this.#takeElement() || this.#moved;
+        continue;
+      }
+      const isDue = this.#checkpoints.isWaiting;
+      if (source.atBatchEnd || isDue || this.#input !== 'open') this.#settle();
+      if (this.#turns.suspended) continue;
+      if (isDue) {
+        this.#snapshot(this.#checkpoints.due!);
         continue;
       }
       if (this.#input === 'open' && source.ended) this.#input = 'ending';
       if (this.#input === 'ending') {
         this.#advance(Number.POSITIVE_INFINITY);
-        if (this.#suspended) continue;
+        if (this.#turns.suspended) continue;
         this.#end();
       }
       if (this.#input !== 'open' || this.#gate.pause || !this.#emit(source)) return;
@@ -412,34 +413,15 @@ export class Task {
     }
   }
 
-  /** Lets suspended operators go on (K2). True when none is suspended any more. */
-  #resume(): boolean {
-    for (;;) {
-      const next = this.#suspendable.find((operator) => operator.suspended === true);
-      if (next === undefined) return true;
-      if (this.#gate.pause) return false;
-      this.#moved = true;
-      this.#operate(next, () => next.resume?.());
-    }
-  }
-
   #settle(): void {
     if (!this.#unsettled) return;
     this.#unsettled = false;
-    for (const operator of this.#settling) this.#operate(operator, () => operator.settle?.());
-  }
-
-  #operate(operator: Operator, act: () => void): void {
-    try {
-      act();
-    } catch (error) {
-      const entry = this.#chain.operators.find((candidate) => candidate.operator === operator);
-      throw locate(error, entry?.node.id ?? this.#id);
-    }
+    this.#turns.settle();
   }
 
   #advance(timeMs: number): void {
     if (timeMs <= this.#watermark) return;
+    this.#watermarkBefore = this.#watermark;
     this.#watermark = timeMs;
     this.#chain.head.onWatermark(timeMs);
   }
@@ -452,27 +434,38 @@ export class Task {
     this.#options.callbacks.ended();
   }
 
-  /** Has the driver told of the checkpoint, where that has to be waited for (K8)? */
-  #mayTake({ checkpoint }: AlignedSnapshot): boolean {
-    return this.#chain.sinks.length === 0 || checkpoint <= this.#told;
+  #receiverOf(operator: string | undefined): Receiver {
+    if (operator === undefined || operator === this.#id) return this.#chain.head;
+    return this.#chain.receivers.get(operator)!;
   }
 
-  #snapshot(checkpoint: number, alignMs: number): void {
-    if (checkpoint <= this.#lastSnapshot) return;
-    this.#lastSnapshot = checkpoint;
+  #canOvertake(now: number): boolean {
+    return this.#checkpoints.overtaken(now) !== undefined && this.#turns.canForce;
+  }
+
+  /** Takes the part that waits for nothing more, wherever the task is (K8). */
+  #overtake(now: number, deadline: number): void {
+    const due = this.#checkpoints.overtaken(now);
+    if (due !== undefined && this.#turns.force(deadline)) this.#snapshot(due);
+  }
+
+  #snapshot(due: DuePart): void {
     this.#moved = true;
-    this.#outputs.control({ kind: 'barrier', checkpoint });
-    const sections = [{ operator: this.#id, ...encodeTime(TASK_SECTION, this.#watermark) }];
+    this.#turns.forced();
+    this.#checkpoints.take(due, () => this.#part(due), this.#batch, this.#at);
+    this.#options.block.phase = this.#checkpoints.phase;
+  }
+
+  #part({ alignMs }: DuePart): TaskPart {
+    // What is left of a watermark is done when it comes again.
+    const watermark = this.#turns.suspended ? this.#watermarkBefore : this.#watermark;
+    const sections = [{ operator: this.#id, ...encodeTime(TASK_SECTION, watermark) }];
     const counters = this.#meter.capture();
     if (counters !== undefined) sections.push({ operator: this.#id, ...counters });
     const source = this.#source;
-    if (source !== undefined) sections.push({ operator: this.#id, ...source.capture() });
-    this.#snapshots.begin(checkpoint, {
-      sections,
-      sourceRecords: source === undefined ? [] : [source.counted],
-      alignMs,
-    });
-    this.#options.block.phase = this.#working;
+    if (source === undefined) return { sections, sourceRecords: [], alignMs };
+    sections.push({ operator: this.#id, ...source.capture() });
+    return { sections, sourceRecords: [source.counted], alignMs };
   }
 
   #restored(operator: string) {
@@ -497,4 +490,9 @@ export class Task {
     const origin = originOf(error);
     return this.#source?.describe(origin) ?? `record ${(origin ?? this.#recordsIn + this.#at) + 1}`;
   }
+}
+
+function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
 }

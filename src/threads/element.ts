@@ -37,12 +37,33 @@ export interface End {
 export type ControlElement = Barrier | Watermark | End;
 export type Element = Batch | ControlElement;
 
+/**
+ * What a producer tells of its newest barrier, ahead of what it has queued (unaligned checkpoints).
+ * Positions count the elements of a channel from 0, modulo 2³² as 32-bit integers.
+ */
+export interface Announcement {
+  readonly checkpoint: number;
+  /** What lies from here to the barrier is in the producer's part of the checkpoint. */
+  readonly position: number;
+  /** The consumer should not wait for the barrier. */
+  readonly urgent: boolean;
+}
+
 /** The consuming end of a channel. */
 export interface InputChannel {
   /** The next element in order, or undefined when nothing is there now. Never blocks. */
   take(): Element | undefined;
   /** Anything there to take? Cheap: called before a thread goes to sleep. */
   readonly ready: boolean;
+  /** Of the next element. */
+  readonly position: number;
+  /** The newest one. */
+  readonly announced: Announcement | undefined;
+  /**
+   * Copies of the elements not taken yet and ahead of `position`, as frames (element-frames.ts). They
+   * are all there once that position was announced, and stay where they are.
+   */
+  peek(position: number): readonly Uint8Array[];
 }
 
 /**
@@ -74,4 +95,12 @@ export interface OutputChannel {
   readonly blocked: boolean;
   /** An open batch, or encoded output not yet handed over, exists. */
   readonly pending: boolean;
+  /** The last barrier has not been handed over yet: it waits, with what was sent before it. */
+  readonly barrierWaits: boolean;
+  /**
+   * Tells the consumer of the last barrier, ahead of everything that waits; once per barrier.
+   * @returns as frames, what the barrier overtakes here: what was sent before it and was not handed
+   *   over. Nothing unless it is urgent, for then the barrier must not be waiting.
+   */
+  announce(checkpoint: number, urgent: boolean): readonly Uint8Array[];
 }

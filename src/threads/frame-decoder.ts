@@ -39,9 +39,9 @@ const LAYOUTS_KEPT_MAX = 512;
 const END = { kind: 'end' } as const;
 
 export class FrameDecoder {
-  readonly #epoch: number;
+  readonly #epoch: number | undefined;
   readonly #layouts = new Map<string, DecoderLayout>();
-  readonly #slow = new SlowReader();
+  readonly #slow: SlowReader;
   readonly #strings: string[] = [];
   readonly #records: unknown[] = [];
   #timestamps = new Float64Array(0);
@@ -52,8 +52,13 @@ export class FrameDecoder {
   #position = 0;
   #end = 0;
 
-  constructor(epoch: number) {
+  /**
+   * @param epoch undefined for frames that were stored: of any epoch and sequence, and from elsewhere,
+   *   so that values with keys like `__proto__` are refused
+   */
+  constructor(epoch: number | undefined) {
     this.#epoch = epoch;
+    this.#slow = new SlowReader({ untrusted: epoch === undefined });
   }
 
   /** Sequence of the next frame to come. */
@@ -68,12 +73,14 @@ export class FrameDecoder {
     if (length < FRAME_HEADER_BYTES || i32[words + WORD_BYTES] !== length) {
       throw damagedFrame(`a length of ${i32[words + WORD_BYTES]} in ${length} bytes`, 0);
     }
-    if (i32[words + WORD_EPOCH] !== this.#epoch) return undefined;
-    const sequence = i32[words + WORD_SEQUENCE]!;
-    if (sequence !== this.#sequence) {
-      throw damagedFrame(`frame ${sequence} where ${this.#sequence} is due`, WORD_SEQUENCE * 4);
+    if (this.#epoch !== undefined) {
+      if (i32[words + WORD_EPOCH] !== this.#epoch) return undefined;
+      const sequence = i32[words + WORD_SEQUENCE]!;
+      if (sequence !== this.#sequence) {
+        throw damagedFrame(`frame ${sequence} where ${this.#sequence} is due`, WORD_SEQUENCE * 4);
+      }
+      this.#sequence = (sequence + 1) | 0;
     }
-    this.#sequence = (sequence + 1) | 0;
     const kind = i32[words + WORD_KIND]!;
     const value = views.f64[(offset >> 3) + FLOAT_VALUE]!;
     switch (kind & 0xff) {

@@ -3,7 +3,7 @@
 import { ByteReader } from '../base/byte-reader.js';
 import { ByteWriter } from '../base/byte-writer.js';
 import { HoldfastError } from '../base/errors.js';
-import { ValueDecoder } from '../base/value-decoder.js';
+import { type DecodeOptions, ValueDecoder } from '../base/value-decoder.js';
 import { ValueEncoder } from '../base/value-encoder.js';
 import type { SlowSink, SlowSource } from './frame-codegen.js';
 
@@ -82,9 +82,15 @@ function refusal(index: number, error: unknown): unknown {
   return error instanceof HoldfastError ? new Untransferable(index, error) : error;
 }
 
+const NOTHING = new Uint8Array(0);
+
 export class SlowReader implements SlowSource {
-  readonly #decoder = new ValueDecoder();
-  #reader = new ByteReader(new Uint8Array(0));
+  readonly #decoder: ValueDecoder;
+  #reader = new ByteReader(NOTHING);
+
+  constructor(options: DecodeOptions = {}) {
+    this.#decoder = new ValueDecoder(options);
+  }
 
   /** Reads from these bytes, which are in memory that will be written to again. */
   open(bytes: Uint8Array): void {
@@ -118,8 +124,6 @@ export class SlowReader implements SlowSource {
     if (remaining > 0) throw damagedFrame(`${remaining} bytes too many`, 0);
   }
 }
-
-const NOTHING = new Uint8Array(0);
 
 export function damagedFrame(problem: string, offset: number): HoldfastError {
   return new HoldfastError(

@@ -8,10 +8,13 @@
  *      What could not travel between threads (a function) passes here, until its tasks are placed
  *      on two threads.
  *  Q3  Nothing waits for a full batch: the consumer takes the open one when there is no other.
+ *  Q4  All that was pushed is with the consumer at once, so a barrier overtakes nothing on the
+ *      producer's side. Records are encoded only when an unaligned checkpoint asks for copies.
  */
 
 import { assert } from '../base/assert.js';
 import type {
+  Announcement,
   Batch,
   ControlElement,
   Element,
@@ -19,6 +22,7 @@ import type {
   InputChannel,
   OutputChannel,
 } from './element.js';
+import { ElementFrames } from './element-frames.js';
 
 export interface LocalChannelOptions {
   /** Records on their way at which the producer is blocked. */
@@ -55,6 +59,12 @@ class LocalChannel implements OutputChannel, InputChannel {
   /** Records in the queue and in the open batch. */
   #records = 0;
   #blocked = false;
+  /** Elements queued so far, and taken so far. */
+  #queued = 0;
+  #taken = 0;
+  /** Position of the last barrier. */
+  #barrierAt = 0;
+  #announced: Announcement | undefined;
 
   constructor(options: LocalChannelOptions) {
     assert(options.capacityRecords >= 1, 'capacityRecords is at least 1');
@@ -85,13 +95,14 @@ class LocalChannel implements OutputChannel, InputChannel {
   control(element: ControlElement): void {
     const wasEmpty = !this.ready;
     this.flush();
-    this.#queue.push(element);
+    if (element.kind === 'barrier') this.#barrierAt = this.#queued;
+    this.#enqueue(element);
     if (wasEmpty) this.#wakeConsumer?.();
   }
 
   flush(): void {
     if (this.#open === undefined) return;
-    this.#queue.push(this.#open.close());
+    this.#enqueue(this.#open.close());
     this.#open = undefined;
   }
 
@@ -107,9 +118,20 @@ class LocalChannel implements OutputChannel, InputChannel {
     return false;
   }
 
+  get barrierWaits(): boolean {
+    return false;
+  }
+
+  announce(checkpoint: number, urgent: boolean): readonly Uint8Array[] {
+    this.#announced = { checkpoint, position: this.#barrierAt, urgent };
+    this.#wakeConsumer?.();
+    return [];
+  }
+
   take(): Element | undefined {
     if (this.#queue.length === 0) this.flush();
     const element = this.#queue.shift();
+    if (element !== undefined) this.#taken = (this.#taken + 1) | 0;
     if (element?.kind === 'batch') {
       this.#records -= element.count;
       if (this.#blocked && this.#records <= this.#capacity / 2) {
@@ -122,6 +144,25 @@ class LocalChannel implements OutputChannel, InputChannel {
 
   get ready(): boolean {
     return this.#queue.length > 0 || this.#open !== undefined;
+  }
+
+  get position(): number {
+    return this.#taken;
+  }
+
+  get announced(): Announcement | undefined {
+    return this.#announced;
+  }
+
+  peek(position: number): readonly Uint8Array[] {
+    const count = Math.max(0, (position - this.#taken) | 0);
+    const frames = new ElementFrames();
+    return this.#queue.slice(0, count).flatMap((element) => frames.encode(element));
+  }
+
+  #enqueue(element: Element): void {
+    this.#queued = (this.#queued + 1) | 0;
+    this.#queue.push(element);
   }
 }
 

@@ -9,6 +9,9 @@
  *  C3  While anything waits, the ring knows it, and the consumer wakes this thread (R3).
  *  C4  After a record was refused the output is broken and says so again at every call: nothing that
  *      follows may pass for a complete stream.
+ *  C5  An urgent announcement says where the first frame begins that waits here, and gives copies of
+ *      those that wait ahead of the barrier. All before them are whole in the ring: the consumer
+ *      copies them there. So each frame ahead of the barrier is with exactly one of the two.
  *
  * Records are encoded when their batch is: whoever changes a record after pushing it changes what
  * is sent.
@@ -18,10 +21,17 @@ import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
 import type { ControlBlock } from './control-block.js';
 import { ringDoorbell } from './doorbell.js';
-import type { ControlElement, Element, Gate, InputChannel, OutputChannel } from './element.js';
+import type {
+  Announcement,
+  ControlElement,
+  Element,
+  Gate,
+  InputChannel,
+  OutputChannel,
+} from './element.js';
 import { FrameDecoder } from './frame-decoder.js';
 import { FrameEncoder } from './frame-encoder.js';
-import { TooBig, Untransferable } from './frame-slow.js';
+import { damagedFrame, TooBig, Untransferable } from './frame-slow.js';
 import { RingReader, RingWriter } from './ring.js';
 
 export interface RingOutputOptions {
@@ -54,7 +64,9 @@ const FRAME_BYTES_FACTOR = 4;
 
 /** A frame that waits for room. */
 interface Waiting {
+  /** All of it, even if a part has been handed over (C5). */
   readonly bytes: Uint8Array;
+  readonly sequence: number;
   from: number;
 }
 
@@ -78,6 +90,8 @@ export class RingOutput implements OutputChannel {
   /** Records of all batches before the open one. */
   #pushedBefore = 0;
   #broken: HoldfastError | undefined;
+  /** Of the last barrier. */
+  #barrierSequence: number | undefined;
 
   constructor(options: RingOutputOptions) {
     this.#ring = new RingWriter(options.ring);
@@ -115,6 +129,7 @@ export class RingOutput implements OutputChannel {
 
   control(element: ControlElement): void {
     this.#publish();
+    if (element.kind === 'barrier') this.#barrierSequence = this.#encoder.sequence;
     this.#send(this.#encoder.control(element));
   }
 
@@ -141,9 +156,31 @@ export class RingOutput implements OutputChannel {
     return this.#count > 0 || this.#waiting.length > 0;
   }
 
+  get barrierWaits(): boolean {
+    const first = this.#waiting[0];
+    return first !== undefined && this.#isUpToBarrier(first);
+  }
+
+  announce(checkpoint: number, urgent: boolean): readonly Uint8Array[] {
+    const barrier = this.#barrierSequence;
+    assert(barrier !== undefined, 'what is announced has been sent');
+    assert(urgent || !this.barrierWaits, 'a barrier that waits is announced as urgent');
+    const overtaken = this.#waiting.filter(
+      (frame) => frame.sequence !== barrier && this.#isUpToBarrier(frame),
+    );
+    const position = overtaken[0]?.sequence ?? barrier;
+    this.#ring.announcement.write({ checkpoint, position, urgent });
+    ringDoorbell(this.#consumer);
+    return overtaken.map(({ bytes }) => bytes);
+  }
+
   /** Sequence of the next frame, from 0. */
   get sequence(): number {
     return this.#encoder.sequence;
+  }
+
+  #isUpToBarrier({ sequence }: Waiting): boolean {
+    return this.#barrierSequence !== undefined && ((sequence - this.#barrierSequence) | 0) <= 0;
   }
 
   #publish(): void {
@@ -209,15 +246,16 @@ export class RingOutput implements OutputChannel {
       const sent = this.#ring.write(frame, 0);
       if (sent > 0) ringDoorbell(this.#consumer);
       if (sent === frame.length) return;
-      this.#wait(frame.subarray(sent));
+      this.#wait(frame, sent);
       return;
     }
-    this.#wait(frame);
+    this.#wait(frame, 0);
   }
 
-  #wait(rest: Uint8Array): void {
+  #wait(frame: Uint8Array, from: number): void {
+    const sequence = (this.#encoder.sequence - 1) | 0;
     // A copy: the encoder writes its next frame to the same place. (A Buffer's `slice` is no copy.)
-    this.#waiting.push({ bytes: new Uint8Array(rest), from: 0 });
+    this.#waiting.push({ bytes: new Uint8Array(frame), sequence, from });
     this.pump();
     if (this.blocked) this.#gate.closed = true;
   }
@@ -266,6 +304,22 @@ export class RingInput implements InputChannel {
 
   get ready(): boolean {
     return this.#ring.ready;
+  }
+
+  get position(): number {
+    return this.#decoder.sequence;
+  }
+
+  get announced(): Announcement | undefined {
+    return this.#ring.announcement.read();
+  }
+
+  peek(position: number): readonly Uint8Array[] {
+    const count = (position - this.#decoder.sequence) | 0;
+    if (count <= 0) return [];
+    const frames = this.#ring.peek(count);
+    if (frames.length < count) throw damagedFrame(`${frames.length} of ${count} are there`, 0);
+    return frames;
   }
 
   /** Sequence of the next frame to come, from 0. */

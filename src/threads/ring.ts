@@ -1,8 +1,8 @@
 /**
  * A ring of bytes in shared memory: one producer, one consumer, each on a thread of its own.
  *
- *      | head |  …  | tail |  …  | waiting |  …  | data: capacity bytes |
- *      0            64            128             192
+ *      | head |  …  | tail |  …  | waiting, announcement |  …  | data: capacity bytes |
+ *      0            64            128                           192
  *
  * `head` counts the bytes ever written and `tail` the bytes ever freed, both modulo 2³²; what lies
  * between them is in the ring. Each has a cache line of its own, or every write on one side would
@@ -23,6 +23,7 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
+import { ANNOUNCEMENT_WORDS, AnnouncementCell } from './announcement.js';
 import { ByteViews } from './byte-views.js';
 import type { ControlBlock } from './control-block.js';
 import { ringDoorbell } from './doorbell.js';
@@ -30,6 +31,7 @@ import { ringDoorbell } from './doorbell.js';
 const HEAD = 0;
 const TAIL = 16;
 const WAITING = 32;
+const ANNOUNCEMENT = 36;
 const HEADER_BYTES = 192;
 const CHUNK_HEADER_BYTES = 8;
 
@@ -55,6 +57,8 @@ class RingEnd {
   protected readonly words: Int32Array;
   protected readonly data: Uint8Array;
   protected readonly mask: number;
+  /** Written by the producer, read by the consumer. */
+  readonly announcement: AnnouncementCell;
 
   constructor(shared: SharedArrayBuffer) {
     this.capacityBytes = shared.byteLength - HEADER_BYTES;
@@ -67,6 +71,9 @@ class RingEnd {
     }
     this.words = new Int32Array(shared, 0, HEADER_BYTES / 4);
     this.data = new Uint8Array(shared, HEADER_BYTES);
+    this.announcement = new AnnouncementCell(
+      this.words.subarray(ANNOUNCEMENT, ANNOUNCEMENT + ANNOUNCEMENT_WORDS),
+    );
   }
 
   protected get usedBytes(): number {
@@ -197,6 +204,31 @@ export class RingReader extends RingEnd {
       this.release();
     }
     return undefined;
+  }
+
+  /**
+   * Copies of the next `count` whole frames, fewer when fewer are there. Nothing is taken, not even a
+   * frame that `next` has gathered half of. Not between `next` and `release`.
+   */
+  peek(count: number): Uint8Array[] {
+    const frames: Uint8Array[] = [];
+    const head = Atomics.load(this.words, HEAD);
+    let pieces: Uint8Array[] =
+      this.#gathered === 0 ? [] : [this.#scratch!.u8.slice(0, this.#gathered)];
+    for (let at = this.#tail; at !== head && frames.length < count; ) {
+      const position = at & this.mask;
+      const byteCount = this.#views.i32[position >> 2]!;
+      const last = this.#views.i32[(position >> 2) + 1] === 1;
+      const start = (position + CHUNK_HEADER_BYTES) & this.mask;
+      const untilEnd = Math.min(byteCount, this.capacityBytes - start);
+      pieces.push(this.#views.u8.subarray(start, start + untilEnd));
+      pieces.push(this.#views.u8.subarray(0, byteCount - untilEnd));
+      at = (at + CHUNK_HEADER_BYTES + padded(byteCount)) | 0;
+      if (!last) continue;
+      frames.push(new Uint8Array(Buffer.concat(pieces)));
+      pieces = [];
+    }
+    return frames;
   }
 
   /** Frees what `next` gave out, and wakes the producer if it waits and there is room enough (R3). */

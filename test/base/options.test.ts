@@ -39,6 +39,7 @@ describe('options', () => {
       retain: 3,
       tolerableFailures: 0,
       mode: 'exactly-once',
+      alignedTimeoutMs: Number.POSITIVE_INFINITY,
     },
     restore: { kind: 'latest' },
     restart: noRestart(),
@@ -56,6 +57,18 @@ describe('options', () => {
   it('have the defaults that are documented', () => {
     expect(resolveOptions({})).toEqual(defaults);
     expect(resolveOptions()).toEqual(defaults);
+  });
+
+  it('know how long barriers wait', () => {
+    const waits = (alignment: 'aligned' | 'unaligned' | { alignedTimeoutMs: number }) =>
+      resolveOptions({ checkpoint: { directory: 'x', alignment } }).checkpoint.alignedTimeoutMs;
+    expect(waits('aligned')).toBe(Number.POSITIVE_INFINITY);
+    expect(waits('unaligned')).toBe(0);
+    expect(waits({ alignedTimeoutMs: 250 })).toBe(250);
+    const { alignedTimeoutMs } = resolveOptions({
+      checkpoint: { directory: 'x', mode: 'at-least-once', alignment: 'aligned' },
+    }).checkpoint;
+    expect(alignedTimeoutMs).toBe(Number.POSITIVE_INFINITY);
   });
 
   it('an explicit undefined is an option not given', () => {
@@ -198,6 +211,26 @@ describe('options', () => {
       'an unknown mode',
       { checkpoint: { directory: 'x', mode: 'at-most-once' } },
       ['checkpoint.mode', "'at-most-once'", "'exactly-once' or 'at-least-once'"],
+    ],
+    [
+      'an unknown alignment',
+      { checkpoint: { directory: 'x', alignment: 'loose' } },
+      ['checkpoint.alignment', "'loose'", "'aligned', 'unaligned', or { alignedTimeoutMs }"],
+    ],
+    [
+      'an alignment without its time',
+      { checkpoint: { directory: 'x', alignment: {} } },
+      ['checkpoint.alignment.alignedTimeoutMs', 'milliseconds'],
+    ],
+    [
+      'an alignment of negative time',
+      { checkpoint: { directory: 'x', alignment: { alignedTimeoutMs: -1 } } },
+      ['checkpoint.alignment.alignedTimeoutMs', '-1', '0'],
+    ],
+    [
+      'barriers that overtake where none is waited for',
+      { checkpoint: { directory: 'x', mode: 'at-least-once', alignment: 'unaligned' } },
+      ['checkpoint.alignment', "'unaligned'", "'at-least-once'"],
     ],
     ['a restore of nothing', { restore: '' }, ['restore', "''", "'latest'"]],
     ['a restore that is a number', { restore: 3 }, ['restore', '3', 'as text']],

@@ -37,6 +37,29 @@ describe('aligner', () => {
     expect(two.handle(abort(2))).toEqual([]);
   });
 
+  test('a part taken early lets go of what is held, and the missing barriers are dead', () => {
+    const three = aligner(3);
+    three.handle(barrier(1, 5));
+    expect([0, 1, 2].map((input) => three.hasDelivered(input, 5))).toEqual([false, true, false]);
+    expect(three.hasDelivered(1, 6)).toBe(false);
+    expect(three.handle({ kind: 'overtaken', checkpoint: 5 })).toEqual([
+      { kind: 'snapshot', checkpoint: 5 },
+      { kind: 'unblock-all' },
+    ]);
+    expect(three.handle({ kind: 'overtaken', checkpoint: 5 })).toEqual([]);
+    for (const input of [0, 2]) expect(three.handle(barrier(input, 5))).toEqual([]);
+    expect(three.aligning).toBeUndefined();
+    // Before any barrier has come, and while an older one is being aligned.
+    three.handle(barrier(0, 6));
+    expect(three.handle({ kind: 'overtaken', checkpoint: 7 })).toEqual([
+      { kind: 'unblock-all' },
+      { kind: 'snapshot', checkpoint: 7 },
+    ]);
+    expect(three.handle(barrier(1, 6))).toEqual([]);
+    three.handle(abort(8));
+    expect(three.handle({ kind: 'overtaken', checkpoint: 8 })).toEqual([]);
+  });
+
   test('an abort lets go; barriers that come after it do nothing', () => {
     const two = aligner(2);
     two.handle(barrier(0, 3));

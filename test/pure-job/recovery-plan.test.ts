@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Manifest, PartDescriptor } from '../../src/checkpoint/store.js';
-import { planRecovery } from '../../src/job/recovery-plan.js';
+import { cutOf, planRecovery } from '../../src/job/recovery-plan.js';
 import type { GraphData, GraphNodeData } from '../../src/stream/graph.js';
 import { planJob } from '../../src/stream/planner.js';
 
@@ -145,6 +145,80 @@ describe('planRecovery', () => {
     expect(() => planRecovery(manifestOf(2), planOf(2, changed))).toThrowError(
       /keyed-aggregate.*window/s,
     );
+  });
+
+  describe('what was in flight', () => {
+    /** From both sources to both instances of `totals`, kept at both ends. */
+    const inFlight = (): Manifest => {
+      const manifest = manifestOf(2);
+      return {
+        ...manifest,
+        parts: manifest.parts.map((one) => {
+          const side = one.vertex === 'numbers' ? 'output' : 'input';
+          const names = [0, 1].map((other) =>
+            side === 'output'
+              ? `~output:0:${one.instance}:${other}`
+              : `~input:0:${other}:${one.instance}`,
+          );
+          const channels = names.map((name) => ({ operator: 'totals', name, bytes: 1 }));
+          return { ...one, sections: [...one.sections, ...channels] };
+        }),
+      };
+    };
+    const channelsOf = (tasks: ReturnType<typeof planRecovery>, instance: number) =>
+      tasks
+        .filter((task) => task.vertex === 1 && task.instance === instance)
+        .flatMap((task) => task.channels)
+        .map(({ part: { file }, names }) => [file, ...names]);
+
+    test('is read by the instance that it was sent to, from whichever part it is in', () => {
+      const tasks = planRecovery(inFlight(), planOf(2));
+      expect(channelsOf(tasks, 1)).toEqual([
+        ['numbers-0', '~output:0:0:1'],
+        ['numbers-1', '~output:0:1:1'],
+        ['totals-1', '~input:0:0:1', '~input:0:1:1'],
+      ]);
+      // It is no state of the operator's: the producer's parts are not read for that.
+      expect(filesFor(tasks, 'totals', 1)).toEqual(['totals-1']);
+      expect(cutOf(inFlight(), planOf(2))).toBe(undefined);
+    });
+
+    test('is read by those who own key groups of the instance it was sent to, behind a cut', () => {
+      const tasks = planRecovery(inFlight(), planOf(3));
+      const [before, after] = [planOf(2).tables[2]!, planOf(3).tables[3]!];
+      for (let instance = 0; instance < 3; instance += 1) {
+        const owners = new Set<number>();
+        for (let group = 1; group <= 64; group += 1) {
+          if (after[group] === instance) owners.add(before[group]!);
+        }
+        const want = [0, 1].flatMap((to) =>
+          owners.has(to)
+            ? [0, 1].flatMap((n) => [`~output:0:${n}:${to}`, `~input:0:${n}:${to}`])
+            : [],
+        );
+        const names = channelsOf(tasks, instance).flatMap(([, ...some]) => some);
+        expect(names.toSorted()).toEqual(want.toSorted());
+        expect(names.length).toBeGreaterThan(0);
+      }
+      expect(cutOf(inFlight(), planOf(3))).toBe(7);
+      expect(cutOf(manifestOf(2), planOf(3))).toBe(undefined);
+    });
+
+    test('is refused, never dropped, when its operator is gone', () => {
+      const manifest = inFlight();
+      const stateless = manifest.operators.map((one) =>
+        one.id === 'totals' ? { ...one, stateful: false } : one,
+      );
+      const parts = manifest.parts.map((one) => ({
+        ...one,
+        sections: one.sections.filter(({ name }) => name.startsWith('~')),
+      }));
+      const [source, , sink] = graph.nodes;
+      const without = { ...graph, nodes: [source!, { ...sink!, index: 1, inputs: [] }] };
+      expect(() =>
+        planRecovery({ ...manifest, operators: stateless, parts }, planOf(2, without)),
+      ).toThrowError(/records in flight to operator 'totals'/);
+    });
   });
 
   test('another job is refused', () => {

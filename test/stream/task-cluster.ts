@@ -1,9 +1,11 @@
 /**
  * A whole job without threads: all tasks of a plan, a driver reduced to what snapshots need, and one
  * control lane per slot. Who acts next is drawn from a seed; everything may come late, but in order.
+ * With `alignments` the channels are the real ones, as small as they can be made.
  */
 
 import { type Random, randomInt } from '../../src/base/random.js';
+import { isChannelFor, parseChannelSection } from '../../src/stream/channel-state.js';
 import type { Graph } from '../../src/stream/graph.js';
 import { graphData } from '../../src/stream/graph-builder.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
@@ -14,7 +16,11 @@ import { Task } from '../../src/stream/task.js';
 import { TaskGate } from '../../src/stream/task-gate.js';
 import type { CapturedTask } from '../../src/stream/task-types.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
+import type { InputChannel, OutputChannel } from '../../src/threads/element.js';
 import { Lease } from '../../src/threads/lease.js';
+import { localChannel } from '../../src/threads/local-channel.js';
+import { createRing } from '../../src/threads/ring.js';
+import { RingInput, RingOutput } from '../../src/threads/ring-channel.js';
 import { type Published, TestChannel } from './task-kit.js';
 
 const KEY_GROUPS = 32;
@@ -36,7 +42,15 @@ interface Slot {
   readonly lane: (() => void)[];
 }
 
+export interface ClusterOptions {
+  /** How long barriers are waited for, in ms; drawn anew for each deployment. Absent: until they come. */
+  readonly alignments?: readonly number[];
+  /** Lets time go on, before each step. */
+  readonly tick?: () => void;
+}
+
 export class TaskCluster {
+  readonly #options: ClusterOptions;
   readonly #graph: Graph;
   readonly #random: Random;
   readonly #published: Published;
@@ -51,6 +65,10 @@ export class TaskCluster {
   done = false;
   checkpoints = 0;
   aborted = 0;
+  /** Completed checkpoints that hold records in flight, by who has kept them. */
+  readonly inFlight = { input: 0, output: 0 };
+  /** Deployments that began with a cut. */
+  cuts = 0;
   readonly counters: Record<string, number> = {};
 
   static async start(
@@ -58,12 +76,13 @@ export class TaskCluster {
     parallelism: number,
     random: Random,
     published: Published,
+    options: ClusterOptions = {},
   ): Promise<TaskCluster> {
     const splits: Record<string, readonly SourceSplit[]> = {};
     for (const node of graph.nodes) {
       if (node.source !== undefined) splits[node.id] = await node.source.splits();
     }
-    const cluster = new TaskCluster(graph, random, published, splits);
+    const cluster = new TaskCluster(graph, random, published, splits, options);
     await cluster.deploy(parallelism);
     return cluster;
   }
@@ -73,7 +92,9 @@ export class TaskCluster {
     random: Random,
     published: Published,
     splits: Readonly<Record<string, readonly SourceSplit[]>>,
+    options: ClusterOptions,
   ) {
+    this.#options = options;
     this.#graph = graph;
     this.#random = random;
     this.#published = published;
@@ -102,10 +123,14 @@ export class TaskCluster {
     };
     const channels = planChannels(plan).map((spec) => ({
       ...spec,
-      channel: new TestChannel({
-        gate: gate(plan.edges[spec.edge]!.fromVertex, spec.fromInstance),
-      }),
+      ...this.#channel(
+        gate(plan.edges[spec.edge]!.fromVertex, spec.fromInstance),
+        plan.edges[spec.edge]!.partition === 'hash',
+      ),
     }));
+    const alignedTimeoutMs = draw(this.#random, this.#options.alignments ?? [Infinity]);
+    const cut = this.#cut(plan);
+    if (cut !== undefined) this.cuts += 1;
     for (const vertex of plan.vertices) {
       for (let instance = 0; instance < vertex.parallelism; instance += 1) {
         const edges = plan.edges;
@@ -115,10 +140,12 @@ export class TaskCluster {
           plan,
           vertex: vertex.index,
           instance,
-          inputs: channels.filter(
-            ({ edge, toInstance }) =>
-              edges[edge]!.toVertex === vertex.index && toInstance === instance,
-          ),
+          inputs: channels
+            .filter(
+              ({ edge, toInstance }) =>
+                edges[edge]!.toVertex === vertex.index && toInstance === instance,
+            )
+            .map(({ edge, input }) => ({ edge, channel: input })),
           outputs: edges
             .filter((edge) => edge.fromVertex === vertex.index)
             .map(({ index }) => ({
@@ -126,8 +153,10 @@ export class TaskCluster {
               channels: channels
                 .filter(({ edge, fromInstance }) => edge === index && fromInstance === instance)
                 .sort((a, b) => a.toInstance - b.toInstance)
-                .map(({ channel }) => channel),
+                .map(({ output }) => output),
             })),
+          alignedTimeoutMs,
+          cut,
           gate: gate(vertex.index, instance),
           block: slot.block,
           lease: slot.lease,
@@ -161,9 +190,32 @@ export class TaskCluster {
     for (const slot of this.#slots) for (const task of slot.tasks) await task.open();
   }
 
+  #channel(gate: TaskGate, keyed: boolean): { input: InputChannel; output: OutputChannel } {
+    if (this.#options.alignments === undefined) {
+      const channel = new TestChannel({ gate });
+      return { input: channel, output: channel };
+    }
+    const batchRecordsMax = 1 + randomInt(this.#random, 3);
+    if (this.#random.next() < 0.3) {
+      return localChannel({
+        capacityRecords: 1 + randomInt(this.#random, 4),
+        gate,
+        batchRecordsMax,
+      });
+    }
+    const ring = createRing(draw(this.#random, [64, 256, 1_024]));
+    const block = new ControlBlock();
+    const epoch = this.#epoch;
+    return {
+      input: new RingInput({ ring, block, epoch }),
+      output: new RingOutput({ ring, block, epoch, incarnation: 1, gate, keyed, batchRecordsMax }),
+    };
+  }
+
   /** One random thing happens. */
   async step(): Promise<void> {
     const random = this.#random;
+    this.#options.tick?.();
     const slot = this.#slots[randomInt(random, this.#slots.length)]!;
     const dice = random.next();
     if (dice < 0.06) slot.lane.shift()?.();
@@ -219,6 +271,12 @@ export class TaskCluster {
     // Bytes are copied now: what happens to their memory later must not matter.
     const parts = new Map([...pending.parts].map(([from, one]) => [from, frozen(one)]));
     this.#completed = { id: pending.id, plan, parts };
+    for (const side of ['input', 'output'] as const) {
+      const kept = [...parts.values()].some(({ sections }) =>
+        sections.some(({ name }) => parseChannelSection(name)?.side === side),
+      );
+      if (kept) this.inFlight[side] += 1;
+    }
     for (const one of parts.values()) {
       for (const { operator, transaction } of one.transactions) {
         this.#published.commit(operator, transaction);
@@ -240,13 +298,49 @@ export class TaskCluster {
       for (const [task, part] of completed.parts) {
         if (same && task.instance !== instance) continue;
         for (const section of part.sections) {
-          if (section.operator !== operator) continue;
+          if (section.operator !== operator || parseChannelSection(section.name)) continue;
           sections.push({ name: section.name, instance: task.instance, bytes: section.chunks[0]! });
         }
       }
+      sections.push(...this.#channelSections(completed, plan, node, instance));
       return { operator, sections };
     });
   }
+
+  #channelSections(completed: Checkpoint, plan: JobPlan, node: number, instance: number) {
+    const { id, inputs } = this.#graph.nodes[node]!;
+    const parallelism = (one: JobPlan): number =>
+      one.vertices.find(({ nodes }) => nodes.includes(node))!.parallelism;
+    const sections: RestoredSection[] = [];
+    for (const [task, part] of completed.parts) {
+      for (const { operator, name, chunks } of part.sections) {
+        const channel = parseChannelSection(name);
+        if (operator !== id || channel === undefined) continue;
+        const scaling = {
+          partition: inputs[channel.input]!.partition,
+          before: parallelism(completed.plan),
+          parallelism: parallelism(plan),
+          isMoved: false,
+        };
+        if (!isChannelFor(channel.to, instance, scaling)) continue;
+        sections.push({ name, instance: task.instance, bytes: chunks[0]! });
+      }
+    }
+    return sections;
+  }
+
+  #cut(plan: JobPlan): number | undefined {
+    const completed = this.#completed;
+    if (completed === undefined || completed.plan.slots === plan.slots) return undefined;
+    const holds = [...completed.parts.values()].some(({ sections }) =>
+      sections.some(({ name }) => parseChannelSection(name) !== undefined),
+    );
+    return holds ? completed.id : undefined;
+  }
+}
+
+function draw<T>(random: Random, from: readonly T[]): T {
+  return from[randomInt(random, from.length)]!;
 }
 
 function frozen(part: CapturedTask): CapturedTask {

@@ -10,6 +10,7 @@ import type {
   SourceSplit,
 } from '../../src/stream/source.js';
 import type {
+  Announcement,
   Batch,
   ControlElement,
   Element,
@@ -17,6 +18,7 @@ import type {
   InputChannel,
   OutputChannel,
 } from '../../src/threads/element.js';
+import { ElementFrames } from '../../src/threads/element-frames.js';
 
 export interface TestChannelOptions {
   readonly gate?: Gate;
@@ -27,6 +29,8 @@ export interface TestChannelOptions {
 /** Both ends in one; an open batch, a queue, a limit. */
 export class TestChannel implements InputChannel, OutputChannel {
   readonly queue: Element[] = [];
+  announced: Announcement | undefined;
+  position = 0;
   readonly #gate: Gate | undefined;
   readonly #batchRecords: number;
   readonly #capacityRecords: number;
@@ -43,7 +47,26 @@ export class TestChannel implements InputChannel, OutputChannel {
   }
 
   take(): Element | undefined {
+    if (this.ready) this.position += 1;
     return this.queue.shift();
+  }
+
+  peek(position: number): readonly Uint8Array[] {
+    const frames = new ElementFrames();
+    return this.queue
+      .slice(0, position - this.position)
+      .flatMap((element) => frames.encode(element));
+  }
+
+  get barrierWaits(): boolean {
+    return false;
+  }
+
+  /** All is with the consumer at once, as in a queue within a thread. */
+  announce(checkpoint: number, urgent: boolean): readonly Uint8Array[] {
+    const at = this.queue.findLastIndex((element) => element.kind === 'barrier');
+    this.announced = { checkpoint, position: this.position + Math.max(0, at), urgent };
+    return [];
   }
 
   push(record: unknown, timestamp: number, group: number): void {

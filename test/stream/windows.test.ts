@@ -140,6 +140,63 @@ describe('tumbling windows', () => {
     expect(restored.counters).toEqual({ lateRecords: 1 });
   });
 
+  for (const [name, make] of [
+    ['rows', (options: WindowOptions) => aggregate(options)],
+    [
+      'cells',
+      (options: WindowOptions) =>
+        windowReduceOperator(key, tumbling(10), options, (x: Row, y: Row) => ({
+          k: x.k,
+          n: x.n + y.n,
+        })),
+    ],
+  ] as const) {
+    it(`fire once per key when instances of different times become one: ${name}`, () => {
+      const keyed = (time: number, k: string): Item => ({ record: { k, n: 1 }, at: time, key: k });
+      const fired = (harness: Harness): string[] =>
+        recordsOf(harness.emitted.splice(0)).map(({ record, at: time }) => {
+          const { key: k, n, value } = record as { key?: string; n: number; value?: Row };
+          return `${k ?? (record as Row).k} ${value?.n ?? n} at ${time}`;
+        });
+      const lenient: WindowOptions = { allowedLatenessMs: 20, lateTag: undefined };
+      const [ahead, behind] = [new Harness(make(lenient)), new Harness(make(lenient))];
+      for (const item of [keyed(5, 'a'), keyed(17, 'a'), { watermark: 18 }]) ahead.feed(item);
+      for (const item of [keyed(6, 'b'), { watermark: 3 }]) behind.feed(item);
+      expect([fired(ahead), fired(behind)]).toEqual([['a 1 at 9'], []]);
+      const sections = [ahead, behind].flatMap((one, instance) =>
+        one.snapshot().map((section) => ({ ...section, instance })),
+      );
+      let one = new Harness(make(lenient), {}, sections);
+      // Of a window that has fired for its key: an update at once. For the other key it is early.
+      for (const item of [keyed(7, 'a'), keyed(7, 'b')]) one.feed(item);
+      expect(fired(one)).toEqual(['a 2 at 9']);
+      one = new Harness(make(lenient), {}, one.snapshot());
+      one.feed({ watermark: 9 });
+      expect(fired(one)).toEqual(['b 2 at 9']);
+      one.feed({ watermark: 19 });
+      expect(fired(one)).toEqual(['a 1 at 19']);
+      one.feed(keyed(8, 'a'));
+      expect(fired(one)).toEqual(['a 3 at 9']);
+      one.feed({ watermark: 29 });
+      for (const k of ['a', 'b']) one.feed(keyed(8, k));
+      expect([fired(one), one.counters]).toEqual([[], { lateRecords: 2 }]);
+    });
+  }
+
+  it('what was late for a key stays late when time goes back for others', () => {
+    const keyed = (time: number, k: string): Item => ({ record: { k, n: 1 }, at: time, key: k });
+    const [ahead, behind] = [new Harness(aggregate()), new Harness(aggregate())];
+    for (const item of [keyed(5, 'a'), keyed(25, 'a'), { watermark: 20 }]) ahead.feed(item);
+    for (const item of [keyed(6, 'b'), { watermark: 3 }]) behind.feed(item);
+    const sections = [ahead, behind].flatMap((one, instance) =>
+      one.snapshot().map((section) => ({ ...section, instance })),
+    );
+    const one = new Harness(aggregate(), {}, sections);
+    for (const item of [keyed(7, 'a'), keyed(7, 'b'), { watermark: 30 }]) one.feed(item);
+    expect(one.counters).toEqual({ lateRecords: 1 });
+    expect(recordsOf(one.emitted)).toEqual([row('b', 0, 2), row('a', 20, 1)]);
+  });
+
   it('agree with a plain model over any input', () => {
     const item = fc.oneof(
       {

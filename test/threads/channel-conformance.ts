@@ -7,6 +7,7 @@ import type {
   InputChannel,
   OutputChannel,
 } from '../../src/threads/element.js';
+import { positionOf, StoredFrames } from '../../src/threads/element-frames.js';
 import { same } from '../base/value-arbitraries.js';
 
 export interface Channel {
@@ -112,6 +113,60 @@ export function describeChannel({ name, make }: ChannelCase): void {
             expect(input.ready).toBe(false);
             expect(output.pending).toBe(false);
             expect(output.blocked).toBe(false);
+          },
+        ),
+        { numRuns: 300 },
+      );
+    });
+
+    it('keeps each element that a barrier overtakes with exactly one end, and moves none', () => {
+      fc.assert(
+        fc.property(
+          fc.array(step, { maxLength: 40 }),
+          fc.array(step, { maxLength: 20 }),
+          fc.integer({ min: 1, max: 5 }),
+          fc.boolean(),
+          (before, after, max, waits) => {
+            const { output, input } = make({ keyed: true, batchRecordsMax: max });
+            let pushed = 0;
+            const act = ([kind, argument]: (typeof before)[number]): void => {
+              for (let i = 0; kind === 'push' && i < argument; i += 1) {
+                output.push({ n: pushed, text: `record ${pushed}` }, pushed, 7);
+                pushed += 1;
+              }
+              if (kind === 'flush') output.flush();
+              if (kind === 'pump') output.pump();
+              for (let i = 0; kind === 'take' && i < argument; i += 1) input.take();
+            };
+            before.forEach(act);
+            output.control({ kind: 'watermark', timeMs: 5 });
+            output.control({ kind: 'barrier', checkpoint: 2 ** 40 + 1 });
+            expect(input.announced).toBe(undefined);
+            // What comes between the barrier and its announcement is behind both.
+            if (waits) after.filter(([kind]) => kind !== 'take').forEach(act);
+            const produced = output.announce(2 ** 40 + 1, true);
+            const first = positionOf(produced[0] ?? new Uint8Array(0));
+            const { announced } = input;
+            expect(announced).toMatchObject({ checkpoint: 2 ** 40 + 1, urgent: true });
+            if (produced.length > 0) expect(first).toBe(announced!.position);
+            after.filter(([kind]) => kind === 'take' || kind === 'pump').forEach(act);
+            const { position } = input;
+            const consumed = input.peek(announced!.position);
+            const stored = new StoredFrames();
+            const kept = [
+              ...consumed,
+              ...produced.filter((frame) => positionOf(frame) >= position),
+            ].flatMap((frame) => itemsOf(stored.decode(frame)));
+            const rest: Item[] = [];
+            for (;;) {
+              const element = input.take();
+              if (element === undefined && !output.pump()) break;
+              if (element !== undefined) rest.push(...itemsOf(element));
+            }
+            const isBarrier = (item: Item) => 'kind' in item && item.kind === 'barrier';
+            // Unless the barrier has been taken already: then nothing is left to be kept.
+            const end = rest.findIndex(isBarrier);
+            expect(same(kept, rest.slice(0, Math.max(0, end)))).toBe(true);
           },
         ),
         { numRuns: 300 },

@@ -45,12 +45,20 @@ export class CellPanes implements PaneStore<Cell> {
     return cell;
   }
 
+  groupOf(cell: Cell): number {
+    return cell.group;
+  }
+
   row(pane: Pane<Cell>, _canonical: PrimitiveKey, cell: Cell): unknown {
     return this.#fold.row(cell.value, cell.key, pane.start, pane.end);
   }
 
-  release(cell: Cell): void {
-    this.#table.release(cell);
+  release(cell: Cell, pane: Pane<Cell>): void {
+    const table = this.#table;
+    if (cell.seen < table.active) table.save(this.#bucketOf(pane), cell);
+    // It stays in the bucket until that is dropped, and no snapshot in between shall have it.
+    cell.seen = Number.POSITIVE_INFINITY;
+    table.release(cell);
   }
 
   drop(pane: Pane<Cell>): void {

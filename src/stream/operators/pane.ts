@@ -21,10 +21,15 @@ export interface PaneStore<S> {
   newIndex(start: number): Map<PrimitiveKey, S>;
   /** Adds the record to its key's state. @returns the slot */
   add(pane: Pane<S>, canonical: PrimitiveKey, key: unknown, group: number, record: unknown): S;
+  /** The slot's key group. */
+  groupOf(slot: S): number;
   /** What is emitted for a key. */
   row(pane: Pane<S>, canonical: PrimitiveKey, slot: S): unknown;
-  /** The key's state is not needed any more; the pane's index is dropped as a whole later. */
-  release(slot: S): void;
+  /**
+   * The key's state is not needed any more, and in no snapshot from now on; the pane's index is dropped
+   * as a whole later.
+   */
+  release(slot: S, pane: Pane<S>): void;
   drop(pane: Pane<S>): void;
   capture(section: string): Capture;
   /** @param paneOf finds or makes the pane of a window start */

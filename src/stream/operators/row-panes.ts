@@ -48,6 +48,10 @@ export class RowPanes implements PaneStore<number> {
     return row;
   }
 
+  groupOf(row: number): number {
+    return this.#table.groupOf(row);
+  }
+
   row(pane: Pane<number>, canonical: PrimitiveKey, row: number): unknown {
     const table = this.#table;
     const key = ownKey(canonical) ?? (canonical === null ? null : table.keyOf(row));

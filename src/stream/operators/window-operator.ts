@@ -9,8 +9,11 @@
  *      watermark is forwarded after the last row that it made fire (O3).
  *  W4  State is freed when the watermark reaches end − 1 + allowed lateness.
  *  W5  The watermark is in the snapshot (I23): what was late stays late. All instances have seen the same one
- *      at a barrier, since every producer sends its watermarks to all of them.
- *  W6  A snapshot never falls between two keys of a firing (the task does not take one while suspended).
+ *      at a barrier that was waited for, since every producer sends its watermarks to all of them; at one
+ *      that was not they may differ, which a rescale has to remember (group-times.ts).
+ *  W6  A snapshot may fall between two keys of a firing that frees them: those that have fired are gone,
+ *      and the time in it stands before the window's end, so that the others fire when the watermark
+ *      comes again. A firing that keeps its keys cannot be divided.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -20,6 +23,7 @@ import { withSections } from '../state/captures.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
 import type { WindowDefinition } from '../windows.js';
+import { GroupTimes, instanceTimes } from './group-times.js';
 import { keyOfSelected } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 
@@ -53,6 +57,8 @@ export class WindowOperator<S> implements Operator {
   #output!: Receiver;
   #late: Receiver | undefined;
   #watermark = Number.NEGATIVE_INFINITY;
+  /** Before the one that work is under way for. */
+  #watermarkBefore = Number.NEGATIVE_INFINITY;
   /** In order of time. */
   readonly #panes: Pane<S>[] = [];
   /** Where the last record fell: the next one mostly falls there too. */
@@ -60,6 +66,8 @@ export class WindowOperator<S> implements Operator {
   /** No pane has anything to do below this watermark. */
   #due = Number.POSITIVE_INFINITY;
   #sweep: Sweep<S> | undefined;
+  /** Undefined while no key group is ahead of the watermark (W5). */
+  #ahead: GroupTimes | undefined;
   /** Work for the current watermark is under way; it is forwarded at the end (W3). */
   #advancing = false;
 
@@ -79,6 +87,11 @@ export class WindowOperator<S> implements Operator {
     return this.#advancing;
   }
 
+  /** W6 */
+  get divisible(): boolean {
+    return this.#sweep === undefined || this.#sweep.frees || !this.#sweep.emits;
+  }
+
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.#context = context;
     this.#output = context.output;
@@ -86,18 +99,31 @@ export class WindowOperator<S> implements Operator {
     this.#late = lateTag === undefined ? undefined : context.side(lateTag);
     this.#watermark = earliestTime(TIME_SECTION, restored);
     this.#store.open(context);
+    const ahead = new GroupTimes();
+    ahead.restore(restored, (group) => context.ownsGroup(group));
+    const timeOf = instanceTimes(TIME_SECTION, restored);
     for (const section of restored) {
       if (section.name !== this.#store.section) continue;
+      const timeMs = timeOf(section.instance);
       this.#store.restore(
         section.bytes,
-        (group) => context.ownsGroup(group),
+        (group) => {
+          const isOwn = context.ownsGroup(group);
+          if (isOwn && timeMs > this.#watermark) ahead.note(group, timeMs);
+          return isOwn;
+        },
         () => context.alive(),
         (start) => this.#find(start) ?? this.#openPane(start),
       );
     }
+    if (ahead.isAhead(this.#watermark)) this.#ahead = ahead;
   }
 
   onElement(record: unknown, timestamp: number, group: number): void {
+    if (this.#ahead?.reached(group, this.#endOf(timestamp) - 1 + this.#options.allowedLatenessMs)) {
+      this.#tooLate(record, timestamp);
+      return;
+    }
     let pane = this.#last;
     if (pane === undefined || !(timestamp >= pane.start && timestamp < pane.end)) {
       pane = this.#paneAt(timestamp);
@@ -111,12 +137,16 @@ export class WindowOperator<S> implements Operator {
     const key = select(record);
     const canonical = keyOfSelected(key);
     const slot = this.#store.add(pane, canonical, key, group, record);
-    if (pane.fired) this.#emit(pane, canonical, slot);
+    if (pane.fired || this.#ahead?.reached(group, pane.end - 1)) this.#emit(pane, canonical, slot);
   }
 
   onWatermark(timeMs: number): void {
-    if (timeMs > this.#watermark) this.#watermark = timeMs;
+    if (timeMs > this.#watermark) {
+      this.#watermarkBefore = this.#watermark;
+      this.#watermark = timeMs;
+    }
     if (timeMs < this.#due) {
+      if (this.#ahead?.isAhead(this.#watermark) === false) this.#ahead = undefined;
       this.#output.onWatermark(timeMs);
       return;
     }
@@ -136,19 +166,33 @@ export class WindowOperator<S> implements Operator {
         continue;
       }
       const [canonical, slot] = next.value;
-      if (sweep.emits) this.#emit(sweep.pane, canonical, slot);
-      if (sweep.frees) this.#store.release(slot);
+      if (sweep.emits && !this.#hasFired(sweep.pane, slot)) this.#emit(sweep.pane, canonical, slot);
+      if (sweep.frees) this.#store.release(slot, sweep.pane);
       this.#context.alive();
       if (turn.pause) return;
     }
     this.#advancing = false;
+    if (this.#ahead?.isAhead(this.#watermark) === false) this.#ahead = undefined;
     this.#due = this.#nextDue();
     this.#output.onWatermark(this.#watermark);
   }
 
   capture(): Capture {
-    const time = encodeTime(TIME_SECTION, this.#watermark);
-    return withSections([time], this.#store.capture(this.#store.section));
+    const time = encodeTime(TIME_SECTION, this.#advancing ? this.#reached() : this.#watermark);
+    const ahead = this.#ahead === undefined ? [] : [this.#ahead.capture()];
+    return withSections([time, ...ahead], this.#store.capture(this.#store.section));
+  }
+
+  /** The key's group was ahead of time when it came here, and the window has fired for it (W5). */
+  #hasFired(pane: Pane<S>, slot: S): boolean {
+    return this.#ahead?.reached(this.#store.groupOf(slot), pane.end - 1) === true;
+  }
+
+  /** In the midst of firing: a time at which what has fired had, and nothing else (W6). */
+  #reached(): number {
+    const next = this.#panes.find((pane) => !pane.fired);
+    if (next === undefined || next.end - 1 > this.#watermark) return this.#watermark;
+    return Math.max(this.#watermarkBefore, next.start - 1);
   }
 
   #emit(pane: Pane<S>, canonical: PrimitiveKey, slot: S): void {
@@ -163,12 +207,21 @@ export class WindowOperator<S> implements Operator {
   /** The pane of a point in time, made when missing; undefined when its window is over (W1). */
   #paneAt(timestamp: number): Pane<S> | undefined {
     if (!Number.isFinite(timestamp)) throw noTimestamp();
-    const { sizeMs, offsetMs } = this.#window;
-    const start = Math.floor((timestamp - offsetMs) / sizeMs) * sizeMs + offsetMs;
+    const start = this.#startOf(timestamp);
     const existing = this.#find(start);
     if (existing !== undefined) return existing;
-    if (start + sizeMs - 1 + this.#options.allowedLatenessMs <= this.#watermark) return undefined;
+    if (this.#endOf(timestamp) - 1 + this.#options.allowedLatenessMs <= this.#watermark)
+      return undefined;
     return this.#openPane(start);
+  }
+
+  #startOf(timestamp: number): number {
+    const { sizeMs, offsetMs } = this.#window;
+    return Math.floor((timestamp - offsetMs) / sizeMs) * sizeMs + offsetMs;
+  }
+
+  #endOf(timestamp: number): number {
+    return this.#startOf(timestamp) + this.#window.sizeMs;
   }
 
   #find(start: number): Pane<S> | undefined {

@@ -1,0 +1,46 @@
+/** What a task's channels are called in checkpoints, and what is restored of them. */
+
+import type { TaskOutput } from './overtaken-output.js';
+import { RestoredChannels } from './restored-channels.js';
+import type { TaskInput } from './task-inputs.js';
+import type { TaskOptions } from './task-types.js';
+
+export function inputsOf({ graph, plan, inputs, instance }: TaskOptions): readonly TaskInput[] {
+  return inputs.map(({ edge: index, channel }, at) => {
+    const edge = plan.edges[index]!;
+    const first = inputs.findIndex((other) => other.edge === index);
+    return {
+      channel,
+      operator: graph.nodes[edge.toNode]!.id,
+      input: edge.toInput,
+      from: edge.partition === 'forward' ? instance : at - first,
+    };
+  });
+}
+
+export function outputsOf({ graph, plan, outputs, instance }: TaskOptions): readonly TaskOutput[] {
+  return outputs.flatMap(({ edge: index, channels }) => {
+    const edge = plan.edges[index]!;
+    return channels.map((channel, to) => ({
+      channel,
+      operator: graph.nodes[edge.toNode]!.id,
+      input: edge.toInput,
+      from: instance,
+      to: edge.partition === 'forward' ? instance : to,
+    }));
+  });
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE */
+export function restoredChannelsOf(options: TaskOptions): RestoredChannels {
+  const { graph, plan, vertex, instance, restored, cut } = options;
+  const table = plan.tables[plan.vertices[vertex]!.parallelism];
+  const nodeOf = (operator: string) => graph.nodes.find(({ id }) => id === operator);
+  return new RestoredChannels({
+    restored,
+    inputsOf: (operator) => nodeOf(operator)?.inputs.length ?? 0,
+    isKeyed: (operator, input) => nodeOf(operator)?.inputs[input]?.partition === 'hash',
+    ownsGroup: (group) => table === undefined || table[group] === instance,
+    isRescaled: cut !== undefined,
+  });
+}

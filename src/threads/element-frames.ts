@@ -1,0 +1,95 @@
+/**
+ * Elements as frames outside of a ring: the form in which what is in flight goes into a checkpoint.
+ * The frames are those of channels (frame-header.ts). Epoch and incarnation mean nothing any more; the
+ * sequence is the element's position, in frames that a producer kept.
+ */
+
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { ByteViews } from './byte-views.js';
+import type { Batch, Element } from './element.js';
+import { FrameDecoder } from './frame-decoder.js';
+import { FrameEncoder } from './frame-encoder.js';
+import { WORD_SEQUENCE } from './frame-header.js';
+import { TooBig, Untransferable } from './frame-slow.js';
+
+const FRAME_BYTES_MAX = 1024 * 1024;
+
+export class ElementFrames {
+  readonly #encoder = new FrameEncoder({
+    epoch: 0,
+    incarnation: 0,
+    frameBytesMax: FRAME_BYTES_MAX,
+  });
+
+  /**
+   * One frame, or several for a batch of many bytes.
+   * @param from the first record of a batch that counts
+   * @throws HoldfastError ERR_HOLDFAST_UNTRANSFERABLE_RECORD
+   */
+  encode(element: Element, from = 0): Uint8Array[] {
+    if (element.kind !== 'batch') return [new Uint8Array(this.#encoder.control(element))];
+    const frames: Uint8Array[] = [];
+    this.#batch(element, from, element.count, frames);
+    return frames;
+  }
+
+  #batch(batch: Batch, from: number, to: number, frames: Uint8Array[]): void {
+    if (from >= to) return;
+    const { records, timestamps, groups } = batch;
+    try {
+      const frame = this.#encoder.batch(
+        records.slice(from, to),
+        to - from,
+        timestamps?.subarray(from, to),
+        groups?.subarray(from, to),
+      );
+      frames.push(new Uint8Array(frame));
+    } catch (error) {
+      if (error instanceof Untransferable) throw refusal(error);
+      if (!(error instanceof TooBig)) throw error;
+      const middle = (from + to) >> 1;
+      this.#batch(batch, from, middle, frames);
+      this.#batch(batch, middle, to, frames);
+    }
+  }
+}
+
+function refusal({ error }: Untransferable): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_UNTRANSFERABLE_RECORD',
+    `a record in flight cannot be kept in an unaligned checkpoint: ${error.message} Send records that ` +
+      "can travel between threads, or set checkpoint.alignment to 'aligned'.",
+    { cause: error, details: error.details },
+  );
+}
+
+/** Position of the element in its channel. */
+export function positionOf(frame: Uint8Array): number {
+  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
+  return frame.length < (WORD_SEQUENCE + 1) * 4 ? 0 : view.getInt32(WORD_SEQUENCE * 4, true);
+}
+
+/** Reads frames that were stored. One per run of frames: they share layouts. */
+export class StoredFrames {
+  readonly #decoder = new FrameDecoder(undefined);
+
+  /**
+   * The element of one frame; valid until the next call.
+   * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT
+   */
+  decode(frame: Uint8Array): Element {
+    const views = ByteViews.allocate(frame.length);
+    views.u8.set(frame);
+    try {
+      return this.#decoder.decode(views, 0, frame.length)!;
+    } catch (error) {
+      if (!isHoldfastError(error, 'ERR_HOLDFAST_INTERNAL')) throw error;
+      throw new HoldfastError(
+        'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
+        'the checkpoint holds a record in flight that cannot be read: its bytes are damaged, or were ' +
+          'not written by this format. Restore an older checkpoint.',
+        { cause: error, details: error.details },
+      );
+    }
+  }
+}
