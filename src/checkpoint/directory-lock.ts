@@ -21,7 +21,7 @@ import { replaceFile, writeTemporary } from './durable-file.js';
 import { readWhole } from './file-reading.js';
 import { errnoOf, type FileSystem } from './file-system.js';
 import { writeFully } from './part-io.js';
-import { livenessOf, ownIdentity, type ProcessIdentity } from './process-identity.js';
+import { type Processes, type ProcessIdentity, systemProcesses } from './process-identity.js';
 
 export interface LockOwner extends ProcessIdentity {
   readonly token: string;
@@ -38,11 +38,13 @@ const givenBack = new Set<string>();
 export class DirectoryLock {
   readonly #files: FileSystem;
   readonly #path: string;
+  readonly #processes: Processes;
   #token: string | undefined;
 
-  constructor(files: FileSystem, path: string) {
+  constructor(files: FileSystem, path: string, processes: Processes = systemProcesses) {
     this.#files = files;
     this.#path = path;
+    this.#processes = processes;
   }
 
   get held(): boolean {
@@ -52,7 +54,7 @@ export class DirectoryLock {
   /** Rejects with ERR_HOLDFAST_CHECKPOINT_LOCKED, or with what the file system says. */
   async acquire(): Promise<void> {
     const owner: LockOwner = {
-      ...(await ownIdentity()),
+      ...(await this.#processes.own()),
       token: randomBytes(12).toString('hex'),
     };
     await this.#seize(this.#path, Buffer.from(`${JSON.stringify(owner)}\n`));
@@ -91,7 +93,7 @@ export class DirectoryLock {
       const found = await readLock(this.#files, path);
       if (found === undefined) continue;
       if (found.owner === undefined) throw this.#unreadable(path);
-      const stale = givenBack.has(found.owner.token) || (await livenessOf(found.owner)) === 'dead';
+      const stale = givenBack.has(found.owner.token) || (await this.#isDead(found.owner));
       if (!stale) throw this.#locked(found.owner);
       const claim = join(dirname(path), `${CLAIM_PREFIX}${found.owner.token}`);
       await this.#seize(claim, bytes);
@@ -117,9 +119,13 @@ export class DirectoryLock {
     for (const name of await this.#files.list(directory)) {
       if (!name.startsWith(CLAIM_PREFIX)) continue;
       const owner = (await readLock(this.#files, join(directory, name)))?.owner;
-      if (owner === undefined || (await livenessOf(owner)) !== 'dead') continue;
+      if (owner === undefined || !(await this.#isDead(owner))) continue;
       await this.#files.remove(join(directory, name)).catch(() => {});
     }
+  }
+
+  async #isDead(owner: ProcessIdentity): Promise<boolean> {
+    return (await this.#processes.livenessOf(owner)) === 'dead';
   }
 
   /** False when there is a lock. */

@@ -36,6 +36,7 @@ import { decodeFinished, decodeManifest, encodeFinished, encodeManifest } from '
 import { nodeFileSystem } from './node-file-system.js';
 import { bodyBytesOf } from './part-file.js';
 import { type PartIo, threadPartIo } from './part-io.js';
+import type { Processes } from './process-identity.js';
 import {
   cleanUpError,
   corruptError,
@@ -58,6 +59,8 @@ export interface DirectoryStoreOptions {
   readonly files?: FileSystem;
   /** Who writes and reads large parts; by default the thread pool on the real file system. */
   readonly pool?: PartIo;
+  /** Whose locks count; those of this machine by default. */
+  readonly processes?: Processes;
 }
 
 /** Body bytes from which a part is worth the way to the pool and back. */
@@ -93,7 +96,7 @@ export class DirectoryStore implements CheckpointStore {
     this.#at = layoutOf(directory);
     this.location = this.#at.root;
     this.#files = options.files ?? nodeFileSystem;
-    this.#lock = new DirectoryLock(this.#files, this.#at.lock);
+    this.#lock = new DirectoryLock(this.#files, this.#at.lock, options.processes);
     this.#io = threadPartIo(this.#files);
     // The pool's threads have no other file system than the real one.
     this.#pool = options.pool ?? (options.files === undefined ? new WritePool() : this.#io);

@@ -16,6 +16,15 @@ export interface ProcessIdentity {
   readonly pidNamespace: string;
 }
 
+/** Where a lock looks at processes: the seam at which a simulation has processes of its own. */
+export interface Processes {
+  own(): Promise<ProcessIdentity>;
+  livenessOf(owner: ProcessIdentity): Promise<'alive' | 'dead' | 'foreign'>;
+}
+
+/** Those of this machine. */
+export const systemProcesses: Processes = { own: ownIdentity, livenessOf };
+
 export async function ownIdentity(): Promise<ProcessIdentity> {
   return {
     pid: process.pid,

@@ -34,7 +34,7 @@ import { Launcher } from './launcher.js';
 import { type PendingCheckpoint, recordsIn } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';
 import { Region, type RegionFailure } from './region.js';
-import { SinkCommitter } from './sink-committer.js';
+import { type CommitInWorker, type CreateCommitter, SinkCommitter } from './sink-committer.js';
 import { Slots } from './slots.js';
 import { Supervision } from './supervision.js';
 
@@ -48,6 +48,8 @@ export interface DriverOptions {
   readonly run: string;
   /** Makes stacks point into the user's own source. */
   readonly mapFailure: (failure: Failure) => Failure;
+  /** The connectors' by default. */
+  readonly createCommitter?: CreateCommitter | undefined;
 }
 
 export class JobDriver {
@@ -192,10 +194,11 @@ export class JobDriver {
 
   #prepare(plan: JobPlan): void {
     const sinks = plan.graph.nodes.filter((node) => node.kind === 'sink');
-    const committer = new SinkCommitter(sinks, this.run, async (operator, checkpoint, list) => {
+    const inWorker: CommitInWorker = async (operator, checkpoint, list) => {
       const { timeoutMs } = this.#options.checkpoint;
       await this.#slots.anyLink().call('commit', [operator, checkpoint, list], { timeoutMs });
-    });
+    };
+    const committer = new SinkCommitter(sinks, this.run, inWorker, this.#given.createCommitter);
     this.#checkpoints = new CheckpointDriver({
       plan,
       options: this.#options,

@@ -9,6 +9,7 @@ import { RunningJob } from './job.js';
 import { canceledError } from './job-errors.js';
 import type { ResolvedOptions } from './options.js';
 import { findRestorePoint } from './restore-point.js';
+import type { CreateCommitter } from './sink-committer.js';
 
 /**
  * @returns when all tasks run; the store is released again when that fails
@@ -18,6 +19,7 @@ export async function launchJob(
   options: ResolvedOptions,
   spawn: HostSpawner,
   map: (failure: Failure) => Failure,
+  createCommitter?: CreateCommitter,
 ): Promise<RunningJob> {
   const { signal } = options;
   if (signal?.aborted) throw canceledError(signal.reason);
@@ -26,7 +28,7 @@ export async function launchJob(
   let driver: JobDriver;
   try {
     const point = await findRestorePoint(store, options.restore);
-    driver = new JobDriver({ options, spawn, store, mapFailure: map, ...point });
+    driver = new JobDriver({ options, spawn, store, mapFailure: map, createCommitter, ...point });
   } catch (error) {
     await store?.close().catch(() => {});
     throw error;

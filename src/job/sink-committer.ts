@@ -10,7 +10,7 @@ import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import type { ManifestTransaction } from '../checkpoint/store.js';
 import { type Committer, checkDistinctTargets, createCommitter } from '../connectors/committers.js';
 import type { GraphNodeData } from '../stream/graph.js';
-import type { SinkTransaction } from '../stream/sink.js';
+import type { CommitterData, SinkTransaction } from '../stream/sink.js';
 
 export type CommitInWorker = (
   operator: string,
@@ -18,19 +18,25 @@ export type CommitInWorker = (
   transactions: readonly SinkTransaction[],
 ) => Promise<void>;
 
+export type CreateCommitter = (data: CommitterData) => Committer;
+
 export class SinkCommitter {
   readonly #committers = new Map<string, Committer>();
   readonly #inWorker: CommitInWorker;
   readonly #run: string;
   readonly #workerSinks: readonly string[];
 
-  constructor(sinks: readonly GraphNodeData[], run: string, inWorker: CommitInWorker) {
+  constructor(
+    sinks: readonly GraphNodeData[],
+    run: string,
+    inWorker: CommitInWorker,
+    create: CreateCommitter = createCommitter,
+  ) {
     checkDistinctTargets(sinks);
     this.#run = run;
     this.#inWorker = inWorker;
     for (const sink of sinks) {
-      if (sink.committer !== undefined)
-        this.#committers.set(sink.id, createCommitter(sink.committer));
+      if (sink.committer !== undefined) this.#committers.set(sink.id, create(sink.committer));
     }
     this.#workerSinks = sinks.filter((sink) => sink.commitsInWorker).map((sink) => sink.id);
   }
