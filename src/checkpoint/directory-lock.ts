@@ -12,6 +12,8 @@
  *      somebody who looked too early.
  *  X3  Whoever holds the lock looks again before each commit point (`verify`): when somebody deletes the
  *      file by hand, the former owner stops committing.
+ *  X4  Its content is durable before its name is there. The lock itself need not outlive a power cut, for
+ *      its owner does not; but a name without content would be a lock of nobody, which nobody may take.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -99,7 +101,7 @@ export class DirectoryLock {
       await this.#seize(claim, bytes);
       try {
         if ((await readLock(this.#files, path))?.text === found.text) {
-          await replaceFile(this.#files, path, 'lock', bytes, 'volatile');
+          await replaceFile(this.#files, path, 'lock', bytes, 'durable');
           return;
         }
       } finally {
@@ -130,9 +132,8 @@ export class DirectoryLock {
 
   /** False when there is a lock. */
   async #place(path: string, bytes: Uint8Array): Promise<boolean> {
-    // A lock need not outlive the power: neither does its owner.
     const directory = dirname(path);
-    const temporary = await writeTemporary(this.#files, directory, 'lock', bytes, 'volatile');
+    const temporary = await writeTemporary(this.#files, directory, 'lock', bytes);
     try {
       await this.#files.link(temporary, path);
       return true;
@@ -158,6 +159,7 @@ export class DirectoryLock {
     }
     try {
       await writeFully(file, bytes);
+      await file.sync();
       await file.close();
       return true;
     } catch (error) {

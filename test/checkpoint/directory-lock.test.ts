@@ -45,6 +45,23 @@ describe('lock of a checkpoint directory', () => {
     await store.close();
   });
 
+  test('of a process that a power cut has ended is taken over, whatever was not yet written', async () => {
+    const disk = new CrashFileSystem();
+    const processes = (pid: number) => ({
+      own: async () => ({ pid, host: 'here', started: `${pid}`, pidNamespace: '' }),
+      livenessOf: async (owner: { readonly pid: number }) =>
+        owner.pid === pid ? ('alive' as const) : ('dead' as const),
+    });
+    const before = new DirectoryStore('/checkpoints', { files: disk, processes: processes(1) });
+    await before.acquire();
+    // Names survive as they were synced, contents only as far as they were.
+    const after = disk.afterPowerCut(() => 0);
+    const store = new DirectoryStore('/checkpoints', { files: after, processes: processes(2) });
+    await store.acquire();
+    expect((await readLock(after, '/checkpoints/lock'))?.owner?.pid).toBe(2);
+    await store.close();
+  });
+
   test.runIf(process.platform === 'linux')(
     'of an earlier process with the same number is taken over',
     async () => {
