@@ -2,7 +2,8 @@
  * The end of a chain: an operator that hands records to a sink's writer.
  *
  *  X1  The cut is synchronous (`prepare` is called at the barrier); what `prepare` promises is waited for.
- *  X2  A writer that fails to prepare has lost records, and fails the task, not only the checkpoint.
+ *  X2  A writer that fails to prepare has lost records, and fails the task, not only the checkpoint; also
+ *      when the checkpoint has been given up by then: the next one would be without those records.
  *  X3  A writer hears of a checkpoint that was given up before it has to prepare the next one: what it
  *      prepared for nothing goes into that one (task.ts, K8).
  */
@@ -91,7 +92,8 @@ export class SinkTail implements Operator {
   capture(checkpoint: number): Capture | undefined {
     if (this.#writer.prepare === undefined) return undefined;
     const prepared = this.#writer.prepare(checkpoint);
-    return new SinkCapture(prepared, this.#given.operator, this.#given.parallelism);
+    const { operator, parallelism, fail } = this.#given;
+    return new SinkCapture(prepared, { operator, parallelism, fail });
   }
 
   /** The checkpoint was given up (X3). */
@@ -107,20 +109,18 @@ export class SinkTail implements Operator {
 
 /** Waits for what `prepare` promised. */
 class SinkCapture implements Capture {
-  readonly #operator: string;
-  readonly #parallelism: number;
+  readonly #given: Pick<SinkTailOptions, 'operator' | 'parallelism' | 'fail'>;
   #prepared: SinkPrepared | undefined;
   #error: unknown;
   #failed = false;
+  #givenUp = false;
   waiting: Promise<unknown> | undefined;
 
   constructor(
     prepared: SinkPrepared | undefined | Promise<SinkPrepared | undefined>,
-    operator: string,
-    parallelism: number,
+    given: Pick<SinkTailOptions, 'operator' | 'parallelism' | 'fail'>,
   ) {
-    this.#operator = operator;
-    this.#parallelism = parallelism;
+    this.#given = given;
     if (!isThenable(prepared)) {
       this.#prepared = prepared;
       return;
@@ -134,12 +134,13 @@ class SinkCapture implements Capture {
         this.#failed = true;
         this.#error = error;
         this.waiting = undefined;
+        if (this.#givenUp) this.#given.fail(error); // X2
       },
     );
   }
 
   step(): boolean {
-    if (this.#failed) throw locate(this.#error, this.#operator);
+    if (this.#failed) throw locate(this.#error, this.#given.operator);
     return this.waiting === undefined;
   }
 
@@ -148,12 +149,15 @@ class SinkCapture implements Capture {
     const sections: StateSection[] = [];
     if (state !== undefined) {
       sections.push({ name: STATE_SECTION, chunks: state.map(movable) });
-      sections.push({ name: PARALLELISM_SECTION, chunks: [encodeCount(this.#parallelism)] });
+      sections.push({ name: PARALLELISM_SECTION, chunks: [encodeCount(this.#given.parallelism)] });
     }
     return { sections, prepared: this.#prepared };
   }
 
-  abort(): void {}
+  abort(): void {
+    this.#givenUp = true;
+    if (this.#failed) this.#given.fail(this.#error); // X2
+  }
 }
 
 /** Sections' memory is moved to another thread, shared memory apart; the writer may still need its own. */
