@@ -7,7 +7,9 @@
  *  C3  `settle` waits for a manifest on its way and for commits under way: which checkpoint is the
  *      newest is never guessed.
  *  C4  A commit that is interrupted by the death of its thread is made up for by the restart that
- *      follows, before anything else; the checkpoint is complete all the same.
+ *      follows, before anything else; the checkpoint is complete all the same. Until then no newer one
+ *      becomes true, nor after a commit that failed: the restart would go back to that one, and what
+ *      the older one had promised would be committed by nobody.
  *  C5  A checkpoint is of all regions or it is none. None begins while one of them is down, and one
  *      that is under way when a region goes down is given up. The coordinator's epoch is a
  *      *generation*: the time between two of these events.
@@ -68,6 +70,8 @@ export class CheckpointDriver {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #completedId = 0;
+  /** The checkpoint whose commit a restart has to make up for (C4). */
+  #owed: number | undefined;
   /** The final checkpoint is durable, and its commit has not failed. */
   isFinal = false;
   /** The newest whose commit was not interrupted (C4). */
@@ -110,6 +114,8 @@ export class CheckpointDriver {
   /** The tasks of a region are deployed. With the last region, checkpoints begin. */
   up(region: number, epoch: number): void {
     this.#epochs[region] = epoch;
+    // Before a region comes up, its launch has committed what the newest checkpoint promised.
+    this.#owed = undefined;
     if (this.#epochs.includes(0)) return;
     this.#generation += 1;
     this.isFinal = false;
@@ -308,6 +314,7 @@ export class CheckpointDriver {
     const pending = this.#pending.get(checkpoint)!;
     let manifest: Manifest;
     try {
+      if (this.#owed !== undefined) throw owedError(checkpoint, this.#owed);
       manifest = makeManifest({
         plan: this.#given.plan,
         run: this.#given.run,
@@ -342,6 +349,7 @@ export class CheckpointDriver {
         await this.#given.committer.commit(command.checkpoint, transactionsOf(pending));
       } catch (error) {
         isCommitted = false;
+        this.#owed = command.checkpoint;
         // Without a store the restart has nothing to make up for: all is to be done again.
         if (!isInterrupted(error) || this.#given.store === undefined) {
           const failure = toFailure(error, 'sink');
@@ -404,6 +412,15 @@ export class CheckpointDriver {
 
 function transactionsOf(pending: PendingCheckpoint): CapturedPart['transactions'] {
   return pending.captured.flatMap((part) => part.transactions);
+}
+
+function owedError(checkpoint: number, owed: number): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_CHECKPOINT_FAILED',
+    `checkpoint ${checkpoint} was given up: the commit of checkpoint ${owed} was cut off or failed, and ` +
+      'the restart that follows makes up for that one first. Ask again when the job runs.',
+    { details: { checkpoint, owed } },
+  );
 }
 
 function endedError(): HoldfastError {
