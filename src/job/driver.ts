@@ -196,7 +196,8 @@ export class JobDriver {
     const sinks = plan.graph.nodes.filter((node) => node.kind === 'sink');
     const inWorker: CommitInWorker = async (operator, checkpoint, list) => {
       const { timeoutMs } = this.#options.checkpoint;
-      await this.#slots.anyLink().call('commit', [operator, checkpoint, list], { timeoutMs });
+      const link = this.#slots.anyLink(plan.regions.flatMap(({ slots }) => slots));
+      await link.call('commit', [operator, checkpoint, list], { timeoutMs });
     };
     const committer = new SinkCommitter(sinks, this.run, inWorker, this.#given.createCommitter);
     this.#checkpoints = new CheckpointDriver({

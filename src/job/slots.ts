@@ -148,10 +148,14 @@ export class Slots {
     return member !== undefined && !member.link.dead;
   }
 
-  /** Of some living thread that has built the graph, slot 0's if there is none. */
-  anyLink(): HostLink {
-    const loaded = this.#members.find((member) => member?.isLoaded && !member.link.dead);
-    return (loaded ?? this.#member(0)).link;
+  /**
+   * Of some living thread among these that has built the graph, the first one's if there is none.
+   * @param slots that have tasks: the death of one during a commit is followed by a restart, which makes
+   *   up for the commit; nobody would answer for one that has none
+   */
+  anyLink(slots: readonly number[]): HostLink {
+    const loaded = slots.find((slot) => this.isAlive(slot) && this.#members[slot]!.isLoaded);
+    return this.link(loaded ?? slots[0]!);
   }
 
   /** A thread that cannot be told is dying: its death is what matters, and it is reported. */
