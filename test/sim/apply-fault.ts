@@ -7,6 +7,9 @@ import type { SimThread } from './sim-thread.js';
 import type { Simulation } from './simulation.js';
 import { CHECKPOINTS } from './watched-store.js';
 
+/** Observations and beats have their periods. */
+const FOUND_AFTER_MS = 400;
+
 /** @param thread that the moment was about, when there is one */
 export function applyFault(sim: Simulation, fault: Fault, thread: SimThread | undefined): void {
   const { world, disk, ledger } = sim;
@@ -103,6 +106,13 @@ function hang(sim: Simulation, victim: SimThread | undefined, fault: Fault): voi
   victim.touched = true;
   if (fault.kind === 'zombie') victim.stubborn = true;
   sim.world.freeze(victim.domain, fault.forMs);
+  if (fault.kind === 'zombie' || !victim.loaded) return;
+  const { life } = sim;
+  sim.after(sim.settings.heartbeatTimeoutMs + FOUND_AFTER_MS, () => {
+    // What is late keeps judgement waiting; so does whoever should judge.
+    if (victim.dead || life?.over || sim.met('main-pause') || sim.met('late-beats')) return;
+    sim.oracle.violated(`I29: ${victim.domain.name} hangs, and nobody has found out`);
+  });
 }
 
 function rescale(sim: Simulation, { parallelism }: Fault): void {

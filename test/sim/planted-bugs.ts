@@ -11,6 +11,7 @@ import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
 import { SinkCommitter } from '../../src/job/sink-committer.js';
 import { SinkTail } from '../../src/stream/sink-tail.js';
 import { TaskInputs } from '../../src/stream/task-inputs.js';
+import { FaultDetector } from '../../src/supervisor/fault-detector.js';
 import { Lease } from '../../src/threads/lease.js';
 import type { PlantedBug } from './planted-bug.js';
 
@@ -155,6 +156,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a manifest that could not be written is believed',
     store: (store) => new Proxy(store, believing),
+  },
+  {
+    name: 'a hung thread is never given up',
+    install: () =>
+      patch(FaultDetector.prototype, 'observe', (original) => {
+        return function (this: FaultDetector, observation) {
+          const verdict = original.call(this, observation);
+          return verdict === 'hung' ? 'suspect' : verdict;
+        };
+      }),
   },
   {
     name: 'an epoch is given twice',

@@ -59,6 +59,8 @@ export class SimThread implements HostLink {
   #isGone = false;
   /** It does not end when it is told to (T3). */
   stubborn = false;
+  /** It has built the graph: from now on it is watched. */
+  loaded = false;
   /** A fault has befallen it: nothing is to be concluded from its being ended. */
   touched = false;
 
@@ -142,6 +144,7 @@ export class SimThread implements HostLink {
         void host[method]!(...sent).then((answer) => {
           const outcome = structuredClone(answer);
           this.#toMain.send(() => {
+            if (method === 'build') this.loaded = true;
             settle(() => (outcome.ok ? resolve(unwrap(outcome)) : rejectWith(reject, outcome)));
           });
         });

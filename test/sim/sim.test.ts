@@ -12,8 +12,15 @@ import { runSeed } from './simulation.js';
 const SEEDS_MAX = 500;
 const LONG_MS = 240_000;
 
-/** Seeds that found them last time are tried first: any other within the limit will do as well. */
-const LAST_FOUND_BY: Readonly<Record<string, readonly number[]>> = {};
+/** Seeds that have found them are tried first: any other within the limit will do as well. */
+const LAST_FOUND_BY: Readonly<Record<string, number>> = {
+  'an input is not held back while others are aligned': 40,
+  'sinks are not told of a checkpoint that was given up': 25,
+  'a restart does not commit what the manifest has promised': 30,
+  'leases are not revoked': 136,
+  'the state of watermarks is not in snapshots': 218,
+  'a manifest that could not be written is believed': 99,
+};
 
 describe('the simulator', () => {
   test('gives the same trace for the same seed, and another for another', async () => {
@@ -94,7 +101,8 @@ async function firstFailing(
   run: (seed: number) => Promise<Result | undefined>,
 ): Promise<Result> {
   const seeds = Array.from({ length: SEEDS_MAX }, (_, index) => index + 1);
-  for (const seed of [...(LAST_FOUND_BY[name] ?? []), ...seeds]) {
+  const first = LAST_FOUND_BY[name];
+  for (const seed of first === undefined ? seeds : [first, ...seeds]) {
     const result = await run(seed);
     if (result !== undefined && result.violations.length > 0) return result;
   }

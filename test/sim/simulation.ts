@@ -165,6 +165,11 @@ export class Simulation {
     this.world.after(this.#guard, delayMs, act);
   }
 
+  /** A fault of this kind has come to pass. */
+  met(kind: Fault['kind']): boolean {
+    return this.#applied.some((fault) => fault.kind === kind);
+  }
+
   get regions(): number {
     return this.#topology.pipelines.length;
   }
