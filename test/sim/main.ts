@@ -40,14 +40,7 @@ if (process.send !== undefined && process.argv[2] === '--child') serve();
 else process.exitCode = await command();
 
 async function command(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      seeds: { type: 'string', default: '2000' },
-      from: { type: 'string', default: '1' },
-      seed: { type: 'string' },
-      trace: { type: 'boolean', default: false },
-    },
-  });
+  const values = options();
   if (values.seed !== undefined) {
     return await one(count('seed', values.seed), values.trace);
   }
@@ -61,6 +54,24 @@ async function command(): Promise<number> {
   if (totals.failed.length > 0) console.log(`failed seeds: ${totals.failed.join(', ')}`);
   console.log(`${totals.passed} passed, ${totals.failed.length} failed`);
   return totals.failed.length === 0 && totals.passed > 0 ? 0 : 1;
+}
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seeds: { type: 'string', default: '2000' },
+        from: { type: 'string', default: '1' },
+        seed: { type: 'string' },
+        trace: { type: 'boolean', default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    const usage = 'npm run sim -- [--seeds N] [--from S] | --seed S [--trace]';
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exit(2);
+  }
 }
 
 function count(option: string, given: string): number {
