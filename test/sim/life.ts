@@ -32,6 +32,7 @@ export interface LifeOptions {
   readonly onPoint: (point: string, thread?: SimThread) => void;
   /** Nothing has been wrong since then, and for a while before: so nothing may fail. */
   readonly isCalm: (sinceMs: number) => boolean;
+  readonly onRestarted: (region: string) => void;
   readonly onFinished: (result: JobResult) => void;
   readonly onFailed: (error: unknown) => void;
 }
@@ -204,6 +205,7 @@ export class Life {
     });
     job.on('restarted', ({ region, epoch, checkpoint }) => {
       world.log(`restarted ${region} in epoch ${epoch} from ${checkpoint ?? 'the beginning'}`);
+      this.#given.onRestarted(region);
     });
   }
 

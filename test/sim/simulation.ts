@@ -215,6 +215,7 @@ export class Simulation {
       },
       onPoint: (point, thread) => this.#point(point, thread),
       isCalm: (sinceMs) => this.#isCalm(sinceMs),
+      onRestarted: (region) => this.#restarted(region),
       onFinished: (result) => this.#finished(life, result),
       onFailed: (error) => this.#failed(life, error),
     });
@@ -262,6 +263,15 @@ export class Simulation {
     this.world.log(`FAULT ${fault.kind}`);
     this.trouble(fault.forMs);
     applyFault(this, fault, thread);
+  }
+
+  /** I30: what fails in one region's own code takes no other one down, unless a group says so. */
+  #restarted(region: string): void {
+    if (this.settings.groups.length > 0) return;
+    if (!this.#applied.every(({ kind }) => kind === 'throw' || kind === 'source-fails')) return;
+    const concerned = this.#applied.map(({ whom }) => `p${Math.floor(whom * this.regions)}-`);
+    if (concerned.some((prefix) => region.startsWith(prefix))) return;
+    this.oracle.violated(`I30: region '${region}' was restarted for a failure of another`);
   }
 
   #finished(life: Life, result: JobResult): void {
