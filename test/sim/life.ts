@@ -1,0 +1,244 @@
+/** One process of a simulated job, from its start to its end: the real driver and all below it. */
+
+import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
+import type { ProcessIdentity } from '../../src/checkpoint/process-identity.js';
+import type { HostSpawner } from '../../src/job/host-link.js';
+import type { DeploySpec, HostControl } from '../../src/job/host-protocol.js';
+import type { RunningJob } from '../../src/job/job.js';
+import type { CheckpointEvent, JobResult } from '../../src/job/job-types.js';
+import { resolveOptions } from '../../src/job/options.js';
+import { launchJob } from '../../src/job/run-job.js';
+import type { JobDefinition } from '../../src/stream/job-definition.js';
+import type { Oracle } from './oracle.js';
+import type { PlantedBug } from './planted-bug.js';
+import type { Settings } from './settings.js';
+import type { SimDisk } from './sim-disk.js';
+import { StagedCommitter } from './sim-sinks.js';
+import { SimThread } from './sim-thread.js';
+import { CHECKPOINTS, watchedStore } from './watched-store.js';
+import type { Domain, World } from './world.js';
+
+export interface LifeOptions {
+  readonly world: World;
+  readonly disk: SimDisk;
+  readonly oracle: Oracle;
+  readonly settings: Settings;
+  readonly parallelism: number;
+  readonly definition: JobDefinition;
+  readonly bug: PlantedBug | undefined;
+  readonly pid: number;
+  /** Threads are numbered over all lives. */
+  readonly nextThread: () => number;
+  readonly onPoint: (point: string, thread?: SimThread) => void;
+  /** Nothing has been wrong since then, and for a while before: so nothing may fail. */
+  readonly isCalm: (sinceMs: number) => boolean;
+  readonly onRestarted: (region: string) => void;
+  readonly onFinished: (result: JobResult) => void;
+  readonly onFailed: (error: unknown) => void;
+}
+
+export class Life {
+  readonly main: Domain;
+  readonly threads: SimThread[] = [];
+  job: RunningJob | undefined;
+  over = false;
+  readonly #given: LifeOptions;
+  /** By epoch: its region's operators, and who has been deployed on which slot. */
+  readonly #deployed = new Map<
+    number,
+    { readonly operators: readonly string[]; readonly slots: Map<number, SimThread> }
+  >();
+  readonly #tasks = new Set<string>();
+  /** Checkpoints that have neither been completed nor failed, and when they began (I9). */
+  readonly #triggered = new Map<number, number>();
+
+  constructor(given: LifeOptions) {
+    this.#given = given;
+    this.main = given.world.domain(`process-${given.pid}`);
+  }
+
+  /** Within an event of `main`. */
+  start(): void {
+    const { world, disk, oracle, settings, bug, onFinished, onFailed } = this.#given;
+    const files = bug?.files?.(disk.view()) ?? disk.view();
+    const processes = {
+      own: async () => identity(this.#given.pid),
+      livenessOf: async (owner: ProcessIdentity) =>
+        owner.pid === this.#given.pid ? ('alive' as const) : ('dead' as const),
+    };
+    const store = new DirectoryStore(CHECKPOINTS, { files, processes });
+    const watched = watchedStore(bug?.store?.(store) ?? store, {
+      oracle,
+      files: () => disk.files,
+      tasks: () => this.#tasks,
+      onComplete: (checkpoint) => this.#triggered.delete(checkpoint),
+    });
+    const options = resolveOptions({
+      parallelism: this.#given.parallelism,
+      keyGroups: settings.keyGroups,
+      checkpoint: {
+        store: watched,
+        intervalMs: settings.intervalMs,
+        timeoutMs: settings.timeoutMs,
+        minPauseMs: settings.minPauseMs,
+        retain: settings.retain,
+        tolerableFailures: settings.tolerableFailures,
+        mode: settings.mode,
+      },
+      restart: settings.restart,
+      supervision: { groups: settings.groups },
+      spares: settings.spares,
+      heartbeat: {
+        intervalMs: settings.heartbeatMs,
+        timeoutMs: settings.heartbeatTimeoutMs,
+      },
+      channel: { capacityBytes: 16 * 1024, bufferTimeoutMs: settings.bufferTimeoutMs },
+      print: () => {},
+    });
+    world.log(`start, parallelism ${this.#given.parallelism}`);
+    const spawn: HostSpawner = (name, callbacks) => this.#spawn(name, callbacks);
+    launchJob(
+      options,
+      spawn,
+      (failure) => failure,
+      (data) => new StagedCommitter(data, files, oracle),
+    ).then((job) => {
+      this.#running(job);
+      return job.finished.then(onFinished, onFailed);
+    }, onFailed);
+  }
+
+  /** All that it was is gone. */
+  die(): void {
+    this.over = true;
+    this.main.alive = false;
+    for (const thread of this.threads) thread.domain.alive = false;
+  }
+
+  #spawn(name: string, callbacks: Parameters<HostSpawner>[1]): SimThread {
+    const { world, definition, settings, bug, nextThread, onPoint } = this.#given;
+    const thread = new SimThread({
+      world,
+      main: this.main,
+      name,
+      threadId: nextThread(),
+      definition,
+      heartbeatMs: settings.heartbeatMs,
+      lookMs: settings.lookMs,
+      callbacks,
+      onCall: (to, method, args) => this.#called(to, method, args),
+      onEvent: (from, event) => {
+        onPoint(`event ${event.kind}`, from);
+        return bug?.event?.(event) ?? event;
+      },
+      onDelivery: (event) => bug?.deliver?.(event, (epoch) => this.#newest(epoch)) ?? event,
+      onEndOrdered: (ended) => this.#endOrdered(ended),
+    });
+    this.threads.push(thread);
+    return thread;
+  }
+
+  #called(thread: SimThread, method: keyof HostControl, args: readonly unknown[]): void {
+    const { oracle, onPoint, world } = this.#given;
+    if (method === 'deploy') {
+      this.#deploy(thread, args[0] as DeploySpec);
+    } else if (method === 'start') {
+      const epoch = args[0] as number;
+      oracle.started(this.#deployed.get(epoch)?.operators ?? [], epoch);
+    } else if (method === 'trigger') {
+      const checkpoint = args[1] as number;
+      // Before it has started, nobody is told what becomes of it.
+      if (this.job !== undefined && !this.#triggered.has(checkpoint))
+        this.#triggered.set(checkpoint, world.nowMs);
+    }
+    onPoint(`call ${method}`, thread);
+  }
+
+  #deploy(thread: SimThread, spec: DeploySpec): void {
+    const region = spec.plan.regions[spec.region]!;
+    const known = this.#deployed.get(spec.epoch);
+    const deployed = known ?? { operators: region.operators, slots: new Map() };
+    this.#deployed.set(spec.epoch, deployed);
+    if (
+      deployed.operators !== region.operators &&
+      deployed.operators.join() !== region.operators.join()
+    ) {
+      this.#given.oracle.violated(`I16: epoch ${spec.epoch} is given to two regions`);
+    }
+    if (deployed.slots.has(spec.slot)) {
+      this.#given.oracle.violated(`I17: slot ${spec.slot} has two owners in epoch ${spec.epoch}`);
+    }
+    deployed.slots.set(spec.slot, thread);
+    for (const { id, slots } of spec.plan.vertices) {
+      for (const instance of slots.keys()) this.#tasks.add(`${id}/${instance}`);
+    }
+  }
+
+  /** The newest epoch of the region that this one was given to. */
+  #newest(epoch: number): number {
+    const { operators } = this.#deployed.get(epoch)!;
+    const same = [...this.#deployed].filter(
+      ([, other]) => other.operators.join() === operators.join(),
+    );
+    return Math.max(...same.map(([newest]) => newest));
+  }
+
+  /** I29: only what has failed is ended. */
+  #endOrdered(thread: SimThread): void {
+    if (this.over || this.job === undefined || thread.touched) return;
+    const { status } = this.job;
+    if (status !== 'running' && status !== 'restarting') return;
+    if (!this.#given.isCalm(this.#given.world.nowMs)) return;
+    this.#given.oracle.violated(
+      `I29: ${thread.domain.name} is ended, and nothing is wrong with it`,
+    );
+  }
+
+  #running(job: RunningJob): void {
+    const { world, oracle, isCalm } = this.#given;
+    this.job = job;
+    job.on('checkpoint', (event) => this.#checkpoint(job, event));
+    job.on('failure', (failure) => {
+      world.log(`failure: ${failure.kind} ${failure.message}`);
+      if (isCalm(world.nowMs))
+        oracle.violated(`nothing was wrong, and there is: ${failure.message}`);
+    });
+    job.on('restarted', ({ region, epoch, checkpoint }) => {
+      world.log(`restarted ${region} in epoch ${epoch} from ${checkpoint ?? 'the beginning'}`);
+      this.#given.onRestarted(region);
+    });
+  }
+
+  #checkpoint(job: RunningJob, event: CheckpointEvent): void {
+    const { world, oracle, isCalm } = this.#given;
+    const sinceMs = this.#triggered.get(event.checkpoint);
+    this.#triggered.delete(event.checkpoint);
+    world.log(`checkpoint ${event.checkpoint} ${event.kind}`);
+    if (event.kind === 'failed' && sinceMs !== undefined && isCalm(sinceMs)) {
+      oracle.violated(`I9: nothing was wrong, and ${event.failure.message}`);
+    }
+    this.#showCollected(job);
+  }
+
+  #showCollected(job: RunningJob): void {
+    for (const { id, collectName } of job.plan().graph.nodes) {
+      if (collectName !== undefined)
+        this.#given.oracle.shown(id, job.collected(collectName) as never);
+    }
+  }
+
+  /** It has come to its end by itself. */
+  ended(status: JobResult['status']): void {
+    // What had begun when the job was stopped is given up with it.
+    const open = status === 'finished' ? [...this.#triggered.keys()] : [];
+    for (const checkpoint of open) {
+      this.#given.oracle.violated(`I9: checkpoint ${checkpoint} has neither failed nor completed`);
+    }
+    if (this.job !== undefined) this.#showCollected(this.job);
+    for (const thread of this.threads) thread.domain.alive = false;
+  }
+}
+
+function identity(pid: number): ProcessIdentity {
+  return { pid, host: 'simulation', started: `${pid}`, pidNamespace: 'simulation' };
+}

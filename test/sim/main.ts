@@ -1,0 +1,171 @@
+/**
+ * The simulator's command.
+ *
+ *   npm run sim                              2 000 seeds
+ *   npm run sim -- --seeds 500 --from 1000   these
+ *   npm run sim -- --seed 17 --trace         one, with all that happened
+ *
+ * The last line is `N passed, N failed`; the exit code is 1 when a seed failed.
+ */
+
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { describeResult, shrink } from './report.js';
+import { runSeed, type SeedResult } from './simulation.js';
+
+const TRACE_LINES_MAX = 100_000;
+/** A seed takes some 50 ms; this one does not come to its end. */
+const SEED_MS_MAX = 60_000;
+const REPORTS_MAX = 3;
+
+interface Answer {
+  readonly seed: number;
+  readonly outcome: SeedResult['outcome'];
+  readonly applied: readonly string[];
+  readonly virtualMs: number;
+  readonly report: string | undefined;
+}
+
+interface Totals {
+  passed: number;
+  readonly failed: number[];
+  refused: number;
+  virtualMs: number;
+  readonly faults: Map<string, number>;
+}
+
+if (process.send !== undefined && process.argv[2] === '--child') serve();
+else process.exitCode = await command();
+
+async function command(): Promise<number> {
+  const values = options();
+  if (values.seed !== undefined) {
+    return await one(count('seed', values.seed), values.trace);
+  }
+  const totals: Totals = { passed: 0, failed: [], refused: 0, virtualMs: 0, faults: new Map() };
+  await many(count('from', values.from), count('seeds', values.seeds), totals);
+  const faults = [...totals.faults].sort(([a], [b]) => (a < b ? -1 : 1));
+  console.log(`faults: ${faults.map(([kind, times]) => `${kind} ${times}`).join(', ')}`);
+  console.log(
+    `${Math.round(totals.virtualMs / 1_000)} s of virtual time; ${totals.refused} runs were ended by a flipped bit, and said so`,
+  );
+  if (totals.failed.length > 0) console.log(`failed seeds: ${totals.failed.join(', ')}`);
+  console.log(`${totals.passed} passed, ${totals.failed.length} failed`);
+  return totals.failed.length === 0 && totals.passed > 0 ? 0 : 1;
+}
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        seeds: { type: 'string', default: '2000' },
+        from: { type: 'string', default: '1' },
+        seed: { type: 'string' },
+        trace: { type: 'boolean', default: false },
+      },
+    });
+    return values;
+  } catch (error) {
+    const usage = 'npm run sim -- [--seeds N] [--from S] | --seed S [--trace]';
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+function count(option: string, given: string): number {
+  const number = Number(given);
+  if (Number.isSafeInteger(number) && number >= 1 && number < 2 ** 40) return number;
+  console.error(`--${option} must be a whole number from 1, but is '${given}'.`);
+  process.exit(2);
+}
+
+async function one(seed: number, trace: boolean): Promise<number> {
+  const result = await runSeed(seed, { traceLines: trace ? TRACE_LINES_MAX : 0 });
+  if (trace) console.log(result.trace);
+  const { outcome, lives, events, virtualMs, hash } = result;
+  console.log(
+    `seed ${seed}: ${outcome}, ${lives} processes, ${events} events, ${virtualMs} ms, trace ${hash}`,
+  );
+  const failed = outcome === 'failed';
+  if (failed) console.log(describeResult(await shrink(result), commit()));
+  console.log(failed ? '0 passed, 1 failed' : '1 passed, 0 failed');
+  return failed ? 1 : 0;
+}
+
+function commit(): string {
+  try {
+    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  } catch {
+    return 'unknown';
+  }
+}
+
+/** Deals seeds to as many processes as there are cores. */
+async function many(from: number, seeds: number, totals: Totals): Promise<void> {
+  let next = from;
+  const work = async (): Promise<void> => {
+    while (next < from + seeds) await serveSome();
+  };
+  /** One process, until it has died or no seed is left. */
+  const serveSome = (): Promise<void> =>
+    new Promise((resolve) => {
+      const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['--child']);
+      let seed: number | undefined;
+      let timer: NodeJS.Timeout | undefined;
+      const give = (): void => {
+        clearTimeout(timer);
+        seed = next < from + seeds ? next : undefined;
+        next += 1;
+        if (seed === undefined) child.disconnect();
+        else {
+          timer = setTimeout(() => child.kill('SIGKILL'), SEED_MS_MAX);
+          child.send({ seed, reports: totals.failed.length < REPORTS_MAX });
+        }
+      };
+      child.on('message', (answer) => {
+        add(totals, answer as Answer);
+        give();
+      });
+      child.on('exit', () => {
+        clearTimeout(timer);
+        if (seed !== undefined) {
+          totals.failed.push(seed);
+          console.log(`seed ${seed} failed: its process did not come to an end, or died`);
+        }
+        resolve();
+      });
+      give();
+    });
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+}
+
+function add(totals: Totals, { seed, outcome, applied, virtualMs, report }: Answer): void {
+  totals.virtualMs += virtualMs;
+  for (const kind of applied) totals.faults.set(kind, (totals.faults.get(kind) ?? 0) + 1);
+  if (outcome === 'failed') totals.failed.push(seed);
+  else totals.passed += 1;
+  if (outcome === 'refused') totals.refused += 1;
+  if (report !== undefined) console.log(report);
+}
+
+/** In a child: a seed comes, its answer goes. */
+function serve(): void {
+  process.on('message', (message) => {
+    const { seed, reports } = message as { readonly seed: number; readonly reports: boolean };
+    void answer(seed, reports).then((told) => process.send!(told));
+  });
+}
+
+async function answer(seed: number, reports: boolean): Promise<Answer> {
+  const result = await runSeed(seed);
+  const failed = result.outcome === 'failed';
+  return {
+    seed,
+    outcome: result.outcome,
+    applied: result.applied.map(({ kind }) => kind),
+    virtualMs: result.virtualMs,
+    report: failed && reports ? describeResult(await shrink(result), commit()) : undefined,
+  };
+}

@@ -1,0 +1,193 @@
+/**
+ * What must hold, whatever happens: asked at every commit, at every step of the store, and at the end.
+ * The numbers are those of the guarantees.
+ */
+
+import type { Manifest, PartDescriptor, PartInput } from '../../src/checkpoint/store.js';
+import type { ExpectedSink } from './reference.js';
+import type { SinkWatch } from './sim-sinks.js';
+import { type Row, windowOf } from './topology.js';
+
+export class Oracle implements SinkWatch {
+  readonly #expected = new Map<string, ExpectedSink>();
+  /** By sink, then group. */
+  readonly #committed = new Map<string, Map<string, string[]>>();
+  readonly #parts = new Map<string, Set<string>>();
+  /** By operator: greatest epoch that its tasks were started in. */
+  readonly #started = new Map<string, number>();
+  readonly violations: string[] = [];
+  #checkpoint = 0;
+  #epoch = 0;
+
+  constructor(expected: readonly ExpectedSink[]) {
+    for (const sink of expected) {
+      this.#expected.set(sink.id, sink);
+      this.#committed.set(sink.id, new Map());
+      this.#parts.set(sink.id, new Set());
+    }
+  }
+
+  violated(what: string): void {
+    if (this.violations.length < 20) this.violations.push(what);
+  }
+
+  // ---- output: I11, I12, I13, I24, I26 -----------------------------------------------------------
+
+  committed(id: string, rows: readonly Row[], part: string): void {
+    // The same part again: a power cut had undone the rename.
+    if (this.#parts.get(id)!.has(part)) return;
+    this.#parts.get(id)!.add(part);
+    this.#append(id, rows);
+  }
+
+  partsOf(id: string): Iterable<string> {
+    return this.#parts.get(id)!;
+  }
+
+  /** All rows of a sink as they are now. */
+  shown(id: string, rows: readonly Row[]): void {
+    this.#committed.get(id)!.clear();
+    this.#append(id, rows);
+  }
+
+  #append(id: string, rows: readonly Row[]): void {
+    const groups = this.#committed.get(id)!;
+    const changed = new Set<string>();
+    for (const { g, r } of rows) {
+      const group = groups.get(g);
+      if (group === undefined) groups.set(g, [r]);
+      else group.push(r);
+      changed.add(g);
+    }
+    for (const group of changed) this.#checkGroup(id, group);
+  }
+
+  /** Nothing is visible that must not be: repeated, invented, or out of order. */
+  #checkGroup(id: string, group: string): void {
+    const { groups, order } = this.#expected.get(id)!;
+    const found = this.#committed.get(id)!.get(group)!;
+    const expected = groups.get(group) ?? [];
+    if (order === 'exact') {
+      const at = found.findIndex((row, index) => row !== expected[index]);
+      if (at !== -1) {
+        this.violated(
+          `I11: sink '${id}', group '${group}': row ${at} is ${found[at]}, must be ${expected[at] ?? 'none'}`,
+        );
+      }
+    } else if (order === 'free' || order === 'late') {
+      const extra = surplus(found, expected);
+      if (extra !== undefined) {
+        this.violated(`I11: sink '${id}', group '${group}': ${extra} is there too often`);
+      }
+    } else {
+      const starts = found.map((row) => row.split(':')[0]!);
+      const twice = starts.find((start, at) => starts.indexOf(start) !== at);
+      if (twice !== undefined) {
+        this.violated(`I24: sink '${id}', key '${group}': window ${twice} has fired twice`);
+      }
+    }
+  }
+
+  /** Nothing is missing. */
+  finished(): void {
+    for (const [id, { groups, order, sibling }] of this.#expected) {
+      if (order === 'late') continue;
+      if (order === 'window') {
+        this.#checkLate(id, sibling!, groups);
+        continue;
+      }
+      for (const [group, rows] of groups) {
+        const found = this.#committed.get(id)!.get(group) ?? [];
+        if (found.length === rows.length) continue;
+        this.violated(
+          `I11: sink '${id}', group '${group}': ${found.length} rows, must be ${rows.length}`,
+        );
+      }
+    }
+  }
+
+  /** Each record is exactly once in a window or among the late ones. */
+  #checkLate(id: string, sibling: string, groups: ReadonlyMap<string, readonly string[]>): void {
+    for (const [key, records] of groups) {
+      const wanted = new Map<string, number>();
+      for (const record of records) add(wanted, record.split(':')[0]!, 1);
+      for (const record of this.#committed.get(sibling)!.get(key) ?? []) {
+        add(wanted, record.split(':')[0]!, -1);
+      }
+      for (const row of this.#committed.get(id)!.get(key) ?? []) {
+        const [start, n] = row.split(':');
+        add(wanted, `${windowOf(Number(start))}`, -Number(n));
+      }
+      for (const [start, missing] of wanted) {
+        if (missing !== 0) {
+          this.violated(`I11: key '${key}', window ${start}: ${missing} records are missing`);
+        }
+      }
+    }
+  }
+
+  // ---- epochs: I14, I16, I17 ---------------------------------------------------------------------
+
+  /** The tasks of these operators run now, in this epoch. */
+  started(operators: readonly string[], epoch: number): void {
+    for (const operator of operators) {
+      const before = this.#started.get(operator) ?? 0;
+      if (epoch < before) this.violated(`I16: '${operator}' went from epoch ${before} to ${epoch}`);
+      this.#started.set(operator, Math.max(epoch, before));
+    }
+  }
+
+  written(operator: string, epoch: number): void {
+    const now = this.#started.get(operator) ?? 0;
+    if (epoch < now) {
+      this.violated(`I14: a task of epoch ${epoch} writes to '${operator}', which is in ${now}`);
+    }
+  }
+
+  epochGiven(epoch: number): void {
+    if (epoch <= this.#epoch) this.violated(`I16: epoch ${epoch} after ${this.#epoch}`);
+    this.#epoch = Math.max(epoch, this.#epoch);
+  }
+
+  // ---- checkpoints: I6, I7 -----------------------------------------------------------------------
+
+  manifestWritten(
+    manifest: Manifest,
+    parts: ReadonlyMap<string, PartInput>,
+    tasks: ReadonlySet<string>,
+    isDurable: (part: PartDescriptor) => boolean,
+  ): void {
+    const { checkpoint } = manifest;
+    if (checkpoint <= this.#checkpoint) {
+      this.violated(`I7: checkpoint ${checkpoint} completed after ${this.#checkpoint}`);
+    }
+    this.#checkpoint = Math.max(checkpoint, this.#checkpoint);
+    const missing = new Set(tasks);
+    for (const part of manifest.parts) {
+      missing.delete(`${part.vertex}/${part.instance}`);
+      if (part.file === '') continue;
+      const input = parts.get(part.file);
+      if (input?.checkpoint !== checkpoint) {
+        this.violated(`I6: checkpoint ${checkpoint} names a part of ${input?.checkpoint}`);
+      }
+      if (!isDurable(part)) {
+        this.violated(`I6: checkpoint ${checkpoint} is complete, '${part.vertex}' is not durable`);
+      }
+    }
+    if (missing.size > 0) {
+      this.violated(`I6: checkpoint ${checkpoint} is complete without ${[...missing].join(', ')}`);
+    }
+  }
+}
+
+function surplus(found: readonly string[], expected: readonly string[]): string | undefined {
+  const left = new Map<string, number>();
+  for (const row of expected) add(left, row, 1);
+  return found.find((row) => add(left, row, -1) < 0);
+}
+
+function add(to: Map<string, number>, key: string, by: number): number {
+  const next = (to.get(key) ?? 0) + by;
+  to.set(key, next);
+  return next;
+}

@@ -1,0 +1,22 @@
+/** A mistake that a simulation must find. Protocol file: shapes only. */
+
+import type { FileSystem } from '../../src/checkpoint/file-system.js';
+import type { CheckpointStore } from '../../src/checkpoint/store.js';
+import type { HostEvent } from '../../src/job/host-protocol.js';
+
+export interface PlantedBug {
+  readonly name: string;
+  /** Changes the real parts, for as long as a seed runs. @returns what undoes it */
+  readonly install?: () => () => void;
+  readonly files?: (files: FileSystem) => FileSystem;
+  readonly store?: (store: CheckpointStore) => CheckpointStore;
+  /** What a thread tells. */
+  readonly event?: (event: HostEvent) => HostEvent;
+  /**
+   * What the driver hears of it.
+   * @param newest the epoch that the region of an epoch is in now
+   */
+  readonly deliver?: (event: HostEvent, newest: (epoch: number) => number) => HostEvent;
+  /** Where a reader begins that should begin there. */
+  readonly seek?: (position: number) => number;
+}

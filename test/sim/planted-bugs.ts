@@ -1,0 +1,201 @@
+/**
+ * Mistakes, planted one at a time, that the simulator must find: they are the test of the oracles. Each
+ * changes a real part for as long as a seed runs, or stands between two of them.
+ */
+
+import { Aligner } from '../../src/checkpoint/aligner.js';
+import { Coordinator } from '../../src/checkpoint/coordinator.js';
+import type { FileSystem, OpenDirectory, OpenFile } from '../../src/checkpoint/file-system.js';
+import type { CheckpointStore } from '../../src/checkpoint/store.js';
+import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
+import { SinkCommitter } from '../../src/job/sink-committer.js';
+import { SinkTail } from '../../src/stream/sink-tail.js';
+import { TaskInputs } from '../../src/stream/task-inputs.js';
+import { FaultDetector } from '../../src/supervisor/fault-detector.js';
+import { Lease } from '../../src/threads/lease.js';
+import type { PlantedBug } from './planted-bug.js';
+
+/** Replaces a method. @returns what undoes it */
+function patch<T extends object, M extends keyof T>(
+  prototype: T,
+  method: M,
+  make: (original: T[M]) => T[M],
+): () => void {
+  const original = prototype[method];
+  prototype[method] = make(original);
+  return () => {
+    prototype[method] = original;
+  };
+}
+
+/** Everything as it is, but for syncs, which do nothing. */
+function withoutSync(files: FileSystem, what: 'files' | 'directories'): FileSystem {
+  const idle = async () => {};
+  const file = (inner: OpenFile): OpenFile => (what === 'files' ? { ...inner, sync: idle } : inner);
+  const directory = (inner: OpenDirectory): OpenDirectory =>
+    what === 'directories' ? { ...inner, sync: idle } : inner;
+  return {
+    ...files,
+    create: async (path) => file(await files.create(path)),
+    openDirectory: async (path) => directory(await files.openDirectory(path)),
+  };
+}
+
+export const PLANTED_BUGS: readonly PlantedBug[] = [
+  {
+    name: 'an input is not held back while others are aligned',
+    install: () =>
+      patch(Aligner.prototype, 'handle', (original) => {
+        return function (this: Aligner, event) {
+          const commands = original.call(this, event);
+          return commands.filter((command) => !(command.kind === 'block' && command.input === 0));
+        };
+      }),
+  },
+  {
+    name: 'the manifest does not wait for the last part',
+    install: () => {
+      const waiting = new WeakMap<Coordinator, readonly string[]>();
+      return patch(Coordinator.prototype, 'handle', (original) => {
+        return function (this: Coordinator, event, now) {
+          const commands = original.call(this, event, now);
+          if (event.kind === 'started') waiting.set(this, event.tasks);
+          if (event.kind !== 'acknowledged') return commands;
+          const last = waiting.get(this)?.at(-1);
+          if (last === undefined) return commands;
+          return [...commands, ...original.call(this, { ...event, task: last, bytes: 0 }, now)];
+        };
+      });
+    },
+  },
+  {
+    name: 'files are not synced',
+    files: (files) => withoutSync(files, 'files'),
+  },
+  {
+    name: 'directories are not synced',
+    files: (files) => withoutSync(files, 'directories'),
+  },
+  {
+    name: 'what an old epoch tells is believed',
+    deliver: (event, newest) =>
+      'epoch' in event ? { ...event, epoch: newest(event.epoch) } : event,
+  },
+  {
+    name: 'sinks commit before the checkpoint is complete',
+    install: () => {
+      let committer: SinkCommitter | undefined;
+      const undo = [
+        patch(SinkCommitter.prototype, 'recover', (original) => {
+          return function (this: SinkCommitter, ...given) {
+            committer = this;
+            return original.apply(this, given);
+          };
+        }),
+        patch(CheckpointDriver.prototype, 'captured', (original) => {
+          return async function (this: CheckpointDriver, part) {
+            await committer?.commit(part.checkpoint, part.transactions).catch(() => {});
+            await original.call(this, part);
+          };
+        }),
+      ];
+      return () => {
+        for (const one of undo) one();
+      };
+    },
+  },
+  {
+    name: 'sinks are not told of a checkpoint that was given up',
+    install: () => patch(SinkTail.prototype, 'abort', () => () => {}),
+  },
+  {
+    name: 'a restart does not commit what the manifest has promised',
+    install: () => {
+      const undo = [
+        patch(SinkCommitter.prototype, 'recover', (original) => {
+          return function (this: SinkCommitter, checkpoint, _transactions, ...rest) {
+            return original.call(this, checkpoint, [], ...rest);
+          };
+        }),
+        patch(SinkCommitter.prototype, 'recoverInWorkers', () => async () => {}),
+      ];
+      return () => {
+        for (const one of undo) one();
+      };
+    },
+  },
+  {
+    name: 'leases are not revoked',
+    install: () => patch(Lease.prototype, 'revoke', () => () => {}),
+  },
+  {
+    name: 'a source begins one record too far',
+    seek: (position) => position + 1,
+  },
+  {
+    name: 'a barrier that has come on all inputs is forgotten',
+    install: () => {
+      const count = new WeakMap<TaskInputs, number>();
+      return patch(TaskInputs.prototype, 'barrier', (original) => {
+        return function (this: TaskInputs, checkpoint, now) {
+          const aligned = original.call(this, checkpoint, now);
+          if (aligned === undefined) return undefined;
+          count.set(this, (count.get(this) ?? 0) + 1);
+          return count.get(this) === 3 ? undefined : aligned;
+        };
+      });
+    },
+  },
+  {
+    name: 'the state of watermarks is not in snapshots',
+    event: (event) =>
+      event.kind === 'captured'
+        ? { ...event, sections: event.sections.filter(({ name }) => !TIMES.includes(name)) }
+        : event,
+  },
+  {
+    name: 'a manifest that could not be written is believed',
+    store: (store) => new Proxy(store, believing),
+  },
+  {
+    name: 'a hung thread is never given up',
+    install: () =>
+      patch(FaultDetector.prototype, 'observe', (original) => {
+        return function (this: FaultDetector, observation) {
+          const verdict = original.call(this, observation);
+          return verdict === 'hung' ? 'suspect' : verdict;
+        };
+      }),
+  },
+  {
+    name: 'an epoch is given twice',
+    store: (store) => {
+      let epoch: Promise<number> | undefined;
+      return new Proxy(store, {
+        get(target, name) {
+          if (name !== 'nextEpoch') return bound(target, name);
+          return () => {
+            epoch ??= target.nextEpoch();
+            return epoch;
+          };
+        },
+      });
+    },
+  },
+];
+
+/** Sections that hold a point in time: of a task, of `withTimestamps`, of windows. */
+const TIMES = ['~task', 'time'];
+
+const believing: ProxyHandler<CheckpointStore> = {
+  get(target, name) {
+    if (name !== 'writeManifest') return bound(target, name);
+    return (manifest: Parameters<typeof target.writeManifest>[0]) =>
+      target.writeManifest(manifest).catch(() => {});
+  },
+};
+
+function bound<T extends object>(target: T, name: string | symbol): unknown {
+  const value: unknown = Reflect.get(target, name);
+  return typeof value === 'function' ? value.bind(target) : value;
+}

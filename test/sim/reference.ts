@@ -1,0 +1,128 @@
+/** What a topology's sinks have to hold in the end, told by a sequential interpreter. */
+
+import {
+  copies,
+  isDealt,
+  keeps,
+  lateRow,
+  mapped,
+  type PipelineSpec,
+  type Row,
+  recordOf,
+  regroup,
+  type SimRecord,
+  type SinkKind,
+  type Topology,
+  tapRow,
+  windowOf,
+} from './topology.js';
+
+export interface ExpectedSink {
+  readonly id: string;
+  readonly kind: SinkKind;
+  /** Rows of each group, in their order. */
+  readonly groups: ReadonlyMap<string, readonly string[]>;
+  /** `free`: rows of a group come in any order. `window`, `late`: which is which depends on timing. */
+  readonly order: 'exact' | 'free' | 'window' | 'late';
+  /** Of `window` and `late`: the other one. */
+  readonly sibling: string | undefined;
+}
+
+export function sinkId(pipeline: number, name: string): string {
+  return `p${pipeline}-${name}`;
+}
+
+export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
+  return topology.pipelines.flatMap((pipeline, index) => {
+    const records = inputOf(pipeline, index);
+    const tapped = records.map(tapRow);
+    const order = isDealt(pipeline) ? 'free' : 'exact';
+    const sinks = pipeline.sinks.map((kind, at): ExpectedSink => {
+      const id = sinkId(index, `sink${at}`);
+      if (pipeline.keyed === 'none') {
+        return { id, kind, groups: grouped(tapped), order, sibling: undefined };
+      }
+      const isLate = pipeline.keyed === 'late';
+      return {
+        id,
+        kind,
+        groups: grouped(isLate ? records.map(lateRow) : keyedRows(pipeline, records)),
+        order: isLate ? 'window' : 'exact',
+        sibling: isLate ? sinkId(index, 'late') : undefined,
+      };
+    });
+    if (pipeline.tap !== undefined) {
+      const id = sinkId(index, 'tap');
+      sinks.push({ id, kind: pipeline.tap, groups: grouped(tapped), order, sibling: undefined });
+    }
+    if (pipeline.keyed === 'late') {
+      sinks.push({
+        id: sinkId(index, 'late'),
+        kind: 'staged',
+        groups: grouped(records.map(lateRow)),
+        order: 'late',
+        sibling: sinkId(index, 'sink0'),
+      });
+    }
+    return sinks;
+  });
+}
+
+function inputOf(pipeline: PipelineSpec, index: number): readonly SimRecord[] {
+  let records = pipeline.sources.flatMap((source, s) =>
+    Array.from({ length: source.splits }, (_, p) =>
+      Array.from({ length: source.records }, (__, i) => recordOf(pipeline, index, s, p, i)),
+    ).flat(),
+  );
+  for (const step of pipeline.steps) {
+    if (step === 'map') records = records.map(mapped);
+    else if (step === 'filter') records = records.filter(keeps);
+    else if (step === 'flatMap') records = records.flatMap(copies);
+  }
+  return records;
+}
+
+function keyedRows(pipeline: PipelineSpec, records: readonly SimRecord[]): readonly Row[] {
+  const counts = new Map<string, number>();
+  const sums = new Map<string, number>();
+  const add = (to: Map<string, number>, key: string, by: number): number => {
+    const next = (to.get(key) ?? 0) + by;
+    to.set(key, next);
+    return next;
+  };
+  switch (pipeline.keyed) {
+    case 'twice': {
+      const twice = new Map<string, number>();
+      return records.map(({ k }) => {
+        const g = regroup(k);
+        return { g, r: `${add(twice, g, 1)}` };
+      });
+    }
+    case 'window': {
+      for (const record of records) {
+        const pane = `${windowOf(record.t)}/${record.k}`;
+        add(counts, pane, 1);
+        add(sums, pane, record.v);
+      }
+      return [...counts.keys()]
+        .map((pane) => ({ pane, start: Number(pane.split('/')[0]), g: pane.split('/')[1]! }))
+        .sort((a, b) => a.start - b.start)
+        .map(({ pane, start, g }) => ({ g, r: `${start}:${counts.get(pane)}:${sums.get(pane)}` }));
+    }
+    default:
+      return records.map(({ k, v }) => {
+        const n = add(counts, k, 1);
+        return { g: k, r: `${n}:${add(sums, k, v)}` };
+      });
+  }
+}
+
+function grouped(rows: readonly Row[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { g, r } of rows) {
+    const group = groups.get(g);
+    if (group === undefined) groups.set(g, [r]);
+    else group.push(r);
+  }
+  return groups;
+}

@@ -1,0 +1,70 @@
+/** How a simulated job is run: drawn by the seed. */
+
+import { type Random, randomInt } from '../../src/base/random.js';
+import type { RunOptions } from '../../src/job/job-types.js';
+import {
+  exponentialBackoff,
+  failureRate,
+  fixedDelay,
+  noRestart,
+  type RestartStrategy,
+} from '../../src/supervisor/restart-strategy.js';
+import type { Theme, Topology } from './topology.js';
+
+export interface Settings {
+  readonly parallelism: number;
+  readonly keyGroups: number;
+  readonly intervalMs: number;
+  readonly timeoutMs: number;
+  readonly minPauseMs: number;
+  readonly retain: number;
+  readonly tolerableFailures: number;
+  readonly mode: 'exactly-once';
+  readonly spares: number;
+  readonly bufferTimeoutMs: number;
+  readonly restart: RestartStrategy;
+  readonly groups: NonNullable<NonNullable<RunOptions['supervision']>['groups']>;
+  readonly heartbeatMs: number;
+  readonly heartbeatTimeoutMs: number;
+  /** What a look at the clock costs a thread, at most. */
+  readonly lookMs: number;
+}
+
+export function drawSettings(random: Random, topology: Topology, theme: Theme): Settings {
+  const pick = <T>(...from: readonly T[]): T => from[randomInt(random, from.length)]!;
+  const restart = pick<RestartStrategy>(
+    exponentialBackoff({ initialMs: 10, maxMs: 300 }),
+    exponentialBackoff({ initialMs: 10, maxMs: 300 }),
+    fixedDelay({ attempts: 5, delayMs: 20 }),
+    failureRate({ failures: 4, intervalMs: 2_000, delayMs: 10 }),
+    noRestart(),
+  );
+  const regions = topology.pipelines.map((_, index) => `p${index}-probe`);
+  const isGrouped = regions.length > 1 && random.next() < 0.6;
+  return {
+    parallelism: theme === 'ends' ? 2 + randomInt(random, 3) : 1 + randomInt(random, 4),
+    keyGroups: pick(8, 32, 128),
+    // Much to do again after a restart, or little.
+    intervalMs: theme === 'ends' ? 2_000 : pick(20, 60, 150),
+    timeoutMs: pick(400, 2_000),
+    minPauseMs: pick(0, 0, 20),
+    retain: pick(2, 3),
+    tolerableFailures: pick(0, 2, Number.POSITIVE_INFINITY),
+    mode: 'exactly-once',
+    spares: pick(0, 1),
+    bufferTimeoutMs: pick(0, 1, 5),
+    restart,
+    groups: isGrouped
+      ? [
+          {
+            name: 'together',
+            operators: regions.slice(0, 1 + randomInt(random, regions.length)),
+            strategy: pick('one-for-one', 'one-for-all', 'rest-for-one'),
+          },
+        ]
+      : [],
+    heartbeatMs: 100,
+    heartbeatTimeoutMs: 1_000,
+    lookMs: pick(0.01, 0.05, 0.2),
+  };
+}

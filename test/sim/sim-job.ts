@@ -1,0 +1,189 @@
+/** The real graph of a drawn topology, with sources and sinks of the simulation. */
+
+import { count, sum } from '../../src/stream/aggregations.js';
+import type { DataStream, RecordOf } from '../../src/stream/data-stream.js';
+import type { StreamEnvironment } from '../../src/stream/environment.js';
+import { defineJob, type JobDefinition } from '../../src/stream/job-definition.js';
+import type { Sink } from '../../src/stream/sink.js';
+import type { Source, SourceBatch } from '../../src/stream/source.js';
+import { tumbling } from '../../src/stream/windows.js';
+import { sinkId } from './reference.js';
+import {
+  copies,
+  DISORDER_MS,
+  keeps,
+  lateRow,
+  mapped,
+  type PipelineSpec,
+  type Row,
+  recordOf,
+  regroup,
+  type SimRecord,
+  type SinkKind,
+  type SourceSpec,
+  type Topology,
+  tapRow,
+  WINDOW_MS,
+} from './topology.js';
+import type { World } from './world.js';
+
+/** What a simulation puts into the job, and where faults get at user code. */
+export interface JobHooks {
+  readonly world: World;
+  sink(id: string, kind: Exclude<SinkKind, 'collect'>): Sink<Row>;
+  /** Called with every record of a pipeline; may throw. */
+  record(pipeline: number): void;
+  /** Called before each batch; may throw. */
+  poll(pipeline: number): void;
+  /** Where a reader really begins, told where it should. */
+  seek(position: number): number;
+}
+
+export function simJob(topology: Topology, hooks: JobHooks): JobDefinition {
+  return defineJob('simulated', (env) => {
+    topology.pipelines.forEach((pipeline, index) => void drawGraph(env, pipeline, index, hooks));
+  });
+}
+
+function drawGraph(
+  env: StreamEnvironment,
+  pipeline: PipelineSpec,
+  index: number,
+  hooks: JobHooks,
+): void {
+  const name = (part: string) => `p${index}-${part}`;
+  const end = (stream: DataStream<Row>, part: string, kind: SinkKind): void => {
+    const id = sinkId(index, part);
+    const sink = kind === 'collect' ? stream.collect(id) : stream.sinkTo(hooks.sink(id, kind));
+    sink.uid(id);
+    if (pipeline.singleSink) sink.parallelism(1);
+  };
+  const [first, ...others] = pipeline.sources.map((spec, s) => {
+    const source = env.from(simSource(pipeline, spec, index, s, hooks)).uid(name(`source${s}`));
+    if (spec.single) source.parallelism(1);
+    const timed = source
+      .withTimestamps((record) => record.t, { outOfOrdernessMs: DISORDER_MS })
+      .uid(name(`time${s}`));
+    return spec.single ? timed.parallelism(1) : timed;
+  });
+  let stream: DataStream<SimRecord> = others.length === 0 ? first! : first!.union(...others);
+  const width = <S extends DataStream<unknown>>(step: S): S =>
+    pipeline.narrow ? step.parallelism(1) : step;
+  stream = width(
+    stream
+      .map((record) => {
+        hooks.record(index);
+        return record;
+      })
+      .uid(name('probe')),
+  );
+  for (const step of pipeline.steps) {
+    if (step === 'map') stream = width(stream.map(mapped));
+    else if (step === 'filter') stream = width(stream.filter(keeps));
+    else if (step === 'flatMap') stream = width(stream.flatMap(copies));
+    else stream = stream.rebalance();
+  }
+  if (pipeline.tap !== undefined) end(width(stream.map(tapRow)), 'tap', pipeline.tap);
+  const rows =
+    pipeline.keyed === 'none' ? width(stream.map(tapRow)) : keyedRows(stream, pipeline, name, end);
+  pipeline.sinks.forEach((kind, at) => {
+    end(rows, `sink${at}`, kind);
+  });
+}
+
+function keyedRows(
+  stream: DataStream<SimRecord>,
+  pipeline: PipelineSpec,
+  name: (part: string) => string,
+  end: (stream: DataStream<Row>, part: string, kind: SinkKind) => void,
+): DataStream<Row> {
+  const width = <S extends DataStream<unknown>>(step: S): S =>
+    pipeline.narrow ? step.parallelism(1) : step;
+  const labelled = <S extends DataStream<unknown>>(step: S, part: string): S =>
+    width(step.uid(name(part)));
+  const keyed = stream.keyBy(({ k }) => k);
+  switch (pipeline.keyed) {
+    case 'reduce': {
+      const counted = width(keyed.map((record) => ({ k: record.k, n: 1, v: record.v })));
+      const reduced = counted
+        .keyBy(({ k }) => k)
+        .reduce((a, b) => ({ k: a.k, n: a.n + b.n, v: a.v + b.v }));
+      return width(labelled(reduced, 'keyed').map(({ k, n, v }) => ({ g: k, r: `${n}:${v}` })));
+    }
+    case 'twice': {
+      const once = labelled(keyed.aggregate({ n: count() }), 'keyed');
+      const twice = once.keyBy(({ key }) => regroup(key)).aggregate({ n: count() });
+      return width(labelled(twice, 'again').map(({ key, n }) => ({ g: key, r: `${n}` })));
+    }
+    case 'window': {
+      const windows = keyed
+        .window(tumbling(WINDOW_MS))
+        .aggregate({ n: count(), v: sum(({ v }: SimRecord) => v) });
+      const row = ({ key, windowStart, n, v }: RecordOf<typeof windows>): Row => {
+        return { g: key, r: `${windowStart}:${n}:${v}` };
+      };
+      return width(labelled(windows, 'keyed').map(row));
+    }
+    case 'late': {
+      const windows = labelled(
+        keyed.window(tumbling(WINDOW_MS)).sideOutputLate('late').aggregate({ n: count() }),
+        'keyed',
+      );
+      end(width(windows.sideOutput<SimRecord>('late').map(lateRow)), 'late', 'staged');
+      return width(
+        windows.map(({ key, windowStart, n }) => ({ g: key, r: `${windowStart}:${n}` })),
+      );
+    }
+    default: {
+      const rows = keyed.aggregate({ n: count(), v: sum(({ v }: SimRecord) => v) });
+      return width(labelled(rows, 'keyed').map(({ key, n, v }) => ({ g: key, r: `${n}:${v}` })));
+    }
+  }
+}
+
+function simSource(
+  pipeline: PipelineSpec,
+  spec: SourceSpec,
+  index: number,
+  s: number,
+  hooks: JobHooks,
+): Source<SimRecord> {
+  const { world } = hooks;
+  const rest = () =>
+    new Promise<void>((resolve) => {
+      setTimeout(resolve, world.between(1, spec.paceMs));
+    });
+  return {
+    kind: 'simSource',
+    splits: async () => {
+      await rest();
+      return Array.from({ length: spec.splits }, (_, p) => ({ id: `split ${p}`, p }));
+    },
+    open: async (split, position) => {
+      if (world.random.next() < 0.3) await rest();
+      const p = split['p'] as number;
+      let next = position === undefined ? 0 : hooks.seek(position as number);
+      let start = next;
+      const read = (): SourceBatch<SimRecord> | undefined => {
+        hooks.poll(index);
+        start = next;
+        if (next >= spec.records) return undefined;
+        const size = Math.min(
+          spec.records - next,
+          1 + Math.floor(world.random.next() * spec.batch),
+        );
+        next += size;
+        const records = Array.from({ length: size }, (_, at) =>
+          recordOf(pipeline, index, s, p, start + at),
+        );
+        return { records };
+      };
+      return {
+        poll: () => (world.random.next() < 0.2 ? read() : rest().then(read)),
+        position: (taken) => start + taken,
+        describe: (at) => `split ${p}, record ${start + at}`,
+        close: () => {},
+      };
+    },
+  };
+}

@@ -1,0 +1,269 @@
+/**
+ * A worker thread of a simulation: the real host, over a link whose three lanes take their time.
+ *
+ *  T1  What crosses is cloned, buffers are moved: as between threads.
+ *  T2  As a worker handle: once it is ordered to end nothing of it is believed; `onDeath` comes once, after
+ *      every event that it had sent; calls settle with the answer, the deadline, or the death.
+ *  T3  A zombie is told as dead after a while, and goes on: what it says is heard no more, what it does
+ *      to shared memory, the disk and servers happens.
+ */
+
+import { HoldfastError } from '../../src/base/errors.js';
+import { type Failure, failureToError } from '../../src/base/failure.js';
+import { Host } from '../../src/job/host.js';
+import type { HostCallbacks, HostLink } from '../../src/job/host-link.js';
+import type { HostControl, HostEvent, Outcome } from '../../src/job/host-protocol.js';
+import { unwrap } from '../../src/job/unwrap.js';
+import type { JobDefinition } from '../../src/stream/job-definition.js';
+import { ControlBlock } from '../../src/threads/control-block.js';
+import { type Domain, Lane, type World } from './world.js';
+
+export interface SimThreadOptions {
+  readonly world: World;
+  /** The process's main thread. */
+  readonly main: Domain;
+  readonly name: string;
+  readonly threadId: number;
+  readonly definition: JobDefinition;
+  readonly heartbeatMs: number;
+  readonly callbacks: HostCallbacks;
+  /** What its clock costs, at most: decides how much is done within a turn. */
+  readonly lookMs: number;
+  /** For faults that wait for a moment, and for oracles. */
+  readonly onCall: (thread: SimThread, method: keyof HostControl, args: readonly unknown[]) => void;
+  readonly onEvent: (thread: SimThread, event: HostEvent) => HostEvent;
+  readonly onDelivery: (event: HostEvent) => HostEvent;
+  readonly onEndOrdered: (thread: SimThread) => void;
+}
+
+const ASLEEP = 1;
+const ZOMBIE_AFTER_MS = 2_000;
+
+export class SimThread implements HostLink {
+  readonly block = new ControlBlock();
+  readonly threadId: number;
+  readonly name: string;
+  readonly domain: Domain;
+  readonly #given: SimThreadOptions;
+  readonly #toThread: Lane;
+  readonly #toMain: Lane;
+  readonly #events: Lane;
+  readonly #beats: Lane;
+  readonly #open = new Set<(error: Error) => void>();
+  readonly #gone: Promise<void>;
+  #tellGone: () => void = () => {};
+  #host: Host | undefined;
+  #onWake: () => void = () => {};
+  #armed = false;
+  #ordered = false;
+  #isGone = false;
+  /** It does not end when it is told to (T3). */
+  stubborn = false;
+  /** It has built the graph: from now on it is watched. */
+  loaded = false;
+  /** A fault has befallen it: nothing is to be concluded from its being ended. */
+  touched = false;
+
+  constructor(given: SimThreadOptions) {
+    const { world, main } = given;
+    this.#given = given;
+    this.name = given.name;
+    this.threadId = given.threadId;
+    this.domain = world.domain(`thread-${given.threadId}`);
+    this.domain.lookMs = given.lookMs;
+    this.#toThread = new Lane(world, this.domain);
+    this.#toMain = new Lane(world, main);
+    this.#events = new Lane(world, main);
+    this.#beats = new Lane(world, main);
+    this.#gone = new Promise((resolve) => {
+      this.#tellGone = resolve;
+    });
+    this.#toThread.send(() => this.#boot(), 5, 60);
+  }
+
+  get dead(): boolean {
+    return this.#ordered || this.#isGone;
+  }
+
+  /** The doorbell has been rung: by whoever wrote to shared memory. Asked after every event. */
+  poll(): void {
+    const { words, doorbellIndex } = this.block;
+    if (!this.#armed || Atomics.load(words, doorbellIndex) === ASLEEP) return;
+    this.#armed = false;
+    const wake = this.#onWake;
+    this.#given.world.after(this.domain, this.#given.world.between(0.01, 0.2), wake);
+  }
+
+  /** Messages of this kind arrive late for a while. */
+  delay(lane: 'control' | 'events' | 'beats', forMs: number): void {
+    const untilMs = this.#given.world.nowMs + forMs;
+    if (lane === 'events') this.#events.delay(untilMs);
+    else if (lane === 'beats') this.#beats.delay(untilMs);
+    else this.#toThread.delay(untilMs);
+  }
+
+  /** It dies here and now, by itself; seen a little later. */
+  crash(message: string): void {
+    if (!this.domain.alive || this.#isGone) return;
+    this.touched = true;
+    this.domain.alive = false;
+    const { world, main } = this.#given;
+    world.after(main, world.between(0.2, 4), () => this.#exited(death(message)));
+  }
+
+  call(
+    method: keyof HostControl,
+    args: readonly unknown[],
+    options: { readonly timeoutMs?: number; readonly transfer?: readonly ArrayBuffer[] } = {},
+  ): Promise<never> {
+    const { world, onCall } = this.#given;
+    if (this.dead) return Promise.reject(this.#deathError());
+    const sent = structuredClone(args, { transfer: [...(options.transfer ?? [])] }); // T1
+    return new Promise<never>((resolve, reject) => {
+      let timer: NodeJS.Timeout | undefined;
+      const settle = (act: () => void) => {
+        clearTimeout(timer);
+        if (this.#open.delete(fail)) act();
+      };
+      const fail = (error: Error) => settle(() => reject(error));
+      this.#open.add(fail);
+      const { timeoutMs } = options;
+      if (timeoutMs !== undefined) {
+        timer = setTimeout(() => {
+          const what = `call of '${method}' on thread '${this.name}' failed: no answer within ${timeoutMs} ms.`;
+          fail(new HoldfastError('ERR_HOLDFAST_CONTROL', what));
+        }, timeoutMs);
+      }
+      onCall(this, method, args);
+      this.#toThread.send(() => {
+        world.log(`${method}`);
+        const host = this.#host as unknown as Record<
+          string,
+          (...given: readonly unknown[]) => Promise<Outcome<never>>
+        >;
+        void host[method]!(...sent).then((answer) => {
+          const outcome = structuredClone(answer);
+          this.#toMain.send(() => {
+            if (method === 'build') this.loaded = true;
+            settle(() => (outcome.ok ? resolve(unwrap(outcome)) : rejectWith(reject, outcome)));
+          });
+        });
+      });
+    });
+  }
+
+  async terminate(): Promise<void> {
+    if (!this.dead) {
+      const { world, main, onEndOrdered } = this.#given;
+      onEndOrdered(this);
+      this.#ordered = true;
+      world.log(`terminate ${this.domain.name}${this.stubborn ? ' (zombie)' : ''}`);
+      for (const fail of [...this.#open]) fail(this.#deathError());
+      if (this.stubborn) {
+        world.after(main, ZOMBIE_AFTER_MS, () => this.#exited(death('was given up')));
+      } else {
+        world.after(main, world.between(0.5, 5), () => {
+          this.domain.alive = false;
+          this.#exited(death('was ended'));
+        });
+      }
+    }
+    await this.#gone;
+  }
+
+  waitedMs(): undefined {
+    return undefined;
+  }
+
+  utilization(): undefined {
+    return undefined;
+  }
+
+  #boot(): void {
+    const { definition, world, callbacks, heartbeatMs, onEvent, onDelivery } = this.#given;
+    const { words, doorbellIndex } = this.block;
+    const thread = this;
+    const send = (event: HostEvent, transfer: readonly ArrayBuffer[] = []) => {
+      if (this.#ordered || this.#isGone) return; // T3
+      const sent = structuredClone(onEvent(this, event), { transfer: [...transfer] }); // T1
+      this.#events.send(() => {
+        world.log(`${sent.kind} from ${this.domain.name}${placeOf(sent)}`);
+        callbacks.onEvent(onDelivery(sent));
+      });
+    };
+    this.#host = new Host({
+      definition,
+      block: this.block,
+      sleeper: {
+        arm: () => {
+          thread.#armed = true;
+          Atomics.store(words, doorbellIndex, ASLEEP);
+        },
+        cancel: () => {
+          thread.#armed = false;
+          Atomics.store(words, doorbellIndex, 0);
+        },
+        get onWake() {
+          return thread.#onWake;
+        },
+        set onWake(act) {
+          thread.#onWake = act;
+        },
+      },
+      emit: send,
+      close: () => {
+        this.domain.alive = false;
+        const { main } = this.#given;
+        world.after(main, world.between(0.2, 4), () => this.#exited(death('has ended')));
+      },
+    });
+    setInterval(() => {
+      this.#beats.send(() => {
+        if (!this.dead) callbacks.onBeat({ heapUsedBytes: 0, heapLimitBytes: 0 });
+      });
+    }, heartbeatMs);
+    send({ kind: 'ready', job: definition.name });
+  }
+
+  #exited(failure: Failure): void {
+    if (this.#isGone) return;
+    const { world, callbacks } = this.#given;
+    // T2: what it had said is heard first.
+    this.#toMain.flush();
+    this.#events.flush();
+    this.#isGone = true;
+    world.log(`death of ${this.domain.name}: ${failure.message}`);
+    for (const fail of [...this.#open]) fail(this.#deathError());
+    callbacks.onDeath(failure);
+    this.#tellGone();
+  }
+
+  #deathError(): Error {
+    return failureToError(death('is dead'), 'ERR_HOLDFAST_WORKER_DIED');
+  }
+}
+
+function rejectWith(reject: (error: unknown) => void, outcome: Outcome<never>): void {
+  try {
+    unwrap(outcome);
+  } catch (error) {
+    reject(error);
+  }
+}
+
+function death(what: string): Failure {
+  return {
+    kind: 'thread-exit',
+    name: 'HoldfastError',
+    code: 'ERR_HOLDFAST_WORKER_DIED',
+    message: `the thread ${what}.`,
+  };
+}
+
+function placeOf(event: HostEvent): string {
+  const checkpoint = 'checkpoint' in event ? ` #${event.checkpoint}` : '';
+  const epoch = 'epoch' in event ? ` e${event.epoch}` : '';
+  const task = 'vertex' in event ? ` ${event.vertex}/${event.instance}` : '';
+  const failure = 'failure' in event ? `: ${event.failure.message}` : '';
+  return `${checkpoint}${epoch}${task}${failure}`;
+}
