@@ -89,7 +89,7 @@ export class WindowOperator<S> implements Operator {
     for (const section of restored) {
       if (section.name !== this.#store.section) continue;
       this.#store.restore(
-        section.bytes,
+        section,
         (group) => context.ownsGroup(group),
         () => context.alive(),
         (start) => this.#find(start) ?? this.#openPane(start),
@@ -146,9 +146,9 @@ export class WindowOperator<S> implements Operator {
     this.#output.onWatermark(this.#watermark);
   }
 
-  capture(): Capture {
+  capture(checkpoint: number, base?: number): Capture {
     const time = encodeTime(TIME_SECTION, this.#watermark);
-    return withSections([time], this.#store.capture(this.#store.section));
+    return withSections([time], this.#store.capture(checkpoint, base));
   }
 
   #emit(pane: Pane<S>, canonical: PrimitiveKey, slot: S): void {
