@@ -9,7 +9,8 @@
  *  D4  A manifest whose rename may not be durable is taken back before the failure is told. If that
  *      fails as well, whether it exists after a power cut is unknown: then its parts are kept (D5).
  *  D5  Sweeping deletes a part only if a newer checkpoint is complete, no manifest names it, and all
- *      manifests could be read. Parts above the newest checkpoint may belong to one on its way (I19).
+ *      manifests could be read. Parts above the newest checkpoint may belong to one on its way (I19);
+ *      what that one builds on is named by the newest.
  *  D6  An epoch is durable before it is told, and greater than all that any file tells.
  *  D7  Small parts are written on the calling thread, asynchronously; large ones by the pool.
  */
@@ -32,8 +33,15 @@ import { replaceFile, writeTemporary } from './durable-file.js';
 import { encodeEpoch, readEpoch } from './epoch-file.js';
 import { readWhole } from './file-reading.js';
 import { errnoOf, type FileSystem } from './file-system.js';
-import { decodeFinished, decodeManifest, encodeFinished, encodeManifest } from './manifest.js';
+import {
+  decodeFinished,
+  decodeManifest,
+  encodeFinished,
+  encodeManifest,
+  filesNamed,
+} from './manifest.js';
 import { nodeFileSystem } from './node-file-system.js';
+import { filesOf } from './part-chain.js';
 import { bodyBytesOf } from './part-file.js';
 import { type PartIo, threadPartIo } from './part-io.js';
 import {
@@ -48,6 +56,7 @@ import type {
   FinishedMark,
   Manifest,
   PartDescriptor,
+  PartFile,
   PartInput,
   RestoredPartSection,
 } from './store.js';
@@ -176,11 +185,11 @@ export class DirectoryStore implements CheckpointStore {
     if (manifest.checkpoint !== checkpoint) {
       throw formatError(path, `it describes checkpoint ${manifest.checkpoint}`);
     }
-    this.#named.set(checkpoint, filesOf(manifest));
+    this.#named.set(checkpoint, filesNamed(manifest));
     return manifest;
   }
 
-  async readPart(part: PartDescriptor): Promise<readonly RestoredPartSection[]> {
+  async readPart(part: PartFile): Promise<readonly RestoredPartSection[]> {
     if (part.file === '') return [];
     const io = part.bytes >= POOL_PART_BYTES ? this.#pool : this.#io;
     return await this.#track(io.read(join(this.#at.parts, part.file), part));
@@ -285,7 +294,7 @@ export class DirectoryStore implements CheckpointStore {
       await this.#takeBack(path, manifest);
       throw writeError(what, this.location, error);
     }
-    const named = filesOf(manifest);
+    const named = filesNamed(manifest);
     this.#named.set(checkpoint, named);
     for (const file of named) this.#loose.delete(file);
     await this.#hint(checkpoint);
@@ -303,14 +312,14 @@ export class DirectoryStore implements CheckpointStore {
       await this.#files.remove(path);
       await this.#syncs.manifests.sync();
     } catch {
-      for (const file of filesOf(manifest)) this.#doubtful.add(file);
+      for (const file of filesNamed(manifest)) this.#doubtful.add(file);
     }
   }
 
   /** I6: what a manifest names is there. */
   async #assertParts(manifest: Manifest): Promise<void> {
-    for (const { file, bytes } of manifest.parts) {
-      if (file === '' || this.#loose.get(file) === bytes) continue;
+    for (const { file, bytes } of manifest.parts.flatMap(filesOf)) {
+      if (this.#loose.get(file) === bytes) continue;
       const size = await this.#files.size(join(this.#at.parts, file));
       if (size !== bytes) {
         throw new Error(`its part '${file}' should have ${bytes} bytes and has ${size ?? 'none'}`);
@@ -471,10 +480,6 @@ export class DirectoryStore implements CheckpointStore {
     work.then(done, done);
     return work;
   }
-}
-
-function filesOf(manifest: Manifest): ReadonlySet<string> {
-  return new Set(manifest.parts.map((part) => part.file).filter((file) => file !== ''));
 }
 
 function unreadable(path: string, cause: unknown): HoldfastError {

@@ -8,13 +8,21 @@ import { createHash } from 'node:crypto';
 import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
 import { partName } from './directory-layout.js';
-import { decodeFinished, decodeManifest, encodeFinished, encodeManifest } from './manifest.js';
+import {
+  decodeFinished,
+  decodeManifest,
+  encodeFinished,
+  encodeManifest,
+  filesNamed,
+} from './manifest.js';
+import { filesOf } from './part-chain.js';
 import { corruptError, writeError } from './storage-errors.js';
 import type {
   CheckpointStore,
   FinishedMark,
   Manifest,
   PartDescriptor,
+  PartFile,
   PartInput,
   RestoredPartSection,
 } from './store.js';
@@ -76,8 +84,8 @@ export class MemoryStore implements CheckpointStore {
     this.#assertHeld();
     const { checkpoint } = manifest;
     try {
-      for (const { file, bytes } of manifest.parts) {
-        if (file === '' || this.#parts.get(file)?.bytes.length === bytes) continue;
+      for (const { file, bytes } of manifest.parts.flatMap(filesOf)) {
+        if (this.#parts.get(file)?.bytes.length === bytes) continue;
         throw new Error(`its part '${file}' is not there`);
       }
       const bytes = encodeManifest(manifest);
@@ -105,7 +113,7 @@ export class MemoryStore implements CheckpointStore {
     );
   }
 
-  async readPart(part: PartDescriptor): Promise<readonly RestoredPartSection[]> {
+  async readPart(part: PartFile): Promise<readonly RestoredPartSection[]> {
     if (part.file === '') return [];
     const stored = this.#parts.get(part.file)?.bytes;
     const found = stored === undefined ? 'no part' : sha256(stored);
@@ -174,7 +182,7 @@ export class MemoryStore implements CheckpointStore {
 
   async #namedFiles(ids: readonly number[]): Promise<ReadonlySet<string>> {
     const manifests = await Promise.all(ids.map((id) => this.readManifest(id)));
-    return new Set(manifests.flatMap((manifest) => manifest.parts.map((part) => part.file)));
+    return new Set(manifests.flatMap((manifest) => [...filesNamed(manifest)]));
   }
 
   #assertHeld(): void {

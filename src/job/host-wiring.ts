@@ -156,6 +156,7 @@ function taskParts(
     splits: spec.splits,
     restored: restore?.operators ?? [],
     mode: spec.mode,
+    incremental: spec.incremental,
     run: spec.run,
     epoch,
     incarnation,

@@ -25,6 +25,11 @@ export interface CheckpointOptions {
   readonly tolerableFailures?: number | undefined;
   /** Default 'exactly-once'. */
   readonly mode?: 'exactly-once' | 'at-least-once' | undefined;
+  /**
+   * Checkpoints hold only what has changed, and name the files of earlier ones for the rest. Default: true
+   * with `directory`; false with `store`, since a store has to know that files are shared.
+   */
+  readonly incremental?: boolean | undefined;
 }
 
 export interface HeartbeatOptions {
@@ -98,7 +103,12 @@ export type CheckpointEvent =
       /** Longest over tasks. */
       readonly alignMs: number;
       readonly captureMs: number;
+      /** Written for it. */
       readonly bytes: number;
+      /** Of these, state that was written in full. */
+      readonly fullBytes: number;
+      /** Of these, changes of state since the checkpoint before. */
+      readonly deltaBytes: number;
     }
   | { readonly kind: 'failed'; readonly checkpoint: number; readonly failure: Failure };
 

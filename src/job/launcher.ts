@@ -274,6 +274,7 @@ export class Launcher {
       restores: restores.filter((restore) => restore.slot === slot),
       splits,
       mode: options.checkpoint.mode,
+      incremental: options.checkpoint.incremental,
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
       channelCapacityBytes: capacity,
     }));
@@ -308,8 +309,10 @@ function buffersOf(spec: DeploySpec): readonly ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const task of spec.restores) {
     for (const { sections } of task.operators) {
-      for (const { bytes } of sections) {
-        if (bytes.buffer instanceof ArrayBuffer) buffers.add(bytes.buffer);
+      for (const { bytes, deltas = [] } of sections) {
+        for (const { buffer } of [bytes, ...deltas]) {
+          if (buffer instanceof ArrayBuffer) buffers.add(buffer);
+        }
       }
     }
   }

@@ -30,6 +30,7 @@ export interface ResolvedOptions {
     readonly retain: number;
     readonly tolerableFailures: number;
     readonly mode: 'exactly-once' | 'at-least-once';
+    readonly incremental: boolean;
   };
   /** 'latest', 'none', or a checkpoint's number as text. */
   readonly restore: string;
@@ -144,6 +145,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     'retain',
     'tolerableFailures',
     'mode',
+    'incremental',
   ]);
   const { directory, store } = given;
   if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
@@ -181,7 +183,14 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
       'exactly-once',
       'at-least-once',
     ]),
+    // A store of the user's own may not know that several manifests name the same files.
+    incremental: checkIncremental(given.incremental) ?? directory !== undefined,
   });
+}
+
+function checkIncremental(given: unknown): boolean | undefined {
+  if (given === undefined || typeof given === 'boolean') return given;
+  throw badOption('checkpoint.incremental', given, 'true or false');
 }
 
 function resolveRestore(given: unknown, hasCheckpoints: boolean): string {

@@ -6,6 +6,9 @@
  *  N2  One checkpoint is in flight at a time, so a newer one says that the older was given up.
  *  N3  A failed capture declines the checkpoint; a sink's failure to prepare fails the task: the rows
  *      before the cut would be in no later transaction.
+ *  N4  A snapshot may build on the newest completed checkpoint, which the driver tells with the order to take
+ *      it; without that word it holds everything. A checkpoint that completes later does not matter:
+ *      what a snapshot builds on is named by the newest manifest until its own is written.
  */
 
 import { locate } from './located-error.js';
@@ -49,6 +52,8 @@ interface Snapshot {
 export class TaskSnapshots {
   readonly #given: SnapshotsOptions;
   #snapshot: Snapshot | undefined;
+  /** The newest that the driver has told of (N4). */
+  #told: { readonly checkpoint: number; readonly base: number | undefined } | undefined;
 
   constructor(given: SnapshotsOptions) {
     this.#given = given;
@@ -61,15 +66,23 @@ export class TaskSnapshots {
     );
   }
 
+  /** @param base the newest completed checkpoint, for that snapshot to build on */
+  told(checkpoint: number, base: number | undefined): void {
+    if (this.#told === undefined || checkpoint > this.#told.checkpoint) {
+      this.#told = { checkpoint, base };
+    }
+  }
+
   /** Cuts all operators. */
   begin(checkpoint: number, part: TaskPart): void {
     this.#giveUp();
     const snapshot: Snapshot = { checkpoint, part, startedMs: performance.now(), work: [] };
     this.#snapshot = snapshot;
+    const base = this.#told?.checkpoint === checkpoint ? this.#told.base : undefined;
     for (const { node, operator } of this.#given.operators) {
       const sink = node.kind === 'sink';
       try {
-        const capture = operator.capture?.(checkpoint);
+        const capture = operator.capture?.(checkpoint, base);
         if (capture === undefined) continue;
         const work = { operator: node.id, capture, sink, state: undefined, parked: undefined };
         snapshot.work.push(work);

@@ -38,6 +38,8 @@ export interface TaskOptions {
     readonly sections: readonly RestoredSection[];
   }[];
   readonly mode: 'exactly-once' | 'at-least-once';
+  /** Snapshots may build on earlier ones: `trigger` tells on which. */
+  readonly incremental?: boolean | undefined;
   readonly run: string;
   readonly epoch: number;
   readonly incarnation: number;

@@ -16,6 +16,7 @@
  *  K8  A task with sinks takes its part in checkpoint n only after the driver's `trigger(n)`, which comes
  *      behind every `abort` of an older one on the same lane. Barriers come on another lane and may be faster;
  *      without waiting, a sink could prepare n not knowing that what it prepared for n − 1 is void.
+ *      Incremental snapshots wait for it, too: it tells which checkpoint they may build on.
  */
 
 import type { Batch } from '../threads/element.js';
@@ -88,11 +89,8 @@ export class Task {
     this.#lease = options.lease;
     this.#gate.attach(options.block, options.lease, options.epoch);
     const { parallelism } = vertex;
-    const counting = {
-      instance: this.instance,
-      parallelism,
-      table: options.plan.tables[parallelism],
-    };
+    const table = options.plan.tables[parallelism];
+    const counting = { instance: this.instance, parallelism, table };
     this.#meter = new TaskMeter(options.lease, counting, () => options.callbacks.firstOutput());
     this.#chain = buildChain(options, {
       written: () => this.#meter.written(),
@@ -213,10 +211,11 @@ export class Task {
 
   /**
    * The driver's word that a checkpoint has begun; every task is told, behind all `abort`s of older
-   * ones. Sources take part now; others when the barriers have come, too (K8).
+   * ones. Sources take part now; others when the barriers have come, too (K8). Snapshots build on `base`.
    */
-  trigger(checkpoint: number): void {
+  trigger(checkpoint: number, base?: number): void {
     this.#told = Math.max(this.#told, checkpoint);
+    this.#snapshots.told(checkpoint, base);
     if (this.#source !== undefined && checkpoint > this.#lastSnapshot) {
       this.#triggers.push(checkpoint);
     }
@@ -452,7 +451,8 @@ export class Task {
 
   /** Has the driver told of the checkpoint, where that has to be waited for (K8)? */
   #mayTake({ checkpoint }: AlignedSnapshot): boolean {
-    return this.#chain.sinks.length === 0 || checkpoint <= this.#told;
+    const waits = this.#chain.sinks.length > 0 || this.#options.incremental === true;
+    return !waits || checkpoint <= this.#told;
   }
 
   #snapshot(checkpoint: number, alignMs: number): void {

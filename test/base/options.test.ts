@@ -39,6 +39,7 @@ describe('options', () => {
       retain: 3,
       tolerableFailures: 0,
       mode: 'exactly-once',
+      incremental: false,
     },
     restore: 'latest',
     restart: noRestart(),
@@ -103,6 +104,18 @@ describe('options', () => {
     });
     expect(resolveOptions(given).signal).toBe(signal);
     expect(resolveOptions(given).checkpoint.store).toBe(store);
+  });
+
+  it('builds checkpoints on others by default only in a directory', () => {
+    const incremental = (checkpoint: RunOptions['checkpoint']) =>
+      resolveOptions({ checkpoint }).checkpoint.incremental;
+    expect(incremental({ directory: 'x' })).toBe(true);
+    expect(incremental({ directory: 'x', incremental: false })).toBe(false);
+    expect(incremental({ store })).toBe(false);
+    expect(incremental({ store, incremental: true })).toBe(true);
+    expect(refusal({ checkpoint: { directory: 'x', incremental: 'yes' } })).toContain(
+      'checkpoint.incremental',
+    );
   });
 
   it('restarts by default only what has checkpoints to restart from', () => {

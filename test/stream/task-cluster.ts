@@ -21,11 +21,26 @@ const KEY_GROUPS = 32;
 
 interface Pending {
   readonly id: number;
+  /** What tasks were told that they may build on. */
+  readonly base: Checkpoint | undefined;
   readonly parts: Map<Task, CapturedTask>;
 }
 
-interface Checkpoint extends Pending {
+interface Checkpoint {
+  readonly id: number;
   readonly plan: JobPlan;
+  /** By vertex and instance. */
+  readonly parts: ReadonlyMap<string, StoredTask>;
+}
+
+interface StoredTask {
+  readonly instance: number;
+  readonly sections: readonly {
+    readonly operator: string;
+    readonly name: string;
+    /** In full, then what has changed. */
+    readonly chain: readonly Uint8Array[];
+  }[];
 }
 
 interface Slot {
@@ -51,6 +66,9 @@ export class TaskCluster {
   done = false;
   checkpoints = 0;
   aborted = 0;
+  /** Sections that were captured as changes, in completed checkpoints. */
+  deltas = 0;
+  readonly #incremental: boolean;
   readonly counters: Record<string, number> = {};
 
   static async start(
@@ -58,12 +76,13 @@ export class TaskCluster {
     parallelism: number,
     random: Random,
     published: Published,
+    incremental = false,
   ): Promise<TaskCluster> {
     const splits: Record<string, readonly SourceSplit[]> = {};
     for (const node of graph.nodes) {
       if (node.source !== undefined) splits[node.id] = await node.source.splits();
     }
-    const cluster = new TaskCluster(graph, random, published, splits);
+    const cluster = new TaskCluster(graph, random, published, splits, incremental);
     await cluster.deploy(parallelism);
     return cluster;
   }
@@ -73,7 +92,9 @@ export class TaskCluster {
     random: Random,
     published: Published,
     splits: Readonly<Record<string, readonly SourceSplit[]>>,
+    incremental: boolean,
   ) {
+    this.#incremental = incremental;
     this.#graph = graph;
     this.#random = random;
     this.#published = published;
@@ -134,6 +155,7 @@ export class TaskCluster {
           splits: this.#completed === undefined ? this.#splits : undefined,
           restored: this.#restored(plan, vertex.index, instance),
           mode: 'exactly-once',
+          incremental: this.#incremental,
           run: 'run',
           epoch: this.#epoch,
           incarnation: this.#epoch,
@@ -192,8 +214,11 @@ export class TaskCluster {
     this.#ids += 1;
     const id = this.#ids;
     this.#final = this.#ended === this.#slots.reduce((sum, slot) => sum + slot.tasks.length, 0);
-    this.#pending = { id, parts: new Map() };
-    this.#tell((task) => task.trigger(id));
+    // Now and then somebody writes everything, as for compaction.
+    const builds = this.#incremental && this.#random.next() < 0.9;
+    const base = builds ? this.#completed : undefined;
+    this.#pending = { id, base, parts: new Map() };
+    this.#tell((task) => task.trigger(id, base?.id));
   }
 
   #abort(): void {
@@ -217,14 +242,30 @@ export class TaskCluster {
     this.#pending = undefined;
     this.checkpoints += 1;
     // Bytes are copied now: what happens to their memory later must not matter.
-    const parts = new Map([...pending.parts].map(([from, one]) => [from, frozen(one)]));
+    const parts = new Map(
+      [...pending.parts].map(([from, one]) => [from.name, this.#stored(from, one, pending)]),
+    );
     this.#completed = { id: pending.id, plan, parts };
-    for (const one of parts.values()) {
+    for (const one of pending.parts.values()) {
       for (const { operator, transaction } of one.transactions) {
         this.#published.commit(operator, transaction);
       }
     }
     this.done = this.#final;
+  }
+
+  /** Bytes are copied now: what happens to their memory later must not matter. */
+  #stored(task: Task, part: CapturedTask, { base }: Pending): StoredTask {
+    const before = base?.parts.get(task.name)?.sections ?? [];
+    const sections = part.sections.map(({ operator, name, chunks, on }) => {
+      const bytes = new Uint8Array(Buffer.concat(chunks));
+      if (on === undefined) return { operator, name, chain: [bytes] };
+      const found = before.find((one) => one.operator === operator && one.name === name);
+      if (on !== base?.id || found === undefined) throw new Error(`nothing to build on: ${on}`);
+      this.deltas += 1;
+      return { operator, name, chain: [...found.chain, bytes] };
+    });
+    return { instance: task.instance, sections };
   }
 
   /** As the recovery plan does, by operator: own sections, or everybody's after a rescale. */
@@ -237,24 +278,17 @@ export class TaskCluster {
       const before = completed.plan.vertices.find((old) => old.nodes.includes(node))!;
       const same = before.parallelism === plan.vertices[vertex]!.parallelism;
       const sections: RestoredSection[] = [];
-      for (const [task, part] of completed.parts) {
-        if (same && task.instance !== instance) continue;
-        for (const section of part.sections) {
-          if (section.operator !== operator) continue;
-          sections.push({ name: section.name, instance: task.instance, bytes: section.chunks[0]! });
+      const isOwn = same && before.id === plan.vertices[vertex]!.id;
+      const checkpoint = isOwn ? completed.id : undefined;
+      for (const part of completed.parts.values()) {
+        if (same && part.instance !== instance) continue;
+        for (const { operator: of, name, chain } of part.sections) {
+          if (of !== operator) continue;
+          const [bytes, ...deltas] = chain;
+          sections.push({ name, instance: part.instance, bytes: bytes!, deltas, checkpoint });
         }
       }
       return { operator, sections };
     });
   }
-}
-
-function frozen(part: CapturedTask): CapturedTask {
-  return {
-    ...part,
-    sections: part.sections.map((section) => ({
-      ...section,
-      chunks: [new Uint8Array(Buffer.concat(section.chunks))],
-    })),
-  };
 }

@@ -110,13 +110,20 @@ function expected(splits: readonly (readonly Reading[])[]) {
 
 const texts = (rows: readonly unknown[]): string[] => rows.map((row) => JSON.stringify(row)).sort();
 
-async function simulate(seed: number, chaos: { crashes: number; rescales: boolean }) {
+interface Chaos {
+  readonly crashes: number;
+  readonly rescales: boolean;
+  readonly incremental?: boolean;
+}
+
+async function simulate(seed: number, chaos: Chaos) {
   const random = seededRandom(seed);
   const splits = readings(random);
   const published = new Published();
   let parallelism = 1 + randomInt(random, 3);
   const graph = job(splits, random, random.next() < 0.5);
-  const cluster = await TaskCluster.start(graph, parallelism, random, published);
+  const { incremental } = chaos;
+  const cluster = await TaskCluster.start(graph, parallelism, random, published, incremental);
   let crashes = 0;
   for (let steps = 0; !cluster.done; steps += 1) {
     if (steps > 400_000) throw new Error(`seed ${seed}: the job does not end`);
@@ -166,4 +173,20 @@ it('with another parallelism after each crash', async () => {
   for (let seed = 2_001; seed <= 2_040; seed += 1) {
     await simulate(seed, { crashes: 4, rescales: true });
   }
+});
+
+it('with checkpoints that build on others, aborted ones between, and crashes', async () => {
+  let deltas = 0;
+  for (let seed = 3_001; seed <= 3_040; seed += 1) {
+    deltas += (await simulate(seed, { crashes: 4, rescales: false, incremental: true })).deltas;
+  }
+  expect(deltas).toBeGreaterThan(100);
+});
+
+it('with checkpoints that build on others, and another parallelism after each crash', async () => {
+  let deltas = 0;
+  for (let seed = 4_001; seed <= 4_040; seed += 1) {
+    deltas += (await simulate(seed, { crashes: 4, rescales: true, incremental: true })).deltas;
+  }
+  expect(deltas).toBeGreaterThan(100);
 });
