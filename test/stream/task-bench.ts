@@ -20,6 +20,7 @@ export interface BenchOptions {
   readonly slots?: number;
   readonly instance?: number;
   readonly mode?: TaskOptions['mode'];
+  readonly incremental?: boolean;
   readonly splits?: number;
   readonly restored?: TaskOptions['restored'];
   readonly bufferTimeoutMs?: number;
@@ -82,6 +83,7 @@ export class TaskBench {
       splits: options.restored === undefined ? { [vertex.id]: splits } : undefined,
       restored: options.restored ?? [],
       mode: options.mode ?? 'exactly-once',
+      incremental: options.incremental,
       run: 'run',
       epoch: 5,
       incarnation: 1,
