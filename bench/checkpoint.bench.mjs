@@ -19,7 +19,7 @@ const SPARSE = 0.01;
 export default async function checkpoint({ smoke, log }) {
   const size = smoke
     ? { keys: 20_000, pairs: 1, windowMs: 500 }
-    : { keys: SLOTS * 1_000_000, pairs: 6, windowMs: 4_000 };
+    : { keys: SLOTS * 1_000_000, pairs: 7, windowMs: 4_000 };
   const few = { ...size, pairs: Math.ceil(size.pairs / 2) };
   const numbers = { values: 'numbers', incremental: true };
   const sparse = await measure({ ...size, ...numbers, writtenShare: SPARSE, log });
