@@ -1,89 +1,107 @@
 /**
- * What checkpoints cost: 1 M string keys in all on two slots, uniform writes, count and sum per key,
- * no compression. Windows with a checkpoint every second and windows without any alternate in one
- * run; per cent of throughput lost (`value`), and the longest gap of a data thread with minus
- * without. The same with object values is reported.
+ * What checkpoints cost: 1 M string keys per slot on two slots, count and sum per key. Stretches with a
+ * checkpoint every second and stretches without any alternate in one run; per cent of throughput
+ * lost (`value`: when 1 % of the keys are written between two checkpoints), and the longest gap of a
+ * data thread with minus without. Also when all keys are written, and the same with object values;
+ * without `incremental` for comparison. Sizes are of all slots together. `restoreMs` is from the
+ * detection of a killed thread to the first new record at a sink.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'holdfast';
-import { median, rate, round, sleep } from './lib/measure.mjs';
+import { median, percentile, rate, round, sleep } from './lib/measure.mjs';
 
 const SLOTS = 2;
+const SPARSE = 0.01;
 
 export default async function checkpoint({ smoke, log }) {
-  const keys = smoke ? 20_000 : 1_000_000;
-  const pairs = smoke ? 1 : 8;
-  const windowMs = smoke ? 500 : 3_000;
-  const numeric = await measure({ keys, pairs, windowMs, values: 'numbers', log });
-  const objects = await measure({
-    keys,
-    pairs: smoke ? 1 : 3,
-    windowMs,
-    values: 'objects',
-    log,
-  });
+  const size = smoke
+    ? { keys: 20_000, pairs: 1, windowMs: 500 }
+    : { keys: SLOTS * 1_000_000, pairs: 7, windowMs: 4_000 };
+  const few = { ...size, pairs: Math.ceil(size.pairs / 2) };
+  const numbers = { values: 'numbers', incremental: true };
+  const sparse = await measure({ ...size, ...numbers, writtenShare: SPARSE, log });
+  const all = await measure({ ...size, ...numbers, writtenShare: 1, log });
+  const whole = { ...numbers, incremental: false, writtenShare: SPARSE };
+  const sparseWhole = await measure({ ...few, ...whole, log });
+  const objects = { values: 'objects', incremental: true, writtenShare: SPARSE };
+  const sparseObjects = await measure({ ...few, ...objects, log });
   return {
     name: 'checkpoint',
-    value: numeric.lostPercent,
-    baseline: numeric.without,
-    ratio: round(numeric.with / numeric.without, 3),
+    value: sparse.lostPercent,
+    baseline: sparse.without,
+    ratio: round(sparse.with / sparse.without, 3),
     unit: '% lost',
-    target: 'value <= 10, gapAddedMs <= 25',
-    keys,
-    ...numeric,
-    objects,
+    target: 'value <= 5, all.lostPercent <= 10, gapAddedMs <= 10, deltaPercent < 3',
+    keys: size.keys,
+    ...sparse,
+    all,
+    sparseWhole,
+    sparseObjects,
   };
 }
 
-async function measure({ keys, pairs, windowMs, values, log }) {
+async function measure({ keys, pairs, windowMs, values, incremental, writtenShare, log }) {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
   const gaps = new Float64Array(new SharedArrayBuffer(8 * SLOTS));
   const job = await run(new URL('./jobs/checkpoint.job.mjs', import.meta.url), {
     parallelism: SLOTS,
-    spares: 0,
-    args: { keys, values, gaps: gaps.buffer, lanes: new SharedArrayBuffer(4) },
-    // Far apart: the bench orders each checkpoint itself, so that windows can be without.
-    checkpoint: { directory, intervalMs: 3_600_000 },
+    spares: 1,
+    args: { keys, values, writtenShare, gaps: gaps.buffer, lanes: new SharedArrayBuffer(4) },
+    // Far apart: the bench orders each checkpoint itself, so that stretches can be without.
+    checkpoint: { directory, intervalMs: 3_600_000, incremental },
+    heartbeat: { timeoutMs: 10_000 },
   });
-  const durations = [];
-  let bytes = 0;
+  const events = [];
   job.on('checkpoint', (event) => {
-    if (event.kind !== 'completed') return;
-    durations.push(event.durationMs);
-    bytes = event.bytes;
+    if (event.kind === 'completed') events.push(event);
   });
   const withRates = [];
   const withoutRates = [];
   const withGaps = [];
   const withoutGaps = [];
-  const window = async (rates, longest) => {
+  const stretch = async (rates, longest) => {
     gaps.fill(0);
     rates.push(await rate(() => job.progress().sinkRecords, windowMs));
     longest.push(Math.max(...gaps));
   };
+  let full;
+  let restoreMs;
   try {
     // Until every key has been written, growth would be measured instead.
-    while (job.progress().sinkRecords < keys * 3) await sleep(100);
+    while (job.progress().sinkRecords < keys * 1.5) await sleep(100);
     await job.checkpointNow();
+    full = events.at(-1);
+    await job.checkpointNow();
+    events.length = 0;
     for (let i = 0; i < pairs; i += 1) {
-      await window(withoutRates, withoutGaps);
+      await stretch(withoutRates, withoutGaps);
+      // What was written meanwhile is none of the first checkpoint's.
+      await job.checkpointNow();
       const ticking = setInterval(() => void job.checkpointNow().catch(() => {}), 1_000);
-      void job.checkpointNow().catch(() => {});
-      await window(withRates, withGaps);
+      await stretch(withRates, withGaps);
       clearInterval(ticking);
       await sleep(300);
       log(
-        `${values}, pair ${i + 1}: without ${round(withoutRates[i] / 1e6)} M/s, with ${round(withRates[i] / 1e6)} M/s; ` +
+        `${values}, ${writtenShare * 100} % written, ${incremental ? '' : 'not '}incremental, pair ${i + 1}: ` +
+          `without ${round(withoutRates[i] / 1e6)} M/s, with ${round(withRates[i] / 1e6)} M/s; ` +
           `gaps ${round(withoutGaps[i], 1)} / ${round(withGaps[i], 1)} ms`,
       );
     }
+    const restarted = new Promise((resolve) => job.once('restarted', resolve));
+    job.kill(0, 'terminate');
+    restoreMs = (await restarted).recoverMs;
   } finally {
     await job.cancel();
     await rm(directory, { recursive: true, force: true });
   }
+  const durations = events.map(({ durationMs }) => durationMs);
+  // Without those at which a slot had its turn to write everything.
+  const deltas = events
+    .filter((event) => event.deltaBytes > 0 && event.fullBytes < full.fullBytes / 10)
+    .map((event) => event.deltaBytes);
   return {
     lostPercent: round((1 - median(withRates) / median(withoutRates)) * 100),
     with: Math.round(median(withRates)),
@@ -93,8 +111,17 @@ async function measure({ keys, pairs, windowMs, values, log }) {
     gapAddedMs: round(median(withGaps) - median(withoutGaps), 1),
     longestGapWithMs: round(Math.max(...withGaps), 1),
     longestGapWithoutMs: round(Math.max(...withoutGaps), 1),
-    checkpointMs: round(median(durations), 1),
-    checkpointBytes: bytes,
-    checkpoints: durations.length,
+    durationP50Ms: round(percentile(durations, 0.5), 1),
+    durationP99Ms: round(percentile(durations, 0.99), 1),
+    fullBytes: full.fullBytes,
+    ...(deltas.length > 0
+      ? {
+          deltaBytes: median(deltas),
+          deltaPercent: round((median(deltas) / full.fullBytes) * 100, 3),
+        }
+      : {}),
+    writtenBytes: Math.round(events.reduce((sum, { bytes }) => sum + bytes, 0) / events.length),
+    restoreMs: round(restoreMs, 1),
+    checkpoints: events.length,
   };
 }

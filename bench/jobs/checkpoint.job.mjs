@@ -1,11 +1,15 @@
 import { aggregation, count, defineJob, discard, generate, sum } from 'holdfast';
 
 /**
- * Uniform writes over `keys` string keys in all. `gaps` is shared: one Float64 per thread, the
+ * Writes over `keys` string keys in all: each key once, then uniformly over `writtenShare` of them, which
+ * lie scattered among the others. `gaps` is shared: one Float64 per thread, the
  * longest time in ms between two looks at the clock (every 32 records) since it was last reset.
  */
 export default defineJob('checkpoint', (env, args) => {
   const keys = Number(args.keys);
+  const apart = Math.round(1 / Number(args.writtenShare));
+  const written = Math.floor(keys / apart);
+  const keyOf = (i) => (i < keys ? i : ((Math.imul(i, 0x9e3779b1) >>> 0) % written) * apart);
   const gaps = new Float64Array(args.gaps);
   let lane = -1;
   let last = 0;
@@ -14,7 +18,7 @@ export default defineJob('checkpoint', (env, args) => {
     .from(
       generate(
         (i) => ({
-          key: `customer-${(Math.imul(i, 0x9e3779b1) >>> 0) % keys}`,
+          key: `customer-${keyOf(i)}`,
           value: i % 1_000,
         }),
         { splits: 2 },

@@ -6,7 +6,8 @@
  *  P3  As with every checkpoint, the manifest comes last: an unfinished copy is none.
  */
 
-import type { CheckpointStore, Manifest, PartDescriptor } from './store.js';
+import { filesOf } from './part-chain.js';
+import type { CheckpointStore, Manifest, PartDescriptor, PartFile } from './store.js';
 
 /**
  * @param to acquired
@@ -18,31 +19,44 @@ export async function copyCheckpoint(
   manifest: Manifest,
   to: Pick<CheckpointStore, 'writePart' | 'writeManifest' | 'discard'>,
 ): Promise<Manifest> {
-  const parts: PartDescriptor[] = [];
+  const written: PartDescriptor[] = [];
+  const copy = async (file: PartFile): Promise<PartFile> => {
+    const copied = await copyFile(from, manifest, file, to);
+    written.push(copied);
+    // What of it is a delta stays one.
+    return { ...copied, sections: file.sections };
+  };
   try {
-    // One after the other: a part is in memory while it is copied.
-    for (const part of manifest.parts) parts.push(await copyPart(from, manifest, part, to));
+    const parts: PartDescriptor[] = [];
+    // One after the other: a file is in memory while it is copied.
+    for (const part of manifest.parts) {
+      const files: PartFile[] = [];
+      for (const file of filesOf(part)) files.push(await copy(file));
+      const newest = files.pop();
+      if (newest === undefined) parts.push(part);
+      else parts.push(files.length === 0 ? newest : { ...newest, earlier: files });
+    }
     const copied = { ...manifest, parts };
     await to.writeManifest(copied);
     return copied;
   } catch (error) {
-    await to.discard(parts);
+    await to.discard(written);
     throw error;
   }
 }
 
-async function copyPart(
+async function copyFile(
   from: Pick<CheckpointStore, 'readPart'>,
   manifest: Manifest,
-  part: PartDescriptor,
+  file: PartFile,
   to: Pick<CheckpointStore, 'writePart'>,
 ): Promise<PartDescriptor> {
-  const sections = await from.readPart(part); // P2
+  const sections = await from.readPart(file); // P2
   return await to.writePart({
     job: manifest.job,
     checkpoint: manifest.checkpoint,
-    vertex: part.vertex,
-    instance: part.instance,
+    vertex: file.vertex,
+    instance: file.instance,
     epoch: manifest.epoch,
     incarnation: 0,
     sections: sections.map(({ operator, name, bytes }) => ({ operator, name, chunks: [bytes] })),

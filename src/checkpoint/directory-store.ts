@@ -9,7 +9,8 @@
  *  D4  A manifest whose rename may not be durable is taken back before the failure is told. If that
  *      fails as well, whether it exists after a power cut is unknown: then its parts are kept (D5).
  *  D5  Sweeping deletes a part only if a newer checkpoint is complete, no manifest names it, and all
- *      manifests could be read. Parts above the newest checkpoint may belong to one on its way (I19).
+ *      manifests could be read. Parts above the newest checkpoint may belong to one on its way (I19);
+ *      what that one builds on is named by the newest.
  *  D6  An epoch is durable before it is told, and greater than all that any file tells.
  *  D7  What names parts and what removes files runs one after the other, for the lock's owner only: a
  *      manifest is never written while a part that it names is being swept.
@@ -39,17 +40,18 @@ import {
   decodeManifest,
   encodeFinished,
   encodeManifest,
-  partFilesOf,
+  filesNamed,
 } from './manifest.js';
 import { nodeFileSystem } from './node-file-system.js';
+import { filesOf } from './part-chain.js';
 import { bodyBytesOf } from './part-file.js';
 import { type PartIo, threadPartIo } from './part-io.js';
 import type { Processes } from './process-identity.js';
 import {
   cleanUpError,
-  corruptError,
   directoryError,
   formatError,
+  unreadableError,
   writeError,
 } from './storage-errors.js';
 import type {
@@ -57,6 +59,7 @@ import type {
   FinishedMark,
   Manifest,
   PartDescriptor,
+  PartFile,
   PartInput,
   RestoredPartSection,
 } from './store.js';
@@ -180,7 +183,7 @@ export class DirectoryStore implements CheckpointStore {
     try {
       bytes = await readWhole(this.#files, path);
     } catch (error) {
-      if (errnoOf(error) !== 'ENOENT') throw unreadable(path, error);
+      if (errnoOf(error) !== 'ENOENT') throw unreadableError(path, error);
       const ids = await this.list();
       throw new HoldfastError(
         'ERR_HOLDFAST_CHECKPOINT_NOT_FOUND',
@@ -192,11 +195,11 @@ export class DirectoryStore implements CheckpointStore {
     if (manifest.checkpoint !== checkpoint) {
       throw formatError(path, `it describes checkpoint ${manifest.checkpoint}`);
     }
-    this.#named.set(checkpoint, partFilesOf(manifest));
+    this.#named.set(checkpoint, filesNamed(manifest));
     return manifest;
   }
 
-  async readPart(part: PartDescriptor): Promise<readonly RestoredPartSection[]> {
+  async readPart(part: PartFile): Promise<readonly RestoredPartSection[]> {
     if (part.file === '') return [];
     const io = part.bytes >= POOL_PART_BYTES ? this.#pool : this.#io;
     return await this.#work.track(io.read(join(this.#at.parts, part.file), part));
@@ -231,7 +234,7 @@ export class DirectoryStore implements CheckpointStore {
       return decodeFinished(await readWhole(this.#files, this.#at.finished), this.#at.finished);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
-      throw errnoOf(error) === undefined ? error : unreadable(this.#at.finished, error);
+      throw errnoOf(error) === undefined ? error : unreadableError(this.#at.finished, error);
     }
   }
 
@@ -302,7 +305,7 @@ export class DirectoryStore implements CheckpointStore {
       await this.#takeBack(path, manifest);
       throw writeError(what, this.location, error);
     }
-    const named = partFilesOf(manifest);
+    const named = filesNamed(manifest);
     this.#named.set(checkpoint, named);
     for (const file of named) this.#loose.delete(file);
     await this.#hint(checkpoint);
@@ -320,14 +323,14 @@ export class DirectoryStore implements CheckpointStore {
       await this.#files.remove(path);
       await this.#syncs.manifests.sync();
     } catch {
-      for (const file of partFilesOf(manifest)) this.#doubtful.add(file);
+      for (const file of filesNamed(manifest)) this.#doubtful.add(file);
     }
   }
 
   /** I6: what a manifest names is there. */
   async #assertParts(manifest: Manifest): Promise<void> {
-    for (const { file, bytes } of manifest.parts) {
-      if (file === '' || this.#loose.get(file) === bytes) continue;
+    for (const { file, bytes } of manifest.parts.flatMap(filesOf)) {
+      if (this.#loose.get(file) === bytes) continue;
       const size = await this.#files.size(join(this.#at.parts, file));
       if (size !== bytes) {
         throw new Error(`its part '${file}' should have ${bytes} bytes and has ${size ?? 'none'}`);
@@ -489,12 +492,4 @@ export class DirectoryStore implements CheckpointStore {
   #assertHeld(): void {
     assert(this.#lock.held, 'the checkpoint store is acquired');
   }
-}
-
-function unreadable(path: string, cause: unknown): HoldfastError {
-  const expected = 'a readable file';
-  return corruptError(
-    { file: path, offset: 0, check: 'content', expected, found: String(cause) },
-    cause,
-  );
 }

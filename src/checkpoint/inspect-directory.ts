@@ -12,11 +12,12 @@ import { readWhole } from './file-reading.js';
 import { errnoOf, type FileSystem } from './file-system.js';
 import { decodeFinished, decodeManifest } from './manifest.js';
 import { nodeFileSystem } from './node-file-system.js';
+import { filesOf } from './part-chain.js';
 import { type AffectedState, affectedState } from './part-damage.js';
 import { readPartFile } from './part-reader.js';
 import { livenessOf } from './process-identity.js';
 import { corruptError, directoryError } from './storage-errors.js';
-import type { CheckpointInfo, FinishedMark, Manifest, PartDescriptor } from './store.js';
+import type { CheckpointInfo, FinishedMark, Manifest, PartFile } from './store.js';
 
 export interface InspectOptions {
   /** Read every part and compare every checksum; otherwise only manifests and sizes are looked at. */
@@ -42,7 +43,7 @@ export interface InspectedOperator {
   readonly type: string;
   readonly stateful: boolean;
   readonly parallelism: number;
-  /** Bytes of its sections, over all parts. */
+  /** Bytes of its sections, over all files that the checkpoint needs. */
   readonly bytes: number;
 }
 
@@ -98,7 +99,8 @@ export async function inspectDirectory(
 
   const checkpoints: InspectedCheckpoint[] = [];
   const damaged: DamagedCheckpoint[] = [];
-  const named = new Set<string>();
+  /** By name: a file that several checkpoints build on is looked at once. */
+  const named = new Map<string, FoundDamage | undefined>();
   for (const id of ids) {
     const manifestFile = join(at.manifests, manifestName(id));
     let manifest: Manifest;
@@ -113,10 +115,12 @@ export async function inspectDirectory(
       continue;
     }
     const damage: FoundDamage[] = [];
-    for (const part of manifest.parts) {
-      if (part.file === '') continue;
-      named.add(part.file);
-      const found = await inspectPart(files, at.parts, part, options.verify === true);
+    for (const part of manifest.parts.flatMap(filesOf)) {
+      if (!named.has(part.file)) {
+        const looked = await inspectPart(files, at.parts, part, options.verify === true);
+        named.set(part.file, looked);
+      }
+      const found = named.get(part.file);
       if (found !== undefined) damage.push(found);
     }
     // Pruned while it was looked at?
@@ -169,7 +173,7 @@ async function listOrEmpty(
 async function inspectPart(
   files: FileSystem,
   directory: string,
-  part: PartDescriptor,
+  part: PartFile,
   verify: boolean,
 ): Promise<FoundDamage | undefined> {
   const path = join(directory, part.file);
@@ -193,7 +197,7 @@ async function inspectPart(
 }
 
 /** Damage of a part, with whose state it concerns. */
-export function partDamage(path: string, part: PartDescriptor, error: unknown): FoundDamage {
+export function partDamage(path: string, part: PartFile, error: unknown): FoundDamage {
   const damage = toDamage(path, error);
   const { check, offset } = damage.details as { readonly check?: unknown; offset?: unknown };
   // Only a chunk's own checksum tells the place; a size or the whole file's SHA-256 concerns all of it.
@@ -205,7 +209,7 @@ function summary(
   manifest: Manifest,
   manifestBytes: number,
 ): Omit<InspectedCheckpoint, 'manifestFile' | 'ageMs' | 'damage'> {
-  const stored = manifest.parts.filter((part) => part.file !== '');
+  const stored = manifest.parts.flatMap(filesOf);
   const sections = stored.flatMap((part) => part.sections);
   return {
     checkpoint: manifest.checkpoint,

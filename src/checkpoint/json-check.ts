@@ -17,6 +17,11 @@ export function record(shape: Readonly<Record<string, Check>>): Check {
   };
 }
 
+/** Nothing, or what is right. */
+export function optional(check: Check): Check {
+  return (value) => (value === undefined ? undefined : check(value));
+}
+
 /** An array or an object whose every entry is right; which of the two, the type says. */
 export function each(check: Check, kind: 'array' | 'object' = 'array'): Check {
   return (value) => {

@@ -1,11 +1,13 @@
 /** Manifests as bytes: what a valid one is, the same for writer and reader. */
 
-import { type Check, describeValue, each, record } from './json-check.js';
+import { type Check, describeValue, each, optional, record } from './json-check.js';
+import { chainOf, filesOf } from './part-chain.js';
 import { seal, unseal } from './sealed-json.js';
 import { formatError } from './storage-errors.js';
-import type { FinishedMark, Manifest } from './store.js';
+import type { FinishedMark, Manifest, PartDescriptor } from './store.js';
 
-export const MANIFEST_FORMAT = 1;
+/** See `Manifest.format`. */
+export const MANIFEST_FORMATS = [1, 2] as const;
 /** Names of part files: never a path. */
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -25,8 +27,22 @@ const oneOf =
   (value) =>
     allowed.includes(value) ? undefined : allowed.map((one) => describeValue(one)).join(' or ');
 
+const partFile = {
+  file: (value: unknown) =>
+    value === '' || (typeof value === 'string' && FILE_NAME.test(value))
+      ? undefined
+      : 'the name of a file, without a path',
+  bytes: count,
+  sha256: text,
+  vertex: text,
+  instance: count,
+  sections: each(
+    record({ operator: text, name: text, bytes: count, delta: optional(oneOf(true)) }),
+  ),
+};
+
 const manifestShape = record({
-  format: oneOf(MANIFEST_FORMAT),
+  format: oneOf(...MANIFEST_FORMATS),
   job: text,
   run: name,
   checkpoint: positive,
@@ -40,19 +56,7 @@ const manifestShape = record({
     record({ id: name, type: text, stateful: flag, parallelism: positive, vertex: text }),
   ),
   tables: each(each(count), 'object'),
-  parts: each(
-    record({
-      file: (value) =>
-        value === '' || (typeof value === 'string' && FILE_NAME.test(value))
-          ? undefined
-          : 'the name of a file, without a path',
-      bytes: count,
-      sha256: text,
-      vertex: text,
-      instance: count,
-      sections: each(record({ operator: text, name: text, bytes: count })),
-    }),
-  ),
+  parts: each(record({ ...partFile, earlier: optional(each(record(partFile))) })),
   transactions: each(record({ operator: text, instance: count, transaction: record({}) })),
   sourceRecords: each(count, 'object'),
   holdfast: text,
@@ -76,15 +80,40 @@ export function manifestProblem(value: unknown): string | undefined {
   }
   const files = new Set<string>();
   for (const part of manifest.parts) {
-    if (part.file === '') {
-      if (part.sections.length === 0) continue;
-      return `the part of vertex '${part.vertex}', instance ${part.instance} has sections and no file`;
-    }
-    if (files.has(part.file)) return `the part file '${part.file}' is named twice`;
-    if (!SHA256.test(part.sha256)) return `the part file '${part.file}' has no SHA-256`;
-    files.add(part.file);
+    const problem = filesProblem(part, files) ?? chainProblem(manifest, part);
+    if (problem !== undefined) return problem;
   }
   return undefined;
+}
+
+/** @param files those seen so far; added to */
+function filesProblem(part: PartDescriptor, files: Set<string>): string | undefined {
+  for (const { file, sha256, sections, vertex, instance } of [part, ...(part.earlier ?? [])]) {
+    if (file === '') {
+      if (sections.length === 0) continue;
+      return `the part of vertex '${vertex}', instance ${instance} has sections and no file`;
+    }
+    if (files.has(file)) return `the part file '${file}' is named twice`;
+    if (!SHA256.test(sha256)) return `the part file '${file}' has no SHA-256`;
+    files.add(file);
+  }
+  return undefined;
+}
+
+function chainProblem(manifest: Manifest, part: PartDescriptor): string | undefined {
+  if (part.earlier !== undefined && manifest.format === 1) {
+    return `the part file '${part.file}' has earlier ones, which format 1 does not know`;
+  }
+  for (const section of part.sections) {
+    if (chainOf(part, section) !== undefined) continue;
+    return `section '${section.name}' of operator '${section.operator}' in '${part.file}' builds on a file that is not named`;
+  }
+  return undefined;
+}
+
+/** Names of all files that a manifest needs. */
+export function filesNamed(manifest: Manifest): ReadonlySet<string> {
+  return new Set(manifest.parts.flatMap((part) => filesOf(part).map(({ file }) => file)));
 }
 
 /** Throws a TypeError when the manifest could not be read again. */
@@ -100,11 +129,6 @@ export function decodeManifest(bytes: Uint8Array, file: string): Manifest {
   const problem = manifestProblem(value);
   if (problem !== undefined) throw formatError(file, problem);
   return value as Manifest;
-}
-
-/** Names of the part files that a manifest needs. */
-export function partFilesOf(manifest: Manifest): ReadonlySet<string> {
-  return new Set(manifest.parts.map((part) => part.file).filter((file) => file !== ''));
 }
 
 export function encodeFinished(mark: FinishedMark): Uint8Array {

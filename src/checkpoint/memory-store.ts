@@ -13,14 +13,16 @@ import {
   decodeManifest,
   encodeFinished,
   encodeManifest,
-  partFilesOf,
+  filesNamed,
 } from './manifest.js';
+import { filesOf } from './part-chain.js';
 import { corruptError, writeError } from './storage-errors.js';
 import type {
   CheckpointStore,
   FinishedMark,
   Manifest,
   PartDescriptor,
+  PartFile,
   PartInput,
   RestoredPartSection,
 } from './store.js';
@@ -82,8 +84,8 @@ export class MemoryStore implements CheckpointStore {
     this.#assertHeld();
     const { checkpoint } = manifest;
     try {
-      for (const { file, bytes } of manifest.parts) {
-        if (file === '' || this.#parts.get(file)?.bytes.length === bytes) continue;
+      for (const { file, bytes } of manifest.parts.flatMap(filesOf)) {
+        if (this.#parts.get(file)?.bytes.length === bytes) continue;
         throw new Error(`its part '${file}' is not there`);
       }
       const bytes = encodeManifest(manifest);
@@ -111,7 +113,7 @@ export class MemoryStore implements CheckpointStore {
     );
   }
 
-  async readPart(part: PartDescriptor): Promise<readonly RestoredPartSection[]> {
+  async readPart(part: PartFile): Promise<readonly RestoredPartSection[]> {
     if (part.file === '') return [];
     const stored = this.#parts.get(part.file)?.bytes;
     const found = stored === undefined ? 'no part' : sha256(stored);
@@ -185,7 +187,7 @@ export class MemoryStore implements CheckpointStore {
 
   #namedFiles(ids: readonly number[]): ReadonlySet<string> {
     const manifests = ids.map((id) => decodeManifest(this.#manifests.get(id)!, `memory/${id}`));
-    return new Set(manifests.flatMap((manifest) => [...partFilesOf(manifest)]));
+    return new Set(manifests.flatMap((manifest) => [...filesNamed(manifest)]));
   }
 
   #assertHeld(): void {

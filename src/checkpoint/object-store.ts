@@ -17,7 +17,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.js';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { partName, partOfName } from './directory-layout.js';
-import { decodeManifest, encodeManifest, partFilesOf } from './manifest.js';
+import { decodeManifest, encodeManifest, filesNamed } from './manifest.js';
 import type { ObjectClient } from './object-client.js';
 import { type IndexContent, type IndexedCheckpoint, withCheckpoint } from './object-index.js';
 import { MANIFESTS, manifestObjectName, PARTS } from './object-layout.js';
@@ -26,6 +26,7 @@ import { asStoreError } from './object-store-errors.js';
 import { IndexRegister } from './object-store-index.js';
 import { ObjectStoreOwner } from './object-store-owner.js';
 import { listOrphans, removeAll } from './object-store-sweep.js';
+import { filesOf } from './part-chain.js';
 import { cleanUpError, corruptError, formatError, writeError } from './storage-errors.js';
 import type {
   CheckpointStore,
@@ -248,7 +249,7 @@ export class ObjectStore implements CheckpointStore {
       this.#hasOrphans = true;
       throw writeError(what, this.location, error);
     }
-    const named = partFilesOf(manifest);
+    const named = filesNamed(manifest);
     try {
       await this.#commit(what, withCheckpoint(content, entry));
     } catch (error) {
@@ -263,9 +264,12 @@ export class ObjectStore implements CheckpointStore {
   /** I6: what a manifest names is there. */
   async #assertParts(manifest: Manifest): Promise<void> {
     const client = await this.#client();
-    const unsure = manifest.parts.filter(
-      ({ file, bytes }) => file !== '' && this.#loose.get(file) !== bytes,
-    );
+    const named = [...this.#named.values()];
+    const unsure = manifest.parts
+      .flatMap(filesOf)
+      .filter(({ file, bytes }) => this.#loose.get(file) !== bytes)
+      // What an older checkpoint names is there.
+      .filter(({ file }) => !named.some((files) => files.has(file)));
     for (let at = 0; at < unsure.length; at += HEADS_MAX) {
       await Promise.all(
         unsure.slice(at, at + HEADS_MAX).map(async ({ file, bytes }) => {
@@ -292,7 +296,7 @@ export class ObjectStore implements CheckpointStore {
     if (manifest.checkpoint !== entry.checkpoint) {
       throw formatError(file, `it describes checkpoint ${manifest.checkpoint}`);
     }
-    if (this.#owner !== undefined) this.#named.set(entry.checkpoint, partFilesOf(manifest));
+    if (this.#owner !== undefined) this.#named.set(entry.checkpoint, filesNamed(manifest));
     return manifest;
   }
 

@@ -90,3 +90,11 @@ export function formatError(file: string, problem: string): HoldfastError {
     { details: { file, problem } },
   );
 }
+
+export function unreadableError(path: string, cause: unknown): HoldfastError {
+  const expected = 'a readable file';
+  return corruptError(
+    { file: path, offset: 0, check: 'content', expected, found: String(cause) },
+    cause,
+  );
+}

@@ -21,19 +21,33 @@ export interface PartInput {
   readonly sections: readonly PartSection[];
 }
 
-/** A part that is durable. JSON data, listed in the manifest. */
-export interface PartDescriptor {
+export interface StoredSection {
+  readonly operator: string;
+  readonly name: string;
+  readonly bytes: number;
+  /** Only what has changed since the part's last checkpoint before; absent: everything. */
+  readonly delta?: true;
+}
+
+/** A file that is durable. JSON data. */
+export interface PartFile {
   /** Name within the store, never reused. Empty text when the part has no sections: then there is no file. */
   readonly file: string;
   readonly bytes: number;
   readonly sha256: string;
   readonly vertex: string;
   readonly instance: number;
-  readonly sections: readonly {
-    readonly operator: string;
-    readonly name: string;
-    readonly bytes: number;
-  }[];
+  readonly sections: readonly StoredSection[];
+}
+
+/** A part of a checkpoint, listed in its manifest. JSON data. */
+export interface PartDescriptor extends PartFile {
+  /**
+   * Files of earlier checkpoints that its `delta` sections build on, oldest first (part-chain.ts). They
+   * belong to this checkpoint as much as `file` does: other manifests may name them, too, and a store
+   * deletes a file only when no manifest names it any more.
+   */
+  readonly earlier?: readonly PartFile[] | undefined;
 }
 
 export interface ManifestTransaction {
@@ -44,7 +58,8 @@ export interface ManifestTransaction {
 
 /** The commit point of a checkpoint: it exists if and only if this is durable. JSON data. */
 export interface Manifest {
-  readonly format: 1;
+  /** 2 when a part has `earlier` files: what reads only 1 would not know that it needs them. */
+  readonly format: 1 | 2;
   readonly job: string;
   /** Same across restarts and processes, new for a fresh run. */
   readonly run: string;
@@ -79,8 +94,9 @@ export interface CheckpointInfo {
   readonly epoch: number;
   readonly createdAtMs: number;
   readonly final: boolean;
-  /** Manifest plus parts. */
+  /** Manifest plus all files that it names. */
   readonly bytes: number;
+  /** Files. */
   readonly parts: number;
 }
 
@@ -108,7 +124,8 @@ export interface CheckpointStore {
   /** An epoch greater than any seen in the store, unfinished parts included; durable before it resolves. */
   nextEpoch(): Promise<number>;
   /**
-   * Durable, and verified to be readable by its descriptor, when it resolves. Rejects with
+   * Durable, and verified to be readable by its descriptor, when it resolves. Whoever asked adds to the
+   * descriptor which sections are `delta`, and `earlier`. Rejects with
    * ERR_HOLDFAST_CHECKPOINT_FAILED. Takes the chunks over: those with an ArrayBuffer of their own may be
    * transferred away, shared ones must stay as they are until it settles.
    */
@@ -119,11 +136,11 @@ export interface CheckpointStore {
   list(): Promise<readonly number[]>;
   /** Verified manifest. Rejects with ERR_HOLDFAST_CHECKPOINT_CORRUPT (file and both checksums), …_NOT_FOUND, …_FORMAT. */
   readManifest(checkpoint: number): Promise<Manifest>;
-  /** All sections of a part, every checksum verified before anything is decoded. `bytes` own their ArrayBuffers (transferable). */
-  readPart(part: PartDescriptor): Promise<readonly RestoredPartSection[]>;
-  /** Removes parts of a checkpoint that was given up. Best effort. */
+  /** All sections of a file, every checksum verified before anything is decoded. `bytes` own their ArrayBuffers (transferable). */
+  readPart(part: PartFile): Promise<readonly RestoredPartSection[]>;
+  /** Removes parts of a checkpoint that was given up, not the `earlier` files. Best effort. */
   discard(parts: readonly PartDescriptor[]): Promise<void>;
-  /** Mark and sweep: keeps the newest `retain` checkpoints and everything that their manifests name. */
+  /** Mark and sweep: keeps the newest `retain` checkpoints and everything that their manifests name, `earlier` files included. */
   prune(retain: number): Promise<void>;
   /**
    * Forgets all checkpoints newer than this one, newest first, durably: a run starts again from it, and

@@ -14,21 +14,27 @@
  *      that is under way when a region goes down is given up. The coordinator's epoch is a
  *      *generation*: the time between two of these events.
  *  C6  Parts of a checkpoint that was given up are discarded, those that become durable later as well.
+ *  C7  A checkpoint may build on the newest one whose manifest is durable when it is triggered. None completes
+ *      in between, and no region comes up with another one without the checkpoint being given up (C5), so
+ *      this is also what the region's tasks have restored or captured. Until the next manifest is
+ *      written, that one is the newest and is kept, with all files it names.
  */
 
 import { assert } from '../base/assert.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
+import { partsToRewrite } from '../checkpoint/compaction.js';
 import {
   Coordinator,
   type CoordinatorCommand,
   type CoordinatorEvent,
 } from '../checkpoint/coordinator.js';
+import { linkPart } from '../checkpoint/part-chain.js';
 import type { SavepointTarget } from '../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
-import type { CapturedPart } from './host-protocol.js';
+import type { CapturedPart, CheckpointBase } from './host-protocol.js';
 import type { CheckpointEvent } from './job-types.js';
 import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';
@@ -42,7 +48,12 @@ export interface CheckpointDriverOptions {
   readonly committer: SinkCommitter;
   /** The greatest checkpoint id ever used in the store. */
   readonly lastCheckpoint: number;
-  readonly trigger: (epochs: readonly number[], checkpoint: number, final: boolean) => void;
+  readonly trigger: (
+    epochs: readonly number[],
+    checkpoint: number,
+    final: boolean,
+    base: CheckpointBase | undefined,
+  ) => void;
   readonly abort: (epochs: readonly number[], checkpoint: number) => void;
   readonly onEvent: (event: CheckpointEvent) => void;
   /** As soon as this checkpoint counts, whatever happens now: its manifest is durable. */
@@ -194,7 +205,7 @@ export class CheckpointDriver {
     const task = taskKey(part.vertex, part.instance);
     let descriptor: PartDescriptor | undefined;
     try {
-      descriptor = await this.#write(part);
+      descriptor = await this.#write(part, pending.base);
     } catch (error) {
       const failure = toFailure(error, 'checkpoint', { slot: part.slot });
       this.#handle({ kind: 'declined', epoch, checkpoint, task, failure });
@@ -247,19 +258,40 @@ export class CheckpointDriver {
     this.#requests.clear();
   }
 
-  async #write(part: CapturedPart): Promise<PartDescriptor | undefined> {
+  async #write(
+    part: CapturedPart,
+    base: Manifest | undefined,
+  ): Promise<PartDescriptor | undefined> {
     const { store } = this.#given;
     if (store === undefined) return undefined;
     const { plan } = this.#given;
-    return await store.writePart({
+    const vertex = plan.vertices[part.vertex]!.id;
+    const { instance } = part;
+    const deltas = part.sections.filter(({ on }) => on !== undefined);
+    assert(
+      deltas.every(({ on }) => on === base?.checkpoint),
+      'changes are those since the checkpoint that the task was told of',
+    );
+    const written = await store.writePart({
       job: plan.graph.job,
       checkpoint: part.checkpoint,
-      vertex: plan.vertices[part.vertex]!.id,
-      instance: part.instance,
+      vertex,
+      instance,
       epoch: part.epoch,
       incarnation: part.incarnation,
       sections: part.sections,
     });
+    const before = base?.parts.find((one) => one.vertex === vertex && one.instance === instance);
+    return linkPart(written, deltas, before);
+  }
+
+  /** What tasks are told of the checkpoint that they build on (C7). */
+  #baseOf({ checkpoint, parts }: Manifest): CheckpointBase {
+    const rewrite = partsToRewrite(parts).map(({ vertex, instance }) => ({
+      vertex: this.#given.plan.vertices.findIndex(({ id }) => id === vertex),
+      instance,
+    }));
+    return { checkpoint, rewrite };
   }
 
   #isCurrent(epoch: number, vertex: number): boolean {
@@ -294,8 +326,10 @@ export class CheckpointDriver {
       case 'trigger': {
         const { checkpoint, final } = command;
         const epochs = [...this.#epochs];
-        this.#pending.set(checkpoint, { checkpoint, epochs, final, parts: [], captured: [] });
-        this.#given.trigger(epochs, checkpoint, final);
+        const { incremental } = this.#given.options.checkpoint;
+        const base = incremental ? this.#latest : undefined;
+        this.#pending.set(checkpoint, { checkpoint, epochs, final, base, parts: [], captured: [] });
+        this.#given.trigger(epochs, checkpoint, final, base && this.#baseOf(base));
         return;
       }
       case 'abort':
@@ -389,6 +423,7 @@ export class CheckpointDriver {
         alignMs: Math.max(0, ...pending.captured.map((part) => part.alignMs)),
         captureMs: Math.max(0, ...pending.captured.map((part) => part.captureMs)),
         bytes: pending.parts.reduce((sum, part) => sum + part.bytes, 0),
+        ...stateBytesOf(pending.parts),
       });
       this.#answer(command.tokens, (request) => request.resolve(command.checkpoint));
       if (isCommitted) this.#given.onCommitted(pending); // C4
@@ -427,6 +462,19 @@ export class CheckpointDriver {
   #enqueue(act: () => Promise<void>): void {
     this.#queue = this.#queue.then(act);
   }
+}
+
+function stateBytesOf(parts: readonly PartDescriptor[]): {
+  readonly fullBytes: number;
+  readonly deltaBytes: number;
+} {
+  let fullBytes = 0;
+  let deltaBytes = 0;
+  for (const { bytes, delta } of parts.flatMap(({ sections }) => sections)) {
+    if (delta === true) deltaBytes += bytes;
+    else fullBytes += bytes;
+  }
+  return { fullBytes, deltaBytes };
 }
 
 function transactionsOf(pending: PendingCheckpoint): CapturedPart['transactions'] {

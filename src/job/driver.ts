@@ -183,9 +183,9 @@ export class JobDriver {
       run: this.run,
       committer,
       lastCheckpoint: Math.max(this.#given.lastCheckpoint, this.#given.manifest?.checkpoint ?? 0),
-      trigger: (epochs, checkpoint, final) => {
+      trigger: (epochs, checkpoint, final, base) => {
         if (final && this.#status === 'running') this.#setStatus('finishing');
-        this.#slots.tellAll('trigger', [epochs, checkpoint]);
+        this.#slots.tellAll('trigger', [epochs, checkpoint, base]);
       },
       abort: (epochs, checkpoint) => this.#slots.tellAll('abort', [epochs, checkpoint]),
       onEvent: (event) => this.events.tell('checkpoint', event),

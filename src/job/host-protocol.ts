@@ -62,8 +62,18 @@ export interface DeploySpec {
   /** See TaskOptions. */
   readonly alignedTimeoutMs: number;
   readonly cut: number | undefined;
+  /** Checkpoints may build on earlier ones. */
+  readonly incremental: boolean;
   readonly bufferTimeoutMs: number;
   readonly channelCapacityBytes: number;
+}
+
+/** What a checkpoint may build on. */
+export interface CheckpointBase {
+  /** The newest completed checkpoint. */
+  readonly checkpoint: number;
+  /** Tasks that write their state in full all the same. */
+  readonly rewrite: readonly { readonly vertex: number; readonly instance: number }[];
 }
 
 export type KillCause = 'throw' | 'exit' | 'hang' | 'out-of-memory';
@@ -84,7 +94,11 @@ export interface HostControl {
   deploy(spec: DeploySpec): Promise<Outcome<undefined>>;
   start(epoch: number): Promise<Outcome<undefined>>;
   /** Sources of this slot emit barrier `checkpoint` between two records. `epochs`: of all regions. */
-  trigger(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>>;
+  trigger(
+    epochs: readonly number[],
+    checkpoint: number,
+    base: CheckpointBase | undefined,
+  ): Promise<Outcome<undefined>>;
   /** The checkpoint was given up: tasks stop capturing it and release what it blocked. */
   abort(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>>;
   /** For sinks that commit in a worker. */

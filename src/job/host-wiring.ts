@@ -158,6 +158,7 @@ function taskParts(
     mode: spec.mode,
     alignedTimeoutMs: spec.alignedTimeoutMs,
     cut: spec.cut,
+    incremental: spec.incremental,
     run: spec.run,
     epoch,
     incarnation,

@@ -23,6 +23,7 @@ import type { Task } from '../stream/task.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import { Lease } from '../threads/lease.js';
 import type {
+  CheckpointBase,
   DeploySpec,
   HostControl,
   HostEvent,
@@ -140,9 +141,18 @@ export class Host implements HostControl {
     });
   }
 
-  trigger(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>> {
+  trigger(
+    epochs: readonly number[],
+    checkpoint: number,
+    base: CheckpointBase | undefined,
+  ): Promise<Outcome<undefined>> {
     return this.#inEpochs(epochs, (deployment) => {
-      for (const task of deployment.tasks) task.trigger(checkpoint);
+      for (const task of deployment.tasks) {
+        const rewrites = base?.rewrite.some(
+          ({ vertex, instance }) => vertex === task.vertex && instance === task.instance,
+        );
+        task.trigger(checkpoint, rewrites === false ? base?.checkpoint : undefined);
+      }
     });
   }
 

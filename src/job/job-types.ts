@@ -32,6 +32,11 @@ export interface CheckpointOptions {
    * have not all come `alignedTimeoutMs` after the first. Only in mode 'exactly-once'.
    */
   readonly alignment?: CheckpointAlignment | undefined;
+  /**
+   * Checkpoints hold only what has changed, and name the files of earlier ones for the rest. Default: true
+   * with `directory`; false with `store`, since a store has to know that files are shared.
+   */
+  readonly incremental?: boolean | undefined;
 }
 
 export type CheckpointAlignment = 'aligned' | 'unaligned' | { readonly alignedTimeoutMs: number };
@@ -143,7 +148,12 @@ export type CheckpointEvent =
       /** Longest over tasks. */
       readonly alignMs: number;
       readonly captureMs: number;
+      /** Written for it. */
       readonly bytes: number;
+      /** Of these, state that was written in full. */
+      readonly fullBytes: number;
+      /** Of these, changes of state since the checkpoint before. */
+      readonly deltaBytes: number;
     }
   | { readonly kind: 'failed'; readonly checkpoint: number; readonly failure: Failure };
 

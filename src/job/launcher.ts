@@ -303,6 +303,7 @@ export class Launcher {
       mode: options.checkpoint.mode,
       alignedTimeoutMs: options.checkpoint.alignedTimeoutMs,
       cut,
+      incremental: options.checkpoint.incremental,
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
       channelCapacityBytes: capacity,
     }));
@@ -337,8 +338,10 @@ function buffersOf(spec: DeploySpec): readonly ArrayBuffer[] {
   const buffers = new Set<ArrayBuffer>();
   for (const task of spec.restores) {
     for (const { sections } of task.operators) {
-      for (const { bytes } of sections) {
-        if (bytes.buffer instanceof ArrayBuffer) buffers.add(bytes.buffer);
+      for (const { bytes, deltas = [] } of sections) {
+        for (const { buffer } of [bytes, ...deltas]) {
+          if (buffer instanceof ArrayBuffer) buffers.add(buffer);
+        }
       }
     }
   }

@@ -11,6 +11,8 @@ export interface PendingCheckpoint {
   readonly epochs: readonly number[];
   /** Triggered after all tasks had ended. */
   readonly final: boolean;
+  /** The newest completed checkpoint when it was triggered, if tasks may build on it. */
+  readonly base: Manifest | undefined;
   readonly parts: PartDescriptor[];
   readonly captured: CapturedPart[];
 }
@@ -26,7 +28,7 @@ export interface ManifestInput {
 export function makeManifest(input: ManifestInput): Manifest {
   const { plan, pending } = input;
   return {
-    format: 1,
+    format: pending.parts.some(({ earlier }) => earlier !== undefined) ? 2 : 1,
     job: plan.graph.job,
     run: input.run,
     checkpoint: pending.checkpoint,

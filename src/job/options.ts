@@ -43,6 +43,7 @@ export interface ResolvedOptions {
     readonly mode: 'exactly-once' | 'at-least-once';
     /** How long barriers wait before they overtake; Infinity: always. */
     readonly alignedTimeoutMs: number;
+    readonly incremental: boolean;
   };
   readonly restore: RestoreFrom;
   readonly restart: RestartStrategy;
@@ -167,6 +168,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     'tolerableFailures',
     'mode',
     'alignment',
+    'incremental',
   ]);
   const { directory, store } = given;
   if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
@@ -206,7 +208,14 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     }),
     mode,
     alignedTimeoutMs: resolveAlignment(given.alignment, mode),
+    // A store of the user's own may not know that several manifests name the same files.
+    incremental: checkIncremental(given.incremental) ?? directory !== undefined,
   });
+}
+
+function checkIncremental(given: unknown): boolean | undefined {
+  if (given === undefined || typeof given === 'boolean') return given;
+  throw badOption('checkpoint.incremental', given, 'true or false');
 }
 
 function resolveAlignment(

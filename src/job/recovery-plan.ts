@@ -2,7 +2,8 @@
  * From a manifest and a plan to what must be read: pure.
  *
  *  R1  With the same parallelism and the same key-group table an instance gets its own sections and
- *      nothing else: a crash moves no key.
+ *      nothing else: a crash moves no key. Its next checkpoint may build on the restored one, if it is
+ *      also the same chain that has it (`checkpoint`).
  *  R2  With another parallelism every instance of an operator gets the sections of all old instances
  *      that can hold something for it: of a keyed operator those whose groups it owns now, of
  *      others (a sink in the same chain, say) all; the operator keeps what is its own.
@@ -26,6 +27,8 @@ export interface TaskRecovery {
   readonly operators: readonly {
     readonly operator: string;
     readonly parts: readonly PartDescriptor[];
+    /** The manifest's, when the part is all of this instance's own state (R1). */
+    readonly checkpoint: number | undefined;
   }[];
   /** What was in flight to an operator of the task: sections of parts of any task. */
   readonly channels: readonly {
@@ -45,10 +48,13 @@ export function planRecovery(manifest: Manifest, plan: JobPlan): readonly TaskRe
     for (let instance = 0; instance < vertex.parallelism; instance += 1) {
       const operators = [...vertex.nodes.map((node) => plan.graph.nodes[node]!.id), vertex.id]
         .filter((id, at, all) => all.indexOf(id) === at)
-        .map((operator) => ({
-          operator,
-          parts: partsFor(manifest, plan, operator, vertex.parallelism, instance),
-        }))
+        .map((operator) => {
+          const parts = partsFor(manifest, plan, operator, vertex.parallelism, instance);
+          const isOwn =
+            isUnmoved(manifest, plan, operator, vertex.parallelism) &&
+            parts.every((part) => part.vertex === vertex.id);
+          return { operator, parts, checkpoint: isOwn ? manifest.checkpoint : undefined };
+        })
         .filter((entry) => entry.parts.length > 0);
       tasks.push({
         vertex: vertex.index,
@@ -239,6 +245,18 @@ function channelsFor(
     const names = part.sections.filter(isWanted).map(({ name }) => name);
     return names.length === 0 ? [] : [{ operator: id, part, names }];
   });
+}
+
+/** Has every instance of the operator the key groups that it had? */
+function isUnmoved(
+  manifest: Manifest,
+  plan: JobPlan,
+  operator: string,
+  parallelism: number,
+): boolean {
+  const before = manifest.operators.find((entry) => entry.id === operator);
+  if (before?.parallelism !== parallelism) return false;
+  return sameTable(manifest.tables[String(parallelism)], plan.tables[parallelism]);
 }
 
 function sameTable(old: readonly number[] | undefined, table: Uint16Array | undefined): boolean {

@@ -1,6 +1,13 @@
-/** Reads what a recovery plan names: each part once, verified before anything is decoded. */
+/** Reads what a recovery plan names: each file once, verified before anything is decoded. */
 
-import type { CheckpointStore, PartDescriptor, RestoredPartSection } from '../checkpoint/store.js';
+import { assert } from '../base/assert.js';
+import { type ChainLink, chainOf, filesOf } from '../checkpoint/part-chain.js';
+import type {
+  CheckpointStore,
+  PartDescriptor,
+  PartFile,
+  RestoredPartSection,
+} from '../checkpoint/store.js';
 import { parseChannelSection } from '../stream/channel-state.js';
 import type { RestoredSection } from '../stream/operator.js';
 import type { TaskRestore } from './host-protocol.js';
@@ -10,45 +17,55 @@ export async function readRestores(
   tasks: readonly TaskRecovery[],
   store: CheckpointStore,
 ): Promise<readonly (TaskRestore & { slot: number })[]> {
-  const parts = new Map<string, PartDescriptor>();
+  const files = new Map<string, PartFile>();
   for (const task of tasks) {
     for (const operator of task.operators) {
-      for (const part of operator.parts) parts.set(part.file, part);
+      for (const file of operator.parts.flatMap(filesOf)) files.set(file.file, file);
     }
-    for (const { part } of task.channels) parts.set(part.file, part);
+    // What was in flight is in the newest file.
+    for (const { part } of task.channels) files.set(part.file, part);
   }
   const read = new Map<string, readonly RestoredPartSection[]>();
   await Promise.all(
-    [...parts].map(async ([file, part]) => read.set(file, await store.readPart(part))),
+    [...files].map(async ([name, file]) => read.set(name, await store.readPart(file))),
   );
   const handedOut = new Set<RestoredPartSection>();
-  /** The first to need it gets the buffer itself, to be transferred; others a copy. */
-  const handOut = (section: RestoredPartSection, instance: number): RestoredSection => {
-    const bytes = handedOut.has(section) ? section.bytes.slice() : section.bytes;
-    handedOut.add(section);
-    return { name: section.name, instance, bytes };
+  const bytesOf = ({ file, section }: ChainLink): Uint8Array => {
+    const found = read.get(file.file)![section]!;
+    // The first to need it gets the buffer itself, to be transferred; others a copy.
+    const bytes = handedOut.has(found) ? found.bytes.slice() : found.bytes;
+    handedOut.add(found);
+    return bytes;
+  };
+  const restored = (
+    part: PartDescriptor,
+    section: PartDescriptor['sections'][number],
+    checkpoint: number | undefined,
+  ): RestoredSection => {
+    const chain = chainOf(part, section);
+    assert(chain !== undefined, 'the manifest was checked when it was read');
+    const [bytes, ...deltas] = chain.map(bytesOf);
+    return { name: section.name, instance: part.instance, bytes: bytes!, deltas, checkpoint };
   };
   return tasks.map((task) => ({
     vertex: task.vertex,
     instance: task.instance,
     slot: task.slot,
     operators: [
-      ...task.operators.map(({ operator, parts: needed }) => ({
+      ...task.operators.map(({ operator, parts, checkpoint }) => ({
         operator,
-        sections: needed.flatMap((part) =>
-          read
-            .get(part.file)!
+        sections: parts.flatMap((part) =>
+          part.sections
             .filter((section) => section.operator === operator)
             .filter(({ name }) => parseChannelSection(name) === undefined)
-            .map((section) => handOut(section, part.instance)),
+            .map((section) => restored(part, section, checkpoint)),
         ),
       })),
       ...task.channels.map(({ operator, part, names }) => ({
         operator,
-        sections: read
-          .get(part.file)!
+        sections: part.sections
           .filter((section) => section.operator === operator && names.includes(section.name))
-          .map((section) => handOut(section, part.instance)),
+          .map((section) => restored(part, section, undefined)),
       })),
     ],
   }));

@@ -38,6 +38,8 @@ export interface OperatorContext {
   readonly parallelism: number;
   /** Key groups m. */
   readonly keyGroups: number;
+  /** Snapshots may build on earlier ones: state notes what changes. */
+  readonly incremental?: boolean | undefined;
   /** Does this instance own the key group (1…m)? */
   ownsGroup(group: number): boolean;
   readonly turn: Turn;
@@ -63,6 +65,8 @@ export interface StateSection {
   readonly name: string;
   /** Views over ArrayBuffers that nobody will write to (they are transferred) or over SharedArrayBuffers that nobody will write to until released. */
   readonly chunks: readonly Uint8Array[];
+  /** Only what has changed since this checkpoint; absent: everything. */
+  readonly on?: number | undefined;
 }
 
 /** A snapshot of one operator under way. */
@@ -87,7 +91,15 @@ export interface CapturedState {
 export interface RestoredSection {
   readonly name: string;
   readonly instance: number;
+  /** Written in full. */
   readonly bytes: Uint8Array;
+  /** What has changed since, in order: for sections that were captured with `on`. */
+  readonly deltas?: readonly Uint8Array[] | undefined;
+  /**
+   * The restored checkpoint, when the section is all that this very instance had and it has the same
+   * key groups as then: its next snapshot may build on it.
+   */
+  readonly checkpoint?: number | undefined;
 }
 
 export interface Operator extends Receiver {
@@ -106,7 +118,10 @@ export interface Operator extends Receiver {
    * watermark. Never called while an operator of the chain is suspended.
    */
   settle?(): void;
-  /** Starts a snapshot; undefined when there is no state. */
-  capture?(checkpoint: number): Capture | undefined;
+  /**
+   * Starts a snapshot; undefined when there is no state.
+   * @param base the newest completed checkpoint: a section may hold only what has changed since
+   */
+  capture?(checkpoint: number, base?: number): Capture | undefined;
   close?(): void | Promise<void>;
 }

@@ -144,6 +144,7 @@ class ChainBuilder {
       instance,
       parallelism,
       keyGroups: plan.keyGroups,
+      incremental: this.#options.incremental,
       ownsGroup: (group) => table === undefined || table[group] === instance,
       turn: gate,
       output: outputs.main,

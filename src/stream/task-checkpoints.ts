@@ -7,6 +7,7 @@
  *  T2  A task with sinks takes its part in checkpoint n only after the driver's `trigger(n)`, which comes
  *      behind every `abort` of an older one on the same lane. Barriers come on another lane and may be faster;
  *      without waiting, a sink could prepare n not knowing that what it prepared for n − 1 is void.
+ *      Incremental snapshots wait for it, too: it tells which checkpoint they may build on.
  *      Announcements are looked at only then, in all tasks, and so cost nothing at other times.
  *  T3  Each checkpoint is taken once at most, and never after its abort.
  *  T4  With alignment without a limit of time nothing of what is in flight is looked at.
@@ -26,6 +27,8 @@ export interface CheckpointsOptions {
   readonly snapshots: TaskSnapshots;
   readonly sinks: readonly { readonly tail: SinkTail }[];
   readonly isSource: boolean;
+  /** The driver's word also tells which checkpoint a snapshot may build on (T2). */
+  readonly incremental: boolean;
   /** Infinity: barriers are waited for until they come. */
   readonly alignedTimeoutMs: number;
   /** See P4 of task-inputs.ts. */
@@ -105,14 +108,15 @@ export class TaskCheckpoints {
 
   /** What is to be taken between two elements; a source's restored elements are behind it. */
   get due(): DuePart | undefined {
-    const { cut, sinks } = this.#given;
+    const { cut, sinks, incremental } = this.#given;
     if (this.#cutPending) return { kind: 'cut', checkpoint: cut!, alignMs: 0 };
     const trigger = this.#triggers[0];
     if (trigger !== undefined) return { ...trigger, kind: 'aligned', alignMs: 0 };
     const aligned = this.#aligned;
     if (aligned === undefined) return undefined;
     if (aligned.checkpoint === cut) return { kind: 'cut', ...aligned };
-    const mayTake = sinks.length === 0 || aligned.checkpoint <= this.#told; // T2
+    const waits = sinks.length > 0 || incremental; // T2
+    const mayTake = !waits || aligned.checkpoint <= this.#told;
     return mayTake ? { kind: 'aligned', ...aligned } : undefined;
   }
 

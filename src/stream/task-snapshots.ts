@@ -8,6 +8,9 @@
  *      before the cut would be in no later transaction.
  *  N4  The part of an unaligned checkpoint also holds what was in flight. It is complete when that
  *      has been recorded, which others may have to do something for; it is not waited for here.
+ *  N5  A snapshot may build on the newest completed checkpoint, which the driver tells with the order to take
+ *      it; without that word it holds everything. A checkpoint that completes later does not matter:
+ *      what a snapshot builds on is named by the newest manifest until its own is written.
  */
 
 import type { ControlBlock } from '../threads/control-block.js';
@@ -62,6 +65,8 @@ interface Snapshot {
 export class TaskSnapshots {
   readonly #given: SnapshotsOptions;
   #snapshot: Snapshot | undefined;
+  /** The newest that the driver has told of (N5). */
+  #told: { readonly checkpoint: number; readonly base: number | undefined } | undefined;
 
   constructor(given: SnapshotsOptions) {
     this.#given = given;
@@ -82,16 +87,24 @@ export class TaskSnapshots {
     return this.#snapshot !== undefined;
   }
 
+  /** @param base the newest completed checkpoint, for that snapshot to build on */
+  told(checkpoint: number, base: number | undefined): void {
+    if (this.#told === undefined || checkpoint > this.#told.checkpoint) {
+      this.#told = { checkpoint, base };
+    }
+  }
+
   /** Cuts all operators. */
   begin(checkpoint: number, part: TaskPart): void {
     this.#given.block.phase = 'capturing';
     this.#giveUp();
     const snapshot: Snapshot = { checkpoint, part, startedMs: performance.now(), work: [] };
     this.#snapshot = snapshot;
+    const base = this.#told?.checkpoint === checkpoint ? this.#told.base : undefined;
     for (const { node, operator } of this.#given.operators) {
       const sink = node.kind === 'sink';
       try {
-        const capture = operator.capture?.(checkpoint);
+        const capture = operator.capture?.(checkpoint, base);
         if (capture === undefined) continue;
         const work = { operator: node.id, capture, sink, state: undefined, parked: undefined };
         snapshot.work.push(work);

@@ -48,6 +48,8 @@ export interface TaskOptions {
    * have changed since: its barrier passes once more (task-inputs.ts, P4).
    */
   readonly cut?: number | undefined;
+  /** Snapshots may build on earlier ones: `trigger` tells on which. */
+  readonly incremental?: boolean | undefined;
   readonly run: string;
   readonly epoch: number;
   readonly incarnation: number;

@@ -150,6 +150,7 @@ export class Task {
       snapshots: this.#snapshots,
       sinks: this.#chain.sinks,
       isSource: this.#source !== undefined,
+      incremental: options.incremental === true,
       alignedTimeoutMs,
       cut: options.cut,
     });
@@ -232,8 +233,9 @@ export class Task {
     return this.#moved;
   }
 
-  /** The driver's word that a checkpoint has begun; every task is told, behind all `abort`s of older ones. */
-  trigger(checkpoint: number): void {
+  /** The driver's word: a checkpoint has begun, and may build on `base`. Behind all older `abort`s. */
+  trigger(checkpoint: number, base?: number): void {
+    this.#snapshots.told(checkpoint, base);
     this.#checkpoints.trigger(checkpoint, performance.now());
   }
 

@@ -40,6 +40,7 @@ describe('options', () => {
       tolerableFailures: 0,
       mode: 'exactly-once',
       alignedTimeoutMs: Number.POSITIVE_INFINITY,
+      incremental: false,
     },
     restore: { kind: 'latest' },
     restart: noRestart(),
@@ -123,6 +124,18 @@ describe('options', () => {
     });
     expect(resolveOptions(given).signal).toBe(signal);
     expect(resolveOptions(given).checkpoint.store).toBe(store);
+  });
+
+  it('builds checkpoints on others by default only in a directory', () => {
+    const incremental = (checkpoint: RunOptions['checkpoint']) =>
+      resolveOptions({ checkpoint }).checkpoint.incremental;
+    expect(incremental({ directory: 'x' })).toBe(true);
+    expect(incremental({ directory: 'x', incremental: false })).toBe(false);
+    expect(incremental({ store })).toBe(false);
+    expect(incremental({ store, incremental: true })).toBe(true);
+    expect(refusal({ checkpoint: { directory: 'x', incremental: 'yes' } })).toContain(
+      'checkpoint.incremental',
+    );
   });
 
   it('restarts by default only what has checkpoints to restart from', () => {

@@ -56,3 +56,25 @@ export function goldenManifest(parts: readonly PartDescriptor[]): Manifest {
     node: 'v20.20.2',
   };
 }
+
+/** Of format 2: one part over three checkpoints, in full and changed twice. */
+export const CHAIN_FILES = [
+  'c0000000012-e3-count-i0-n0-00112233445566aa.part',
+  'c0000000013-e3-count-i0-n0-00112233445566bb.part',
+  'c0000000014-e4-count-i0-n1-00112233445566cc.part',
+] as const;
+
+export function goldenChain(): readonly PartInput[] {
+  return CHAIN_FILES.map((_, at) => ({
+    job: 'golden-job',
+    checkpoint: 12 + at,
+    vertex: 'count',
+    instance: 0,
+    epoch: at === 2 ? 4 : 3,
+    incarnation: at === 2 ? 1 : 0,
+    sections: [
+      { operator: 'count', name: '~task', chunks: [counting(8, at)] },
+      { operator: 'count', name: 'state', chunks: [counting(at === 0 ? 150 : 20, at * 3)] },
+    ],
+  }));
+}

@@ -1,20 +1,28 @@
 /**
- * Files of format 1, as they were written when it was made. What reads them today reads them for ever:
+ * Files of formats 1 and 2, as they were written when they were made. What reads them today reads them for ever:
  * if one of these tests fails, the format has changed, and needs a new number and a reader for the old.
  */
 
-import { copyFile, mkdir, readFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
 import { inspectDirectory } from '../../src/checkpoint/inspect-directory.js';
 import { decodeManifest, encodeManifest } from '../../src/checkpoint/manifest.js';
+import { chainOf, filesOf } from '../../src/checkpoint/part-chain.js';
 import { encodePart } from '../../src/checkpoint/part-file.js';
-import { goldenManifest, goldenParts, PART_FILES } from './golden-content.js';
+import {
+  CHAIN_FILES,
+  goldenChain,
+  goldenManifest,
+  goldenParts,
+  PART_FILES,
+} from './golden-content.js';
 import { temporaryDirectory } from './samples.js';
 
 const STORED = fileURLToPath(new URL('./golden/format-1', import.meta.url));
+const STORED_CHAIN = fileURLToPath(new URL('./golden/format-2', import.meta.url));
 /** A copy under the real names: formatters would have their way with files that end in `.json`. */
 let golden: string;
 
@@ -74,6 +82,72 @@ describe('golden files of format 1', () => {
       expect(Buffer.compare(Buffer.concat(blocks), stored)).toBe(0);
     }
     const stored = await readFile(join(golden, 'manifests', '0000000012.json'));
+    const again = encodeManifest(decodeManifest(stored, 'golden'));
+    expect(Buffer.from(again).toString()).toBe(stored.toString());
+  });
+});
+
+describe('golden files of format 2, where a checkpoint builds on others', () => {
+  const STATE = { operator: 'count', name: 'state' };
+
+  beforeEach(async () => {
+    golden = await temporaryDirectory();
+    await mkdir(join(golden, 'manifests'));
+    await mkdir(join(golden, 'parts'));
+    const manifest = join(golden, 'manifests', '0000000014.json');
+    await copyFile(join(STORED_CHAIN, 'manifest.golden'), manifest);
+    for (const file of CHAIN_FILES) {
+      await copyFile(join(STORED_CHAIN, file), join(golden, 'parts', file));
+    }
+  });
+
+  test('are whole, and each of them is needed', async () => {
+    const report = await inspectDirectory(golden, { nowMs: 0, verify: true });
+    expect(report).toMatchObject({ damage: [], damaged: [], unnamedParts: 0 });
+    expect(report.checkpoints).toMatchObject([{ checkpoint: 14, damage: [], parts: 3 }]);
+    const operators = report.checkpoints[0]!.operators;
+    expect(operators.find(({ id }) => id === 'count')!.bytes).toBe(3 * 8 + 150 + 20 + 20);
+    await rm(join(golden, 'parts', CHAIN_FILES[1]));
+    const damaged = await inspectDirectory(golden, { nowMs: 0 });
+    expect(damaged.checkpoints[0]!.damage).toMatchObject([
+      { code: 'ERR_HOLDFAST_CHECKPOINT_CORRUPT', file: join(golden, 'parts', CHAIN_FILES[1]) },
+    ]);
+  });
+
+  test('are read as what was written, in order', async () => {
+    const store = new DirectoryStore(golden);
+    await store.acquire();
+    const manifest = await store.readManifest(14);
+    expect(manifest).toEqual({
+      ...goldenManifest(manifest.parts),
+      format: 2,
+      checkpoint: 14,
+      final: false,
+    });
+    const [part] = manifest.parts;
+    expect(filesOf(part!).map(({ file }) => file)).toEqual(CHAIN_FILES);
+    const chain = chainOf(part!, STATE)!;
+    for (const [index, { file, section }] of chain.entries()) {
+      const { bytes } = (await store.readPart(file))[section]!;
+      const written = goldenChain()[index]!.sections[section]!;
+      expect([...bytes]).toEqual([...Buffer.concat(written.chunks)]);
+    }
+    expect(chain).toHaveLength(3);
+    await store.prune(1);
+    expect((await readdir(join(golden, 'parts'))).sort()).toEqual(CHAIN_FILES);
+    await store.close();
+  });
+
+  test('are what is written today, byte for byte', async () => {
+    for (const [index, file] of CHAIN_FILES.entries()) {
+      const blocks: Uint8Array[] = [];
+      for (const block of encodePart(goldenChain()[index]!, { chunkBytes: 64, node: 'v20.20.2' })) {
+        blocks.push(block.slice());
+      }
+      const stored = await readFile(join(golden, 'parts', file));
+      expect(Buffer.compare(Buffer.concat(blocks), stored)).toBe(0);
+    }
+    const stored = await readFile(join(golden, 'manifests', '0000000014.json'));
     const again = encodeManifest(decodeManifest(stored, 'golden'));
     expect(Buffer.from(again).toString()).toBe(stored.toString());
   });

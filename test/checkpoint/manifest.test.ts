@@ -4,6 +4,7 @@ import {
   decodeManifest,
   encodeFinished,
   encodeManifest,
+  filesNamed,
   manifestProblem,
 } from '../../src/checkpoint/manifest.js';
 import { seal, unseal } from '../../src/checkpoint/sealed-json.js';
@@ -18,6 +19,13 @@ const PART: PartDescriptor = {
   instance: 0,
   sections: [{ operator: 'x', name: 's', bytes: 3 }],
 };
+
+const EARLIER: PartDescriptor = { ...PART, file: 'c0000000000-earlier.part' };
+
+const withDelta = (delta: unknown) => ({
+  ...PART,
+  sections: [{ operator: 'x', name: 's', bytes: 3, delta }],
+});
 
 function thrown(act: () => unknown): Error & Record<string, unknown> {
   try {
@@ -35,6 +43,13 @@ describe('manifest', () => {
     expect(decodeManifest(bytes, 'm')).toEqual(manifest);
     const whole = JSON.parse(Buffer.from(bytes).toString()) as { content: unknown };
     expect(whole.content).toEqual(manifest);
+  });
+
+  test('comes back with the files that its parts build on', () => {
+    const part = { ...withDelta(true), earlier: [EARLIER] } as PartDescriptor;
+    const manifest = sampleManifest(7, [part], { format: 2 });
+    expect(decodeManifest(encodeManifest(manifest), 'm')).toEqual(manifest);
+    expect([...filesNamed(manifest)]).toEqual([EARLIER.file, PART.file]);
   });
 
   test('every damaged byte and every shortened file is found', () => {
@@ -66,7 +81,7 @@ describe('manifest', () => {
   });
 
   test.each([
-    ['format', { format: 2 }, 'format is 2; it should be 1'],
+    ['format', { format: 3 }, 'format is 3; it should be 1 or 2'],
     ['job', { job: 3 }, 'job is 3; it should be a text'],
     ['run', { run: '' }, 'run is ""'],
     ['checkpoint', { checkpoint: 0 }, 'checkpoint is 0; it should be a whole number from 1'],
@@ -84,6 +99,28 @@ describe('manifest', () => {
     ['no checksum', { parts: [{ ...PART, sha256: '' }] }, 'no SHA-256'],
     ['a part without file', { parts: [{ ...PART, file: '' }] }, 'has sections and no file'],
     ['bytes', { parts: [{ ...PART, bytes: -1 }] }, 'parts.[0].bytes is -1'],
+    ['a delta flag', { parts: [withDelta(false)] }, 'delta is false; it should be true'],
+    ['a delta without a base', { format: 2, parts: [withDelta(true)] }, 'that is not named'],
+    [
+      'a base that lacks the section',
+      { format: 2, parts: [{ ...withDelta(true), earlier: [{ ...EARLIER, sections: [] }] }] },
+      'that is not named',
+    ],
+    [
+      'earlier files in format 1',
+      { parts: [{ ...withDelta(true), earlier: [EARLIER] }] },
+      'which format 1 does not know',
+    ],
+    [
+      'an earlier file twice',
+      { format: 2, parts: [{ ...withDelta(true), earlier: [EARLIER, EARLIER] }] },
+      'named twice',
+    ],
+    [
+      'a path of an earlier file',
+      { format: 2, parts: [{ ...withDelta(true), earlier: [{ ...EARLIER, file: 'a/b' }] }] },
+      'without a path',
+    ],
     ['a transaction', { transactions: [{ operator: 'a', instance: 0 }] }, 'transaction is missing'],
     ['source records', { sourceRecords: { a: 'many' } }, 'sourceRecords.a is "many"'],
   ])('%s that is wrong is told, by writer and reader', (_, change, told) => {

@@ -1,6 +1,7 @@
 /** What every checkpoint store promises, as tests. Each store runs all of them. */
 
 import { describe, expect, test } from 'vitest';
+import { filesOf, linkPart } from '../../src/checkpoint/part-chain.js';
 import type { CheckpointStore, PartDescriptor } from '../../src/checkpoint/store.js';
 import { bytesOf, rejection, sampleManifest, samplePart, shared } from './samples.js';
 
@@ -207,6 +208,57 @@ export function storeConformance(name: string, harness: StoreHarness): void {
       await store.prune(1);
       expect(await store.list()).toEqual([2]);
       expect(await store.readPart(old!)).toHaveLength(3);
+      await store.close();
+    });
+
+    test('files that several checkpoints build on go when the last of these goes, and not before', async () => {
+      const { store, partFiles } = await acquired();
+      const state = { operator: 'count', name: 'state' };
+      const sections = [{ ...state, chunks: [bytesOf(100)] }];
+      const files: string[] = [];
+      let last: PartDescriptor | undefined;
+      // In full at 1 and 4, changes at 2, 3, 5, 6.
+      for (let checkpoint = 1; checkpoint <= 6; checkpoint += 1) {
+        const written = await store.writePart(samplePart({ checkpoint, sections }));
+        const part = linkPart(written, checkpoint % 3 === 1 ? [] : [state], last);
+        const format = part.earlier === undefined ? 1 : 2;
+        await store.writeManifest(sampleManifest(checkpoint, [part], { format }));
+        files.push(part.file);
+        last = part;
+      }
+      const kept = async () => [...(await partFiles())].sort();
+      await store.prune(4);
+      expect(await kept()).toEqual(files);
+      // What is given up takes nothing of others with it.
+      const given = linkPart(
+        await store.writePart(samplePart({ checkpoint: 7, sections })),
+        [state],
+        last,
+      );
+      await store.discard([given]);
+      expect(await kept()).toEqual(files);
+      await store.prune(3);
+      expect(await kept()).toEqual(files.slice(3));
+      await store.prune(1);
+      expect(await kept()).toEqual(files.slice(3));
+      const [part] = (await store.readManifest(6)).parts;
+      expect(part).toEqual(last);
+      for (const file of filesOf(part!)) expect(await store.readPart(file)).toHaveLength(1);
+      await store.rewind(6);
+      await store.close();
+    });
+
+    test('a manifest whose earlier files are gone is refused', async () => {
+      const { store } = await acquired();
+      const state = { operator: 'count', name: 'state' };
+      const sections = [{ ...state, chunks: [bytesOf(100)] }];
+      const full = await store.writePart(samplePart({ sections }));
+      const changes = await store.writePart(samplePart({ checkpoint: 2, sections }));
+      const part = linkPart(changes, [state], full);
+      await store.discard([full]);
+      const error = await rejection(store.writeManifest(sampleManifest(2, [part], { format: 2 })));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FAILED');
+      expect(error.message).toContain(full.file);
       await store.close();
     });
 

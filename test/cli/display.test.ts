@@ -191,6 +191,8 @@ describe('the live view', () => {
         alignMs: 1,
         captureMs: 2,
         bytes: 2_048,
+        fullBytes: 1_024,
+        deltaBytes: 512,
       },
       600,
     );

@@ -112,6 +112,34 @@ describe('planRecovery', () => {
     }
   });
 
+  test('what an instance had may be built on, as long as it has the same groups in the same chain', () => {
+    const told = (manifest: Manifest, slots: number, data?: GraphData) =>
+      planRecovery(manifest, planOf(slots, data))
+        .flatMap((task) => task.operators)
+        .map(({ operator, checkpoint }) => [operator, checkpoint]);
+    const own = told(manifestOf(2), 2);
+    expect(own).toHaveLength(6);
+    expect(own.every(([, checkpoint]) => checkpoint === 7)).toBe(true);
+    expect(told(manifestOf(2), 3).every(([, checkpoint]) => checkpoint === undefined)).toBe(true);
+    // Another table of the same size.
+    const before = manifestOf(2);
+    const tables = { 2: before.tables[2]!.map((owner) => 1 - owner) };
+    expect(new Map(told({ ...before, tables }, 2) as [string, unknown][]).get('totals')).toBe(
+      undefined,
+    );
+    // Another chain has it now.
+    const parts = before.parts.map((one) =>
+      one.vertex === 'totals' ? { ...one, vertex: 'another' } : one,
+    );
+    expect(new Map(told({ ...before, parts }, 2) as [string, unknown][])).toEqual(
+      new Map<string, unknown>([
+        ['numbers', 7],
+        ['totals', undefined],
+        ['out', undefined],
+      ]),
+    );
+  });
+
   test('another number of key groups is refused with both numbers', () => {
     const plan = planJob(graph, { slots: 2, keyGroups: 128 });
     expect(() => planRecovery(manifestOf(2), plan)).toThrowError(/64.*128/s);

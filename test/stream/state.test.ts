@@ -122,7 +122,7 @@ function readRows(bytes: Uint8Array, owns: (group: number) => boolean = all) {
   const table = new RowTable({ words: 2, layout: 'test' });
   const found = new Map<unknown, { key: unknown; value: number }>();
   table.restore(
-    bytes,
+    { bytes },
     owns,
     (row, { key }) => {
       const data = table.segments[row >> SEGMENT_SHIFT]!;
@@ -185,7 +185,7 @@ describe('the row table', () => {
               break;
             case 'cut':
               finish();
-              under = { capture: model.table.capture('s'), expected: new Map(model.values) };
+              under = { capture: model.table.capture('s', 1), expected: new Map(model.values) };
               break;
             case 'walk':
               under?.capture.step(0);
@@ -204,7 +204,7 @@ describe('the row table', () => {
     const model = new RowModel();
     for (let round = 0; round < 40; round += 1) {
       for (let i = 0; i < 2_500; i += 1) model.write(`window ${round} of key ${i}`, i + 1);
-      const capture = round % 3 === 0 ? model.table.capture('s') : undefined;
+      const capture = round % 3 === 0 ? model.table.capture('s', 1) : undefined;
       const expected = new Map(model.values);
       for (let i = 0; i < 2_500; i += 1) {
         if (i % 25 !== 0 || round % 8 === 0) model.delete(`window ${round} of key ${i}`);
@@ -215,19 +215,19 @@ describe('the row table', () => {
     const live = [...model.values.values()].reduce((sum, { key }) => sum + String(key).length, 0);
     expect(model.table.size).toBe(model.values.size);
     expect(model.table.keyBytes).toBeLessThan(2 * (live + 12 * model.values.size) + 3 * SLOT_BYTES);
-    expect(readRows(bytesOf(model.table.capture('s')))).toEqual(model.values);
+    expect(readRows(bytesOf(model.table.capture('s', 1)))).toEqual(model.values);
   });
 
   it('an abandoned capture leaves nothing behind', () => {
     const model = new RowModel();
     for (let i = 0; i < PAGE_ROWS * 2; i += 1) model.write(i, i + 1);
-    const abandoned = model.table.capture('s');
+    const abandoned = model.table.capture('s', 1);
     abandoned.step(0);
     abandoned.abort();
     expect(model.table.guardRows).toBe(0);
     model.write(3, 99);
     const expected = new Map(model.values);
-    const capture = model.table.capture('s');
+    const capture = model.table.capture('s', 1);
     abandoned.abort();
     model.write(4, 98);
     expect(readRows(bytesOf(capture))).toEqual(expected);
@@ -237,7 +237,7 @@ describe('the row table', () => {
     const parts = [0, 1].map((part) => {
       const model = new RowModel();
       for (let i = 0; i < 500; i += 1) model.write(`${part}${'x'.repeat(i % 9)}/${i}`, i + 1);
-      return { model, bytes: bytesOf(model.table.capture('s')) };
+      return { model, bytes: bytesOf(model.table.capture('s', 1)) };
     });
     const found = new Map<unknown, number>();
     for (const owned of [1, 2, 3, 4]) {
@@ -259,7 +259,7 @@ describe('the row table', () => {
   it('reads sections at any alignment, and says that it is alive', () => {
     const model = new RowModel();
     for (let i = 0; i < 5_000; i += 1) model.write(i, i + 1);
-    const bytes = bytesOf(model.table.capture('s'));
+    const bytes = bytesOf(model.table.capture('s', 1));
     for (const shift of [0, 1, 4]) {
       const moved = new Uint8Array(bytes.length + shift);
       moved.set(bytes, shift);
@@ -267,7 +267,7 @@ describe('the row table', () => {
     }
     let alive = 0;
     const table = new RowTable({ words: 2, layout: 'test' });
-    table.restore(bytes, all, nothing, () => {
+    table.restore({ bytes }, all, nothing, () => {
       alive += 1;
     });
     expect(alive).toBe(5);
@@ -276,14 +276,14 @@ describe('the row table', () => {
   it('refuses bytes that are damaged, and state of another layout', () => {
     const model = new RowModel();
     for (let i = 0; i < 20; i += 1) model.write(`key ${i}`, i + 1);
-    const bytes = bytesOf(model.table.capture('s'));
+    const bytes = bytesOf(model.table.capture('s', 1));
     const codes = new Set<string | undefined>();
     for (let length = 0; length < bytes.length; length += 1) {
       codes.add(thrownBy(() => readRows(bytes.subarray(0, length))).code);
     }
     expect([...codes]).toEqual(['ERR_HOLDFAST_CHECKPOINT_CORRUPT']);
     const other = new RowTable({ words: 2, layout: 'other' });
-    expect(thrownBy(() => other.restore(bytes, all, nothing, nothing)).code).toBe(
+    expect(thrownBy(() => other.restore({ bytes }, all, nothing, nothing)).code).toBe(
       'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
     );
     const future = Uint8Array.from(bytes);
@@ -295,7 +295,7 @@ describe('the row table', () => {
     const model = new RowModel();
     model.write('key', 3);
     model.write(-1, 4);
-    expect(Buffer.from(bytesOf(model.table.capture('s'))).toString('hex')).toBe(GOLDEN_ROWS);
+    expect(Buffer.from(bytesOf(model.table.capture('s', 1))).toString('hex')).toBe(GOLDEN_ROWS);
   });
 });
 
@@ -309,7 +309,7 @@ const SECTION_KEYS = 12;
 
 function readCells(bytes: Uint8Array, owns: (group: number) => boolean = all) {
   const table = new CellTable({ operator: 'o', layout: 'test' });
-  table.restore(bytes, owns, nothing);
+  table.restore({ bytes }, owns, nothing);
   return contentOf(table);
 }
 
@@ -383,7 +383,10 @@ describe('the cell table', () => {
               break;
             case 'cut':
               finish();
-              under = { capture: table.capture('s'), expected: structuredClone(contentOf(table)) };
+              under = {
+                capture: table.capture('s', 1),
+                expected: structuredClone(contentOf(table)),
+              };
               break;
             case 'walk':
               under?.capture.step(0);
@@ -404,7 +407,7 @@ describe('the cell table', () => {
     for (let group = 1; group <= 4; group += 1) {
       table.create(table.bucket(group), group, `key ${group}`, { ...value, group });
     }
-    const bytes = bytesOf(table.capture('s'));
+    const bytes = bytesOf(table.capture('s', 1));
     const kept = readCells(bytes, (group) => group % 2 === 0);
     expect(kept).toEqual(
       new Map([2, 4].map((group) => [`${group}/key ${group}`, { ...value, group }])),
@@ -414,18 +417,18 @@ describe('the cell table', () => {
   it('an abandoned capture leaves nothing behind', () => {
     const table = new CellTable({ operator: 'o', layout: 'test' });
     for (let i = 0; i < 100; i += 1) table.create(table.bucket(1), 1, i, i);
-    const abandoned = table.capture('s');
+    const abandoned = table.capture('s', 1);
     abandoned.step(0);
     abandoned.abort();
     expect(table.active).toBe(0);
     const expected = contentOf(table);
-    expect(readCells(bytesOf(table.capture('s')))).toEqual(expected);
+    expect(readCells(bytesOf(table.capture('s', 1)))).toEqual(expected);
   });
 
   it('refuses bytes that are damaged, and state of another layout', () => {
     const table = new CellTable({ operator: 'o', layout: 'test' });
     table.create(table.bucket(1), 1, 'key', { value: 'text' });
-    const bytes = bytesOf(table.capture('s'));
+    const bytes = bytesOf(table.capture('s', 1));
     expect(thrownBy(() => readCells(bytes.subarray(0, bytes.length - 3))).code).toBe(
       'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
     );
@@ -433,7 +436,7 @@ describe('the cell table', () => {
       'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
     );
     const other = new CellTable({ operator: 'o', layout: 'other' });
-    expect(thrownBy(() => other.restore(bytes, all, nothing)).code).toBe(
+    expect(thrownBy(() => other.restore({ bytes }, all, nothing)).code).toBe(
       'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
     );
   });

@@ -21,6 +21,7 @@ export interface BenchOptions {
   readonly instance?: number;
   readonly mode?: TaskOptions['mode'];
   readonly alignedTimeoutMs?: number;
+  readonly incremental?: boolean;
   readonly splits?: number;
   readonly restored?: TaskOptions['restored'];
   readonly bufferTimeoutMs?: number;
@@ -84,6 +85,7 @@ export class TaskBench {
       restored: options.restored ?? [],
       mode: options.mode ?? 'exactly-once',
       alignedTimeoutMs: options.alignedTimeoutMs,
+      incremental: options.incremental,
       run: 'run',
       epoch: 5,
       incarnation: 1,

@@ -27,11 +27,26 @@ const KEY_GROUPS = 32;
 
 interface Pending {
   readonly id: number;
+  /** What tasks were told that they may build on. */
+  readonly base: Checkpoint | undefined;
   readonly parts: Map<Task, CapturedTask>;
 }
 
-interface Checkpoint extends Pending {
+interface Checkpoint {
+  readonly id: number;
   readonly plan: JobPlan;
+  /** By vertex and instance. */
+  readonly parts: ReadonlyMap<string, StoredTask>;
+}
+
+interface StoredTask {
+  readonly instance: number;
+  readonly sections: readonly {
+    readonly operator: string;
+    readonly name: string;
+    /** In full, then what has changed. */
+    readonly chain: readonly Uint8Array[];
+  }[];
 }
 
 interface Slot {
@@ -45,6 +60,8 @@ interface Slot {
 export interface ClusterOptions {
   /** How long barriers are waited for, in ms; drawn anew for each deployment. Absent: until they come. */
   readonly alignments?: readonly number[];
+  /** Snapshots may build on earlier ones. */
+  readonly incremental?: boolean;
   /** Lets time go on, before each step. */
   readonly tick?: () => void;
 }
@@ -69,6 +86,8 @@ export class TaskCluster {
   readonly inFlight = { input: 0, output: 0 };
   /** Deployments that began with a cut. */
   cuts = 0;
+  /** Sections that were captured as changes, in completed checkpoints. */
+  deltas = 0;
   readonly counters: Record<string, number> = {};
 
   static async start(
@@ -163,6 +182,7 @@ export class TaskCluster {
           splits: this.#completed === undefined ? this.#splits : undefined,
           restored: this.#restored(plan, vertex.index, instance),
           mode: 'exactly-once',
+          incremental: this.#options.incremental,
           run: 'run',
           epoch: this.#epoch,
           incarnation: this.#epoch,
@@ -244,8 +264,11 @@ export class TaskCluster {
     this.#ids += 1;
     const id = this.#ids;
     this.#final = this.#ended === this.#slots.reduce((sum, slot) => sum + slot.tasks.length, 0);
-    this.#pending = { id, parts: new Map() };
-    this.#tell((task) => task.trigger(id));
+    // Now and then somebody writes everything, as for compaction.
+    const builds = this.#options.incremental === true && this.#random.next() < 0.9;
+    const base = builds ? this.#completed : undefined;
+    this.#pending = { id, base, parts: new Map() };
+    this.#tell((task) => task.trigger(id, base?.id));
   }
 
   #abort(): void {
@@ -269,7 +292,9 @@ export class TaskCluster {
     this.#pending = undefined;
     this.checkpoints += 1;
     // Bytes are copied now: what happens to their memory later must not matter.
-    const parts = new Map([...pending.parts].map(([from, one]) => [from, frozen(one)]));
+    const parts = new Map(
+      [...pending.parts].map(([from, one]) => [from.name, this.#stored(from, one, pending)]),
+    );
     this.#completed = { id: pending.id, plan, parts };
     for (const side of ['input', 'output'] as const) {
       const kept = [...parts.values()].some(({ sections }) =>
@@ -277,12 +302,26 @@ export class TaskCluster {
       );
       if (kept) this.inFlight[side] += 1;
     }
-    for (const one of parts.values()) {
+    for (const one of pending.parts.values()) {
       for (const { operator, transaction } of one.transactions) {
         this.#published.commit(operator, transaction);
       }
     }
     this.done = this.#final;
+  }
+
+  /** Bytes are copied now: what happens to their memory later must not matter. */
+  #stored(task: Task, part: CapturedTask, { base }: Pending): StoredTask {
+    const before = base?.parts.get(task.name)?.sections ?? [];
+    const sections = part.sections.map(({ operator, name, chunks, on }) => {
+      const bytes = new Uint8Array(Buffer.concat(chunks));
+      if (on === undefined) return { operator, name, chain: [bytes] };
+      const found = before.find((one) => one.operator === operator && one.name === name);
+      if (on !== base?.id || found === undefined) throw new Error(`nothing to build on: ${on}`);
+      this.deltas += 1;
+      return { operator, name, chain: [...found.chain, bytes] };
+    });
+    return { instance: task.instance, sections };
   }
 
   /** As the recovery plan does, by operator: own sections, or everybody's after a rescale. */
@@ -295,11 +334,14 @@ export class TaskCluster {
       const before = completed.plan.vertices.find((old) => old.nodes.includes(node))!;
       const same = before.parallelism === plan.vertices[vertex]!.parallelism;
       const sections: RestoredSection[] = [];
-      for (const [task, part] of completed.parts) {
-        if (same && task.instance !== instance) continue;
-        for (const section of part.sections) {
-          if (section.operator !== operator || parseChannelSection(section.name)) continue;
-          sections.push({ name: section.name, instance: task.instance, bytes: section.chunks[0]! });
+      const isOwn = same && before.id === plan.vertices[vertex]!.id;
+      const checkpoint = isOwn ? completed.id : undefined;
+      for (const part of completed.parts.values()) {
+        if (same && part.instance !== instance) continue;
+        for (const { operator: of, name, chain } of part.sections) {
+          if (of !== operator || parseChannelSection(name) !== undefined) continue;
+          const [bytes, ...deltas] = chain;
+          sections.push({ name, instance: part.instance, bytes: bytes!, deltas, checkpoint });
         }
       }
       sections.push(...this.#channelSections(completed, plan, node, instance));
@@ -312,8 +354,8 @@ export class TaskCluster {
     const parallelism = (one: JobPlan): number =>
       one.vertices.find(({ nodes }) => nodes.includes(node))!.parallelism;
     const sections: RestoredSection[] = [];
-    for (const [task, part] of completed.parts) {
-      for (const { operator, name, chunks } of part.sections) {
+    for (const part of completed.parts.values()) {
+      for (const { operator, name, chain } of part.sections) {
         const channel = parseChannelSection(name);
         if (operator !== id || channel === undefined) continue;
         const scaling = {
@@ -323,7 +365,7 @@ export class TaskCluster {
           isMoved: false,
         };
         if (!isChannelFor(channel.to, instance, scaling)) continue;
-        sections.push({ name, instance: task.instance, bytes: chunks[0]! });
+        sections.push({ name, instance: part.instance, bytes: chain[0]! });
       }
     }
     return sections;
@@ -341,14 +383,4 @@ export class TaskCluster {
 
 function draw<T>(random: Random, from: readonly T[]): T {
   return from[randomInt(random, from.length)]!;
-}
-
-function frozen(part: CapturedTask): CapturedTask {
-  return {
-    ...part,
-    sections: part.sections.map((section) => ({
-      ...section,
-      chunks: [new Uint8Array(Buffer.concat(section.chunks))],
-    })),
-  };
 }

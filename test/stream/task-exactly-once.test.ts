@@ -28,3 +28,19 @@ it('with another parallelism after each crash', async () => {
     await simulate(seed, { crashes: 4, rescales: true });
   }
 });
+
+it('with checkpoints that build on others, aborted ones between, and crashes', async () => {
+  let deltas = 0;
+  for (let seed = 3_001; seed <= 3_040; seed += 1) {
+    deltas += (await simulate(seed, { crashes: 4, rescales: false, incremental: true })).deltas;
+  }
+  expect(deltas).toBeGreaterThan(100);
+});
+
+it('with checkpoints that build on others, and another parallelism after each crash', async () => {
+  let deltas = 0;
+  for (let seed = 4_001; seed <= 4_040; seed += 1) {
+    deltas += (await simulate(seed, { crashes: 4, rescales: true, incremental: true })).deltas;
+  }
+  expect(deltas).toBeGreaterThan(100);
+});

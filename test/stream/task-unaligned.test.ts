@@ -50,6 +50,24 @@ describe('what is published is what a run without faults publishes', () => {
   );
 
   it(
+    'with checkpoints that build on others, crashes and rescales',
+    async () => {
+      const kept = { deltas: 0, inFlight: 0 };
+      for (let seed = 5_001; seed <= 5_024; seed += 1) {
+        const rescales = seed % 2 === 0;
+        const alignments = rescales ? UNALIGNED : MIXED;
+        const chaos = { crashes: 4, rescales, incremental: true, alignments, tick };
+        const { deltas, inFlight } = await simulate(seed, chaos);
+        kept.deltas += deltas;
+        kept.inFlight += inFlight.input + inFlight.output;
+      }
+      expect(kept.deltas).toBeGreaterThan(50);
+      expect(kept.inFlight).toBeGreaterThan(20);
+    },
+    DEADLINE_MS,
+  );
+
+  it(
     'with crashes and aborted checkpoints',
     async () => {
       const kept = { input: 0, output: 0 };

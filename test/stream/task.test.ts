@@ -189,6 +189,52 @@ describe('snapshots', () => {
     expect(bench.task.metrics().recordsIn).toBe(3);
   });
 
+  it('what may build on another snapshot waits for the word on which', async () => {
+    const graph = draw((env) => {
+      env
+        .from(source<number>())
+        .keyBy((n) => n)
+        .aggregate({ records: count() })
+        .name('count')
+        .rebalance()
+        .sinkTo(testSink('out'));
+    });
+    const keys = Array.from({ length: 40 }, (_, i) => i);
+    for (const incremental of [true, false]) {
+      const bench = await TaskBench.open(graph, {
+        vertex: 'count',
+        incremental,
+        capacityRecords: 1_000,
+      });
+      const builtOn = () =>
+        bench.captured.map(({ sections }) => sections.find(({ name }) => name === 'rows')!.on);
+      bench.feed(0, keys, barrier(1), [1]);
+      await bench.settle();
+      const seen = bench.task.metrics().recordsIn;
+      expect([seen, builtOn().length]).toEqual(incremental ? [40, 0] : [41, 1]);
+      bench.task.trigger(1);
+      bench.feed(0, barrier(2), [2]);
+      await bench.settle();
+      bench.task.trigger(2, 1);
+      await bench.settle();
+      expect(bench.task.metrics().recordsIn).toBe(42);
+      expect(builtOn()).toEqual(incremental ? [undefined, 1] : [undefined, undefined]);
+      // Without a base it holds everything; the one after it may build on it, and not on an older one.
+      for (const [checkpoint, base] of [
+        [3, undefined],
+        [4, 3],
+        [5, 2],
+      ] as const) {
+        bench.feed(0, [3], barrier(checkpoint));
+        bench.task.trigger(checkpoint, base);
+        await bench.settle();
+      }
+      expect(builtOn().slice(2)).toEqual(
+        incremental ? [undefined, 3, undefined] : [undefined, undefined, undefined],
+      );
+    }
+  });
+
   it('a task with sinks waits for the driver, who tells of aborts first', async () => {
     const calls: string[] = [];
     const graph = draw((env) => {

@@ -2,7 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
-import type { Capture, OperatorContext } from '../operator.js';
+import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { type Cell, type CellBucket, CellTable } from '../state/cell-table.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
 import type { CellFold } from './cell-fold.js';
@@ -23,6 +23,7 @@ export class CellPanes implements PaneStore<Cell> {
   open(context: OperatorContext): void {
     this.#context = context;
     this.#table = new CellTable({ operator: context.operator, layout: this.#layout });
+    if (context.incremental === true) this.#table.track();
   }
 
   newIndex(start: number): Map<PrimitiveKey, Cell> {
@@ -54,28 +55,24 @@ export class CellPanes implements PaneStore<Cell> {
   }
 
   release(cell: Cell, pane: Pane<Cell>): void {
-    const table = this.#table;
-    if (cell.seen < table.active) table.save(this.#bucketOf(pane), cell);
-    // It stays in the bucket until that is dropped, and no snapshot in between shall have it.
-    cell.seen = Number.POSITIVE_INFINITY;
-    table.release(cell);
+    this.#table.delete(this.#bucketOf(pane), cell);
   }
 
   drop(pane: Pane<Cell>): void {
     this.#table.drop(this.#bucketOf(pane));
   }
 
-  capture(section: string): Capture {
-    return this.#table.capture(section);
+  capture(checkpoint: number, base: number | undefined): Capture {
+    return this.#table.capture(this.section, checkpoint, base);
   }
 
   restore(
-    bytes: Uint8Array,
+    section: RestoredSection,
     owns: (group: number) => boolean,
     alive: () => void,
     paneOf: (start: number) => Pane<Cell>,
   ): void {
-    this.#table.restore(bytes, owns, alive);
+    this.#table.restore(section, owns, alive);
     for (const start of this.#table.buckets.keys()) paneOf(start);
   }
 

@@ -23,6 +23,7 @@ export class KeyedCellsOperator extends KeyedOperator {
 
   override open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.#table = new CellTable({ operator: context.operator, layout: this.#fold.layout });
+    if (context.incremental === true) this.#table.track();
     super.open(context, restored);
     for (const [group, bucket] of this.#table.buckets) this.#buckets[group] = bucket;
   }
@@ -33,7 +34,7 @@ export class KeyedCellsOperator extends KeyedOperator {
     alive: () => void,
   ): void {
     for (const section of restored) {
-      if (section.name === SECTION) this.#table.restore(section.bytes, owns, alive);
+      if (section.name === SECTION) this.#table.restore(section, owns, alive);
     }
   }
 
@@ -56,8 +57,8 @@ export class KeyedCellsOperator extends KeyedOperator {
     this.output.onElement(fold.row(cell.value, key, 0, 0), timestamp, 0);
   }
 
-  capture(): Capture {
-    return this.#table.capture(SECTION);
+  capture(checkpoint: number, base?: number): Capture {
+    return this.#table.capture(SECTION, checkpoint, base);
   }
 
   #newBucket(group: number): CellBucket {

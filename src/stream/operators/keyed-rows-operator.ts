@@ -25,6 +25,7 @@ export class KeyedRowsOperator extends KeyedOperator {
   }
 
   override open(context: OperatorContext, restored: readonly RestoredSection[]): void {
+    if (context.incremental === true) this.#table.track();
     this.#index = new RowIndex(this.#table, context.keyGroups, (group) => context.ownsGroup(group));
     super.open(context, restored);
   }
@@ -38,7 +39,7 @@ export class KeyedRowsOperator extends KeyedOperator {
     for (const section of restored) {
       if (section.name !== SECTION) continue;
       this.#table.restore(
-        section.bytes,
+        section,
         owns,
         (row, entry) => index.add(entry.group, entry.key, row),
         alive,
@@ -61,8 +62,8 @@ export class KeyedRowsOperator extends KeyedOperator {
     this.output.onElement(functions.row(data, at, key, 0, 0), timestamp, 0);
   }
 
-  capture(): Capture {
-    return this.#table.capture(SECTION);
+  capture(checkpoint: number, base?: number): Capture {
+    return this.#table.capture(SECTION, checkpoint, base);
   }
 
   #create(group: number, key: unknown): number {

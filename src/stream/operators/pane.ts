@@ -1,6 +1,6 @@
 /** The state of one window, over all of an instance's keys, and what keeps it. */
 
-import type { Capture, OperatorContext } from '../operator.js';
+import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
 
 export interface Pane<S> {
@@ -31,10 +31,10 @@ export interface PaneStore<S> {
    */
   release(slot: S, pane: Pane<S>): void;
   drop(pane: Pane<S>): void;
-  capture(section: string): Capture;
+  capture(checkpoint: number, base: number | undefined): Capture;
   /** @param paneOf finds or makes the pane of a window start */
   restore(
-    bytes: Uint8Array,
+    section: RestoredSection,
     owns: (group: number) => boolean,
     alive: () => void,
     paneOf: (start: number) => Pane<S>,

@@ -3,7 +3,7 @@
 import { assert } from '../../base/assert.js';
 import { canonicalKey } from '../../hashring/canonical-key.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
-import type { Capture, OperatorContext } from '../operator.js';
+import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { ownKey, type PrimitiveKey } from '../state/primitive-key.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
 import { RowTable } from '../state/row-table.js';
@@ -27,6 +27,7 @@ export class RowPanes implements PaneStore<number> {
 
   open(context: OperatorContext): void {
     this.#context = context;
+    if (context.incremental === true) this.#table.track();
   }
 
   newIndex(): Map<PrimitiveKey, number> {
@@ -66,19 +67,19 @@ export class RowPanes implements PaneStore<number> {
 
   drop(): void {}
 
-  capture(section: string): Capture {
-    return this.#table.capture(section);
+  capture(checkpoint: number, base: number | undefined): Capture {
+    return this.#table.capture(this.section, checkpoint, base);
   }
 
   restore(
-    bytes: Uint8Array,
+    section: RestoredSection,
     owns: (group: number) => boolean,
     alive: () => void,
     paneOf: (start: number) => Pane<number>,
   ): void {
     const table = this.#table;
     table.restore(
-      bytes,
+      section,
       owns,
       (row, entry) => {
         const data = table.segments[row >> SEGMENT_SHIFT]!;

@@ -106,7 +106,7 @@ export class WindowOperator<S> implements Operator {
       if (section.name !== this.#store.section) continue;
       const timeMs = timeOf(section.instance);
       this.#store.restore(
-        section.bytes,
+        section,
         (group) => {
           const isOwn = context.ownsGroup(group);
           if (isOwn && timeMs > this.#watermark) ahead.note(group, timeMs);
@@ -177,10 +177,10 @@ export class WindowOperator<S> implements Operator {
     this.#output.onWatermark(this.#watermark);
   }
 
-  capture(): Capture {
+  capture(checkpoint: number, base?: number): Capture {
     const time = encodeTime(TIME_SECTION, this.#advancing ? this.#reached() : this.#watermark);
     const ahead = this.#ahead === undefined ? [] : [this.#ahead.capture()];
-    return withSections([time, ...ahead], this.#store.capture(this.#store.section));
+    return withSections([time, ...ahead], this.#store.capture(checkpoint, base));
   }
 
   /** The key's group was ahead of time when it came here, and the window has fired for it (W5). */

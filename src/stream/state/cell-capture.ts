@@ -1,20 +1,39 @@
 /** A snapshot of a cell table under way: see cell-table.ts for the invariants. */
 
 import type { Capture, CapturedState } from '../operator.js';
+import type { CellChanges } from './cell-changes.js';
 import { CellSectionWriter } from './cell-section.js';
-import type { Cell, CellBucket } from './cell-table.js';
+import type { Cell } from './cell-table.js';
 
 const CELLS_PER_LOOK_AT_THE_CLOCK = 32;
+
+/** Cells to be walked through. */
+interface CellWalk {
+  readonly namespace: number;
+  /** Survives changes of a Map between slices: deleted cells are gone, new ones are skipped. */
+  readonly cells: Iterable<Cell>;
+}
 
 export interface CellCaptureOptions {
   /** Name of the section. */
   readonly section: string;
   readonly operator: string;
   readonly layout: string;
-  /** The table's number for this snapshot. */
+  /** Of the cut (V1). */
   readonly number: number;
-  /** The buckets at the cut. */
-  readonly buckets: readonly CellBucket[];
+  /** What cells have seen that the walker has saved. */
+  readonly savedMark: number;
+  /** At the cut. */
+  readonly walks: readonly CellWalk[];
+  /** Only the changes since a checkpoint are captured. */
+  readonly delta:
+    | {
+        readonly base: number;
+        /** Number of the checkpoint's cut. */
+        readonly since: number;
+        readonly changes: CellChanges;
+      }
+    | undefined;
   /** All cells are encoded, or the snapshot was given up. */
   readonly done: () => void;
 }
@@ -22,26 +41,26 @@ export interface CellCaptureOptions {
 export class CellCapture implements Capture {
   readonly #given: CellCaptureOptions;
   readonly #writer: CellSectionWriter;
+  /** Cells that have seen less are not among those captured (V8). */
+  readonly #since: number;
   #open = true;
-  #bucket = 0;
-  /** Survives changes of the Map between slices: deleted cells are gone, new ones are skipped. */
+  #walk = 0;
   #cells: Iterator<Cell> | undefined;
   #error: unknown;
   #failed = false;
 
   constructor(given: CellCaptureOptions) {
+    const { delta, operator, layout } = given;
     this.#given = given;
-    this.#writer = new CellSectionWriter(given.operator, given.layout);
+    this.#writer = new CellSectionWriter(operator, layout, delta !== undefined);
+    this.#since = delta?.since ?? 0;
+    if (delta !== undefined) this.#tombstones(delta.changes);
   }
 
-  /** Encodes a cell's value as it is now. Never throws: `step` does. */
-  encode(namespace: number, cell: Cell): void {
-    if (this.#failed) return;
-    try {
-      this.#writer.write(namespace, cell.group, cell.key, cell.value);
-    } catch (error) {
-      this.#error = error;
-      this.#failed = true;
+  /** The cell is about to change: encodes its value if this is still to be done. Never throws: `step` does. */
+  save(namespace: number, cell: Cell): void {
+    if (cell.seen < this.#given.number - 1 && cell.seen >= this.#since) {
+      this.#encode(namespace, cell);
     }
   }
 
@@ -59,7 +78,8 @@ export class CellCapture implements Capture {
 
   take(): CapturedState {
     this.step(Number.POSITIVE_INFINITY);
-    return { sections: [{ name: this.#given.section, chunks: this.#writer.finish() }] };
+    const { section: name, delta } = this.#given;
+    return { sections: [{ name, chunks: this.#writer.finish(), on: delta?.base }] };
   }
 
   abort(): void {
@@ -68,21 +88,44 @@ export class CellCapture implements Capture {
 
   /** A few cells; false when there are no more. */
   #slice(): boolean {
-    const { buckets, number } = this.#given;
+    const { walks, number, savedMark } = this.#given;
     for (let work = 0; work < CELLS_PER_LOOK_AT_THE_CLOCK; work += 1) {
-      const bucket = buckets[this.#bucket];
-      if (bucket === undefined) return false;
-      this.#cells ??= bucket.cells.values();
+      const walk = walks[this.#walk];
+      if (walk === undefined) return false;
+      this.#cells ??= walk.cells[Symbol.iterator]();
       const next = this.#cells.next();
       if (next.done === true) {
-        this.#bucket += 1;
+        this.#walk += 1;
         this.#cells = undefined;
-      } else if (next.value.seen < number) {
-        next.value.seen = number;
-        this.encode(bucket.namespace, next.value);
+      } else if (next.value.seen < number - 1) {
+        next.value.seen = savedMark;
+        this.#encode(walk.namespace, next.value);
       }
     }
     return true;
+  }
+
+  #encode(namespace: number, cell: Cell): void {
+    if (this.#failed) return;
+    try {
+      this.#writer.write(namespace, cell.group, cell.key, cell.value);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #tombstones({ dropped, deleted }: CellChanges): void {
+    try {
+      for (const namespace of dropped) this.#writer.drop(namespace);
+      for (const { namespace, group, key } of deleted) this.#writer.remove(namespace, group, key);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#error = error;
+    this.#failed = true;
   }
 
   #close(): void {

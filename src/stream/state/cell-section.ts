@@ -3,6 +3,13 @@
  * the cells, each as
  *
  *     namespace f64 | key group u16 | key, encoded | value, encoded
+ *
+ * What has changed since an earlier checkpoint: `['holdfast-cell-changes', 1, layout]`, then, each behind
+ * a byte that tells which it is,
+ *
+ *     0: a bucket that was dropped     namespace f64
+ *     1: a cell that was deleted       namespace f64 | key group u16 | key, encoded
+ *     2: a cell's value now            namespace f64 | key group u16 | key, encoded | value, encoded
  */
 
 import { ByteReader } from '../../base/byte-reader.js';
@@ -12,27 +19,52 @@ import { decodeValue, encodeValue } from '../../base/value-codec.js';
 import { describeValue } from '../callbacks.js';
 
 const MAGIC = 'holdfast-cells';
+const MAGIC_CHANGES = 'holdfast-cell-changes';
 const VERSION = 1;
+const DROP = 0;
+const REMOVE = 1;
+const PUT = 2;
 const CHUNK_BYTES = 256 * 1024;
 
 export class CellSectionWriter {
   readonly #operator: string;
+  readonly #isDelta: boolean;
   readonly #chunks: Uint8Array[] = [];
   readonly #writer = new ByteWriter();
 
-  constructor(operator: string, layout: string) {
+  /** @param isDelta what has changed, not everything */
+  constructor(operator: string, layout: string, isDelta: boolean) {
     this.#operator = operator;
-    encodeValue(this.#writer, [MAGIC, VERSION, layout]);
+    this.#isDelta = isDelta;
+    encodeValue(this.#writer, [isDelta ? MAGIC_CHANGES : MAGIC, VERSION, layout]);
   }
 
   /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE that names operator and key */
   write(namespace: number, group: number, key: unknown, value: unknown): void {
+    if (this.#isDelta) this.#writer.u8(PUT);
+    this.#cell(namespace, group, key, value, true);
+  }
+
+  /** Of changes only: before what is written to the same bucket (V9). */
+  drop(namespace: number): void {
+    this.#writer.u8(DROP);
+    this.#writer.f64(namespace);
+    this.#cutFull();
+  }
+
+  /** Of changes only: before what is written for the same key (V9). */
+  remove(namespace: number, group: number, key: unknown): void {
+    this.#writer.u8(REMOVE);
+    this.#cell(namespace, group, key, undefined, false);
+  }
+
+  #cell(namespace: number, group: number, key: unknown, value: unknown, hasValue: boolean): void {
     const writer = this.#writer;
     try {
       writer.f64(namespace);
       writer.u16(group);
       encodeValue(writer, key);
-      encodeValue(writer, value);
+      if (hasValue) encodeValue(writer, value);
     } catch (cause) {
       if (!isHoldfastError(cause, 'ERR_HOLDFAST_UNSUPPORTED_VALUE')) throw cause;
       throw new HoldfastError(
@@ -42,12 +74,16 @@ export class CellSectionWriter {
         { cause, details: { ...cause.details, operator: this.#operator, key: describeKey(key) } },
       );
     }
-    if (writer.position >= CHUNK_BYTES) this.#cut();
+    this.#cutFull();
   }
 
   finish(): readonly Uint8Array[] {
     this.#cut();
     return this.#chunks;
+  }
+
+  #cutFull(): void {
+    if (this.#writer.position >= CHUNK_BYTES) this.#cut();
   }
 
   #cut(): void {
@@ -57,15 +93,45 @@ export class CellSectionWriter {
   }
 }
 
+type VisitCell = (namespace: number, group: number, key: unknown, value: unknown) => void;
+
+export interface CellChangesVisitor {
+  readonly drop: (namespace: number) => void;
+  readonly remove: (namespace: number, group: number, key: unknown) => void;
+  readonly put: VisitCell;
+}
+
 /** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE */
-export function readCellSection(
+export function readCellSection(bytes: Uint8Array, layout: string, visit: VisitCell): void {
+  const reader = new ByteReader(bytes);
+  readHead(reader, MAGIC, layout);
+  while (reader.remaining > 0) {
+    visit(reader.f64(), reader.u16(), decodeValue(reader), decodeValue(reader));
+  }
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE */
+export function readCellChanges(
   bytes: Uint8Array,
   layout: string,
-  visit: (namespace: number, group: number, key: unknown, value: unknown) => void,
+  visitor: CellChangesVisitor,
 ): void {
   const reader = new ByteReader(bytes);
+  readHead(reader, MAGIC_CHANGES, layout);
+  while (reader.remaining > 0) {
+    const kind = reader.u8();
+    const namespace = reader.f64();
+    if (kind === DROP) visitor.drop(namespace);
+    else if (kind === REMOVE) visitor.remove(namespace, reader.u16(), decodeValue(reader));
+    else if (kind === PUT) {
+      visitor.put(namespace, reader.u16(), decodeValue(reader), decodeValue(reader));
+    } else throw reader.corrupt(`an unknown change ${kind}`, reader.position);
+  }
+}
+
+function readHead(reader: ByteReader, magic: string, layout: string): void {
   const head = decodeValue(reader);
-  if (!Array.isArray(head) || head[0] !== MAGIC) {
+  if (!Array.isArray(head) || head[0] !== magic) {
     throw new HoldfastError(
       'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
       'keyed state in the checkpoint is damaged: it does not begin as it should. Restore an older checkpoint.',
@@ -84,9 +150,6 @@ export function readCellSection(
         "aggregations and windows the state was made with, give the operator another .uid(), or start afresh with restore: 'none'.",
       { details: { before: head[2], now: layout } },
     );
-  }
-  while (reader.remaining > 0) {
-    visit(reader.f64(), reader.u16(), decodeValue(reader), decodeValue(reader));
   }
 }
 

@@ -6,31 +6,53 @@
  *
  * A snapshot is cut in no time and encoded lazily:
  *
- *  V1  At the cut `active` becomes the number of the snapshot. A cell is unsaved while `seen < active`.
- *  V2  Whoever is about to change or delete an unsaved cell calls `save` first, which encodes the old
- *      value there and then. Outside a snapshot `active` is 0, and the check is one compare.
+ *  V1  Cuts are numbered with even numbers. A cell's `seen` is the number of the last cut after which it was
+ *      written to, or one less than that of a cut at which it was saved and not written to since. A
+ *      cell is unsaved at cut n while `seen < n − 1`.
+ *  V2  Whoever is about to change or delete a cell with `seen < active` calls `save` first, which encodes
+ *      the old value there and then if it is unsaved. `active` is the number of the snapshot under way,
+ *      0 outside, so that the check is one compare.
  *  V3  The capture's walker encodes the cells that nobody touches, bucket by bucket. Cells made after
- *      the cut are born with `seen = active` and are skipped.
+ *      the cut are born with its number and are skipped.
  *  V4  A bucket that is dropped whole stays with the capture, which goes on walking it: nobody will
  *      change its cells any more.
  *  V5  A value may hold on to the frame it came in; held-frames.ts sees to it that not too many are held,
  *      and may exchange a cell's value for an equal one at any write.
  *  V6  A value that cannot be encoded fails the snapshot, never the record that was being processed.
+ *
+ * With `track`, a snapshot may build on an earlier one (change-log.ts):
+ *
+ *  V7  `active` is the number of the last cut, always, so `save` sees the first write to a cell after each
+ *      cut, and notes the cell in its bucket's `changed`. New cells are noted when they are made.
+ *  V8  A cell that was written to after cut n has `seen ≥ n`. So of the cells that are written to while
+ *      the changes since n are captured, `save` encodes those that are among them, and none of the others
+ *      (some that an abandoned snapshot had saved: too many do no harm).
+ *  V9  What is gone is told by tombstones: of whole buckets, and of cells. They come before the values in
+ *      a section, since a key or a bucket may have come back.
+ *  V10 A change of more than half of the cells is captured as a whole.
  */
 
 import { canonicalKey } from '../../hashring/canonical-key.js';
+import type { RestoredSection } from '../operator.js';
 import { CellCapture } from './cell-capture.js';
-import { readCellSection } from './cell-section.js';
+import { type CellChanges, mergeChanges, noChanges, sizeOfChanges } from './cell-changes.js';
+import { readCellChanges, readCellSection } from './cell-section.js';
+import { ChangeLog } from './change-log.js';
 import { detachedKey } from './detached.js';
 import { HeldFrames, type WriteBlock } from './held-frames.js';
 import type { PrimitiveKey } from './primitive-key.js';
+
+/** Numbers of cuts are apart by this (V1). */
+const CUT = 2;
+/** As many changes are always kept, however few cells there are. */
+const CHANGES_MIN = 1_024;
 
 export interface Cell {
   readonly group: number;
   /** The key as the user gave it, as a value of its own. */
   readonly key: unknown;
   value: unknown;
-  /** The last snapshot that holds this cell's value, or that it is too new for. */
+  /** See V1; +Infinity for a cell that is deleted. */
   seen: number;
   /** For held-frames.ts. */
   block: WriteBlock;
@@ -39,6 +61,10 @@ export interface Cell {
 export interface CellBucket {
   readonly namespace: number;
   readonly cells: Map<PrimitiveKey, Cell>;
+  /** Written to since the last cut, if that is tracked (V7). */
+  changed: Cell[];
+  /** It is not in the table any more. */
+  isDropped: boolean;
 }
 
 export interface CellTableOptions {
@@ -52,10 +78,19 @@ export class CellTable {
   readonly operator: string;
   readonly layout: string;
   readonly buckets = new Map<number, CellBucket>();
-  /** The snapshot under way, 0 for none (V1). */
+  /** Cells that have not seen this cut must be saved before they change (V2, V7). */
   active = 0;
-  #sequence = 0;
+  /** Of the last cut. Cells of a restored table have not seen the first one, which is not taken. */
+  #number = CUT;
   #capture: CellCapture | undefined;
+  /** Since the last cut; undefined when nobody asked for it. */
+  #changes: CellChanges | undefined;
+  readonly #log = new ChangeLog<CellChanges, number>((older, newer) =>
+    // Checkpoints that fail again and again must not pile up changes.
+    sizeOfChanges(older) + sizeOfChanges(newer) > this.size * 4 + CHANGES_MIN
+      ? undefined
+      : mergeChanges(older, newer),
+  );
   readonly #held = new HeldFrames(() => [...this.buckets.values()]);
 
   constructor(options: CellTableOptions) {
@@ -63,11 +98,23 @@ export class CellTable {
     this.layout = options.layout;
   }
 
+  get size(): number {
+    let size = 0;
+    for (const { cells } of this.buckets.values()) size += cells.size;
+    return size;
+  }
+
+  /** From now on snapshots may build on earlier ones. Before the first cell is made. */
+  track(): void {
+    this.#changes = noChanges();
+    this.active = this.#number;
+  }
+
   /** The bucket of that number, made when missing. */
   bucket(namespace: number): CellBucket {
     let bucket = this.buckets.get(namespace);
     if (bucket === undefined) {
-      bucket = { namespace, cells: new Map() };
+      bucket = { namespace, cells: new Map(), changed: [], isDropped: false };
       this.buckets.set(namespace, bucket);
     }
     return bucket;
@@ -75,10 +122,8 @@ export class CellTable {
 
   /** A new cell for a key that the bucket does not have. */
   create(bucket: CellBucket, group: number, key: unknown, value: unknown): Cell {
-    const own = detachedKey(key);
-    const cell: Cell = { group, key: own, value, seen: this.#sequence, block: this.#held.newborn };
-    bucket.cells.set(canonicalKey(own), cell);
-    this.#held.wrote(cell);
+    const cell = this.#add(bucket, group, detachedKey(key), value, this.#number);
+    if (this.#changes !== undefined) this.#note(bucket, cell, this.#changes);
     return cell;
   }
 
@@ -88,10 +133,21 @@ export class CellTable {
     this.#held.wrote(cell);
   }
 
-  /** Before a cell with `seen < active` changes or goes: keeps its value for the snapshot (V2). */
+  /** Before a cell with `seen < active` changes or goes (V2, V7). */
   save(bucket: CellBucket, cell: Cell): void {
+    this.#capture?.save(bucket.namespace, cell);
     cell.seen = this.active;
-    this.#capture?.encode(bucket.namespace, cell);
+    if (this.#changes !== undefined) this.#note(bucket, cell, this.#changes);
+  }
+
+  /** Takes a cell out of its bucket. */
+  delete(bucket: CellBucket, cell: Cell): void {
+    if (cell.seen < this.active) this.save(bucket, cell);
+    cell.seen = Number.POSITIVE_INFINITY;
+    bucket.cells.delete(canonicalKey(cell.key));
+    this.release(cell);
+    const { group, key } = cell;
+    this.#changes?.deleted.push({ namespace: bucket.namespace, group, key });
   }
 
   /** The cell will not be used any more; its bucket is dropped as a whole later. */
@@ -102,22 +158,37 @@ export class CellTable {
   /** Forgets a bucket and all that is in it (V4). Its cells were released. */
   drop(bucket: CellBucket): void {
     this.buckets.delete(bucket.namespace);
+    bucket.isDropped = true;
+    this.#changes?.dropped.push(bucket.namespace);
   }
 
-  /** Starts a snapshot of what is in the table now. */
-  capture(section: string): CellCapture {
+  /**
+   * Starts a snapshot of what is in the table now.
+   * @param base the newest completed checkpoint: the snapshot may hold only what has changed since
+   */
+  capture(section: string, checkpoint: number, base?: number): CellCapture {
     // Never in practice: a newer checkpoint starts after the older one is complete or given up.
     this.#capture?.abort();
-    this.#sequence += 1;
-    this.active = this.#sequence;
+    this.#number += CUT;
+    this.active = this.#number;
+    const found = this.#cut(checkpoint, base);
+    const isTracked = this.#changes !== undefined;
     const capture = new CellCapture({
       section,
       operator: this.operator,
       layout: this.layout,
-      number: this.active,
-      buckets: [...this.buckets.values()],
+      number: this.#number,
+      // What is written to later has to be noted, saved or not.
+      savedMark: isTracked ? this.#number - 1 : this.#number,
+      walks:
+        found?.changes.written ??
+        [...this.buckets.values()].map(({ namespace, cells }) => ({
+          namespace,
+          cells: cells.values(),
+        })),
+      delta: found === undefined || base === undefined ? undefined : { ...found, base },
       done: () => {
-        this.active = 0;
+        if (!isTracked) this.active = 0;
         this.#capture = undefined;
       },
     });
@@ -131,12 +202,65 @@ export class CellTable {
    * @param alive called every 1 000 cells
    * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
    */
-  restore(bytes: Uint8Array, owns: (group: number) => boolean, alive: () => void): void {
+  restore(
+    section: Pick<RestoredSection, 'bytes' | 'deltas' | 'checkpoint'>,
+    owns: (group: number) => boolean,
+    alive: () => void,
+  ): void {
     let read = 0;
-    readCellSection(bytes, this.layout, (namespace, group, key, value) => {
+    const put = (namespace: number, group: number, key: unknown, value: unknown): void => {
       read += 1;
       if (read % 1_000 === 0) alive();
-      if (owns(group)) this.create(this.bucket(namespace), group, key, value);
-    });
+      if (!owns(group)) return;
+      const bucket = this.bucket(namespace);
+      const cell = bucket.cells.get(canonicalKey(key));
+      if (cell !== undefined) this.set(cell, value);
+      else this.#add(bucket, group, detachedKey(key), value, this.#number - 1);
+    };
+    const remove = (namespace: number, _group: number, key: unknown): void => {
+      const cells = this.buckets.get(namespace)?.cells;
+      const cell = cells?.get(canonicalKey(key));
+      if (cell === undefined) return;
+      cells?.delete(canonicalKey(key));
+      this.release(cell);
+    };
+    const drop = (namespace: number): void => {
+      for (const cell of this.buckets.get(namespace)?.cells.values() ?? []) this.release(cell);
+      this.buckets.delete(namespace);
+    };
+    readCellSection(section.bytes, this.layout, put);
+    for (const delta of section.deltas ?? []) {
+      readCellChanges(delta, this.layout, { put, remove, drop });
+      alive();
+    }
+    if (section.checkpoint !== undefined) this.#log.restored(section.checkpoint, this.#number);
+  }
+
+  /** The changes that a snapshot may confine itself to; undefined when it has to hold everything. */
+  #cut(checkpoint: number, base: number | undefined) {
+    const changes = this.#changes;
+    if (changes === undefined) return undefined;
+    for (const written of changes.written) written.bucket.changed = [];
+    this.#changes = noChanges();
+    const found = this.#log.cut({ checkpoint, base, mark: this.#number, changes });
+    if (found === undefined) return undefined;
+    // Of buckets that are gone at the cut nothing is left to be written.
+    const written = found.changes.written.filter(({ bucket }) => !bucket.isDropped);
+    const left = { ...found.changes, written };
+    if (sizeOfChanges(left) * 2 > this.size) return undefined;
+    return { changes: left, since: found.since };
+  }
+
+  #add(bucket: CellBucket, group: number, key: unknown, value: unknown, seen: number): Cell {
+    const cell: Cell = { group, key, value, seen, block: this.#held.newborn };
+    bucket.cells.set(canonicalKey(key), cell);
+    this.#held.wrote(cell);
+    return cell;
+  }
+
+  #note(bucket: CellBucket, cell: Cell, changes: CellChanges): void {
+    const { changed, namespace } = bucket;
+    if (changed.length === 0) changes.written.push({ bucket, namespace, cells: changed });
+    changed.push(cell);
   }
 }

@@ -16,6 +16,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { HoldfastError } from '../../base/errors.js';
 import {
   ENTRY_HEADER_BYTES,
   entryBytes,
@@ -42,6 +43,12 @@ interface Slot {
 export interface SlotPrefix {
   readonly number: number;
   readonly bytes: Uint8Array;
+}
+
+/** Bytes that were appended to a slot since some cut. */
+export interface SlotPiece extends SlotPrefix {
+  /** Where in the slot they begin. */
+  readonly from: number;
 }
 
 export class KeyBlob {
@@ -122,6 +129,54 @@ export class KeyBlob {
     return prefixes;
   }
 
+  /** Where the next entry goes at the earliest (K2): all entries made from now on have greater references. */
+  get end(): number {
+    const tail = this.#slots.at(-1);
+    return tail === undefined ? this.#next * SLOT_BYTES : tail.number * SLOT_BYTES + tail.used;
+  }
+
+  /** Number of the oldest slot there is. */
+  get firstSlot(): number {
+    return this.#first;
+  }
+
+  /** What a snapshot taken now has more than one taken when `end` was `since` (K1). */
+  suffix(since: number): SlotPiece[] {
+    return this.prefix()
+      .map(({ number, bytes }) => {
+        const from = Math.max(0, since - number * SLOT_BYTES);
+        return { number, from, bytes: bytes.subarray(Math.min(from, bytes.length)) };
+      })
+      .filter(({ bytes }) => bytes.length > 0);
+  }
+
+  /**
+   * Takes over the slots of a snapshot, under their numbers, so that references stay true. All entries
+   * are garbage until they are claimed. Only for a blob that is empty.
+   * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT when slots are missing
+   */
+  adopt(slots: readonly SlotPrefix[]): void {
+    assert(this.#next === 0, 'keys are taken over by an empty blob');
+    for (const [i, { number, bytes }] of slots.entries()) {
+      if (i === 0) this.#first = number;
+      else if (number !== this.#next)
+        throw corruptBlob(`slot ${this.#next} of its keys is missing`);
+      this.#next = number;
+      const slot = this.#newSlot(bytes.length);
+      slot.buffer.set(bytes);
+      slot.used = bytes.length;
+      this.#usedBytes += bytes.length;
+    }
+  }
+
+  /** The entry is in use. */
+  claim(reference: number): void {
+    const slot = this.#slotOf(reference);
+    const bytes = entryBytes(slot.buffer, reference - slot.number * SLOT_BYTES);
+    slot.live += bytes;
+    this.#liveBytes += bytes;
+  }
+
   #moveLive(
     slot: Slot,
     owns: (row: number, reference: number) => boolean,
@@ -154,6 +209,11 @@ export class KeyBlob {
   #room(bytes: number): Slot {
     const tail = this.#slots.at(-1);
     if (tail !== undefined && tail.buffer.length - tail.used >= bytes) return tail;
+    return this.#newSlot(bytes);
+  }
+
+  /** With room for an entry of that size. */
+  #newSlot(bytes: number): Slot {
     const span = Math.max(1, Math.ceil(bytes / SLOT_BYTES));
     const slot: Slot = {
       number: this.#next,
@@ -179,4 +239,11 @@ export class KeyBlob {
     assert(slot !== undefined, `no key at reference ${reference}`);
     return slot;
   }
+}
+
+function corruptBlob(what: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
+    `keyed state in the checkpoint is damaged: ${what}. Restore an older checkpoint.`,
+  );
 }

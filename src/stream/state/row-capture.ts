@@ -1,15 +1,24 @@
-/** A snapshot of a row table under way: see row-table.ts for the invariants. */
+/** A snapshot of all of a row table under way: see row-table.ts for the invariants. */
 
 import type { Capture, CapturedState } from '../operator.js';
 import type { SlotPrefix } from './key-blob.js';
-import { PAGE_ROWS, SEGMENT_ROWS } from './row-layout.js';
+import { PAGE_ROWS, PAGE_SHIFT, SEGMENT_MASK, SEGMENT_ROWS, SEGMENT_SHIFT } from './row-layout.js';
 import { encodeRowHeader } from './row-section.js';
-import type { RowTable } from './row-table.js';
+
+/** A capture that is told before a row as of the cut changes. */
+export interface RowSaver extends Capture {
+  /** The row is about to be written to, for the first time in a while at least. */
+  save(row: number): void;
+}
 
 export interface RowCaptureOptions {
   /** Name of the section. */
   readonly section: string;
-  readonly table: RowTable;
+  readonly stride: number;
+  readonly layout: string;
+  /** The table's. */
+  readonly segments: readonly Float64Array[];
+  /** At the cut. */
   readonly rows: number;
   /** Segments like the table's, where pages are saved. */
   readonly shadow: readonly Float64Array[];
@@ -18,43 +27,43 @@ export interface RowCaptureOptions {
   readonly done: () => void;
 }
 
-export class RowCapture implements Capture {
+export class RowCapture implements RowSaver {
   readonly #given: RowCaptureOptions;
+  readonly #copied: Uint8Array;
   #page = 0;
   #open = true;
 
   constructor(given: RowCaptureOptions) {
     this.#given = given;
+    this.#copied = new Uint8Array(Math.ceil(given.rows / PAGE_ROWS));
+  }
+
+  save(row: number): void {
+    const page = row >> PAGE_SHIFT;
+    if (this.#copied[page] === 0) this.#copy(page);
   }
 
   step(deadline: number): boolean {
-    const pages = Math.ceil(this.#given.rows / PAGE_ROWS);
+    const pages = this.#copied.length;
     while (this.#open) {
       if (this.#page === pages) {
         this.#close();
         break;
       }
-      if (!this.#given.table.isCopied(this.#page)) this.#given.table.copyPage(this.#page);
+      if (this.#copied[this.#page] === 0) this.#copy(this.#page);
       this.#page += 1;
       if (this.#page < pages && performance.now() >= deadline) return false;
     }
     return true;
   }
 
-  /** All the rest now. */
-  finish(): void {
-    this.step(Number.POSITIVE_INFINITY);
-  }
-
   take(): CapturedState {
-    this.finish();
-    const { section, table, rows, shadow, keys } = this.#given;
-    const chunks = [
-      encodeRowHeader({ stride: table.stride, rows, slots: keys, layout: table.layout }),
-    ];
+    this.step(Number.POSITIVE_INFINITY);
+    const { section, stride, layout, rows, shadow, keys } = this.#given;
+    const chunks = [encodeRowHeader({ stride, rows, slots: keys, layout })];
     for (let at = 0; at < rows; at += SEGMENT_ROWS) {
       const segment = shadow[at / SEGMENT_ROWS]!;
-      const bytes = Math.min(SEGMENT_ROWS, rows - at) * table.stride * 8;
+      const bytes = Math.min(SEGMENT_ROWS, rows - at) * stride * 8;
       chunks.push(new Uint8Array(segment.buffer, 0, bytes));
     }
     for (const key of keys) chunks.push(key.bytes);
@@ -63,6 +72,16 @@ export class RowCapture implements Capture {
 
   abort(): void {
     this.#close();
+  }
+
+  #copy(page: number): void {
+    this.#copied[page] = 1;
+    const { stride, segments, shadow } = this.#given;
+    const row = page << PAGE_SHIFT;
+    const from = (row & SEGMENT_MASK) * stride;
+    const rows = Math.min(PAGE_ROWS, this.#given.rows - row);
+    const segment = row >> SEGMENT_SHIFT;
+    shadow[segment]!.set(segments[segment]!.subarray(from, from + rows * stride), from);
   }
 
   #close(): void {

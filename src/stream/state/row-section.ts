@@ -10,8 +10,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import { SLOT_BYTES, type SlotPrefix } from './key-blob.js';
-import { type KeyEntry, readEntry } from './key-entry.js';
+import type { SlotPrefix } from './key-blob.js';
 
 const MAGIC = 0x5752_4648;
 const VERSION = 1;
@@ -36,53 +35,21 @@ export function encodeRowHeader(header: RowSectionHeader): Uint8Array {
   return new Uint8Array(bytes.buffer);
 }
 
-/**
- * Calls `visit` for each row in use, with its key and the place of its words.
- * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
- */
-export function readRowSection(
-  bytes: Uint8Array,
-  stride: number,
-  layout: string,
-  visit: (entry: KeyEntry, data: Float64Array, at: number) => void,
-): void {
-  const header = decodeHeader(bytes);
-  if (header.stride !== stride || header.layout !== layout) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-      `the checkpoint holds '${header.layout}' where the job now has '${layout}'. Restore with the ` +
-        "aggregations and windows the state was made with, give the operator another .uid(), or start afresh with restore: 'none'.",
-      { details: { before: header.layout, now: layout } },
-    );
-  }
-  const data = header.data;
-  for (let row = 0, at = 0; row < header.rows; row += 1, at += stride) {
-    const reference = data[at]!;
-    if (reference < 0) continue;
-    const slot = header.slots.get(Math.floor(reference / SLOT_BYTES));
-    if (slot === undefined) throw corrupt(`row ${row} refers to a key that is not there`);
-    visit(readEntry(slot, reference % SLOT_BYTES), data, at);
-  }
+export interface RowSection {
+  readonly stride: number;
+  readonly rows: number;
+  readonly layout: string;
+  /** In ascending order of their numbers. */
+  readonly slots: readonly SlotPrefix[];
+  /** The rows, one after the other. */
+  readonly data: Float64Array;
 }
 
-/**
- * For a look from outside: how many rows are in use, or undefined when this is no numeric state.
- * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT
- */
-export function rowsIn(bytes: Uint8Array): number | undefined {
-  if (bytes.length < FIXED_BYTES) return undefined;
-  const magic = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
-  if (magic !== MAGIC) return undefined;
-  const { rows, stride, data } = decodeHeader(bytes);
-  let used = 0;
-  for (let row = 0; row < rows; row += 1) if (data[row * stride]! >= 0) used += 1;
-  return used;
-}
-
-function decodeHeader(bytes: Uint8Array) {
+/** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT */
+export function decodeRowSection(bytes: Uint8Array): RowSection {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (buffer.length < FIXED_BYTES || buffer.readUInt32LE(0) !== MAGIC) {
-    throw corrupt('it does not begin as numeric state does');
+    throw corruptRows('it does not begin as numeric state does');
   }
   const version = buffer.readUInt32LE(4);
   if (version !== VERSION) {
@@ -97,17 +64,17 @@ function decodeHeader(bytes: Uint8Array) {
   const slotCount = buffer.readUInt32LE(20);
   const layoutAt = FIXED_BYTES + slotCount * 8;
   if (headerBytes > buffer.length || layoutAt + 4 > headerBytes)
-    throw corrupt('its header is cut short');
+    throw corruptRows('its header is cut short');
   const layoutBytes = buffer.readUInt32LE(layoutAt);
   const rowsEnd = headerBytes + rows * stride * 8;
-  if (rowsEnd > buffer.length) throw corrupt('its rows are cut short');
-  const slots = new Map<number, Buffer>();
+  if (rowsEnd > buffer.length) throw corruptRows('its rows are cut short');
+  const slots: SlotPrefix[] = [];
   let at = rowsEnd;
   for (let i = 0; i < slotCount; i += 1) {
     const number = buffer.readUInt32LE(FIXED_BYTES + i * 8);
     const end = at + buffer.readUInt32LE(FIXED_BYTES + i * 8 + 4);
-    if (end > buffer.length) throw corrupt('its keys are cut short');
-    slots.set(number, buffer.subarray(at, end));
+    if (end > buffer.length) throw corruptRows('its keys are cut short');
+    slots.push({ number, bytes: bytes.subarray(at, end) });
     at = end;
   }
   const layout = buffer.toString('utf8', layoutAt + 4, layoutAt + 4 + layoutBytes);
@@ -115,15 +82,29 @@ function decodeHeader(bytes: Uint8Array) {
 }
 
 /** A view where the bytes are aligned, else a copy. */
-function floats(bytes: Uint8Array, at: number, length: number): Float64Array {
+export function floats(bytes: Uint8Array, at: number, length: number): Float64Array {
   const offset = bytes.byteOffset + at;
   if (offset % 8 === 0) return new Float64Array(bytes.buffer, offset, length);
   return new Float64Array(Uint8Array.from(bytes.subarray(at, at + length * 8)).buffer);
 }
 
-function corrupt(what: string): HoldfastError {
+export function corruptRows(what: string): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
     `keyed state in the checkpoint is damaged: ${what}. Restore an older checkpoint.`,
   );
+}
+
+/**
+ * For a look from outside: how many rows are in use, or undefined when this is no numeric state.
+ * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT
+ */
+export function rowsIn(bytes: Uint8Array): number | undefined {
+  if (bytes.length < FIXED_BYTES) return undefined;
+  const magic = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+  if (magic !== MAGIC) return undefined;
+  const { rows, stride, data } = decodeRowSection(bytes);
+  let used = 0;
+  for (let row = 0; row < rows; row += 1) if (data[row * stride]! >= 0) used += 1;
+  return used;
 }

@@ -10,24 +10,41 @@
  * A snapshot is cut in no time and copied lazily:
  *
  *  R1  At the cut, `guardRows` becomes the number of rows: whoever is about to write to a row below it
- *      calls `protect(row)` first, which copies the row's page of PAGE_ROWS rows to the shadow, once.
+ *      calls `protect(row)` first, which has the row's page of PAGE_ROWS rows copied to the shadow, once.
  *      Outside a snapshot `guardRows` is 0, and the check on the hot path is that one compare.
  *  R2  The capture's walker copies the pages that nobody writes to. When all are copied, the shadow is the
  *      state at the cut, whatever has been written since.
- *  R3  Rows at or above `guardRows` are newer than the cut and need no protection.
- *  R4  Keys need no copy at all (key-blob.ts, K1). The blob is not cleaned while pages are copied:
- *      moving an entry writes to its row.
+ *  R3  Rows at or above the number of rows at the cut are newer and need no protection.
+ *  R4  Keys need no copy at all (key-blob.ts, K1). The blob is not cleaned while a snapshot is
+ *      under way: moving an entry writes to its row.
  *  R5  The shadow is used again by the next cut. A job has one checkpoint in flight at a time, so by then
  *      the last one is complete, or was given up and its bytes are of no interest.
+ *
+ * With `track`, a snapshot may build on an earlier one (change-log.ts):
+ *
+ *  R6  `guardRows` is above all rows, always, so `protect` sees every write; the first one to a row since
+ *      the last cut notes it in `#changed`, one bit. Making, freeing and moving a row are writes.
+ *  R7  A row that is noted already was protected after the last cut: only the first write after it matters
+ *      to the snapshot under way. It saves the row's page (R1), or, when only changes are captured,
+ *      the row itself if it is among them.
+ *  R8  A change of more than half of the bytes is captured as a whole: pages are copied faster than rows.
+ *  R9  Rows keep their numbers and keys their references for the table's whole life. A restored table
+ *      takes both over, so that its first snapshot may build on the checkpoint it came from.
  */
 
 import { assert } from '../../base/assert.js';
+import type { RestoredSection } from '../operator.js';
+import { ChangeLog } from './change-log.js';
 import { KeyBlob } from './key-blob.js';
 import type { KeyEntry } from './key-entry.js';
-import { RowCapture } from './row-capture.js';
-import { PAGE_ROWS, PAGE_SHIFT, SEGMENT_MASK, SEGMENT_ROWS, SEGMENT_SHIFT } from './row-layout.js';
-import { readRowSection } from './row-section.js';
+import { RowCapture, type RowSaver } from './row-capture.js';
+import { RowDeltaCapture } from './row-delta-capture.js';
+import { type RowImage, readRowImage } from './row-image.js';
+import { SEGMENT_MASK, SEGMENT_ROWS, SEGMENT_SHIFT } from './row-layout.js';
+import { corruptRows } from './row-section.js';
+import { RowSet } from './row-set.js';
 
+const ROWS_MAX = 2 ** 30;
 const FREE = -1;
 
 export interface RowTableOptions {
@@ -48,9 +65,13 @@ export class RowTable {
   readonly #blob = new KeyBlob();
   readonly #free: number[] = [];
   #rowCount = 0;
-  #copied = new Uint8Array(0);
-  #shadow: Float64Array[] = [];
-  #capture: RowCapture | undefined;
+  readonly #shadow: Float64Array[] = [];
+  #capture: RowSaver | undefined;
+  /** Rows at the cut of the snapshot under way, 0 for none (R3). */
+  #cutRows = 0;
+  /** Since the last cut (R6); undefined when nobody asked for it. */
+  #changed: RowSet | undefined;
+  readonly #log = new ChangeLog<RowSet, number>((older, newer) => RowSet.union(older, newer));
 
   constructor(options: RowTableOptions) {
     this.stride = options.words + 1;
@@ -65,6 +86,13 @@ export class RowTable {
   /** Bytes of keys held, garbage included; for metrics and tests. */
   get keyBytes(): number {
     return this.#blob.usedBytes;
+  }
+
+  /** From now on snapshots may build on earlier ones. Before the first row is made. */
+  track(): void {
+    assert(this.#rowCount === 0, 'changes are tracked from the beginning');
+    this.#changed = new RowSet(0);
+    this.guardRows = ROWS_MAX;
   }
 
   /**
@@ -99,81 +127,126 @@ export class RowTable {
     this.#blob.release(segment[at]!);
     segment[at] = FREE;
     this.#free.push(row);
-    if (this.guardRows === 0) this.#tidy();
+    if (this.#capture === undefined) this.#tidy();
   }
 
-  /** Before the first write to a row after the cut: saves its page (R1). */
+  /** Before a row below `guardRows` is written to: saves and notes what has to be (R1, R6, R7). */
   protect(row: number): void {
-    if (row < this.guardRows && this.#copied[row >> PAGE_SHIFT] === 0) {
-      this.copyPage(row >> PAGE_SHIFT);
+    if (row >= this.guardRows) return;
+    const changed = this.#changed;
+    if (changed === undefined || (changed.add(row) && row < this.#cutRows)) {
+      this.#capture!.save(row);
     }
   }
 
-  /** Starts a snapshot of what is in the table now. */
-  capture(section: string): RowCapture {
+  /**
+   * Starts a snapshot of what is in the table now.
+   * @param base the newest completed checkpoint: the snapshot may hold only what has changed since
+   */
+  capture(section: string, checkpoint: number, base?: number): RowSaver {
     // Never in practice: a newer checkpoint starts after the older one is complete or given up.
-    this.#capture?.finish();
-    this.#makeRoom();
-    this.guardRows = this.#rowCount;
-    this.#copied = new Uint8Array(Math.ceil(this.#rowCount / PAGE_ROWS));
-    const capture = new RowCapture({
-      section,
-      table: this,
-      rows: this.#rowCount,
-      shadow: this.#shadow,
-      keys: this.#blob.prefix(),
-      done: () => {
-        this.guardRows = 0;
-        this.#capture = undefined;
-      },
-    });
-    this.#capture = capture;
-    return capture;
-  }
-
-  /** For the capture: is the page safe? */
-  isCopied(page: number): boolean {
-    return this.#copied[page] === 1;
-  }
-
-  /** For the capture: saves a page. */
-  copyPage(page: number): void {
-    this.#copied[page] = 1;
-    const row = page << PAGE_SHIFT;
-    const from = (row & SEGMENT_MASK) * this.stride;
-    const rows = Math.min(PAGE_ROWS, this.guardRows - row);
-    const segment = row >> SEGMENT_SHIFT;
-    this.#shadow[segment]!.set(
-      this.segments[segment]!.subarray(from, from + rows * this.stride),
-      from,
-    );
+    this.#capture?.abort();
+    const changes = this.#cut(checkpoint, base);
+    const rows = this.#rowCount;
+    this.#cutRows = rows;
+    if (this.#changed === undefined) this.guardRows = rows;
+    const { stride, layout, segments } = this;
+    const done = (): void => {
+      this.#cutRows = 0;
+      if (this.#changed === undefined) this.guardRows = 0;
+      this.#capture = undefined;
+    };
+    const common = { section, stride, layout, segments, rows, done };
+    if (changes === undefined || base === undefined) {
+      this.#makeRoom();
+      this.#capture = new RowCapture({
+        ...common,
+        shadow: this.#shadow,
+        keys: this.#blob.prefix(),
+      });
+    } else {
+      this.#capture = new RowDeltaCapture({
+        ...common,
+        base,
+        changed: changes.rows,
+        firstSlot: this.#blob.firstSlot,
+        keys: this.#blob.suffix(changes.keysFrom),
+      });
+    }
+    return this.#capture;
   }
 
   /**
-   * Adds what a section holds.
+   * Adds what a section holds. A table that tracks changes and is given all of its instance's own state
+   * takes it over as it was (R9).
    * @param owns rows of other key groups are left out
    * @param restored called for each row taken over
    * @param alive called every 1 000 rows
    * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
    */
   restore(
-    bytes: Uint8Array,
+    section: Pick<RestoredSection, 'bytes' | 'deltas' | 'checkpoint'>,
     owns: (group: number) => boolean,
     restored: (row: number, entry: KeyEntry) => void,
     alive: () => void,
   ): void {
-    const stride = this.stride;
-    let read = 0;
-    readRowSection(bytes, stride, this.layout, (entry, data, at) => {
-      read += 1;
-      if (read % 1_000 === 0) alive();
-      if (!owns(entry.group)) return;
-      const row = this.create(entry.group, entry.key);
-      const segment = this.segments[row >> SEGMENT_SHIFT]!;
-      const to = (row & SEGMENT_MASK) * stride;
-      for (let word = 1; word < stride; word += 1) segment[to + word] = data[at + word]!;
-      restored(row, entry);
-    });
+    const image = readRowImage(section.bytes, section.deltas ?? [], this, alive);
+    const isOwn = this.#changed !== undefined && section.checkpoint !== undefined;
+    if (isOwn) this.#adopt(image);
+    for (let row = 0; row < image.rows; row += 1) {
+      if (row % 1_000 === 999) alive();
+      const entry = image.entry(row);
+      if (isOwn) {
+        if (entry === undefined) this.#free.push(row);
+        else if (!owns(entry.group)) throw corruptRows(`row ${row} is another instance's`);
+        else {
+          this.#blob.claim(this.#reference(row));
+          restored(row, entry);
+        }
+      } else if (entry !== undefined && owns(entry.group)) {
+        restored(this.#copy(image, row, entry), entry);
+      }
+    }
+    if (isOwn) this.#log.restored(section.checkpoint, this.#blob.end);
+  }
+
+  /** The changes that a snapshot may confine itself to; undefined when it has to hold everything. */
+  #cut(checkpoint: number, base: number | undefined) {
+    const changed = this.#changed;
+    if (changed === undefined) return undefined;
+    this.#changed = new RowSet(this.#rowCount);
+    const mark = this.#blob.end;
+    const found = this.#log.cut({ checkpoint, base, mark, changes: changed });
+    if (found === undefined) return undefined;
+    const rowBytes = this.stride * Float64Array.BYTES_PER_ELEMENT;
+    const fullBytes = this.#rowCount * rowBytes + this.#blob.usedBytes;
+    const deltaBytes = found.changes.size * (rowBytes + 4) + (mark - found.since);
+    return deltaBytes * 2 > fullBytes ? undefined : { rows: found.changes, keysFrom: found.since };
+  }
+
+  /** All rows in their places (R9). */
+  #adopt({ rows, data, slots }: RowImage): void {
+    assert(this.#rowCount === 0, 'state is taken over by an empty table');
+    this.#blob.adopt(slots);
+    this.#rowCount = rows;
+    this.#changed!.reserve(rows);
+    for (let row = 0; row < rows; row += SEGMENT_ROWS) {
+      const segment = this.#newSegment();
+      const end = Math.min(rows, row + SEGMENT_ROWS);
+      segment.set(data.subarray(row * this.stride, end * this.stride));
+      this.segments.push(segment);
+    }
+  }
+
+  /** @returns the new row */
+  #copy({ data }: RowImage, from: number, entry: KeyEntry): number {
+    const { stride } = this;
+    const row = this.create(entry.group, entry.key);
+    const segment = this.segments[row >> SEGMENT_SHIFT]!;
+    const to = (row & SEGMENT_MASK) * stride;
+    const at = from * stride;
+    for (let word = 1; word < stride; word += 1) segment[to + word] = data[at + word]!;
+    return row;
   }
 
   #entry(row: number): KeyEntry {
@@ -186,9 +259,10 @@ export class RowTable {
 
   #grow(): number {
     const row = this.#rowCount;
-    assert(row < 2 ** 30, 'more than 2^30 rows of numeric state in one operator instance');
+    assert(row < ROWS_MAX, 'more than 2^30 rows of numeric state in one operator instance');
     if (row >> SEGMENT_SHIFT === this.segments.length) this.segments.push(this.#newSegment());
     this.#rowCount += 1;
+    this.#changed?.reserve(this.#rowCount);
     return row;
   }
 
@@ -202,7 +276,7 @@ export class RowTable {
     while (this.#shadow.length < this.segments.length) this.#shadow.push(this.#newSegment());
   }
 
-  /** Outside a snapshot: gives memory back (R4). */
+  /** Outside a snapshot: gives memory back (R4). Without tracking there is nothing to protect then. */
   #tidy(): void {
     if (this.size === 0) {
       // Free rows would be written to every snapshot.
@@ -213,6 +287,7 @@ export class RowTable {
     this.#blob.cleanOldest(
       (row, reference) => row < this.#rowCount && this.#reference(row) === reference,
       (row, reference) => {
+        this.protect(row);
         this.segments[row >> SEGMENT_SHIFT]![(row & SEGMENT_MASK) * this.stride] = reference;
       },
     );

@@ -1,0 +1,43 @@
+/** What has changed in a cell table between two cuts: see cell-table.ts for the invariants. */
+
+import type { Cell, CellBucket } from './cell-table.js';
+
+export interface CellChanges {
+  /** Cells that were made or written to. Some may be gone again: they have seen +Infinity. */
+  readonly written: WrittenCells[];
+  /** Namespaces of buckets that were dropped. */
+  readonly dropped: number[];
+  readonly deleted: DeletedCell[];
+}
+
+export interface WrittenCells {
+  readonly bucket: CellBucket;
+  readonly namespace: number;
+  readonly cells: readonly Cell[];
+}
+
+export interface DeletedCell {
+  readonly namespace: number;
+  readonly group: number;
+  readonly key: unknown;
+}
+
+export function noChanges(): CellChanges {
+  return { written: [], dropped: [], deleted: [] };
+}
+
+/** A cell may be in the result twice: whoever writes it marks it. */
+export function mergeChanges(older: CellChanges, newer: CellChanges): CellChanges {
+  return {
+    written: [...older.written.filter(({ bucket }) => !bucket.isDropped), ...newer.written],
+    dropped: [...older.dropped, ...newer.dropped],
+    deleted: [...older.deleted, ...newer.deleted],
+  };
+}
+
+/** Entries, each with its cost in memory. */
+export function sizeOfChanges({ written, dropped, deleted }: CellChanges): number {
+  let size = dropped.length + deleted.length;
+  for (const { cells } of written) size += cells.length;
+  return size;
+}

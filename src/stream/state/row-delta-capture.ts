@@ -1,0 +1,129 @@
+/**
+ * A snapshot of the rows that have changed since an earlier one, under way (row-table.ts, R6…R8).
+ *
+ * The changed rows are gathered one by one into buffers of the snapshot's own, in whatever order they come:
+ * by the walker, or by `save` when one of them is about to be written to again. The cost follows
+ * the number of changed rows; of the others only their bits are looked at, 32 at a time.
+ */
+
+import type { CapturedState } from '../operator.js';
+import type { SlotPiece } from './key-blob.js';
+import type { RowSaver } from './row-capture.js';
+import { encodeRowDeltaHeader } from './row-delta-section.js';
+import { SEGMENT_MASK, SEGMENT_SHIFT } from './row-layout.js';
+import type { RowSet } from './row-set.js';
+
+const ROWS_PER_BLOCK = 4_096;
+const ROWS_PER_LOOK_AT_THE_CLOCK = 256;
+
+export interface RowDeltaCaptureOptions {
+  /** Name of the section. */
+  readonly section: string;
+  /** The checkpoint that it builds on. */
+  readonly base: number;
+  readonly stride: number;
+  readonly layout: string;
+  /** The table's. */
+  readonly segments: readonly Float64Array[];
+  /** At the cut. */
+  readonly rows: number;
+  /** Changed since `base`; may hold rows that there were then and are not now. */
+  readonly changed: RowSet;
+  readonly firstSlot: number;
+  readonly keys: readonly SlotPiece[];
+  /** All rows are gathered, or the snapshot was given up. */
+  readonly done: () => void;
+}
+
+export class RowDeltaCapture implements RowSaver {
+  readonly #given: RowDeltaCaptureOptions;
+  /** Not gathered yet. The set that was given stays as it is: the next snapshot may need it. */
+  readonly #pending: RowSet;
+  readonly #blocks: Float64Array<ArrayBuffer>[] = [];
+  readonly #numbers: Uint32Array<ArrayBuffer>[] = [];
+  #gathered = 0;
+  #walked = 0;
+  #open = true;
+
+  constructor(given: RowDeltaCaptureOptions) {
+    this.#given = given;
+    this.#pending = given.changed.copy();
+  }
+
+  save(row: number): void {
+    if (this.#pending.delete(row)) this.#gather(row);
+  }
+
+  step(deadline: number): boolean {
+    while (this.#open) {
+      if (!this.#slice()) this.#close();
+      else if (performance.now() >= deadline) return false;
+    }
+    return true;
+  }
+
+  take(): CapturedState {
+    this.step(Number.POSITIVE_INFINITY);
+    const { section, base, stride, layout, rows, firstSlot, keys: pieces } = this.#given;
+    const changed = this.#gathered;
+    const chunks = [
+      encodeRowDeltaHeader({ stride, rows, changed, firstSlot, pieces, layout }),
+      ...filled(this.#blocks, changed * stride),
+      ...filled(this.#numbers, changed),
+      ...pieces.map(({ bytes }) => bytes),
+    ];
+    return { sections: [{ name: section, chunks, on: base }] };
+  }
+
+  abort(): void {
+    this.#close();
+  }
+
+  /** A few rows; false when there are no more. */
+  #slice(): boolean {
+    const pending = this.#pending;
+    for (let work = 0; work < ROWS_PER_LOOK_AT_THE_CLOCK; work += 1) {
+      const row = pending.next(this.#walked);
+      if (row < 0 || row >= this.#given.rows) return false;
+      this.#walked = row + 1;
+      pending.delete(row);
+      this.#gather(row);
+    }
+    return true;
+  }
+
+  #gather(row: number): void {
+    const { stride, segments } = this.#given;
+    const at = this.#gathered % ROWS_PER_BLOCK;
+    if (at === 0) {
+      this.#blocks.push(new Float64Array(ROWS_PER_BLOCK * stride));
+      this.#numbers.push(new Uint32Array(ROWS_PER_BLOCK));
+    }
+    this.#numbers.at(-1)![at] = row;
+    const block = this.#blocks.at(-1)!;
+    const segment = segments[row >> SEGMENT_SHIFT]!;
+    const from = (row & SEGMENT_MASK) * stride;
+    const to = at * stride;
+    for (let word = 0; word < stride; word += 1) block[to + word] = segment[from + word]!;
+    this.#gathered += 1;
+  }
+
+  #close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#given.done();
+  }
+}
+
+/** The first `length` elements of arrays that were filled one after the other, as bytes. */
+function filled(
+  arrays: readonly (Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>)[],
+  length: number,
+): Uint8Array[] {
+  let left = length;
+  return arrays.map((array) => {
+    const bytes = Math.min(left, array.length) * array.BYTES_PER_ELEMENT;
+    left -= Math.min(left, array.length);
+    return new Uint8Array(array.buffer, 0, bytes);
+  });
+}
