@@ -155,6 +155,8 @@ export class JobDriver {
     const { manifest } = this.#given;
     if (manifest?.final === true) {
       await this.#launcher!.recommit(manifest);
+      // Whoever took that checkpoint may have lost the store before it could.
+      await this.#given.store?.prune(this.#options.checkpoint.retain).catch(() => {});
       // No task will tell what its rows were.
       await restoreCollected(this.#given.store!, manifest, this.plan.graph, this.#collected);
       await this.#end('finished');

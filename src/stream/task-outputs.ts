@@ -56,7 +56,8 @@ export class TaskOutputs {
       this.#pendingSinceMs = undefined;
       return undefined;
     }
-    if (now - this.#pendingSinceMs >= this.#bufferTimeoutMs) {
+    // The same sum as is told below: a difference might round the other way.
+    if (now >= this.#pendingSinceMs + this.#bufferTimeoutMs) {
       for (const router of this.#routers) publish(router, () => router.flush());
       // Whatever could not be handed over yet moves when the consumer makes room.
       this.#pendingSinceMs = this.#pending ? now : undefined;
