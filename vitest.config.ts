@@ -23,7 +23,8 @@ export default defineConfig({
           include: ['test/{threads,job,cli,readme}/**/*.test.ts'],
           sequence: { groupOrder: 1 },
           pool: 'forks',
-          maxWorkers: 2,
+          // Most of their time they wait: for a death to be seen, a delay to be over.
+          maxWorkers: 3,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
