@@ -23,8 +23,7 @@ export default defineConfig({
           include: ['test/{threads,job,cli,readme}/**/*.test.ts'],
           sequence: { groupOrder: 1 },
           pool: 'forks',
-          // Most of their time they wait: for a death to be seen, a delay to be over.
-          maxWorkers: 3,
+          maxWorkers: 2,
           testTimeout: 60_000,
           hookTimeout: 60_000,
         },
