@@ -126,8 +126,8 @@ export class World {
         } catch (error) {
           this.onUncaught(domain, error);
         }
-        // W1: promises, and whatever they lead to, to their end.
-        await new Promise((resolve) => real.setImmediate(resolve));
+        // W1: promises, and whatever they lead to, to their end: a tick comes when no microtask is left.
+        await new Promise<void>((resolve) => process.nextTick(resolve));
         domain.freeAtMs = Math.max(domain.freeAtMs, this.nowMs);
         this.onStep();
         this.#current = undefined;
