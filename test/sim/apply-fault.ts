@@ -109,8 +109,9 @@ function hang(sim: Simulation, victim: SimThread | undefined, fault: Fault): voi
   if (fault.kind === 'zombie' || !victim.loaded) return;
   const { life } = sim;
   sim.after(sim.settings.heartbeatTimeoutMs + FOUND_AFTER_MS, () => {
+    if (victim.dead || life?.over || life?.isEnding) return;
     // What is late keeps judgement waiting; so does whoever should judge.
-    if (victim.dead || life?.over || sim.met('main-pause') || sim.met('late-beats')) return;
+    if (sim.met('main-pause') || sim.met('late-beats')) return;
     sim.oracle.violated(`I29: ${victim.domain.name} hangs, and nobody has found out`);
   });
 }

@@ -42,6 +42,8 @@ export class Life {
   readonly threads: SimThread[] = [];
   job: RunningJob | undefined;
   over = false;
+  /** The final checkpoint is complete and committed: the job ends, and no thread is judged any more. */
+  isEnding = false;
   readonly #given: LifeOptions;
   /** By epoch: its region's operators, and who has been deployed on which slot. */
   readonly #deployed = new Map<
@@ -214,6 +216,7 @@ export class Life {
     const sinceMs = this.#triggered.get(event.checkpoint);
     this.#triggered.delete(event.checkpoint);
     world.log(`checkpoint ${event.checkpoint} ${event.kind}`);
+    if (event.kind === 'completed' && event.final) this.isEnding = true;
     if (event.kind === 'failed' && sinceMs !== undefined && isCalm(sinceMs)) {
       oracle.violated(`I9: nothing was wrong, and ${event.failure.message}`);
     }
