@@ -42,7 +42,7 @@ export class Life {
   readonly threads: SimThread[] = [];
   job: RunningJob | undefined;
   over = false;
-  /** The final checkpoint is complete and committed: the job ends, and no thread is judged any more. */
+  /** The last checkpoint, or a stop's, is committed: the job ends, and no thread is judged any more. */
   isEnding = false;
   readonly #given: LifeOptions;
   /** By epoch: its region's operators, and who has been deployed on which slot. */
@@ -216,7 +216,8 @@ export class Life {
     const sinceMs = this.#triggered.get(event.checkpoint);
     this.#triggered.delete(event.checkpoint);
     world.log(`checkpoint ${event.checkpoint} ${event.kind}`);
-    if (event.kind === 'completed' && event.final) this.isEnding = true;
+    const isLast = event.kind === 'completed' && (event.final || job.status === 'stopping');
+    if (isLast) this.isEnding = true;
     if (event.kind === 'failed' && sinceMs !== undefined && isCalm(sinceMs)) {
       oracle.violated(`I9: nothing was wrong, and ${event.failure.message}`);
     }

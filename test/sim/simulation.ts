@@ -54,7 +54,7 @@ export interface SeedResult {
 }
 
 const LIVENESS_MS = 60_000;
-const EVENTS_MAX = 150_000;
+const EVENTS_MAX = 500_000;
 /** After a fault, things may go wrong for so long. */
 const AFTERMATH_MS = 8_000;
 /** What a flipped bit may end a job with. */
