@@ -54,9 +54,14 @@ export class RestoredChannels {
   /** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE */
   constructor(given: RestoredChannelsOptions) {
     this.#given = given;
-    this.#channels = given.restored.flatMap(({ operator, sections }) =>
-      this.#channelsOf(operator, sections),
-    );
+    // A channel's two sections are in the parts of two tasks, and so perhaps in two entries.
+    const sections = new Map<string, RestoredSection[]>();
+    for (const entry of given.restored) {
+      const known = sections.get(entry.operator) ?? [];
+      sections.set(entry.operator, known);
+      known.push(...entry.sections);
+    }
+    this.#channels = [...sections].flatMap(([operator, own]) => this.#channelsOf(operator, own));
     this.#skip();
   }
 
