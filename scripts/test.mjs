@@ -1,6 +1,6 @@
 /**
- * The whole check, in order: types, format and lint, tests, 2 000 simulated runs, a smoke run of every
- * benchmark.
+ * The whole check, in order: types, format and lint, tests, 2 000 simulated runs, a process killed at
+ * every point of the protocol, a smoke run of every benchmark.
  *
  *   npm test                            everything
  *   npm test -- test/hashring           vitest alone, with this filter
@@ -42,6 +42,7 @@ if (filters.length > 0) {
   await step('format and lint', program('@biomejs', 'biome', 'bin', 'biome'), ['check', '.']);
   await vitest([]);
   await step('simulation', at('scripts', 'sim.mjs'), ['--seeds', '2000']);
+  await step('kill matrix', at('scripts', 'kill-matrix.mjs'), ['--chained']);
   for (const name of benches()) await bench(name);
 }
 

@@ -2,17 +2,20 @@
 
 import { type FileHandle, link, open, readdir, rename, stat, unlink } from '../base/files.js';
 import { makeDirectory } from '../base/make-directory.js';
+import { atDirectory, atFile } from './file-points.js';
 import { errnoOf, type FileSystem, type OpenDirectory, type OpenFile } from './file-system.js';
 
 class NodeFile implements OpenFile {
   readonly #handle: FileHandle;
+  readonly #path: string;
 
-  constructor(handle: FileHandle) {
+  constructor(handle: FileHandle, path: string) {
     this.#handle = handle;
+    this.#path = path;
   }
 
   async write(bytes: Uint8Array): Promise<number> {
-    return (await this.#handle.write(bytes)).bytesWritten;
+    return (await atFile('write', this.#path, () => this.#handle.write(bytes))).bytesWritten;
   }
 
   async read(target: Uint8Array, position: number): Promise<number> {
@@ -20,7 +23,7 @@ class NodeFile implements OpenFile {
   }
 
   sync(): Promise<void> {
-    return this.#handle.sync();
+    return atFile('sync', this.#path, () => this.#handle.sync());
   }
 
   async size(): Promise<number> {
@@ -36,12 +39,12 @@ class NodeFile implements OpenFile {
 const unsyncedDirectory: OpenDirectory = { sync: async () => {}, close: async () => {} };
 
 export const nodeFileSystem: FileSystem = {
-  create: async (path) => new NodeFile(await open(path, 'wx')),
-  open: async (path) => new NodeFile(await open(path, 'r')),
+  create: async (path) => new NodeFile(await atFile('create', path, () => open(path, 'wx')), path),
+  open: async (path) => new NodeFile(await atFile('read', path, () => open(path, 'r')), path),
   openDirectory: async (path) => {
     if (process.platform === 'win32') return unsyncedDirectory;
     const handle = await open(path, 'r');
-    return { sync: () => handle.sync(), close: () => handle.close() };
+    return { sync: () => atDirectory(path, () => handle.sync()), close: () => handle.close() };
   },
   makeDirectory,
   list: (path) => readdir(path),
@@ -53,7 +56,7 @@ export const nodeFileSystem: FileSystem = {
       throw error;
     }
   },
-  rename,
-  link,
-  remove: unlink,
+  rename: (from, to) => atFile('rename', to, () => rename(from, to)),
+  link: (existing, path) => atFile('link', path, () => link(existing, path)),
+  remove: (path) => atFile('remove', path, () => unlink(path)),
 };

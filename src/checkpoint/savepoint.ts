@@ -4,6 +4,7 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
+import { atPoint } from '../base/protocol-points.js';
 import { copyCheckpoint } from './copy-checkpoint.js';
 import { openCheckpointDirectory } from './directory-store.js';
 import type { CheckpointStore, Manifest } from './store.js';
@@ -37,7 +38,8 @@ export async function openSavepointTarget(directory: string): Promise<SavepointT
   }
   return {
     location: store.location,
-    write: async (from, manifest) => void (await copyCheckpoint(from, manifest, store)),
+    write: async (from, manifest) =>
+      void (await atPoint('savepoint:copy', () => copyCheckpoint(from, manifest, store))),
     close: () => store.close(),
   };
 }

@@ -21,6 +21,7 @@ import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
 import { readdir, rename, unlink } from '../base/files.js';
 import { makeDirectory } from '../base/make-directory.js';
+import { atPoint } from '../base/protocol-points.js';
 import type { SinkTransaction } from '../stream/sink.js';
 import type { Committer, RecoverState, RenameCommitterData } from './committers.js';
 import { fileAt, syncDirectory } from './durable-files.js';
@@ -119,7 +120,7 @@ export class RenameCommitter implements Committer {
   }
 
   async #take(marker: RunMarker): Promise<RunMarker> {
-    await writeMarker(this.#data.directory, marker);
+    await atPoint('output:marker', () => writeMarker(this.#data.directory, marker));
     // The staging folder's own name must survive as well.
     await syncDirectory(this.#data.directory);
     return marker;
@@ -154,7 +155,7 @@ export class RenameCommitter implements Committer {
     const { directory } = this.#data;
     for (const handle of handles) await this.#publishOne(handle);
     // Also when all were published before: that may not have been durable.
-    await syncDirectory(directory);
+    await atPoint('output:sync', () => syncDirectory(directory));
   }
 
   async #publishOne({ staged, checkpoint, instance }: StagedPartHandle): Promise<void> {
@@ -166,7 +167,7 @@ export class RenameCommitter implements Committer {
     const stagedFile = await fileAt(from);
     if (stagedFile === undefined) return;
     const published = await fileAt(to);
-    if (published === undefined) await rename(from, to);
+    if (published === undefined) await atPoint('output:publish', () => rename(from, to));
     else if (published === stagedFile) await unlink(from);
     else {
       throw new HoldfastError(
@@ -199,7 +200,8 @@ export class RenameCommitter implements Committer {
     for (const name of await readdir(join(directory, STAGING))) {
       const staged = parseStagedName(name);
       if (staged === undefined || !which(staged)) continue;
-      await unlink(stagingPath(directory, name)).catch((error: unknown) => {
+      const path = stagingPath(directory, name);
+      await atPoint('output:sweep', () => unlink(path)).catch((error: unknown) => {
         // A thread that is closing removes its own open file at the same time.
         if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       });

@@ -6,6 +6,7 @@
 import { dirname } from 'node:path';
 import { type FileHandle, open, rename, rm } from '../base/files.js';
 import { makeDirectory } from '../base/make-directory.js';
+import { atPoint } from '../base/protocol-points.js';
 import { syncDirectory } from './durable-files.js';
 
 export class StagedPart {
@@ -32,10 +33,10 @@ export class StagedPart {
   /** Durable under its new name when it resolves. */
   async seal(path: string): Promise<void> {
     await this.#tail;
-    await this.#handle!.sync();
+    await atPoint('output:seal', () => this.#handle!.sync());
     await this.#closeHandle();
-    await rename(this.#path, path);
-    await syncDirectory(dirname(path));
+    await atPoint('output:staged', () => rename(this.#path, path));
+    await atPoint('output:staging-sync', () => syncDirectory(dirname(path)));
   }
 
   /** Gives the file up; never rejects. What stays behind is swept by the next recovery. */
@@ -47,7 +48,7 @@ export class StagedPart {
 
   async #create(): Promise<void> {
     await makeDirectory(dirname(this.#path));
-    this.#handle = await open(this.#path, 'wx');
+    this.#handle = await atPoint('output:stage', () => open(this.#path, 'wx'));
   }
 
   async #closeHandle(): Promise<void> {

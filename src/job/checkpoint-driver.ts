@@ -24,6 +24,7 @@ import { assert } from '../base/assert.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
+import { atPoint } from '../base/protocol-points.js';
 import { partsToRewrite } from '../checkpoint/compaction.js';
 import {
   Coordinator,
@@ -36,7 +37,7 @@ import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/st
 import type { JobPlan } from '../stream/plan.js';
 import type { CapturedPart, CheckpointBase } from './host-protocol.js';
 import type { CheckpointEvent } from './job-types.js';
-import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
+import { makeManifest, type PendingCheckpoint, stateBytesOf } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';
 import { isInterrupted, type SinkCommitter } from './sink-committer.js';
 
@@ -218,13 +219,10 @@ export class CheckpointDriver {
     }
     if (descriptor !== undefined) pending.parts.push(descriptor);
     pending.captured.push(part);
-    this.#handle({
-      kind: 'acknowledged',
-      epoch,
-      checkpoint,
-      task,
-      bytes: descriptor?.bytes ?? 0,
-    });
+    const bytes = descriptor?.bytes ?? 0;
+    atPoint('checkpoint:acknowledged', () =>
+      this.#handle({ kind: 'acknowledged', epoch, checkpoint, task, bytes }),
+    );
   }
 
   declined(
@@ -329,7 +327,9 @@ export class CheckpointDriver {
         const { incremental } = this.#given.options.checkpoint;
         const base = incremental ? this.#latest : undefined;
         this.#pending.set(checkpoint, { checkpoint, epochs, final, base, parts: [], captured: [] });
-        this.#given.trigger(epochs, checkpoint, final, base && this.#baseOf(base));
+        atPoint('checkpoint:trigger', () =>
+          this.#given.trigger(epochs, checkpoint, final, base && this.#baseOf(base)),
+        );
         return;
       }
       case 'abort':
@@ -398,7 +398,9 @@ export class CheckpointDriver {
     this.#enqueue(async () => {
       let isCommitted = true;
       try {
-        await this.#given.committer.commit(command.checkpoint, transactionsOf(pending));
+        await atPoint('checkpoint:commit', () =>
+          this.#given.committer.commit(command.checkpoint, transactionsOf(pending)),
+        );
       } catch (error) {
         isCommitted = false;
         this.#owed = command.checkpoint;
@@ -426,11 +428,14 @@ export class CheckpointDriver {
         ...stateBytesOf(pending.parts),
       });
       this.#answer(command.tokens, (request) => request.resolve(command.checkpoint));
-      if (isCommitted) this.#given.onCommitted(pending); // C4
+      // C4
+      if (isCommitted) atPoint('checkpoint:announce', () => this.#given.onCommitted(pending));
       if (this.#copies > 0) return;
-      await this.#given.store?.prune(this.#given.options.checkpoint.retain).catch(() => {
-        // What could not be deleted now is swept the next time.
-      });
+      const { options, store } = this.#given;
+      // What could not be deleted now is swept the next time.
+      await atPoint('checkpoint:prune', () => store?.prune(options.checkpoint.retain))?.catch(
+        () => {},
+      );
     });
   }
 
@@ -462,19 +467,6 @@ export class CheckpointDriver {
   #enqueue(act: () => Promise<void>): void {
     this.#queue = this.#queue.then(act);
   }
-}
-
-function stateBytesOf(parts: readonly PartDescriptor[]): {
-  readonly fullBytes: number;
-  readonly deltaBytes: number;
-} {
-  let fullBytes = 0;
-  let deltaBytes = 0;
-  for (const { bytes, delta } of parts.flatMap(({ sections }) => sections)) {
-    if (delta === true) deltaBytes += bytes;
-    else fullBytes += bytes;
-  }
-  return { fullBytes, deltaBytes };
 }
 
 function transactionsOf(pending: PendingCheckpoint): CapturedPart['transactions'] {

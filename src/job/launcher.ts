@@ -14,6 +14,7 @@
 
 import { isHoldfastError } from '../base/errors.js';
 import { type Failure, kindOfError, toFailure } from '../base/failure.js';
+import { atPoint } from '../base/protocol-points.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planChannels } from '../stream/planner.js';
@@ -129,13 +130,19 @@ export class Launcher {
   async prepareStart(): Promise<void> {
     const { checkpoints, committer, store, plan } = this.#given;
     const manifest = checkpoints.latest;
-    const recovery = manifest === undefined ? [] : planRecovery(manifest, plan);
-    const restores = store === undefined ? [] : await readRestores(recovery, store);
+    const recovery =
+      manifest === undefined ? [] : atPoint('recovery:plan', () => planRecovery(manifest, plan));
+    const restores =
+      store === undefined
+        ? []
+        : await atPoint('recovery:read', () => readRestores(recovery, store));
     const rewind = async (): Promise<void> => {
       if (manifest !== undefined) await store?.rewind(manifest.checkpoint);
     };
     const transactions = manifest?.transactions ?? [];
-    await committer.recover(manifest?.checkpoint, transactions, operatorsOf(plan), rewind);
+    await atPoint('recovery:sinks', () =>
+      committer.recover(manifest?.checkpoint, transactions, operatorsOf(plan), rewind),
+    );
     await rewind();
     for (const region of plan.regions) {
       this.#respawned(region); // From here on it counts.
@@ -203,11 +210,15 @@ export class Launcher {
     const specs = this.#specs(region, epoch, leases, restores, splits, cut);
     await this.#onAll(region, (slot) => {
       const spec = specs.get(slot)!;
-      return slots.link(slot).call('deploy', [spec], { transfer: buffersOf(spec) });
+      return atPoint('recovery:deploy', () =>
+        slots.link(slot).call('deploy', [spec], { transfer: buffersOf(spec) }),
+      );
     });
     if (request.stale()) return { kind: 'stale' };
     request.onDeployed();
-    await this.#onAll(region, (slot) => slots.link(slot).call('start', [epoch]));
+    await this.#onAll(region, (slot) =>
+      atPoint('recovery:start', () => slots.link(slot).call('start', [epoch])),
+    );
     if (request.stale()) return { kind: 'stale' };
     return { kind: 'running', manifest, respawned: this.#respawned(region) };
   }

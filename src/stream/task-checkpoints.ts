@@ -13,6 +13,7 @@
  *  T4  With alignment without a limit of time nothing of what is in flight is looked at.
  */
 
+import { atPoint } from '../base/protocol-points.js';
 import type { Batch } from '../threads/element.js';
 import type { OvertakenOutput } from './overtaken-output.js';
 import type { SinkTail } from './sink-tail.js';
@@ -148,14 +149,16 @@ export class TaskCheckpoints {
     }
     if (checkpoint <= this.#last) return; // T3
     this.#last = checkpoint;
+    const send = () => outputs.control({ kind: 'barrier', checkpoint });
     if (alignedTimeoutMs === Number.POSITIVE_INFINITY) {
-      outputs.control({ kind: 'barrier', checkpoint });
+      atPoint('barrier:send', send);
       snapshots.begin(checkpoint, part()); // T4
       return;
     }
-    if (kind === 'overtaken' && !isSource) inputs.overtake(checkpoint, batch, at);
-    else inputs.aligned(checkpoint);
-    outputs.control({ kind: 'barrier', checkpoint });
+    if (kind === 'overtaken' && !isSource) {
+      atPoint('barrier:overtake', () => inputs.overtake(checkpoint, batch, at));
+    } else inputs.aligned(checkpoint);
+    atPoint('barrier:send', send);
     const now = performance.now();
     overtaken.begin(checkpoint, kind === 'overtaken' ? now : now + alignedTimeoutMs, now);
     snapshots.begin(checkpoint, { ...part(), inFlight: this.#inFlight });

@@ -13,6 +13,7 @@
  *      what a snapshot builds on is named by the newest manifest until its own is written.
  */
 
+import { atPoint } from '../base/protocol-points.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import { locate } from './located-error.js';
 import type { Capture, CapturedState, StateSection } from './operator.js';
@@ -104,7 +105,8 @@ export class TaskSnapshots {
     for (const { node, operator } of this.#given.operators) {
       const sink = node.kind === 'sink';
       try {
-        const capture = operator.capture?.(checkpoint, base);
+        const cut = () => operator.capture?.(checkpoint, base);
+        const capture = sink ? atPoint('sink:prepare', cut) : cut();
         if (capture === undefined) continue;
         const work = { operator: node.id, capture, sink, state: undefined, parked: undefined };
         snapshot.work.push(work);
@@ -126,7 +128,8 @@ export class TaskSnapshots {
       if (work.state !== undefined || isParked(work)) continue;
       moved = true;
       try {
-        if (work.capture.step(deadline)) work.state = work.capture.take();
+        const step = () => work.capture.step(deadline);
+        if (atPoint('task:capture', step)) work.state = work.capture.take();
         else this.#park(work);
       } catch (error) {
         this.#error(snapshot, work.sink, locate(error, work.operator));
@@ -170,7 +173,10 @@ export class TaskSnapshots {
     const { instance } = this.#given;
     const sections: ({ readonly operator: string } & StateSection)[] = [...snapshot.part.sections];
     try {
-      sections.push(...(snapshot.part.inFlight?.take() ?? []));
+      const { inFlight } = snapshot.part;
+      if (inFlight !== undefined) {
+        sections.push(...atPoint('channel:record', () => inFlight.take()));
+      }
     } catch (error) {
       this.#given.declined(snapshot.checkpoint, error);
       return;
@@ -187,7 +193,7 @@ export class TaskSnapshots {
         visible.push({ operator, instance, rows: prepared.visible });
       }
     }
-    this.#given.captured({
+    const captured = {
       checkpoint: snapshot.checkpoint,
       sections,
       transactions,
@@ -195,7 +201,8 @@ export class TaskSnapshots {
       sourceRecords: snapshot.part.sourceRecords,
       alignMs: snapshot.part.alignMs,
       captureMs: performance.now() - snapshot.startedMs,
-    });
+    };
+    atPoint('task:acknowledge', () => this.#given.captured(captured));
   }
 }
 

@@ -18,13 +18,14 @@
  *      not (an edge may exceed its limit by what one record emits), but for divisible work.
  */
 
+import { atPoint } from '../base/protocol-points.js';
 import type { Batch } from '../threads/element.js';
 import type { Lease } from '../threads/lease.js';
 import { type LocatedError, locate } from './located-error.js';
 import type { Receiver } from './operator.js';
 import { OvertakenOutput } from './overtaken-output.js';
 import { SourceHead } from './source-head.js';
-import { earliestTime, encodeTime } from './state/time-section.js';
+import { earlier, earliestTime, encodeTime } from './state/time-section.js';
 import { buildChain, type Chain } from './task-chain.js';
 import { inputsOf, outputsOf, restoredChannelsOf } from './task-channels.js';
 import { type DuePart, TaskCheckpoints } from './task-checkpoints.js';
@@ -167,7 +168,7 @@ export class Task {
     for (const { node, operator, context } of [...this.#chain.operators].reverse()) {
       const restored = this.#restored(node.id).filter(({ name }) => !name.startsWith('~'));
       try {
-        await operator.open(context, restored);
+        await atPoint('operator:open', () => operator.open(context, restored));
       } catch (error) {
         throw taskError(locate(error, node.id), this.#place);
       }
@@ -454,7 +455,9 @@ export class Task {
   #snapshot(due: DuePart): void {
     this.#moved = true;
     this.#turns.forced();
-    this.#checkpoints.take(due, () => this.#part(due), this.#batch, this.#at);
+    atPoint('task:cut', () =>
+      this.#checkpoints.take(due, () => this.#part(due), this.#batch, this.#at),
+    );
     this.#options.block.phase = this.#checkpoints.phase;
   }
 
@@ -466,7 +469,7 @@ export class Task {
     if (counters !== undefined) sections.push({ operator: this.#id, ...counters });
     const source = this.#source;
     if (source === undefined) return { sections, sourceRecords: [], alignMs };
-    sections.push({ operator: this.#id, ...source.capture() });
+    sections.push({ operator: this.#id, ...atPoint('source:position', () => source.capture()) });
     return { sections, sourceRecords: [source.counted], alignMs };
   }
 
@@ -492,9 +495,4 @@ export class Task {
     const origin = originOf(error);
     return this.#source?.describe(origin) ?? `record ${(origin ?? this.#recordsIn + this.#at) + 1}`;
   }
-}
-
-function earlier(a: number | undefined, b: number | undefined): number | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return Math.min(a, b);
 }

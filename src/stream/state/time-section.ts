@@ -33,3 +33,9 @@ function decodeTime(bytes: Uint8Array): number {
   }
   return new DataView(bytes.buffer, bytes.byteOffset).getFloat64(0, true);
 }
+
+/** The earlier of two times; undefined is none. */
+export function earlier(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
+}

@@ -1,0 +1,97 @@
+/**
+ * The steps of the protocol that a crash must be able to fall between, told as they begin and end on
+ * the diagnostics channel `holdfast:protocol` (`node:diagnostics_channel`), in whichever thread takes
+ * them. Without a subscriber in that thread a step costs a look at a flag.
+ *
+ * A subscriber runs within the step, before anything else happens: one that ends the process does so
+ * exactly there. That is how the kill matrix (docs/kill-points.md) dies at each of them.
+ */
+
+import { channel } from 'node:diagnostics_channel';
+
+export const PROTOCOL_POINTS = [
+  // The checkpoint directory, file by file.
+  'lock:take',
+  'lock:release',
+  'epoch:sync',
+  'epoch:rename',
+  'root:sync',
+  'part:create',
+  'part:write',
+  'part:sync',
+  'part:rename',
+  'parts:sync',
+  'part:read',
+  'part:remove',
+  'manifest:create',
+  'manifest:write',
+  'manifest:sync',
+  'manifest:rename',
+  'manifests:sync',
+  'manifest:read',
+  'manifest:remove',
+  'latest:rename',
+  'finished:sync',
+  'finished:rename',
+  // Files of the rename sink.
+  'output:marker',
+  'output:stage',
+  'output:seal',
+  'output:staged',
+  'output:staging-sync',
+  'output:publish',
+  'output:sync',
+  'output:sweep',
+  // A checkpoint, in the main thread.
+  'checkpoint:trigger',
+  'checkpoint:acknowledged',
+  'checkpoint:commit',
+  'checkpoint:announce',
+  'checkpoint:prune',
+  'savepoint:copy',
+  // A task's part in it, in a worker.
+  'source:position',
+  'barrier:send',
+  'barrier:overtake',
+  'task:cut',
+  'task:capture',
+  'task:acknowledge',
+  'sink:prepare',
+  'channel:record',
+  // From a checkpoint to running tasks.
+  'recovery:plan',
+  'recovery:read',
+  'recovery:sinks',
+  'recovery:deploy',
+  'recovery:start',
+  'operator:open',
+] as const;
+
+export type ProtocolPoint = (typeof PROTOCOL_POINTS)[number];
+
+/** What subscribers of `holdfast:protocol` get. `after` is told when the step succeeded. */
+export interface ProtocolMessage {
+  readonly point: ProtocolPoint;
+  readonly when: 'before' | 'after';
+}
+
+const protocol = channel('holdfast:protocol');
+
+/** Takes a step, and tells of its begin and its end. */
+export function atPoint<T>(point: ProtocolPoint, act: () => T): T {
+  if (!protocol.hasSubscribers) return act();
+  tell(point, 'before');
+  const result = act();
+  if (!(result instanceof Promise)) {
+    tell(point, 'after');
+    return result;
+  }
+  return result.then((value: unknown) => {
+    tell(point, 'after');
+    return value;
+  }) as T;
+}
+
+function tell(point: ProtocolPoint, when: ProtocolMessage['when']): void {
+  protocol.publish({ point, when } satisfies ProtocolMessage);
+}
