@@ -2,7 +2,8 @@
  * A process killed at every point of the protocol: test/kill-matrix/matrix.mjs tells how.
  *
  *   npm run kill-matrix                      each point alone, in fresh directories (some minutes)
- *   npm run kill-matrix -- --chained         whoever goes on is killed at the next point (a minute)
+ *   npm run kill-matrix -- --chained         whoever goes on is killed at the next point
+ *   npm run kill-matrix -- --sampled         the same, before or after each point: part of `npm test`
  *   npm run kill-matrix -- --point NAME      one point
  *   …  --json                                one line of JSON at the end, nothing else
  *
@@ -16,6 +17,7 @@ import { runMatrix } from '../test/kill-matrix/matrix.mjs';
 const { values } = parseArgs({
   options: {
     chained: { type: 'boolean', default: false },
+    sampled: { type: 'boolean', default: false },
     point: { type: 'string' },
     json: { type: 'boolean', default: false },
   },
@@ -26,7 +28,8 @@ if (values.point !== undefined && !PROTOCOL_POINTS.includes(values.point)) {
 }
 const began = performance.now();
 const log = values.json ? () => {} : (line) => console.log(line);
-const result = await runMatrix({ chained: values.chained, point: values.point, log });
+const { sampled, point } = values;
+const result = await runMatrix({ chained: values.chained || sampled, sampled, point, log });
 const seconds = Math.round((performance.now() - began) / 1_000);
 if (values.json) console.log(JSON.stringify({ ...result, seconds }));
 else {
