@@ -302,6 +302,7 @@ export class Launcher {
       splits,
       mode: options.checkpoint.mode,
       alignedTimeoutMs: options.checkpoint.alignedTimeoutMs,
+      prepareTimeoutMs: options.checkpoint.timeoutMs,
       cut,
       incremental: options.checkpoint.incremental,
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
