@@ -61,7 +61,7 @@ export interface DeploySpec {
   readonly mode: 'exactly-once' | 'at-least-once';
   /** See TaskOptions. */
   readonly alignedTimeoutMs: number;
-  /** How long a sink may take to prepare: no longer than a checkpoint may. */
+  /** How long a sink may take to prepare, in milliseconds. */
   readonly prepareTimeoutMs: number;
   readonly cut: number | undefined;
   /** Checkpoints may build on earlier ones. */

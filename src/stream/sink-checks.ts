@@ -142,8 +142,9 @@ export function jsonProblem(
 export function prepareTimeoutError(operator: string, timeoutMs: number): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_SINK',
-    `sink '${operator}' could not prepare: its prepare() has not settled for ${timeoutMs} ms ` +
-      '(checkpoint.timeoutMs). Give what it waits for a shorter deadline of its own, or raise that.',
+    `sink '${operator}' could not prepare: its prepare() has not settled for ${timeoutMs} ms. ` +
+      'Give what it waits for (a connection, a disk, a reply) a shorter deadline of its own, or raise ' +
+      'checkpoint.timeoutMs, from which this one follows.',
     { details: { operator, timeoutMs } },
   );
 }

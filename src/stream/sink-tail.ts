@@ -7,7 +7,7 @@
  *  X3  A writer hears of a checkpoint that was given up before it has to prepare the next one: what it
  *      prepared for nothing goes into that one (task.ts, K8).
  *  X4  What the sink gives is checked before it is believed (sink-checks.ts), and what it promises is
- *      waited for no longer than a checkpoint may take: a sink that is stuck fails its task.
+ *      waited for about as long as a checkpoint may take: a sink that is stuck fails its task.
  */
 
 import { inTime } from '../base/in-time.js';
@@ -38,7 +38,7 @@ export interface SinkTailOptions {
   readonly parallelism: number;
   readonly epoch: number;
   readonly incarnation: number;
-  /** For a promise of `prepare`, in milliseconds: `checkpoint.timeoutMs`. None by default. */
+  /** For a promise of `prepare`, in milliseconds; for ever by default. */
   readonly prepareTimeoutMs?: number | undefined;
   readonly wake: () => void;
   readonly print: (line: string) => void;

@@ -135,7 +135,7 @@ describe('prepare', () => {
     await waiting;
     const error = caught(() => capture.step(0));
     expect(error.message).toContain("sink 'out' could not prepare");
-    expect(error.message).toContain('2500 ms (checkpoint.timeoutMs)');
+    expect(error.message).toContain('has not settled for 2500 ms.');
     expect(vi.getTimerCount()).toBe(0);
   });
 
