@@ -33,6 +33,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   stream: 3,
   connectors: 4,
   job: 5,
+  testing: 5,
   cli: 6,
 };
 

@@ -23,6 +23,11 @@ export interface RecoverState {
 
 export interface Committer {
   /**
+   * Would `recover` refuse the target? Asked of all sinks before any of them recovers: nothing is
+   * changed here. Rejects with ERR_HOLDFAST_SINK_OCCUPIED or ERR_HOLDFAST_SINK_REWOUND.
+   */
+  check?(state: RecoverState): Promise<void>;
+  /**
    * Before anything of a new epoch is staged: takes or checks the target, commits `transactions`,
    * drops whatever else the run has staged. Rejects with ERR_HOLDFAST_SINK_OCCUPIED,
    * ERR_HOLDFAST_SINK_REWOUND or ERR_HOLDFAST_SINK. Idempotent.

@@ -50,6 +50,31 @@ export class RenameCommitter implements Committer {
     this.#data = data;
   }
 
+  async check(state: RecoverState): Promise<void> {
+    const { directory, existing, onRewind } = this.#data;
+    try {
+      // A damaged one is no obstacle for an overwriting start, as in #begin.
+      const replaces = existing === 'overwrite' && state.checkpoint === undefined;
+      const found = await readMarker(directory).catch((error: unknown) => {
+        if (!replaces) throw error;
+      });
+      const parts = await this.#parts().catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return [];
+        throw error;
+      });
+      if (found?.run === state.run) {
+        const newer = newerParts(parts, found, state);
+        if (newer.length > 0 && onRewind === 'refuse') throw this.#rewound(newer, state);
+      } else if (state.checkpoint === undefined) {
+        if (parts.length > 0 && existing === 'refuse') throw this.#occupied(parts, found?.run);
+      } else if (found !== undefined || parts.length > 0) {
+        throw this.#occupied(parts, found?.run);
+      }
+    } catch (error) {
+      throw sinkError('use the folder', directory, error);
+    }
+  }
+
   async recover(state: RecoverState): Promise<void> {
     const { directory } = this.#data;
     assert(isRunId(state.run), `'${state.run}' is a run's id`);
@@ -127,17 +152,17 @@ export class RenameCommitter implements Committer {
   }
 
   /** Published parts of checkpoints that the restored one does not know of. */
-  async #dropNewer({ checkpoint = 0, beforeRemoval }: RecoverState): Promise<void> {
-    const { directory, onRewind } = this.#data;
-    const { base } = this.#marker!;
-    const newer = (await this.#parts()).filter(({ number }) => number > base + checkpoint);
+  async #dropNewer(state: RecoverState): Promise<void> {
+    const newer = newerParts(await this.#parts(), this.#marker!, state);
     if (newer.length === 0) return;
-    if (onRewind === 'remove') {
-      await beforeRemoval?.();
-      await this.#remove(newer);
-      return;
-    }
-    throw new HoldfastError(
+    if (this.#data.onRewind === 'refuse') throw this.#rewound(newer, state);
+    await state.beforeRemoval?.();
+    await this.#remove(newer);
+  }
+
+  #rewound(newer: readonly PartName[], { checkpoint = 0 }: RecoverState): HoldfastError {
+    const { directory } = this.#data;
+    return new HoldfastError(
       'ERR_HOLDFAST_SINK_REWOUND',
       `checkpoint ${checkpoint} is older than what '${directory}' shows already: ${listNames(newer)}. ` +
         'Their rows would come again. Restore the newest checkpoint, or let the sink remove these ' +
@@ -233,6 +258,15 @@ export class RenameCommitter implements Committer {
       { details: { directory, owner: found?.run } },
     );
   }
+}
+
+/** Published parts of checkpoints that the restored one does not know of. */
+function newerParts(
+  parts: readonly PartName[],
+  { base }: RunMarker,
+  { checkpoint = 0 }: RecoverState,
+): readonly PartName[] {
+  return parts.filter(({ number }) => number > base + checkpoint);
 }
 
 function partsOfAll(

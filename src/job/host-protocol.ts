@@ -61,6 +61,8 @@ export interface DeploySpec {
   readonly mode: 'exactly-once' | 'at-least-once';
   /** See TaskOptions. */
   readonly alignedTimeoutMs: number;
+  /** How long a sink may take to prepare, in milliseconds. */
+  readonly prepareTimeoutMs: number;
   readonly cut: number | undefined;
   /** Checkpoints may build on earlier ones. */
   readonly incremental: boolean;

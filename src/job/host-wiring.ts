@@ -157,6 +157,7 @@ function taskParts(
     restored: restore?.operators ?? [],
     mode: spec.mode,
     alignedTimeoutMs: spec.alignedTimeoutMs,
+    prepareTimeoutMs: spec.prepareTimeoutMs,
     cut: spec.cut,
     incremental: spec.incremental,
     run: spec.run,

@@ -14,6 +14,7 @@
 
 import { isHoldfastError } from '../base/errors.js';
 import { type Failure, kindOfError, toFailure } from '../base/failure.js';
+import { TIMER_MS_MAX } from '../base/option-checks.js';
 import { atPoint } from '../base/protocol-points.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan, PlanRegion } from '../stream/plan.js';
@@ -313,6 +314,7 @@ export class Launcher {
       splits,
       mode: options.checkpoint.mode,
       alignedTimeoutMs: options.checkpoint.alignedTimeoutMs,
+      prepareTimeoutMs: prepareTimeoutMs(options.checkpoint),
       cut,
       incremental: options.checkpoint.incremental,
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
@@ -334,6 +336,17 @@ export class Launcher {
       ),
     );
   }
+}
+
+/**
+ * How long a sink may take to prepare. Less than a checkpoint, so that what is told is the sink that
+ * is stuck; where checkpoints may fail, as many more as may: it is slow until then.
+ */
+export function prepareTimeoutMs({
+  timeoutMs,
+  tolerableFailures,
+}: Pick<ResolvedOptions['checkpoint'], 'timeoutMs' | 'tolerableFailures'>): number {
+  return Math.min(TIMER_MS_MAX, Math.ceil(timeoutMs * (0.9 + tolerableFailures)));
 }
 
 export function ringCapacity(wantedBytes: number, slots: number): number {

@@ -53,15 +53,18 @@ export class SinkCommitter {
     only: readonly string[],
     beforeRemoval?: () => Promise<void>,
   ): Promise<void> {
-    for (const [operator, committer] of this.#committers) {
-      if (!only.includes(operator)) continue;
-      await committer.recover({
-        beforeRemoval,
-        run: this.#run,
-        checkpoint,
-        transactions: ofOperator(transactions, operator),
+    const concerned = [...this.#committers]
+      .filter(([operator]) => only.includes(operator))
+      .map(([operator, committer]) => {
+        const own = ofOperator(transactions, operator);
+        return {
+          committer,
+          state: { beforeRemoval, run: this.#run, checkpoint, transactions: own },
+        };
       });
-    }
+    // All first: when one refuses, none has removed or published anything.
+    for (const { committer, state } of concerned) await committer.check?.(state);
+    for (const { committer, state } of concerned) await committer.recover(state);
   }
 
   /** The same for sinks that commit in a worker; needs a living one. */

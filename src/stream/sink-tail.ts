@@ -6,8 +6,11 @@
  *      when the checkpoint has been given up by then: the next one would be without those records.
  *  X3  A writer hears of a checkpoint that was given up before it has to prepare the next one: what it
  *      prepared for nothing goes into that one (task.ts, K8).
+ *  X4  What the sink gives is checked before it is believed (sink-checks.ts), and what it promises is
+ *      waited for about as long as a checkpoint may take: a sink that is stuck fails its task.
  */
 
+import { inTime } from '../base/in-time.js';
 import { isThenable } from './callbacks.js';
 import { locate } from './located-error.js';
 import { openInTime } from './opening.js';
@@ -19,6 +22,7 @@ import type {
   StateSection,
 } from './operator.js';
 import type { Sink, SinkContext, SinkPrepared, SinkWriter } from './sink.js';
+import { asyncWriteError, checkPrepared, checkWriter, prepareTimeoutError } from './sink-checks.js';
 import type { TaskGate } from './task-gate.js';
 
 /** What a sink keeps in snapshots. */
@@ -34,6 +38,8 @@ export interface SinkTailOptions {
   readonly parallelism: number;
   readonly epoch: number;
   readonly incarnation: number;
+  /** For a promise of `prepare`, in milliseconds; for ever by default. */
+  readonly prepareTimeoutMs?: number | undefined;
   readonly wake: () => void;
   readonly print: (line: string) => void;
   readonly fail: (error: unknown) => void;
@@ -66,7 +72,9 @@ export class SinkTail implements Operator {
       print,
       fail,
     };
-    this.#writer = await openInTime('sink', operator, sink.open(context), this.#closing.signal);
+    const writer = await openInTime('sink', operator, sink.open(context), this.#closing.signal);
+    checkWriter(operator, writer);
+    this.#writer = writer;
     this.#opened = true;
     if (this.#closing.signal.aborted) await this.#writer.close();
   }
@@ -83,7 +91,8 @@ export class SinkTail implements Operator {
 
   onElement(record: unknown, timestamp: number): void {
     const writer = this.#writer;
-    writer.write(record, timestamp);
+    const answer: unknown = writer.write(record, timestamp);
+    if (isThenable(answer)) throw asyncWriteError(this.#given.operator, answer);
     this.#given.written();
     if (writer.full === true) this.#given.gate.pause = true;
   }
@@ -92,9 +101,7 @@ export class SinkTail implements Operator {
 
   capture(checkpoint: number): Capture | undefined {
     if (this.#writer.prepare === undefined) return undefined;
-    const prepared = this.#writer.prepare(checkpoint);
-    const { operator, parallelism, fail } = this.#given;
-    return new SinkCapture(prepared, { operator, parallelism, fail });
+    return new SinkCapture(this.#writer.prepare(checkpoint), this.#given, this.#closing.signal);
   }
 
   /** The checkpoint was given up (X3). */
@@ -110,7 +117,7 @@ export class SinkTail implements Operator {
 
 /** Waits for what `prepare` promised. */
 class SinkCapture implements Capture {
-  readonly #given: Pick<SinkTailOptions, 'operator' | 'parallelism' | 'fail'>;
+  readonly #given: SinkTailOptions;
   #prepared: SinkPrepared | undefined;
   #error: unknown;
   #failed = false;
@@ -119,25 +126,42 @@ class SinkCapture implements Capture {
 
   constructor(
     prepared: SinkPrepared | undefined | Promise<SinkPrepared | undefined>,
-    given: Pick<SinkTailOptions, 'operator' | 'parallelism' | 'fail'>,
+    given: SinkTailOptions,
+    closing: AbortSignal,
   ) {
     this.#given = given;
     if (!isThenable(prepared)) {
-      this.#prepared = prepared;
+      this.#prepared = this.#checked(prepared);
       return;
     }
-    this.waiting = Promise.resolve(prepared).then(
+    this.waiting = this.#inTime(prepared, closing).then(
       (value) => {
-        this.#prepared = value;
         this.waiting = undefined;
+        this.#prepared = value;
       },
       (error: unknown) => {
+        this.waiting = undefined;
         this.#failed = true;
         this.#error = error;
-        this.waiting = undefined;
         if (this.#givenUp) this.#given.fail(error); // X2
       },
     );
+  }
+
+  async #inTime(
+    prepared: PromiseLike<SinkPrepared | undefined>,
+    closing: AbortSignal,
+  ): Promise<SinkPrepared | undefined> {
+    const { operator, prepareTimeoutMs } = this.#given;
+    if (prepareTimeoutMs === undefined) return this.#checked(await prepared);
+    const late = () => prepareTimeoutError(operator, prepareTimeoutMs);
+    return this.#checked(await inTime(prepared, prepareTimeoutMs, late, closing)); // X4
+  }
+
+  #checked(prepared: SinkPrepared | undefined): SinkPrepared | undefined {
+    const { operator, sink } = this.#given;
+    checkPrepared(operator, sink, prepared); // X4
+    return prepared;
   }
 
   step(): boolean {

@@ -1,10 +1,11 @@
 /**
  * The contract of a sink. A sink writes; if it can, it stages what it wrote under a checkpoint
  * (`prepare`) and makes it visible once that checkpoint is complete (`commit`): two-phase commit.
- * Protocol file: shapes only.
+ * docs/own-sinks.md tells it in full, sink-checks.ts what is refused, testing/ tries it. Protocol file:
+ * shapes only.
  */
 
-/** Handle of a staged transaction: JSON data, kept in the checkpoint's manifest. */
+/** Handle of a staged transaction: JSON data of at most 1 MiB, kept in the checkpoint's manifest. */
 export type SinkTransaction = Readonly<Record<string, unknown>>;
 
 /** What the driver needs to commit for this sink without loading the job's code. JSON data. */
@@ -46,7 +47,8 @@ export interface SinkWriter<T> {
   readonly full?: boolean;
   /**
    * Cuts: what was written before this call belongs to the checkpoint, what is written after it does
-   * not. The cut is synchronous, the returned promise settles when the staged data is durable.
+   * not. The cut is synchronous, the returned promise settles when the staged data is durable; one that
+   * does not, for about `checkpoint.timeoutMs`, fails the task.
    */
   prepare?(checkpoint: number): SinkPrepared | undefined | Promise<SinkPrepared | undefined>;
   /**

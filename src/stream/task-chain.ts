@@ -167,6 +167,7 @@ class ChainBuilder {
       parallelism: plan.vertices[this.#options.vertex]!.parallelism,
       epoch,
       incarnation,
+      prepareTimeoutMs: this.#options.prepareTimeoutMs,
       wake: () => callbacks.wake(),
       print: (line) => callbacks.print(line),
       fail: (error) => this.#hooks.fail(node.id, error),

@@ -43,6 +43,8 @@ export interface TaskOptions {
    * Infinity, or absent: until they come. Anything else only in exactly-once mode.
    */
   readonly alignedTimeoutMs?: number | undefined;
+  /** How long a sink may take to prepare, in milliseconds. Default: for ever. */
+  readonly prepareTimeoutMs?: number | undefined;
   /**
    * The restored checkpoint, when it holds records in flight and instances or owners of key groups
    * have changed since: its barrier passes once more (task-inputs.ts, P4).

@@ -9,6 +9,8 @@ import {
   createCommitter,
 } from '../../src/connectors/committers.js';
 import { type NdjsonFilesOptions, ndjsonFiles } from '../../src/connectors/ndjson-files.js';
+import { SinkCommitter } from '../../src/job/sink-committer.js';
+import type { GraphNodeData } from '../../src/stream/graph.js';
 import type { SinkTransaction, SinkWriter } from '../../src/stream/sink.js';
 import { prepare, sinkContext, type TestContext } from './sink-kit.js';
 import { failureOf } from './source-kit.js';
@@ -303,6 +305,50 @@ describe('recovery of the rename sink', () => {
     await committerOf(out).recover({ run: 'run-1', checkpoint: 2, transactions: second });
     await committerOf(out, { onRewind: 'remove' }).recover(restored);
     expect(await rows(out)).toEqual(['a']);
+  });
+
+  it('is asked first, and changes nothing: what recover refuses, check refuses', async () => {
+    const out = folder();
+    await committerOf(out).check!(fresh('run-1'));
+    const second = await published(out, 'run-1');
+    const restored = { run: 'run-1', checkpoint: 1, transactions: [] };
+    const rewound = await failureOf(() => committerOf(out).check!(restored));
+    expect(rewound.code).toBe('ERR_HOLDFAST_SINK_REWOUND');
+    for (const state of [fresh('run-2'), { ...restored, run: 'run-2' }]) {
+      const occupied = await failureOf(() => committerOf(out).check!(state));
+      expect(occupied.code).toBe('ERR_HOLDFAST_SINK_OCCUPIED');
+    }
+    await committerOf(out).check!({ run: 'run-1', checkpoint: 2, transactions: second });
+    await committerOf(out, { onRewind: 'remove' }).check!(restored);
+    for (const existing of ['append', 'overwrite'] as const) {
+      await committerOf(out, { existing }).check!(fresh('run-2'));
+    }
+    await writeFile(join(out, '.staging', 'run.json'), 'damaged');
+    await committerOf(out, { existing: 'overwrite' }).check!(fresh('run-2'));
+    const damaged = await failureOf(() => committerOf(out).check!(restored));
+    expect(damaged.code).toBe('ERR_HOLDFAST_SINK');
+    expect(await rows(out)).toEqual(['a', 'b']);
+  });
+
+  it('removes nothing of one sink when another one refuses', async () => {
+    const [willing, unwilling] = [folder(), folder()];
+    await published(willing, 'run-1');
+    await published(unwilling, 'run-1');
+    const sinks = [
+      { id: 'willing', committer: ndjsonFiles(willing, { onRewind: 'remove' }).committer },
+      { id: 'unwilling', committer: ndjsonFiles(unwilling).committer },
+    ] as unknown as readonly GraphNodeData[];
+    const committer = new SinkCommitter(sinks, 'run-1', async () => {});
+    let removes = 0;
+    const recovering = committer.recover(1, [], ['willing', 'unwilling'], async () => {
+      removes += 1;
+    });
+    const error = await failureOf(() => recovering);
+    expect(error.code).toBe('ERR_HOLDFAST_SINK_REWOUND');
+    expect(removes).toBe(0);
+    expect(await rows(willing)).toEqual(['a', 'b']);
+    await committer.recover(1, [], ['willing']);
+    expect(await rows(willing)).toEqual(['a']);
   });
 
   it('refuses, extends or replaces the folder of another run', async () => {

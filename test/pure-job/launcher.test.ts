@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import type { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
-import { Launcher } from '../../src/job/launcher.js';
+import { Launcher, prepareTimeoutMs } from '../../src/job/launcher.js';
 import { resolveOptions } from '../../src/job/options.js';
 import type { SinkCommitter } from '../../src/job/sink-committer.js';
 import type { Slots } from '../../src/job/slots.js';
@@ -135,4 +135,14 @@ test('a launch that is stale when its turn comes leaves everything as it is', as
   expect(it.epochs).toHaveLength(1);
   it.deploys[0]!.resolve(undefined);
   await first;
+});
+
+test.each([
+  [{}, 540_000],
+  [{ timeoutMs: 10 }, 9],
+  [{ timeoutMs: 1_000, tolerableFailures: 2 }, 2_900],
+  [{ timeoutMs: 2_000_000_000, tolerableFailures: 3 }, 2_147_483_647],
+])('with %j a sink may take %i ms to prepare', (checkpoint, expected) => {
+  const options = resolveOptions({ checkpoint: { directory: 'x', ...checkpoint } });
+  expect(prepareTimeoutMs(options.checkpoint)).toBe(expected);
 });

@@ -10,6 +10,7 @@ async function prepared() {
   const tail = new SinkTail({
     sink: {
       kind: 'test',
+      commit: async () => {},
       open: () => ({ write: () => {}, prepare: () => answer.promise, close: () => {} }),
     },
     gate: new TaskGate(),

@@ -197,6 +197,8 @@ let parts = 0;
 export function testSink<T>(kind: string, random?: Random): Sink<T> {
   return {
     kind,
+    // Whoever plays the driver commits: `Published`.
+    async commit() {},
     async open(context) {
       let rows: unknown[] = [];
       let prepared: { checkpoint: number; rows: unknown[] } | undefined;

@@ -173,7 +173,7 @@ describe('snapshots', () => {
         .keyBy((n) => n)
         .reduce((_, n) => ({ n, fn: () => n }) as never)
         .name('reduce')
-        .sinkTo(testSink('out'));
+        .sinkTo({ kind: 'out', open: () => ({ write: () => {}, close: () => {} }) });
     });
     const bench = await TaskBench.open(graph, { vertex: 'reduce' });
     bench.feed(0, [1, 1], barrier(1), [1]);
@@ -649,6 +649,7 @@ describe('sinks', () => {
   function into(writer: SinkWriter<number>, note: (context: SinkContext) => void = () => {}) {
     const given: Sink<number> = {
       kind: 'given',
+      commit: async () => {},
       open: async (context) => {
         note(context);
         return writer;

@@ -1,0 +1,56 @@
+/** What the conformance kit has to know of a sink. Protocol file: shapes only. */
+
+import type { Sink } from '../stream/sink.js';
+
+/** What a job shows of a sink, beside what the sink writes to places of its own. */
+export interface SinkOutput {
+  /** Lines that the sink has printed: `context.print`. */
+  readonly printed: readonly string[];
+  /** What `job.collected(name)` would show: rows that `prepare` gave as `visible`, and were completed. */
+  readonly collected: readonly unknown[];
+}
+
+export interface SinkConformanceOptions<T> {
+  /**
+   * Makes the sink, on the same target each time: called once for each life of a process, so nothing
+   * but the target (files, a service) may connect one with the next.
+   */
+  readonly create: () => Sink<T>;
+  /** Record number `index`, from 0. All of them differ, and so do their rows. */
+  readonly record: (index: number) => T;
+  /**
+   * What an outsider sees now: rows that equal their records as JSON, or the records' JSON as text
+   * (records that are texts: as they are). In the order in which a reader gets them.
+   */
+  readonly committed: (output: SinkOutput) => readonly unknown[] | PromiseLike<readonly unknown[]>;
+  /** Empties the target. Called before each case. */
+  readonly reset: () => void | PromiseLike<void>;
+  /** Called after each case, also after one that has failed. */
+  readonly cleanup?: (() => void | PromiseLike<void>) | undefined;
+  /**
+   * Called where a life ends in a crash: breaks what the end of a process would break (connections).
+   * The old writers are not closed then; they may go on for a while, as threads do that were given up.
+   */
+  readonly crash?: ((sink: Sink<T>) => void | PromiseLike<void>) | undefined;
+  /** What the sink promises. Default `'exactly-once'`. */
+  readonly guarantee?: 'exactly-once' | 'at-least-once' | undefined;
+  /** Are rows of one instance shown in the order of writing? Default `true`. */
+  readonly ordered?: boolean | undefined;
+  /** May a job with this sink be restarted with another parallelism? Default `true`. */
+  readonly rescales?: boolean | undefined;
+  /** How long anything that the sink promises may take, in milliseconds. Default 10 000. */
+  readonly timeoutMs?: number | undefined;
+}
+
+/** One clause of the contract, to be run by whatever runs your tests. */
+export interface ConformanceCase {
+  /** Stable: `commit-twice`. */
+  readonly clause: string;
+  /** The clause in words, for a test's title. */
+  readonly name: string;
+  /**
+   * Resolves when the sink keeps the clause. One case at a time: they share the target.
+   * @throws HoldfastError ERR_HOLDFAST_SINK_CONTRACT that says which clause is broken, and what was seen
+   */
+  run(): Promise<void>;
+}
