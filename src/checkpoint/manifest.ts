@@ -53,7 +53,14 @@ const manifestShape = record({
   mode: oneOf('exactly-once', 'at-least-once'),
   final: flag,
   operators: each(
-    record({ id: name, type: text, stateful: flag, parallelism: positive, vertex: text }),
+    record({
+      id: name,
+      type: text,
+      stateful: flag,
+      parallelism: positive,
+      vertex: text,
+      states: optional(each(record({ section: text, layout: text }))),
+    }),
   ),
   tables: each(each(count), 'object'),
   parts: each(record({ ...partFile, earlier: optional(each(record(partFile))) })),

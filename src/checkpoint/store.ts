@@ -78,6 +78,8 @@ export interface Manifest {
     readonly parallelism: number;
     /** Vertex (chain) whose parts hold this operator's sections. */
     readonly vertex: string;
+    /** Of keyed state: its section, and what that consists of. */
+    readonly states?: readonly { readonly section: string; readonly layout: string }[] | undefined;
   }[];
   /** Key-group tables by parallelism: entry g−1 is the owning instance of group g. */
   readonly tables: Readonly<Record<string, readonly number[]>>;

@@ -15,6 +15,7 @@ export interface RunCommand {
   readonly checkpoints: string | undefined;
   readonly intervalMs: number | undefined;
   readonly restore: string | undefined;
+  readonly allowDropped: readonly string[];
   readonly stopTimeoutMs: number | undefined;
   readonly args: Readonly<Record<string, string>>;
   /** Show the tree of supervision. */
@@ -39,6 +40,17 @@ export interface CheckpointsCommand {
   readonly output: OutputMode;
 }
 
+export interface CompatibleCommand {
+  readonly kind: 'compatible';
+  readonly directory: string;
+  readonly job: string;
+  /** Default: the newest. */
+  readonly checkpoint: number | undefined;
+  readonly args: Readonly<Record<string, string>>;
+  readonly allowDropped: readonly string[];
+  readonly output: OutputMode;
+}
+
 export interface SavepointCommand {
   readonly kind: 'savepoint';
   readonly directory: string;
@@ -54,6 +66,7 @@ export type Command =
   | RunCommand
   | DemoCommand
   | CheckpointsCommand
+  | CompatibleCommand
   | SavepointCommand;
 
 /** More would not fit into the demo's three million records, a checkpoint apart. */
@@ -95,6 +108,7 @@ function runCommand(argv: readonly string[]): RunCommand {
     checkpoints: { type: 'string' },
     interval: { type: 'string' },
     restore: { type: 'string' },
+    'allow-dropped': { type: 'string', multiple: true },
     'stop-timeout': { type: 'string' },
     arg: { type: 'string', multiple: true },
     tree: { type: 'boolean' },
@@ -118,6 +132,7 @@ function runCommand(argv: readonly string[]): RunCommand {
     checkpoints: values.checkpoints,
     intervalMs: whole('--interval', values.interval, 10, 2_147_483_647),
     restore: values.restore,
+    allowDropped: values['allow-dropped'] ?? [],
     stopTimeoutMs: whole('--stop-timeout', values['stop-timeout'], 1, 2_147_483_647),
     args: argumentsOf(values.arg ?? []),
     tree: values.tree ?? false,
@@ -142,21 +157,50 @@ function demoCommand(argv: readonly string[]): DemoCommand {
   };
 }
 
-function checkpointsCommand(argv: readonly string[]): CheckpointsCommand {
+function checkpointsCommand(argv: readonly string[]): CheckpointsCommand | CompatibleCommand {
   const { values, positionals } = parse(argv, {
     verify: { type: 'boolean' },
     show: { type: 'string' },
+    compatible: { type: 'string' },
+    checkpoint: { type: 'string' },
+    arg: { type: 'string', multiple: true },
+    'allow-dropped': { type: 'string', multiple: true },
     json: { type: 'boolean' },
   });
   if (values.verify === true && values.show !== undefined) {
     throw new UsageError('--show checks what it shows: leave --verify out.');
   }
+  const directory = one(
+    positionals,
+    'checkpoints',
+    'a directory',
+    'holdfast checkpoints ./checkpoints',
+  );
+  const output = values.json === true ? 'json' : 'people';
+  if (values.compatible !== undefined) {
+    if (values.verify === true || values.show !== undefined) {
+      throw new UsageError('--compatible stands alone: leave --verify and --show out.');
+    }
+    return {
+      kind: 'compatible',
+      directory,
+      job: values.compatible,
+      checkpoint: whole('--checkpoint', values.checkpoint, 1, Number.MAX_SAFE_INTEGER),
+      args: argumentsOf(values.arg ?? []),
+      allowDropped: values['allow-dropped'] ?? [],
+      output,
+    };
+  }
+  for (const option of ['checkpoint', 'arg', 'allow-dropped'] as const) {
+    if (values[option] === undefined) continue;
+    throw new UsageError(`--${option} belongs to --compatible JOB.`);
+  }
   return {
     kind: 'checkpoints',
-    directory: one(positionals, 'checkpoints', 'a directory', 'holdfast checkpoints ./checkpoints'),
+    directory,
     verify: values.verify ?? false,
     show: whole('--show', values.show, 1, Number.MAX_SAFE_INTEGER),
-    output: values.json === true ? 'json' : 'people',
+    output,
   };
 }
 

@@ -21,6 +21,8 @@ holdfast run JOB
   --interval MS        time between checkpoints; default 1000
   --restore WHAT       latest (default), none (start afresh), a checkpoint's number, or the path of
                        a savepoint (with a / in it), which needs an empty checkpoint directory
+  --allow-dropped ID   state of an operator that is gone may be lost, or ID#NAME: an aggregation's;
+                       may be repeated
   --stop-timeout MS    time for the last checkpoint after a signal; default ${STOP_TIMEOUT_MS}
   --arg NAME=VALUE     an argument for the job's build function, a text; may be repeated
   --tree               show the tree of supervision when the job runs, and at its end
@@ -37,6 +39,8 @@ holdfast demo
 holdfast checkpoints DIR
   --verify             check every checksum; tell whose state is damaged, and how to go on
   --show N             what is inside checkpoint N: operators, sizes, positions, transactions
+  --compatible JOB     what would become of the state if that job started from the newest one:
+                       [--checkpoint N] [--arg NAME=VALUE] [--allow-dropped ID]; runs nothing
   --json               one JSON object per line
 
 holdfast savepoint DIR TO

@@ -4,6 +4,7 @@
 import { packageVersion } from '../job/make-manifest.js';
 import { parseCommandLine } from './arguments.js';
 import { checkpointsCommand } from './checkpoints-command.js';
+import { compatibleCommand } from './compatible-command.js';
 import { type Console, openConsole } from './console.js';
 import { demoCommand } from './demo-command.js';
 import { describeError, errorData } from './describe-error.js';
@@ -29,6 +30,8 @@ async function main(argv: readonly string[], console: Console): Promise<number> 
       return await demoCommand(command, console);
     case 'checkpoints':
       return await checkpointsCommand(command, console);
+    case 'compatible':
+      return await compatibleCommand(command, console);
     case 'savepoint':
       return await savepointCommand(command, console);
   }

@@ -47,6 +47,7 @@ function optionsOf(command: RunCommand, console: Console, signal: AbortSignal): 
     parallelism: command.parallelism,
     checkpoint: checkpoints === undefined ? undefined : { directory: checkpoints, intervalMs },
     restore: command.restore,
+    allowDropped: command.allowDropped,
     args: command.args,
     signal,
     output: output === 'json' ? 'stderr' : isLive ? 'events' : 'inherit',

@@ -162,7 +162,7 @@ export class JobDriver {
       await this.#end('finished');
       return;
     }
-    const splits = manifest === undefined ? await this.#launcher!.listSplits() : undefined;
+    const splits = await this.#launcher!.listSplits(manifest);
     if (this.#ended) return;
     await this.#launcher!.prepareStart();
     if (this.#ended) return;

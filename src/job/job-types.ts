@@ -93,6 +93,12 @@ export interface RunOptions {
    * checkpoint's number as text, or the path of a savepoint, which needs an empty checkpoint directory.
    */
   readonly restore?: 'latest' | 'none' | (string & {}) | undefined;
+  /**
+   * What of the restored checkpoint may be lost, because the job has no use for it any more: ids of
+   * operators that are gone (state, records in flight to them, output not committed yet), or
+   * `operator#name` for an aggregation. Without it such a start is refused.
+   */
+  readonly allowDropped?: readonly string[] | undefined;
   /** Default `exponentialBackoff()` with checkpoints, `noRestart()` without. */
   readonly restart?: RestartStrategy | undefined;
   /**

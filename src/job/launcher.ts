@@ -23,9 +23,10 @@ import type { SourceSplit } from '../stream/source.js';
 import { Lease } from '../threads/lease.js';
 import { createRing } from '../threads/ring.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';
+import { checkCompatible } from './compatibility.js';
 import type { ChannelSpec, DeploySpec, TaskRestore } from './host-protocol.js';
 import type { ResolvedOptions } from './options.js';
-import { checkCompatible, cutOf, planRecovery } from './recovery-plan.js';
+import { cutOf, planRecovery } from './recovery-plan.js';
 import { readRestores } from './restore-reader.js';
 import type { SinkCommitter } from './sink-committer.js';
 import type { Slots } from './slots.js';
@@ -110,10 +111,13 @@ export class Launcher {
     this.#given = given;
   }
 
-  async listSplits(): Promise<Readonly<Record<string, readonly SourceSplit[]>>> {
+  /** Of the sources that a run begins with: all of them, or those that the checkpoint does not know. */
+  async listSplits(
+    manifest: Manifest | undefined,
+  ): Promise<Readonly<Record<string, readonly SourceSplit[]>>> {
     const splits: Record<string, readonly SourceSplit[]> = {};
     for (const node of this.#given.plan.graph.nodes) {
-      if (node.kind !== 'source') continue;
+      if (node.kind !== 'source' || isKnown(manifest, node.id)) continue;
       splits[node.id] = await this.#given.slots.link(0).call('listSplits', [node.id]);
     }
     return splits;
@@ -121,18 +125,20 @@ export class Launcher {
 
   /** For a job whose last checkpoint is complete but perhaps not committed. */
   async recommit(manifest: Manifest): Promise<void> {
-    checkCompatible(manifest, this.#given.plan);
-    const { committer, plan } = this.#given;
+    const { committer, plan, options } = this.#given;
+    checkCompatible(manifest, plan, options.allowDropped);
     await committer.recover(manifest.checkpoint, manifest.transactions, operatorsOf(plan));
     await this.#given.committer.recoverInWorkers(manifest.checkpoint, manifest.transactions);
   }
 
   /** Before any region is launched: reads the checkpoint to start from, has sinks go back to it (L4). */
   async prepareStart(): Promise<void> {
-    const { checkpoints, committer, store, plan } = this.#given;
+    const { checkpoints, committer, options, store, plan } = this.#given;
     const manifest = checkpoints.latest;
     const recovery =
-      manifest === undefined ? [] : atPoint('recovery:plan', () => planRecovery(manifest, plan));
+      manifest === undefined
+        ? []
+        : atPoint('recovery:plan', () => planRecovery(manifest, plan, options.allowDropped));
     const restores =
       store === undefined
         ? []
@@ -206,7 +212,9 @@ export class Launcher {
     if (request.stale()) return { kind: 'stale' };
     const leases = new Map(region.slots.map((slot) => [slot, Lease.of(epoch)]));
     request.onEpoch(epoch, [...leases.values()]);
-    const splits = manifest === undefined ? request.splits : undefined;
+    const splits = Object.fromEntries(
+      Object.entries(request.splits ?? {}).filter(([source]) => !isKnown(manifest, source)),
+    );
     const cut = manifest === undefined ? undefined : cutOf(manifest, this.#given.plan);
     const specs = this.#specs(region, epoch, leases, restores, splits, cut);
     await this.#onAll(region, (slot) => {
@@ -270,8 +278,9 @@ export class Launcher {
   }
 
   async #restore(region: PlanRegion, manifest: Manifest | undefined): Promise<Restores> {
-    const { committer, store, plan } = this.#given;
-    const recovery = manifest === undefined ? [] : planRecovery(manifest, plan);
+    const { committer, options, store, plan } = this.#given;
+    const recovery =
+      manifest === undefined ? [] : planRecovery(manifest, plan, options.allowDropped);
     const own = recovery.filter(({ vertex }) => region.vertices.includes(vertex));
     const work = [
       store === undefined ? [] : readRestores(own, store),
@@ -352,6 +361,10 @@ export function prepareTimeoutMs({
 export function ringCapacity(wantedBytes: number, slots: number): number {
   const pairs = Math.max(1, slots * (slots - 1));
   return Math.max(RING_BYTES_MIN, Math.min(wantedBytes, Math.floor(SHUFFLE_BYTES_MAX / pairs)));
+}
+
+function isKnown(manifest: Manifest | undefined, operator: string): boolean {
+  return manifest?.operators.some(({ id }) => id === operator) === true;
 }
 
 function operatorsOf(plan: JobPlan): readonly string[] {

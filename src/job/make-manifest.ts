@@ -48,6 +48,9 @@ export function makeManifest(input: ManifestInput): Manifest {
           stateful: node.stateful,
           parallelism: vertex.parallelism,
           vertex: vertex.id,
+          ...(node.states.length === 0
+            ? {}
+            : { states: node.states.map(({ section, layout }) => ({ section, layout })) }),
         };
       }),
     ),

@@ -46,6 +46,7 @@ export interface ResolvedOptions {
     readonly incremental: boolean;
   };
   readonly restore: RestoreFrom;
+  readonly allowDropped: readonly string[];
   readonly restart: RestartStrategy;
   readonly supervision: { readonly groups: readonly GroupOptions[] };
   readonly spares: number;
@@ -110,6 +111,7 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     'keyGroups',
     'checkpoint',
     'restore',
+    'allowDropped',
     'restart',
     'supervision',
     'spares',
@@ -130,6 +132,7 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     ...resolveSlots(given.parallelism, given.keyGroups),
     checkpoint,
     restore: resolveRestore(given.restore, hasCheckpoints),
+    allowDropped: resolveAllowance(given.allowDropped),
     restart,
     supervision: resolveSupervision(given.supervision, restart),
     spares: checkNumber('spares', given.spares, 1, { min: 0, max: SPARES_MAX, integer: true }),
@@ -239,6 +242,14 @@ function resolveAlignment(
   const { alignedTimeoutMs } = checkObject('checkpoint.alignment', given, ['alignedTimeoutMs']);
   if (alignedTimeoutMs === undefined) throw badOption(name, undefined, 'a number of milliseconds');
   return checkNumber(name, alignedTimeoutMs, 0, wait);
+}
+
+function resolveAllowance(given: unknown): readonly string[] {
+  if (given === undefined) return [];
+  const isList =
+    Array.isArray(given) && given.every((one) => typeof one === 'string' && one !== '');
+  if (isList) return [...given];
+  throw badOption('allowDropped', given, "a list of operators' ids, or of 'operator#name'");
 }
 
 function resolveRestore(given: unknown, hasCheckpoints: boolean): RestoreFrom {

@@ -9,15 +9,14 @@
  *      others (a sink in the same chain, say) all; the operator keeps what is its own.
  *  R3  What was in flight goes to the instances that consume it now (channel-state.ts, V1–V4), whichever
  *      tasks' parts it is in.
- *  R4  State that has no operator in the new graph is refused, never dropped silently; so is output that
- *      a sink has promised, when no sink of that id is there to commit it.
+ *  R4  What the job cannot take over is refused, never dropped silently (compatibility.ts).
  */
 
-import { HoldfastError } from '../base/errors.js';
 import type { Manifest, PartDescriptor } from '../checkpoint/store.js';
 import { isChannelFor, parseChannelSection } from '../stream/channel-state.js';
 import type { GraphNodeData } from '../stream/graph.js';
 import type { JobPlan } from '../stream/plan.js';
+import { checkCompatible } from './compatibility.js';
 
 /** Which parts a task needs, and which operators' sections of them. */
 export interface TaskRecovery {
@@ -41,8 +40,12 @@ export interface TaskRecovery {
 /**
  * @throws HoldfastError ERR_HOLDFAST_KEY_GROUPS_MISMATCH, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
  */
-export function planRecovery(manifest: Manifest, plan: JobPlan): readonly TaskRecovery[] {
-  checkCompatible(manifest, plan);
+export function planRecovery(
+  manifest: Manifest,
+  plan: JobPlan,
+  allowDropped: readonly string[] = [],
+): readonly TaskRecovery[] {
+  checkCompatible(manifest, plan, allowDropped);
   const tasks: TaskRecovery[] = [];
   for (const vertex of plan.vertices) {
     for (let instance = 0; instance < vertex.parallelism; instance += 1) {
@@ -90,88 +93,6 @@ export function cutOf(manifest: Manifest, plan: JobPlan): number | undefined {
     return old !== undefined && !sameTable(old, table);
   });
   return isRescaled || isMoved ? manifest.checkpoint : undefined;
-}
-
-/**
- * @throws HoldfastError ERR_HOLDFAST_KEY_GROUPS_MISMATCH, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
- */
-export function checkCompatible(manifest: Manifest, plan: JobPlan): void {
-  if (manifest.job !== plan.graph.job) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-      `the checkpoint belongs to job '${manifest.job}', this one is '${plan.graph.job}'. ` +
-        "Use another checkpoint directory, or restore: 'none' to start afresh.",
-    );
-  }
-  if (manifest.keyGroups !== plan.keyGroups) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_KEY_GROUPS_MISMATCH',
-      `checkpoint ${manifest.checkpoint} was taken with keyGroups ${manifest.keyGroups}, this run has ` +
-        `${plan.keyGroups}. keyGroups is fixed for a job's life: set it to ${manifest.keyGroups}, or ` +
-        "start afresh with restore: 'none'.",
-      { details: { checkpoint: manifest.keyGroups, given: plan.keyGroups } },
-    );
-  }
-  const now = new Map(plan.graph.nodes.map((node) => [node.id, node] as const));
-  const vertexIds = new Set(plan.vertices.map((vertex) => vertex.id));
-  for (const part of manifest.parts) {
-    for (const section of part.sections) {
-      const isInFlight = parseChannelSection(section.name) !== undefined;
-      checkSection(manifest, section.operator, isInFlight, now, vertexIds);
-    }
-  }
-  for (const { operator } of manifest.transactions) checkTransaction(manifest, operator, now);
-}
-
-function checkTransaction(
-  manifest: Manifest,
-  operator: string,
-  now: ReadonlyMap<string, GraphNodeData>,
-): void {
-  const before = manifest.operators.find((entry) => entry.id === operator)?.type;
-  const node = now.get(operator);
-  if (node !== undefined && node.type === before) return;
-  const found = node === undefined ? 'does not have' : `has as a ${node.type}, not as a ${before}`;
-  throw new HoldfastError(
-    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-    `checkpoint ${manifest.checkpoint} holds output of sink '${operator}' that may not be committed yet, ` +
-      `and that this job ${found}. Give the sink its former id with .uid(), or start afresh with ` +
-      "restore: 'none'.",
-    { details: { operator, known: [...now.keys()] } },
-  );
-}
-
-function checkSection(
-  manifest: Manifest,
-  operator: string,
-  isInFlight: boolean,
-  now: ReadonlyMap<string, GraphNodeData>,
-  vertexIds: ReadonlySet<string>,
-): void {
-  const before = manifest.operators.find((entry) => entry.id === operator);
-  const node = now.get(operator);
-  if (node === undefined) {
-    // A chain's own section (its watermark) may go when the chain is cut differently and its head was stateless.
-    const isOwn = before !== undefined && !before.stateful && !vertexIds.has(operator);
-    if (isOwn && !isInFlight) return;
-    const what = isInFlight ? 'records in flight to' : 'state of';
-    throw new HoldfastError(
-      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-      `checkpoint ${manifest.checkpoint} holds ${what} operator '${operator}', which this job does not ` +
-        'have. Give the operator its former id with .uid(), or start afresh with ' +
-        "restore: 'none'.",
-      { details: { operator, known: [...now.keys()] } },
-    );
-  }
-  if (before?.stateful && before.type !== node.type) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-      `operator '${operator}' was a ${before.type} in checkpoint ${manifest.checkpoint} and is a ` +
-        `${node.type} now: its state cannot be read. Give it another id with .uid(), or start afresh ` +
-        "with restore: 'none'.",
-      { details: { operator, before: before.type, now: node.type } },
-    );
-  }
 }
 
 function partsFor(

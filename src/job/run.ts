@@ -26,12 +26,10 @@ import { unwrap } from './unwrap.js';
 export async function run(url: URL | string, options: RunOptions = {}): Promise<Job> {
   const resolved = resolveOptions(options);
   if (resolved.signal?.aborted) throw canceledError(resolved.signal.reason);
-  const compiled = await compileJob(url, {
-    hostEntry: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
-  });
+  const { compiled, spawn } = await compiledJob(url, resolved);
   const map = (failure: Failure) => mapFailure(failure, compiled);
   try {
-    const job = await launchJob(resolved, workerSpawner(compiled, resolved), map);
+    const job = await launchJob(resolved, spawn, map);
     // Read now, it costs nothing; read at the first failure, it would add to that recovery.
     setImmediate(warmSourceMap, compiled);
     return job;
@@ -39,6 +37,17 @@ export async function run(url: URL | string, options: RunOptions = {}): Promise<
     mapError(error, compiled);
     throw error;
   }
+}
+
+/** The job's module, compiled, and who starts threads that have loaded it. */
+export async function compiledJob(
+  url: URL | string,
+  options: ResolvedOptions,
+): Promise<{ readonly compiled: CompiledJob; readonly spawn: HostSpawner }> {
+  const compiled = await compileJob(url, {
+    hostEntry: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
+  });
+  return { compiled, spawn: workerSpawner(compiled, options) };
 }
 
 function workerSpawner(compiled: CompiledJob, options: ResolvedOptions): HostSpawner {

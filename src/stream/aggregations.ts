@@ -39,6 +39,10 @@ export interface ValueAggregation<in T, out R> {
   readonly initial: () => unknown;
   readonly add: (state: unknown, record: T) => unknown;
   readonly result: (state: unknown) => R;
+  /** Of the value's meaning, from 1. */
+  readonly version?: number | undefined;
+  /** Makes a value of this version of one of an older version. */
+  readonly migrate?: ((state: unknown, fromVersion: number) => unknown) | undefined;
 }
 
 /** A fold from records of type T to an answer of type R. */
@@ -271,7 +275,16 @@ export function requireAggregations(
 export function describeAggregations(
   spec: Readonly<Record<string, Aggregation<never, unknown>>>,
 ): Readonly<Record<string, string>> {
-  return Object.fromEntries(Object.entries(spec).map(([name, { type }]) => [name, type]));
+  return Object.fromEntries(
+    Object.entries(spec).map(([name, aggregation]) => {
+      const version = versionOf(aggregation);
+      return [name, version === 1 ? aggregation.type : `${aggregation.type} ${version}`];
+    }),
+  );
+}
+
+export function versionOf(aggregation: Aggregation<never, unknown>): number {
+  return aggregation.kind === 'value' ? (aggregation.version ?? 1) : 1;
 }
 
 function badSpec(problem: string): HoldfastError {

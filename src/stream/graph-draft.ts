@@ -13,6 +13,7 @@ import type { KeyedStream } from './keyed-stream.js';
 import type { Operator } from './operator.js';
 import type { Sink } from './sink.js';
 import type { Source } from './source.js';
+import type { StateDescription } from './state/state-layout.js';
 import type { StreamOrigin } from './stream-origin.js';
 
 /** How a consumer reads a producer. */
@@ -32,6 +33,7 @@ export interface NodeDraft {
   /** Side outputs that it has. */
   readonly tags: readonly string[];
   readonly parameters: NodeParameters | undefined;
+  readonly states: readonly StateDescription[];
   readonly source: Source<unknown> | undefined;
   readonly sink: Sink<unknown> | undefined;
   readonly create: (() => Operator) | undefined;
@@ -48,6 +50,7 @@ export interface NewNode {
   readonly inputs?: readonly EdgeDraft[] | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly parameters?: NodeParameters | undefined;
+  readonly states?: readonly StateDescription[] | undefined;
   readonly source?: Source<unknown> | undefined;
   readonly sink?: Sink<unknown> | undefined;
   readonly create?: (() => Operator) | undefined;
@@ -85,6 +88,7 @@ export class GraphDraft {
       inputs: node.inputs ?? [],
       tags: node.tags ?? [],
       parameters: node.parameters,
+      states: node.states ?? [],
       source: node.source,
       sink: node.sink,
       create: node.create,

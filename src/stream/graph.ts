@@ -6,6 +6,7 @@
 import type { Operator } from './operator.js';
 import type { CommitterData, Sink } from './sink.js';
 import type { Source } from './source.js';
+import type { StateDescription } from './state/state-layout.js';
 
 /**
  * How records find the consuming instance. `forward`: instance i to instance i (operators may be
@@ -46,6 +47,7 @@ export interface GraphNode {
   readonly parallelism: number | undefined;
   readonly inputs: readonly GraphInput[];
   readonly parameters?: NodeParameters | undefined;
+  readonly states: readonly StateDescription[];
   readonly source: Source<unknown> | undefined;
   readonly sink: Sink<unknown> | undefined;
   /** A fresh operator instance; for sources and sinks the task wraps `source` and `sink` itself. */
@@ -73,6 +75,8 @@ export interface GraphNodeData {
     readonly tag?: string | undefined;
   }[];
   readonly parameters?: NodeParameters | undefined;
+  /** Keyed state: what it consists of. */
+  readonly states: readonly StateDescription[];
   readonly collectName: string | undefined;
   readonly committer: CommitterData | undefined;
   /** The sink commits in a worker (it has `commit` and no `committer`). */

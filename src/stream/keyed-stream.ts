@@ -17,6 +17,8 @@ import type { EdgeDraft } from './graph-draft.js';
 import type { KeySelector } from './key-selector.js';
 import { keyedAggregateOperator } from './operators/keyed-aggregate-operator.js';
 import { keyedReduceOperator } from './operators/keyed-reduce-operator.js';
+import { aggregatedState } from './operators/row-shape.js';
+import { reducedState, type StateVersion } from './state-version.js';
 import type { StreamOrigin } from './stream-origin.js';
 import { WindowedStream } from './windowed-stream.js';
 import { requireWindow, type WindowDefinition } from './windows.js';
@@ -69,12 +71,16 @@ export class KeyedStream<T, K> extends DataStream<T> {
   /**
    * Folds the records of a key into one, and emits it for each record. `fn` must not change its
    * arguments: the earlier result may be part of a snapshot being written.
+   * @param state a version and a migration, for when results of before are no results of now
    */
-  reduce(fn: (reduced: T, record: T) => T): DataStream<T> {
+  reduce(fn: (reduced: T, record: T) => T, state: StateVersion<T> = {}): DataStream<T> {
     checkCallback(fn, 'reduce');
+    const { parameters, description } = reducedState(state);
     return this.operator('reduce', {
       stateful: true,
-      create: keyedReduceOperator(this.#select, fn),
+      parameters,
+      states: [description],
+      create: keyedReduceOperator(this.#select, fn, state),
     });
   }
 
@@ -84,6 +90,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
     return this.operator('aggregate', {
       stateful: true,
       parameters: { aggregations: describeAggregations(spec) },
+      states: [aggregatedState(spec)],
       create: keyedAggregateOperator(this.#select, spec, 'row'),
     });
   }
@@ -115,6 +122,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
     return this.operator(type, {
       stateful: true,
       parameters: { aggregations: describeAggregations(spec) },
+      states: [aggregatedState(spec)],
       create: keyedAggregateOperator(this.#select, spec, 'value'),
     });
   }

@@ -11,6 +11,7 @@ import { type Draft, enableMapSet, isDraftable, produce } from 'immer';
 import { HoldfastError } from '../base/errors.js';
 import type { Aggregation } from './aggregations.js';
 import { asyncCallbackError, checkCallback, describeValue, isThenable } from './callbacks.js';
+import { checkVersion } from './state-version.js';
 
 interface UserAggregationBase<T, S> {
   /** The value before any record. */
@@ -18,6 +19,10 @@ interface UserAggregationBase<T, S> {
   /** Changes the draft, or returns the next value (not both). Synchronous. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a callback that only changes its draft returns nothing
   readonly add: (state: Draft<S>, record: T) => S | void;
+  /** Of what a value means, from 1. Raise it when values of before are no values of now. Default 1. */
+  readonly version?: number | undefined;
+  /** Makes a value of this version of one that a checkpoint holds in an older one. Synchronous. */
+  readonly migrate?: ((state: never, fromVersion: number) => S) | undefined;
 }
 
 export interface UserAggregation<T, S> extends UserAggregationBase<T, S> {
@@ -50,15 +55,20 @@ export function aggregation<T, S>(
       `aggregation(…) needs { initial, add }, but was given ${describeValue(spec)}.`,
     );
   }
+  checkVersion('aggregation', spec);
   checkCallback(spec.initial, 'aggregation({ initial })');
   checkCallback(spec.add, 'aggregation({ add })');
   if (spec.result !== undefined) checkCallback(spec.result, 'aggregation({ result })');
   // Idempotent, and here rather than at the top of the module, which has to stay free of effects.
   enableMapSet();
-  const { initial, add, result } = spec;
+  const { initial, add, result, version, migrate } = spec;
   return {
     kind: 'value',
     type: 'aggregation',
+    version,
+    migrate:
+      migrate &&
+      ((state, fromVersion) => requireImmutable(migrate(state as never, fromVersion), 'migrate')),
     initial: () => requireImmutable(initial(), 'initial'),
     add(state, record) {
       const next: unknown = produce(state as S, (draft: Draft<S>) => {

@@ -12,8 +12,11 @@ import { DataStream } from './data-stream.js';
 import type { EdgeDraft, GraphDraft, NewNode } from './graph-draft.js';
 import type { KeySelector } from './key-selector.js';
 import type { Flat } from './keyed-stream.js';
+import { aggregatedState } from './operators/row-shape.js';
 import { windowAggregateOperator } from './operators/window-aggregate-operator.js';
+import { windowedState } from './operators/window-operator.js';
 import { windowReduceOperator } from './operators/window-reduce-operator.js';
+import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { requireWholeMs, type WindowDefinition } from './windows.js';
 
@@ -64,12 +67,14 @@ export class WindowedStream<T, K> {
   }
 
   /** Folds the records of a window into one, emitted when the window fires. `fn` changes neither argument. */
-  reduce(fn: (reduced: T, record: T) => T): DataStream<T> {
+  reduce(fn: (reduced: T, record: T) => T, state: StateVersion<T> = {}): DataStream<T> {
     checkCallback(fn, 'reduce');
     const { select, window } = this.#origin;
+    const { parameters, description } = reducedState(state);
     return this.#operator('window-reduce', {
-      parameters: this.#parameters(),
-      create: windowReduceOperator(select, window, this.#lateness(), fn),
+      parameters: { ...this.#parameters(), ...parameters },
+      states: [windowedState(window, description)],
+      create: windowReduceOperator(select, window, this.#lateness(), fn, state),
     });
   }
 
@@ -79,6 +84,7 @@ export class WindowedStream<T, K> {
     const { select, window } = this.#origin;
     return this.#operator('window-aggregate', {
       parameters: { ...this.#parameters(), aggregations: describeAggregations(spec) },
+      states: [windowedState(window, aggregatedState(spec))],
       create: windowAggregateOperator(select, window, this.#lateness(), spec),
     });
   }
@@ -92,7 +98,10 @@ export class WindowedStream<T, K> {
     return { window: { ...window }, allowedLatenessMs, lateTag: lateTag ?? null };
   }
 
-  #operator<O>(type: string, node: Pick<NewNode, 'parameters' | 'create'>): DataStream<O> {
+  #operator<O>(
+    type: string,
+    node: Pick<NewNode, 'parameters' | 'states' | 'create'>,
+  ): DataStream<O> {
     const { draft, inputs, lateTag } = this.#origin;
     const added = draft.add({
       ...node,

@@ -13,6 +13,7 @@ const node = (index: number, id: string, more: Partial<GraphNodeData>): GraphNod
   stateful: true,
   parallelism: undefined,
   inputs: [],
+  states: [],
   collectName: undefined,
   committer: undefined,
   commitsInWorker: false,

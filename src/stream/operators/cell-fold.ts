@@ -1,33 +1,39 @@
 /** How a record changes a cell's value. */
 
 import { asyncCallbackError, isThenable } from '../callbacks.js';
+import type { StateDescription } from '../state/state-layout.js';
+import { type AggregationSpecData, type MixedState, mixedFunctions } from './row-shape.js';
 import {
-  type AggregationSpecData,
-  layoutOf,
-  type MixedState,
-  mixedFunctions,
-} from './row-shape.js';
+  type EvolveValue,
+  type Migrate,
+  mixedEvolution,
+  reducedEvolution,
+} from './state-evolution.js';
 
 /** The cell is saved for a snapshot under way before `add` is called, so values may change in place. */
 export interface CellFold {
-  readonly layout: string;
   /** The value after a key's first record. */
   first(record: unknown): unknown;
   add(value: unknown, record: unknown): unknown;
+  /** See state-evolution.ts. */
+  evolution(operator: string, before: string, now: StateDescription): EvolveValue;
   /** What is emitted. */
   row(value: unknown, key: unknown, windowStart: number, windowEnd: number): unknown;
 }
 
-export function reduceFold(fn: (previous: never, record: never) => unknown): CellFold {
+export function reduceFold(
+  fn: (previous: never, record: never) => unknown,
+  migrate: Migrate | undefined,
+): CellFold {
   const reduce = fn as (previous: unknown, record: unknown) => unknown;
   return {
-    layout: 'reduce',
     first: (record) => record,
     add(value, record) {
       const next = reduce(value, record);
       if (isThenable(next)) throw asyncCallbackError('reduce');
       return next;
     },
+    evolution: (operator, before, now) => reducedEvolution(operator, before, now, migrate),
     row: (value) => value,
   };
 }
@@ -36,7 +42,6 @@ export function reduceFold(fn: (previous: never, record: never) => unknown): Cel
 export function mixedFold(spec: AggregationSpecData, fields: readonly string[]): CellFold {
   const functions = mixedFunctions(spec, fields);
   return {
-    layout: layoutOf(spec),
     first(record) {
       const state = functions.initial();
       functions.add(state, record);
@@ -46,6 +51,8 @@ export function mixedFold(spec: AggregationSpecData, fields: readonly string[]):
       functions.add(value as MixedState, record);
       return value;
     },
+    evolution: (operator, before, now) =>
+      mixedEvolution(operator, before, now, Object.values(spec), functions.initial),
     row: (value, key, windowStart, windowEnd) =>
       functions.row(value as MixedState, key, windowStart, windowEnd),
   };

@@ -5,24 +5,29 @@ import { keyGroupOf } from '../../hashring/key-group.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { type Cell, type CellBucket, CellTable } from '../state/cell-table.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
+import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
 import type { Pane, PaneStore } from './pane.js';
 
 export class CellPanes implements PaneStore<Cell> {
-  readonly section = 'cells';
+  readonly state: StateDescription;
   readonly #fold: CellFold;
-  readonly #layout: string;
   #context!: OperatorContext;
   #table!: CellTable;
 
-  constructor(fold: CellFold, layout: string) {
+  constructor(fold: CellFold, state: StateDescription) {
     this.#fold = fold;
-    this.#layout = layout;
+    this.state = state;
   }
 
   open(context: OperatorContext): void {
     this.#context = context;
-    this.#table = new CellTable({ operator: context.operator, layout: this.#layout });
+    const { operator } = context;
+    this.#table = new CellTable({
+      operator,
+      layout: this.state.layout,
+      evolve: (before) => this.#fold.evolution(operator, before, this.state),
+    });
     if (context.incremental === true) this.#table.track();
   }
 
@@ -63,7 +68,7 @@ export class CellPanes implements PaneStore<Cell> {
   }
 
   capture(checkpoint: number, base: number | undefined): Capture {
-    return this.#table.capture(this.section, checkpoint, base);
+    return this.#table.capture(this.state.section, checkpoint, base);
   }
 
   restore(

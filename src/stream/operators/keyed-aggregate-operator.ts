@@ -5,11 +5,12 @@ import { KeyedCellsOperator } from './keyed-cells-operator.js';
 import { KeyedRowsOperator } from './keyed-rows-operator.js';
 import {
   type AggregationSpecData,
+  aggregatedState,
   isNumericSpec,
   KEYED_FIELDS,
-  layoutOf,
   numericFunctions,
 } from './row-shape.js';
+import { rowEvolution } from './state-evolution.js';
 
 /**
  * Aggregates per key and emits for each record: `{ key, …answers }`, or with `'value'` the answer of
@@ -21,6 +22,13 @@ export function keyedAggregateOperator(
   emit: 'row' | 'value',
 ): () => Operator {
   const fields = emit === 'row' ? KEYED_FIELDS : [];
-  if (!isNumericSpec(spec)) return () => new KeyedCellsOperator(key, mixedFold(spec, fields));
-  return () => new KeyedRowsOperator(key, numericFunctions(spec, fields), layoutOf(spec));
+  const state = aggregatedState(spec);
+  if (!isNumericSpec(spec)) {
+    return () => new KeyedCellsOperator(key, mixedFold(spec, fields), state);
+  }
+  const aggregations = Object.values(spec);
+  return () =>
+    new KeyedRowsOperator(key, numericFunctions(spec, fields), state, (operator, before, lead) =>
+      rowEvolution(operator, before, state, aggregations, lead),
+    );
 }

@@ -4,25 +4,31 @@ import { assert } from '../../base/assert.js';
 import type { KeySelector } from '../key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { type CellBucket, CellTable } from '../state/cell-table.js';
+import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
 import { KeyedOperator } from './keyed-operator.js';
 import { keyOfSelected } from './operator-key.js';
 
-const SECTION = 'cells';
-
 export class KeyedCellsOperator extends KeyedOperator {
   readonly #fold: CellFold;
+  readonly #state: StateDescription;
   #table!: CellTable;
   /** By key group. */
   readonly #buckets: (CellBucket | undefined)[] = [];
 
-  constructor(key: KeySelector, fold: CellFold) {
-    super(key);
+  constructor(key: KeySelector, fold: CellFold, state: StateDescription) {
+    super(key, state);
     this.#fold = fold;
+    this.#state = state;
   }
 
   override open(context: OperatorContext, restored: readonly RestoredSection[]): void {
-    this.#table = new CellTable({ operator: context.operator, layout: this.#fold.layout });
+    const { operator } = context;
+    this.#table = new CellTable({
+      operator,
+      layout: this.#state.layout,
+      evolve: (before) => this.#fold.evolution(operator, before, this.#state),
+    });
     if (context.incremental === true) this.#table.track();
     super.open(context, restored);
     for (const [group, bucket] of this.#table.buckets) this.#buckets[group] = bucket;
@@ -34,7 +40,7 @@ export class KeyedCellsOperator extends KeyedOperator {
     alive: () => void,
   ): void {
     for (const section of restored) {
-      if (section.name === SECTION) this.#table.restore(section, owns, alive);
+      if (section.name === this.#state.section) this.#table.restore(section, owns, alive);
     }
   }
 
@@ -58,7 +64,7 @@ export class KeyedCellsOperator extends KeyedOperator {
   }
 
   capture(checkpoint: number, base?: number): Capture {
-    return this.#table.capture(SECTION, checkpoint, base);
+    return this.#table.capture(this.#state.section, checkpoint, base);
   }
 
   #newBucket(group: number): CellBucket {

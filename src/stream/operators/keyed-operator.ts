@@ -3,19 +3,23 @@
 import { keyGroupOf } from '../../hashring/key-group.js';
 import type { KeySelector } from '../key-selector.js';
 import type { Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
+import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
 
 export abstract class KeyedOperator implements Operator {
+  readonly #state: StateDescription;
   protected readonly select: (record: unknown) => unknown;
   protected context!: OperatorContext;
   protected output!: Receiver;
 
-  constructor(key: KeySelector) {
+  constructor(key: KeySelector, state: StateDescription) {
     this.select = key as (record: unknown) => unknown;
+    this.#state = state;
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.context = context;
     this.output = context.output;
+    refuseOtherKind(context.operator, restored, this.#state);
     this.restore(
       restored,
       (group) => context.ownsGroup(group),

@@ -4,23 +4,37 @@ import type { KeySelector } from '../key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { RowIndex } from '../state/row-index.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
-import { RowTable } from '../state/row-table.js';
+import { type RowCopier, RowTable } from '../state/row-table.js';
+import type { StateDescription } from '../state/state-layout.js';
 import { KeyedOperator } from './keyed-operator.js';
 import { keyOfSelected } from './operator-key.js';
 import type { NumericFunctions } from './row-shape.js';
 
-const SECTION = 'rows';
+/** Words of a row before the accumulators: the key's reference. */
+const LEAD_WORDS = 1;
 
 export class KeyedRowsOperator extends KeyedOperator {
   readonly #functions: NumericFunctions;
   readonly #table: RowTable;
   readonly #stride: number;
+  readonly #section: string;
   #index!: RowIndex;
 
-  constructor(key: KeySelector, functions: NumericFunctions, layout: string) {
-    super(key);
+  /** @param evolve as a table's */
+  constructor(
+    key: KeySelector,
+    functions: NumericFunctions,
+    state: StateDescription,
+    evolve: (operator: string, before: string, lead: number) => RowCopier,
+  ) {
+    super(key, state);
     this.#functions = functions;
-    this.#table = new RowTable({ words: functions.words, layout });
+    this.#section = state.section;
+    this.#table = new RowTable({
+      words: functions.words,
+      layout: state.layout,
+      evolve: (before) => evolve(this.context.operator, before, LEAD_WORDS),
+    });
     this.#stride = this.#table.stride;
   }
 
@@ -37,7 +51,7 @@ export class KeyedRowsOperator extends KeyedOperator {
   ): void {
     const index = this.#index;
     for (const section of restored) {
-      if (section.name !== SECTION) continue;
+      if (section.name !== this.#section) continue;
       this.#table.restore(
         section,
         owns,
@@ -63,7 +77,7 @@ export class KeyedRowsOperator extends KeyedOperator {
   }
 
   capture(checkpoint: number, base?: number): Capture {
-    return this.#table.capture(SECTION, checkpoint, base);
+    return this.#table.capture(this.#section, checkpoint, base);
   }
 
   #create(group: number, key: unknown): number {

@@ -2,6 +2,7 @@
 
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
+import type { StateDescription } from '../state/state-layout.js';
 
 export interface Pane<S> {
   /** Window: [start, end), event time in ms. */
@@ -14,8 +15,7 @@ export interface Pane<S> {
 
 /** Keeps the state of panes; a slot (row number, cell) is the state of one key in one pane. */
 export interface PaneStore<S> {
-  /** The section's name. */
-  readonly section: string;
+  readonly state: StateDescription;
   open(context: OperatorContext): void;
   /** A new pane's index. */
   newIndex(start: number): Map<PrimitiveKey, S>;

@@ -6,7 +6,8 @@ import { keyGroupOf } from '../../hashring/key-group.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { ownKey, type PrimitiveKey } from '../state/primitive-key.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
-import { RowTable } from '../state/row-table.js';
+import { type RowCopier, RowTable } from '../state/row-table.js';
+import type { StateDescription } from '../state/state-layout.js';
 import type { Pane, PaneStore } from './pane.js';
 import type { NumericFunctions } from './row-shape.js';
 
@@ -15,14 +16,24 @@ const START_WORD = 1;
 const ACCUMULATORS_WORD = 2;
 
 export class RowPanes implements PaneStore<number> {
-  readonly section = 'rows';
+  readonly state: StateDescription;
   readonly #functions: NumericFunctions;
   readonly #table: RowTable;
   #context!: OperatorContext;
 
-  constructor(functions: NumericFunctions, layout: string) {
+  /** @param evolve as a table's: a row has the window's start before the accumulators */
+  constructor(
+    functions: NumericFunctions,
+    state: StateDescription,
+    evolve: (operator: string, before: string, lead: number) => RowCopier,
+  ) {
+    this.state = state;
     this.#functions = functions;
-    this.#table = new RowTable({ words: functions.words + 1, layout });
+    this.#table = new RowTable({
+      words: functions.words + 1,
+      layout: state.layout,
+      evolve: (before) => evolve(this.#context.operator, before, ACCUMULATORS_WORD),
+    });
   }
 
   open(context: OperatorContext): void {
@@ -68,7 +79,7 @@ export class RowPanes implements PaneStore<number> {
   drop(): void {}
 
   capture(checkpoint: number, base: number | undefined): Capture {
-    return this.#table.capture(this.section, checkpoint, base);
+    return this.#table.capture(this.state.section, checkpoint, base);
   }
 
   restore(

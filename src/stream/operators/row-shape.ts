@@ -8,7 +8,13 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import type { Aggregation, NumericAggregation, ValueAggregation } from '../aggregations.js';
+import {
+  type Aggregation,
+  type NumericAggregation,
+  type ValueAggregation,
+  versionOf,
+} from '../aggregations.js';
+import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 
 export type AnyAggregation = Aggregation<never, unknown>;
 export type AggregationSpecData = Readonly<Record<string, AnyAggregation>>;
@@ -46,11 +52,24 @@ export function isNumericSpec(
 /** What the state of a spec consists of; part of each section. */
 export function layoutOf(spec: AggregationSpecData): string {
   return Object.entries(spec)
-    .map(([name, { kind, type, ...rest }]) => {
-      const words = kind === 'numeric' ? (rest as { words?: number }).words : kind;
-      return `${JSON.stringify(name)}:${type}:${words}`;
-    })
+    .map(([name, aggregation]) =>
+      layoutEntry({
+        name,
+        type: aggregation.type,
+        words: aggregation.kind === 'numeric' ? aggregation.words : 0,
+        isValue: aggregation.kind === 'value',
+        version: versionOf(aggregation),
+      }),
+    )
     .join('|');
+}
+
+/** The state of a spec, keyed and without windows. */
+export function aggregatedState(spec: AggregationSpecData): StateDescription {
+  const migrates = Object.entries(spec)
+    .filter(([, one]) => one.kind === 'value' && one.migrate !== undefined)
+    .map(([name]) => name);
+  return { section: isNumericSpec(spec) ? 'rows' : 'cells', layout: layoutOf(spec), migrates };
 }
 
 /** @param fields the row's own: KEYED_FIELDS or WINDOW_FIELDS; empty: the only aggregation's answer itself */

@@ -6,12 +6,13 @@ import { CellPanes } from './cell-panes.js';
 import { RowPanes } from './row-panes.js';
 import {
   type AggregationSpecData,
+  aggregatedState,
   isNumericSpec,
-  layoutOf,
   numericFunctions,
   WINDOW_FIELDS,
 } from './row-shape.js';
-import { WindowOperator, type WindowOptions, windowLayout } from './window-operator.js';
+import { rowEvolution } from './state-evolution.js';
+import { WindowOperator, type WindowOptions, windowedState } from './window-operator.js';
 
 /** Aggregates per key and window and emits `{ key, windowStart, windowEnd, …answers }`. */
 export function windowAggregateOperator(
@@ -20,13 +21,18 @@ export function windowAggregateOperator(
   options: WindowOptions,
   spec: AggregationSpecData,
 ): () => Operator {
-  const layout = windowLayout(window, layoutOf(spec));
+  const state = windowedState(window, aggregatedState(spec));
   if (!isNumericSpec(spec)) {
     const fold = mixedFold(spec, WINDOW_FIELDS);
-    return () => new WindowOperator(key, window, options, new CellPanes(fold, layout));
+    return () => new WindowOperator(key, window, options, new CellPanes(fold, state));
   }
+  const aggregations = Object.values(spec);
   return () => {
-    const store = new RowPanes(numericFunctions(spec, WINDOW_FIELDS), layout);
+    const store = new RowPanes(
+      numericFunctions(spec, WINDOW_FIELDS),
+      state,
+      (operator, before, lead) => rowEvolution(operator, before, state, aggregations, lead),
+    );
     return new WindowOperator(key, window, options, store);
   };
 }

@@ -21,6 +21,7 @@ import type { KeySelector } from '../key-selector.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
 import { withSections } from '../state/captures.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
+import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
 import type { WindowDefinition } from '../windows.js';
 import { GroupTimes, instanceTimes } from './group-times.js';
@@ -35,9 +36,10 @@ export interface WindowOptions {
   readonly lateTag?: string | undefined;
 }
 
-/** Names the window in the layout of sections. */
-export function windowLayout(window: WindowDefinition, layout: string): string {
-  return `${window.kind}:${window.sizeMs}:${window.offsetMs}|${layout}`;
+/** The window stands in the layout of its state. */
+export function windowedState(window: WindowDefinition, state: StateDescription): StateDescription {
+  const { kind, sizeMs, offsetMs } = window;
+  return { ...state, layout: `${kind}:${sizeMs}:${offsetMs}|${state.layout}` };
 }
 
 /** A run over one pane's keys. */
@@ -99,11 +101,12 @@ export class WindowOperator<S> implements Operator {
     this.#late = lateTag === undefined ? undefined : context.side(lateTag);
     this.#watermark = earliestTime(TIME_SECTION, restored);
     this.#store.open(context);
+    refuseOtherKind(context.operator, restored, this.#store.state);
     const ahead = new GroupTimes();
     ahead.restore(restored, (group) => context.ownsGroup(group));
     const timeOf = instanceTimes(TIME_SECTION, restored);
     for (const section of restored) {
-      if (section.name !== this.#store.section) continue;
+      if (section.name !== this.#store.state.section) continue;
       const timeMs = timeOf(section.instance);
       this.#store.restore(
         section,

@@ -1,9 +1,11 @@
 import type { KeySelector } from '../key-selector.js';
 import type { Operator } from '../operator.js';
+import { reducedState, type StateVersion } from '../state-version.js';
 import type { WindowDefinition } from '../windows.js';
 import { reduceFold } from './cell-fold.js';
 import { CellPanes } from './cell-panes.js';
-import { WindowOperator, type WindowOptions, windowLayout } from './window-operator.js';
+import type { Migrate } from './state-evolution.js';
+import { WindowOperator, type WindowOptions, windowedState } from './window-operator.js';
 
 /** Folds the records of each key and window into one, and emits it when the window fires. */
 export function windowReduceOperator(
@@ -11,8 +13,9 @@ export function windowReduceOperator(
   window: WindowDefinition,
   options: WindowOptions,
   fn: (previous: never, record: never) => unknown,
+  version: StateVersion<unknown> = {},
 ): () => Operator {
-  const fold = reduceFold(fn);
-  const layout = windowLayout(window, fold.layout);
-  return () => new WindowOperator(key, window, options, new CellPanes(fold, layout));
+  const fold = reduceFold(fn, version.migrate as Migrate | undefined);
+  const state = windowedState(window, reducedState(version).description);
+  return () => new WindowOperator(key, window, options, new CellPanes(fold, state));
 }

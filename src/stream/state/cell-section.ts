@@ -101,23 +101,32 @@ export interface CellChangesVisitor {
   readonly put: VisitCell;
 }
 
-/** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE */
-export function readCellSection(bytes: Uint8Array, layout: string, visit: VisitCell): void {
+/** The layout that a section was written under. @throws HoldfastError …_CHECKPOINT_CORRUPT, …_FORMAT */
+export function layoutOfCells(bytes: Uint8Array): string {
+  return readHead(new ByteReader(bytes), MAGIC);
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT */
+export function readCellSection(bytes: Uint8Array, visit: VisitCell): void {
   const reader = new ByteReader(bytes);
-  readHead(reader, MAGIC, layout);
+  readHead(reader, MAGIC);
   while (reader.remaining > 0) {
     visit(reader.f64(), reader.u16(), decodeValue(reader), decodeValue(reader));
   }
 }
 
-/** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE */
+/**
+ * @param layout that of what has changed: changes of anything else are damage
+ * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT
+ */
 export function readCellChanges(
   bytes: Uint8Array,
   layout: string,
   visitor: CellChangesVisitor,
 ): void {
   const reader = new ByteReader(bytes);
-  readHead(reader, MAGIC_CHANGES, layout);
+  const found = readHead(reader, MAGIC_CHANGES);
+  if (found !== layout) throw reader.corrupt(`changes of '${found}' in state of '${layout}'`, 0);
   while (reader.remaining > 0) {
     const kind = reader.u8();
     const namespace = reader.f64();
@@ -129,7 +138,8 @@ export function readCellChanges(
   }
 }
 
-function readHead(reader: ByteReader, magic: string, layout: string): void {
+/** @returns the layout */
+function readHead(reader: ByteReader, magic: string): string {
   const head = decodeValue(reader);
   if (!Array.isArray(head) || head[0] !== magic) {
     throw new HoldfastError(
@@ -143,16 +153,9 @@ function readHead(reader: ByteReader, magic: string, layout: string): void {
       `keyed state was written in format ${String(head[1])}, this version of Holdfast reads ${VERSION}.`,
     );
   }
-  if (head[2] !== layout) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-      `the checkpoint holds '${String(head[2])}' where the job now has '${layout}'. Restore with the ` +
-        "aggregations and windows the state was made with, give the operator another .uid(), or start afresh with restore: 'none'.",
-      { details: { before: head[2], now: layout } },
-    );
-  }
+  return String(head[2]);
 }
 
-function describeKey(key: unknown): string {
+export function describeKey(key: unknown): string {
   return Array.isArray(key) ? JSON.stringify(key.map(String)) : describeValue(key);
 }

@@ -36,11 +36,12 @@ import { canonicalKey } from '../../hashring/canonical-key.js';
 import type { RestoredSection } from '../operator.js';
 import { CellCapture } from './cell-capture.js';
 import { type CellChanges, mergeChanges, noChanges, sizeOfChanges } from './cell-changes.js';
-import { readCellChanges, readCellSection } from './cell-section.js';
+import { layoutOfCells, readCellChanges, readCellSection } from './cell-section.js';
 import { ChangeLog } from './change-log.js';
 import { detachedKey } from './detached.js';
 import { HeldFrames, type WriteBlock } from './held-frames.js';
 import type { PrimitiveKey } from './primitive-key.js';
+import { stateRefused } from './state-layout.js';
 
 /** Numbers of cuts are apart by this (V1). */
 const CUT = 2;
@@ -70,13 +71,19 @@ export interface CellBucket {
 export interface CellTableOptions {
   /** For messages. */
   readonly operator: string;
-  /** What the values mean; a section with another layout is refused. */
+  /** What the values mean. */
   readonly layout: string;
+  /**
+   * How values of a former layout become values of this one; throws when they cannot. Absent: a section
+   * with another layout is refused.
+   */
+  readonly evolve?: ((before: string) => (value: unknown, key: unknown) => unknown) | undefined;
 }
 
 export class CellTable {
   readonly operator: string;
   readonly layout: string;
+  readonly #evolve: CellTableOptions['evolve'];
   readonly buckets = new Map<number, CellBucket>();
   /** Cells that have not seen this cut must be saved before they change (V2, V7). */
   active = 0;
@@ -96,6 +103,7 @@ export class CellTable {
   constructor(options: CellTableOptions) {
     this.operator = options.operator;
     this.layout = options.layout;
+    this.#evolve = options.evolve;
   }
 
   get size(): number {
@@ -200,40 +208,64 @@ export class CellTable {
    * Adds what a section holds.
    * @param owns cells of other key groups are left out
    * @param alive called every 1 000 cells
-   * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+   * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE,
+   *   ERR_HOLDFAST_STATE_MIGRATION
    */
   restore(
     section: Pick<RestoredSection, 'bytes' | 'deltas' | 'checkpoint'>,
     owns: (group: number) => boolean,
     alive: () => void,
   ): void {
+    const before = layoutOfCells(section.bytes);
+    const evolve = before === this.layout ? undefined : this.#evolution(before);
+    /** What is to evolve. */
+    const taken = new Set<Cell>();
     let read = 0;
     const put = (namespace: number, group: number, key: unknown, value: unknown): void => {
       read += 1;
       if (read % 1_000 === 0) alive();
       if (!owns(group)) return;
       const bucket = this.bucket(namespace);
-      const cell = bucket.cells.get(canonicalKey(key));
+      let cell = bucket.cells.get(canonicalKey(key));
       if (cell !== undefined) this.set(cell, value);
-      else this.#add(bucket, group, detachedKey(key), value, this.#number - 1);
+      else cell = this.#add(bucket, group, detachedKey(key), value, this.#number - 1);
+      if (evolve !== undefined) taken.add(cell);
     };
     const remove = (namespace: number, _group: number, key: unknown): void => {
       const cells = this.buckets.get(namespace)?.cells;
       const cell = cells?.get(canonicalKey(key));
       if (cell === undefined) return;
       cells?.delete(canonicalKey(key));
+      taken.delete(cell);
       this.release(cell);
     };
     const drop = (namespace: number): void => {
-      for (const cell of this.buckets.get(namespace)?.cells.values() ?? []) this.release(cell);
+      for (const cell of this.buckets.get(namespace)?.cells.values() ?? []) {
+        taken.delete(cell);
+        this.release(cell);
+      }
       this.buckets.delete(namespace);
     };
-    readCellSection(section.bytes, this.layout, put);
+    readCellSection(section.bytes, put);
     for (const delta of section.deltas ?? []) {
-      readCellChanges(delta, this.layout, { put, remove, drop });
+      readCellChanges(delta, before, { put, remove, drop });
       alive();
     }
-    if (section.checkpoint !== undefined) this.#log.restored(section.checkpoint, this.#number);
+    if (evolve !== undefined) {
+      // Once per value, when all changes are in; the next snapshot is whole (state-layout.ts, E2, E5).
+      for (const cell of taken) {
+        read += 1;
+        if (read % 1_000 === 0) alive();
+        this.set(cell, evolve(cell.value, cell.key));
+      }
+    } else if (section.checkpoint !== undefined) {
+      this.#log.restored(section.checkpoint, this.#number);
+    }
+  }
+
+  #evolution(before: string): (value: unknown, key: unknown) => unknown {
+    if (this.#evolve !== undefined) return this.#evolve(before);
+    throw stateRefused(this.operator, 'it consists of something else now', before, this.layout);
   }
 
   /** The changes that a snapshot may confine itself to; undefined when it has to hold everything. */

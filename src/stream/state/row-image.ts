@@ -23,18 +23,24 @@ export interface RowShape {
   readonly layout: string;
 }
 
+/** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT */
+export function shapeOfRows(full: Uint8Array): RowShape {
+  const { stride, layout } = decodeRowSection(full);
+  return { stride, layout };
+}
+
 export class RowImage {
   readonly rows: number;
   /** `rows` rows, one after the other; perhaps more behind them. */
   readonly data: Float64Array;
   /** In ascending order of their numbers. */
   readonly slots: readonly SlotPrefix[];
-  readonly #stride: number;
+  readonly stride: number;
   /** A large slot under all numbers that it takes up (key-blob.ts, K3). */
   readonly #slotOf = new Map<number, { readonly number: number; readonly buffer: Buffer }>();
 
   constructor(stride: number, rows: number, data: Float64Array, slots: readonly SlotPrefix[]) {
-    this.#stride = stride;
+    this.stride = stride;
     this.rows = rows;
     this.data = data;
     this.slots = slots;
@@ -53,7 +59,7 @@ export class RowImage {
    * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT
    */
   entry(row: number): KeyEntry | undefined {
-    const reference = this.data[row * this.#stride]!;
+    const reference = this.data[row * this.stride]!;
     if (reference < 0) return undefined;
     const slot = this.#slotOf.get(Math.floor(reference / SLOT_BYTES));
     if (slot === undefined) throw corruptRows(`row ${row} refers to a key that is not there`);

@@ -39,7 +39,7 @@ import { KeyBlob } from './key-blob.js';
 import type { KeyEntry } from './key-entry.js';
 import { RowCapture, type RowSaver } from './row-capture.js';
 import { RowDeltaCapture } from './row-delta-capture.js';
-import { type RowImage, readRowImage } from './row-image.js';
+import { type RowImage, readRowImage, shapeOfRows } from './row-image.js';
 import { SEGMENT_MASK, SEGMENT_ROWS, SEGMENT_SHIFT } from './row-layout.js';
 import { corruptRows } from './row-section.js';
 import { RowSet } from './row-set.js';
@@ -47,17 +47,31 @@ import { RowSet } from './row-set.js';
 const ROWS_MAX = 2 ** 30;
 const FREE = -1;
 
+/** Copies a row: `from` and `to` are where the rows begin, each with its key's reference. */
+export type RowCopier = (
+  source: Float64Array,
+  from: number,
+  target: Float64Array,
+  to: number,
+) => void;
+
 export interface RowTableOptions {
   /** Float64 words per row behind the key reference. */
   readonly words: number;
-  /** What the words mean, e.g. `count:1|average:2`; a section with another layout is refused. */
+  /** What the words mean (state-layout.ts). */
   readonly layout: string;
+  /**
+   * How rows of a former layout are copied into rows of this one; throws when they cannot be. Absent: a
+   * section with another layout is refused.
+   */
+  readonly evolve?: ((before: string) => RowCopier) | undefined;
 }
 
 export class RowTable {
   /** Words per row, the key reference included. */
   readonly stride: number;
   readonly layout: string;
+  readonly #evolve: RowTableOptions['evolve'];
   /** Row r lies in `segments[r >> SEGMENT_SHIFT]` at `(r & SEGMENT_MASK) * stride`. */
   readonly segments: Float64Array[] = [];
   /** Rows below it must be protected before they are written (R1). */
@@ -76,6 +90,7 @@ export class RowTable {
   constructor(options: RowTableOptions) {
     this.stride = options.words + 1;
     this.layout = options.layout;
+    this.#evolve = options.evolve;
   }
 
   /** Rows in use. */
@@ -190,8 +205,17 @@ export class RowTable {
     restored: (row: number, entry: KeyEntry) => void,
     alive: () => void,
   ): void {
-    const image = readRowImage(section.bytes, section.deltas ?? [], this, alive);
-    const isOwn = this.#changed !== undefined && section.checkpoint !== undefined;
+    const shape = shapeOfRows(section.bytes);
+    const copier = shape.layout === this.layout ? undefined : this.#evolve?.(shape.layout);
+    const image = readRowImage(
+      section.bytes,
+      section.deltas ?? [],
+      copier === undefined ? this : shape,
+      alive,
+    );
+    // State that has evolved is copied, and the next snapshot is whole (state-layout.ts, E5).
+    const isOwn =
+      this.#changed !== undefined && section.checkpoint !== undefined && copier === undefined;
     if (isOwn) this.#adopt(image);
     for (let row = 0; row < image.rows; row += 1) {
       if (row % 1_000 === 999) alive();
@@ -204,7 +228,7 @@ export class RowTable {
           restored(row, entry);
         }
       } else if (entry !== undefined && owns(entry.group)) {
-        restored(this.#copy(image, row, entry), entry);
+        restored(this.#copy(image, row, entry, copier), entry);
       }
     }
     if (isOwn) this.#log.restored(section.checkpoint, this.#blob.end);
@@ -239,11 +263,22 @@ export class RowTable {
   }
 
   /** @returns the new row */
-  #copy({ data }: RowImage, from: number, entry: KeyEntry): number {
+  #copy(
+    { data, stride: before }: RowImage,
+    from: number,
+    entry: KeyEntry,
+    copier: RowCopier | undefined,
+  ): number {
     const { stride } = this;
     const row = this.create(entry.group, entry.key);
     const segment = this.segments[row >> SEGMENT_SHIFT]!;
     const to = (row & SEGMENT_MASK) * stride;
+    if (copier !== undefined) {
+      const reference = segment[to]!;
+      copier(data, from * before, segment, to);
+      segment[to] = reference;
+      return row;
+    }
     const at = from * stride;
     for (let word = 1; word < stride; word += 1) segment[to + word] = data[at + word]!;
     return row;

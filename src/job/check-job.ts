@@ -1,0 +1,80 @@
+/** Would a job start from a checkpoint? Asked before it is deployed: builds its graph, runs nothing. */
+
+import { resolve } from 'node:path';
+import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
+import { openSavepoint } from '../checkpoint/savepoint.js';
+import type { Manifest } from '../checkpoint/store.js';
+import { planJob } from '../stream/planner.js';
+import { type Compatibility, compatibilityOf } from './compatibility.js';
+import { resolveOptions } from './options.js';
+import { compiledJob } from './run.js';
+import { Slots } from './slots.js';
+import { mapError } from './source-maps.js';
+
+export interface CheckJobOptions {
+  /** Of checkpoints, or a savepoint. */
+  readonly directory: string;
+  /** Default: the newest. */
+  readonly checkpoint?: number | undefined;
+  /** Default 1 024. */
+  readonly keyGroups?: number | undefined;
+  readonly args?: Readonly<Record<string, unknown>> | undefined;
+  /** As `run` takes it. */
+  readonly allowDropped?: readonly string[] | undefined;
+}
+
+export interface CheckedJob extends Compatibility {
+  readonly job: string;
+  readonly directory: string;
+  readonly checkpoint: number;
+}
+
+/**
+ * What would become of each operator's state. By the same rules as a start, which may still fail for
+ * what only the state itself can tell: a value that cannot be migrated, say.
+ *
+ * @throws HoldfastError whatever keeps the job's graph from being built, or the manifest from being read
+ */
+export async function checkJob(url: URL | string, given: CheckJobOptions): Promise<CheckedJob> {
+  const manifest = await manifestOf(given);
+  const options = resolveOptions({
+    parallelism: 1,
+    spares: 0,
+    keyGroups: given.keyGroups,
+    args: given.args,
+    allowDropped: given.allowDropped,
+  });
+  const { compiled, spawn } = await compiledJob(url, options);
+  const slots = new Slots({
+    options,
+    spawn,
+    onEvent: () => {},
+    onChange: () => {},
+    onBeat: () => {},
+    onFailure: () => {},
+  });
+  try {
+    const graph = await slots.open();
+    const plan = planJob(graph, {
+      slots: Math.max(1, ...graph.nodes.map(({ parallelism }) => parallelism ?? 1)),
+      keyGroups: options.keyGroups,
+    });
+    return {
+      job: graph.job,
+      directory: resolve(given.directory),
+      checkpoint: manifest.checkpoint,
+      ...compatibilityOf(manifest, plan, options.allowDropped),
+    };
+  } catch (error) {
+    mapError(error, compiled);
+    throw error;
+  } finally {
+    await slots.close(true);
+  }
+}
+
+async function manifestOf({ directory, checkpoint }: CheckJobOptions): Promise<Manifest> {
+  if (checkpoint !== undefined)
+    return await openCheckpointDirectory(directory).readManifest(checkpoint);
+  return (await openSavepoint(directory)).manifest;
+}

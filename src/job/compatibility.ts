@@ -1,0 +1,240 @@
+/**
+ * What becomes of each operator's state when a job starts from a checkpoint: pure. It is what a start
+ * does (recovery-plan.ts) and what `holdfast checkpoints --compatible` tells beforehand.
+ *
+ *  C1  State that has no operator in the new graph is refused, never dropped silently; so is what is in flight
+ *      to it, and output that a sink has promised when no sink of that id is there to commit it. All of
+ *      that is dropped where the user has named the operator, or the part of its state.
+ *  C2  Keyed state may evolve as state-layout.ts says. Checkpoints of before 0.1.0 do not tell what state
+ *      consists of: then the sections themselves do, when they are read.
+ */
+
+import { HoldfastError } from '../base/errors.js';
+import type { Manifest } from '../checkpoint/store.js';
+import { parseChannelSection } from '../stream/channel-state.js';
+import type { GraphNodeData } from '../stream/graph.js';
+import type { JobPlan } from '../stream/plan.js';
+import { compareLayouts, kindProblem, stateRefused } from '../stream/state/state-layout.js';
+
+export interface OperatorFate {
+  readonly operator: string;
+  readonly type: string;
+  readonly fate: 'restored' | 'evolved' | 'new' | 'stateless' | 'dropped' | 'refused';
+  /** For people: what evolves, what is lost, or why not. */
+  readonly what: string;
+}
+
+export interface Compatibility {
+  readonly operators: readonly OperatorFate[];
+  /** Why the job cannot start from it; empty when it can. */
+  readonly problems: readonly HoldfastError[];
+}
+
+/** @param allowDropped ids of operators, or `operator#name` for a part of its state */
+export function compatibilityOf(
+  manifest: Manifest,
+  plan: JobPlan,
+  allowDropped: readonly string[] = [],
+): Compatibility {
+  const general = generalProblem(manifest, plan);
+  if (general !== undefined) return { operators: [], problems: [general] };
+  const context: Context = { manifest, plan, allowDropped, fates: [], problems: [] };
+  const before = new Map(manifest.operators.map((one) => [one.id, one] as const));
+  for (const node of plan.graph.nodes) judgeNode(node, before.get(node.id), context);
+  const now = new Set(plan.graph.nodes.map(({ id }) => id));
+  const gone = new Set([
+    ...manifest.operators.map(({ id }) => id),
+    ...manifest.parts.flatMap(({ sections }) => sections.map(({ operator }) => operator)),
+    ...manifest.transactions.map(({ operator }) => operator),
+  ]);
+  for (const id of gone) if (!now.has(id)) judgeGone(id, before.get(id), context);
+  return { operators: context.fates, problems: context.problems };
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_KEY_GROUPS_MISMATCH, ERR_HOLDFAST_GRAPH_INCOMPATIBLE */
+export function checkCompatible(
+  manifest: Manifest,
+  plan: JobPlan,
+  allowDropped: readonly string[] = [],
+): void {
+  const [problem] = compatibilityOf(manifest, plan, allowDropped).problems;
+  if (problem !== undefined) throw problem;
+}
+
+type Before = Manifest['operators'][number];
+
+interface Context {
+  readonly manifest: Manifest;
+  readonly plan: JobPlan;
+  readonly allowDropped: readonly string[];
+  readonly fates: OperatorFate[];
+  readonly problems: HoldfastError[];
+}
+
+function generalProblem(manifest: Manifest, plan: JobPlan): HoldfastError | undefined {
+  if (manifest.job !== plan.graph.job) {
+    return new HoldfastError(
+      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+      `the checkpoint belongs to job '${manifest.job}', this one is '${plan.graph.job}'. ` +
+        "Use another checkpoint directory, or restore: 'none' to start afresh.",
+    );
+  }
+  if (manifest.keyGroups !== plan.keyGroups) {
+    return new HoldfastError(
+      'ERR_HOLDFAST_KEY_GROUPS_MISMATCH',
+      `checkpoint ${manifest.checkpoint} was taken with keyGroups ${manifest.keyGroups}, this run has ` +
+        `${plan.keyGroups}. keyGroups is fixed for a job's life: set it to ${manifest.keyGroups}, or ` +
+        "start afresh with restore: 'none'.",
+      { details: { checkpoint: manifest.keyGroups, given: plan.keyGroups } },
+    );
+  }
+  return undefined;
+}
+
+function judgeNode(node: GraphNodeData, before: Before | undefined, context: Context): void {
+  const { id, type } = node;
+  const tell = (fate: OperatorFate['fate'], what: string) =>
+    context.fates.push({ operator: id, type, fate, what });
+  const refuse = (problem: HoldfastError) => {
+    context.problems.push(problem);
+    tell('refused', problem.message);
+  };
+  if (before === undefined) {
+    tell(node.stateful ? 'new' : 'stateless', node.stateful ? 'it starts empty' : '');
+    return;
+  }
+  const promised = context.manifest.transactions.some(({ operator }) => operator === id);
+  if (before.type !== type && (before.stateful || promised)) {
+    refuse(
+      before.stateful
+        ? typeChanged(context.manifest, before, type)
+        : outputOfNobody(context, id, before.type, type),
+    );
+    return;
+  }
+  if (!before.stateful) tell('stateless', '');
+  else judgeStates(node, before, context, tell, refuse);
+}
+
+function judgeStates(
+  { id, states }: GraphNodeData,
+  before: Before,
+  { allowDropped }: Context,
+  tell: (fate: OperatorFate['fate'], what: string) => void,
+  refuse: (problem: HoldfastError) => void,
+): void {
+  const evolved: string[] = [];
+  for (const { section, layout } of before.states ?? []) {
+    const now = states.find((state) => state.section === section);
+    if (now === undefined) {
+      const other = states[0]?.layout ?? 'none';
+      refuse(stateRefused(id, kindProblem(section), layout, other));
+      return;
+    }
+    const change = compareLayouts(layout, now);
+    if (change.kind === 'same') continue;
+    if (change.kind === 'refused') {
+      refuse(stateRefused(id, change.problem, layout, now.layout));
+      return;
+    }
+    const lost = change.dropped.filter((name) => !allowDropped.includes(`${id}#${name}`));
+    if (lost.length > 0) {
+      refuse(notAllowed(id, lost));
+      return;
+    }
+    for (const [i, { from, migrateFrom }] of change.entries.entries()) {
+      const { name, version } = change.now.entries[i]!;
+      if (from === undefined) evolved.push(`'${name}' is new`);
+      else if (migrateFrom !== undefined) {
+        evolved.push(`'${name}' is migrated from version ${migrateFrom} to ${version}`);
+      }
+    }
+    for (const name of change.dropped) evolved.push(`'${name}' is dropped`);
+    if (evolved.length === 0) evolved.push('its order has changed');
+  }
+  if (evolved.length === 0) tell('restored', '');
+  else tell('evolved', evolved.join(', '));
+}
+
+/** C1 */
+function judgeGone(id: string, before: Before | undefined, context: Context): void {
+  const { manifest, plan, allowDropped } = context;
+  const sections = manifest.parts.flatMap((part) =>
+    part.sections.filter(({ operator }) => operator === id),
+  );
+  const isInFlight = sections.some(({ name }) => parseChannelSection(name) !== undefined);
+  const isPromised = manifest.transactions.some(({ operator }) => operator === id);
+  // A chain's own section (its watermark) may go when the chain is cut differently and its head was stateless.
+  const isVertex = plan.vertices.some((vertex) => vertex.id === id);
+  const hasState =
+    sections.some(({ name }) => parseChannelSection(name) === undefined) &&
+    (before?.stateful !== false || isVertex);
+  if (!hasState && !isInFlight && !isPromised) return;
+  const type = before?.type ?? 'operator';
+  const lost = [
+    ...(hasState ? ['its state'] : []),
+    ...(isInFlight ? ['records in flight to it'] : []),
+    ...(isPromised ? ['output that may not be committed yet'] : []),
+  ].join(', ');
+  if (allowDropped.includes(id)) {
+    context.fates.push({ operator: id, type, fate: 'dropped', what: `${lost}: allowed` });
+    return;
+  }
+  const problem =
+    hasState || isInFlight
+      ? stateOfNobody(context, id, isInFlight ? 'records in flight to' : 'state of')
+      : outputOfNobody(context, id, type, undefined);
+  context.problems.push(problem);
+  context.fates.push({ operator: id, type, fate: 'refused', what: problem.message });
+}
+
+function knownIds({ plan }: Context): readonly string[] {
+  return plan.graph.nodes.map(({ id }) => id);
+}
+
+function stateOfNobody(context: Context, operator: string, what: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `checkpoint ${context.manifest.checkpoint} holds ${what} operator '${operator}', which this job does not ` +
+      'have. Give the operator its former id with .uid(), let it be lost with allowDropped: ' +
+      `['${operator}'] (--allow-dropped), or start afresh with restore: 'none'.`,
+    { details: { operator, known: knownIds(context) } },
+  );
+}
+
+function outputOfNobody(
+  context: Context,
+  operator: string,
+  before: string,
+  now: string | undefined,
+): HoldfastError {
+  const found = now === undefined ? 'does not have' : `has as a ${now}, not as a ${before}`;
+  return new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `checkpoint ${context.manifest.checkpoint} holds output of sink '${operator}' that may not be committed yet, ` +
+      `and that this job ${found}. Give the sink its former id with .uid(), let that output be lost ` +
+      `with allowDropped: ['${operator}'] (--allow-dropped), or start afresh with restore: 'none'.`,
+    { details: { operator, known: knownIds(context) } },
+  );
+}
+
+function typeChanged(manifest: Manifest, before: Before, now: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `operator '${before.id}' was a ${before.type} in checkpoint ${manifest.checkpoint} and is a ` +
+      `${now} now: its state cannot be read. Give it another id with .uid() and let the former state ` +
+      "be lost with allowDropped, or start afresh with restore: 'none'.",
+    { details: { operator: before.id, before: before.type, now } },
+  );
+}
+
+function notAllowed(operator: string, lost: readonly string[]): HoldfastError {
+  const names = lost.map((name) => `'${operator}#${name}'`).join(', ');
+  return new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `the checkpoint holds ${lost.map((name) => `'${name}'`).join(', ')} in operator '${operator}', which the ` +
+      `job does not compute any more. Let it be lost with allowDropped: [${names}] (--allow-dropped), or ` +
+      'compute it still.',
+    { details: { operator, lost } },
+  );
+}

@@ -1,0 +1,142 @@
+/** State of an older layout, turned into that of today (state-layout.ts): one function per kind of state. */
+
+import type { NumericAggregation } from '../aggregations.js';
+import { describeKey } from '../state/cell-section.js';
+import {
+  type EvolvedEntry,
+  type LayoutEntry,
+  migrateValue,
+  REDUCE,
+  requireEvolution,
+  type StateDescription,
+} from '../state/state-layout.js';
+import type { AnyAggregation, MixedState } from './row-shape.js';
+
+/** The value of today for one of a former layout. */
+export type EvolveValue = (value: unknown, key: unknown) => unknown;
+
+/** Copies a row of a former layout: `from` and `to` are where the rows begin. */
+export type EvolveRow = (
+  source: Float64Array,
+  from: number,
+  target: Float64Array,
+  to: number,
+) => void;
+
+export type Migrate = (state: unknown, fromVersion: number) => unknown;
+
+/**
+ * For the values of a reduce.
+ * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function reducedEvolution(
+  operator: string,
+  before: string,
+  now: StateDescription,
+  migrate: Migrate | undefined,
+): EvolveValue {
+  const change = requireEvolution(operator, before, now);
+  const from = change.kind === 'same' ? undefined : change.entries[0]!.migrateFrom;
+  if (change.kind === 'same' || from === undefined || migrate === undefined)
+    return (value) => value;
+  const to = change.now.entries[0]!.version;
+  return (value, key) =>
+    migrateValue(migrate, value, { operator, name: REDUCE, from, to, key: describeKey(key) });
+}
+
+/**
+ * For the values of aggregations, of which some are no numbers.
+ * @param initial a value before any record
+ * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function mixedEvolution(
+  operator: string,
+  before: string,
+  now: StateDescription,
+  aggregations: readonly AnyAggregation[],
+  initial: () => MixedState,
+): EvolveValue {
+  const change = requireEvolution(operator, before, now);
+  if (change.kind === 'same') return (value) => value;
+  const { entries } = change;
+  const oldAt = offsets(change.before.entries);
+  const at = offsets(change.now.entries);
+  return (value, key) => {
+    const old = value as MixedState;
+    const evolved = initial();
+    for (const [i, { from, migrateFrom }] of entries.entries()) {
+      if (from === undefined) continue;
+      const { words, name, version, isValue } = change.now.entries[i]!;
+      if (!isValue) {
+        const source = old.numbers.subarray(oldAt[from]!, oldAt[from]! + words);
+        evolved.numbers.set(source, at[i]!);
+        continue;
+      }
+      const { migrate } = aggregations[i] as { readonly migrate?: Migrate | undefined };
+      const former = old.values[from];
+      const place = { operator, name, to: version, key: describeKey(key) };
+      evolved.values[i] =
+        migrateFrom === undefined || migrate === undefined
+          ? former
+          : migrateValue(migrate, former, { ...place, from: migrateFrom });
+    }
+    return evolved;
+  };
+}
+
+/**
+ * For rows of numbers.
+ * @param lead words of a row before the accumulators
+ * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function rowEvolution(
+  operator: string,
+  before: string,
+  now: StateDescription,
+  aggregations: readonly NumericAggregation<never, unknown>[],
+  lead: number,
+): EvolveRow {
+  const change = requireEvolution(operator, before, now);
+  if (change.kind === 'same') {
+    const words = lead + sum(aggregations);
+    return (source, from, target, to) => copy(source, from, target, to, words);
+  }
+  const oldAt = offsets(change.before.entries);
+  const at = offsets(change.now.entries);
+  const steps = change.entries.map((entry, i) => step(entry, i));
+  return (source, from, target, to) => {
+    copy(source, from, target, to, lead);
+    for (const take of steps) take(source, from + lead, target, to + lead);
+  };
+
+  function step({ from }: EvolvedEntry, i: number): EvolveRow {
+    const aggregation = aggregations[i]!;
+    const place = at[i]!;
+    if (from === undefined)
+      return (_source, _from, target, to) => aggregation.init(target, to + place);
+    const { words } = aggregation;
+    return (source, row, target, to) => copy(source, row + oldAt[from]!, target, to + place, words);
+  }
+}
+
+function copy(
+  source: Float64Array,
+  from: number,
+  target: Float64Array,
+  to: number,
+  words: number,
+): void {
+  for (let word = 0; word < words; word += 1) target[to + word] = source[from + word]!;
+}
+
+function offsets(entries: readonly Pick<LayoutEntry, 'words'>[]): readonly number[] {
+  let at = 0;
+  return entries.map(({ words }) => {
+    at += words;
+    return at - words;
+  });
+}
+
+function sum(aggregations: readonly { readonly words: number }[]): number {
+  return aggregations.reduce((words, one) => words + one.words, 0);
+}

@@ -1,0 +1,239 @@
+/**
+ * What the state of an operator consists of, as a text that stands in each of its sections, and what
+ * may become of state that was written under another one.
+ *
+ *      WINDOW|ENTRY|ENTRY|…      WINDOW, of windowed operators, is kind:size:offset
+ *      ENTRY                     "name":type:words, or "name":type:value, and :version above 1
+ *      reduce                    the only entry of a reduce; reduce:2 for version 2
+ *
+ *  E1  An entry is known again by its name. One that is new begins with its initial value, for keys that
+ *      are there already as well; order does not matter.
+ *  E2  A value of an older version is migrated, once, when it is restored. An older version without
+ *      `migrate`, and a newer version than the job's, are refused (I21).
+ *  E3  An entry that is gone is dropped only where the user has said so.
+ *  E4  Another type under the same name, and other windows, are refused: the words would mean something else.
+ *  E5  State that has evolved is not what a later snapshot may build on: the first one is whole.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+
+export interface LayoutEntry {
+  readonly name: string;
+  readonly type: string;
+  /** Float64 words; 0 for a value. */
+  readonly words: number;
+  readonly isValue: boolean;
+  /** From 1. */
+  readonly version: number;
+}
+
+export interface StateLayout {
+  /** `kind:size:offset`; empty where there are no windows. */
+  readonly window: string;
+  readonly entries: readonly LayoutEntry[];
+}
+
+/** State of an operator, for manifests and for those who compare. */
+export interface StateDescription {
+  /** Name of its section. */
+  readonly section: string;
+  readonly layout: string;
+  /** Names of entries that can be migrated. */
+  readonly migrates: readonly string[];
+}
+
+/** Sections of keyed state: rows of numbers, or cells of any values. */
+const KINDS: readonly string[] = ['rows', 'cells'];
+
+/**
+ * State of the other kind is never left out silently.
+ * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function refuseOtherKind(
+  operator: string,
+  restored: readonly { readonly name: string }[],
+  { section, layout }: StateDescription,
+): void {
+  const other = restored.find(({ name }) => KINDS.includes(name) && name !== section);
+  if (other !== undefined) {
+    throw stateRefused(operator, kindProblem(other.name), `state in ${other.name}`, layout);
+  }
+}
+
+export function kindProblem(before: string): string {
+  return before === 'rows'
+    ? 'it consists of numbers only, and now has an aggregation of another kind, which is kept differently'
+    : 'it has an aggregation that is no number, and now has numbers only, which are kept differently';
+}
+
+export interface EvolvedEntry {
+  /** Index among the former entries; undefined: it is new (E1). */
+  readonly from: number | undefined;
+  /** The former version, when the value is to be migrated. */
+  readonly migrateFrom: number | undefined;
+}
+
+export type LayoutChange =
+  | { readonly kind: 'same' }
+  | {
+      readonly kind: 'evolved';
+      readonly before: StateLayout;
+      readonly now: StateLayout;
+      /** By index of the entries now. */
+      readonly entries: readonly EvolvedEntry[];
+      readonly dropped: readonly string[];
+    }
+  | { readonly kind: 'refused'; readonly problem: string };
+
+export const REDUCE = 'reduce';
+
+export function reduceLayout(version: number): string {
+  return version === 1 ? REDUCE : `${REDUCE}:${version}`;
+}
+
+export function layoutEntry({ name, type, words, isValue, version }: LayoutEntry): string {
+  const tail = version === 1 ? '' : `:${version}`;
+  return `${JSON.stringify(name)}:${type}:${isValue ? 'value' : words}${tail}`;
+}
+
+const WINDOW = /^([a-z-]+:-?\d+:-?\d+)\|/;
+const REDUCED = /^reduce(?::(\d+))?$/;
+const ENTRY = /^("(?:[^"\\]|\\.)*"):([A-Za-z-]+):(value|\d+)(?::(\d+))?(?:\||$)/;
+
+/** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT */
+export function parseLayout(text: string): StateLayout {
+  const window = WINDOW.exec(text)?.[1] ?? '';
+  let rest = window === '' ? text : text.slice(window.length + 1);
+  const reduced = REDUCED.exec(rest);
+  if (reduced !== null) {
+    const version = Number(reduced[1] ?? 1);
+    return { window, entries: [{ name: REDUCE, type: REDUCE, words: 0, isValue: true, version }] };
+  }
+  const entries: LayoutEntry[] = [];
+  while (rest !== '') {
+    const found = ENTRY.exec(rest);
+    if (found === null) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
+        `keyed state in the checkpoint is damaged: '${text}' does not say what it consists of. Restore an ` +
+          'older checkpoint.',
+      );
+    }
+    const [all, name, type, words, version] = found;
+    entries.push({
+      name: JSON.parse(name!) as string,
+      type: type!,
+      words: words === 'value' ? 0 : Number(words),
+      isValue: words === 'value',
+      version: Number(version ?? 1),
+    });
+    rest = rest.slice(all.length);
+  }
+  return { window, entries };
+}
+
+/** What becomes of state of the layout `before`, where the job has `now`. Pure. */
+export function compareLayouts(
+  before: string,
+  { layout, migrates }: Pick<StateDescription, 'layout' | 'migrates'>,
+): LayoutChange {
+  if (before === layout) return { kind: 'same' };
+  const old = parseLayout(before);
+  const now = parseLayout(layout);
+  if (old.window !== now.window) return { kind: 'refused', problem: windowProblem(old, now) };
+  const entries: EvolvedEntry[] = [];
+  for (const entry of now.entries) {
+    const from = old.entries.findIndex(({ name }) => name === entry.name);
+    const former = old.entries[from];
+    if (former === undefined) {
+      entries.push({ from: undefined, migrateFrom: undefined });
+      continue;
+    }
+    const problem = entryProblem(former, entry, migrates);
+    if (problem !== undefined) return { kind: 'refused', problem };
+    const migrateFrom = former.version === entry.version ? undefined : former.version;
+    entries.push({ from, migrateFrom });
+  }
+  const dropped = old.entries
+    .map(({ name }) => name)
+    .filter((name) => !now.entries.some((entry) => entry.name === name));
+  return { kind: 'evolved', before: old, now, entries, dropped };
+}
+
+function windowProblem(old: StateLayout, now: StateLayout): string {
+  const told = ({ window }: StateLayout) => (window === '' ? 'no windows' : `windows '${window}'`);
+  return `it holds ${told(old)} and now has ${told(now)} (kind:size:offset in ms), so what is open cannot be told apart`;
+}
+
+function entryProblem(
+  former: LayoutEntry,
+  now: LayoutEntry,
+  migrates: readonly string[],
+): string | undefined {
+  const { name } = now;
+  if (former.type !== now.type || former.words !== now.words || former.isValue !== now.isValue) {
+    return `'${name}' was ${former.type} and is ${now.type} now: give it another name`;
+  }
+  if (former.version > now.version) {
+    return `'${name}' was written in version ${former.version}, and the job knows version ${now.version}: deploy the newer job, or one that reads that version`;
+  }
+  if (former.version < now.version && !migrates.includes(name)) {
+    return `'${name}' was written in version ${former.version} and is version ${now.version} now, without a 'migrate' from the one to the other`;
+  }
+  return undefined;
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE when state of that layout cannot be taken over */
+export function requireEvolution(
+  operator: string,
+  before: string,
+  now: Pick<StateDescription, 'layout' | 'migrates'>,
+): Exclude<LayoutChange, { kind: 'refused' }> {
+  const change = compareLayouts(before, now);
+  if (change.kind === 'refused') throw stateRefused(operator, change.problem, before, now.layout);
+  return change;
+}
+
+export function stateRefused(
+  operator: string,
+  problem: string,
+  before: string,
+  now: string,
+): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `the checkpoint's state of operator '${operator}' cannot be taken over: ${problem}. ` +
+      'Or restore with the aggregations and windows that the state was made with, give the operator another ' +
+      ".uid() and allow the old state to be dropped (allowDropped), or start afresh with restore: 'none'.",
+    { details: { operator, before, now } },
+  );
+}
+
+/**
+ * Migrates one value.
+ * @throws HoldfastError ERR_HOLDFAST_STATE_MIGRATION that names operator, state, versions and key
+ */
+export function migrateValue(
+  migrate: (value: unknown, fromVersion: number) => unknown,
+  value: unknown,
+  place: {
+    readonly operator: string;
+    readonly name: string;
+    readonly from: number;
+    readonly to: number;
+    readonly key: string;
+  },
+): unknown {
+  try {
+    return migrate(value, place.from);
+  } catch (cause) {
+    const { operator, name, from, to, key } = place;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new HoldfastError(
+      'ERR_HOLDFAST_STATE_MIGRATION',
+      `state '${name}' of operator '${operator}' could not be migrated from version ${from} to ${to} for ` +
+        `key ${key}: ${reason}`,
+      { cause, details: { ...place } },
+    );
+  }
+}

@@ -1,0 +1,146 @@
+/** A job that has changed between two runs: checked before, refused without an allowance, right afterwards. */
+
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checkJob, type JobResult, type RunOptions, run } from '../../dist/index.js';
+import { KEYS, type Visit, visit, WINDOW_MS } from './fixtures/evolving.job.js';
+import { fixture, Meter, temporaryFolder, until } from './kit.js';
+
+const COUNT = 8_000;
+const HALF = COUNT / 2 + 300;
+const DROPPED = ['gone', 'totals#first'];
+
+let stopped: string;
+
+beforeAll(async () => {
+  stopped = await mkdtemp(join(tmpdir(), 'holdfast-test-'));
+  const meter = new Meter(HALF);
+  const job = await run(fixture('evolving'), {
+    parallelism: 2,
+    args: { version: 1, count: COUNT, meter: meter.shared },
+    checkpoint: { directory: stopped, intervalMs: 30 },
+  });
+  await until(() => job.progress().sourceRecords >= HALF, job);
+  await job.checkpointNow();
+  await job.stop();
+});
+
+afterAll(() => rm(stopped, { recursive: true, force: true }));
+
+async function resumed(options: RunOptions): Promise<JobResult> {
+  const directory = join(await temporaryFolder(), 'copy');
+  await cp(stopped, directory, { recursive: true });
+  const job = await run(fixture('evolving'), {
+    parallelism: 2,
+    args: { version: 2, count: COUNT },
+    ...options,
+    checkpoint: { directory, intervalMs: 30 },
+  });
+  return await job.finished;
+}
+
+const check = (allowDropped: readonly string[], version = 2) =>
+  checkJob(fixture('evolving'), {
+    directory: stopped,
+    args: { version, count: COUNT },
+    allowDropped,
+  });
+
+describe('a changed job', () => {
+  test('is told beforehand what becomes of its state', async () => {
+    const { operators, problems, job, checkpoint } = await check(DROPPED);
+    expect(problems).toEqual([]);
+    expect(job).toBe('evolving');
+    expect(checkpoint).toBeGreaterThan(0);
+    const fates = Object.fromEntries(
+      operators.map(({ operator, fate, what }) => [operator, [fate, what]]),
+    );
+    expect(fates).toMatchObject({
+      visits: ['restored', ''],
+      totals: ['evolved', "'highest' is new, 'first' is dropped"],
+      windows: ['evolved', "'seen' is migrated from version 1 to 2"],
+      extremes: ['evolved', "'reduce' is migrated from version 1 to 2"],
+      'late-comer': ['new', 'it starts empty'],
+      gone: ['dropped', 'its state: allowed'],
+    });
+    expect((await check([], 1)).operators.filter(({ fate }) => fate !== 'restored')).toMatchObject([
+      { operator: 'out', fate: 'stateless' },
+      { operator: 'gone-out', fate: 'stateless' },
+    ]);
+  });
+
+  test('is refused by the same words before and at the start', async () => {
+    const { problems } = await check([]);
+    expect(problems).toHaveLength(2);
+    const [first, second] = problems;
+    expect(first!.message).toMatch(
+      /'first' in operator 'totals'.*allowDropped: \['totals#first'\]/,
+    );
+    expect(second!.message).toMatch(/state of operator 'gone'.*allowDropped: \['gone'\]/);
+    await expect(resumed({})).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+      message: first!.message,
+    });
+    await expect(resumed({ allowDropped: ['totals#first'] })).rejects.toMatchObject({
+      message: second!.message,
+    });
+  });
+
+  test.each([2, 3, 1])('goes on with %i slots, its state migrated', async (parallelism) => {
+    const { collected } = await resumed({ parallelism, allowDropped: DROPPED });
+    expectWindows(collected['windows'] as WindowRow[]);
+    expectExtremes(collected['extremes'] as Visit[]);
+    const late = (collected['late-comer'] as { n: number }[])
+      .map(({ n }) => n)
+      .sort((a, b) => a - b);
+    expect(late).toEqual(Array.from({ length: 500 }, (_, n) => n));
+  });
+});
+
+interface WindowRow {
+  readonly key: string;
+  readonly windowStart: number;
+  readonly n: number;
+  readonly seen: readonly unknown[];
+}
+
+/** Rows of windows that fired before the change hold what that version showed. */
+function expectWindows(rows: readonly WindowRow[]): void {
+  const all = Array.from({ length: COUNT }, (_, n) => visit(n));
+  const names = rows.map(({ key, windowStart }) => `${key} ${windowStart}`);
+  expect(new Set(names).size).toBe(names.length);
+  expect(rows).toHaveLength(KEYS * Math.ceil(COUNT / WINDOW_MS));
+  for (const { key, windowStart, n, seen } of rows) {
+    const own = all.filter(
+      (one) => one.key === key && one.n >= windowStart && one.n < windowStart + WINDOW_MS,
+    );
+    expect(n).toBe(own.length);
+    const times = [0, 1, 2, 3, 4].map((rest) => own.filter((one) => one.n % 5 === rest).length);
+    const isOld = typeof seen[0] === 'number';
+    if (isOld) expect(windowStart + WINDOW_MS).toBeLessThanOrEqual(HALF);
+    const found = isOld
+      ? [0, 1, 2, 3, 4].map((rest) => seen.filter((one) => one === rest).length)
+      : seen.map((one) => Number(String(one).split(':')[1]));
+    expect(found).toEqual(times.filter((count) => isOld || count > 0));
+  }
+}
+
+/** Up to the change the greatest of each key, afterwards the least of a million more than that and what comes. */
+function expectExtremes(rows: readonly Visit[]): void {
+  const seen = new Map<string, Visit[]>();
+  for (const row of rows) seen.set(row.key, [...(seen.get(row.key) ?? []), row]);
+  expect(seen.size).toBe(KEYS);
+  for (const [key, own] of seen) {
+    const ns = Array.from({ length: COUNT }, (_, n) => visit(n)).filter((one) => one.key === key);
+    const before = ns.filter(({ n }) => n < HALF);
+    const after = ns.slice(before.length);
+    const expected = [
+      ...before.map(({ n }) => n),
+      // Every value that comes is greater than the first one after the change.
+      ...after.map(() => after[0]!.n),
+    ];
+    expect(own.map(({ n }) => n)).toEqual(expected);
+  }
+}
