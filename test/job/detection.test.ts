@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Failure, fixedDelay, type Job, type RunOptions, run } from '../../dist/index.js';
+import { type Failure, fixedDelay, type Job, type RunOptions } from '../../dist/index.js';
 import { TROUBLED, type Trouble } from './fixtures/troubled.job.js';
 import { fixture, Meter, nextRestart, temporaryFolder, totalsProblems, until } from './kit.js';
+import { run } from './run-compiled.js';
 
 const COUNT = 1_500;
 

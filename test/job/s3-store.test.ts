@@ -7,9 +7,10 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { s3Checkpoints } from '../../dist/checkpoint/s3.js';
-import { type CheckpointStore, run } from '../../dist/index.js';
+import type { CheckpointStore } from '../../dist/index.js';
 import { S3Server } from '../checkpoint/s3-server.js';
 import { fixture, temporaryFolder, totalsProblems } from './kit.js';
+import { run } from './run-compiled.js';
 
 const COUNT = 300_000;
 let server: S3Server;
