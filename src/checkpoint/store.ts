@@ -113,9 +113,24 @@ export interface FinishedMark {
   readonly result: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * Plain data from which another process makes the same store: it imports the module and calls the
+ * function with the options. No secrets: they are for that process to find.
+ */
+export interface StoreDescription {
+  /** URL of the module. */
+  readonly module: string;
+  /** Name of a function that it exports: `(options) => CheckpointStore`, or a promise of one. */
+  readonly factory: string;
+  /** What structuredClone can copy. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 export interface CheckpointStore {
   /** For people and messages: the directory, `memory`… */
   readonly location: string;
+  /** `runGuarded` needs it, for the job runs in another process. Absent: the store cannot be described. */
+  readonly description?: StoreDescription | undefined;
   /**
    * Takes the store for one run: lock, clean-up of temporary files. Rejects with
    * ERR_HOLDFAST_CHECKPOINT_LOCKED (names the owner's pid) or ERR_HOLDFAST_CHECKPOINT_DIRECTORY.

@@ -452,7 +452,7 @@ describe('what a guarded run refuses', () => {
   test.each([
     [{ logger: console }, /option logger .*an object with methods.*events/],
     [{ print: () => {} }, /option print .*a function.*'print' event/],
-    [{ checkpoint: { store: {} } }, /option checkpoint\.store .*checkpoint\.directory/],
+    [{ checkpoint: { store: {} } }, /option checkpoint\.store: .*checkpoint\.directory/],
     [{ args: { deep: [{ f: () => 1 }] } }, /option args\.deep\.0\.f .*a function/],
     [{ args: { weak: new WeakMap() } }, /plain data/],
     [{ paralelism: 2 }, /parallelism/],
