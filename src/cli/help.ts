@@ -46,8 +46,8 @@ holdfast savepoint DIR TO
 
 Checkpoints in S3
   Every DIR, TO and path of a savepoint may be s3://BUCKET/PREFIX instead. It needs a package:
-  npm install @aws-sdk/client-s3. Credentials come from where AWS's own tools find them (environment,
-  configuration files, roles), never from the command line.
+  npm install @aws-sdk/client-s3. Credentials come from where AWS's own tools find them
+  (environment, configuration files, roles), never from the command line.
   --s3-endpoint URL    address of a service other than AWS; default: AWS_ENDPOINT_URL_S3
   --s3-region NAME     default: AWS_REGION, or what the configuration files say
 
