@@ -117,6 +117,10 @@ export class ObjectStore implements CheckpointStore {
     return (await this.#content()).checkpoints.map(({ checkpoint }) => checkpoint);
   }
 
+  async lastCheckpoint(): Promise<number> {
+    return lastIn(await this.#content());
+  }
+
   async readManifest(checkpoint: number): Promise<Manifest> {
     const { checkpoints } = await this.#content();
     const entry = checkpoints.find((one) => one.checkpoint === checkpoint);
@@ -166,7 +170,8 @@ export class ObjectStore implements CheckpointStore {
       const { checkpoints } = owner.content;
       const kept = checkpoints.filter((one) => one.checkpoint <= checkpoint);
       if (kept.length === checkpoints.length) return;
-      await this.#commit('the rewind', { ...owner.content, checkpoints: kept });
+      const rewound = lastIn(owner.content);
+      await this.#commit('the rewind', { ...owner.content, rewound, checkpoints: kept });
       for (const one of checkpoints) {
         if (one.checkpoint > checkpoint) this.#named.delete(one.checkpoint);
       }
@@ -412,4 +417,8 @@ export class ObjectStore implements CheckpointStore {
       () => {},
     );
   }
+}
+
+function lastIn({ checkpoints, rewound = 0 }: IndexContent): number {
+  return Math.max(rewound, checkpoints[0]?.checkpoint ?? 0);
 }

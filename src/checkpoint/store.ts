@@ -149,6 +149,11 @@ export interface CheckpointStore {
   writeManifest(manifest: Manifest): Promise<void>;
   /** Ids of all checkpoints with a manifest, newest first. Does not read parts. */
   list(): Promise<readonly number[]>;
+  /**
+   * The greatest id that a checkpoint there has had as far as is known, those of `rewind` included: ids go
+   * on above it, for a sink may know of them. Absent: the greatest of `list` is taken.
+   */
+  lastCheckpoint?(): Promise<number>;
   /** Verified manifest. Rejects with ERR_HOLDFAST_CHECKPOINT_CORRUPT (file and both checksums), …_NOT_FOUND, …_FORMAT. */
   readManifest(checkpoint: number): Promise<Manifest>;
   /** All sections of a file, every checksum verified before anything is decoded. `bytes` own their ArrayBuffers (transferable). */

@@ -26,7 +26,7 @@ export async function findRestorePoint(
   const fresh: RestorePoint = { run: randomUUID(), manifest: undefined, lastCheckpoint: 0 };
   if (store === undefined) return fresh;
   const ids = await store.list();
-  const lastCheckpoint = ids[0] ?? 0;
+  const lastCheckpoint = (await store.lastCheckpoint?.()) ?? ids[0] ?? 0;
   if (kind === 'none') {
     await store.clear();
     return { ...fresh, lastCheckpoint };
