@@ -66,7 +66,7 @@ describe('late records', () => {
     return ids;
   }
 
-  const count = 40_000;
+  const count = 20_000;
   const all = Array.from({ length: count }, (_, id) => id);
 
   function expectEachOnce({ collected }: JobResult): readonly number[] {
@@ -93,7 +93,7 @@ describe('late records', () => {
 });
 
 describe('object state', () => {
-  const count = 40_000;
+  const count = 20_000;
 
   test('reduced, aggregated and windowed, per key in order, on three slots through kills', async () => {
     const expected = foldCells(count);
