@@ -13,6 +13,7 @@
  */
 
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { call } from './lib/call.mjs';
@@ -80,12 +81,18 @@ async function vitest(filters) {
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${REPORT}`,
+      ...workers(),
       ...args,
     ],
     { cwd: root, timeoutMs: VITEST_MS_MAX },
   );
   const counted = countReport();
   if (!ok && counted === 0) fail(`vitest (${why})`);
+}
+
+/** Vitest keeps one core for itself, and of two that leaves a single worker: the other waits for it. */
+function workers() {
+  return availableParallelism() === 2 ? ['--maxWorkers=2'] : [];
 }
 
 /** @returns how many failures the report tells of; a missing report tells of none */
