@@ -13,6 +13,7 @@
  */
 
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { call } from './lib/call.mjs';
@@ -24,6 +25,8 @@ const program = (...parts) => at('node_modules', ...parts);
 const REPORT = at('.cache', 'vitest.json');
 const STEP_MS_MAX = 5 * 60_000;
 const BENCH_MS_MAX = 3 * 60_000;
+/** A smoke run asks whether they work, not how fast; most of its time is waiting. */
+const BENCHES_AT_ONCE = 2;
 const VITEST_MS_MAX = 30 * 60_000;
 
 let passed = 0;
@@ -34,16 +37,17 @@ const filters = process.argv.slice(2);
 if (filters.length > 0) {
   await vitest(filters);
 } else {
-  await step('types', program('typescript', 'bin', 'tsc'), [
-    '--noEmit',
-    '-p',
-    'tsconfig.test.json',
+  const types = ['--noEmit', '-p', 'tsconfig.test.json'];
+  await Promise.all([
+    step('types', program('typescript', 'bin', 'tsc'), types, { capture: true }),
+    step('format and lint', program('@biomejs', 'biome', 'bin', 'biome'), ['check', '.'], {
+      capture: true,
+    }),
   ]);
-  await step('format and lint', program('@biomejs', 'biome', 'bin', 'biome'), ['check', '.']);
   await vitest([]);
   await step('simulation', at('scripts', 'sim.mjs'), ['--seeds', '2000']);
   await step('kill matrix', at('scripts', 'kill-matrix.mjs'), ['--sampled']);
-  for (const name of benches()) await bench(name);
+  await atOnce(BENCHES_AT_ONCE, benches(), bench);
 }
 
 if (passed + failed === 0) fail('no test ran');
@@ -51,12 +55,15 @@ for (const line of failures) console.log(`failed: ${line}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
-async function step(name, script, args) {
-  console.log(`\n▸ ${name}`);
-  const { ok, why } = await call(process.execPath, [script, ...args], {
+/** @param capture show what it prints when it has ended, for another runs beside it */
+async function step(name, script, args, { capture = false } = {}) {
+  if (!capture) console.log(`\n▸ ${name}`);
+  const { ok, output, why } = await call(process.execPath, [script, ...args], {
     cwd: root,
     timeoutMs: STEP_MS_MAX,
+    capture,
   });
+  if (capture) console.log(`\n▸ ${name}\n${output}`);
   if (ok) passed += 1;
   else fail(`${name} (${why})`);
 }
@@ -75,12 +82,18 @@ async function vitest(filters) {
       '--reporter=default',
       '--reporter=json',
       `--outputFile.json=${REPORT}`,
+      ...workers(),
       ...args,
     ],
     { cwd: root, timeoutMs: VITEST_MS_MAX },
   );
   const counted = countReport();
   if (!ok && counted === 0) fail(`vitest (${why})`);
+}
+
+/** Vitest keeps one core for itself, and of two that leaves a single worker: the other waits for it. */
+function workers() {
+  return availableParallelism() === 2 ? ['--maxWorkers=2'] : [];
 }
 
 /** @returns how many failures the report tells of; a missing report tells of none */
@@ -113,13 +126,22 @@ function benches() {
     .sort();
 }
 
+/** Calls `act` with each of these, so many at a time. */
+async function atOnce(count, names, act) {
+  const waiting = [...names];
+  const work = async () => {
+    for (let name = waiting.shift(); name !== undefined; name = waiting.shift()) await act(name);
+  };
+  await Promise.all(Array.from({ length: count }, work));
+}
+
 async function bench(name) {
-  console.log(`\n▸ bench ${name} --smoke`);
   const { ok, output, why } = await call(
     process.execPath,
     [at('bench', 'main.mjs'), name, '--smoke', '--json'],
     { cwd: root, timeoutMs: BENCH_MS_MAX, capture: true },
   );
+  console.log(`\n▸ bench ${name} --smoke`);
   process.stdout.write(output);
   if (!ok) fail(`bench ${name} (${why})`);
   else if (!isOneJsonLine(output)) fail(`bench ${name} (its output is not one line of JSON)`);

@@ -5,7 +5,7 @@ export { type ErrorCode, HoldfastError } from './base/errors.js';
 export type { Failure, FailureKind } from './base/failure.js';
 export { openCheckpointDirectory } from './checkpoint/directory-store.js';
 export { MemoryStore } from './checkpoint/memory-store.js';
-export type { CheckpointStore } from './checkpoint/store.js';
+export type { CheckpointStore, StoreDescription } from './checkpoint/store.js';
 export {
   collect,
   discard,

@@ -46,6 +46,7 @@ import { nodeFileSystem } from './node-file-system.js';
 import { filesOf } from './part-chain.js';
 import { bodyBytesOf } from './part-file.js';
 import { type PartIo, threadPartIo } from './part-io.js';
+import { greatestInNames } from './part-names.js';
 import type { Processes } from './process-identity.js';
 import {
   cleanUpError,
@@ -175,6 +176,12 @@ export class DirectoryStore implements CheckpointStore {
     }
     const ids = names.map(checkpointOfManifest).filter((id) => id !== undefined);
     return ids.sort((a, b) => b - a);
+  }
+
+  /** A rewind leaves parts behind, until a greater id is complete: their names tell the ids. */
+  async lastCheckpoint(): Promise<number> {
+    const { checkpoint } = await greatestInNames(this.#files, this.#at);
+    return Math.max(checkpoint, ...(await this.list()));
   }
 
   async readManifest(checkpoint: number): Promise<Manifest> {
@@ -437,10 +444,8 @@ export class DirectoryStore implements CheckpointStore {
 
   /** D6. */
   async #greatestEpoch(): Promise<number> {
-    let greatest = await readEpoch(this.#files, this.#at.epoch);
-    for (const file of await this.#files.list(this.#at.parts)) {
-      greatest = Math.max(greatest, partOfName(file)?.epoch ?? 0);
-    }
+    const { epoch } = await greatestInNames(this.#files, this.#at);
+    let greatest = Math.max(epoch, await readEpoch(this.#files, this.#at.epoch));
     for (const id of await this.list()) {
       try {
         greatest = Math.max(greatest, (await this.readManifest(id)).epoch);

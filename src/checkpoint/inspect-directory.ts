@@ -205,7 +205,7 @@ export function partDamage(path: string, part: PartFile, error: unknown): FoundD
   return { ...damage, affects: affectedState(part, place) };
 }
 
-function summary(
+export function summary(
   manifest: Manifest,
   manifestBytes: number,
 ): Omit<InspectedCheckpoint, 'manifestFile' | 'ageMs' | 'damage'> {
@@ -262,7 +262,7 @@ async function inspectLock(
   }
 }
 
-function toDamage(file: string, error: unknown): FoundDamage {
+export function toDamage(file: string, error: unknown): FoundDamage {
   if (error instanceof HoldfastError) {
     return { file, code: error.code, message: error.message, details: error.details };
   }

@@ -39,6 +39,8 @@ export class MemoryStore implements CheckpointStore {
   readonly #manifests = new Map<number, Uint8Array>();
   #finished: Uint8Array | undefined;
   #epoch = 0;
+  /** Before a rewind. */
+  #last = 0;
   #held = false;
 
   async acquire(): Promise<void> {
@@ -149,7 +151,12 @@ export class MemoryStore implements CheckpointStore {
 
   async rewind(checkpoint: number): Promise<void> {
     this.#assertHeld();
+    this.#last = await this.lastCheckpoint();
     for (const id of this.#ids()) if (id > checkpoint) this.#manifests.delete(id);
+  }
+
+  async lastCheckpoint(): Promise<number> {
+    return Math.max(this.#last, this.#ids()[0] ?? 0);
   }
 
   async markFinished(mark: FinishedMark): Promise<void> {

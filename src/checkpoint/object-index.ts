@@ -26,6 +26,8 @@ export interface IndexContent {
   /** The greatest epoch ever given out. */
   readonly epoch: number;
   readonly owner?: LeaseOwner | undefined;
+  /** The greatest id that was ever complete and is no more: a run was rewound. */
+  readonly rewound?: number | undefined;
   /** Newest first. */
   readonly checkpoints: readonly IndexedCheckpoint[];
   readonly finished?: FinishedMark | undefined;
@@ -61,6 +63,7 @@ const indexShape = record({
       leaseMs: whole,
     }),
   ),
+  rewound: optional(whole),
   checkpoints: each(
     record({
       checkpoint: whole,

@@ -17,17 +17,18 @@ import { createHash, randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.js';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { partName, partOfName } from './directory-layout.js';
-import { decodeManifest, encodeManifest, filesNamed } from './manifest.js';
+import { encodeManifest, filesNamed } from './manifest.js';
 import type { ObjectClient } from './object-client.js';
 import { type IndexContent, type IndexedCheckpoint, withCheckpoint } from './object-index.js';
 import { MANIFESTS, manifestObjectName, PARTS } from './object-layout.js';
+import { readManifestObject } from './object-manifest-io.js';
 import { putNew, readPartObject, writePartObject } from './object-part-io.js';
 import { asStoreError } from './object-store-errors.js';
 import { IndexRegister } from './object-store-index.js';
 import { ObjectStoreOwner } from './object-store-owner.js';
 import { listOrphans, removeAll } from './object-store-sweep.js';
 import { filesOf } from './part-chain.js';
-import { cleanUpError, corruptError, formatError, writeError } from './storage-errors.js';
+import { cleanUpError, writeError } from './storage-errors.js';
 import type {
   CheckpointStore,
   FinishedMark,
@@ -35,6 +36,7 @@ import type {
   PartDescriptor,
   PartInput,
   RestoredPartSection,
+  StoreDescription,
 } from './store.js';
 import { StoreWork } from './store-work.js';
 
@@ -44,6 +46,7 @@ export interface ObjectStoreOptions {
   /** Opens the service; called again after `close`. */
   readonly connect: () => Promise<ObjectClient>;
   readonly leaseMs: number;
+  readonly description?: StoreDescription | undefined;
   /** Parts larger than this go up in blocks of this size. */
   readonly blockBytes?: number | undefined;
 }
@@ -53,6 +56,7 @@ const HEADS_MAX = 8;
 
 export class ObjectStore implements CheckpointStore {
   readonly location: string;
+  readonly description: StoreDescription | undefined;
   readonly #options: ObjectStoreOptions;
   #connection: Promise<ObjectClient> | undefined;
   #owner: ObjectStoreOwner | undefined;
@@ -70,6 +74,7 @@ export class ObjectStore implements CheckpointStore {
   constructor(options: ObjectStoreOptions) {
     this.#options = options;
     this.location = options.location;
+    this.description = options.description;
   }
 
   async acquire(): Promise<void> {
@@ -110,6 +115,10 @@ export class ObjectStore implements CheckpointStore {
 
   async list(): Promise<readonly number[]> {
     return (await this.#content()).checkpoints.map(({ checkpoint }) => checkpoint);
+  }
+
+  async lastCheckpoint(): Promise<number> {
+    return lastIn(await this.#content());
   }
 
   async readManifest(checkpoint: number): Promise<Manifest> {
@@ -161,7 +170,8 @@ export class ObjectStore implements CheckpointStore {
       const { checkpoints } = owner.content;
       const kept = checkpoints.filter((one) => one.checkpoint <= checkpoint);
       if (kept.length === checkpoints.length) return;
-      await this.#commit('the rewind', { ...owner.content, checkpoints: kept });
+      const rewound = lastIn(owner.content);
+      await this.#commit('the rewind', { ...owner.content, rewound, checkpoints: kept });
       for (const one of checkpoints) {
         if (one.checkpoint > checkpoint) this.#named.delete(one.checkpoint);
       }
@@ -284,18 +294,7 @@ export class ObjectStore implements CheckpointStore {
   }
 
   async #readManifest(entry: IndexedCheckpoint): Promise<Manifest> {
-    const key = `${MANIFESTS}${entry.manifest}`;
-    const file = `${this.location}/${key}`;
-    const object = await (await this.#client()).get(key);
-    const found =
-      object === undefined ? 'no object' : createHash('sha256').update(object.bytes).digest('hex');
-    if (object === undefined || found !== entry.sha256) {
-      throw corruptError({ file, offset: 0, check: 'SHA-256', expected: entry.sha256, found });
-    }
-    const manifest = decodeManifest(object.bytes, file);
-    if (manifest.checkpoint !== entry.checkpoint) {
-      throw formatError(file, `it describes checkpoint ${manifest.checkpoint}`);
-    }
+    const manifest = await readManifestObject(await this.#client(), this.location, entry);
     if (this.#owner !== undefined) this.#named.set(entry.checkpoint, filesNamed(manifest));
     return manifest;
   }
@@ -418,4 +417,8 @@ export class ObjectStore implements CheckpointStore {
       () => {},
     );
   }
+}
+
+function lastIn({ checkpoints, rewound = 0 }: IndexContent): number {
+  return Math.max(rewound, checkpoints[0]?.checkpoint ?? 0);
 }

@@ -3,48 +3,13 @@
  * of its own, because it needs a package that others need not install: `npm install @aws-sdk/client-s3`.
  */
 
-import { badOption, checkNumber, checkObject } from '../base/option-checks.js';
 import { ObjectStore } from './object-store.js';
-import { loadS3Library, type S3Sender } from './s3-library.js';
-import { s3ObjectClient } from './s3-store-client.js';
+import { type S3CheckpointsOptions, s3Connection } from './s3-connection.js';
 import type { CheckpointStore } from './store.js';
 
+export type { S3CheckpointsOptions, S3Credentials } from './s3-connection.js';
+export type { S3Sender } from './s3-library.js';
 export type { CheckpointStore } from './store.js';
-export type { S3Sender };
-
-export interface S3Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-  readonly sessionToken?: string | undefined;
-}
-
-export interface S3CheckpointsOptions {
-  readonly bucket: string;
-  /** Where in the bucket, as `jobs/flights`. One per job: a second run on it is refused. Default: its root. */
-  readonly prefix?: string | undefined;
-  /** An `S3Client` of yours, which stays open. It excludes `endpoint`, `region` and `credentials`. */
-  readonly client?: S3Sender | undefined;
-  /** Address of the service, for others than AWS. Default: the one of AWS for `region`. */
-  readonly endpoint?: string | undefined;
-  /** Default: as the AWS library finds it (AWS_REGION, configuration files). */
-  readonly region?: string | undefined;
-  /** Default: as the AWS library finds them (environment, configuration files, roles). */
-  readonly credentials?: S3Credentials | (() => Promise<S3Credentials>) | undefined;
-  /** `endpoint/bucket/key` instead of `bucket.endpoint/key`. Default: true if `endpoint` is given. */
-  readonly forcePathStyle?: boolean | undefined;
-  /**
-   * Another machine may take the store over when its owner has been silent for this long, in
-   * milliseconds: 1 000 to 600 000. Default 15 000. The owner renews three times as often.
-   */
-  readonly leaseMs?: number | undefined;
-  /** How long one request may take, repetitions included, in milliseconds: 100 to 600 000. Default 30 000. */
-  readonly requestTimeoutMs?: number | undefined;
-}
-
-const CONNECTION_TIMEOUT_MS = 5_000;
-const ATTEMPTS_MAX = 3;
-/** S3 allows keys of 1 024 bytes; the rest is for our own names. */
-const PREFIX_BYTES_MAX = 768;
 
 /**
  * A checkpoint store for `checkpoint: { store }`. Nothing is sent before the job starts.
@@ -55,6 +20,9 @@ const PREFIX_BYTES_MAX = 768;
  * life-cycle rule delete them by age; rules that abort incomplete multipart uploads and that expire the
  * *noncurrent* versions of a bucket with versioning are welcome.
  *
+ * `runGuarded` takes it, too, unless it was given a `client` or `credentials`: those do not travel to
+ * another process, which looks for its own (environment, configuration files, roles).
+ *
  * Failures: ERR_HOLDFAST_CHECKPOINT_STORE (the service, the network, rights, a missing package),
  * ERR_HOLDFAST_CHECKPOINT_LOCKED (another run owns the prefix, or has taken it over),
  * ERR_HOLDFAST_CHECKPOINT_FAILED (something was not written), …_CORRUPT, …_FORMAT, …_NOT_FOUND.
@@ -62,103 +30,14 @@ const PREFIX_BYTES_MAX = 768;
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
 export function s3Checkpoints(options: S3CheckpointsOptions): CheckpointStore {
-  const kind = 's3Checkpoints';
-  const given = checkObject<S3CheckpointsOptions>(kind, options, [
-    'bucket',
-    'prefix',
-    'client',
-    'endpoint',
-    'region',
-    'credentials',
-    'forcePathStyle',
-    'leaseMs',
-    'requestTimeoutMs',
-  ]);
-  const { client } = given;
-  const bucket = checkText(`${kind}.bucket`, given.bucket, 'the name of a bucket');
-  const prefix = checkPrefix(`${kind}.prefix`, given.prefix);
-  const region = checkOptional(`${kind}.region`, given.region, 'the name of a region');
-  const endpoint = checkEndpoint(`${kind}.endpoint`, given.endpoint);
-  checkOwnClient(kind, given);
-  const leaseMs = checkNumber(`${kind}.leaseMs`, given.leaseMs, 15_000, milliseconds(1_000));
-  const requestTimeoutMs = checkNumber(
-    `${kind}.requestTimeoutMs`,
-    given.requestTimeoutMs,
-    30_000,
-    milliseconds(100),
-  );
-  const location = `s3://${bucket}${prefix === '' ? '' : `/${prefix.slice(0, -1)}`}`;
+  const { location, leaseMs, plain, connect } = s3Connection(options);
   return new ObjectStore({
     location,
     leaseMs,
-    connect: async () => {
-      const library = await loadS3Library();
-      const common = { library, bucket, prefix, location, requestTimeoutMs };
-      if (client !== undefined) {
-        return s3ObjectClient({ ...common, sender: client, destroy: () => {} });
-      }
-      const own = new library.S3Client({
-        ...(region === undefined ? {} : { region }),
-        // The library wants a region where nobody looks at it.
-        ...(endpoint === undefined ? {} : { endpoint, region: region ?? 'us-east-1' }),
-        ...(given.credentials === undefined ? {} : { credentials: given.credentials }),
-        forcePathStyle: given.forcePathStyle ?? endpoint !== undefined,
-        maxAttempts: ATTEMPTS_MAX,
-        requestHandler: {
-          connectionTimeout: CONNECTION_TIMEOUT_MS,
-          requestTimeout: requestTimeoutMs,
-          throwOnRequestTimeout: true,
-        },
-      });
-      return s3ObjectClient({ ...common, sender: own, destroy: () => own.destroy() });
-    },
+    connect,
+    description:
+      plain === undefined
+        ? undefined
+        : { module: import.meta.url, factory: 's3Checkpoints', options: plain },
   });
-}
-
-function milliseconds(min: number) {
-  return { min, max: 600_000, integer: true, unit: 'milliseconds' };
-}
-
-function checkText(option: string, given: unknown, what: string): string {
-  if (typeof given === 'string' && given.trim() !== '') return given;
-  throw badOption(option, given, what);
-}
-
-function checkOptional(option: string, given: unknown, what: string): string | undefined {
-  return given === undefined ? undefined : checkText(option, given, what);
-}
-
-/** Without slashes at its ends, and then with one: empty, or `a/b/`. */
-function checkPrefix(option: string, given: unknown): string {
-  if (given === undefined) return '';
-  const allowed = `names joined by single slashes, ${PREFIX_BYTES_MAX} bytes at most`;
-  if (typeof given !== 'string') throw badOption(option, given, allowed);
-  const bare = given.replace(/^\/|\/$/g, '');
-  if (bare === '') return '';
-  const isBad = bare.split('/').some((name) => name === '' || name === '.' || name === '..');
-  if (isBad || Buffer.byteLength(bare) > PREFIX_BYTES_MAX) throw badOption(option, given, allowed);
-  return `${bare}/`;
-}
-
-function checkEndpoint(option: string, given: unknown): string | undefined {
-  if (given === undefined) return undefined;
-  const url = typeof given === 'string' && URL.canParse(given) ? new URL(given) : undefined;
-  if (url?.protocol === 'http:' || url?.protocol === 'https:') return given as string;
-  throw badOption(option, given, 'an address that begins with https:// or http://');
-}
-
-function checkOwnClient(kind: string, given: Partial<S3CheckpointsOptions>): void {
-  const { client } = given;
-  if (client === undefined) return;
-  if (typeof (client as Partial<S3Sender> | null)?.send !== 'function') {
-    throw badOption(`${kind}.client`, client, 'an S3Client of @aws-sdk/client-s3');
-  }
-  for (const name of ['endpoint', 'region', 'credentials', 'forcePathStyle'] as const) {
-    if (given[name] === undefined) continue;
-    throw badOption(
-      `${kind}.${name}`,
-      'a value',
-      `nothing beside ${kind}.client, which has its own`,
-    );
-  }
 }

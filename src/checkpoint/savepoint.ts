@@ -1,12 +1,12 @@
 /**
- * Savepoints: checkpoints in a folder of their own, which nobody prunes. A savepoint names nothing
- * outside of its folder, so it may be moved; a folder without a manifest is none.
+ * Savepoints: checkpoints in a folder of their own (or under a prefix of S3), which nobody prunes. A
+ * savepoint names nothing outside of its folder, so it may be moved; a folder without a manifest is none.
  */
 
 import { HoldfastError } from '../base/errors.js';
 import { atPoint } from '../base/protocol-points.js';
+import { storeAt } from './checkpoint-place.js';
 import { copyCheckpoint } from './copy-checkpoint.js';
-import { openCheckpointDirectory } from './directory-store.js';
 import type { CheckpointStore, Manifest } from './store.js';
 
 /** A folder that is to become a savepoint, held until it is closed. */
@@ -21,12 +21,13 @@ export interface SavepointTarget {
  * Takes a folder, which is made if it is missing and must hold no checkpoint: whatever is wrong with
  * it is known before there is anything to save.
  *
- * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY, …_LOCKED
+ * @param place a directory's path, or s3://bucket/prefix
+ * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY, …_LOCKED, …_STORE
  */
-export async function openSavepointTarget(directory: string): Promise<SavepointTarget> {
-  const store = openCheckpointDirectory(directory);
+export async function openSavepointTarget(place: string): Promise<SavepointTarget> {
+  const store = storeAt(place);
   await store.acquire();
-  const held = await store.list();
+  const held = await orClose(store, () => store.list());
   if (held.length > 0) {
     await store.close();
     throw new HoldfastError(
@@ -45,20 +46,31 @@ export async function openSavepointTarget(directory: string): Promise<SavepointT
 }
 
 /**
- * @param directory a savepoint, or any directory of checkpoints: its newest one counts
+ * @param place a savepoint, or any other place of checkpoints: its newest one counts
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_NOT_FOUND, …_CORRUPT, …_FORMAT
  */
 export async function openSavepoint(
-  directory: string,
+  place: string,
 ): Promise<{ readonly store: CheckpointStore; readonly manifest: Manifest }> {
-  const store = openCheckpointDirectory(directory);
-  const [newest] = await store.list();
-  if (newest === undefined) {
+  const store = storeAt(place);
+  const manifest = await orClose(store, async () => {
+    const [newest] = await store.list();
+    if (newest !== undefined) return await store.readManifest(newest);
     throw new HoldfastError(
       'ERR_HOLDFAST_CHECKPOINT_NOT_FOUND',
       `'${store.location}' holds no savepoint: there is no manifest in it.`,
       { details: { directory: store.location } },
     );
+  });
+  return { store, manifest };
+}
+
+/** What fails leaves no lock and no connection behind. */
+async function orClose<T>(store: CheckpointStore, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    await store.close().catch(() => {});
+    throw error;
   }
-  return { store, manifest: await store.readManifest(newest) };
 }

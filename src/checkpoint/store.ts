@@ -115,9 +115,24 @@ export interface FinishedMark {
   readonly result: Readonly<Record<string, unknown>>;
 }
 
+/**
+ * Plain data from which another process makes the same store: it imports the module and calls the
+ * function with the options. No secrets: they are for that process to find.
+ */
+export interface StoreDescription {
+  /** URL of the module. */
+  readonly module: string;
+  /** Name of a function that it exports: `(options) => CheckpointStore`, or a promise of one. */
+  readonly factory: string;
+  /** What structuredClone can copy. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
 export interface CheckpointStore {
   /** For people and messages: the directory, `memory`… */
   readonly location: string;
+  /** `runGuarded` needs it, for the job runs in another process. Absent: the store cannot be described. */
+  readonly description?: StoreDescription | undefined;
   /**
    * Takes the store for one run: lock, clean-up of temporary files. Rejects with
    * ERR_HOLDFAST_CHECKPOINT_LOCKED (names the owner's pid) or ERR_HOLDFAST_CHECKPOINT_DIRECTORY.
@@ -136,6 +151,11 @@ export interface CheckpointStore {
   writeManifest(manifest: Manifest): Promise<void>;
   /** Ids of all checkpoints with a manifest, newest first. Does not read parts. */
   list(): Promise<readonly number[]>;
+  /**
+   * The greatest id that a checkpoint there has had as far as is known, those of `rewind` included: ids go
+   * on above it, for a sink may know of them. Absent: the greatest of `list` is taken.
+   */
+  lastCheckpoint?(): Promise<number>;
   /** Verified manifest. Rejects with ERR_HOLDFAST_CHECKPOINT_CORRUPT (file and both checksums), …_NOT_FOUND, …_FORMAT. */
   readManifest(checkpoint: number): Promise<Manifest>;
   /** All sections of a file, every checksum verified before anything is decoded. `bytes` own their ArrayBuffers (transferable). */

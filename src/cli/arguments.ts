@@ -8,7 +8,13 @@ export type DemoCause = (typeof killCauses)[number];
 
 export type OutputMode = 'people' | 'quiet' | 'json';
 
-export interface RunCommand {
+/** The service behind addresses as `s3://bucket/prefix`; what is not given, the environment tells. */
+export interface S3Flags {
+  readonly s3Endpoint: string | undefined;
+  readonly s3Region: string | undefined;
+}
+
+export interface RunCommand extends S3Flags {
   readonly kind: 'run';
   readonly job: string;
   readonly parallelism: number | undefined;
@@ -31,7 +37,7 @@ export interface DemoCommand {
   readonly output: OutputMode;
 }
 
-export interface CheckpointsCommand {
+export interface CheckpointsCommand extends S3Flags {
   readonly kind: 'checkpoints';
   readonly directory: string;
   readonly verify: boolean;
@@ -40,7 +46,7 @@ export interface CheckpointsCommand {
   readonly output: OutputMode;
 }
 
-export interface CompatibleCommand {
+export interface CompatibleCommand extends S3Flags {
   readonly kind: 'compatible';
   readonly directory: string;
   readonly job: string;
@@ -51,7 +57,7 @@ export interface CompatibleCommand {
   readonly output: OutputMode;
 }
 
-export interface SavepointCommand {
+export interface SavepointCommand extends S3Flags {
   readonly kind: 'savepoint';
   readonly directory: string;
   readonly to: string;
@@ -109,6 +115,7 @@ function runCommand(argv: readonly string[]): RunCommand {
     interval: { type: 'string' },
     restore: { type: 'string' },
     'allow-dropped': { type: 'string', multiple: true },
+    ...S3_OPTIONS,
     'stop-timeout': { type: 'string' },
     arg: { type: 'string', multiple: true },
     tree: { type: 'boolean' },
@@ -120,10 +127,10 @@ function runCommand(argv: readonly string[]): RunCommand {
     throw new UsageError('--quiet and --json exclude each other.');
   }
   if (values.interval !== undefined && values.checkpoints === undefined) {
-    throw new UsageError('--interval needs --checkpoints DIR.');
+    throw new UsageError('--interval needs --checkpoints PLACE.');
   }
   if (values.restore !== undefined && values.checkpoints === undefined) {
-    throw new UsageError('--restore needs --checkpoints DIR.');
+    throw new UsageError('--restore needs --checkpoints PLACE.');
   }
   return {
     kind: 'run',
@@ -134,6 +141,7 @@ function runCommand(argv: readonly string[]): RunCommand {
     restore: values.restore,
     allowDropped: values['allow-dropped'] ?? [],
     stopTimeoutMs: whole('--stop-timeout', values['stop-timeout'], 1, 2_147_483_647),
+    ...s3Flags(values, [values.checkpoints, values.restore]),
     args: argumentsOf(values.arg ?? []),
     tree: values.tree ?? false,
     output: values.json === true ? 'json' : values.quiet === true ? 'quiet' : 'people',
@@ -165,6 +173,7 @@ function checkpointsCommand(argv: readonly string[]): CheckpointsCommand | Compa
     checkpoint: { type: 'string' },
     arg: { type: 'string', multiple: true },
     'allow-dropped': { type: 'string', multiple: true },
+    ...S3_OPTIONS,
     json: { type: 'boolean' },
   });
   if (values.verify === true && values.show !== undefined) {
@@ -184,6 +193,7 @@ function checkpointsCommand(argv: readonly string[]): CheckpointsCommand | Compa
     return {
       kind: 'compatible',
       directory,
+      ...s3Flags(values, [directory]),
       job: values.compatible,
       checkpoint: whole('--checkpoint', values.checkpoint, 1, Number.MAX_SAFE_INTEGER),
       args: argumentsOf(values.arg ?? []),
@@ -198,6 +208,7 @@ function checkpointsCommand(argv: readonly string[]): CheckpointsCommand | Compa
   return {
     kind: 'checkpoints',
     directory,
+    ...s3Flags(values, [directory]),
     verify: values.verify ?? false,
     show: whole('--show', values.show, 1, Number.MAX_SAFE_INTEGER),
     output,
@@ -207,6 +218,7 @@ function checkpointsCommand(argv: readonly string[]): CheckpointsCommand | Compa
 function savepointCommand(argv: readonly string[]): SavepointCommand {
   const { values, positionals } = parse(argv, {
     checkpoint: { type: 'string' },
+    ...S3_OPTIONS,
     json: { type: 'boolean' },
   });
   const [directory, to, more] = positionals;
@@ -219,9 +231,27 @@ function savepointCommand(argv: readonly string[]): SavepointCommand {
     kind: 'savepoint',
     directory,
     to,
+    ...s3Flags(values, [directory, to]),
     checkpoint: whole('--checkpoint', values.checkpoint, 1, Number.MAX_SAFE_INTEGER),
     output: values.json === true ? 'json' : 'people',
   };
+}
+
+const S3_OPTIONS = {
+  's3-endpoint': { type: 'string' },
+  's3-region': { type: 'string' },
+} as const;
+
+function s3Flags(
+  values: { readonly 's3-endpoint'?: string; readonly 's3-region'?: string },
+  places: readonly (string | undefined)[],
+): S3Flags {
+  const { 's3-endpoint': s3Endpoint, 's3-region': s3Region } = values;
+  const given = [s3Endpoint && '--s3-endpoint', s3Region && '--s3-region'].find(Boolean);
+  if (given !== undefined && !places.some((place) => place?.startsWith('s3:'))) {
+    throw new UsageError(`${given} needs a place in S3, as s3://BUCKET/PREFIX.`);
+  }
+  return { s3Endpoint, s3Region };
 }
 
 function parse<O extends NonNullable<ParseArgsConfig['options']>>(

@@ -1,5 +1,6 @@
-/** `holdfast checkpoints`: what a directory holds, and whether it is sound. Takes no lock, changes nothing. */
+/** `holdfast checkpoints`: what a directory or a bucket holds, and whether it is sound. Takes no lock, changes nothing. */
 
+import { isS3Place, s3ConnectionAt } from '../checkpoint/checkpoint-place.js';
 import { openCheckpoint } from '../checkpoint/inspect-checkpoint.js';
 import {
   type DirectoryReport,
@@ -7,6 +8,7 @@ import {
   type InspectedCheckpoint,
   inspectDirectory,
 } from '../checkpoint/inspect-directory.js';
+import { inspectObjectStore, openObjectCheckpoint } from '../checkpoint/inspect-object-store.js';
 import { type WayOn, wayOn } from '../checkpoint/way-on.js';
 import type { CheckpointsCommand } from './arguments.js';
 import { affectedText, contentsLines, contentsOf, isoTime } from './checkpoint-contents.js';
@@ -14,21 +16,24 @@ import type { Console } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
 import { formatBytes, formatCount, formatMs } from './format.js';
 import { jsonLine } from './json-line.js';
+import { useS3Flags } from './s3-flags.js';
 import { formatTable } from './table.js';
 
 /**
- * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY when there is no such directory; with `show`
+ * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY when there is no such directory, …_STORE when a
+ *   service does not answer as it should; with `show`
  *   …_NOT_FOUND, …_CORRUPT or …_FORMAT when there is no such checkpoint, or no reading its manifest
  */
 export async function checkpointsCommand(
   command: CheckpointsCommand,
   console: Console,
 ): Promise<number> {
+  useS3Flags(command);
   if (command.show !== undefined) return await show(command, command.show, console);
-  const report = await inspectDirectory(command.directory, {
-    verify: command.verify,
-    nowMs: Date.now(),
-  });
+  const how = { verify: command.verify, nowMs: Date.now() };
+  const report = isS3Place(command.directory)
+    ? await inspectObjectStore(s3ConnectionAt(command.directory), how)
+    : await inspectDirectory(command.directory, how);
   const lines = command.output === 'json' ? jsonLinesOf(report) : linesOf(report);
   for (const line of lines) console.write(line);
   return allDamage(report).length > 0 ? EXIT_FAILED : EXIT_FINISHED;
@@ -39,7 +44,9 @@ async function show(
   checkpoint: number,
   console: Console,
 ): Promise<number> {
-  const opened = await openCheckpoint(command.directory, checkpoint);
+  const opened = isS3Place(command.directory)
+    ? await openObjectCheckpoint(s3ConnectionAt(command.directory), checkpoint)
+    : await openCheckpoint(command.directory, checkpoint);
   const contents = await contentsOf(opened, Date.now());
   if (command.output === 'json') console.write(jsonLine({ event: 'contents', ...contents }));
   else {

@@ -5,6 +5,7 @@ import type { CompatibleCommand } from './arguments.js';
 import type { Console } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
 import { jsonLine } from './json-line.js';
+import { useS3Flags } from './s3-flags.js';
 import { formatTable } from './table.js';
 
 /** @throws HoldfastError as `checkJob` */
@@ -12,6 +13,7 @@ export async function compatibleCommand(
   command: CompatibleCommand,
   console: Console,
 ): Promise<number> {
+  useS3Flags(command);
   const { directory, checkpoint, args, allowDropped } = command;
   const checked = await checkJob(command.job, { directory, checkpoint, args, allowDropped });
   const { operators, problems } = checked;

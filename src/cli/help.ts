@@ -11,8 +11,8 @@ export function helpPage(): string {
 Usage
   holdfast run JOB [options]        run a job module (TypeScript or JavaScript) to its end
   holdfast demo [options]           kill a job again and again, and compare its result
-  holdfast checkpoints DIR          list the checkpoints of a directory
-  holdfast savepoint DIR TO         copy a checkpoint to a folder of its own
+  holdfast checkpoints DIR          list the checkpoints of a directory, or of a bucket
+  holdfast savepoint DIR TO         copy a checkpoint to a place of its own
   holdfast --help | --version
 
 holdfast run JOB
@@ -47,6 +47,13 @@ holdfast savepoint DIR TO
   --checkpoint N       which one; default: the newest. The job may be running.
   --json               one JSON object
   A savepoint is never pruned and may be moved. Start from it with --restore.
+
+Checkpoints in S3
+  Every DIR, TO and path of a savepoint may be s3://BUCKET/PREFIX instead. It needs a package:
+  npm install @aws-sdk/client-s3. Credentials come from where AWS's own tools find them
+  (environment, configuration files, roles), never from the command line.
+  --s3-endpoint URL    address of a service other than AWS; default: AWS_ENDPOINT_URL_S3
+  --s3-region NAME     default: AWS_REGION, or what the configuration files say
 
 Signals
   SIGINT, SIGTERM and SIGHUP stop the sources, take and commit a last checkpoint without advancing

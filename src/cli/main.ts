@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 /** The command line: parse, dispatch, exit code. */
 
+import { isHoldfastError } from '../base/errors.js';
 import { packageVersion } from '../job/make-manifest.js';
 import { parseCommandLine } from './arguments.js';
 import { checkpointsCommand } from './checkpoints-command.js';
@@ -49,6 +50,6 @@ try {
     if (argv.includes('--json'))
       terminal.write(jsonLine({ event: 'error', error: errorData(error) }));
     else terminal.writeError(describeError(error, terminal.errorColors));
-    process.exitCode = EXIT_FAILED;
+    process.exitCode = isHoldfastError(error, 'ERR_HOLDFAST_BAD_OPTION') ? EXIT_USAGE : EXIT_FAILED;
   }
 }

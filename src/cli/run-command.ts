@@ -1,10 +1,12 @@
 /** `holdfast run`: a job under a guardian, shown as it runs. */
 
 import { isHoldfastError } from '../base/errors.js';
+import { isS3Place, storeAt } from '../checkpoint/checkpoint-place.js';
 import { type GuardedOptions, runGuarded } from '../job/guardian.js';
 import type { RunCommand } from './arguments.js';
 import { type Console, createReporter } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';
+import { useS3Flags } from './s3-flags.js';
 import { StopSignals } from './stop-signals.js';
 
 export async function runCommand(command: RunCommand, console: Console): Promise<number> {
@@ -15,6 +17,7 @@ export async function runCommand(command: RunCommand, console: Console): Promise
     timeoutMs: command.stopTimeoutMs,
   });
   try {
+    useS3Flags(command);
     const job = await runGuarded(command.job, optionsOf(command, console, signals.starting));
     reporter.attach(job);
     signals.attach(job);
@@ -45,11 +48,15 @@ function optionsOf(command: RunCommand, console: Console, signal: AbortSignal): 
   const isLive = output === 'people' && console.live;
   return {
     parallelism: command.parallelism,
-    checkpoint: checkpoints === undefined ? undefined : { directory: checkpoints, intervalMs },
+    checkpoint: checkpoints === undefined ? undefined : { ...placeOf(checkpoints), intervalMs },
     restore: command.restore,
     allowDropped: command.allowDropped,
     args: command.args,
     signal,
     output: output === 'json' ? 'stderr' : isLive ? 'events' : 'inherit',
   };
+}
+
+function placeOf(checkpoints: string): GuardedOptions['checkpoint'] {
+  return isS3Place(checkpoints) ? { store: storeAt(checkpoints) } : { directory: checkpoints };
 }

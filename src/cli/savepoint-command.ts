@@ -1,7 +1,7 @@
-/** `holdfast savepoint`: a checkpoint of a directory, copied to a folder of its own. */
+/** `holdfast savepoint`: a checkpoint of a directory or a bucket, copied to a place of its own. */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
-import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
+import { storeAt } from '../checkpoint/checkpoint-place.js';
 import { openSavepointTarget } from '../checkpoint/savepoint.js';
 import type { Manifest } from '../checkpoint/store.js';
 import type { SavepointCommand } from './arguments.js';
@@ -9,6 +9,7 @@ import type { Console } from './console.js';
 import { EXIT_FINISHED } from './exit-codes.js';
 import { formatBytes } from './format.js';
 import { jsonLine } from './json-line.js';
+import { useS3Flags } from './s3-flags.js';
 
 /** A running job may prune a checkpoint while it is copied; the newest is tried again. */
 const TRIES = 5;
@@ -17,6 +18,7 @@ export async function savepointCommand(
   command: SavepointCommand,
   console: Console,
 ): Promise<number> {
+  useS3Flags(command);
   const manifest = await copy(command);
   const { checkpoint, run, parts, job } = manifest;
   const bytes = parts.reduce((sum, part) => sum + part.bytes, 0);
@@ -34,7 +36,7 @@ export async function savepointCommand(
 }
 
 async function copy({ directory, to, checkpoint }: SavepointCommand): Promise<Manifest> {
-  const store = openCheckpointDirectory(directory);
+  const store = storeAt(directory);
   try {
     for (let tries = 1; ; tries += 1) {
       const wanted = checkpoint ?? (await store.list())[0];

@@ -17,13 +17,15 @@ import { decodeValue, encodeValue } from '../base/value-codec.js';
 import type { Sink, SinkContext, SinkPrepared, SinkWriter } from '../stream/sink.js';
 import { checkText } from './options.js';
 
+/** Of one name, all instances together. */
 export const COLLECT_ROWS_MAX = 1_000_000;
 /** Only the newest checkpoint is ever given up; one more, in case its abort comes late. */
 const CUTS_KEPT = 2;
 
 /**
  * A sink whose rows `job.collected(name)` shows: for results that fit into memory. At most 1 000 000
- * rows per instance, ERR_HOLDFAST_COLLECT_LIMIT beyond; rows must be structured-cloneable,
+ * rows in all, ERR_HOLDFAST_COLLECT_LIMIT beyond: an instance that has so many by itself fails there and
+ * then, otherwise the checkpoint that would show too many does. Rows must be structured-cloneable,
  * ERR_HOLDFAST_UNSUPPORTED_VALUE otherwise.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
@@ -35,6 +37,15 @@ export function collect(name: string): Sink<unknown> {
     collectName: name,
     open: (context) => new CollectWriter(name, context),
   };
+}
+
+export function collectLimit(name: string, limit = COLLECT_ROWS_MAX): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_COLLECT_LIMIT',
+    `collect('${name}') holds ${limit} rows, which is its limit. ` +
+      'Write results of this size to files: ndjsonFiles(directory).',
+    { details: { name, limit } },
+  );
 }
 
 interface Cut {
@@ -70,12 +81,7 @@ class CollectWriter implements SinkWriter<unknown> {
 
   write(record: unknown): void {
     if (this.#count >= this.#limit) {
-      throw new HoldfastError(
-        'ERR_HOLDFAST_COLLECT_LIMIT',
-        `collect('${this.#name}') holds ${this.#limit} rows, which is its limit. ` +
-          'Write results of this size to files: ndjsonFiles(directory).',
-        { details: { name: this.#name, limit: this.#limit } },
-      );
+      throw collectLimit(this.#name, this.#limit);
     }
     encodeValue(this.#open, record, 'row');
     this.#rows.push(record);

@@ -1,7 +1,6 @@
 /** Would a job start from a checkpoint? Asked before it is deployed: builds its graph, runs nothing. */
 
-import { resolve } from 'node:path';
-import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
+import { absolutePlace, storeAt } from '../checkpoint/checkpoint-place.js';
 import { openSavepoint } from '../checkpoint/savepoint.js';
 import type { Manifest } from '../checkpoint/store.js';
 import { planJob } from '../stream/planner.js';
@@ -12,7 +11,7 @@ import { Slots } from './slots.js';
 import { mapError } from './source-maps.js';
 
 export interface CheckJobOptions {
-  /** Of checkpoints, or a savepoint. */
+  /** Of checkpoints, or a savepoint; or `s3://bucket/prefix`. */
   readonly directory: string;
   /** Default: the newest. */
   readonly checkpoint?: number | undefined;
@@ -61,7 +60,7 @@ export async function checkJob(url: URL | string, given: CheckJobOptions): Promi
     });
     return {
       job: graph.job,
-      directory: resolve(given.directory),
+      directory: absolutePlace(given.directory),
       checkpoint: manifest.checkpoint,
       ...compatibilityOf(manifest, plan, options.allowDropped),
     };
@@ -74,7 +73,6 @@ export async function checkJob(url: URL | string, given: CheckJobOptions): Promi
 }
 
 async function manifestOf({ directory, checkpoint }: CheckJobOptions): Promise<Manifest> {
-  if (checkpoint !== undefined)
-    return await openCheckpointDirectory(directory).readManifest(checkpoint);
+  if (checkpoint !== undefined) return await storeAt(directory).readManifest(checkpoint);
   return (await openSavepoint(directory)).manifest;
 }

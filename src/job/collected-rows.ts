@@ -1,13 +1,17 @@
 /** The rows of `collect` sinks, as far as completed checkpoints have made them visible. */
 
 import { HoldfastError } from '../base/errors.js';
+import { COLLECT_ROWS_MAX, collectLimit } from '../connectors/collect.js';
 import type { GraphData } from '../stream/graph.js';
+import type { CapturedPart } from './host-protocol.js';
 import type { PendingCheckpoint } from './make-manifest.js';
 
 export class CollectedRows {
   /** By operator and instance: what the checkpoint from which this process started had shown. */
   readonly #restored = new Map<string, Map<number, readonly unknown[]>>();
   readonly #rows = new Map<string, unknown[]>();
+  /** Of a checkpoint under way: how many rows of each operator. */
+  #announced = { checkpoint: 0, rows: new Map<string, number>() };
 
   /** May come again for an instance, when the job fails before it has a checkpoint of its own. */
   restore(operator: string, instance: number, rows: readonly unknown[]): void {
@@ -17,6 +21,30 @@ export class CollectedRows {
       this.#restored.set(operator, instances);
     }
     instances.set(instance, rows);
+  }
+
+  /**
+   * A task has cut these rows for a checkpoint that may still fail.
+   * @returns what is wrong when the checkpoint, with what other tasks have told of it, would show more
+   *   rows of a name than there may be
+   */
+  announce(
+    { checkpoint, visible }: Pick<CapturedPart, 'checkpoint' | 'visible'>,
+    graph: GraphData,
+  ): HoldfastError | undefined {
+    if (this.#announced.checkpoint !== checkpoint)
+      this.#announced = { checkpoint, rows: new Map() };
+    const { rows } = this.#announced;
+    for (const { operator, rows: more } of visible) {
+      rows.set(operator, (rows.get(operator) ?? 0) + more.length);
+    }
+    for (const { operator } of visible) {
+      const name = graph.nodes.find(({ id }) => id === operator)?.collectName;
+      const alike = graph.nodes.filter(({ collectName }) => collectName === name);
+      const count = alike.reduce((sum, { id }) => sum + this.#countOf(id) + (rows.get(id) ?? 0), 0);
+      if (name !== undefined && count > COLLECT_ROWS_MAX) return collectLimit(name);
+    }
+    return undefined;
   }
 
   append(pending: PendingCheckpoint): void {
@@ -40,6 +68,12 @@ export class CollectedRows {
     return Object.fromEntries(
       [...names].filter((name) => name !== undefined).map((name) => [name, this.of(name, graph)]),
     );
+  }
+
+  #countOf(operator: string): number {
+    const restored = [...(this.#restored.get(operator)?.values() ?? [])];
+    const before = restored.reduce((sum, { length }) => sum + length, 0);
+    return before + (this.#rows.get(operator)?.length ?? 0);
   }
 
   #push(operator: string, rows: readonly unknown[]): void {

@@ -1,21 +1,32 @@
 /** Rows of `collect` sinks as a checkpoint holds them, for a run that has nothing left to run. */
 
-import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
+import type { CheckpointStore, FinishedMark, Manifest } from '../checkpoint/store.js';
 import { decodeCollected } from '../connectors/collect.js';
 import type { GraphData } from '../stream/graph.js';
 import { STATE_SECTION } from '../stream/sink-tail.js';
 import type { CollectedRows } from './collected-rows.js';
+import type { JobResult } from './job-types.js';
 
 /** By name, the operators whose rows it shows. JSON data. */
 export type CollectSinks = Readonly<Record<string, readonly string[]>>;
 
-export function collectSinks(graph: GraphData): CollectSinks {
+function collectSinks(graph: GraphData): CollectSinks {
   const sinks: Record<string, string[]> = {};
   for (const { id, collectName } of graph.nodes) {
     if (collectName === undefined) continue;
     sinks[collectName] = [...(sinks[collectName] ?? []), id];
   }
   return sinks;
+}
+
+/** What a finished run leaves in its store: its figures, and where its rows are to be found. */
+export function finishedMark(
+  { collected: _, ...figures }: JobResult,
+  checkpoint: number,
+  graph: GraphData,
+): FinishedMark {
+  const result = { ...figures, collectSinks: collectSinks(graph) };
+  return { run: figures.run, checkpoint, result };
 }
 
 /**

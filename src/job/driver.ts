@@ -13,7 +13,7 @@ import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planJob } from '../stream/planner.js';
 import { CheckpointDriver } from './checkpoint-driver.js';
 import { CollectedRows } from './collected-rows.js';
-import { collectSinks, restoreCollected } from './collected-state.js';
+import { finishedMark, restoreCollected } from './collected-state.js';
 import type { DriverOptions } from './driver-options.js';
 import { isFatal } from './fatal.js';
 import { type Group, planGroups } from './groups.js';
@@ -76,13 +76,15 @@ export class JobDriver {
       onEvent: (slot, event) => this.#hostEvent(slot, event),
       onChange: (info) => this.events.tell('slot', info),
       onBeat: (beat) => this.#heapGuard?.beat(beat),
-      onFailure: ({ except, ...report }) =>
-        this.#failed(
-          this.#regions.filter(
-            ({ plan }) => plan.slots.includes(report.slot) && plan.index !== except,
-          ),
-          report,
-        ),
+      onFailure: ({ except, ...report }) => {
+        const here = this.#regions.filter(({ plan }) => plan.slots.includes(report.slot));
+        if (here.length === 0) this.#idleThreadDied(report);
+        else
+          this.#failed(
+            here.filter(({ plan }) => plan.index !== except),
+            report,
+          );
+      },
     });
   }
 
@@ -284,6 +286,14 @@ export class JobDriver {
     else for (const region of regions) region.failed({ ...given, failure });
   }
 
+  /** No task was on it: nothing has to go back to a checkpoint. */
+  #idleThreadDied({ slot, failure }: RegionFailure): void {
+    if (this.#ended || this.#plan === undefined) return;
+    const replaced = this.#slots.replaceIdle(slot);
+    const words = replaced ? 'is replaced' : 'is not replaced any more';
+    this.#options.logger?.warn({ failure }, `a thread without tasks has died, and ${words}`);
+  }
+
   // ---- what hosts and threads report -----------------------------------------------------------
 
   #hostEvent(slot: number, event: HostEvent): void {
@@ -291,10 +301,13 @@ export class JobDriver {
     const region = this.#regions.find(({ epoch }) => epoch !== 0 && epoch === event.epoch);
     if (this.#ended || region === undefined) return; // D2
     switch (event.kind) {
-      case 'captured':
+      case 'captured': {
         if (event.incarnation !== this.#slots.incarnation(slot)) return;
-        void this.#checkpoints!.captured(event);
+        const tooMany = this.#collected.announce(event, this.plan.graph);
+        if (tooMany === undefined) void this.#checkpoints!.captured(event);
+        else this.#failed([region], { slot, failure: toFailure(tooMany, 'sink', { slot }) });
         return;
+      }
       case 'declined':
         this.#checkpoints!.declined(
           event.epoch,
@@ -416,13 +429,9 @@ export class JobDriver {
     };
     try {
       if (this.#checkpoints?.latest?.final === true) {
-        const { collected: _, ...figures } = result;
-        const mark = { ...figures, collectSinks: collectSinks(this.plan.graph) };
-        await this.#given.store?.markFinished({
-          run: this.run,
-          checkpoint: this.#checkpoints.latest.checkpoint,
-          result: mark,
-        });
+        const { checkpoint } = this.#checkpoints.latest;
+        const mark = finishedMark(result, checkpoint, this.plan.graph);
+        await this.#given.store?.markFinished(mark);
       }
     } catch (error) {
       await this.#close('failed', failureToError(toFailure(error, 'checkpoint')));

@@ -6,7 +6,9 @@ import type { PlainRunOptions } from './guard-protocol.js';
 /**
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION naming the option that cannot travel, and the way out
  */
-export function checkPlainOptions(options: PlainRunOptions): void {
+export function checkPlainOptions(
+  options: PlainRunOptions | Readonly<Record<string, unknown>>,
+): void {
   for (const [name, value] of Object.entries(options)) checkPlain(name, value, new Set());
   try {
     structuredClone(options);
@@ -23,7 +25,6 @@ export function checkPlainOptions(options: PlainRunOptions): void {
 const WAYS_OUT: Readonly<Record<string, string>> = {
   logger: "Listen to the job's events instead.",
   print: "Listen to the job's 'print' event instead.",
-  'checkpoint.store': 'Give checkpoint.directory instead, or use run() without a guardian.',
 };
 
 function checkPlain(name: string, value: unknown, seen: Set<unknown>): void {

@@ -6,6 +6,7 @@
  */
 
 import type { Failure } from '../base/failure.js';
+import type { StoreDescription } from '../checkpoint/store.js';
 import type { CompiledJob } from './compile.js';
 import type { KillCause } from './host-protocol.js';
 import type {
@@ -29,10 +30,12 @@ export type GuardOrder =
       readonly kind: 'run';
       readonly url: string;
       readonly options: PlainRunOptions;
+      /** Instead of `options.checkpoint.store`. */
+      readonly store: StoreDescription | undefined;
       readonly compiled: CompiledJob;
       /** 0 for the first. */
       readonly process: number;
-      /** Newest checkpoint in the directory when the first process started; 0 for none. */
+      /** Newest checkpoint in the store when the first process started; 0 for none. */
       readonly newestAtFirst: number | undefined;
     }
   | { readonly kind: 'kill'; readonly slot: number; readonly cause: KillCause | 'terminate' }
@@ -58,7 +61,7 @@ export interface RestoredFrom {
   readonly checkpoint: number | undefined;
   /** Source position in that checkpoint, in records. */
   readonly sourceRecords: number;
-  /** Newest checkpoint in the directory; 0 for none. */
+  /** Newest checkpoint in the store; 0 for none. */
   readonly newest: number;
 }
 

@@ -1,15 +1,27 @@
-/** What a process that died without a word leaves in the checkpoint directory. */
+/** What a process that died without a word leaves where its checkpoints are. */
 
 import { existsSync } from 'node:fs';
-import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
+import { HoldfastError } from '../base/errors.js';
+import { inTime } from '../base/in-time.js';
+import { type GuardedPlace, openPlace } from './guard-store.js';
+
+/** A service that does not answer keeps nobody from hearing how the job ended. */
+const TIDY_TIMEOUT_MS = 5_000;
 
 /**
- * Takes the dead process's lock and its temporary files away, for whoever looks at the directory next.
- * Best effort: the next run would do the same, and says what is wrong with the directory if anything is.
+ * Takes the dead process's lock or lease and its temporary files away, for whoever looks there next.
+ * Best effort: the next run would do the same, and says what is wrong with the place if anything is.
  */
-export async function tidyDirectory(directory: string): Promise<void> {
-  if (!existsSync(directory)) return;
-  const store = openCheckpointDirectory(directory);
-  await store.acquire().catch(() => {});
-  await store.close().catch(() => {});
+export async function tidyPlace(place: GuardedPlace): Promise<void> {
+  const directory = place.options.checkpoint?.directory;
+  if (directory !== undefined && !existsSync(directory)) return;
+  const late = () => new HoldfastError('ERR_HOLDFAST_CHECKPOINT_STORE', 'the store is slow.');
+  await inTime(tidy(place), TIDY_TIMEOUT_MS, late).catch(() => {});
+}
+
+/** What it takes it gives back, also when nobody waits for it any more. */
+async function tidy(place: GuardedPlace): Promise<void> {
+  const store = await openPlace(place).catch(() => undefined);
+  await store?.acquire().catch(() => {});
+  await store?.close().catch(() => {});
 }

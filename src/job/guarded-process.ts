@@ -10,10 +10,10 @@
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { type Failure, toFailure } from '../base/failure.js';
-import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
 import { type CollectSinks, readCollected } from './collected-state.js';
 import { reuseCompiled } from './compile.js';
 import type { GuardOrder, GuardReport, RestoredFrom } from './guard-protocol.js';
+import { openPlace } from './guard-store.js';
 import { canceledError } from './job-errors.js';
 import type { Job, JobEvents, RunOptions } from './job-types.js';
 import { recordsIn } from './make-manifest.js';
@@ -97,8 +97,10 @@ class GuardedRun {
     reuseCompiled(order.compiled);
     const from = await restoredFrom(order);
     report({ kind: 'restoring', from });
+    const store = order.store === undefined ? undefined : await openPlace(order);
     const job = await run(order.url, {
       ...order.options,
+      ...(store === undefined ? {} : { checkpoint: { ...order.options.checkpoint, store } }),
       restore: restoreOf(order, from),
       signal: this.#abort.signal,
       print: (line) => this.#print(line),
@@ -192,14 +194,13 @@ class GuardedRun {
 }
 
 /**
- * What the directory holds before the job starts. Trouble with the directory is not told from here:
- * `run` meets it again and says it properly.
+ * What the store holds before the job starts. Trouble with the store is not told from here: `run`
+ * meets it again and says it properly.
  */
-async function restoredFrom({ options }: RunOrder): Promise<RestoredFrom> {
+async function restoredFrom(order: RunOrder): Promise<RestoredFrom> {
   const nothing: RestoredFrom = { checkpoint: undefined, sourceRecords: 0, newest: 0 };
-  const directory = options.checkpoint?.directory;
-  if (directory === undefined) return nothing;
-  const store = openCheckpointDirectory(directory);
+  const store = await openPlace(order).catch(() => undefined);
+  if (store === undefined) return nothing;
   try {
     const newest = (await store.list())[0];
     if (newest === undefined) return nothing;
@@ -214,14 +215,12 @@ async function restoredFrom({ options }: RunOrder): Promise<RestoredFrom> {
 
 /**
  * When an earlier process of the run has finished it and died before it could say so: with the rows
- * of collect sinks, which the mark in the directory does not hold, but the last checkpoint does.
+ * of collect sinks, which the mark in the store does not hold, but the last checkpoint does.
  */
-async function withCollected(error: unknown, { options }: RunOrder): Promise<unknown> {
-  const directory = options.checkpoint?.directory;
-  if (directory === undefined || !isHoldfastError(error, 'ERR_HOLDFAST_ALREADY_FINISHED')) {
-    return error;
-  }
-  const store = openCheckpointDirectory(directory);
+async function withCollected(error: unknown, order: RunOrder): Promise<unknown> {
+  if (!isHoldfastError(error, 'ERR_HOLDFAST_ALREADY_FINISHED')) return error;
+  const store = await openPlace(order);
+  if (store === undefined) return error;
   try {
     const mark = await store.readFinished();
     if (mark?.checkpoint === undefined) return error;

@@ -11,12 +11,12 @@
  *    committed) is found finished by the next process, and its result is returned.
  */
 
-import { resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
+import { absolutePlace } from '../checkpoint/checkpoint-place.js';
 import { type CompiledJob, compileJob, locateJob } from './compile.js';
 import { budgetError, describeDeath, processDied } from './guard-errors.js';
 import { type Interruption, restartedEvent } from './guard-interruption.js';
@@ -29,16 +29,25 @@ import {
 } from './guard-machine.js';
 import { checkPlainOptions } from './guard-options.js';
 import { type GuardedOutput, GuardProcess } from './guard-process.js';
-import type { GuardReport, PlainRunOptions, RestoredFrom } from './guard-protocol.js';
-import { tidyDirectory } from './guard-tidy.js';
+import type { GuardReport, RestoredFrom } from './guard-protocol.js';
+import { describePlace, type GuardedPlace } from './guard-store.js';
+import { tidyPlace } from './guard-tidy.js';
 import { GuardedEvents } from './guarded-events.js';
 import type { GuardedJob } from './guarded-job.js';
 import type { KillCause } from './host-protocol.js';
 import { canceledError } from './job-errors.js';
-import type { JobProgress, JobResult, JobStatus, JobTreeNode, SlotInfo } from './job-types.js';
+import type {
+  JobProgress,
+  JobResult,
+  JobStatus,
+  JobTreeNode,
+  RunOptions,
+  SlotInfo,
+} from './job-types.js';
 import { resolveOptions } from './options.js';
 
-export interface GuardedOptions extends PlainRunOptions {
+/** Plain data, but for a `checkpoint.store`, which must have a `description`. */
+export interface GuardedOptions extends Omit<RunOptions, 'signal' | 'logger' | 'print'> {
   /** Cancels the job. */
   readonly signal?: AbortSignal | undefined;
   /**
@@ -66,9 +75,11 @@ export async function runGuarded(
   url: URL | string,
   options: GuardedOptions = {},
 ): Promise<GuardedJob> {
-  const { signal, output = 'inherit', ...plain } = options;
-  checkPlainOptions(plain);
-  const resolved = resolveOptions({ ...plain, signal });
+  const { signal, output = 'inherit', ...given } = options;
+  const place = describePlace(given);
+  checkPlainOptions(place.options);
+  if (place.store !== undefined) checkPlainOptions({ 'checkpoint.store.description': place.store });
+  const resolved = resolveOptions({ ...given, signal });
   const compiled = await compileUnless(signal, url);
   const machine = new GuardMachine({
     restart: resolved.restart,
@@ -76,7 +87,7 @@ export async function runGuarded(
   });
   const guardian = new Guardian({
     url: pathToFileURL(locateJob(url)).href,
-    options: plain,
+    place,
     compiled,
     machine,
     output,
@@ -106,7 +117,7 @@ async function compileUnless(
 
 interface GuardianOptions {
   readonly url: string;
-  readonly options: PlainRunOptions;
+  readonly place: GuardedPlace;
   readonly compiled: CompiledJob;
   readonly machine: GuardMachine;
   readonly output: GuardedOutput;
@@ -206,7 +217,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   }
 
   savepoint(directory: string): Promise<number> {
-    return this.#checkpoint(resolve(directory));
+    return this.#checkpoint(absolutePlace(directory));
   }
 
   async #checkpoint(savepoint: string | undefined): Promise<number> {
@@ -309,7 +320,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
         child.order({
           kind: 'run',
           url: this.#given.url,
-          options: this.#given.options,
+          ...this.#given.place,
           compiled: this.#given.compiled,
           process: number,
           newestAtFirst: this.#newestAtFirst,
@@ -463,10 +474,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
     this.#ended = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#deadline);
-    const { checkpoint } = this.#given.options;
-    if (this.#diedOpen && checkpoint?.directory !== undefined) {
-      await tidyDirectory(checkpoint.directory);
-    }
+    if (this.#diedOpen) await tidyPlace(this.#given.place);
     this.#setStatus(status);
   }
 

@@ -33,6 +33,7 @@ import type {
 } from './host-protocol.js';
 import { wireTasks } from './host-wiring.js';
 import { die } from './kill-causes.js';
+import { listInTime } from './split-listing.js';
 
 const BUILTIN_SINKS: BuiltinSinks = { collect, print };
 
@@ -89,7 +90,7 @@ export class Host implements HostControl {
       if (node?.source === undefined) {
         throw new HoldfastError('ERR_HOLDFAST_INTERNAL', `no source '${operator}' in this graph.`);
       }
-      return await node.source.splits();
+      return await listInTime(operator, node.source);
     });
   }
 

@@ -12,6 +12,7 @@ import type { KillCause } from './host-protocol.js';
 export interface CheckpointOptions {
   /** Directory for checkpoints; made when missing. Exactly one of `directory` and `store`. */
   readonly directory?: string | undefined;
+  /** Anywhere else: `s3Checkpoints` of `holdfast/s3`, or a store of one's own. */
   readonly store?: CheckpointStore | undefined;
   /** Default 1 000. */
   readonly intervalMs?: number | undefined;
@@ -90,7 +91,8 @@ export interface RunOptions {
   readonly checkpoint?: CheckpointOptions | undefined;
   /**
    * Default 'latest': the newest checkpoint of the directory, if it holds one. 'none': afresh. Or a
-   * checkpoint's number as text, or the path of a savepoint, which needs an empty checkpoint directory.
+   * checkpoint's number as text, or the path of a savepoint (or its s3://bucket/prefix), which needs an
+   * empty place for checkpoints.
    */
   readonly restore?: 'latest' | 'none' | (string & {}) | undefined;
   /**

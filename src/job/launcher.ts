@@ -19,7 +19,6 @@ import { atPoint } from '../base/protocol-points.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planChannels } from '../stream/planner.js';
-import type { SourceSplit } from '../stream/source.js';
 import { Lease } from '../threads/lease.js';
 import { createRing } from '../threads/ring.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';
@@ -30,6 +29,7 @@ import { cutOf, planRecovery } from './recovery-plan.js';
 import { readRestores } from './restore-reader.js';
 import type { SinkCommitter } from './sink-committer.js';
 import type { Slots } from './slots.js';
+import { listSplits, type SplitsBySource } from './split-listing.js';
 
 /** All rings of one shuffle together stay below this. */
 const SHUFFLE_BYTES_MAX = 64 * 1024 * 1024;
@@ -61,7 +61,7 @@ export type Launched =
 
 export interface LaunchRequest {
   readonly region: PlanRegion;
-  readonly splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
+  readonly splits: SplitsBySource | undefined;
   /** True once this launch has been overtaken by another failure or the end. */
   readonly stale: () => boolean;
   /** Called when hosts may begin to report under the new epoch, with the leases of its deployments. */
@@ -112,15 +112,10 @@ export class Launcher {
   }
 
   /** Of the sources that a run begins with: all of them, or those that the checkpoint does not know. */
-  async listSplits(
-    manifest: Manifest | undefined,
-  ): Promise<Readonly<Record<string, readonly SourceSplit[]>>> {
-    const splits: Record<string, readonly SourceSplit[]> = {};
-    for (const node of this.#given.plan.graph.nodes) {
-      if (node.kind !== 'source' || isKnown(manifest, node.id)) continue;
-      splits[node.id] = await this.#given.slots.link(0).call('listSplits', [node.id]);
-    }
-    return splits;
+  listSplits(manifest: Manifest | undefined): Promise<SplitsBySource> {
+    const { plan, slots, options } = this.#given;
+    const nodes = plan.graph.nodes.filter(({ id }) => !isKnown(manifest, id));
+    return listSplits({ ...plan.graph, nodes }, slots, options.restart.kind !== 'none');
   }
 
   /** For a job whose last checkpoint is complete but perhaps not committed. */
@@ -295,7 +290,7 @@ export class Launcher {
     epoch: number,
     leases: ReadonlyMap<number, Lease>,
     restores: Restores,
-    splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined,
+    splits: SplitsBySource | undefined,
     cut: number | undefined,
   ): ReadonlyMap<number, DeploySpec> {
     const { plan, options, slots, run } = this.#given;

@@ -8,6 +8,7 @@ import {
   checkOneOf,
   TIMER_MS_MAX,
 } from '../base/option-checks.js';
+import { isS3Place } from '../checkpoint/checkpoint-place.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import { HEAP_SHARE_MIN } from '../supervisor/heap-watch.js';
 import {
@@ -177,6 +178,11 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
   if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
     throw badOption('checkpoint.directory', directory, 'the path of a directory');
   }
+  if (directory !== undefined && isS3Place(directory)) {
+    const allowed =
+      "the path of a directory; for S3 give checkpoint.store: s3Checkpoints({ bucket, prefix }) of 'holdfast/s3'";
+    throw badOption('checkpoint.directory', directory, allowed);
+  }
   if (store !== undefined) checkMethods('checkpoint.store', store, STORE_METHODS);
   if (directory !== undefined && store !== undefined) {
     throw badOption('checkpoint.store', store, 'nothing beside checkpoint.directory: choose one');
@@ -260,7 +266,7 @@ function resolveRestore(given: unknown, hasCheckpoints: boolean): RestoreFrom {
     throw badOption(
       'restore',
       given,
-      "'latest', 'none', a checkpoint's number as text, or the path of a savepoint (with a '/' in it)",
+      "'latest', 'none', a checkpoint's number as text, or the path of a savepoint (with a '/' in it), or s3://bucket/prefix",
     );
   }
   if (!hasCheckpoints) {

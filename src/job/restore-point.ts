@@ -1,8 +1,8 @@
 /** Which checkpoint a run starts from, and as which run: asked once, with the store's lock held. */
 
 import { randomUUID } from 'node:crypto';
-import { resolve } from 'node:path';
 import { HoldfastError } from '../base/errors.js';
+import { isPlaceOf } from '../checkpoint/checkpoint-place.js';
 import { copyCheckpoint } from '../checkpoint/copy-checkpoint.js';
 import { openSavepoint } from '../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
@@ -26,7 +26,7 @@ export async function findRestorePoint(
   const fresh: RestorePoint = { run: randomUUID(), manifest: undefined, lastCheckpoint: 0 };
   if (store === undefined) return fresh;
   const ids = await store.list();
-  const lastCheckpoint = ids[0] ?? 0;
+  const lastCheckpoint = (await store.lastCheckpoint?.()) ?? ids[0] ?? 0;
   if (kind === 'none') {
     await store.clear();
     return { ...fresh, lastCheckpoint };
@@ -41,7 +41,7 @@ export async function findRestorePoint(
     );
   }
   const { directory, checkpoint } = restore as { directory?: string; checkpoint?: number };
-  const isElsewhere = directory !== undefined && resolve(directory) !== resolve(store.location);
+  const isElsewhere = directory !== undefined && !isPlaceOf(directory, store.location);
   const manifest = isElsewhere
     ? await fromSavepoint(store, ids, directory)
     : await readWanted(store, checkpoint ?? ids[0]);

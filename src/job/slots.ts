@@ -10,6 +10,7 @@
 import { deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
+import { inTime } from '../base/in-time.js';
 import type { GraphData } from '../stream/graph.js';
 import { FaultDetector, type Verdict } from '../supervisor/fault-detector.js';
 import type { HeapSample } from '../supervisor/heap-watch.js';
@@ -23,6 +24,8 @@ import type { ResolvedOptions } from './options.js';
 const LOAD_TIMEOUT_MS = 60_000;
 /** Spares that die while loading are not replaced for ever. */
 const SPARE_DEATHS_MAX = 3;
+/** Threads without tasks that die are not replaced for ever either. */
+const IDLE_DEATHS_MAX = 10;
 /** Phases in which a thread's heap holds what its tasks need, and no more is being read into it. */
 const WORKING: readonly Phase[] = ['running', 'aligning', 'capturing'];
 const METRICS_TIMEOUT_MS = 1_000;
@@ -49,6 +52,7 @@ export interface SlotsOptions {
 }
 
 interface Member {
+  readonly name: string;
   readonly link: HostLink;
   readonly loaded: Promise<GraphData>;
   readonly detector: FaultDetector;
@@ -80,6 +84,7 @@ export class Slots {
   #graph: GraphData | undefined;
   #incarnation = 0;
   #spareDeaths = 0;
+  #idleDeaths = 0;
   #closed = false;
   #lastTickMs = performance.now();
   #ticker: NodeJS.Timeout | undefined;
@@ -133,6 +138,17 @@ export class Slots {
     return true;
   }
 
+  /**
+   * Gives a slot without tasks another thread: no restart of a region will, and the next one to fail may
+   * need the spare. A few times only, for no budget counts what dies there. @returns whether it does
+   */
+  replaceIdle(slot: number): boolean {
+    if (this.#closed || this.#idleDeaths >= IDLE_DEATHS_MAX) return false;
+    this.#idleDeaths += 1;
+    this.ensure(slot).catch(() => {}); // What keeps it from loading ends it: the slot is shown as dead.
+    return true;
+  }
+
   /** Brings the number of spares up to what was asked for. Call when there is time. */
   refillSpares(): void {
     while (
@@ -167,6 +183,14 @@ export class Slots {
   anyLink(slots: readonly number[]): HostLink {
     const loaded = slots.find((slot) => this.isAlive(slot) && this.#members[slot]!.isLoaded);
     return this.link(loaded ?? slots[0]!);
+  }
+
+  /** Some living thread that has built the graph; a new one if all are dead. Rejects as `ensure` does. */
+  async anyLoaded(): Promise<HostLink> {
+    const slots = this.#members.map((_, slot) => slot);
+    const slot = slots.find((one) => this.isAlive(one) && this.#members[one]!.isLoaded);
+    if (slot === undefined) await this.ensure(0);
+    return this.link(slot ?? 0);
   }
 
   /** A thread that cannot be told is dying: its death is what matters, and it is reported. */
@@ -220,7 +244,7 @@ export class Slots {
       );
     }
     member.order = { cause, atMs: performance.now() };
-    if (cause === 'terminate') void member.link.terminate();
+    if (cause === 'terminate') void this.#terminate(member);
     else member.link.call('kill', [cause]).catch(() => {});
   }
 
@@ -312,6 +336,7 @@ export class Slots {
       },
     });
     const member: Member = {
+      name,
       link,
       loaded: this.#load(link, ready.promise),
       detector: new FaultDetector(this.#options.heartbeat, now),
@@ -339,7 +364,7 @@ export class Slots {
   }
 
   async #load(link: HostLink, ready: Promise<void>): Promise<GraphData> {
-    await withDeadline(ready, LOAD_TIMEOUT_MS, 'the job module');
+    await inTime(ready, LOAD_TIMEOUT_MS, loadTimeout);
     const graph = await link.call('build', [this.#options.args], { timeoutMs: LOAD_TIMEOUT_MS });
     if (this.#graph === undefined) this.#graph = graph;
     if (this.#graph.hash !== graph.hash) {
@@ -360,6 +385,16 @@ export class Slots {
   async #end(member: Member): Promise<void> {
     member.expected = true;
     await member.link.terminate();
+  }
+
+  /** Ordered by `kill`. One that cannot be ended counts as dead after the time that survivors have. */
+  async #terminate(member: Member): Promise<void> {
+    const { resetTimeoutMs } = this.#options.restart;
+    const failure = unendedFailure(member.name, resetTimeoutMs);
+    const late = () => failureToError(failure);
+    await inTime(member.link.terminate(), resetTimeoutMs, late).catch(() =>
+      this.#died(member, failure),
+    );
   }
 
   #died(member: Member, failure: Failure): void {
@@ -409,8 +444,10 @@ export class Slots {
       heartbeat: this.#options.heartbeat,
     });
     void this.#end(member);
-    this.#spares.delete(member);
-    if (slot === undefined) return;
+    if (slot === undefined) {
+      if (this.#spares.delete(member)) this.#spareDeaths += 1;
+      return;
+    }
     this.#changed(slot);
     this.#onFailure({ slot, failure, ordered: order?.cause, detectMs: now - lastSignMs });
   }
@@ -442,23 +479,20 @@ function describeGraph(graph: GraphData): readonly string[] {
   return graph.nodes.map((node) => `${node.id} (${node.type})`);
 }
 
-async function withDeadline<T>(promise: Promise<T>, timeoutMs: number, what: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const deadline = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () =>
-        reject(
-          new HoldfastError(
-            'ERR_HOLDFAST_JOB_MODULE',
-            `${what} did not load within ${timeoutMs} ms. Top-level code must not wait or loop.`,
-          ),
-        ),
-      timeoutMs,
-    );
-  });
-  try {
-    return await Promise.race([promise, deadline]);
-  } finally {
-    clearTimeout(timer);
-  }
+function loadTimeout(): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_JOB_MODULE',
+    `the job module did not load within ${LOAD_TIMEOUT_MS} ms. Top-level code must not wait or loop.`,
+  );
+}
+
+function unendedFailure(name: string, afterMs: number): Failure {
+  return {
+    kind: 'thread-exit',
+    name: 'HoldfastError',
+    code: 'ERR_HOLDFAST_WORKER_DIED',
+    message:
+      `thread '${name}' was ended: ordered by kill. It is still in a call that cannot be interrupted, ` +
+      `and has not come to its end within restart.resetTimeoutMs (${afterMs}); nobody waits for it.`,
+  };
 }

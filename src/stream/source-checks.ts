@@ -5,7 +5,28 @@
 
 import { HoldfastError } from '../base/errors.js';
 import { describeValue } from './callbacks.js';
-import type { SourceBatch, SourceReader } from './source.js';
+import type { SourceBatch, SourceReader, SourceSplit } from './source.js';
+
+/** @throws HoldfastError ERR_HOLDFAST_SOURCE when these are no splits, or two have the same id */
+export function checkSplits(operator: string, splits: unknown): readonly SourceSplit[] {
+  const wrong = (what: string): HoldfastError =>
+    new HoldfastError('ERR_HOLDFAST_SOURCE', `splits() of source '${operator}' gave ${what}`);
+  if (!Array.isArray(splits)) {
+    throw wrong(`${describeValue(splits)}: it must give an array of splits, as [{ id: 'a' }].`);
+  }
+  const ids = new Set<string>();
+  for (const split of splits as readonly unknown[]) {
+    const id = (split as Partial<SourceSplit> | null | undefined)?.id;
+    if (typeof id !== 'string') {
+      throw wrong(
+        `a split without an id: ${describeValue(split)}. Every split needs a text for one.`,
+      );
+    }
+    if (ids.has(id)) throw wrong(`two splits with the id '${id}': ids must be unique.`);
+    ids.add(id);
+  }
+  return splits as readonly SourceSplit[];
+}
 
 /** @throws HoldfastError ERR_HOLDFAST_SOURCE when it is no reader */
 export function checkReader(operator: string, reader: unknown): SourceReader<unknown> {

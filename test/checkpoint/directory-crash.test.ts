@@ -173,6 +173,7 @@ describe('directory store when the power fails', () => {
 describe('directory store when one operation fails', () => {
   const faults: readonly [string, Operation['kind'][], () => number][] = [
     ['EIO', ['create', 'write', 'sync', 'sync-directory', 'close'], fail('EIO')],
+    ['EIO', ['open', 'read', 'list', 'size'], fail('EIO')],
     ['ENOSPC', ['create', 'write', 'rename', 'make-directory', 'link'], fail('ENOSPC')],
     ['EROFS', ['create', 'rename', 'remove', 'link', 'make-directory'], fail('EROFS')],
     ['EACCES', ['open', 'open-directory', 'list', 'size', 'read'], fail('EACCES')],

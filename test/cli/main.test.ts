@@ -170,10 +170,8 @@ describe('run', () => {
     expect(stderr).toMatch(/Boom: at once.*top-level code[\s\S]*throws\.job\.ts:3:7/);
   });
 
-  test.each([
-    ['SIGTERM', 143],
-    ['SIGINT', 130],
-  ] as const)(
+  // Of signals there is more in signals.test.ts.
+  test.each([['SIGTERM', 143]] as const)(
     '%s: a last checkpoint, %i, and the same command goes on',
     async (signal, expected) => {
       const args = run('--arg', 'records=20000', '--arg', 'rate=8000');

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { fixedDelay, HoldfastError, type Job, run } from '../../dist/index.js';
+import { fixedDelay, HoldfastError, type Job } from '../../dist/index.js';
 import { fixture, Meter, nextRestart, runningAgain, temporaryFolder, until } from './kit.js';
+import { run } from './run-compiled.js';
 
 const COUNT = 2_000;
 

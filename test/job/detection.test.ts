@@ -1,9 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type Failure, fixedDelay, type Job, type RunOptions, run } from '../../dist/index.js';
+import { type Failure, fixedDelay, type Job, type RunOptions } from '../../dist/index.js';
 import { TROUBLED, type Trouble } from './fixtures/troubled.job.js';
 import { fixture, Meter, nextRestart, temporaryFolder, totalsProblems, until } from './kit.js';
+import { run } from './run-compiled.js';
 
 const COUNT = 1_500;
 
@@ -113,20 +114,20 @@ describe('no hang', () => {
     const meter = new Meter();
     const job = await run(fixture('troubled'), {
       parallelism: 2,
-      args: { meter: meter.shared, count: 40, splits: 2, slowMs: 50, longMs: 800 },
+      args: { meter: meter.shared, count: 20, splits: 2, slowMs: 50, longMs: 800 },
     });
     const failures: Failure[] = [];
     job.on('failure', (failure) => failures.push(failure));
-    meter.raise(40);
+    meter.raise(20);
     const result = await job.finished;
     expect(failures).toEqual([]);
-    expect(totalsProblems(result.collected['totals']!, 40)).toEqual([]);
+    expect(totalsProblems(result.collected['totals']!, 20)).toEqual([]);
   });
 
-  test('is seen by a supervisor that was itself blocked for 3 s', async () => {
-    const watched = await start({ args: { slowMs: 4, longMs: 4 } });
+  test('is seen by a supervisor that was itself blocked for twice the timeout', async () => {
+    const watched = await start({ args: { slowMs: 2, longMs: 2 } });
     watched.meter.raise(COUNT);
-    const blocked = performance.now() + 3_000;
+    const blocked = performance.now() + 2_000;
     while (performance.now() < blocked);
     await finishes(watched, 0);
     expect(watched.failures).toEqual([]);
@@ -134,7 +135,7 @@ describe('no hang', () => {
 });
 
 test('what is shown of a thread: alive, idle, suspect, and alive again', async () => {
-  const watched = await start({ args: { trouble: 'loop', slowMs: 2, longMs: 2 } });
+  const watched = await start({ args: { trouble: 'loop', slowMs: 1, longMs: 1 } });
   const { job, meter } = watched;
   const shown = (verdict: string) =>
     until(() => job.slots().some((slot) => slot.verdict === verdict), job);

@@ -14,13 +14,13 @@ import {
   generate,
   type HoldfastError,
   MemoryStore,
-  run,
   runInline,
   type Sink,
   type SlotInfo,
   type Source,
 } from '../../dist/index.js';
 import { fixture, Meter, nextRestart, temporaryFolder, totalsProblems, until } from './kit.js';
+import { run } from './run-compiled.js';
 
 const COUNT = 4_000;
 const HOUR_MS = 3_600_000;

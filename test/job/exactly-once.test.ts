@@ -1,11 +1,12 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join as joinPath } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type JobResult, type RunOptions, run, runInline } from '../../dist/index.js';
+import { type JobResult, type RunOptions, runInline } from '../../dist/index.js';
 import cellsJob, { join, LANES, type Step, step, WINDOW_MS } from './fixtures/cells.job.js';
 import lateJob, { type Event, event, isLate, isTardy } from './fixtures/late.job.js';
 import publishedJob from './fixtures/published.job.js';
 import { fixture, type Kill, Meter, temporaryFolder, throughKills } from './kit.js';
+import { run } from './run-compiled.js';
 
 const KILLS: readonly Kill[] = [
   [0, 'terminate'],
@@ -65,7 +66,7 @@ describe('late records', () => {
     return ids;
   }
 
-  const count = 40_000;
+  const count = 20_000;
   const all = Array.from({ length: count }, (_, id) => id);
 
   function expectEachOnce({ collected }: JobResult): readonly number[] {
@@ -92,7 +93,7 @@ describe('late records', () => {
 });
 
 describe('object state', () => {
-  const count = 40_000;
+  const count = 20_000;
 
   test('reduced, aggregated and windowed, per key in order, on three slots through kills', async () => {
     const expected = foldCells(count);

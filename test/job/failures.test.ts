@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-import { type HoldfastError, noRestart, run, runGuarded, runInline } from '../../dist/index.js';
+import { type HoldfastError, noRestart, runInline } from '../../dist/index.js';
 import failing from './fixtures/failing.job.js';
 import { fixture } from './kit.js';
+import { run, runGuarded } from './run-compiled.js';
 
 const url = fixture('failing');
 const lines = readFileSync(fileURLToPath(url), 'utf8').split('\n');

@@ -11,11 +11,10 @@ import {
   MemoryStore,
   noRestart,
   type RunOptions,
-  run,
-  runGuarded,
 } from '../../dist/index.js';
 import { places } from './fixtures/faltering.job.js';
 import { fixture, Meter, runningAgain, temporaryFolder, totalsProblems, until } from './kit.js';
+import { run, runGuarded } from './run-compiled.js';
 
 const COUNT = 20_000;
 

@@ -10,7 +10,6 @@ import {
   type JobResult,
   type Key,
   type RunOptions,
-  run,
   runInline,
 } from '../../dist/index.js';
 import keysJob, { keys } from './fixtures/keys.job.js';
@@ -18,6 +17,7 @@ import misuseJob, { mistakes } from './fixtures/misuse.job.js';
 import shapesJob from './fixtures/shapes.job.js';
 import travelJob, { travellers } from './fixtures/travel.job.js';
 import { fixture, temporaryFolder } from './kit.js';
+import { run } from './run-compiled.js';
 
 /** The results on threads and in the calling thread, for a job that must give the same rows. */
 async function bothWays(

@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HoldfastError } from '../../dist/base/errors.js';
 import type { GuardedJob, GuardedJobEvents } from '../../dist/job/guarded-job.js';
-import { type GuardedOptions, runGuarded } from '../../dist/job/guardian.js';
+import { runGuarded as compileAndRun, type GuardedOptions } from '../../dist/job/guardian.js';
 import {
   exponentialBackoff,
   failureRate,
@@ -18,6 +18,7 @@ import {
   noRestart,
 } from '../../dist/supervisor/restart-strategy.js';
 import { gone, isAlive, leftovers } from './leftovers.js';
+import { runGuarded } from './run-compiled.js';
 
 const paced = new URL('./fixtures/paced.job.ts', import.meta.url);
 const mortal = new URL('./fixtures/mortal.job.ts', import.meta.url);
@@ -369,9 +370,9 @@ describe('the end of a guarded job', () => {
     const controller = new AbortController();
     const reason = new Error('not today');
     const nowhere = new URL('./nowhere.job.ts', import.meta.url);
-    const failed = expect(runGuarded(nowhere, { signal: controller.signal })).rejects.toMatchObject(
-      { code: 'ERR_HOLDFAST_CANCELED', cause: reason },
-    );
+    const failed = expect(
+      compileAndRun(nowhere, { signal: controller.signal }),
+    ).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CANCELED', cause: reason });
     controller.abort(reason);
     await failed;
     await expect(runGuarded(paced, { signal: controller.signal })).rejects.toMatchObject({
@@ -451,7 +452,7 @@ describe('what a guarded run refuses', () => {
   test.each([
     [{ logger: console }, /option logger .*an object with methods.*events/],
     [{ print: () => {} }, /option print .*a function.*'print' event/],
-    [{ checkpoint: { store: {} } }, /option checkpoint\.store .*checkpoint\.directory/],
+    [{ checkpoint: { store: {} } }, /option checkpoint\.store: .*checkpoint\.directory/],
     [{ args: { deep: [{ f: () => 1 }] } }, /option args\.deep\.0\.f .*a function/],
     [{ args: { weak: new WeakMap() } }, /plain data/],
     [{ paralelism: 2 }, /parallelism/],

@@ -5,9 +5,9 @@ import {
   noRestart,
   type PressureEvent,
   type RunOptions,
-  run,
 } from '../../dist/index.js';
 import { fixture, Meter, temporaryFolder, totalsProblems, until } from './kit.js';
+import { run } from './run-compiled.js';
 
 const STEP = 4_000;
 

@@ -9,11 +9,11 @@ import {
   type Job,
   type JobResult,
   MemoryStore,
-  run,
   runInline,
 } from '../../dist/index.js';
 import incrementalJob, { deposit, SHORT_MS, SHOWN, shortKey } from './fixtures/incremental.job.js';
 import { fixture, type Kill, Meter, temporaryFolder, throughKills, until } from './kit.js';
+import { run } from './run-compiled.js';
 
 const COUNT = 45_000;
 

@@ -1,7 +1,7 @@
 /**
- * Two hundred deaths in a row, of random causes on random slots, of a keyed job with checkpoints: each
- * is seen once and for what it is, the rows are those of a run without faults, and nothing is left
- * behind by those who died: no thread, port, timer, file or memory.
+ * More than a hundred deaths in a row, of random causes on random slots, of a keyed job with
+ * checkpoints: each is seen once and for what it is, the rows are those of a run without faults, and
+ * nothing is left behind by those who died: no thread, port, timer, file or memory.
  *
  * Another run: HOLDFAST_TEST_SEED=17 npx vitest run --project threads test/job/many-kills.test.ts
  */
@@ -17,7 +17,7 @@ import { fixedDelay, type Job, run } from '../../dist/index.js';
 import { type Cause, EXIT_CODE, Orders } from './fixtures/doomed.job.js';
 import { fixture, Meter, temporaryFolder, totalsProblems } from './kit.js';
 
-const KILLS = 200;
+const KILLS = 120;
 /** Pools, caches and compiled code have their size after so many. */
 const WARM_UP = 20;
 const RECORDS_PER_KILL = 100;
@@ -109,7 +109,7 @@ async function holdings(): Promise<Holdings> {
   return least as unknown as Holdings;
 }
 
-// The deadline is for hanging only: it takes 20 to 40 s.
+// The deadline is for hanging only: it takes 10 to 40 s.
 test(`${KILLS} random kills leave nothing behind but the right rows (seed ${SEED})`, async () => {
   const random = seededRandom(SEED);
   const count = (KILLS + 1) * RECORDS_PER_KILL;

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { HoldfastError, run } from '../../dist/index.js';
+import { HoldfastError } from '../../dist/index.js';
 import { isLate } from './fixtures/late.job.js';
 import { fixture, Meter, runningAgain, temporaryFolder, totalsProblems, until } from './kit.js';
+import { run } from './run-compiled.js';
 
 async function refusal(act: () => unknown): Promise<HoldfastError> {
   try {

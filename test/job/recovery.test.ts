@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fixedDelay, run } from '../../dist/index.js';
+import { fixedDelay } from '../../dist/index.js';
 import {
   expectedWindows,
   fixture,
@@ -9,6 +9,7 @@ import {
   totalsProblems,
   until,
 } from './kit.js';
+import { run } from './run-compiled.js';
 
 const COUNT = 120_000;
 

@@ -1,8 +1,9 @@
 import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { exponentialBackoff, HoldfastError, type RunOptions, run } from '../../dist/index.js';
+import { exponentialBackoff, HoldfastError, type RunOptions } from '../../dist/index.js';
 import { fixture, temporaryFolder, totalsProblems, until } from './kit.js';
+import { run } from './run-compiled.js';
 
 /** The error with which a job does not start, or ends. */
 async function failureOf(url: URL, options: RunOptions): Promise<HoldfastError> {

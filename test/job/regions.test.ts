@@ -7,10 +7,10 @@ import {
   type JobTreeNode,
   type RestartedEvent,
   type RunOptions,
-  run,
 } from '../../dist/index.js';
 import { words } from './fixtures/regions.job.js';
 import { fixture, Meter, temporaryFolder, totalsProblems, until } from './kit.js';
+import { run } from './run-compiled.js';
 
 const COUNT = 8_000;
 

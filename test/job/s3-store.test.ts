@@ -1,17 +1,18 @@
 /** Whole jobs with their checkpoints in a bucket, through the package's entry points. */
 
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { s3Checkpoints } from '../../dist/checkpoint/s3.js';
-import { type CheckpointStore, run } from '../../dist/index.js';
+import { type CheckpointStore, MemoryStore, type StoreDescription } from '../../dist/index.js';
 import { S3Server } from '../checkpoint/s3-server.js';
 import { fixture, temporaryFolder, totalsProblems } from './kit.js';
+import { run, runGuarded } from './run-compiled.js';
 
-const COUNT = 300_000;
+const COUNT = 150_000;
 let server: S3Server;
 beforeEach(async () => {
   server = new S3Server();
@@ -78,22 +79,92 @@ test('as docs/checkpoints-in-s3.md prints it', async () => {
   const folder = await temporaryFolder();
   await mkdir(join(folder, 'node_modules'));
   await symlink(root, join(folder, 'node_modules', 'holdfast'));
+  await mkdir(join(folder, 'node_modules', '.bin'));
+  await symlink('../holdfast/dist/cli/main.js', join(folder, 'node_modules', '.bin', 'holdfast'));
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
   const block = (text: string, file: string) => text.split(`file=${file}\n`)[1]!.split('```')[0]!;
   const page = await readFile(join(root, 'docs/checkpoints-in-s3.md'), 'utf8');
   const readme = await readFile(join(root, 'README.md'), 'utf8');
-  await writeFile(join(folder, 'main.mjs'), block(page, 'main.mjs'));
+  for (const file of ['main.mjs', 'guarded.mjs']) {
+    await writeFile(join(folder, file), block(page, file));
+  }
   await writeFile(join(folder, 'orders.job.ts'), block(readme, 'orders.job.ts'));
   const env = {
     ...process.env,
     S3_ENDPOINT: server.endpoint,
+    AWS_ENDPOINT_URL_S3: server.endpoint,
     AWS_ACCESS_KEY_ID: 'a',
     AWS_SECRET_ACCESS_KEY: 's',
   };
-  const { stdout } = await promisify(execFile)(process.execPath, ['main.mjs'], {
-    cwd: folder,
-    env,
+  const execute = (program: string, ...args: readonly string[]) =>
+    promisify(execFile)(program, args, { cwd: folder, env });
+  for (const [file, prefix] of [
+    ['main.mjs', 'jobs'],
+    ['guarded.mjs', 'guarded'],
+  ] as const) {
+    const { stdout } = await execute(process.execPath, file);
+    expect(stdout).toContain('finished 500000');
+    expect(server.keys(`${prefix}/orders/`)).toContain(`${prefix}/orders/index.json`);
+    await rm(join(folder, 'out'), { recursive: true });
+  }
+  const npx = 'npx() { local it="$1"; shift; "./node_modules/.bin/$it" "$@"; }';
+  const [, commands] = /```sh\n(npx holdfast run[\s\S]*?)```/.exec(page)!;
+  const { stdout } = await execute('bash', '-c', `set -e; ${npx}\n${commands}`);
+  expect(stdout).toContain('finished: 500 000 records');
+  expect(stdout).toMatch(/500 000 .*sound, the last/);
+  expect(stdout).toContain('is saved in ./savepoints/monday');
+});
+
+describe('a guarded job with a store', () => {
+  const guarded = (description?: StoreDescription) =>
+    runGuarded(fixture('totals'), {
+      parallelism: 1,
+      args: { count: 2_000 },
+      checkpoint: { store: Object.assign(new MemoryStore(), { description }), intervalMs: 50 },
+    });
+
+  test('of one’s own that describes itself: made anew in the job’s process', async () => {
+    const directory = join(await temporaryFolder(), 'checkpoints');
+    const module = new URL('./fixtures/own-store.mjs', import.meta.url).href;
+    const job = await guarded({ module, factory: 'openStore', options: { directory } });
+    const result = await job.finished;
+    expect(totalsProblems(result.collected['totals'] ?? [], 2_000)).toEqual([]);
+    expect(await readdir(join(directory, 'manifests'))).not.toEqual([]);
   });
-  expect(stdout).toContain('finished 500000');
-  expect(server.keys('jobs/orders/')).toContain('jobs/orders/index.json');
+
+  const options = { directory: '/nowhere' };
+  test.each([
+    [
+      'no module',
+      { module: 'file:///nowhere/store.mjs', factory: 'open', options },
+      /not be loaded/,
+    ],
+    [
+      'no function',
+      {
+        module: new URL('./fixtures/own-store.mjs', import.meta.url).href,
+        factory: 'open',
+        options,
+      },
+      /exports no function 'open'/,
+    ],
+  ])('whose description leads to %s: said by the job’s process', async (_, description, told) => {
+    await expect(guarded(description)).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_CHECKPOINT_STORE',
+      message: expect.stringMatching(told),
+    });
+  });
+
+  test('that has secrets in it, or says nothing of itself: refused, with the way out', async () => {
+    await expect(guarded()).rejects.toMatchObject({ code: 'ERR_HOLDFAST_BAD_OPTION' });
+    const secret = runGuarded(fixture('totals'), { checkpoint: { store: store() } });
+    await expect(secret).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_BAD_OPTION',
+      message: expect.stringMatching(/checkpoint\.store.*let the environment hold them/),
+    });
+    const call = { module: 'file:///x', factory: 'open', options: { call: () => 1 } };
+    await expect(guarded(call)).rejects.toMatchObject({
+      message: expect.stringContaining('checkpoint.store.description.options.call'),
+    });
+  });
 });

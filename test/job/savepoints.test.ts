@@ -3,15 +3,9 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import {
-  HoldfastError,
-  type Job,
-  MemoryStore,
-  type RunOptions,
-  run,
-  runGuarded,
-} from '../../dist/index.js';
+import { HoldfastError, type Job, MemoryStore, type RunOptions } from '../../dist/index.js';
 import { fixture, Meter, temporaryFolder, totalsProblems, until } from './kit.js';
+import { run, runGuarded } from './run-compiled.js';
 
 const COUNT = 12_000;
 

@@ -4,7 +4,7 @@
  */
 
 import { describe, expect, test } from 'vitest';
-import { type CheckpointAlignment, type Job, run } from '../../dist/index.js';
+import type { CheckpointAlignment, Job } from '../../dist/index.js';
 import {
   fixture,
   Meter,
@@ -13,6 +13,7 @@ import {
   temporaryFolder,
   totalsProblems,
 } from './kit.js';
+import { run } from './run-compiled.js';
 
 const COUNT = 60_000;
 

@@ -1,6 +1,10 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
+import { discard } from '../../src/connectors/discard.js';
+import { fromCollection } from '../../src/connectors/from-collection.js';
 import { Host } from '../../src/job/host.js';
+import { SPLITS_TIMEOUT_MS } from '../../src/job/split-listing.js';
 import { defineJob } from '../../src/stream/job-definition.js';
+import type { Source } from '../../src/stream/source.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
 
 test('a commit that no sink answers for is a failure, never a commit', async () => {
@@ -12,4 +16,51 @@ test('a commit that no sink answers for is a failure, never a commit', async () 
   });
   const answer = await host.commit('out', 7, [{ rows: 3 }]);
   expect(answer).toMatchObject({ ok: false, failure: { code: 'ERR_HOLDFAST_INTERNAL' } });
+});
+
+describe('listing splits', () => {
+  function hostOf(splits: () => unknown): Host {
+    const numbers = { ...fromCollection([1]), splits } as Source<number>;
+    const host = new Host({
+      definition: defineJob('job', (env) => {
+        env.from(numbers).uid('numbers').sinkTo(discard());
+      }),
+      block: new ControlBlock(),
+      sleeper: { arm: () => {}, cancel: () => {}, onWake: () => {} },
+      emit: () => {},
+    });
+    return host;
+  }
+
+  const failureOf = async (splits: () => unknown) => {
+    const host = hostOf(splits);
+    await host.build({});
+    const answer = await host.listSplits('numbers');
+    return answer.ok ? expect.fail('it was listed') : answer.failure;
+  };
+
+  test('that never settles ends at its deadline, with the source named', async () => {
+    vi.useFakeTimers();
+    try {
+      const failing = failureOf(() => new Promise(() => {}));
+      await vi.advanceTimersByTimeAsync(SPLITS_TIMEOUT_MS);
+      expect(await failing).toMatchObject({
+        code: 'ERR_HOLDFAST_SOURCE',
+        message: expect.stringContaining("source 'numbers' could not list its splits"),
+      });
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  test.each([
+    ['nothing', undefined, 'gave undefined'],
+    ['no array', { id: 'a' }, 'it must give an array'],
+    ['no ids', [{ path: 'a' }], 'a split without an id'],
+    ['the same id twice', [{ id: 'a' }, { id: 'a' }], "two splits with the id 'a'"],
+  ])('that gives %s is refused', async (_, given, words) => {
+    const failure = await failureOf(async () => given);
+    expect(failure.code).toBe('ERR_HOLDFAST_SOURCE');
+    expect(failure.message).toContain(words);
+  });
 });

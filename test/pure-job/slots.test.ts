@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { HostLink } from '../../src/job/host-link.js';
 import { resolveOptions } from '../../src/job/options.js';
 import { Slots } from '../../src/job/slots.js';
@@ -39,3 +39,53 @@ test('who commits is one of the slots that were named, a living one if there is 
   expect(slots.anyLink([1, 2])).toBe(links[1]);
   await slots.close(false);
 });
+
+test('spares that hang are not replaced for ever', async () => {
+  const graph = graphData(draw((env) => env.from(source()).sinkTo(sink())));
+  const hung: number[] = [];
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+  const slots = new Slots({
+    options: resolveOptions({
+      parallelism: 1,
+      spares: 1,
+      heartbeat: { intervalMs: 10, timeoutMs: 20 },
+    }),
+    spawn: (name, callbacks) => {
+      const block = new ControlBlock();
+      // The slot's own thread gives signs of life.
+      if (name !== 'holdfast-spare') setInterval(() => callbacks.onBeat(BEAT), 5);
+      queueMicrotask(() => callbacks.onEvent({ kind: 'ready', job: 'job' }));
+      const link = {
+        block,
+        threadId: 1,
+        dead: false,
+        call: async () => graph,
+        async terminate() {
+          link.dead = true;
+          hung.push(hung.length);
+        },
+        waitedMs: () => undefined,
+        utilization: () => 1,
+      };
+      return link as unknown as HostLink;
+    },
+    onEvent: () => {},
+    onFailure: () => expect.fail('no slot has failed'),
+    onChange: () => {},
+    onBeat: () => {},
+  });
+  try {
+    await slots.open();
+    for (let i = 1; i <= 6; i += 1) {
+      slots.refillSpares();
+      await new Promise((resolve) => setImmediate(resolve));
+      vi.advanceTimersByTime(100);
+      expect(hung).toHaveLength(Math.min(i, 3));
+    }
+  } finally {
+    await slots.close(false);
+    vi.useRealTimers();
+  }
+});
+
+const BEAT = { heapUsedBytes: 0, heapLimitBytes: 0 };

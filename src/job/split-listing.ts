@@ -1,0 +1,81 @@
+/**
+ * The splits of all sources, as one of the job's threads lists them.
+ *
+ *  L1  A thread that dies meanwhile is none of the source's fault: another one is asked, a few times.
+ *      What kills every thread that it is asked of is told as the source's failure, with the last death.
+ *  L2  Waiting for splits() has a deadline, which the host keeps (`listInTime`): the thread is at rest then,
+ *      and no heartbeat would ever say that anything is wrong.
+ */
+
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { inTime } from '../base/in-time.js';
+import type { GraphData } from '../stream/graph.js';
+import type { Source, SourceSplit } from '../stream/source.js';
+import { checkSplits } from '../stream/source-checks.js';
+import type { Slots } from './slots.js';
+
+/** How long splits() of a source may take, in milliseconds. */
+export const SPLITS_TIMEOUT_MS = 60_000;
+/** Threads that may die of it. */
+const DEATHS_MAX = 3;
+
+export type SplitsBySource = Readonly<Record<string, readonly SourceSplit[]>>;
+
+/**
+ * @param mayRestart whether a thread's death is anything but the end of the job
+ * @throws HoldfastError what splits() throws; ERR_HOLDFAST_SOURCE when it does not settle, gives no
+ *   splits, or ends the threads that call it
+ */
+export async function listSplits(
+  graph: GraphData,
+  slots: Pick<Slots, 'anyLoaded'>,
+  mayRestart: boolean,
+): Promise<SplitsBySource> {
+  const splits: Record<string, readonly SourceSplit[]> = {};
+  for (const { id, kind } of graph.nodes) {
+    if (kind === 'source') splits[id] = await listOne(id, slots, mayRestart ? DEATHS_MAX : 1);
+  }
+  return splits;
+}
+
+async function listOne(
+  source: string,
+  slots: Pick<Slots, 'anyLoaded'>,
+  deathsMax: number,
+): Promise<readonly SourceSplit[]> {
+  for (let deaths = 1; ; deaths += 1) {
+    const link = await slots.anyLoaded();
+    try {
+      return await link.call('listSplits', [source]);
+    } catch (error) {
+      if (!isHoldfastError(error, 'ERR_HOLDFAST_WORKER_DIED')) throw error;
+      if (deaths >= deathsMax) throw deadly(source, deaths, error);
+    }
+  }
+}
+
+/** In the thread that was asked. */
+export async function listInTime(
+  operator: string,
+  source: Source<unknown>,
+): Promise<readonly SourceSplit[]> {
+  const late = () =>
+    new HoldfastError(
+      'ERR_HOLDFAST_SOURCE',
+      `source '${operator}' could not list its splits: its splits() has not settled for ` +
+        `${SPLITS_TIMEOUT_MS / 1_000} s. Give what it waits for (a connection, a listing, a reply) a ` +
+        'shorter deadline of its own.',
+      { details: { operator, timeoutMs: SPLITS_TIMEOUT_MS } },
+    );
+  const listed = await inTime(Promise.resolve(source.splits()), SPLITS_TIMEOUT_MS, late);
+  return checkSplits(operator, listed);
+}
+
+function deadly(operator: string, deaths: number, cause: HoldfastError): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_SOURCE',
+    `source '${operator}' could not list its splits: ${deaths === 1 ? 'the thread' : `${deaths} threads`} ` +
+      `that called its splits() died of it. The last one: ${cause.message}`,
+    { cause, details: { operator, deaths } },
+  );
+}
