@@ -43,8 +43,10 @@ export interface CheckpointContents {
   readonly keyGroups: number;
   readonly holdfast: string;
   readonly node: string;
-  /** Manifest and parts. */
+  /** Manifest and parts, as they are stored. */
   readonly bytes: number;
+  /** What the parts hold; more than `bytes` where they are compressed. */
+  readonly contentBytes: number;
   readonly manifestFile: string;
   readonly operators: readonly OperatorContents[];
   /** Records that each instance of a source had emitted. */
@@ -100,6 +102,10 @@ export async function contentsOf(
     keyGroups: manifest.keyGroups,
     holdfast: manifest.holdfast,
     node: manifest.node,
+    contentBytes: manifest.parts.reduce(
+      (sum, part) => part.sections.reduce((bytes, section) => bytes + section.bytes, sum),
+      0,
+    ),
     bytes: opened.manifestBytes + manifest.parts.reduce((sum, part) => sum + part.bytes, 0),
     manifestFile: opened.manifestFile,
     operators: manifest.operators.map(({ id, type, stateful, parallelism }) => {
@@ -127,10 +133,15 @@ export async function contentsOf(
 
 export function contentsLines(contents: CheckpointContents): readonly string[] {
   const { checkpoint, job, operators, positions, transactions, damage } = contents;
+  const compressions = new Set(contents.parts.flatMap(({ compression }) => compression ?? []));
+  const packed =
+    compressions.size === 0
+      ? ''
+      : `, with ${[...compressions].join(' and ')} from ${formatBytes(contents.contentBytes)}`;
   const taken = `${isoTime(contents.createdAtMs)}, ${formatMs(Math.max(0, contents.ageMs))} ago`;
   const lines = [
     `checkpoint ${checkpoint} of job '${job}': ${damage.length === 0 ? 'sound' : 'NOT SOUND'}${contents.final ? ', the last of its run' : ''}`,
-    `taken ${taken}; ${formatBytes(contents.bytes)} in ${contents.parts.filter(({ file }) => file !== '').length} parts`,
+    `taken ${taken}; ${formatBytes(contents.bytes)} in ${contents.parts.filter(({ file }) => file !== '').length} parts${packed}`,
     `run ${contents.run}, epoch ${contents.epoch}, ${contents.mode}, ${formatCount(contents.keyGroups)} key groups`,
     `written by Holdfast ${contents.holdfast} on Node ${contents.node}`,
     '',
