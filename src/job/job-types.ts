@@ -157,9 +157,9 @@ export type CheckpointEvent =
       readonly captureMs: number;
       /** Written for it. */
       readonly bytes: number;
-      /** Of these, state that was written in full. */
+      /** State that was written in full, counted as it is without compression. */
       readonly fullBytes: number;
-      /** Of these, changes of state since the checkpoint before. */
+      /** Changes of state since the checkpoint before, counted in the same way. */
       readonly deltaBytes: number;
     }
   | { readonly kind: 'failed'; readonly checkpoint: number; readonly failure: Failure };
