@@ -3,7 +3,9 @@
  * checkpoint every second and stretches without any alternate in one run; per cent of throughput
  * lost (`value`: when 1 % of the keys are written between two checkpoints), and the longest gap of a
  * data thread with minus without. Also when all keys are written, and the same with object values;
- * without `incremental` for comparison. Sizes are of all slots together. `restoreMs` is from the
+ * without `incremental` for comparison. `gcWithMs` and `gcWithoutMs` stand beside the gaps: the longest
+ * pause of a data thread's garbage collector, which is part of a gap. `claims` has what is promised of
+ * these figures, each with its limit. Sizes are of all slots together. `restoreMs` is from the
  * detection of a killed thread to the first new record at a sink.
  */
 
@@ -35,6 +37,13 @@ export default async function checkpoint({ smoke, log }) {
     ratio: round(sparse.with / sparse.without, 3),
     unit: '% lost',
     target: 'value <= 5, all.lostPercent <= 10, gapAddedMs <= 10, deltaPercent < 3',
+    claims: {
+      lostPercentSparse: claim(sparse.lostPercent, 5),
+      lostPercentAll: claim(all.lostPercent, 10),
+      gapAddedMsSparse: claim(sparse.gapAddedMs, 10),
+      gapAddedMsAll: claim(all.gapAddedMs, 10),
+      deltaPercentSparse: claim(sparse.deltaPercent, 3),
+    },
     keys: size.keys,
     ...sparse,
     all,
@@ -43,13 +52,26 @@ export default async function checkpoint({ smoke, log }) {
   };
 }
 
+/** A figure that was not had (no checkpoint was a delta) keeps no promise. */
+function claim(value = null, atMost) {
+  return { value, atMost, met: value !== null && value <= atMost };
+}
+
 async function measure({ keys, pairs, windowMs, values, incremental, writtenShare, log }) {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
   const gaps = new Float64Array(new SharedArrayBuffer(8 * SLOTS));
+  const pauses = new Float64Array(new SharedArrayBuffer(8 * SLOTS));
   const job = await run(new URL('./jobs/checkpoint.job.mjs', import.meta.url), {
     parallelism: SLOTS,
     spares: 1,
-    args: { keys, values, writtenShare, gaps: gaps.buffer, lanes: new SharedArrayBuffer(4) },
+    args: {
+      keys,
+      values,
+      writtenShare,
+      gaps: gaps.buffer,
+      pauses: pauses.buffer,
+      lanes: new SharedArrayBuffer(4),
+    },
     // Far apart: the bench orders each checkpoint itself, so that stretches can be without.
     checkpoint: { directory, intervalMs: 3_600_000, incremental },
     heartbeat: { timeoutMs: 10_000 },
@@ -62,10 +84,14 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
   const withoutRates = [];
   const withGaps = [];
   const withoutGaps = [];
-  const stretch = async (rates, longest) => {
+  const withPauses = [];
+  const withoutPauses = [];
+  const stretch = async (rates, longest, collected) => {
     gaps.fill(0);
+    pauses.fill(0);
     rates.push(await rate(() => job.progress().sinkRecords, windowMs));
     longest.push(Math.max(...gaps));
+    collected.push(Math.max(...pauses));
   };
   let full;
   let restoreMs;
@@ -77,17 +103,18 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
     await job.checkpointNow();
     events.length = 0;
     for (let i = 0; i < pairs; i += 1) {
-      await stretch(withoutRates, withoutGaps);
+      await stretch(withoutRates, withoutGaps, withoutPauses);
       // What was written meanwhile is none of the first checkpoint's.
       await job.checkpointNow();
       const ticking = setInterval(() => void job.checkpointNow().catch(() => {}), 1_000);
-      await stretch(withRates, withGaps);
+      await stretch(withRates, withGaps, withPauses);
       clearInterval(ticking);
       await sleep(300);
       log(
         `${values}, ${writtenShare * 100} % written, ${incremental ? '' : 'not '}incremental, pair ${i + 1}: ` +
           `without ${round(withoutRates[i] / 1e6)} M/s, with ${round(withRates[i] / 1e6)} M/s; ` +
-          `gaps ${round(withoutGaps[i], 1)} / ${round(withGaps[i], 1)} ms`,
+          `gaps ${round(withoutGaps[i], 1)} / ${round(withGaps[i], 1)} ms, ` +
+          `of garbage collection ${round(withoutPauses[i], 1)} / ${round(withPauses[i], 1)} ms`,
       );
     }
     const restarted = new Promise((resolve) => job.once('restarted', resolve));
@@ -109,6 +136,8 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
     gapWithMs: round(median(withGaps), 1),
     gapWithoutMs: round(median(withoutGaps), 1),
     gapAddedMs: round(median(withGaps) - median(withoutGaps), 1),
+    gcWithMs: round(median(withPauses), 1),
+    gcWithoutMs: round(median(withoutPauses), 1),
     longestGapWithMs: round(Math.max(...withGaps), 1),
     longestGapWithoutMs: round(Math.max(...withoutGaps), 1),
     durationP50Ms: round(percentile(durations, 0.5), 1),
@@ -123,5 +152,6 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
     writtenBytes: Math.round(events.reduce((sum, { bytes }) => sum + bytes, 0) / events.length),
     restoreMs: round(restoreMs, 1),
     checkpoints: events.length,
+    deltaCheckpoints: deltas.length,
   };
 }

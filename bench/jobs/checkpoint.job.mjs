@@ -1,9 +1,11 @@
+import { PerformanceObserver } from 'node:perf_hooks';
 import { aggregation, count, defineJob, discard, generate, sum } from 'holdfast';
 
 /**
  * Writes over `keys` string keys in all: each key once, then uniformly over `writtenShare` of them, which
  * lie scattered among the others. `gaps` is shared: one Float64 per thread, the
- * longest time in ms between two looks at the clock (every 32 records) since it was last reset.
+ * longest time in ms between two looks at the clock (every 32 records) since it was last reset. `pauses`
+ * is the same for the longest pause of the thread's garbage collector.
  */
 export default defineJob('checkpoint', (env, args) => {
   const keys = Number(args.keys);
@@ -14,6 +16,13 @@ export default defineJob('checkpoint', (env, args) => {
   let lane = -1;
   let last = 0;
   let seen = 0;
+  const pauses = new Float64Array(args.pauses);
+  new PerformanceObserver((list) => {
+    if (lane < 0) return;
+    for (const { duration } of list.getEntries()) {
+      if (duration > pauses[lane]) pauses[lane] = duration;
+    }
+  }).observe({ entryTypes: ['gc'] });
   const watched = env
     .from(
       generate(

@@ -6,6 +6,7 @@
  *  P3  As with every checkpoint, the manifest comes last: an unfinished copy is none.
  */
 
+import { compressionOf } from './compression.js';
 import { filesOf } from './part-chain.js';
 import type { CheckpointStore, Manifest, PartDescriptor, PartFile } from './store.js';
 
@@ -59,6 +60,7 @@ async function copyFile(
     instance: file.instance,
     epoch: manifest.epoch,
     incarnation: 0,
+    ...compressionOf(file),
     sections: sections.map(({ operator, name, bytes }) => ({ operator, name, chunks: [bytes] })),
   });
 }

@@ -20,6 +20,7 @@
 import { basename, dirname, join } from 'node:path';
 import { assert } from '../base/assert.js';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { compressionOf } from './compression.js';
 import {
   checkpointOfManifest,
   type DirectoryLayout,
@@ -278,7 +279,7 @@ export class DirectoryStore implements CheckpointStore {
       const size = await this.#files.size(path);
       if (size !== bytes) throw new Error(`${bytes} bytes were written, '${file}' has ${size}`);
       this.#loose.set(file, bytes);
-      return { file, bytes, sha256, vertex, instance, sections };
+      return { file, bytes, sha256, vertex, instance, ...compressionOf(part), sections };
     } catch (error) {
       await this.#files.remove(temporary).catch(() => {});
       await this.#files.remove(path).catch(() => {});

@@ -1,5 +1,6 @@
 /** Manifests as bytes: what a valid one is, the same for writer and reader. */
 
+import { COMPRESSIONS } from './compression.js';
 import { type Check, describeValue, each, optional, record } from './json-check.js';
 import { chainOf, filesOf } from './part-chain.js';
 import { seal, unseal } from './sealed-json.js';
@@ -36,6 +37,7 @@ const partFile = {
   sha256: text,
   vertex: text,
   instance: count,
+  compression: optional(oneOf(...COMPRESSIONS)),
   sections: each(
     record({ operator: text, name: text, bytes: count, delta: optional(oneOf(true)) }),
   ),

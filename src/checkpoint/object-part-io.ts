@@ -10,9 +10,10 @@
  */
 
 import { createHash, type Hash } from 'node:crypto';
+import { setImmediate as turn } from 'node:timers/promises';
 import type { ReadableFile } from './file-system.js';
 import type { ObjectClient, PutOutcome } from './object-client.js';
-import { encodedBytesOf, encodePart } from './part-file.js';
+import { encodedBytesMax, encodePart } from './part-file.js';
 import type { WrittenFile } from './part-io.js';
 import { readPartFile } from './part-reader.js';
 import type { PartDescriptor, PartInput, RestoredPartSection } from './store.js';
@@ -31,20 +32,23 @@ export async function writePartObject(
   part: PartInput,
   blockBytes = BLOCK_BYTES,
 ): Promise<WrittenFile> {
-  const total = encodedBytesOf(part);
+  const most = encodedBytesMax(part);
   const hash = createHash('sha256');
-  if (total <= blockBytes) {
-    const [bytes = new Uint8Array()] = blocksOf(part, total, total, hash);
+  if (most <= blockBytes) {
+    let bytes = new Uint8Array();
+    for await (const block of blocksOf(part, most, most, hash)) bytes = block;
     const sha256 = hash.digest('hex');
     await putNew(client, key, bytes, sha256);
-    return { bytes: total, sha256 };
+    return { bytes: bytes.length, sha256 };
   }
-  const size = Math.max(blockBytes, Math.ceil(total / BLOCKS_MAX));
+  const size = Math.max(blockBytes, Math.ceil(most / BLOCKS_MAX));
   const upload = await client.beginUpload(key);
   try {
     const tags: string[] = [];
+    let total = 0;
     let before: Promise<void> | undefined;
-    for (const block of blocksOf(part, total, size, hash)) {
+    for await (const block of blocksOf(part, most, size, hash)) {
+      total += block.length;
       // One block on its way while the next is made (O3).
       await before;
       const number = tags.push('');
@@ -55,11 +59,11 @@ export async function writePartObject(
     }
     await before;
     await settle(client, key, total, undefined, () => client.completeUpload(upload, tags));
+    return { bytes: total, sha256: hash.digest('hex') };
   } catch (error) {
     await client.abortUpload(upload).catch(() => {});
     throw error;
   }
-  return { bytes: total, sha256: hash.digest('hex') };
 }
 
 /** An object under a key that was never used. */
@@ -94,18 +98,20 @@ async function settle(
   throw failure;
 }
 
-/** The part's bytes in buffers of their own of `size` bytes, the last one shorter. */
-function* blocksOf(
+/** The part's bytes, `most` of them at most, in buffers of their own of `size` bytes, the last one shorter. */
+async function* blocksOf(
   part: PartInput,
-  total: number,
+  most: number,
   size: number,
   hash: Hash,
-): Generator<Uint8Array, void, undefined> {
-  let left = total;
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  let left = most;
   let block = new Uint8Array(Math.min(size, left));
   let at = 0;
   for (const encoded of encodePart(part)) {
     hash.update(encoded);
+    // Checksums and compression of a large part must not hold up what else this thread does.
+    await turn();
     for (let from = 0; from < encoded.length; ) {
       const length = Math.min(encoded.length - from, block.length - at);
       block.set(encoded.subarray(from, from + length), at);
@@ -118,6 +124,7 @@ function* blocksOf(
       at = 0;
     }
   }
+  if (at > 0) yield block.subarray(0, at);
 }
 
 /** Rejects with ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT, or with what the client says. */

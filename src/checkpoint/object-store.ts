@@ -16,6 +16,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { assert } from '../base/assert.js';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { compressionOf } from './compression.js';
 import { partName, partOfName } from './directory-layout.js';
 import { encodeManifest, filesNamed } from './manifest.js';
 import type { ObjectClient } from './object-client.js';
@@ -231,7 +232,7 @@ export class ObjectStore implements CheckpointStore {
       const key = `${PARTS}${file}`;
       const { bytes, sha256 } = await writePartObject(client, key, part, this.#options.blockBytes);
       this.#loose.set(file, bytes);
-      return { file, bytes, sha256, vertex, instance, sections };
+      return { file, bytes, sha256, vertex, instance, ...compressionOf(part), sections };
     } catch (error) {
       // It may be there all the same, or come to be there.
       this.#hasOrphans = true;

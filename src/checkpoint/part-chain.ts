@@ -14,6 +14,7 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
+import { compressionOf } from './compression.js';
 import type { PartDescriptor, PartFile, StoredSection } from './store.js';
 
 /** The part's files, oldest first; those of a part without sections are none. */
@@ -75,12 +76,13 @@ export function linkPart(
   }
   const earlier = filesOf(base!)
     .filter((file) => needed.has(file))
-    .map(({ file, bytes, sha256, vertex, instance, sections: had }) => ({
+    .map(({ file, bytes, sha256, vertex, instance, sections: had, ...rest }) => ({
       file,
       bytes,
       sha256,
       vertex,
       instance,
+      ...compressionOf(rest),
       sections: had,
     }));
   return { ...written, sections, earlier };

@@ -13,7 +13,8 @@ export interface AffectedState {
 
 /**
  * Of whom the state is that lies in the chunk at byte `offset` of the file. All of the part's, when the
- * place is unknown, or in the header, without which nothing can be told apart.
+ * place is unknown, or in the header, without which nothing can be told apart, or when it is compressed: where
+ * a stored chunk lies does not say what it holds.
  */
 export function affectedState(part: PartDescriptor, offset: number | undefined): AffectedState[] {
   const { instance, sections } = part;
@@ -27,7 +28,8 @@ export function affectedState(part: PartDescriptor, offset: number | undefined):
   // Everything but the header's JSON has a size that follows from the sections (see part-file.ts).
   const chunks = Math.ceil(body / CHUNK_BYTES);
   const head = part.bytes - body - chunks * CHUNK_HEAD_BYTES;
-  if (offset === undefined || head < PREFIX_BYTES || offset < head) return all;
+  if (offset === undefined || part.compression !== undefined) return all;
+  if (head < PREFIX_BYTES || offset < head) return all;
   const chunk = Math.floor((offset - head) / (CHUNK_HEAD_BYTES + CHUNK_BYTES));
   const from = chunk * CHUNK_BYTES;
   let at = 0;

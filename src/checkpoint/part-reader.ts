@@ -4,15 +4,19 @@
  *  R1  Nothing is handed out before size, every CRC-32 and the SHA-256 have been verified.
  *  R2  How much memory is taken follows from the descriptor (out of a verified manifest) and the real
  *      size of the file, never from bytes that are not verified yet.
+ *  R3  A compressed chunk is expanded only after its own CRC-32 has been found right, and to no more than
+ *      its share of the descriptor's bytes.
  */
 
 import { createHash, type Hash } from 'node:crypto';
 import { isHoldfastError } from '../base/errors.js';
 import { crc32, hex32 } from './checksum.js';
+import { COMPRESSIONS, expandChunk, isCompression } from './compression.js';
 import { sha256OfFile } from './file-reading.js';
 import { errnoOf, type ReadableFile } from './file-system.js';
 import {
   CHUNK_HEAD_BYTES,
+  COMPRESSED_FORMAT,
   HEADER_BYTES_MAX,
   PART_FORMAT,
   PART_MAGIC,
@@ -133,12 +137,10 @@ class PartReader {
       throw await this.#damage(0, 'magic', Buffer.from(PART_MAGIC).toString('hex'), found);
     }
     const format = view.getUint32(CHECKED_FROM, true);
-    if (format !== PART_FORMAT) {
-      // Another version's file, or a damaged number? The SHA-256 knows.
-      if ((await sha256OfFile(this.#file)) === this.#part.sha256) {
-        throw formatError(this.#path, `its format is ${format}, this version reads ${PART_FORMAT}`);
-      }
-      throw await this.#damage(CHECKED_FROM, 'format', PART_FORMAT, format);
+    if (format !== PART_FORMAT && format !== COMPRESSED_FORMAT) {
+      const known = `${PART_FORMAT} or ${COMPRESSED_FORMAT}`;
+      await this.#refuseIfWhole(`its format is ${format}, this version reads ${known}`);
+      throw await this.#damage(CHECKED_FROM, 'format', known, format);
     }
     const length = view.getUint32(12, true);
     if (length > Math.min(HEADER_BYTES_MAX, this.#part.bytes - PREFIX_BYTES)) {
@@ -151,17 +153,30 @@ class PartReader {
       throw await this.#damage(CHECKED_FROM, 'CRC-32', hex32(expected), hex32(found));
     }
     const header = parseHeader(json);
-    const { vertex, instance, sections } = this.#part;
-    const told = header && JSON.stringify([header.vertex, header.instance, header.sections]);
+    const { vertex, instance, compression = null, sections } = this.#part;
+    const packed: unknown = header?.compression ?? null;
+    if (header !== undefined && packed !== null && !isCompression(packed)) {
+      const known = COMPRESSIONS.join(' or ');
+      await this.#refuseIfWhole(`its compression is '${packed}', this version reads ${known}`);
+    }
+    const told =
+      header && JSON.stringify([header.vertex, header.instance, packed, header.sections]);
     const named = JSON.stringify([
       vertex,
       instance,
+      compression,
       sections.map(({ operator, name, bytes }) => ({ operator, name, bytes })),
     ]);
-    if (header === undefined || told !== named) {
+    const isPacked = format === COMPRESSED_FORMAT;
+    if (header === undefined || told !== named || isPacked !== (compression !== null)) {
       throw await this.#damage(PREFIX_BYTES, 'header', named, told ?? 'no header');
     }
     return header;
+  }
+
+  /** What no version knows is damage, or another version's: the SHA-256 can tell. */
+  async #refuseIfWhole(what: string): Promise<void> {
+    if ((await sha256OfFile(this.#file)) === this.#part.sha256) throw formatError(this.#path, what);
   }
 
   async #body(header: PartHeader, sections: readonly RestoredPartSection[]): Promise<void> {
@@ -175,15 +190,20 @@ class PartReader {
       const length = view.getUint32(0, true);
       const expected = view.getUint32(4, true);
       const lengthDue = Math.min(left, header.chunkBytes);
-      if (length !== lengthDue) throw await this.#damage(at, 'chunk length', lengthDue, length);
-      const bytes = await this.#take(length);
-      const found = crc32(bytes);
+      const isLength =
+        header.compression === undefined
+          ? length === lengthDue
+          : length <= Math.min(lengthDue, this.#part.bytes - this.#offset);
+      if (!isLength) throw await this.#damage(at, 'chunk length', lengthDue, length);
+      const stored = await this.#take(length);
+      const found = crc32(stored);
       if (found !== expected) {
         throw await this.#damage(at, 'CRC-32', hex32(expected), hex32(found));
       }
-      for (let from = 0; from < length; ) {
+      const bytes = await this.#content(header, at, stored, lengthDue);
+      for (let from = 0; from < lengthDue; ) {
         const target = sections[index]!.bytes;
-        const count = Math.min(length - from, target.length - filled);
+        const count = Math.min(lengthDue - from, target.length - filled);
         target.set(bytes.subarray(from, from + count), filled);
         from += count;
         filled += count;
@@ -192,7 +212,23 @@ class PartReader {
           filled = 0;
         }
       }
-      left -= length;
+      left -= lengthDue;
+    }
+  }
+
+  /** R3. */
+  async #content(
+    { compression }: PartHeader,
+    at: number,
+    stored: Uint8Array,
+    bytes: number,
+  ): Promise<Uint8Array> {
+    if (compression === undefined) return stored;
+    try {
+      return expandChunk(compression, stored, bytes);
+    } catch (error) {
+      const found = error instanceof Error ? error.message : String(error);
+      throw await this.#damage(at, compression, `${bytes} bytes of content`, found);
     }
   }
 

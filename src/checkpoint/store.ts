@@ -2,6 +2,8 @@
  * What a checkpoint is on storage, and the interface of every store. Protocol file: shapes only.
  */
 
+import type { Compression } from './compression.js';
+
 /** Bytes of one named piece of one operator instance's state. */
 export interface PartSection {
   readonly operator: string;
@@ -18,6 +20,8 @@ export interface PartInput {
   readonly instance: number;
   readonly epoch: number;
   readonly incarnation: number;
+  /** How it is to be stored. A store that keeps it in another way than as a file may ignore it. */
+  readonly compression?: Compression | undefined;
   readonly sections: readonly PartSection[];
 }
 
@@ -37,6 +41,8 @@ export interface PartFile {
   readonly sha256: string;
   readonly vertex: string;
   readonly instance: number;
+  /** How its bytes are stored; the sections' are counted as they are without. */
+  readonly compression?: Compression | undefined;
   readonly sections: readonly StoredSection[];
 }
 

@@ -3,6 +3,7 @@
 import { isHoldfastError } from '../base/errors.js';
 import type { OpenedCheckpoint } from '../checkpoint/inspect-checkpoint.js';
 import type { FoundDamage } from '../checkpoint/inspect-directory.js';
+import { filesOf } from '../checkpoint/part-chain.js';
 import type { PartDescriptor, RestoredPartSection } from '../checkpoint/store.js';
 import { splitsIn } from '../stream/source-splits.js';
 import { rowsIn } from '../stream/state/row-section.js';
@@ -43,8 +44,10 @@ export interface CheckpointContents {
   readonly keyGroups: number;
   readonly holdfast: string;
   readonly node: string;
-  /** Manifest and parts. */
+  /** Manifest and parts, as they are stored. */
   readonly bytes: number;
+  /** What the parts hold; more than `bytes` where they are compressed. */
+  readonly contentBytes: number;
   readonly manifestFile: string;
   readonly operators: readonly OperatorContents[];
   /** Records that each instance of a source had emitted. */
@@ -69,6 +72,11 @@ export async function contentsOf(
   const positions: SourceContents[] = [];
   const damage: FoundDamage[] = [];
   for (const part of manifest.parts) {
+    // What it builds on has to be whole as well.
+    for (const file of part.earlier ?? []) {
+      const read = await opened.read(file);
+      if (!Array.isArray(read)) damage.push(read as FoundDamage);
+    }
     const read = await opened.read(part);
     if (!Array.isArray(read)) {
       damage.push(read as FoundDamage);
@@ -86,7 +94,8 @@ export async function contentsOf(
       }
     }
   }
-  const sections = manifest.parts.flatMap((part) => part.sections);
+  const stored = manifest.parts.flatMap(filesOf);
+  const sections = stored.flatMap((file) => file.sections);
   return {
     checkpoint: manifest.checkpoint,
     sound: damage.length === 0,
@@ -100,7 +109,8 @@ export async function contentsOf(
     keyGroups: manifest.keyGroups,
     holdfast: manifest.holdfast,
     node: manifest.node,
-    bytes: opened.manifestBytes + manifest.parts.reduce((sum, part) => sum + part.bytes, 0),
+    contentBytes: sections.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: opened.manifestBytes + stored.reduce((sum, part) => sum + part.bytes, 0),
     manifestFile: opened.manifestFile,
     operators: manifest.operators.map(({ id, type, stateful, parallelism }) => {
       const own = new Map<string, number>();
@@ -127,10 +137,17 @@ export async function contentsOf(
 
 export function contentsLines(contents: CheckpointContents): readonly string[] {
   const { checkpoint, job, operators, positions, transactions, damage } = contents;
+  const compressions = new Set(
+    contents.parts.flatMap(filesOf).flatMap(({ compression }) => compression ?? []),
+  );
+  const packed =
+    compressions.size === 0
+      ? ''
+      : `, with ${[...compressions].join(' and ')} from ${formatBytes(contents.contentBytes)}`;
   const taken = `${isoTime(contents.createdAtMs)}, ${formatMs(Math.max(0, contents.ageMs))} ago`;
   const lines = [
     `checkpoint ${checkpoint} of job '${job}': ${damage.length === 0 ? 'sound' : 'NOT SOUND'}${contents.final ? ', the last of its run' : ''}`,
-    `taken ${taken}; ${formatBytes(contents.bytes)} in ${contents.parts.filter(({ file }) => file !== '').length} parts`,
+    `taken ${taken}; ${formatBytes(contents.bytes)} in ${contents.parts.flatMap(filesOf).length} parts${packed}`,
     `run ${contents.run}, epoch ${contents.epoch}, ${contents.mode}, ${formatCount(contents.keyGroups)} key groups`,
     `written by Holdfast ${contents.holdfast} on Node ${contents.node}`,
     '',

@@ -277,6 +277,7 @@ export class CheckpointDriver {
       instance,
       epoch: part.epoch,
       incarnation: part.incarnation,
+      compression: this.#given.options.checkpoint.compression,
       sections: part.sections,
     });
     const before = base?.parts.find((one) => one.vertex === vertex && one.instance === instance);

@@ -3,6 +3,7 @@
  */
 
 import type { Failure } from '../base/failure.js';
+import type { Compression } from '../checkpoint/compression.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
 import type { TaskMetrics } from '../stream/task-types.js';
@@ -38,6 +39,12 @@ export interface CheckpointOptions {
    * with `directory`; false with `store`, since a store has to know that files are shared.
    */
   readonly incremental?: boolean | undefined;
+  /**
+   * Of the parts, in a directory or in S3. Default 'none'. 'gzip' and 'brotli' are used at their fastest
+   * levels, outside of the data threads, but they do take processor time. What is stored says how it is
+   * stored: the option may change from run to run.
+   */
+  readonly compression?: 'none' | Compression | undefined;
 }
 
 export type CheckpointAlignment = 'aligned' | 'unaligned' | { readonly alignedTimeoutMs: number };
@@ -158,9 +165,9 @@ export type CheckpointEvent =
       readonly captureMs: number;
       /** Written for it. */
       readonly bytes: number;
-      /** Of these, state that was written in full. */
+      /** State that was written in full, counted as it is without compression. */
       readonly fullBytes: number;
-      /** Of these, changes of state since the checkpoint before. */
+      /** Changes of state since the checkpoint before, counted in the same way. */
       readonly deltaBytes: number;
     }
   | { readonly kind: 'failed'; readonly checkpoint: number; readonly failure: Failure };

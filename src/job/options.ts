@@ -9,6 +9,7 @@ import {
   TIMER_MS_MAX,
 } from '../base/option-checks.js';
 import { isS3Place } from '../checkpoint/checkpoint-place.js';
+import { COMPRESSIONS, type Compression } from '../checkpoint/compression.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import { HEAP_SHARE_MIN } from '../supervisor/heap-watch.js';
 import {
@@ -45,6 +46,7 @@ export interface ResolvedOptions {
     /** How long barriers wait before they overtake; Infinity: always. */
     readonly alignedTimeoutMs: number;
     readonly incremental: boolean;
+    readonly compression: Compression | undefined;
   };
   readonly restore: RestoreFrom;
   readonly allowDropped: readonly string[];
@@ -173,6 +175,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     'mode',
     'alignment',
     'incremental',
+    'compression',
   ]);
   const { directory, store } = given;
   if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
@@ -219,12 +222,20 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     alignedTimeoutMs: resolveAlignment(given.alignment, mode),
     // A store of the user's own may not know that several manifests name the same files.
     incremental: checkIncremental(given.incremental) ?? directory !== undefined,
+    compression: resolveCompression(given.compression),
   });
 }
 
 function checkIncremental(given: unknown): boolean | undefined {
   if (given === undefined || typeof given === 'boolean') return given;
   throw badOption('checkpoint.incremental', given, 'true or false');
+}
+
+function resolveCompression(
+  given: NonNullable<RunOptions['checkpoint']>['compression'],
+): Compression | undefined {
+  const found = checkOneOf('checkpoint.compression', given, 'none', ['none', ...COMPRESSIONS]);
+  return found === 'none' ? undefined : found;
 }
 
 function resolveAlignment(

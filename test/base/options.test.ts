@@ -41,6 +41,7 @@ describe('options', () => {
       mode: 'exactly-once',
       alignedTimeoutMs: Number.POSITIVE_INFINITY,
       incremental: false,
+      compression: undefined,
     },
     restore: { kind: 'latest' },
     restart: noRestart(),
@@ -135,6 +136,20 @@ describe('options', () => {
     expect(incremental({ store, incremental: true })).toBe(true);
     expect(refusal({ checkpoint: { directory: 'x', incremental: 'yes' } })).toContain(
       'checkpoint.incremental',
+    );
+  });
+
+  it('compresses when it is told how', () => {
+    const compression = (given: 'none' | 'gzip' | 'brotli' | undefined) =>
+      resolveOptions({ checkpoint: { directory: 'x', compression: given } }).checkpoint.compression;
+    expect([undefined, 'none', 'gzip', 'brotli'].map((one) => compression(one as 'gzip'))).toEqual([
+      undefined,
+      undefined,
+      'gzip',
+      'brotli',
+    ]);
+    expect(refusal({ checkpoint: { directory: 'x', compression: 'zstd' } })).toContain(
+      'checkpoint.compression',
     );
   });
 

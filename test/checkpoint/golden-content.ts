@@ -1,5 +1,6 @@
 /** What the golden files hold. */
 
+import type { Compression } from '../../src/checkpoint/compression.js';
 import type { Manifest, PartDescriptor, PartInput } from '../../src/checkpoint/store.js';
 
 export const PART_FILES = [
@@ -24,6 +25,23 @@ export function goldenParts(): readonly PartInput[] {
       { operator: 'Senke → Größe', name: 'pending', chunks: [counting(3, 250)] },
     ],
   }));
+}
+
+/** In chunks of 256 bytes: three that get smaller, and one that does not. */
+export function goldenCompressed(compression: Compression): PartInput {
+  return {
+    ...goldenParts()[0]!,
+    compression,
+    sections: [
+      {
+        operator: 'count',
+        name: 'state',
+        chunks: [Uint8Array.from({ length: 768 }, (_, at) => at % 10)],
+      },
+      { operator: 'count', name: 'timers', chunks: [] },
+      { operator: 'Senke → Größe', name: 'pending', chunks: [counting(40, 250)] },
+    ],
+  };
 }
 
 export function goldenManifest(parts: readonly PartDescriptor[]): Manifest {

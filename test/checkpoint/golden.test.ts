@@ -10,11 +10,14 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
 import { inspectDirectory } from '../../src/checkpoint/inspect-directory.js';
 import { decodeManifest, encodeManifest } from '../../src/checkpoint/manifest.js';
+import { nodeFileSystem } from '../../src/checkpoint/node-file-system.js';
 import { chainOf, filesOf } from '../../src/checkpoint/part-chain.js';
 import { encodePart } from '../../src/checkpoint/part-file.js';
+import { readPartFile } from '../../src/checkpoint/part-reader.js';
 import {
   CHAIN_FILES,
   goldenChain,
+  goldenCompressed,
   goldenManifest,
   goldenParts,
   PART_FILES,
@@ -23,6 +26,7 @@ import { temporaryDirectory } from './samples.js';
 
 const STORED = fileURLToPath(new URL('./golden/format-1', import.meta.url));
 const STORED_CHAIN = fileURLToPath(new URL('./golden/format-2', import.meta.url));
+const STORED_COMPRESSED = fileURLToPath(new URL('./golden/compressed', import.meta.url));
 /** A copy under the real names: formatters would have their way with files that end in `.json`. */
 let golden: string;
 
@@ -84,6 +88,36 @@ describe('golden files of format 1', () => {
     const stored = await readFile(join(golden, 'manifests', '0000000012.json'));
     const again = encodeManifest(decodeManifest(stored, 'golden'));
     expect(Buffer.from(again).toString()).toBe(stored.toString());
+  });
+});
+
+describe.each([
+  ['gzip', 'e91e45310922e7b89d2a35a122cd794131595ff7cd864c3fc97e934730b2e0bc'],
+  ['brotli', '5727bf227fd579e3e311bb446ce0da7d8b075615121b76ed2e430ef6f1600651'],
+] as const)('a golden part with %s', (compression, sha256) => {
+  test('is read as what was written', async () => {
+    // Not compared with what is written today: compressors change from version to version.
+    const path = join(STORED_COMPRESSED, `${compression}.golden`);
+    const part = goldenCompressed(compression);
+    const content = part.sections.map(({ operator, name, chunks }) => ({
+      operator,
+      name,
+      bytes: new Uint8Array(Buffer.concat(chunks)),
+    }));
+    const sections = await readPartFile(nodeFileSystem, path, {
+      file: `${compression}.golden`,
+      bytes: (await readFile(path)).length,
+      sha256,
+      vertex: part.vertex,
+      instance: part.instance,
+      compression,
+      sections: content.map(({ operator, name, bytes }) => ({
+        operator,
+        name,
+        bytes: bytes.length,
+      })),
+    });
+    expect(sections).toEqual(content);
   });
 });
 

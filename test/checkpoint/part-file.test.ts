@@ -2,7 +2,13 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { crc32, portableCrc32 } from '../../src/checkpoint/checksum.js';
-import { encodePart } from '../../src/checkpoint/part-file.js';
+import { COMPRESSIONS, compressionOf } from '../../src/checkpoint/compression.js';
+import {
+  encodedBytesMax,
+  encodePart,
+  PART_MAGIC,
+  partHeader,
+} from '../../src/checkpoint/part-file.js';
 import { writePartFile } from '../../src/checkpoint/part-io.js';
 import { readPartFile } from '../../src/checkpoint/part-reader.js';
 import type { PartDescriptor, PartInput } from '../../src/checkpoint/store.js';
@@ -16,6 +22,7 @@ function describePart(part: PartInput, bytes: Uint8Array): PartDescriptor {
     sha256: createHash('sha256').update(bytes).digest('hex'),
     vertex: part.vertex,
     instance: part.instance,
+    ...compressionOf(part),
     sections: part.sections.map(({ operator, name, chunks }) => ({
       operator,
       name,
@@ -23,6 +30,9 @@ function describePart(part: PartInput, bytes: Uint8Array): PartDescriptor {
     })),
   };
 }
+
+/** What compresses to about half: bytes of four bits. */
+const compressible = (length: number): Uint8Array => bytesOf(length, 5).map((byte) => byte & 15);
 
 async function stored(part: PartInput, chunkBytes?: number) {
   const files = new CrashFileSystem();
@@ -208,12 +218,128 @@ describe('part file', () => {
   test('the same part made by a later format is no damage, but cannot be read', async () => {
     const { files, descriptor } = await stored(samplePart());
     files.damage('/d/a.part', (data) => {
-      data[8] = 2;
+      data[8] = 3;
       return data;
     });
     const sha256 = createHash('sha256').update(files.bytes('/d/a.part')).digest('hex');
     const error = await rejection(readPartFile(files, '/d/a.part', { ...descriptor, sha256 }));
     expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FORMAT');
-    expect(error.message).toContain('its format is 2');
+    expect(error.message).toContain('its format is 3');
   });
 });
+
+describe.each(COMPRESSIONS)('part file with %s', (compression) => {
+  test('whatever is written comes back, however it was cut, and is never larger', async () => {
+    const chunk = fc.oneof(
+      fc.uint8Array({ maxLength: 200 }),
+      fc.integer({ min: 0, max: 2_000 }).map(compressible),
+    );
+    const section = fc.record({
+      operator: fc.string(),
+      name: fc.string(),
+      chunks: fc.array(chunk),
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(section, { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 40, max: 3_000 }),
+        async (sections, chunkBytes) => {
+          const part = samplePart({ compression, sections });
+          const { files, descriptor, bytes } = await stored(part, chunkBytes);
+          expect(bytes.length).toBeLessThanOrEqual(encodedBytesMax(part, { chunkBytes }));
+          const read = await readPartFile(files, '/d/a.part', descriptor);
+          expect(read.map((one) => one.bytes)).toEqual(
+            sections.map(({ chunks }) => joined(chunks)),
+          );
+        },
+      ),
+      { numRuns: 25 },
+    );
+  });
+
+  test('a part of many blocks gets smaller', async () => {
+    const big = compressible(3_000_001);
+    const part = samplePart({
+      compression,
+      sections: [{ operator: 'o', name: 's', chunks: [shared(big)] }],
+    });
+    const { files, descriptor, bytes } = await stored(part);
+    expect(bytes.length).toBeLessThan(big.length * 0.7);
+    const [read] = await readPartFile(files, '/d/a.part', descriptor);
+    expect(Buffer.compare(read!.bytes, big)).toBe(0);
+  });
+
+  test('every damaged byte is found before anything is expanded', async () => {
+    const part = samplePart({
+      compression,
+      sections: [{ operator: 'o', name: 's', chunks: [compressible(700)] }],
+    });
+    const { files, descriptor, bytes } = await stored(part, 300);
+    for (let at = 0; at < bytes.length; at += 1) {
+      files.damage('/d/a.part', (data) => {
+        data[at] = data[at]! ^ (1 << (at % 8));
+        return data;
+      });
+      const error = await rejection(readPartFile(files, '/d/a.part', descriptor));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
+      const { check, offset } = error.details as Record<string, unknown>;
+      expect(check).not.toBe(compression);
+      expect(offset).toBeLessThanOrEqual(at);
+      files.damage('/d/a.part', () => new Uint8Array(bytes));
+    }
+  });
+
+  test.each([
+    ['more than its place has room for', 20_000, 'bytes'],
+    ['less than it should', 120, '120 bytes came out'],
+  ])('content that is %s is refused, all checksums being right', async (_, length, told) => {
+    const content = (bytes: number) => [
+      { operator: 'o', name: 's', chunks: [new Uint8Array(bytes)] },
+    ];
+    // The chunk of another part, under a head that promises 300 bytes.
+    const other = await stored(samplePart({ compression, sections: content(length) }), length);
+    const chunk = other.bytes.subarray(bodyOf(other.bytes));
+    const mine = await stored(samplePart({ compression, sections: content(300) }), 300);
+    const forged = joined([mine.bytes.subarray(0, bodyOf(mine.bytes)), chunk]);
+    expect(chunk.length - 8).toBeLessThan(300);
+    mine.files.damage('/d/a.part', () => forged);
+    const sha256 = createHash('sha256').update(forged).digest('hex');
+    const descriptor = { ...mine.descriptor, bytes: forged.length, sha256 };
+    const error = await rejection(readPartFile(mine.files, '/d/a.part', descriptor));
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
+    expect(error.details).toMatchObject({ check: compression, expected: '300 bytes of content' });
+    expect(error.details).toMatchObject({ found: expect.stringContaining(told) });
+  });
+
+  test('a manifest that tells of another compression is no match', async () => {
+    const { files, descriptor } = await stored(samplePart({ compression }));
+    const { compression: _, ...plain } = descriptor;
+    const error = await rejection(readPartFile(files, '/d/a.part', plain));
+    expect(error.details).toMatchObject({ check: 'header' });
+  });
+});
+
+test('a compression of a later version is no damage, but cannot be read', async () => {
+  const later = { compression: 'later' } as unknown as { compression: 'gzip' };
+  const header = Buffer.from(JSON.stringify(partHeader(samplePart(later))));
+  const prefix = Buffer.alloc(20);
+  prefix.set(PART_MAGIC);
+  prefix.writeUInt32LE(2, 8);
+  prefix.writeUInt32LE(header.length, 12);
+  prefix.writeUInt32LE(crc32(header, crc32(prefix.subarray(8, 16))), 16);
+  const bytes = joined([prefix, header]);
+  const files = new CrashFileSystem();
+  await files.makeDirectory('/d');
+  const file = await files.create('/d/a.part');
+  await file.write(bytes);
+  await file.close();
+  const descriptor = describePart(samplePart(later), bytes);
+  const error = await rejection(readPartFile(files, '/d/a.part', descriptor));
+  expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FORMAT');
+  expect(error.message).toContain("its compression is 'later'");
+});
+
+/** Where the first chunk begins. */
+function bodyOf(bytes: Uint8Array): number {
+  return 20 + new DataView(bytes.buffer, bytes.byteOffset).getUint32(12, true);
+}

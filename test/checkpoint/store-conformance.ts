@@ -1,6 +1,7 @@
 /** What every checkpoint store promises, as tests. Each store runs all of them. */
 
 import { describe, expect, test } from 'vitest';
+import { COMPRESSIONS } from '../../src/checkpoint/compression.js';
 import { filesOf, linkPart } from '../../src/checkpoint/part-chain.js';
 import type { CheckpointStore, PartDescriptor } from '../../src/checkpoint/store.js';
 import { bytesOf, rejection, sampleManifest, samplePart, shared } from './samples.js';
@@ -69,6 +70,28 @@ export function storeConformance(name: string, harness: StoreHarness): void {
       for (const { bytes } of read) {
         expect(bytes.buffer).toBeInstanceOf(ArrayBuffer);
         expect(bytes.buffer.byteLength).toBe(bytes.length);
+      }
+      await store.close();
+    });
+
+    test.each([...COMPRESSIONS])('gives back what it was to store with %s', async (compression) => {
+      const { store } = await acquired();
+      const content = bytesOf(600_000).map((byte) => byte & 7);
+      const sections = [
+        { operator: 'a', name: 'large', chunks: [shared(content)] },
+        { operator: 'a', name: 'small', chunks: [bytesOf(3)] },
+      ];
+      const part = await store.writePart(samplePart({ compression, sections }));
+      expect(part.sections.map(({ bytes }) => bytes)).toEqual([600_000, 3]);
+      const next = await store.writePart(samplePart({ compression, checkpoint: 2, sections }));
+      const linked = linkPart(next, [{ operator: 'a', name: 'large' }], part);
+      await store.writeManifest(sampleManifest(2, [linked], { format: 2 }));
+      const [read] = (await store.readManifest(2)).parts;
+      expect(read).toEqual(linked);
+      for (const file of filesOf(read!)) {
+        const [large, small] = await store.readPart(file);
+        expect(Buffer.compare(large!.bytes, content)).toBe(0);
+        expect(small!.bytes).toEqual(bytesOf(3));
       }
       await store.close();
     });

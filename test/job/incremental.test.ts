@@ -95,7 +95,8 @@ interface StoredManifest {
   readonly format: number;
   readonly parts: readonly {
     readonly file: string;
-    readonly earlier?: readonly { readonly file: string }[];
+    readonly compression?: string;
+    readonly earlier?: readonly { readonly file: string; readonly compression?: string }[];
   }[];
 }
 
@@ -137,6 +138,27 @@ test('kills between checkpoints that build on others lose and repeat nothing', a
   );
   expect((await readdir(join(directory, 'parts'))).sort()).toEqual(
     [...new Set(named)].filter((file) => file !== '').sort(),
+  );
+});
+
+test('the same from compressed parts', async () => {
+  const directory = await temporaryFolder();
+  const meter = new Meter();
+  const job = await run(fixture('incremental'), {
+    parallelism: 2,
+    args: { meter: meter.shared, count: COUNT, splits: 2 },
+    checkpoint: { directory, intervalMs: 20, compression: 'gzip' },
+  });
+  const events = completedOf(job);
+  expectRight(await throughKills(job, meter, COUNT, KILLS), COUNT);
+  const sum = (of: (event: Completed) => number) => events.reduce((all, one) => all + of(one), 0);
+  expect(sum(({ deltaBytes }) => deltaBytes)).toBeGreaterThan(0);
+  const content = sum(({ fullBytes, deltaBytes }) => fullBytes + deltaBytes);
+  expect(sum(({ bytes }) => bytes)).toBeLessThan(content);
+  const parts = [...(await manifestsIn(directory)).values()].flatMap((manifest) => manifest.parts);
+  const files = parts.flatMap((part) => [...(part.earlier ?? []), part]);
+  expect(files.filter(({ file }) => file !== '').map(({ compression }) => compression)).toEqual(
+    files.filter(({ file }) => file !== '').map(() => 'gzip'),
   );
 });
 

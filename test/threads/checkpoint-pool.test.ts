@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
+import { COMPRESSIONS } from '../../dist/checkpoint/compression.js';
 import {
   DirectoryStore,
   openCheckpointDirectory,
@@ -69,6 +70,20 @@ describe('large parts in the pool', () => {
     expect(section!.bytes.buffer.byteLength).toBe(expected.length);
     await store.close();
     expect(await pool.threads()).toBe(0);
+  });
+
+  test.each(COMPRESSIONS)('are compressed there with %s', async (compression) => {
+    const pool = pooled();
+    const store = new DirectoryStore(await temporary(), { pool });
+    await store.acquire();
+    const content = bytesOf(POOL_PART_BYTES * 3 + 1).map((byte) => byte & 7);
+    const part = await store.writePart(large([shared(content)], { compression }));
+    expect(await pool.threads()).toBe(1);
+    expect(part).toMatchObject({ compression, sections: [{ bytes: content.length }] });
+    expect(part.bytes).toBeLessThan(content.length * 0.7);
+    const [section] = await store.readPart(part);
+    expect(Buffer.compare(section!.bytes, content)).toBe(0);
+    await store.close();
   });
 
   test('are written several at a time, and small ones without a thread', async () => {
