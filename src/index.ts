@@ -37,6 +37,8 @@ export type {
   JobTreeNode,
   Logger,
   PressureEvent,
+  RescaledEvent,
+  RescaledOperator,
   RestartedEvent,
   RunOptions,
   SlotInfo,

@@ -204,6 +204,28 @@ export interface PressureEvent {
   readonly action: 'reported' | 'restarting';
 }
 
+/** A keyed operator that has another number of instances than in the restored checkpoint. */
+export interface RescaledOperator {
+  readonly operator: string;
+  /** Instances in the checkpoint, and now. */
+  readonly before: number;
+  readonly after: number;
+  /** All there are. */
+  readonly keyGroups: number;
+  /** Those whose state went to another instance. */
+  readonly moved: number;
+  /** Fewer cannot be moved when no instance may have more than its share, rounded up. */
+  readonly leastPossible: number;
+  /** What contiguous ranges of key groups would have moved. */
+  readonly byRanges: number;
+}
+
+/** The job has started with another parallelism than the checkpoint it goes on from. */
+export interface RescaledEvent {
+  readonly checkpoint: number;
+  readonly operators: readonly RescaledOperator[];
+}
+
 export interface JobProgress {
   readonly sourceRecords: number;
   readonly sinkRecords: number;
@@ -218,6 +240,8 @@ export interface JobEvents {
   /** A slot has lost its thread, or has a new one. */
   slot: [info: SlotInfo];
   pressure: [event: PressureEvent];
+  /** Told once, behind the start: whoever has just been given the job hears it. */
+  rescaled: [event: RescaledEvent];
 }
 
 export interface JobMetrics {

@@ -327,7 +327,7 @@ export class Launcher {
 
 export function ringCapacity(wantedBytes: number, slots: number): number {
   const pairs = Math.max(1, slots * (slots - 1));
-  return Math.max(RING_BYTES_MIN, Math.min(wantedBytes, Math.floor(SHUFFLE_BYTES_MAX / pairs)));
+  return Math.min(wantedBytes, Math.max(RING_BYTES_MIN, Math.floor(SHUFFLE_BYTES_MAX / pairs)));
 }
 
 function operatorsOf(plan: JobPlan): readonly string[] {
