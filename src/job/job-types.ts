@@ -105,7 +105,10 @@ export interface RunOptions {
   readonly heartbeat?: HeartbeatOptions | undefined;
   readonly channel?:
     | {
-        /** Ring size per pair of instances. Default 1 MiB. */
+        /**
+         * Ring size per pair of instances, at least 1 024. Default 1 MiB. Within a thread a record counts as
+         * 64 bytes, and 64 to 4 096 records may wait.
+         */
         readonly capacityBytes?: number | undefined;
         /** How long a partial batch may wait. Default 5. */
         readonly bufferTimeoutMs?: number | undefined;
