@@ -19,6 +19,8 @@ const STEPS = [1, 2, 5, 3] as const;
 const SPLITS = 4;
 const PER_SPLIT = 600;
 const COUNT = SPLITS * PER_SPLIT;
+/** Only against hanging. */
+const DEADLINE_MS = 180_000;
 
 /** Of 1 024 key groups; `test/hashring/moves-report.test.ts` has the same figures from the tables alone. */
 const MOVED = [
@@ -104,46 +106,50 @@ function problems(rows: readonly unknown[]): readonly string[] {
 }
 
 describe('1 → 2 → 5 → 3 slots', () => {
-  test.each(['aligned', 'unaligned'] as const)('%s', async (alignment) => {
-    const directory = await temporaryFolder();
-    let rows: readonly unknown[] = [];
-    for (const [i, parallelism] of STEPS.entries()) {
-      const isLast = i === STEPS.length - 1;
-      const share = COUNT / STEPS.length;
-      const it = await start(directory, parallelism, alignment, Math.ceil(share * (i + 0.5)));
-      const { job, gate, meter, rescaled } = it;
-      gate.raise(1);
-      if (isLast) {
-        meter.raise(COUNT);
-        // A crash on the way: what was in flight at another parallelism is restored once more.
-        const restarted = nextRestart(job);
-        job.kill(1, 'terminate');
-        await restarted;
-        rows = (await job.finished).collected['rows']!;
-      } else if (alignment === 'aligned' && i === 1) {
-        // What follows the checkpoint is left behind, as by a crash of the process.
-        await job.checkpointNow();
-        await more(it, Math.ceil(share * (i + 1)));
-        await job.cancel();
-      } else if (alignment === 'aligned') {
-        await more(it, Math.ceil(share * (i + 1)));
-        await job.stop();
-      } else {
-        // After a rescale the first one waits for what was in flight; the next one need not.
-        await job.checkpointNow();
-        await settled(it);
-        gate.raise(0);
-        await more(it, Math.ceil(share * (i + 1)));
-        const checkpoint = await job.checkpointNow();
-        expect(await inFlightBytes(directory, checkpoint)).toBeGreaterThan(0);
-        await job.cancel();
+  test.each(['aligned', 'unaligned'] as const)(
+    '%s',
+    async (alignment) => {
+      const directory = await temporaryFolder();
+      let rows: readonly unknown[] = [];
+      for (const [i, parallelism] of STEPS.entries()) {
+        const isLast = i === STEPS.length - 1;
+        const share = COUNT / STEPS.length;
+        const it = await start(directory, parallelism, alignment, Math.ceil(share * (i + 0.5)));
+        const { job, gate, meter, rescaled } = it;
+        gate.raise(1);
+        if (isLast) {
+          meter.raise(COUNT);
+          // A crash on the way: what was in flight at another parallelism is restored once more.
+          const restarted = nextRestart(job);
+          job.kill(1, 'terminate');
+          await restarted;
+          rows = (await job.finished).collected['rows']!;
+        } else if (alignment === 'aligned' && i === 1) {
+          // What follows the checkpoint is left behind, as by a crash of the process.
+          await job.checkpointNow();
+          await more(it, Math.ceil(share * (i + 1)));
+          await job.cancel();
+        } else if (alignment === 'aligned') {
+          await more(it, Math.ceil(share * (i + 1)));
+          await job.stop();
+        } else {
+          // After a rescale the first one waits for what was in flight; the next one need not.
+          await job.checkpointNow();
+          await settled(it);
+          gate.raise(0);
+          await more(it, Math.ceil(share * (i + 1)));
+          const checkpoint = await job.checkpointNow();
+          expect(await inFlightBytes(directory, checkpoint)).toBeGreaterThan(0);
+          await job.cancel();
+        }
+        const moved = MOVED[i];
+        const expected = ['first', 'second'].map((operator) => ({ operator, ...moved }));
+        expect(rescaled.map(({ operators }) => operators)).toEqual(
+          moved === undefined ? [] : [expected],
+        );
       }
-      const moved = MOVED[i];
-      const expected = ['first', 'second'].map((operator) => ({ operator, ...moved }));
-      expect(rescaled.map(({ operators }) => operators)).toEqual(
-        moved === undefined ? [] : [expected],
-      );
-    }
-    expect(problems(rows)).toEqual([]);
-  });
+      expect(problems(rows)).toEqual([]);
+    },
+    DEADLINE_MS,
+  );
 });

@@ -24,6 +24,8 @@ interface Shape {
 }
 
 const CONTROLS = 60;
+/** Only against hanging: twenty threads share two processors with whatever else runs. */
+const DEADLINE_MS = 240_000;
 
 interface Shuffle {
   readonly job: Job;
@@ -173,11 +175,11 @@ async function throughFailures({ rounds, ...shape }: Case): Promise<void> {
 
 describe('numbers through shuffles with tiny buffers, and failures everywhere', () => {
   const all = [MAP, SOURCE, PREPARE, SINK, ENCODE, THROW, CLOSE];
-  const some = [MAP, SOURCE, PREPARE, CLOSE];
+  const some = [CLOSE, PREPARE, SOURCE];
   test.each<Case>([
     { parallelism: 1, perSplit: 4_200, alignment: 'unaligned', rounds: all },
     { parallelism: 5, perSplit: 1_050, alignment: 'unaligned', rounds: all },
     { parallelism: 5, perSplit: 600, alignment: { alignedTimeoutMs: 20 }, rounds: some },
     { parallelism: 20, perSplit: 60, alignment: 'unaligned', rounds: some },
-  ])('parallelism $parallelism, $alignment', throughFailures);
+  ])('parallelism $parallelism, $alignment', throughFailures, DEADLINE_MS);
 });
