@@ -39,6 +39,8 @@ export type {
   JobTreeNode,
   Logger,
   PressureEvent,
+  RescaledEvent,
+  RescaledOperator,
   RestartedEvent,
   RunOptions,
   SlotInfo,

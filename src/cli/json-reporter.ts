@@ -31,6 +31,7 @@ export class JsonReporter implements Reporter {
     job.on('restarted', (event) => this.#line('restarted', event));
     job.on('slot', (slot) => this.#line('slot', slot));
     job.on('pressure', (event) => this.#line('pressure', event));
+    job.on('rescaled', (event) => this.#line('rescaled', event));
     job.on('process-died', (death) => this.#line('process-died', death));
     job.on('process-restarted', (event) => this.#line('process-restarted', event));
     job.on('progress', (progress) => {

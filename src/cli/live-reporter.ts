@@ -5,6 +5,7 @@ import type { GuardedJob } from '../job/guarded-job.js';
 import type { JobResult, JobTreeNode } from '../job/job-types.js';
 import { describeError } from './describe-error.js';
 import { describePressure } from './describe-pressure.js';
+import { describeRescaled } from './describe-rescaled.js';
 import { formatCount, formatMs } from './format.js';
 import { JobView } from './job-view.js';
 import { drawJob } from './live-view.js';
@@ -52,6 +53,7 @@ export class LiveReporter implements Reporter {
       view.handleFailure(what, failure.kind, now());
     });
     job.on('pressure', (event) => this.note(describePressure(event)));
+    job.on('rescaled', (event) => this.#print(describeRescaled(event).join('\n')));
     job.on('restarted', (event) => view.handleRestarted(event, now()));
     job.on('process-died', ({ cause }) => view.handleFailure('process', cause, now()));
     job.on('process-restarted', (event) => view.handleRestarted(event, now()));

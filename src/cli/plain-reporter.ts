@@ -5,6 +5,7 @@ import type { GuardedJob } from '../job/guarded-job.js';
 import type { JobProgress, JobResult, JobTreeNode } from '../job/job-types.js';
 import { describeError } from './describe-error.js';
 import { describePressure } from './describe-pressure.js';
+import { describeRescaled } from './describe-rescaled.js';
 import { formatBytes, formatCount, formatMs, formatRate } from './format.js';
 import type { Reporter } from './reporter.js';
 import { drawTree } from './tree-view.js';
@@ -50,6 +51,9 @@ export class PlainReporter implements Reporter {
       this.#say(`failure${slot}: ${failure.name}: ${failure.message}`);
     });
     job.on('pressure', (event) => this.#say(describePressure(event)));
+    job.on('rescaled', (event) => {
+      for (const line of describeRescaled(event)) this.#say(line);
+    });
     job.on('restarted', (event) => {
       this.#recovered(`slot ${event.slot ?? '?'}`, event);
     });

@@ -33,6 +33,7 @@ const FORWARDED: readonly (keyof JobEvents)[] = [
   'restarted',
   'slot',
   'pressure',
+  'rescaled',
 ];
 
 /** Takes this process over. */

@@ -18,7 +18,10 @@ import { localChannel } from '../threads/local-channel.js';
 import { RingInput, RingOutput } from '../threads/ring-channel.js';
 import type { ChannelSpec, DeploySpec, HostEvent } from './host-protocol.js';
 
-const LOCAL_CAPACITY_RECORDS = 4_096;
+const LOCAL_CAPACITY_RECORDS_MAX = 4_096;
+const LOCAL_CAPACITY_RECORDS_MIN = 64;
+/** What a record is taken to need in a ring: channels within a thread, where none is encoded, count records. */
+const RECORD_BYTES = 64;
 
 export interface WiringOptions {
   readonly spec: DeploySpec;
@@ -72,7 +75,7 @@ function makeChannels(options: WiringOptions, gates: ReadonlyMap<string, TaskGat
     const id = channelId(channel);
     if (channel.ring === undefined) {
       const { input, output } = localChannel({
-        capacityRecords: LOCAL_CAPACITY_RECORDS,
+        capacityRecords: localCapacityRecords(spec.channelCapacityBytes),
         gate: gate!,
         wakeConsumer: options.wake,
         wakeProducer: options.wake,
@@ -211,3 +214,9 @@ const taskId = (vertex: number, instance: number): string => `${vertex}/${instan
 
 const channelId = (channel: ChannelSpec): string =>
   `${channel.edge}:${channel.fromInstance}>${channel.toInstance}`;
+
+/** So that back-pressure sets in alike on both sides of a thread's border. */
+function localCapacityRecords(capacityBytes: number): number {
+  const records = Math.floor(capacityBytes / RECORD_BYTES);
+  return Math.max(LOCAL_CAPACITY_RECORDS_MIN, Math.min(LOCAL_CAPACITY_RECORDS_MAX, records));
+}

@@ -120,7 +120,10 @@ export interface RunOptions {
   readonly heartbeat?: HeartbeatOptions | undefined;
   readonly channel?:
     | {
-        /** Ring size per pair of instances. Default 1 MiB. */
+        /**
+         * Ring size per pair of instances, at least 1 024. Default 1 MiB. Within a thread a record counts as
+         * 64 bytes, and 64 to 4 096 records may wait.
+         */
         readonly capacityBytes?: number | undefined;
         /** How long a partial batch may wait. Default 5. */
         readonly bufferTimeoutMs?: number | undefined;
@@ -219,6 +222,28 @@ export interface PressureEvent {
   readonly action: 'reported' | 'restarting';
 }
 
+/** A keyed operator that has another number of instances than in the restored checkpoint. */
+export interface RescaledOperator {
+  readonly operator: string;
+  /** Instances in the checkpoint, and now. */
+  readonly before: number;
+  readonly after: number;
+  /** All there are. */
+  readonly keyGroups: number;
+  /** Those whose state went to another instance. */
+  readonly moved: number;
+  /** Fewer cannot be moved when no instance may have more than its share, rounded up. */
+  readonly leastPossible: number;
+  /** What contiguous ranges of key groups would have moved. */
+  readonly byRanges: number;
+}
+
+/** The job has started with another parallelism than the checkpoint it goes on from. */
+export interface RescaledEvent {
+  readonly checkpoint: number;
+  readonly operators: readonly RescaledOperator[];
+}
+
 export interface JobProgress {
   readonly sourceRecords: number;
   readonly sinkRecords: number;
@@ -233,6 +258,8 @@ export interface JobEvents {
   /** A slot has lost its thread, or has a new one. */
   slot: [info: SlotInfo];
   pressure: [event: PressureEvent];
+  /** Told once, behind the start: whoever has just been given the job hears it. */
+  rescaled: [event: RescaledEvent];
 }
 
 export interface JobMetrics {

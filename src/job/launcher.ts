@@ -355,7 +355,7 @@ export function prepareTimeoutMs({
 
 export function ringCapacity(wantedBytes: number, slots: number): number {
   const pairs = Math.max(1, slots * (slots - 1));
-  return Math.max(RING_BYTES_MIN, Math.min(wantedBytes, Math.floor(SHUFFLE_BYTES_MAX / pairs)));
+  return Math.min(wantedBytes, Math.max(RING_BYTES_MIN, Math.floor(SHUFFLE_BYTES_MAX / pairs)));
 }
 
 function isKnown(manifest: Manifest | undefined, operator: string): boolean {

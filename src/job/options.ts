@@ -75,7 +75,8 @@ export interface ResolvedOptions {
 const KEY_GROUPS_MAX = 32_768;
 const HEAP_REPORT_AT = 0.85;
 const SPARES_MAX = 64;
-const CAPACITY_BYTES_MIN = 16 * 1024;
+/** What is larger passes in pieces: a small ring is slow, and loses nothing. */
+const CAPACITY_BYTES_MIN = 1024;
 const CAPACITY_BYTES_MAX = 1024 * 1024 * 1024;
 
 const wait = { min: 0, max: TIMER_MS_MAX, unit: 'milliseconds' } as const;

@@ -2,12 +2,13 @@
 
 import type { Failure } from '../base/failure.js';
 import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
-import type { CheckpointStore } from '../checkpoint/store.js';
+import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import { JobDriver } from './driver.js';
 import type { HostSpawner } from './host-link.js';
 import { RunningJob } from './job.js';
 import { canceledError } from './job-errors.js';
 import type { ResolvedOptions } from './options.js';
+import { rescaleReport } from './rescale-report.js';
 import { findRestorePoint } from './restore-point.js';
 import type { CreateCommitter } from './sink-committer.js';
 
@@ -26,8 +27,10 @@ export async function launchJob(
   const store = openStore(options);
   await store?.acquire();
   let driver: JobDriver;
+  let manifest: Manifest | undefined;
   try {
     const point = await findRestorePoint(store, options.restore);
+    manifest = point.manifest;
     driver = new JobDriver({ options, spawn, store, mapFailure: map, createCommitter, ...point });
   } catch (error) {
     await store?.close().catch(() => {});
@@ -39,7 +42,15 @@ export async function launchJob(
   const forget = () => signal?.removeEventListener('abort', onAbort);
   driver.finished.then(forget, forget);
   await driver.start();
+  tellRescaled(driver, manifest);
   return new RunningJob(driver);
+}
+
+/** In a turn of its own: nobody can listen before `run` has given the job away. */
+function tellRescaled(driver: JobDriver, manifest: Manifest | undefined): void {
+  if (manifest === undefined || manifest.final) return;
+  const event = rescaleReport(manifest, driver.plan);
+  if (event !== undefined) setImmediate(() => driver.events.tell('rescaled', event));
 }
 
 function openStore(options: ResolvedOptions): CheckpointStore | undefined {

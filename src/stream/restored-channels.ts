@@ -3,7 +3,8 @@
  * before anything new is taken (U7 of channel-recorder.ts).
  *
  *  J1  Per channel in the order in which it was sent: the consumer's recording, then the producer's from
- *      the consumer's position on. Channels one after the other; between them there is no order.
+ *      the consumer's position on, whichever parts and entries the two are in. Channels one after the
+ *      other; between them there is no order.
  *  J2  Records of key groups that are another instance's now are left to that one.
  *  J3  Barriers are of checkpoints that are over, and left out. So are ends: whoever had ended ends
  *      again. Watermarks count where the channel is the same as it was; where instances have changed

@@ -104,7 +104,7 @@ describe('options', () => {
       restore: '17',
       spares: 0,
       heartbeat: { intervalMs: 20, timeoutMs: 40, busyLimitMs: 40 },
-      channel: { capacityBytes: 16_384, bufferTimeoutMs: 0 },
+      channel: { capacityBytes: 1_024, bufferTimeoutMs: 0 },
       slot: {
         resourceLimits: { maxOldGenerationSizeMb: 64 },
         heap: { reportAt: 0.2, restartAt: 1 },
@@ -283,7 +283,7 @@ describe('options', () => {
       { heartbeat: { busyLimitMs: 999 } },
       ['heartbeat.busyLimitMs', '999', 'heartbeat.timeoutMs (1000)'],
     ],
-    ['a tiny ring', { channel: { capacityBytes: 100 } }, ['channel.capacityBytes', '100', '16384']],
+    ['a tiny ring', { channel: { capacityBytes: 100 } }, ['channel.capacityBytes', '100', '1024']],
     ['no number of ms', { channel: { bufferTimeoutMs: '5' } }, ['channel.bufferTimeoutMs', "'5'"]],
     [
       'no heap',

@@ -5,6 +5,7 @@ import { HoldfastError } from '../../dist/base/errors.js';
 import { failureToError } from '../../dist/base/failure.js';
 import { describeError, errorData } from '../../dist/cli/describe-error.js';
 import { describePressure } from '../../dist/cli/describe-pressure.js';
+import { describeRescaled } from '../../dist/cli/describe-rescaled.js';
 import { formatBytes, formatCount, formatMs, formatRate } from '../../dist/cli/format.js';
 import { JobView } from '../../dist/cli/job-view.js';
 import { jsonLine } from '../../dist/cli/json-line.js';
@@ -117,6 +118,32 @@ test('heap pressure', () => {
   lines.length = 0;
   job.emit('pressure', event);
   expect(lines).toEqual([describePressure(event), JSON.stringify({ event: 'pressure', ...event })]);
+});
+
+test('what a rescale has moved', () => {
+  const moves = { keyGroups: 1_024, moved: 615, leastPossible: 614, byRanges: 819 };
+  const event = {
+    checkpoint: 7,
+    operators: [
+      { operator: 'counts', before: 2, after: 5, ...moves },
+      { operator: 'sums', before: 2, after: 5, ...moves },
+    ],
+  };
+  const described = [
+    'rescaled counts 2 → 5: 615 of 1024 key groups moved (least possible 614, by ranges 819)',
+    'rescaled sums 2 → 5: 615 of 1024 key groups moved (least possible 614, by ranges 819)',
+  ];
+  expect(describeRescaled(event)).toEqual(described);
+  const lines: string[] = [];
+  const write = (line: string) => void lines.push(line);
+  const given = { write, writeError: write, quiet: false, colors: plain, now: () => 0 };
+  const job = Object.assign(new EventEmitter(), { name: 'job', id: 'r', pid: 7 });
+  for (const reporter of [new PlainReporter(given), new JsonReporter(given)]) {
+    reporter.attach(job as unknown as Parameters<typeof reporter.attach>[0]);
+  }
+  lines.length = 0;
+  job.emit('rescaled', event);
+  expect(lines).toEqual([...described, JSON.stringify({ event: 'rescaled', ...event })]);
 });
 
 test('a table', () => {

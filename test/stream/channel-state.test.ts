@@ -194,9 +194,10 @@ describe('what was in flight', () => {
       section('output', { ...to0, from: 1 }, { frames: [numbered(-3, { n: 9, group: 1 })] }),
     ];
     expect(taken(restored(sections))).toEqual([2, 4, 9]);
-    // The two sides come out of the parts of two tasks: in any order, each in an entry of its own.
-    const apart = sections.map((one) => ({ operator: 'consumer', sections: [one] }));
-    expect(taken(restored([], { restored: apart }))).toEqual([2, 4, 9]);
+    // A part each, and a restore tells of parts one by one: the producer's may come first.
+    const entries = sections.map((one) => ({ operator: 'consumer', sections: [one] }));
+    expect(taken(restored([], { restored: entries }))).toEqual([2, 4, 9]);
+    expect(taken(restored([], { restored: entries.toReversed() }))).toEqual([2, 4, 9]);
     // Positions count modulo 2³².
     const wrapped = [
       section('input', to0, { position: -(2 ** 31), frames: [] }),
