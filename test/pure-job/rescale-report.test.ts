@@ -17,6 +17,7 @@ const node = (index: number, id: string, more: Partial<GraphNodeData>): GraphNod
   stateful: true,
   parallelism: undefined,
   inputs: [],
+  states: [],
   collectName: undefined,
   committer: undefined,
   commitsInWorker: false,

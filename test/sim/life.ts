@@ -86,6 +86,8 @@ export class Life {
         retain: settings.retain,
         tolerableFailures: settings.tolerableFailures,
         mode: settings.mode,
+        alignment: settings.alignment,
+        incremental: settings.incremental,
       },
       restart: settings.restart,
       supervision: { groups: settings.groups },
@@ -94,7 +96,7 @@ export class Life {
         intervalMs: settings.heartbeatMs,
         timeoutMs: settings.heartbeatTimeoutMs,
       },
-      channel: { capacityBytes: 16 * 1024, bufferTimeoutMs: settings.bufferTimeoutMs },
+      channel: { capacityBytes: settings.capacityBytes, bufferTimeoutMs: settings.bufferTimeoutMs },
       print: () => {},
     });
     world.log(`start, parallelism ${this.#given.parallelism}`);

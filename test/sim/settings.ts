@@ -1,7 +1,7 @@
 /** How a simulated job is run: drawn by the seed. */
 
 import { type Random, randomInt } from '../../src/base/random.js';
-import type { RunOptions } from '../../src/job/job-types.js';
+import type { CheckpointAlignment, RunOptions } from '../../src/job/job-types.js';
 import {
   exponentialBackoff,
   failureRate,
@@ -20,6 +20,10 @@ export interface Settings {
   readonly retain: number;
   readonly tolerableFailures: number;
   readonly mode: 'exactly-once';
+  readonly alignment: CheckpointAlignment;
+  readonly incremental: boolean;
+  /** Bytes of a channel: few make much of what is in flight wait. */
+  readonly capacityBytes: number;
   readonly spares: number;
   readonly bufferTimeoutMs: number;
   readonly restart: RestartStrategy;
@@ -51,6 +55,11 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
     retain: pick(2, 3),
     tolerableFailures: pick(0, 2, Number.POSITIVE_INFINITY),
     mode: 'exactly-once',
+    alignment: pick<CheckpointAlignment>('aligned', 'aligned', 'unaligned', 'unaligned', {
+      alignedTimeoutMs: 5,
+    }),
+    incremental: random.next() < 0.6,
+    capacityBytes: pick(1_024, 2_048, 16 * 1_024),
     spares: pick(0, 1),
     bufferTimeoutMs: pick(0, 1, 5),
     restart,
