@@ -24,13 +24,11 @@ import { assert } from '../base/assert.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
-import { partsToRewrite } from '../checkpoint/compaction.js';
 import {
   Coordinator,
   type CoordinatorCommand,
   type CoordinatorEvent,
 } from '../checkpoint/coordinator.js';
-import { linkPart } from '../checkpoint/part-chain.js';
 import type { SavepointTarget } from '../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
@@ -38,6 +36,7 @@ import type { CapturedPart, CheckpointBase } from './host-protocol.js';
 import type { CheckpointEvent } from './job-types.js';
 import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';
+import { baseOf, stateBytesOf, writePart } from './part-writer.js';
 import { isInterrupted, type SinkCommitter } from './sink-committer.js';
 
 export interface CheckpointDriverOptions {
@@ -200,12 +199,13 @@ export class CheckpointDriver {
   async captured(part: CapturedPart): Promise<void> {
     const pending = this.#pending.get(part.checkpoint);
     if (pending === undefined || !this.#isCurrent(part.epoch, part.vertex)) return; // C2
+    const { store, plan } = this.#given;
     const { checkpoint } = part;
     const epoch = this.#generation;
     const task = taskKey(part.vertex, part.instance);
     let descriptor: PartDescriptor | undefined;
     try {
-      descriptor = await this.#write(part, pending.base);
+      descriptor = store && (await writePart(store, plan, part, pending.base));
     } catch (error) {
       const failure = toFailure(error, 'checkpoint', { slot: part.slot });
       this.#handle({ kind: 'declined', epoch, checkpoint, task, failure });
@@ -258,42 +258,6 @@ export class CheckpointDriver {
     this.#requests.clear();
   }
 
-  async #write(
-    part: CapturedPart,
-    base: Manifest | undefined,
-  ): Promise<PartDescriptor | undefined> {
-    const { store } = this.#given;
-    if (store === undefined) return undefined;
-    const { plan } = this.#given;
-    const vertex = plan.vertices[part.vertex]!.id;
-    const { instance } = part;
-    const deltas = part.sections.filter(({ on }) => on !== undefined);
-    assert(
-      deltas.every(({ on }) => on === base?.checkpoint),
-      'changes are those since the checkpoint that the task was told of',
-    );
-    const written = await store.writePart({
-      job: plan.graph.job,
-      checkpoint: part.checkpoint,
-      vertex,
-      instance,
-      epoch: part.epoch,
-      incarnation: part.incarnation,
-      sections: part.sections,
-    });
-    const before = base?.parts.find((one) => one.vertex === vertex && one.instance === instance);
-    return linkPart(written, deltas, before);
-  }
-
-  /** What tasks are told of the checkpoint that they build on (C7). */
-  #baseOf({ checkpoint, parts }: Manifest): CheckpointBase {
-    const rewrite = partsToRewrite(parts).map(({ vertex, instance }) => ({
-      vertex: this.#given.plan.vertices.findIndex(({ id }) => id === vertex),
-      instance,
-    }));
-    return { checkpoint, rewrite };
-  }
-
   #isCurrent(epoch: number, vertex: number): boolean {
     return epoch !== 0 && this.#epochs[this.#regionOf[vertex]!] === epoch;
   }
@@ -326,10 +290,11 @@ export class CheckpointDriver {
       case 'trigger': {
         const { checkpoint, final } = command;
         const epochs = [...this.#epochs];
-        const { incremental } = this.#given.options.checkpoint;
+        const { plan, options } = this.#given;
+        const { incremental } = options.checkpoint;
         const base = incremental ? this.#latest : undefined;
         this.#pending.set(checkpoint, { checkpoint, epochs, final, base, parts: [], captured: [] });
-        this.#given.trigger(epochs, checkpoint, final, base && this.#baseOf(base));
+        this.#given.trigger(epochs, checkpoint, final, base && baseOf(plan, base));
         return;
       }
       case 'abort':
@@ -406,6 +371,9 @@ export class CheckpointDriver {
         if (!isInterrupted(error) || this.#given.store === undefined) {
           const failure = toFailure(error, 'sink');
           this.isFinal = false;
+          // Told before the restart it may lead to: its fate is decided, and it is not `completed`.
+          this.failed += 1;
+          this.#tell({ kind: 'failed', checkpoint: command.checkpoint, failure });
           this.#answer(command.tokens, (request) => request.reject(failureToError(failure)));
           if (!isInterrupted(error)) this.#given.onGiveUp(failure);
           return;
@@ -462,19 +430,6 @@ export class CheckpointDriver {
   #enqueue(act: () => Promise<void>): void {
     this.#queue = this.#queue.then(act);
   }
-}
-
-function stateBytesOf(parts: readonly PartDescriptor[]): {
-  readonly fullBytes: number;
-  readonly deltaBytes: number;
-} {
-  let fullBytes = 0;
-  let deltaBytes = 0;
-  for (const { bytes, delta } of parts.flatMap(({ sections }) => sections)) {
-    if (delta === true) deltaBytes += bytes;
-    else fullBytes += bytes;
-  }
-  return { fullBytes, deltaBytes };
 }
 
 function transactionsOf(pending: PendingCheckpoint): CapturedPart['transactions'] {

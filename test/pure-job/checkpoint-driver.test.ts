@@ -92,7 +92,10 @@ test.each([
     // What checkpoint 1 has promised can be made up for only by who goes back to checkpoint 1.
     expect(await store.list()).toEqual([1]);
     expect(driver.latest?.checkpoint).toBe(1);
-    const given = events.find(({ kind }) => kind === 'failed');
+    // The one whose commit failed is told of as well: it is over, and none hears of it again.
+    const fates = events.map(({ checkpoint, kind }) => `${checkpoint} ${kind}`);
+    expect(fates).toEqual([`1 ${told === 0 ? 'completed' : 'failed'}`, '2 failed']);
+    const given = events.find(({ checkpoint }) => checkpoint === 2);
     expect(given).toMatchObject({
       checkpoint: 2,
       failure: { code: 'ERR_HOLDFAST_CHECKPOINT_FAILED', details: { owed: 1 } },
