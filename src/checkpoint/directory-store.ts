@@ -17,7 +17,7 @@
  *  D8  Small parts are written on the calling thread, asynchronously; large ones by the pool.
  */
 
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { assert } from '../base/assert.js';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import {
@@ -30,7 +30,7 @@ import {
   TEMPORARY_PREFIX,
 } from './directory-layout.js';
 import { DirectoryLock } from './directory-lock.js';
-import { DirectorySync } from './directory-sync.js';
+import { DirectorySync, syncParent } from './directory-sync.js';
 import { replaceFile, writeTemporary } from './durable-file.js';
 import { encodeEpoch, readEpoch } from './epoch-file.js';
 import { readWhole } from './file-reading.js';
@@ -47,6 +47,7 @@ import { filesOf } from './part-chain.js';
 import { bodyBytesOf } from './part-file.js';
 import { type PartIo, threadPartIo } from './part-io.js';
 import type { Processes } from './process-identity.js';
+import { readStatisticsFile, writeStatisticsFile } from './statistics-file.js';
 import {
   cleanUpError,
   directoryError,
@@ -134,7 +135,7 @@ export class DirectoryStore implements CheckpointStore {
       await this.#syncs.root.sync();
       // What is found may have been left undurable: nothing is built on what a power cut could undo.
       await this.#syncs.manifests.sync();
-      await this.#syncParent();
+      await syncParent(this.#files, this.#at.root);
       await this.#removeTemporaries();
       this.#epoch = await this.#greatestEpoch();
     } catch (error) {
@@ -236,6 +237,18 @@ export class DirectoryStore implements CheckpointStore {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw errnoOf(error) === undefined ? error : unreadableError(this.#at.finished, error);
     }
+  }
+
+  writeStatistics(bytes: Uint8Array): Promise<void> {
+    this.#assertHeld();
+    return this.#work.inTurn(async () => {
+      await this.#lock.verify();
+      await writeStatisticsFile(this.#files, this.#at.statistics, bytes);
+    });
+  }
+
+  readStatistics(): Promise<Uint8Array | undefined> {
+    return this.#work.track(readStatisticsFile(this.#files, this.#at.statistics));
   }
 
   clear(): Promise<void> {
@@ -403,6 +416,7 @@ export class DirectoryStore implements CheckpointStore {
       this.#named.clear();
       await this.#remove(this.#at.finished);
       await this.#remove(this.#at.latest);
+      await this.#remove(this.#at.statistics);
       await this.#syncs.root.sync();
       for (const file of await this.#files.list(this.#at.parts)) {
         if (partOfName(file) !== undefined) await this.#remove(join(this.#at.parts, file));
@@ -457,16 +471,6 @@ export class DirectoryStore implements CheckpointStore {
         if (name.startsWith(TEMPORARY_PREFIX)) await this.#remove(join(directory, name));
       }
     }
-  }
-
-  /** The directory itself may be new. Its parent may be closed to this user: then it is not ours. */
-  async #syncParent(): Promise<void> {
-    const parent = new DirectorySync(this.#files, dirname(this.#at.root));
-    await parent.sync().catch((error: unknown) => {
-      const errno = errnoOf(error);
-      if (errno !== 'EACCES' && errno !== 'EPERM') throw error;
-    });
-    await parent.close();
   }
 
   async #removeManifest(checkpoint: number): Promise<void> {

@@ -36,6 +36,8 @@ export interface CheckpointsCommand {
   readonly verify: boolean;
   /** The checkpoint whose contents are wanted. */
   readonly show: number | undefined;
+  /** What checkpoints have cost. */
+  readonly history: boolean;
   readonly output: OutputMode;
 }
 
@@ -146,8 +148,14 @@ function checkpointsCommand(argv: readonly string[]): CheckpointsCommand {
   const { values, positionals } = parse(argv, {
     verify: { type: 'boolean' },
     show: { type: 'string' },
+    history: { type: 'boolean' },
     json: { type: 'boolean' },
   });
+  if (values.history === true && values.verify === true) {
+    throw new UsageError(
+      '--history reads no checkpoint that could be verified: leave one of them out.',
+    );
+  }
   if (values.verify === true && values.show !== undefined) {
     throw new UsageError('--show checks what it shows: leave --verify out.');
   }
@@ -156,6 +164,7 @@ function checkpointsCommand(argv: readonly string[]): CheckpointsCommand {
     directory: one(positionals, 'checkpoints', 'a directory', 'holdfast checkpoints ./checkpoints'),
     verify: values.verify ?? false,
     show: whole('--show', values.show, 1, Number.MAX_SAFE_INTEGER),
+    history: values.history ?? false,
     output: values.json === true ? 'json' : 'people',
   };
 }

@@ -10,6 +10,7 @@ import {
 import { type WayOn, wayOn } from '../checkpoint/way-on.js';
 import type { CheckpointsCommand } from './arguments.js';
 import { affectedText, contentsLines, contentsOf, isoTime } from './checkpoint-contents.js';
+import { historyCommand } from './checkpoint-history.js';
 import type { Console } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
 import { formatBytes, formatCount, formatMs } from './format.js';
@@ -24,6 +25,7 @@ export async function checkpointsCommand(
   command: CheckpointsCommand,
   console: Console,
 ): Promise<number> {
+  if (command.history) return await historyCommand(command, console);
   if (command.show !== undefined) return await show(command, command.show, console);
   const report = await inspectDirectory(command.directory, {
     verify: command.verify,

@@ -37,6 +37,7 @@ holdfast demo
 holdfast checkpoints DIR
   --verify             check every checksum; tell whose state is damaged, and how to go on
   --show N             what is inside checkpoint N: operators, sizes, positions, transactions
+  --history            what checkpoints have cost; with --show N, what each task of N took
   --json               one JSON object per line
 
 holdfast savepoint DIR TO

@@ -30,8 +30,10 @@ import {
   type CoordinatorEvent,
 } from '../checkpoint/coordinator.js';
 import type { SavepointTarget } from '../checkpoint/savepoint.js';
+import type { CheckpointKind } from '../checkpoint/statistics.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
+import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';
 import type { CapturedPart, CheckpointBase } from './host-protocol.js';
 import type { CheckpointEvent } from './job-types.js';
 import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
@@ -63,11 +65,20 @@ export interface CheckpointDriverOptions {
   readonly onGiveUp: (failure: Failure) => void;
 }
 
+export type RequestReason = 'manual' | 'savepoint' | 'stop';
+
+interface CheckpointRequest {
+  readonly reason: RequestReason;
+  readonly answer: Deferred<number>;
+  /** A checkpoint has been triggered that will answer it. */
+  isTaken: boolean;
+}
+
 export class CheckpointDriver {
   readonly #given: CheckpointDriverOptions;
   readonly #coordinator: Coordinator;
   readonly #pending = new Map<number, PendingCheckpoint>();
-  readonly #requests = new Map<number, Deferred<number>>();
+  readonly #requests = new Map<number, CheckpointRequest>();
   /** By region; 0 while it is down. */
   readonly #epochs: number[];
   /** By vertex. */
@@ -93,9 +104,11 @@ export class CheckpointDriver {
   completed = 0;
   failed = 0;
   lastEvent: CheckpointEvent | undefined;
+  readonly statistics: CheckpointStatisticsKeeper;
 
   constructor(given: CheckpointDriverOptions) {
     this.#given = given;
+    this.statistics = new CheckpointStatisticsKeeper(given.run, given.store);
     const { plan } = given;
     this.#epochs = plan.regions.map(() => 0);
     this.#regionOf = plan.vertices.map(
@@ -169,7 +182,7 @@ export class CheckpointDriver {
     return await done;
   }
 
-  request(reason: 'manual' | 'stop'): Promise<number> {
+  request(reason: RequestReason): Promise<number> {
     this.#token += 1;
     const answer = deferred<number>();
     answer.promise.catch(() => {});
@@ -177,7 +190,7 @@ export class CheckpointDriver {
       answer.reject(endedError());
       return answer.promise;
     }
-    this.#requests.set(this.#token, answer);
+    this.#requests.set(this.#token, { reason, answer, isTaken: false });
     this.#handle({ kind: 'request', token: this.#token, reason });
     return answer.promise;
   }
@@ -188,7 +201,7 @@ export class CheckpointDriver {
     assert(store !== undefined, 'a savepoint is a copy of a checkpoint');
     this.#copies += 1;
     try {
-      const checkpoint = await this.request('manual');
+      const checkpoint = await this.request('savepoint');
       await target.write(store, await store.readManifest(checkpoint));
       return checkpoint;
     } finally {
@@ -204,6 +217,7 @@ export class CheckpointDriver {
     const epoch = this.#generation;
     const task = taskKey(part.vertex, part.instance);
     let descriptor: PartDescriptor | undefined;
+    const beganMs = performance.now();
     try {
       descriptor = store && (await writePart(store, plan, part, pending.base));
     } catch (error) {
@@ -218,6 +232,8 @@ export class CheckpointDriver {
     }
     if (descriptor !== undefined) pending.parts.push(descriptor);
     pending.captured.push(part);
+    const writeMs = performance.now() - beganMs;
+    this.statistics.acknowledged(plan.vertices[part.vertex]!.id, part, descriptor, writeMs);
     this.#handle({
       kind: 'acknowledged',
       epoch,
@@ -254,8 +270,9 @@ export class CheckpointDriver {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const request of this.#requests.values()) request.reject(endedError());
+    for (const { answer } of this.#requests.values()) answer.reject(endedError());
     this.#requests.clear();
+    this.#enqueue(() => this.statistics.flush());
   }
 
   #isCurrent(epoch: number, vertex: number): boolean {
@@ -294,6 +311,8 @@ export class CheckpointDriver {
         const { incremental } = options.checkpoint;
         const base = incremental ? this.#latest : undefined;
         this.#pending.set(checkpoint, { checkpoint, epochs, final, base, parts: [], captured: [] });
+        const tasks = plan.vertices.reduce((sum, { slots }) => sum + slots.length, 0);
+        this.statistics.triggered(checkpoint, this.#kindOf(final), tasks);
         this.#given.trigger(epochs, checkpoint, final, base && baseOf(plan, base));
         return;
       }
@@ -313,13 +332,8 @@ export class CheckpointDriver {
         );
         // A request that came after the final checkpoint: nothing was tried.
         if (command.checkpoint === this.#completedId) return;
-        this.failed += 1;
         this.#discard(command.checkpoint);
-        this.#tell({
-          kind: 'failed',
-          checkpoint: command.checkpoint,
-          failure: command.failure,
-        });
+        this.#tellFailed(command.checkpoint, command.failure);
         return;
       case 'give-up':
         this.#given.onGiveUp(command.failure);
@@ -339,7 +353,9 @@ export class CheckpointDriver {
         pending,
         createdAtMs: Date.now(),
       });
+      const beganMs = performance.now();
       await store?.writeManifest(manifest);
+      this.statistics.manifestWritten(checkpoint, performance.now() - beganMs);
     } catch (error) {
       this.#handle({
         kind: 'manifest-failed',
@@ -362,6 +378,7 @@ export class CheckpointDriver {
     this.#completedId = command.checkpoint;
     this.#enqueue(async () => {
       let isCommitted = true;
+      const beganMs = performance.now();
       try {
         await this.#given.committer.commit(command.checkpoint, transactionsOf(pending));
       } catch (error) {
@@ -372,8 +389,7 @@ export class CheckpointDriver {
           const failure = toFailure(error, 'sink');
           this.isFinal = false;
           // Told before the restart it may lead to: its fate is decided, and it is not `completed`.
-          this.failed += 1;
-          this.#tell({ kind: 'failed', checkpoint: command.checkpoint, failure });
+          this.#tellFailed(command.checkpoint, failure);
           this.#answer(command.tokens, (request) => request.reject(failureToError(failure)));
           if (!isInterrupted(error)) this.#given.onGiveUp(failure);
           return;
@@ -383,6 +399,11 @@ export class CheckpointDriver {
       if (this.#given.store === undefined) this.#given.onDurable(pending);
       if (isCommitted) this.committed = command.checkpoint;
       this.completed += 1;
+      const statistics = this.statistics.completed(
+        command.checkpoint,
+        command.durationMs,
+        isCommitted ? performance.now() - beganMs : 0,
+      );
       this.#tell({
         kind: 'completed',
         checkpoint: command.checkpoint,
@@ -392,6 +413,7 @@ export class CheckpointDriver {
         captureMs: Math.max(0, ...pending.captured.map((part) => part.captureMs)),
         bytes: pending.parts.reduce((sum, part) => sum + part.bytes, 0),
         ...stateBytesOf(pending.parts),
+        statistics,
       });
       this.#answer(command.tokens, (request) => request.resolve(command.checkpoint));
       if (isCommitted) this.#given.onCommitted(pending); // C4
@@ -400,6 +422,19 @@ export class CheckpointDriver {
         // What could not be deleted now is swept the next time.
       });
     });
+  }
+
+  /** All requests that wait are answered by the checkpoint that is triggered now. */
+  #kindOf(final: boolean): CheckpointKind {
+    const waiting = [...this.#requests.values()].filter(({ isTaken }) => !isTaken);
+    for (const request of waiting) request.isTaken = true;
+    return final ? 'final' : (waiting[0]?.reason ?? 'periodic');
+  }
+
+  #tellFailed(checkpoint: number, failure: Failure): void {
+    this.failed += 1;
+    const statistics = this.statistics.failed(checkpoint, failure);
+    this.#tell({ kind: 'failed', checkpoint, failure, statistics });
   }
 
   #tell(event: CheckpointEvent): void {
@@ -411,7 +446,7 @@ export class CheckpointDriver {
     for (const token of tokens) {
       const request = this.#requests.get(token);
       this.#requests.delete(token);
-      if (request !== undefined) act(request);
+      if (request !== undefined) act(request.answer);
     }
   }
 

@@ -473,6 +473,10 @@ export class JobDriver {
         completed: this.#checkpoints?.completed ?? 0,
         failed: this.#checkpoints?.failed ?? 0,
         last: this.#checkpoints?.lastEvent,
+        ofRun: this.#checkpoints?.statistics.ofRun ?? { completed: 0, failed: 0 },
+        inProgress: this.#checkpoints?.statistics.inProgress ?? [],
+        history: this.#checkpoints?.statistics.history ?? [],
+        summary: this.#checkpoints?.statistics.summary,
       },
     };
   }

@@ -13,6 +13,7 @@
  *      what a snapshot builds on is named by the newest manifest until its own is written.
  */
 
+import { sharedMs } from '../base/shared-clock.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import { locate } from './located-error.js';
 import type { Capture, CapturedState, StateSection } from './operator.js';
@@ -36,6 +37,8 @@ export interface TaskPart {
   readonly sections: CapturedTask['sections'];
   readonly sourceRecords: CapturedTask['sourceRecords'];
   readonly alignMs: number;
+  /** Taken before all barriers had come. */
+  readonly overtaken?: boolean | undefined;
   readonly inFlight?: InFlight | undefined;
 }
 
@@ -59,6 +62,8 @@ interface Snapshot {
   readonly checkpoint: number;
   readonly part: TaskPart;
   readonly startedMs: number;
+  /** What the cut took. */
+  cutMs: number;
   readonly work: Work[];
 }
 
@@ -98,7 +103,13 @@ export class TaskSnapshots {
   begin(checkpoint: number, part: TaskPart): void {
     this.#given.block.phase = 'capturing';
     this.#giveUp();
-    const snapshot: Snapshot = { checkpoint, part, startedMs: performance.now(), work: [] };
+    const snapshot: Snapshot = {
+      checkpoint,
+      part,
+      startedMs: performance.now(),
+      cutMs: 0,
+      work: [],
+    };
     this.#snapshot = snapshot;
     const base = this.#told?.checkpoint === checkpoint ? this.#told.base : undefined;
     for (const { node, operator } of this.#given.operators) {
@@ -113,6 +124,7 @@ export class TaskSnapshots {
         return;
       }
     }
+    snapshot.cutMs = performance.now() - snapshot.startedMs;
     if (isComplete(snapshot)) this.#finish(snapshot);
   }
 
@@ -169,8 +181,11 @@ export class TaskSnapshots {
     this.#snapshot = undefined;
     const { instance } = this.#given;
     const sections: ({ readonly operator: string } & StateSection)[] = [...snapshot.part.sections];
+    let inFlightBytes = 0;
     try {
-      sections.push(...(snapshot.part.inFlight?.take() ?? []));
+      const recorded = snapshot.part.inFlight?.take() ?? [];
+      for (const { chunks } of recorded) for (const { length } of chunks) inFlightBytes += length;
+      sections.push(...recorded);
     } catch (error) {
       this.#given.declined(snapshot.checkpoint, error);
       return;
@@ -195,6 +210,10 @@ export class TaskSnapshots {
       sourceRecords: snapshot.part.sourceRecords,
       alignMs: snapshot.part.alignMs,
       captureMs: performance.now() - snapshot.startedMs,
+      cutMs: snapshot.cutMs,
+      cutAtMs: sharedMs(snapshot.startedMs),
+      overtaken: snapshot.part.overtaken === true,
+      inFlightBytes,
     });
   }
 }

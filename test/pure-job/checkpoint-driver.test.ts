@@ -3,8 +3,10 @@
 import { expect, test } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
 import { HoldfastError } from '../../src/base/errors.js';
+import { sharedMs } from '../../src/base/shared-clock.js';
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
 import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
+import { CheckpointStatisticsKeeper } from '../../src/job/checkpoint-statistics.js';
 import type { CheckpointEvent } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';
 import type { SinkCommitter } from '../../src/job/sink-committer.js';
@@ -69,7 +71,11 @@ async function stage() {
         visible: [],
         sourceRecords: [],
         alignMs: 0,
-        captureMs: 0,
+        captureMs: 2,
+        cutMs: 1,
+        cutAtMs: sharedMs(),
+        overtaken: false,
+        inFlightBytes: 0,
       });
     }
     await settled();
@@ -113,3 +119,57 @@ test.each([
     driver.close();
   },
 );
+
+test('statistics tell why, how long and how much, and a later process goes on with them', async () => {
+  const { store, driver, commits, events, take } = await stage();
+  await take();
+  expect(driver.statistics.inProgress).toHaveLength(1);
+  commits[0]!.resolve();
+  await driver.settle();
+  const tasks = plan.vertices.length;
+  const [{ statistics }] = events as [CheckpointEvent];
+  expect(statistics).toMatchObject({
+    checkpoint: 1,
+    kind: 'manual',
+    status: 'completed',
+    tasksTotal: tasks,
+    tasksAcknowledged: tasks,
+  });
+  for (const task of statistics.tasks) {
+    const { startDelayMs, writeMs, acknowledgeMs } = task;
+    expect(startDelayMs).toBeGreaterThanOrEqual(0);
+    // Both begin with the trigger, and what is acknowledged was written before.
+    expect(acknowledgeMs).toBeGreaterThanOrEqual(startDelayMs);
+    expect(acknowledgeMs).toBeGreaterThanOrEqual(writeMs);
+  }
+  const given = driver.request('savepoint');
+  given.catch(() => {});
+  driver.down(0);
+  await expect(given).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CHECKPOINT_FAILED' });
+  expect(driver.statistics.history[1]).toMatchObject({
+    kind: 'savepoint',
+    status: 'failed',
+    tasksAcknowledged: 0,
+    phases: undefined,
+  });
+  expect(driver.statistics.inProgress).toEqual([]);
+  driver.close();
+  await driver.settle();
+
+  const next = new CheckpointStatisticsKeeper('run', store);
+  await next.flush();
+  expect(next.ofRun).toEqual({ completed: 1, failed: 1 });
+  expect(next.history).toEqual(driver.statistics.history);
+  expect(next.summary?.count).toBe(1);
+});
+
+test('a store that can neither give nor keep statistics is no failure', async () => {
+  const store = new MemoryStore();
+  store.readStatistics = () => Promise.reject(new Error('no'));
+  store.writeStatistics = () => Promise.reject(new Error('no'));
+  const keeper = new CheckpointStatisticsKeeper('run', store);
+  keeper.triggered(1, 'periodic', 1);
+  keeper.completed(1, 5, 1);
+  await keeper.flush();
+  expect(keeper.ofRun).toEqual({ completed: 1, failed: 0 });
+});
