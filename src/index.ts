@@ -5,6 +5,15 @@ export { type ErrorCode, HoldfastError } from './base/errors.js';
 export type { Failure, FailureKind } from './base/failure.js';
 export { openCheckpointDirectory } from './checkpoint/directory-store.js';
 export { MemoryStore } from './checkpoint/memory-store.js';
+export type {
+  CheckpointKind,
+  CheckpointPhase,
+  CheckpointStatistics,
+  CheckpointSummary,
+  Percentiles,
+  Spread,
+  TaskCheckpointStatistics,
+} from './checkpoint/statistics.js';
 export type { CheckpointStore, StoreDescription } from './checkpoint/store.js';
 export {
   collect,

@@ -52,7 +52,11 @@ export type CoordinatorEvent =
     }
   | { readonly kind: 'stopped' }
   | { readonly kind: 'tick' }
-  | { readonly kind: 'request'; readonly token: number; readonly reason: 'manual' | 'stop' }
+  | {
+      readonly kind: 'request';
+      readonly token: number;
+      readonly reason: 'manual' | 'savepoint' | 'stop';
+    }
   | {
       readonly kind: 'acknowledged';
       readonly epoch: number;

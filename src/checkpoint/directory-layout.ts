@@ -5,6 +5,7 @@
  *     DIR/epoch                       the greatest epoch ever given out
  *     DIR/finished.json               how the run ended, once it has
  *     DIR/latest                      a hint for people
+ *     DIR/statistics.json             what checkpoints have cost, for people
  *     DIR/manifests/0000000012.json   one per checkpoint: its existence is the commit
  *     DIR/parts/c…-e…-….part          state, named by manifests
  *     DIR/…/tmp-…                     on its way to one of the above
@@ -20,6 +21,7 @@ export interface DirectoryLayout {
   readonly epoch: string;
   readonly finished: string;
   readonly latest: string;
+  readonly statistics: string;
   readonly manifests: string;
   readonly parts: string;
 }
@@ -32,6 +34,7 @@ export function layoutOf(directory: string): DirectoryLayout {
     epoch: join(root, 'epoch'),
     finished: join(root, 'finished.json'),
     latest: join(root, 'latest'),
+    statistics: join(root, 'statistics.json'),
     manifests: join(root, 'manifests'),
     parts: join(root, 'parts'),
   };

@@ -17,7 +17,7 @@
  *  D8  Small parts are written on the calling thread, asynchronously; large ones by the pool.
  */
 
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { assert } from '../base/assert.js';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { compressionOf } from './compression.js';
@@ -31,7 +31,8 @@ import {
   TEMPORARY_PREFIX,
 } from './directory-layout.js';
 import { DirectoryLock } from './directory-lock.js';
-import { DirectorySync } from './directory-sync.js';
+import type { DirectoryStoreOptions } from './directory-store-options.js';
+import { DirectorySync, syncParent } from './directory-sync.js';
 import { replaceFile, writeTemporary } from './durable-file.js';
 import { encodeEpoch, readEpoch } from './epoch-file.js';
 import { readWhole } from './file-reading.js';
@@ -48,7 +49,7 @@ import { filesOf } from './part-chain.js';
 import { bodyBytesOf } from './part-file.js';
 import { type PartIo, threadPartIo } from './part-io.js';
 import { greatestInNames } from './part-names.js';
-import type { Processes } from './process-identity.js';
+import { readStatisticsFile, writeStatisticsFile } from './statistics-file.js';
 import {
   cleanUpError,
   directoryError,
@@ -67,15 +68,6 @@ import type {
 } from './store.js';
 import { StoreWork } from './store-work.js';
 import { WritePool } from './write-pool.js';
-
-export interface DirectoryStoreOptions {
-  /** Where faults are injected; the real one by default. */
-  readonly files?: FileSystem;
-  /** Who writes and reads large parts; by default the thread pool on the real file system. */
-  readonly pool?: PartIo;
-  /** Whose locks count; those of this machine by default. */
-  readonly processes?: Processes;
-}
 
 /** Body bytes from which a part is worth the way to the pool and back. */
 export const POOL_PART_BYTES = 256 * 1024;
@@ -136,7 +128,7 @@ export class DirectoryStore implements CheckpointStore {
       await this.#syncs.root.sync();
       // What is found may have been left undurable: nothing is built on what a power cut could undo.
       await this.#syncs.manifests.sync();
-      await this.#syncParent();
+      await syncParent(this.#files, this.#at.root);
       await this.#removeTemporaries();
       this.#epoch = await this.#greatestEpoch();
     } catch (error) {
@@ -244,6 +236,18 @@ export class DirectoryStore implements CheckpointStore {
       if (errnoOf(error) === 'ENOENT') return undefined;
       throw errnoOf(error) === undefined ? error : unreadableError(this.#at.finished, error);
     }
+  }
+
+  writeStatistics(bytes: Uint8Array): Promise<void> {
+    this.#assertHeld();
+    return this.#work.inTurn(async () => {
+      await this.#lock.verify();
+      await writeStatisticsFile(this.#files, this.#at.statistics, bytes);
+    });
+  }
+
+  readStatistics(): Promise<Uint8Array | undefined> {
+    return this.#work.track(readStatisticsFile(this.#files, this.#at.statistics));
   }
 
   clear(): Promise<void> {
@@ -411,6 +415,7 @@ export class DirectoryStore implements CheckpointStore {
       this.#named.clear();
       await this.#remove(this.#at.finished);
       await this.#remove(this.#at.latest);
+      await this.#remove(this.#at.statistics);
       await this.#syncs.root.sync();
       for (const file of await this.#files.list(this.#at.parts)) {
         if (partOfName(file) !== undefined) await this.#remove(join(this.#at.parts, file));
@@ -463,16 +468,6 @@ export class DirectoryStore implements CheckpointStore {
         if (name.startsWith(TEMPORARY_PREFIX)) await this.#remove(join(directory, name));
       }
     }
-  }
-
-  /** The directory itself may be new. Its parent may be closed to this user: then it is not ours. */
-  async #syncParent(): Promise<void> {
-    const parent = new DirectorySync(this.#files, dirname(this.#at.root));
-    await parent.sync().catch((error: unknown) => {
-      const errno = errnoOf(error);
-      if (errno !== 'EACCES' && errno !== 'EPERM') throw error;
-    });
-    await parent.close();
   }
 
   async #removeManifest(checkpoint: number): Promise<void> {

@@ -8,7 +8,8 @@
  *      served is told.
  */
 
-import type { FileSystem, OpenDirectory } from './file-system.js';
+import { dirname } from 'node:path';
+import { errnoOf, type FileSystem, type OpenDirectory } from './file-system.js';
 
 export class DirectorySync {
   readonly #files: FileSystem;
@@ -55,4 +56,14 @@ export class DirectorySync {
       throw error;
     }
   }
+}
+
+/** Syncs the folder that `directory` is in, if that is ours: it may be closed to this user. */
+export async function syncParent(files: FileSystem, directory: string): Promise<void> {
+  const parent = new DirectorySync(files, dirname(directory));
+  await parent.sync().catch((error: unknown) => {
+    const errno = errnoOf(error);
+    if (errno !== 'EACCES' && errno !== 'EPERM') throw error;
+  });
+  await parent.close();
 }

@@ -38,6 +38,7 @@ export class MemoryStore implements CheckpointStore {
   /** As bytes: what comes back is never the object that was given. */
   readonly #manifests = new Map<number, Uint8Array>();
   #finished: Uint8Array | undefined;
+  #statistics: Uint8Array | undefined;
   #epoch = 0;
   /** Before a rewind. */
   #last = 0;
@@ -172,11 +173,20 @@ export class MemoryStore implements CheckpointStore {
     return this.#finished && decodeFinished(this.#finished, 'memory/finished');
   }
 
+  async writeStatistics(bytes: Uint8Array): Promise<void> {
+    this.#statistics = bytes.slice();
+  }
+
+  async readStatistics(): Promise<Uint8Array | undefined> {
+    return this.#statistics?.slice();
+  }
+
   async clear(): Promise<void> {
     this.#assertHeld();
     this.#manifests.clear();
     this.#parts.clear();
     this.#finished = undefined;
+    this.#statistics = undefined;
   }
 
   async close(): Promise<void> {

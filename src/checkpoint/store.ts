@@ -179,6 +179,12 @@ export interface CheckpointStore {
   readFinished(): Promise<FinishedMark | undefined>;
   /** Forgets all checkpoints and the finished mark (a fresh run was asked for with restore 'none'). Epochs go on. */
   clear(): Promise<void>;
+  /**
+   * Statistics, kept for people: a few kilobytes that the next write replaces. A store may do without
+   * them, or lose them. Neither needs to be durable; `undefined`: there are none.
+   */
+  writeStatistics?(bytes: Uint8Array): Promise<void>;
+  readStatistics?(): Promise<Uint8Array | undefined>;
   /** Releases the lock. Idempotent. */
   close(): Promise<void>;
 }

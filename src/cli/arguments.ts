@@ -43,6 +43,8 @@ export interface CheckpointsCommand extends S3Flags {
   readonly verify: boolean;
   /** The checkpoint whose contents are wanted. */
   readonly show: number | undefined;
+  /** What checkpoints have cost. */
+  readonly history: boolean;
   readonly output: OutputMode;
 }
 
@@ -174,8 +176,14 @@ function checkpointsCommand(argv: readonly string[]): CheckpointsCommand | Compa
     arg: { type: 'string', multiple: true },
     'allow-dropped': { type: 'string', multiple: true },
     ...S3_OPTIONS,
+    history: { type: 'boolean' },
     json: { type: 'boolean' },
   });
+  if (values.history === true && values.verify === true) {
+    throw new UsageError(
+      '--history reads no checkpoint that could be verified: leave one of them out.',
+    );
+  }
   if (values.verify === true && values.show !== undefined) {
     throw new UsageError('--show checks what it shows: leave --verify out.');
   }
@@ -211,6 +219,7 @@ function checkpointsCommand(argv: readonly string[]): CheckpointsCommand | Compa
     ...s3Flags(values, [directory]),
     verify: values.verify ?? false,
     show: whole('--show', values.show, 1, Number.MAX_SAFE_INTEGER),
+    history: values.history ?? false,
     output,
   };
 }

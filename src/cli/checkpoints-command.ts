@@ -12,6 +12,7 @@ import { inspectObjectStore, openObjectCheckpoint } from '../checkpoint/inspect-
 import { type WayOn, wayOn } from '../checkpoint/way-on.js';
 import type { CheckpointsCommand } from './arguments.js';
 import { affectedText, contentsLines, contentsOf, isoTime } from './checkpoint-contents.js';
+import { historyCommand } from './checkpoint-history.js';
 import type { Console } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
 import { formatBytes, formatCount, formatMs } from './format.js';
@@ -29,6 +30,7 @@ export async function checkpointsCommand(
   console: Console,
 ): Promise<number> {
   useS3Flags(command);
+  if (command.history) return await historyCommand(command, console);
   if (command.show !== undefined) return await show(command, command.show, console);
   const how = { verify: command.verify, nowMs: Date.now() };
   const report = isS3Place(command.directory)

@@ -41,6 +41,7 @@ holdfast checkpoints DIR
   --show N             what is inside checkpoint N: operators, sizes, positions, transactions
   --compatible JOB     what would become of the state if that job started from the newest one:
                        [--checkpoint N] [--arg NAME=VALUE] [--allow-dropped ID]; runs nothing
+  --history            what checkpoints have cost; with --show N, what each task of N took
   --json               one JSON object per line
 
 holdfast savepoint DIR TO

@@ -25,20 +25,21 @@ import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
 import { atPoint } from '../base/protocol-points.js';
-import { partsToRewrite } from '../checkpoint/compaction.js';
 import {
   Coordinator,
   type CoordinatorCommand,
   type CoordinatorEvent,
 } from '../checkpoint/coordinator.js';
-import { linkPart } from '../checkpoint/part-chain.js';
 import type { SavepointTarget } from '../checkpoint/savepoint.js';
+import type { CheckpointKind } from '../checkpoint/statistics.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
+import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';
 import type { CapturedPart, CheckpointBase } from './host-protocol.js';
 import type { CheckpointEvent } from './job-types.js';
-import { makeManifest, type PendingCheckpoint, stateBytesOf } from './make-manifest.js';
+import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';
+import { baseOf, stateBytesOf, writePart } from './part-writer.js';
 import { isInterrupted, type SinkCommitter } from './sink-committer.js';
 
 export interface CheckpointDriverOptions {
@@ -65,11 +66,20 @@ export interface CheckpointDriverOptions {
   readonly onGiveUp: (failure: Failure) => void;
 }
 
+export type RequestReason = 'manual' | 'savepoint' | 'stop';
+
+interface CheckpointRequest {
+  readonly reason: RequestReason;
+  readonly answer: Deferred<number>;
+  /** A checkpoint has been triggered that will answer it. */
+  isTaken: boolean;
+}
+
 export class CheckpointDriver {
   readonly #given: CheckpointDriverOptions;
   readonly #coordinator: Coordinator;
   readonly #pending = new Map<number, PendingCheckpoint>();
-  readonly #requests = new Map<number, Deferred<number>>();
+  readonly #requests = new Map<number, CheckpointRequest>();
   /** By region; 0 while it is down. */
   readonly #epochs: number[];
   /** By vertex. */
@@ -95,9 +105,11 @@ export class CheckpointDriver {
   completed = 0;
   failed = 0;
   lastEvent: CheckpointEvent | undefined;
+  readonly statistics: CheckpointStatisticsKeeper;
 
   constructor(given: CheckpointDriverOptions) {
     this.#given = given;
+    this.statistics = new CheckpointStatisticsKeeper(given.run, given.store);
     const { plan } = given;
     this.#epochs = plan.regions.map(() => 0);
     this.#regionOf = plan.vertices.map(
@@ -171,7 +183,7 @@ export class CheckpointDriver {
     return await done;
   }
 
-  request(reason: 'manual' | 'stop'): Promise<number> {
+  request(reason: RequestReason): Promise<number> {
     this.#token += 1;
     const answer = deferred<number>();
     answer.promise.catch(() => {});
@@ -179,7 +191,7 @@ export class CheckpointDriver {
       answer.reject(endedError());
       return answer.promise;
     }
-    this.#requests.set(this.#token, answer);
+    this.#requests.set(this.#token, { reason, answer, isTaken: false });
     this.#handle({ kind: 'request', token: this.#token, reason });
     return answer.promise;
   }
@@ -190,7 +202,7 @@ export class CheckpointDriver {
     assert(store !== undefined, 'a savepoint is a copy of a checkpoint');
     this.#copies += 1;
     try {
-      const checkpoint = await this.request('manual');
+      const checkpoint = await this.request('savepoint');
       await target.write(store, await store.readManifest(checkpoint));
       return checkpoint;
     } finally {
@@ -201,12 +213,15 @@ export class CheckpointDriver {
   async captured(part: CapturedPart): Promise<void> {
     const pending = this.#pending.get(part.checkpoint);
     if (pending === undefined || !this.#isCurrent(part.epoch, part.vertex)) return; // C2
+    const { store, plan, options } = this.#given;
+    const { compression } = options.checkpoint;
     const { checkpoint } = part;
     const epoch = this.#generation;
     const task = taskKey(part.vertex, part.instance);
     let descriptor: PartDescriptor | undefined;
+    const beganMs = performance.now();
     try {
-      descriptor = await this.#write(part, pending.base);
+      descriptor = store && (await writePart(store, plan, part, pending.base, compression));
     } catch (error) {
       const failure = toFailure(error, 'checkpoint', { slot: part.slot });
       this.#handle({ kind: 'declined', epoch, checkpoint, task, failure });
@@ -219,6 +234,8 @@ export class CheckpointDriver {
     }
     if (descriptor !== undefined) pending.parts.push(descriptor);
     pending.captured.push(part);
+    const writeMs = performance.now() - beganMs;
+    this.statistics.acknowledged(plan.vertices[part.vertex]!.id, part, descriptor, writeMs);
     const bytes = descriptor?.bytes ?? 0;
     atPoint('checkpoint:acknowledged', () =>
       this.#handle({ kind: 'acknowledged', epoch, checkpoint, task, bytes }),
@@ -252,45 +269,9 @@ export class CheckpointDriver {
   close(): void {
     this.#closed = true;
     clearTimeout(this.#timer);
-    for (const request of this.#requests.values()) request.reject(endedError());
+    for (const { answer } of this.#requests.values()) answer.reject(endedError());
     this.#requests.clear();
-  }
-
-  async #write(
-    part: CapturedPart,
-    base: Manifest | undefined,
-  ): Promise<PartDescriptor | undefined> {
-    const { store } = this.#given;
-    if (store === undefined) return undefined;
-    const { plan } = this.#given;
-    const vertex = plan.vertices[part.vertex]!.id;
-    const { instance } = part;
-    const deltas = part.sections.filter(({ on }) => on !== undefined);
-    assert(
-      deltas.every(({ on }) => on === base?.checkpoint),
-      'changes are those since the checkpoint that the task was told of',
-    );
-    const written = await store.writePart({
-      job: plan.graph.job,
-      checkpoint: part.checkpoint,
-      vertex,
-      instance,
-      epoch: part.epoch,
-      incarnation: part.incarnation,
-      compression: this.#given.options.checkpoint.compression,
-      sections: part.sections,
-    });
-    const before = base?.parts.find((one) => one.vertex === vertex && one.instance === instance);
-    return linkPart(written, deltas, before);
-  }
-
-  /** What tasks are told of the checkpoint that they build on (C7). */
-  #baseOf({ checkpoint, parts }: Manifest): CheckpointBase {
-    const rewrite = partsToRewrite(parts).map(({ vertex, instance }) => ({
-      vertex: this.#given.plan.vertices.findIndex(({ id }) => id === vertex),
-      instance,
-    }));
-    return { checkpoint, rewrite };
+    this.#enqueue(() => this.statistics.flush());
   }
 
   #isCurrent(epoch: number, vertex: number): boolean {
@@ -325,11 +306,14 @@ export class CheckpointDriver {
       case 'trigger': {
         const { checkpoint, final } = command;
         const epochs = [...this.#epochs];
-        const { incremental } = this.#given.options.checkpoint;
+        const { plan, options } = this.#given;
+        const { incremental } = options.checkpoint;
         const base = incremental ? this.#latest : undefined;
         this.#pending.set(checkpoint, { checkpoint, epochs, final, base, parts: [], captured: [] });
+        const tasks = plan.vertices.reduce((sum, { slots }) => sum + slots.length, 0);
+        this.statistics.triggered(checkpoint, this.#kindOf(final), tasks);
         atPoint('checkpoint:trigger', () =>
-          this.#given.trigger(epochs, checkpoint, final, base && this.#baseOf(base)),
+          this.#given.trigger(epochs, checkpoint, final, base && baseOf(plan, base)),
         );
         return;
       }
@@ -349,13 +333,8 @@ export class CheckpointDriver {
         );
         // A request that came after the final checkpoint: nothing was tried.
         if (command.checkpoint === this.#completedId) return;
-        this.failed += 1;
         this.#discard(command.checkpoint);
-        this.#tell({
-          kind: 'failed',
-          checkpoint: command.checkpoint,
-          failure: command.failure,
-        });
+        this.#tellFailed(command.checkpoint, command.failure);
         return;
       case 'give-up':
         this.#given.onGiveUp(command.failure);
@@ -375,7 +354,9 @@ export class CheckpointDriver {
         pending,
         createdAtMs: Date.now(),
       });
+      const beganMs = performance.now();
       await store?.writeManifest(manifest);
+      this.statistics.manifestWritten(checkpoint, performance.now() - beganMs);
     } catch (error) {
       this.#handle({
         kind: 'manifest-failed',
@@ -398,6 +379,7 @@ export class CheckpointDriver {
     this.#completedId = command.checkpoint;
     this.#enqueue(async () => {
       let isCommitted = true;
+      const beganMs = performance.now();
       try {
         await atPoint('checkpoint:commit', () =>
           this.#given.committer.commit(command.checkpoint, transactionsOf(pending)),
@@ -409,6 +391,8 @@ export class CheckpointDriver {
         if (!isInterrupted(error) || this.#given.store === undefined) {
           const failure = toFailure(error, 'sink');
           this.isFinal = false;
+          // Told before the restart it may lead to: its fate is decided, and it is not `completed`.
+          this.#tellFailed(command.checkpoint, failure);
           this.#answer(command.tokens, (request) => request.reject(failureToError(failure)));
           if (!isInterrupted(error)) this.#given.onGiveUp(failure);
           return;
@@ -418,6 +402,11 @@ export class CheckpointDriver {
       if (this.#given.store === undefined) this.#given.onDurable(pending);
       if (isCommitted) this.committed = command.checkpoint;
       this.completed += 1;
+      const statistics = this.statistics.completed(
+        command.checkpoint,
+        command.durationMs,
+        isCommitted ? performance.now() - beganMs : 0,
+      );
       this.#tell({
         kind: 'completed',
         checkpoint: command.checkpoint,
@@ -427,6 +416,7 @@ export class CheckpointDriver {
         captureMs: Math.max(0, ...pending.captured.map((part) => part.captureMs)),
         bytes: pending.parts.reduce((sum, part) => sum + part.bytes, 0),
         ...stateBytesOf(pending.parts),
+        statistics,
       });
       this.#answer(command.tokens, (request) => request.resolve(command.checkpoint));
       // C4
@@ -440,6 +430,19 @@ export class CheckpointDriver {
     });
   }
 
+  /** All requests that wait are answered by the checkpoint that is triggered now. */
+  #kindOf(final: boolean): CheckpointKind {
+    const waiting = [...this.#requests.values()].filter(({ isTaken }) => !isTaken);
+    for (const request of waiting) request.isTaken = true;
+    return final ? 'final' : (waiting[0]?.reason ?? 'periodic');
+  }
+
+  #tellFailed(checkpoint: number, failure: Failure): void {
+    this.failed += 1;
+    const statistics = this.statistics.failed(checkpoint, failure);
+    this.#tell({ kind: 'failed', checkpoint, failure, statistics });
+  }
+
   #tell(event: CheckpointEvent): void {
     this.lastEvent = event;
     this.#given.onEvent(event);
@@ -449,7 +452,7 @@ export class CheckpointDriver {
     for (const token of tokens) {
       const request = this.#requests.get(token);
       this.#requests.delete(token);
-      if (request !== undefined) act(request);
+      if (request !== undefined) act(request.answer);
     }
   }
 

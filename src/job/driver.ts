@@ -12,6 +12,7 @@ import { failureToError, toFailure } from '../base/failure.js';
 import type { JobPlan, PlanRegion } from '../stream/plan.js';
 import { planJob } from '../stream/planner.js';
 import { CheckpointDriver } from './checkpoint-driver.js';
+import { checkpointMetrics } from './checkpoint-metrics.js';
 import { CollectedRows } from './collected-rows.js';
 import { finishedMark, restoreCollected } from './collected-state.js';
 import type { DriverOptions } from './driver-options.js';
@@ -478,11 +479,7 @@ export class JobDriver {
       restarts: this.#restarts,
       slots: this.slots(),
       operators: this.#ended ? this.#lastMetrics : await this.#slots.operatorMetrics(),
-      checkpoints: {
-        completed: this.#checkpoints?.completed ?? 0,
-        failed: this.#checkpoints?.failed ?? 0,
-        last: this.#checkpoints?.lastEvent,
-      },
+      checkpoints: checkpointMetrics(this.#checkpoints),
     };
   }
 

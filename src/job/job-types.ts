@@ -4,6 +4,7 @@
 
 import type { Failure } from '../base/failure.js';
 import type { Compression } from '../checkpoint/compression.js';
+import type { CheckpointStatistics, CheckpointSummary } from '../checkpoint/statistics.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
 import type { TaskMetrics } from '../stream/task-types.js';
@@ -172,8 +173,14 @@ export type CheckpointEvent =
       readonly fullBytes: number;
       /** Changes of state since the checkpoint before, counted in the same way. */
       readonly deltaBytes: number;
+      readonly statistics: CheckpointStatistics;
     }
-  | { readonly kind: 'failed'; readonly checkpoint: number; readonly failure: Failure };
+  | {
+      readonly kind: 'failed';
+      readonly checkpoint: number;
+      readonly failure: Failure;
+      readonly statistics: CheckpointStatistics;
+    };
 
 /** A region runs again. */
 export interface RestartedEvent {
@@ -269,9 +276,17 @@ export interface JobMetrics {
   readonly slots: readonly SlotInfo[];
   readonly operators: readonly TaskMetrics[];
   readonly checkpoints: {
+    /** In this process. */
     readonly completed: number;
     readonly failed: number;
+    /** In all processes of the run. Like the history, an estimate after a process died: it is kept lazily. */
+    readonly ofRun: { readonly completed: number; readonly failed: number };
     readonly last: CheckpointEvent | undefined;
+    readonly inProgress: readonly CheckpointStatistics[];
+    /** The newest 100 that completed or failed, newest last; those of earlier processes as well. */
+    readonly history: readonly CheckpointStatistics[];
+    /** Over the completed ones of the history; undefined while there is none. */
+    readonly summary: CheckpointSummary | undefined;
   };
 }
 

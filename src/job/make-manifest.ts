@@ -82,20 +82,6 @@ export function recordsIn(manifest: Manifest | undefined, operators?: readonly s
   return sum;
 }
 
-/** How much of the state was written whole, and how much as changes. */
-export function stateBytesOf(parts: readonly PartDescriptor[]): {
-  readonly fullBytes: number;
-  readonly deltaBytes: number;
-} {
-  let fullBytes = 0;
-  let deltaBytes = 0;
-  for (const { bytes, delta } of parts.flatMap(({ sections }) => sections)) {
-    if (delta === true) deltaBytes += bytes;
-    else fullBytes += bytes;
-  }
-  return { fullBytes, deltaBytes };
-}
-
 let version: string | undefined;
 
 export function packageVersion(): string {

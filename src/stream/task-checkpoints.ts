@@ -161,7 +161,12 @@ export class TaskCheckpoints {
     atPoint('barrier:send', send);
     const now = performance.now();
     overtaken.begin(checkpoint, kind === 'overtaken' ? now : now + alignedTimeoutMs, now);
-    snapshots.begin(checkpoint, { ...part(), inFlight: this.#inFlight });
+    const isOvertaken = kind === 'overtaken';
+    snapshots.begin(checkpoint, {
+      ...part(),
+      overtaken: isOvertaken,
+      inFlight: this.#inFlight,
+    });
   }
 
   /** There is something that `work` would do. */

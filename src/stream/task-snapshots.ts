@@ -14,6 +14,7 @@
  */
 
 import { atPoint } from '../base/protocol-points.js';
+import { sharedMs } from '../base/shared-clock.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import { locate } from './located-error.js';
 import type { Capture, CapturedState, StateSection } from './operator.js';
@@ -37,6 +38,8 @@ export interface TaskPart {
   readonly sections: CapturedTask['sections'];
   readonly sourceRecords: CapturedTask['sourceRecords'];
   readonly alignMs: number;
+  /** Taken before all barriers had come. */
+  readonly overtaken?: boolean | undefined;
   readonly inFlight?: InFlight | undefined;
 }
 
@@ -60,6 +63,8 @@ interface Snapshot {
   readonly checkpoint: number;
   readonly part: TaskPart;
   readonly startedMs: number;
+  /** What the cut took. */
+  cutMs: number;
   readonly work: Work[];
 }
 
@@ -99,7 +104,13 @@ export class TaskSnapshots {
   begin(checkpoint: number, part: TaskPart): void {
     this.#given.block.phase = 'capturing';
     this.#giveUp();
-    const snapshot: Snapshot = { checkpoint, part, startedMs: performance.now(), work: [] };
+    const snapshot: Snapshot = {
+      checkpoint,
+      part,
+      startedMs: performance.now(),
+      cutMs: 0,
+      work: [],
+    };
     this.#snapshot = snapshot;
     const base = this.#told?.checkpoint === checkpoint ? this.#told.base : undefined;
     for (const { node, operator } of this.#given.operators) {
@@ -115,6 +126,7 @@ export class TaskSnapshots {
         return;
       }
     }
+    snapshot.cutMs = performance.now() - snapshot.startedMs;
     if (isComplete(snapshot)) this.#finish(snapshot);
   }
 
@@ -172,10 +184,13 @@ export class TaskSnapshots {
     this.#snapshot = undefined;
     const { instance } = this.#given;
     const sections: ({ readonly operator: string } & StateSection)[] = [...snapshot.part.sections];
+    let inFlightBytes = 0;
     try {
       const { inFlight } = snapshot.part;
       if (inFlight !== undefined) {
-        sections.push(...atPoint('channel:record', () => inFlight.take()));
+        const recorded = atPoint('channel:record', () => inFlight.take());
+        for (const { chunks } of recorded) for (const { length } of chunks) inFlightBytes += length;
+        sections.push(...recorded);
       }
     } catch (error) {
       this.#given.declined(snapshot.checkpoint, error);
@@ -201,6 +216,10 @@ export class TaskSnapshots {
       sourceRecords: snapshot.part.sourceRecords,
       alignMs: snapshot.part.alignMs,
       captureMs: performance.now() - snapshot.startedMs,
+      cutMs: snapshot.cutMs,
+      cutAtMs: sharedMs(snapshot.startedMs),
+      overtaken: snapshot.part.overtaken === true,
+      inFlightBytes,
     };
     atPoint('task:acknowledge', () => this.#given.captured(captured));
   }

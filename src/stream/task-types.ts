@@ -83,6 +83,14 @@ export interface CapturedTask {
   readonly alignMs: number;
   /** From the last barrier's arrival until everything was captured. */
   readonly captureMs: number;
+  /** Of `captureMs`, what the task stood still for. */
+  readonly cutMs: number;
+  /** When the cut began, on the clock that threads share (base/shared-clock.ts). */
+  readonly cutAtMs: number;
+  /** The part was taken before all barriers had come. */
+  readonly overtaken: boolean;
+  /** Of the sections, records that barriers have overtaken. */
+  readonly inFlightBytes: number;
 }
 
 /** Called from inside `run`, `open`, or from a callback of I/O. Nothing is called after `close`. */

@@ -195,6 +195,22 @@ export function storeConformance(name: string, harness: StoreHarness): void {
       await store.close();
     });
 
+    test('keeps statistics until they are replaced or all is cleared, if it keeps any', async () => {
+      const { store, open } = await acquired();
+      expect(store.writeStatistics === undefined).toBe(store.readStatistics === undefined);
+      expect(await store.readStatistics?.()).toBeUndefined();
+      await store.writeStatistics?.(bytesOf(5_000));
+      await store.writeStatistics?.(bytesOf(100, 3));
+      await store.close();
+      const again = open();
+      await again.acquire();
+      const kept = store.writeStatistics === undefined ? undefined : bytesOf(100, 3);
+      expect(await again.readStatistics?.()).toEqual(kept);
+      await again.clear();
+      expect(await again.readStatistics?.()).toBeUndefined();
+      await again.close();
+    });
+
     test('discard removes parts given up, and never what a checkpoint names', async () => {
       const { store, partFiles } = await acquired();
       const named = await complete(store, 1);

@@ -51,6 +51,7 @@ describe('the command line', () => {
       directory: 'cp',
       verify: true,
       show: undefined,
+      history: false,
       output: 'people',
     });
     expect(parseCommandLine(['checkpoints', 'cp', '--show', '12', '--json'])).toEqual({
@@ -58,8 +59,16 @@ describe('the command line', () => {
       directory: 'cp',
       verify: false,
       show: 12,
+      history: false,
       output: 'json',
     });
+    expect(parseCommandLine(['checkpoints', 'cp', '--history', '--show', '3'])).toMatchObject({
+      history: true,
+      show: 3,
+    });
+    expect(() => parseCommandLine(['checkpoints', 'cp', '--history', '--verify'])).toThrow(
+      '--history',
+    );
   });
 
   test('savepoint', () => {

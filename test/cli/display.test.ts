@@ -3,6 +3,7 @@ import picocolors from 'picocolors';
 import { describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../dist/base/errors.js';
 import { failureToError } from '../../dist/base/failure.js';
+import { CheckpointMeter } from '../../dist/checkpoint/statistics.js';
 import { describeError, errorData } from '../../dist/cli/describe-error.js';
 import { describePressure } from '../../dist/cli/describe-pressure.js';
 import { describeRescaled } from '../../dist/cli/describe-rescaled.js';
@@ -220,6 +221,12 @@ describe('the live view', () => {
         bytes: 2_048,
         fullBytes: 1_024,
         deltaBytes: 512,
+        statistics: new CheckpointMeter({
+          checkpoint: 3,
+          kind: 'periodic',
+          triggeredAtMs: 0,
+          tasksTotal: 1,
+        }).statistics('completed', 34),
       },
       600,
     );

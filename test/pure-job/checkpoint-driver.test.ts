@@ -1,26 +1,37 @@
 /** Commits that fail or are cut off, and what becomes of the checkpoint behind them. */
 
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
 import { HoldfastError } from '../../src/base/errors.js';
+import { sharedMs } from '../../src/base/shared-clock.js';
+import { openCheckpointDirectory } from '../../src/checkpoint/directory-store.js';
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
+import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
+import { CheckpointStatisticsKeeper } from '../../src/job/checkpoint-statistics.js';
+import type { CapturedPart } from '../../src/job/host-protocol.js';
 import type { CheckpointEvent } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';
 import type { SinkCommitter } from '../../src/job/sink-committer.js';
 import { graphData } from '../../src/stream/graph-builder.js';
+import type { JobPlan } from '../../src/stream/plan.js';
 import { planJob } from '../../src/stream/planner.js';
+import { s3Place } from '../checkpoint/s3-place.js';
+import { temporaryDirectory } from '../checkpoint/samples.js';
 import { draw, sink, source } from '../stream/graph-kit.js';
 
-const plan = planJob(graphData(draw((env) => env.from(source()).sinkTo(sink()))), {
-  slots: 1,
-  keyGroups: 8,
-});
+const planFor = (slots: number) =>
+  planJob(graphData(draw((env) => env.from(source()).sinkTo(sink()))), {
+    slots,
+    keyGroups: 8,
+  });
+const plan = planFor(1);
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-async function stage() {
-  const store = new MemoryStore();
+async function stage(plan: JobPlan = planFor(1), store: CheckpointStore = new MemoryStore()) {
   await store.acquire();
   const commits: Deferred<void>[] = [];
   const events: CheckpointEvent[] = [];
@@ -52,29 +63,32 @@ async function stage() {
     onGiveUp: ({ message }) => failures.push(message),
   });
   driver.up(0, 1);
+  const captured = (epoch: number, vertex: number, instance: number): CapturedPart => ({
+    kind: 'captured',
+    epoch,
+    incarnation: 1,
+    slot: instance,
+    vertex,
+    instance,
+    checkpoint: triggered,
+    sections: [{ operator: 'o', name: 's', chunks: [new Uint8Array(100)] }],
+    transactions: [],
+    visible: [],
+    sourceRecords: [],
+    alignMs: 0,
+    captureMs: 2,
+    cutMs: 1,
+    cutAtMs: sharedMs(),
+    overtaken: false,
+    inFlightBytes: 0,
+  });
   /** A checkpoint is asked for, and all tasks answer. */
   const take = async (epoch = 1): Promise<void> => {
     driver.request('manual').catch(() => {});
-    for (const { index } of plan.vertices) {
-      await driver.captured({
-        kind: 'captured',
-        epoch,
-        incarnation: 1,
-        slot: 0,
-        vertex: index,
-        instance: 0,
-        checkpoint: triggered,
-        sections: [],
-        transactions: [],
-        visible: [],
-        sourceRecords: [],
-        alignMs: 0,
-        captureMs: 0,
-      });
-    }
+    for (const { index } of plan.vertices) await driver.captured(captured(epoch, index, 0));
     await settled();
   };
-  return { store, driver, commits, events, failures, take };
+  return { store, driver, commits, events, failures, take, captured };
 }
 
 test.each([
@@ -92,7 +106,10 @@ test.each([
     // What checkpoint 1 has promised can be made up for only by who goes back to checkpoint 1.
     expect(await store.list()).toEqual([1]);
     expect(driver.latest?.checkpoint).toBe(1);
-    const given = events.find(({ kind }) => kind === 'failed');
+    // The one whose commit failed is told of as well: it is over, and none hears of it again.
+    const fates = events.map(({ checkpoint, kind }) => `${checkpoint} ${kind}`);
+    expect(fates).toEqual([`1 ${told === 0 ? 'completed' : 'failed'}`, '2 failed']);
+    const given = events.find(({ checkpoint }) => checkpoint === 2);
     expect(given).toMatchObject({
       checkpoint: 2,
       failure: { code: 'ERR_HOLDFAST_CHECKPOINT_FAILED', details: { owed: 1 } },
@@ -110,3 +127,96 @@ test.each([
     driver.close();
   },
 );
+
+test('statistics tell why, how long and how much, and a later process goes on with them', async () => {
+  const { store, driver, commits, events, take } = await stage();
+  await take();
+  expect(driver.statistics.inProgress).toHaveLength(1);
+  commits[0]!.resolve();
+  await driver.settle();
+  const tasks = plan.vertices.length;
+  const [{ statistics }] = events as [CheckpointEvent];
+  expect(statistics).toMatchObject({
+    checkpoint: 1,
+    kind: 'manual',
+    status: 'completed',
+    tasksTotal: tasks,
+    tasksAcknowledged: tasks,
+  });
+  for (const task of statistics.tasks) {
+    const { startDelayMs, writeMs, acknowledgeMs } = task;
+    expect(startDelayMs).toBeGreaterThanOrEqual(0);
+    // Both begin with the trigger, and what is acknowledged was written before.
+    expect(acknowledgeMs).toBeGreaterThanOrEqual(startDelayMs);
+    expect(acknowledgeMs).toBeGreaterThanOrEqual(writeMs);
+  }
+  const given = driver.request('savepoint');
+  given.catch(() => {});
+  driver.down(0);
+  await expect(given).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CHECKPOINT_FAILED' });
+  expect(driver.statistics.history[1]).toMatchObject({
+    kind: 'savepoint',
+    status: 'failed',
+    tasksAcknowledged: 0,
+    phases: undefined,
+  });
+  expect(driver.statistics.inProgress).toEqual([]);
+  driver.close();
+  await driver.settle();
+
+  const next = new CheckpointStatisticsKeeper('run', store);
+  await next.flush();
+  expect(next.ofRun).toEqual({ completed: 1, failed: 1 });
+  expect(next.history).toEqual(driver.statistics.history);
+  expect(next.summary?.count).toBe(1);
+});
+
+test('a store that can neither give nor keep statistics is no failure', async () => {
+  const store = new MemoryStore();
+  store.readStatistics = () => Promise.reject(new Error('no'));
+  store.writeStatistics = () => Promise.reject(new Error('no'));
+  const keeper = new CheckpointStatisticsKeeper('run', store);
+  keeper.triggered(1, 'periodic', 1);
+  keeper.completed(1, 5, 1);
+  await keeper.flush();
+  expect(keeper.ofRun).toEqual({ completed: 1, failed: 0 });
+});
+
+test.each([
+  [
+    'memory',
+    async () => {
+      const store = new MemoryStore();
+      return { open: () => store, partFiles: async () => store.partFiles() };
+    },
+  ],
+  [
+    'a directory',
+    async () => {
+      const directory = await temporaryDirectory();
+      return {
+        open: () => openCheckpointDirectory(directory),
+        partFiles: () => readdir(join(directory, 'parts')),
+      };
+    },
+  ],
+  ['S3', s3Place],
+] as const)('C6: a checkpoint that was given up leaves no file in %s', async (_, make) => {
+  const place = await make();
+  const store = place.open();
+  const wide = planFor(2);
+  const { driver, captured } = await stage(wide, store);
+  const given = driver.request('manual');
+  given.catch(() => {});
+  await driver.captured(captured(1, 0, 0));
+  expect(await place.partFiles()).toHaveLength(1);
+  // One part is durable, another is being written.
+  const late = driver.captured(captured(1, 0, 1));
+  driver.down(0);
+  await late;
+  await expect(given).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CHECKPOINT_FAILED' });
+  driver.close();
+  await driver.settle();
+  await store.close();
+  expect(await place.partFiles()).toEqual([]);
+});

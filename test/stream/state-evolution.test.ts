@@ -204,7 +204,8 @@ describe('values', () => {
       v3(failing),
       /state 'all' of operator 'under-test'.*version 1 to 3 for key the string "a": no idea/,
     );
-    refused(v3((async () => 1) as never), /asynchronous/);
+    refused(v3((() => Promise.resolve(1)) as never), /asynchronous/);
+    expect(() => v3((async () => 1) as never)).toThrowError(/asynchronous/);
     refused(v3((() => new Uint8Array(1)) as never), /cannot be kept as state/);
   });
 
