@@ -13,7 +13,7 @@
 import { chainOf, filesOf } from './part-chain.js';
 import type { PartDescriptor } from './store.js';
 
-export const CHAIN_FILES_MAX = 12;
+export const CHAIN_FILES_MAX = 40;
 const DELTA_SHARE_MAX = 0.5;
 const SHARE_AT_ONCE = 0.25;
 export const SMALL_PART_BYTES = 64 * 1024;
