@@ -99,7 +99,7 @@ describe('compaction', () => {
     const parts = Array.from({ length: 8 }, (_, instance) => chained(0, 0, instance));
     const rewritten: number[][] = [];
     let longest = 0;
-    for (let checkpoint = 1; checkpoint < 100; checkpoint += 1) {
+    for (let checkpoint = 1; checkpoint < 400; checkpoint += 1) {
       const due = partsToRewrite(parts).map(({ instance }) => instance);
       rewritten.push(due);
       for (const [at, part] of parts.entries()) {
