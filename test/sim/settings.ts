@@ -45,12 +45,14 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   );
   const regions = topology.pipelines.map((_, index) => `p${index}-probe`);
   const isGrouped = regions.length > 1 && random.next() < 0.6;
+  const capacityBytes = pick(1_024, 2_048, 16 * 1_024);
   return {
     parallelism: theme === 'ends' ? 2 + randomInt(random, 3) : 1 + randomInt(random, 4),
     keyGroups: pick(8, 32, 128),
     // Much to do again after a restart, or little.
     intervalMs: theme === 'ends' ? 2_000 : pick(20, 60, 150),
-    timeoutMs: pick(400, 2_000),
+    // Through narrow channels what is ahead of a barrier takes its time.
+    timeoutMs: capacityBytes < 16 * 1_024 ? 2_000 : pick(400, 2_000),
     minPauseMs: pick(0, 0, 20),
     retain: pick(2, 3),
     tolerableFailures: pick(0, 2, Number.POSITIVE_INFINITY),
@@ -59,7 +61,7 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
       alignedTimeoutMs: 5,
     }),
     incremental: random.next() < 0.6,
-    capacityBytes: pick(1_024, 2_048, 16 * 1_024),
+    capacityBytes,
     spares: pick(0, 1),
     bufferTimeoutMs: pick(0, 1, 5),
     restart,
