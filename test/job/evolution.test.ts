@@ -1,8 +1,10 @@
 /** A job that has changed between two runs: checked before, refused without an allowance, right afterwards. */
 
+import { spawnSync } from 'node:child_process';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkJob, type JobResult, type RunOptions, run } from '../../dist/index.js';
 import { KEYS, type Visit, visit, WINDOW_MS } from './fixtures/evolving.job.js';
@@ -10,6 +12,7 @@ import { fixture, Meter, temporaryFolder, until } from './kit.js';
 
 const COUNT = 8_000;
 const HALF = COUNT / 2 + 300;
+const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const DROPPED = ['gone', 'totals#first'];
 
 let stopped: string;
@@ -86,6 +89,38 @@ describe('a changed job', () => {
     await expect(resumed({ allowDropped: ['totals#first'] })).rejects.toMatchObject({
       message: second!.message,
     });
+  });
+
+  test('is told of on the command line, with the exit code of a start', async () => {
+    const ask = (...more: readonly string[]) => {
+      const job = fileURLToPath(fixture('evolving'));
+      const args = [CLI, 'checkpoints', stopped, '--compatible', job, ...more];
+      return spawnSync(process.execPath, args, { encoding: 'utf8' });
+    };
+    // Without arguments it is the first version: all of its state is as it was.
+    const same = ask('--json');
+    expect(same.status).toBe(0);
+    expect(JSON.parse(same.stdout)).toMatchObject({
+      event: 'compatible',
+      compatible: true,
+      problems: [],
+    });
+    const other = ask('--arg', 'version=2');
+    expect(other.status).toBe(1);
+    expect(other.stdout).toMatch(/totals +aggregate +refused/);
+    expect(other.stdout).toMatch(/Job 'evolving' cannot start from checkpoint \d+\./);
+    const allowed = ask(
+      '--arg',
+      'version=2',
+      '--allow-dropped',
+      'gone',
+      '--allow-dropped',
+      'totals#first',
+    );
+    expect(allowed.status).toBe(0);
+    expect(allowed.stdout).toMatch(/windows +window-aggregate +evolved +'seen' is migrated/);
+    expect(ask('--checkpoint', '999').status).toBe(1);
+    expect(ask('--verify').status).toBe(2);
   });
 
   test.each([2, 3, 1])('goes on with %i slots, its state migrated', async (parallelism) => {
