@@ -18,8 +18,10 @@
  *      checkpoint: channel-recorder.ts keeps what they stand behind). It commands `snapshot n` as the
  *      last barrier would have, so L1's once and L3 hold, and those barriers are dead when they come.
  *
- * One checkpoint is in flight at a time, and its id is greater than all before. So a newer barrier says
- * that the older checkpoint was given up, and the older one's missing barriers need no waiting for.
+ * Every input delivers the barriers of checkpoints in flight in the order of ids, and an input that is held
+ * delivers none. So a newer barrier, while an older checkpoint is being aligned, says that a producer
+ * knows the older one as given up, and the older one's missing barriers need no waiting for. (In
+ * at-least-once mode no input is held; there one checkpoint is in flight at a time.)
  * Ended inputs need no case of their own: they go on delivering barriers until the job ends.
  */
 

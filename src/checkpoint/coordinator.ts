@@ -2,7 +2,7 @@
  * Decides when checkpoints begin, and when each has become true or has failed. A pure machine: events
  * and `now` (milliseconds of one monotonic clock) in, commands out; a driver performs them.
  *
- * One checkpoint is in flight at a time, in one of two phases:
+ * At most `maxConcurrent` checkpoints are in flight, each in one of two phases:
  *
  *     collecting ──all acknowledged──▶ writing ──manifest-written──▶ completed
  *         │                              │
@@ -14,18 +14,23 @@
  *      acknowledged this id (I6). Acknowledgements of another epoch, another id, an unknown task, or a
  *      second time change nothing (I14).
  *  K3  Every `trigger` is followed by exactly one `completed` or `failed` of its id (I9); while
- *      collecting that happens within `timeoutMs`.
+ *      an acknowledgement is missing that happens within `timeoutMs`.
  *  K4  While the manifest is being written the checkpoint may exist already, so nothing aborts it,
- *      not even the end of its epoch; nothing else is triggered until its fate is known.
+ *      not even the end of its epoch; nothing of another epoch is triggered until its fate is known.
  *  K5  Every token of a `request` is answered exactly once, by a checkpoint triggered after the
  *      request. Tokens that no trigger has taken yet outlive a restart of the region.
- *  K6  When all tasks have ended, the final checkpoint comes next, at once; after its completion
- *      nothing more is triggered in this epoch.
+ *  K6  When all tasks have ended, the final checkpoint comes next, as soon as none is in flight, and
+ *      stays alone; after its completion nothing more is triggered in this epoch.
  *  K7  More than `tolerableFailures` failures in a row within one epoch give up, once; then nothing is
- *      triggered until the next `started`. What the end of an epoch aborts is no failure in a row.
+ *      triggered until the next `started`. What the end of an epoch aborts is no failure in a row,
+ *      nor what falls with another (K9).
+ *  K8  Manifests are written one after the other, in the order of ids: a checkpoint that all have
+ *      acknowledged waits until those before it have been completed. So they complete in that order, too.
+ *  K9  When one fails, all others that are being collected fail with it, and are aborted newest first.
+ *      A task then needs to know of the dead no more than the greatest id, and a sink takes back
+ *      what it prepared in the reverse order, all of it before it has to prepare again.
  */
 
-import { assert } from '../base/assert.js';
 import type { Failure } from '../base/failure.js';
 
 export interface CoordinatorOptions {
@@ -39,6 +44,8 @@ export interface CoordinatorOptions {
   readonly tolerableFailures: number;
   /** False: only requested and final checkpoints. */
   readonly periodic: boolean;
+  /** Checkpoints in flight at a time. */
+  readonly maxConcurrent: number;
 }
 
 export type CoordinatorEvent =
@@ -118,7 +125,7 @@ interface InFlight {
   readonly final: boolean;
   readonly triggeredAt: number;
   readonly tokens: readonly number[];
-  /** Tasks that have not acknowledged; empty while the manifest is being written. */
+  /** Tasks that have not acknowledged; while it is empty, older ones are waited for (K8). */
   readonly missing: Set<string>;
   phase: 'collecting' | 'writing';
   bytes: number;
@@ -139,7 +146,8 @@ interface Running {
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   #running: Running | undefined;
-  #inFlight: InFlight | undefined;
+  /** In the order of ids; only the first is ever being written (K8). */
+  #inFlight: readonly InFlight[] = [];
   #lastId = 0;
   /** Requests that no trigger has taken yet. */
   #waiting: number[] = [];
@@ -158,20 +166,19 @@ export class Coordinator {
 
   /** When a `tick` is due, in `now`'s clock; undefined while only other events can change anything. */
   nextDeadline(): number | undefined {
-    if (this.#inFlight !== undefined) {
-      return this.#inFlight.phase === 'collecting'
-        ? this.#inFlight.triggeredAt + this.#options.timeoutMs
-        : undefined;
-    }
+    const late = this.#inFlight.find(({ missing }) => missing.size > 0);
+    const lateAt = late === undefined ? Infinity : late.triggeredAt + this.#options.timeoutMs;
     const running = this.#running;
-    if (running?.phase !== 'active') return undefined;
-    return this.#options.periodic || running.alive.size === 0 ? running.nextTriggerAt : undefined;
+    const isTimed = this.#options.periodic || running?.alive.size === 0;
+    const nextAt = isTimed && this.#mayTrigger(running) ? running.nextTriggerAt : Infinity;
+    const dueAt = Math.min(lateAt, nextAt);
+    return dueAt === Infinity ? undefined : dueAt;
   }
 
   #apply(event: CoordinatorEvent, now: number, commands: CoordinatorCommand[]): void {
     switch (event.kind) {
       case 'started': {
-        this.#stop(now, commands);
+        this.#stop(commands);
         this.#lastId = Math.max(this.#lastId, event.lastCheckpoint);
         const alive = new Set(event.tasks);
         for (const task of event.ended ?? []) alive.delete(task);
@@ -186,7 +193,7 @@ export class Coordinator {
         return;
       }
       case 'stopped':
-        this.#stop(now, commands);
+        this.#stop(commands);
         return;
       case 'tick':
         this.#expire(now, commands);
@@ -215,13 +222,14 @@ export class Coordinator {
     }
   }
 
-  #stop(now: number, commands: CoordinatorCommand[]): void {
-    const pending = this.#inFlight;
+  #stop(commands: CoordinatorCommand[]): void {
     this.#running = undefined;
     // K4: a manifest on its way goes on.
-    if (pending?.phase !== 'collecting') return;
-    const message = `checkpoint ${pending.checkpoint} was given up: the tasks of epoch ${pending.epoch} were stopped before all had answered. Ask again when the job runs.`;
-    this.#fail(pending, checkpointFailure(message, pending), now, commands);
+    const given = this.#inFlight.filter(({ phase }) => phase === 'collecting');
+    this.#giveUp(given, commands, (pending) => {
+      const message = `checkpoint ${pending.checkpoint} was given up: the tasks of epoch ${pending.epoch} were stopped before all had answered. Ask again when the job runs.`;
+      return checkpointFailure(message, pending);
+    });
   }
 
   #request(token: number, commands: CoordinatorCommand[]): void {
@@ -246,7 +254,7 @@ export class Coordinator {
     if (pending === undefined) return;
     pending.missing.delete(task);
     pending.bytes += bytes;
-    this.#writeIfComplete(pending, commands);
+    this.#writeNext(commands);
   }
 
   #taskEnded(epoch: number, task: string, now: number): void {
@@ -256,8 +264,8 @@ export class Coordinator {
   }
 
   #expire(now: number, commands: CoordinatorCommand[]): void {
-    const pending = this.#inFlight;
-    if (pending?.phase !== 'collecting') return;
+    const pending = this.#inFlight.find((one) => one.missing.size > 0);
+    if (pending === undefined) return;
     if (now < pending.triggeredAt + this.#options.timeoutMs) return;
     const missing = [...pending.missing].sort();
     const message = `checkpoint ${pending.checkpoint} was not complete after ${this.#options.timeoutMs} ms: no answer from ${describeTasks(missing)}. A task that is blocked or slow cannot take its part; look at its back-pressure, or raise checkpoint.timeoutMs.`;
@@ -267,7 +275,7 @@ export class Coordinator {
   #manifestWritten(checkpoint: number, now: number, commands: CoordinatorCommand[]): void {
     const pending = this.#writing(checkpoint);
     if (pending === undefined) return;
-    this.#inFlight = undefined;
+    this.#inFlight = this.#inFlight.slice(1);
     const running = this.#running;
     if (running !== undefined) {
       this.#pauseAfterEnd(running, now);
@@ -286,16 +294,21 @@ export class Coordinator {
       durationMs: now - pending.triggeredAt,
       tokens: pending.tokens,
     });
+    this.#writeNext(commands);
     if (running?.phase !== 'finalized') return;
     // Requests made while the final one was in flight: nothing comes after it that could answer them.
     for (const token of this.#waiting.splice(0)) this.#request(token, commands);
   }
 
+  /** Gives `pending` up, and with it all that are not being written (K9). */
   #fail(pending: InFlight, failure: Failure, now: number, commands: CoordinatorCommand[]): void {
-    const { epoch, checkpoint, tokens } = pending;
-    this.#inFlight = undefined;
-    commands.push({ kind: 'abort', epoch, checkpoint, failure });
-    commands.push({ kind: 'failed', checkpoint, failure, tokens });
+    const { epoch } = pending;
+    const given = this.#inFlight.filter((one) => one === pending || one.phase === 'collecting');
+    this.#giveUp(given, commands, (one) => {
+      if (one === pending) return failure;
+      const message = `checkpoint ${one.checkpoint} was given up: checkpoint ${pending.checkpoint}, which was in flight with it, has failed (${failure.message}). Ask again.`;
+      return checkpointFailure(message, one);
+    });
     const running = this.#running;
     if (running === undefined) return;
     this.#pauseAfterEnd(running, now);
@@ -310,13 +323,37 @@ export class Coordinator {
     commands.push({ kind: 'give-up', failure });
   }
 
+  #giveUp(
+    given: readonly InFlight[],
+    commands: CoordinatorCommand[],
+    failureOf: (pending: InFlight) => Failure,
+  ): void {
+    this.#inFlight = this.#inFlight.filter((one) => !given.includes(one));
+    const failures = given.map((one) => ({ ...one, failure: failureOf(one) }));
+    for (const { epoch, checkpoint, failure } of failures.toReversed()) {
+      commands.push({ kind: 'abort', epoch, checkpoint, failure });
+    }
+    for (const { checkpoint, failure, tokens } of failures) {
+      commands.push({ kind: 'failed', checkpoint, failure, tokens });
+    }
+  }
+
   #pauseAfterEnd(running: Running, now: number): void {
     running.nextTriggerAt = Math.max(running.nextTriggerAt, now + this.#options.minPauseMs);
   }
 
+  /** A checkpoint could be triggered, if one was due. */
+  #mayTrigger(running: Running | undefined): running is Running {
+    if (running?.phase !== 'active') return false;
+    const inFlight = this.#inFlight;
+    if (inFlight.length === 0) return true;
+    if (running.alive.size === 0 || inFlight.length >= this.#options.maxConcurrent) return false;
+    return inFlight.every(({ epoch, final }) => epoch === running.epoch && !final); // K4, K6
+  }
+
   #triggerIfDue(now: number, commands: CoordinatorCommand[]): void {
     const running = this.#running;
-    if (running?.phase !== 'active' || this.#inFlight !== undefined) return;
+    if (!this.#mayTrigger(running)) return;
     const final = running.alive.size === 0;
     const asked = this.#waiting.length > 0;
     const due = (this.#options.periodic || final) && now >= running.nextTriggerAt;
@@ -332,7 +369,7 @@ export class Coordinator {
       phase: 'collecting',
       bytes: 0,
     };
-    this.#inFlight = pending;
+    this.#inFlight = [...this.#inFlight, pending];
     running.nextTriggerAt = now + this.#options.intervalMs;
     commands.push({
       kind: 'trigger',
@@ -340,27 +377,27 @@ export class Coordinator {
       checkpoint: pending.checkpoint,
       final,
     });
-    this.#writeIfComplete(pending, commands);
+    this.#writeNext(commands);
   }
 
-  #writeIfComplete(pending: InFlight, commands: CoordinatorCommand[]): void {
-    if (pending.missing.size > 0) return;
-    assert(pending.phase === 'collecting', 'a manifest is written once');
+  /** The oldest, if all have acknowledged it (K8). */
+  #writeNext(commands: CoordinatorCommand[]): void {
+    const pending = this.#inFlight[0];
+    if (pending?.phase !== 'collecting' || pending.missing.size > 0) return;
     pending.phase = 'writing';
     const { epoch, checkpoint, final, bytes } = pending;
     commands.push({ kind: 'write-manifest', epoch, checkpoint, final, bytes });
   }
 
-  /** The checkpoint in flight, if it is this one and still waits for `task` (K2). */
+  /** A checkpoint in flight, if it still waits for `task` (K2). */
   #collecting(epoch: number, checkpoint: number, task: string): InFlight | undefined {
-    const pending = this.#inFlight;
-    if (pending?.phase !== 'collecting') return undefined;
-    if (pending.epoch !== epoch || pending.checkpoint !== checkpoint) return undefined;
+    const pending = this.#inFlight.find((one) => one.checkpoint === checkpoint);
+    if (pending?.phase !== 'collecting' || pending.epoch !== epoch) return undefined;
     return pending.missing.has(task) ? pending : undefined;
   }
 
   #writing(checkpoint: number): InFlight | undefined {
-    const pending = this.#inFlight;
+    const pending = this.#inFlight[0];
     return pending?.phase === 'writing' && pending.checkpoint === checkpoint ? pending : undefined;
   }
 }

@@ -4,7 +4,7 @@
  *  C1  All rows of an instance are its state. Each is encoded once, when it is written; a cut closes a
  *      chunk that never changes again, so a snapshot of old rows costs nothing but their bytes.
  *  C2  A row is visible with the checkpoint of its cut. When that checkpoint is given up, its rows are
- *      put in front of the next cut's.
+ *      put in front of the next cut's; when several are, the newest one's first.
  *  C3  Chunks lie in shared memory: they are kept here and read elsewhere, so they must not be
  *      transferred away. Neighbouring chunks of about the same size are joined, so that a long job has
  *      a few dozen of them, not one per checkpoint.
@@ -19,8 +19,8 @@ import { checkText } from './options.js';
 
 /** Of one name, all instances together. */
 export const COLLECT_ROWS_MAX = 1_000_000;
-/** Only the newest checkpoint is ever given up; one more, in case its abort comes late. */
-const CUTS_KEPT = 2;
+/** Only checkpoints in flight are ever given up, which are 8 at most; one more, in case an abort is late. */
+const CUTS_KEPT = 9;
 
 /**
  * A sink whose rows `job.collected(name)` shows: for results that fit into memory. At most 1 000 000

@@ -14,10 +14,11 @@
  *      that is under way when a region goes down is given up. The coordinator's epoch is a
  *      *generation*: the time between two of these events.
  *  C6  Parts of a checkpoint that was given up are discarded, those that become durable later as well.
- *  C7  A checkpoint may build on the newest one whose manifest is durable when it is triggered. None completes
- *      in between, and no region comes up with another one without the checkpoint being given up (C5), so
- *      this is also what the region's tasks have restored or captured. Until the next manifest is
- *      written, that one is the newest and is kept, with all files it names.
+ *  C7  A checkpoint that is triggered while no other is in flight may build on the newest one whose manifest
+ *      is durable then; any other holds everything. None completes in between, since they complete in order,
+ *      and no region comes up with another one without the checkpoint being given up (C5), so this is
+ *      also what the region's tasks have restored or captured. Until the next manifest is written,
+ *      that one is the newest and is kept, with all files it names.
  */
 
 import { assert } from '../base/assert.js';
@@ -122,6 +123,7 @@ export class CheckpointDriver {
       minPauseMs: checkpoint.minPauseMs,
       tolerableFailures: checkpoint.tolerableFailures,
       periodic: given.store !== undefined,
+      maxConcurrent: checkpoint.maxConcurrent,
     });
   }
 
@@ -308,7 +310,7 @@ export class CheckpointDriver {
         const epochs = [...this.#epochs];
         const { plan, options } = this.#given;
         const { incremental } = options.checkpoint;
-        const base = incremental ? this.#latest : undefined;
+        const base = incremental && this.#pending.size === 0 ? this.#latest : undefined; // C7
         this.#pending.set(checkpoint, { checkpoint, epochs, final, base, parts: [], captured: [] });
         const tasks = plan.vertices.reduce((sum, { slots }) => sum + slots.length, 0);
         this.statistics.triggered(checkpoint, this.#kindOf(final), tasks);

@@ -66,6 +66,8 @@ export interface DeploySpec {
   readonly cut: number | undefined;
   /** Checkpoints may build on earlier ones. */
   readonly incremental: boolean;
+  /** In flight at a time. */
+  readonly maxConcurrent: number;
   readonly bufferTimeoutMs: number;
   readonly channelCapacityBytes: number;
 }

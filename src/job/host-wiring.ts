@@ -163,6 +163,7 @@ function taskParts(
     prepareTimeoutMs: spec.prepareTimeoutMs,
     cut: spec.cut,
     incremental: spec.incremental,
+    maxConcurrent: spec.maxConcurrent,
     run: spec.run,
     epoch,
     incarnation,

@@ -22,6 +22,13 @@ export interface CheckpointOptions {
   readonly timeoutMs?: number | undefined;
   /** Least time between the end of one and the start of the next. Default 0. */
   readonly minPauseMs?: number | undefined;
+  /**
+   * Checkpoints in flight at a time, 1 to 8: with more than one, the next begins by its interval although
+   * the store is still busy with the one before. They complete in order, and when one fails those in
+   * flight with it fail, too. One that begins while another is in flight is not incremental. More than
+   * one only with mode 'exactly-once', alignment 'aligned' and `minPauseMs` 0. Default 1.
+   */
+  readonly maxConcurrent?: number | undefined;
   /** Completed checkpoints kept, at least 2. Default 3. */
   readonly retain?: number | undefined;
   /** Failed checkpoints in a row that the job survives. Default 0. */

@@ -321,6 +321,7 @@ export class Launcher {
       prepareTimeoutMs: prepareTimeoutMs(options.checkpoint),
       cut,
       incremental: options.checkpoint.incremental,
+      maxConcurrent: options.checkpoint.maxConcurrent,
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
       channelCapacityBytes: capacity,
     }));

@@ -11,7 +11,7 @@ export interface PendingCheckpoint {
   readonly epochs: readonly number[];
   /** Triggered after all tasks had ended. */
   readonly final: boolean;
-  /** The newest completed checkpoint when it was triggered, if tasks may build on it. */
+  /** The newest completed checkpoint when it was triggered, if tasks may build on it (C7 of checkpoint-driver.ts). */
   readonly base: Manifest | undefined;
   readonly parts: PartDescriptor[];
   readonly captured: CapturedPart[];

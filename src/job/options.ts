@@ -40,6 +40,8 @@ export interface ResolvedOptions {
     readonly intervalMs: number;
     readonly timeoutMs: number;
     readonly minPauseMs: number;
+    /** In flight at a time. */
+    readonly maxConcurrent: number;
     readonly retain: number;
     readonly tolerableFailures: number;
     readonly mode: 'exactly-once' | 'at-least-once';
@@ -171,6 +173,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     'intervalMs',
     'timeoutMs',
     'minPauseMs',
+    'maxConcurrent',
     'retain',
     'tolerableFailures',
     'mode',
@@ -221,6 +224,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     }),
     mode,
     alignedTimeoutMs: resolveAlignment(given.alignment, mode),
+    maxConcurrent: resolveConcurrency(given),
     // A store of the user's own may not know that several manifests name the same files.
     incremental: checkIncremental(given.incremental) ?? directory !== undefined,
     compression: resolveCompression(given.compression),
@@ -260,6 +264,27 @@ function resolveAlignment(
   const { alignedTimeoutMs } = checkObject('checkpoint.alignment', given, ['alignedTimeoutMs']);
   if (alignedTimeoutMs === undefined) throw badOption(name, undefined, 'a number of milliseconds');
   return checkNumber(name, alignedTimeoutMs, 0, wait);
+}
+
+function resolveConcurrency(given: NonNullable<RunOptions['checkpoint']>): number {
+  const name = 'checkpoint.maxConcurrent';
+  const range = { min: 1, max: 8, integer: true };
+  const maxConcurrent = checkNumber(name, given.maxConcurrent, 1, range);
+  if (maxConcurrent === 1) return 1;
+  const { mode, alignment, minPauseMs } = given;
+  if (mode === 'at-least-once') {
+    const reason = 'which may process what is behind a barrier before it takes its part';
+    throw badOption(name, maxConcurrent, `1 beside checkpoint.mode 'at-least-once', ${reason}`);
+  }
+  if (alignment !== undefined && alignment !== 'aligned') {
+    const reason = "'aligned': what is in flight is kept for one checkpoint at a time";
+    throw badOption(name, maxConcurrent, `1 beside a checkpoint.alignment other than ${reason}`);
+  }
+  if (minPauseMs !== undefined && minPauseMs > 0) {
+    const reason = 'since a pause after one means that the next waits for its end';
+    throw badOption(name, maxConcurrent, `1 beside checkpoint.minPauseMs above 0, ${reason}`);
+  }
+  return maxConcurrent;
 }
 
 function resolveAllowance(given: unknown): readonly string[] {

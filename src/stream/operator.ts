@@ -40,6 +40,8 @@ export interface OperatorContext {
   readonly keyGroups: number;
   /** Snapshots may build on earlier ones: state notes what changes. */
   readonly incremental?: boolean | undefined;
+  /** Checkpoints in flight at a time: what so many snapshots gave is still in use. Default 1. */
+  readonly maxConcurrent?: number | undefined;
   /** Does this instance own the key group (1…m)? */
   ownsGroup(group: number): boolean;
   readonly turn: Turn;

@@ -4,8 +4,9 @@
  *  X1  The cut is synchronous (`prepare` is called at the barrier); what `prepare` promises is waited for.
  *  X2  A writer that fails to prepare has lost records, and fails the task, not only the checkpoint; also
  *      when the checkpoint has been given up by then: the next one would be without those records.
- *  X3  A writer hears of a checkpoint that was given up before it has to prepare the next one: what it
- *      prepared for nothing goes into that one (task.ts, K8).
+ *  X3  A writer hears of checkpoints that were given up before it has to prepare one that was triggered
+ *      later, and of the newest first: what it prepared for nothing goes into that one, in the order
+ *      in which it was written (T2 of task-checkpoints.ts, K9 of checkpoint/coordinator.ts).
  *  X4  What the sink gives is checked before it is believed (sink-checks.ts), and what it promises is
  *      waited for about as long as a checkpoint may take: a sink that is stuck fails its task.
  */

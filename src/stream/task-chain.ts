@@ -145,6 +145,7 @@ class ChainBuilder {
       parallelism,
       keyGroups: plan.keyGroups,
       incremental: this.#options.incremental,
+      maxConcurrent: this.#options.maxConcurrent,
       ownsGroup: (group) => table === undefined || table[group] === instance,
       turn: gate,
       output: outputs.main,

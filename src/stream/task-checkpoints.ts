@@ -10,7 +10,10 @@
  *      Incremental snapshots wait for it, too: it tells which checkpoint they may build on.
  *      Announcements are looked at only then, in all tasks, and so cost nothing at other times.
  *  T3  Each checkpoint is taken once at most, and never after its abort.
- *  T4  With alignment without a limit of time nothing of what is in flight is looked at.
+ *  T4  Aligned: a task completes its snapshot before it takes the next part, which may be due by then when
+ *      checkpoints overlap. Nothing behind the next barrier is processed meanwhile; a source goes on and
+ *      takes the part later. A capture waits for nobody but the sink's promise, so this ends.
+ *  T5  With alignment without a limit of time nothing of what is in flight is looked at.
  */
 
 import { atPoint } from '../base/protocol-points.js';
@@ -102,23 +105,35 @@ export class TaskCheckpoints {
     return !isSource && (this.isWaiting || inputs.holding) ? 'aligning' : 'running';
   }
 
-  /** No element may be taken: a part is due, or the driver's word for it is missing (T2). */
+  /** No element may be taken: a part is due, or is waited for (T2, T4). */
   get isWaiting(): boolean {
-    return this.#aligned !== undefined || this.#cutPending || this.#triggers.length > 0;
+    return this.#aligned !== undefined || this.#cutPending || this.#trigger !== undefined;
   }
 
   /** What is to be taken between two elements; a source's restored elements are behind it. */
   get due(): DuePart | undefined {
     const { cut, sinks, incremental } = this.#given;
     if (this.#cutPending) return { kind: 'cut', checkpoint: cut!, alignMs: 0 };
-    const trigger = this.#triggers[0];
+    const trigger = this.#trigger;
     if (trigger !== undefined) return { ...trigger, kind: 'aligned', alignMs: 0 };
     const aligned = this.#aligned;
     if (aligned === undefined) return undefined;
     if (aligned.checkpoint === cut) return { kind: 'cut', ...aligned };
+    if (this.#isBusy) return undefined; // T4
     const waits = sinks.length > 0 || incremental; // T2
     const mayTake = !waits || aligned.checkpoint <= this.#told;
     return mayTake ? { kind: 'aligned', ...aligned } : undefined;
+  }
+
+  /** A source's next part that may be taken. */
+  get #trigger() {
+    return this.#isBusy ? undefined : this.#triggers[0]; // T4
+  }
+
+  /** The snapshot under way has to be completed before the next begins (T4). */
+  get #isBusy(): boolean {
+    const { alignedTimeoutMs, snapshots } = this.#given;
+    return alignedTimeoutMs === Number.POSITIVE_INFINITY && snapshots.underWay;
   }
 
   /** What is to be taken between two records, and waits for nothing more. */
@@ -152,7 +167,7 @@ export class TaskCheckpoints {
     const send = () => outputs.control({ kind: 'barrier', checkpoint });
     if (alignedTimeoutMs === Number.POSITIVE_INFINITY) {
       atPoint('barrier:send', send);
-      snapshots.begin(checkpoint, part()); // T4
+      snapshots.begin(checkpoint, part()); // T5
       return;
     }
     if (kind === 'overtaken' && !isSource) {

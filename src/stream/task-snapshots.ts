@@ -3,7 +3,8 @@
  *
  *  N1  All operators are cut at one moment, between two input elements (`begin`); what is left to be done
  *      is done in slices (`step`), while the task goes on.
- *  N2  One checkpoint is in flight at a time, so a newer one says that the older was given up.
+ *  N2  One snapshot is under way at a time. When a newer one begins nonetheless (unaligned checkpoints do
+ *      not overlap, aligned ones wait: T4 of task-checkpoints.ts), the older was given up.
  *  N3  A failed capture declines the checkpoint; a sink's failure to prepare fails the task: the rows
  *      before the cut would be in no later transaction.
  *  N4  The part of an unaligned checkpoint also holds what was in flight. It is complete when that
@@ -71,8 +72,8 @@ interface Snapshot {
 export class TaskSnapshots {
   readonly #given: SnapshotsOptions;
   #snapshot: Snapshot | undefined;
-  /** The newest that the driver has told of (N5). */
-  #told: { readonly checkpoint: number; readonly base: number | undefined } | undefined;
+  /** What those may build on that the driver has told of, and that have not begun (N5). */
+  readonly #bases = new Map<number, number | undefined>();
 
   constructor(given: SnapshotsOptions) {
     this.#given = given;
@@ -95,9 +96,7 @@ export class TaskSnapshots {
 
   /** @param base the newest completed checkpoint, for that snapshot to build on */
   told(checkpoint: number, base: number | undefined): void {
-    if (this.#told === undefined || checkpoint > this.#told.checkpoint) {
-      this.#told = { checkpoint, base };
-    }
+    this.#bases.set(checkpoint, base);
   }
 
   /** Cuts all operators. */
@@ -112,7 +111,8 @@ export class TaskSnapshots {
       work: [],
     };
     this.#snapshot = snapshot;
-    const base = this.#told?.checkpoint === checkpoint ? this.#told.base : undefined;
+    const base = this.#bases.get(checkpoint);
+    this.#forget(checkpoint);
     for (const { node, operator } of this.#given.operators) {
       const sink = node.kind === 'sink';
       try {
@@ -159,6 +159,12 @@ export class TaskSnapshots {
   /** The checkpoint was given up. */
   abort(checkpoint: number): void {
     if (this.#snapshot?.checkpoint === checkpoint) this.#giveUp();
+    this.#forget(checkpoint);
+  }
+
+  /** Neither this one nor an older one will begin. */
+  #forget(checkpoint: number): void {
+    for (const told of this.#bases.keys()) if (told <= checkpoint) this.#bases.delete(told);
   }
 
   #park(work: Work): void {

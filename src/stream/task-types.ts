@@ -52,6 +52,8 @@ export interface TaskOptions {
   readonly cut?: number | undefined;
   /** Snapshots may build on earlier ones: `trigger` tells on which. */
   readonly incremental?: boolean | undefined;
+  /** Checkpoints in flight at a time. Default 1. */
+  readonly maxConcurrent?: number | undefined;
   readonly run: string;
   readonly epoch: number;
   readonly incarnation: number;

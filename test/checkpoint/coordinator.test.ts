@@ -14,6 +14,7 @@ const OPTIONS: CoordinatorOptions = {
   minPauseMs: 0,
   tolerableFailures: 0,
   periodic: true,
+  maxConcurrent: 1,
 };
 const FAILURE: Failure = { kind: 'checkpoint', name: 'Error', message: 'disk on fire' };
 
@@ -220,6 +221,133 @@ describe('coordinator', () => {
   });
 });
 
+describe('checkpoints that overlap', () => {
+  const overlapping = (options: Partial<CoordinatorOptions> = {}, tasks = ['a']) =>
+    start({ maxConcurrent: 3, ...options }, tasks);
+  const told = (commands: readonly CoordinatorCommand[]) =>
+    commands.map((one) => (one.kind === 'give-up' ? one.kind : `${one.kind} ${one.checkpoint}`));
+
+  test('the next begins by its interval, and the one beyond the limit waits', () => {
+    const { machine, ack, tick } = overlapping();
+    expect(told(tick(100))).toEqual(['trigger 1']);
+    expect(machine.nextDeadline()).toBe(200);
+    expect(told(tick(200))).toEqual(['trigger 2']);
+    expect(told(tick(300))).toEqual(['trigger 3']);
+    expect(machine.nextDeadline()).toBe(1_100);
+    expect(tick(400)).toEqual([]);
+    ack('a', 1, 410);
+    const commands = machine.handle({ kind: 'manifest-written', checkpoint: 1 }, 420);
+    expect(told(commands)).toEqual(['completed 1', 'trigger 4']);
+  });
+
+  test('manifests are written in the order of ids, whichever is acknowledged first', () => {
+    const { machine, ack, tick } = overlapping();
+    for (const now of [100, 200, 300]) tick(now);
+    expect(ack('a', 3, 310)).toEqual([]);
+    expect(ack('a', 2, 311)).toEqual([]);
+    expect(machine.nextDeadline()).toBe(1_100);
+    expect(told(ack('a', 1, 312))).toEqual(['write-manifest 1']);
+    const written = (checkpoint: number) =>
+      told(machine.handle({ kind: 'manifest-written', checkpoint }, 320));
+    expect(written(2)).toEqual([]);
+    expect(written(1)).toEqual(['completed 1', 'write-manifest 2']);
+    expect(written(2)).toEqual(['completed 2', 'write-manifest 3']);
+    expect(written(3)).toEqual(['completed 3']);
+  });
+
+  test.each([
+    ['the oldest is late', { kind: 'tick' }],
+    ['one in the middle is declined', declined(2)],
+    ['the newest is declined', declined(3)],
+  ] as const)('all fall when %s, newest first, and count as one failure', (_, event) => {
+    const { machine, ack, tick } = overlapping({ tolerableFailures: 1 }, ['a', 'b']);
+    for (const now of [100, 200, 300]) tick(now);
+    ack('b', 1, 310);
+    const commands = machine.handle(event, 1_100);
+    const failed = ['failed 1', 'failed 2', 'failed 3'];
+    expect(told(commands)).toEqual(['abort 3', 'abort 2', 'abort 1', ...failed, 'trigger 4']);
+    const failures = commands.flatMap((one) => (one.kind === 'failed' ? [one.failure] : []));
+    const root = event.kind === 'tick' ? 1 : event.checkpoint;
+    for (const [index, { message, code }] of failures.entries()) {
+      if (index + 1 === root) continue;
+      expect(code).toBe('ERR_HOLDFAST_CHECKPOINT_FAILED');
+      expect(message).toContain(`checkpoint ${root}, which was in flight with it, has failed`);
+    }
+    for (const task of ['a', 'b']) expect(ack(task, 1, 1_101)).toEqual([]);
+  });
+
+  test('one that is being written stays when later ones fall, and takes them with it when it fails', () => {
+    const { machine, ack, tick } = overlapping({ tolerableFailures: 2 });
+    for (const now of [100, 200, 300]) tick(now);
+    ack('a', 1, 310);
+    expect(told(machine.handle(declined(3), 320))).toEqual([
+      ...['abort 3', 'abort 2', 'failed 2', 'failed 3'],
+    ]);
+    expect(told(tick(400))).toEqual(['trigger 4']);
+    expect(ack('a', 4, 410)).toEqual([]);
+    const failed = { kind: 'manifest-failed', checkpoint: 1, failure: FAILURE } as const;
+    expect(told(machine.handle(failed, 420))).toEqual([
+      ...['abort 4', 'abort 1', 'failed 1', 'failed 4'],
+    ]);
+  });
+
+  test('the end of an epoch leaves only the manifest on its way, and nothing new beside it', () => {
+    const { machine, ack, tick } = overlapping();
+    for (const now of [100, 200, 300]) tick(now);
+    ack('a', 1, 310);
+    ack('a', 2, 311);
+    expect(told(machine.handle({ kind: 'stopped' }, 320))).toEqual([
+      ...['abort 3', 'abort 2', 'failed 2', 'failed 3'],
+    ]);
+    machine.handle({ kind: 'started', epoch: 2, tasks: ['a'], lastCheckpoint: 0 }, 330);
+    expect(tick(900)).toEqual([]);
+    expect(told(machine.handle({ kind: 'manifest-written', checkpoint: 1 }, 910))).toEqual([
+      ...['completed 1', 'trigger 4'],
+    ]);
+  });
+
+  test('a request takes the next id at once, or the first that becomes free', () => {
+    const { machine, ack, tick } = overlapping({ maxConcurrent: 2 });
+    tick(100);
+    const request = (token: number) =>
+      told(machine.handle({ kind: 'request', token, reason: 'manual' }, 110));
+    expect(request(1)).toEqual(['trigger 2']);
+    expect(request(2)).toEqual([]);
+    ack('a', 2, 120);
+    ack('a', 1, 121);
+    const first = machine.handle({ kind: 'manifest-written', checkpoint: 1 }, 130);
+    expect(told(first)).toEqual(['completed 1', 'write-manifest 2', 'trigger 3']);
+    const second = machine.handle({ kind: 'manifest-written', checkpoint: 2 }, 140);
+    expect(second).toMatchObject([{ kind: 'completed', tokens: [1] }]);
+  });
+
+  test('the final checkpoint waits for those in flight, and is alone', () => {
+    const { machine, ack, tick } = overlapping();
+    for (const now of [100, 200]) tick(now);
+    expect(machine.handle({ kind: 'task-ended', epoch: 1, task: 'a' }, 210)).toEqual([]);
+    for (const checkpoint of [1, 2]) ack('a', checkpoint, 220);
+    const written = (checkpoint: number) =>
+      machine.handle({ kind: 'manifest-written', checkpoint }, 230);
+    expect(told(written(1))).toEqual(['completed 1', 'write-manifest 2']);
+    expect(written(2)).toMatchObject([{ kind: 'completed' }, { kind: 'trigger', final: true }]);
+    expect(tick(1_000)).toEqual([]);
+    expect(machine.handle({ kind: 'request', token: 1, reason: 'stop' }, 1_001)).toEqual([]);
+  });
+});
+
+function declined(checkpoint: number) {
+  return { kind: 'declined', epoch: 1, checkpoint, task: 'a', failure: FAILURE } as const;
+}
+
+interface Open {
+  readonly id: number;
+  readonly epoch: number;
+  readonly final: boolean;
+  readonly at: number;
+  readonly tasks: readonly string[];
+  readonly acks: Set<string>;
+}
+
 /** A driver that does the next of all things that could happen, by the numbers it is given. */
 class RandomDriver {
   readonly machine: Coordinator;
@@ -233,8 +361,12 @@ class RandomDriver {
   ended = new Set<string>();
   lastId = 0;
   lastCompleted = 0;
-  open: { id: number; epoch: number; final: boolean; at: number; acks: Set<string> } | undefined;
+  /** In flight, in the order of ids. */
+  open: Open[] = [];
+  /** Of the first. */
   writing = false;
+  /** Aborted by the event that is handled now. */
+  aborted: number[] = [];
   token = 0;
   /** Token → newest id triggered when it was asked. */
   readonly asked = new Map<number, number>();
@@ -245,54 +377,76 @@ class RandomDriver {
   }
 
   handle(event: CoordinatorEvent): void {
+    this.aborted = [];
     for (const command of this.machine.handle(event, this.now)) this.check(command);
+    // K9: with one that failed, all that were being collected.
+    if (this.aborted.length > 0) {
+      const since = Math.min(...this.aborted);
+      const left = this.open.filter(({ id }) => id < since);
+      expect(left.length).toBeLessThanOrEqual(this.writing ? 1 : 0);
+      expect(this.aborted).toEqual(this.aborted.toSorted((a, b) => b - a));
+    }
+    // K8: the first is written as soon as all have answered.
+    const [first] = this.open;
+    if (first !== undefined) expect(this.writing).toBe(isAnswered(first));
     // I9: nothing waits for ever: a deadline is known whenever time alone has to move things on.
-    if (this.open !== undefined && !this.writing) {
-      expect(this.machine.nextDeadline()).toBe(this.open.at + this.options.timeoutMs);
+    const late = this.open.find((one) => !isAnswered(one));
+    if (late !== undefined) {
+      expect(this.machine.nextDeadline()).toBeLessThanOrEqual(late.at + this.options.timeoutMs);
     }
   }
 
   check(command: CoordinatorCommand): void {
     switch (command.kind) {
       case 'trigger':
-        expect(this.open).toBeUndefined();
+        expect(this.open.length).toBeLessThan(this.options.maxConcurrent);
+        for (const one of this.open) {
+          expect(one).toMatchObject({ epoch: this.epoch, final: false }); // K4, K6
+          expect(command.final).toBe(false); // K6
+        }
         expect(this.running && !this.gaveUp && !this.finalized).toBe(true);
         expect(command.epoch).toBe(this.epoch);
         expect(command.checkpoint).toBeGreaterThan(this.lastId); // I4, I7
         expect(command.final).toBe(this.ended.size === this.tasks.length);
         this.lastId = command.checkpoint;
-        this.open = {
+        this.open.push({
           id: command.checkpoint,
           epoch: command.epoch,
           final: command.final,
           at: this.now,
+          tasks: this.tasks,
           acks: new Set(),
-        };
+        });
         return;
-      case 'write-manifest':
-        expect(command.checkpoint).toBe(this.open!.id);
-        expect(command.epoch).toBe(this.open!.epoch);
+      case 'write-manifest': {
+        const first = this.open[0]!; // K8
+        expect(command.checkpoint).toBe(first.id);
+        expect(command.epoch).toBe(first.epoch);
         expect(command.epoch).toBe(this.epoch); // I6, I14: one and the same, living epoch
-        expect([...this.open!.acks].sort()).toEqual([...this.tasks].sort()); // I6
-        expect(command.bytes).toBe(this.open!.acks.size);
+        expect([...first.acks].sort()).toEqual([...this.tasks].sort()); // I6
+        expect(command.bytes).toBe(first.acks.size);
+        expect(this.writing).toBe(false);
         this.writing = true;
         return;
+      }
       case 'abort':
-        expect(command.checkpoint).toBe(this.open!.id);
+        expect(this.open.map(({ id }) => id)).toContain(command.checkpoint);
+        this.aborted.push(command.checkpoint);
         return;
       case 'completed':
-        expect(command.checkpoint).toBe(this.open!.id);
+        expect(command.checkpoint).toBe(this.open[0]!.id);
         expect(this.writing).toBe(true);
         expect(command.checkpoint).toBeGreaterThan(this.lastCompleted); // I7
         this.lastCompleted = command.checkpoint;
         this.answer(command.tokens, command.checkpoint);
         if (command.final && command.epoch === this.epoch && this.running) this.finalized = true;
-        this.close();
+        this.close(command.checkpoint);
         return;
       case 'failed':
-        if (this.open?.id === command.checkpoint) {
+        if (this.open.some(({ id }) => id === command.checkpoint)) {
+          expect(this.aborted).toContain(command.checkpoint);
           this.answer(command.tokens, command.checkpoint);
-          this.close();
+          this.close(command.checkpoint);
         } else {
           expect(this.finalized).toBe(true);
           for (const token of command.tokens) expect(this.asked.delete(token)).toBe(true);
@@ -312,27 +466,22 @@ class RandomDriver {
     }
   }
 
-  close(): void {
-    this.open = undefined;
-    this.writing = false;
+  close(checkpoint: number): void {
+    if (this.open[0]!.id === checkpoint) this.writing = false;
+    this.open = this.open.filter(({ id }) => id !== checkpoint);
   }
 
   acknowledge(task: string, epoch: number, checkpoint: number): void {
-    const open = this.open;
-    const counts =
-      open !== undefined &&
-      !this.writing &&
-      epoch === open.epoch &&
-      checkpoint === open.id &&
-      this.tasks.includes(task) &&
-      !open.acks.has(task);
-    if (counts) open.acks.add(task);
+    const open = this.open.find(({ id }) => id === checkpoint);
+    if (open?.epoch === epoch && open.tasks.includes(task)) open.acks.add(task);
     this.handle({ kind: 'acknowledged', epoch, checkpoint, task, bytes: 1 });
   }
 
   step(action: number, choice: number): void {
     const task = ['t0', 't1', 't2', 't3', 'stranger'][choice % 5]!;
-    const id = this.lastId - (choice % 7 === 6 ? 1 : 0);
+    const back = choice % 7;
+    const id =
+      this.lastId - (back >= 4 && this.options.maxConcurrent > 1 ? back - 4 : +(back === 6));
     const epoch = this.epoch - (choice % 11 === 10 ? 1 : 0);
     switch (action) {
       case 0:
@@ -403,16 +552,12 @@ class RandomDriver {
   /** From here on everything answers: whatever is open has to end (I9), all requests as well (K5). */
   settle(): void {
     if (!this.running) this.restart(3);
-    for (
-      let round = 0;
-      round < 12 && (this.open !== undefined || this.asked.size > 0);
-      round += 1
-    ) {
+    for (let round = 0; round < 20 && (this.open.length > 0 || this.asked.size > 0); round += 1) {
       if (this.gaveUp) {
         this.restart(0);
         this.restart(3);
       }
-      const open = this.open;
+      const [open] = this.open;
       if (open === undefined) {
         this.now = Math.max(this.now, this.machine.nextDeadline() ?? this.now);
         this.handle({ kind: 'tick' });
@@ -421,13 +566,17 @@ class RandomDriver {
       } else if (round % 2 === 0) {
         for (const task of this.tasks) this.acknowledge(task, open.epoch, open.id);
       } else {
-        this.now = open.at + this.options.timeoutMs;
+        this.now = Math.max(this.now, open.at + this.options.timeoutMs);
         this.handle({ kind: 'tick' });
       }
     }
-    expect(this.open).toBeUndefined();
+    expect(this.open).toEqual([]);
     expect([...this.asked]).toEqual([]);
   }
+}
+
+function isAnswered({ tasks, acks }: Open): boolean {
+  return acks.size === tasks.length;
 }
 
 describe('coordinator under a random driver', () => {
@@ -438,6 +587,7 @@ describe('coordinator under a random driver', () => {
           periodic: fc.boolean(),
           tolerableFailures: fc.nat(3),
           minPauseMs: fc.constantFrom(0, 30),
+          maxConcurrent: fc.constantFrom(1, 2, 3),
         }),
         fc.array(fc.tuple(fc.nat(10), fc.nat(200)), { maxLength: 120 }),
         (options, steps) => {

@@ -12,7 +12,7 @@ import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
 import { CheckpointStatisticsKeeper } from '../../src/job/checkpoint-statistics.js';
 import type { CapturedPart } from '../../src/job/host-protocol.js';
-import type { CheckpointEvent } from '../../src/job/job-types.js';
+import type { CheckpointEvent, RunOptions } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';
 import type { SinkCommitter } from '../../src/job/sink-committer.js';
 import { graphData } from '../../src/stream/graph-builder.js';
@@ -31,17 +31,23 @@ const plan = planFor(1);
 
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-async function stage(plan: JobPlan = planFor(1), store: CheckpointStore = new MemoryStore()) {
+async function stage(
+  plan: JobPlan = planFor(1),
+  store: CheckpointStore = new MemoryStore(),
+  checkpoint: RunOptions['checkpoint'] = {},
+) {
   await store.acquire();
   const commits: Deferred<void>[] = [];
   const events: CheckpointEvent[] = [];
   const failures: string[] = [];
   let triggered = 0;
+  const bases: (number | undefined)[] = [];
+  const aborted: number[] = [];
   const driver = new CheckpointDriver({
     plan,
     options: resolveOptions({
       parallelism: 1,
-      checkpoint: { store, intervalMs: 3_600_000, tolerableFailures: 9 },
+      checkpoint: { store, intervalMs: 3_600_000, tolerableFailures: 9, ...checkpoint },
     }),
     store,
     run: 'run',
@@ -53,10 +59,11 @@ async function stage(plan: JobPlan = planFor(1), store: CheckpointStore = new Me
       },
     } as unknown as SinkCommitter,
     lastCheckpoint: 0,
-    trigger: (_epochs, checkpoint) => {
+    trigger: (_epochs, checkpoint, _final, base) => {
       triggered = checkpoint;
+      bases.push(base?.checkpoint);
     },
-    abort: () => {},
+    abort: (_epochs, checkpoint) => aborted.push(checkpoint),
     onEvent: (event) => events.push(event),
     onDurable: () => {},
     onCommitted: () => {},
@@ -88,7 +95,7 @@ async function stage(plan: JobPlan = planFor(1), store: CheckpointStore = new Me
     for (const { index } of plan.vertices) await driver.captured(captured(epoch, index, 0));
     await settled();
   };
-  return { store, driver, commits, events, failures, take, captured };
+  return { store, driver, commits, events, failures, bases, aborted, take, captured };
 }
 
 test.each([
@@ -180,6 +187,64 @@ test('a store that can neither give nor keep statistics is no failure', async ()
   keeper.completed(1, 5, 1);
   await keeper.flush();
   expect(keeper.ofRun).toEqual({ completed: 1, failed: 0 });
+});
+
+test('those in flight at a time complete in order, and only one that begins alone builds on another', async () => {
+  const overlapping = { maxConcurrent: 3, incremental: true };
+  const { store, driver, commits, bases, take, captured } = await stage(
+    plan,
+    undefined,
+    overlapping,
+  );
+  const answered: number[] = [];
+  const request = () => driver.request('manual').then((id) => answered.push(id));
+  const answer = async (checkpoint: number) => {
+    for (const { index } of plan.vertices) {
+      await driver.captured({ ...captured(1, index, 0), checkpoint });
+    }
+    await settled();
+  };
+  for (let asked = 0; asked < 3; asked += 1) request();
+  for (const checkpoint of [3, 2]) await answer(checkpoint);
+  expect(await store.list()).toEqual([]);
+  await answer(1);
+  // C1: the manifest of the second comes after the commit of the first.
+  expect(await store.list()).toEqual([1]);
+  for (const at of [0, 1, 2]) {
+    commits[at]!.resolve();
+    await settled();
+  }
+  await driver.settle();
+  expect(answered).toEqual([1, 2, 3]);
+  await take();
+  commits[3]!.resolve();
+  await driver.settle();
+  expect(bases).toEqual([undefined, undefined, undefined, 3]);
+  expect(driver.committed).toBe(4);
+  driver.close();
+});
+
+test('a commit that is owed fails all that are in flight behind it', async () => {
+  const { store, driver, commits, events, aborted, captured, take } = await stage(plan, undefined, {
+    maxConcurrent: 3,
+  });
+  const asked = [1, 2].map(() => driver.request('manual').catch(({ code }) => code));
+  const last = take();
+  for (const checkpoint of [1, 2]) {
+    for (const { index } of plan.vertices) {
+      await driver.captured({ ...captured(1, index, 0), checkpoint });
+    }
+  }
+  await last;
+  await settled();
+  commits[0]!.reject(new HoldfastError('ERR_HOLDFAST_WORKER_DIED', 'no commit.'));
+  await driver.settle();
+  expect(await store.list()).toEqual([1]);
+  expect(aborted).toEqual([3, 2]);
+  const fates = events.map(({ checkpoint, kind }) => `${checkpoint} ${kind}`);
+  expect(fates).toEqual(['1 completed', '2 failed', '3 failed']);
+  expect(await Promise.all(asked)).toEqual([1, 'ERR_HOLDFAST_CHECKPOINT_FAILED']);
+  driver.close();
 });
 
 test.each([

@@ -32,6 +32,8 @@ export interface LifeOptions {
   readonly onPoint: (point: string, thread?: SimThread) => void;
   /** Nothing has been wrong since then, and for a while before: so nothing may fail. */
   readonly isCalm: (sinceMs: number) => boolean;
+  /** A checkpoint begins while another is in flight. */
+  readonly onOverlap: () => void;
   readonly onRestarted: (region: string) => void;
   readonly onFinished: (result: JobResult) => void;
   readonly onFailed: (error: unknown) => void;
@@ -83,6 +85,7 @@ export class Life {
         intervalMs: settings.intervalMs,
         timeoutMs: settings.timeoutMs,
         minPauseMs: settings.minPauseMs,
+        maxConcurrent: settings.maxConcurrent,
         retain: settings.retain,
         tolerableFailures: settings.tolerableFailures,
         mode: settings.mode,
@@ -143,7 +146,7 @@ export class Life {
   }
 
   #called(thread: SimThread, method: keyof HostControl, args: readonly unknown[]): void {
-    const { oracle, onPoint, world } = this.#given;
+    const { oracle, onPoint } = this.#given;
     if (method === 'deploy') {
       this.#deploy(thread, args[0] as DeploySpec);
     } else if (method === 'start') {
@@ -152,10 +155,15 @@ export class Life {
     } else if (method === 'trigger') {
       const checkpoint = args[1] as number;
       // Before it has started, nobody is told what becomes of it.
-      if (this.job !== undefined && !this.#triggered.has(checkpoint))
-        this.#triggered.set(checkpoint, world.nowMs);
+      if (this.job !== undefined && !this.#triggered.has(checkpoint)) this.#trigger(checkpoint);
     }
     onPoint(`call ${method}`, thread);
+  }
+
+  #trigger(checkpoint: number): void {
+    const { world, onOverlap } = this.#given;
+    if (this.#triggered.size > 0) onOverlap();
+    this.#triggered.set(checkpoint, world.nowMs);
   }
 
   #deploy(thread: SimThread, spec: DeploySpec): void {

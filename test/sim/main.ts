@@ -25,6 +25,7 @@ interface Answer {
   readonly outcome: SeedResult['outcome'];
   readonly applied: readonly string[];
   readonly virtualMs: number;
+  readonly overlaps: number;
   readonly report: string | undefined;
 }
 
@@ -33,6 +34,7 @@ interface Totals {
   readonly failed: number[];
   refused: number;
   virtualMs: number;
+  overlaps: number;
   readonly faults: Map<string, number>;
 }
 
@@ -44,12 +46,19 @@ async function command(): Promise<number> {
   if (values.seed !== undefined) {
     return await one(count('seed', values.seed), values.trace);
   }
-  const totals: Totals = { passed: 0, failed: [], refused: 0, virtualMs: 0, faults: new Map() };
+  const totals: Totals = {
+    passed: 0,
+    failed: [],
+    refused: 0,
+    virtualMs: 0,
+    overlaps: 0,
+    faults: new Map(),
+  };
   await many(count('from', values.from), count('seeds', values.seeds), totals);
   const faults = [...totals.faults].sort(([a], [b]) => (a < b ? -1 : 1));
   console.log(`faults: ${faults.map(([kind, times]) => `${kind} ${times}`).join(', ')}`);
   console.log(
-    `${Math.round(totals.virtualMs / 1_000)} s of virtual time; ${totals.refused} runs were ended by a flipped bit, and said so`,
+    `${Math.round(totals.virtualMs / 1_000)} s of virtual time; ${totals.overlaps} checkpoints began while another was in flight; ${totals.refused} runs were ended by a flipped bit, and said so`,
   );
   if (totals.failed.length > 0) console.log(`failed seeds: ${totals.failed.join(', ')}`);
   console.log(`${totals.passed} passed, ${totals.failed.length} failed`);
@@ -141,8 +150,12 @@ async function many(from: number, seeds: number, totals: Totals): Promise<void> 
   await Promise.all(Array.from({ length: availableParallelism() }, work));
 }
 
-function add(totals: Totals, { seed, outcome, applied, virtualMs, report }: Answer): void {
+function add(
+  totals: Totals,
+  { seed, outcome, applied, virtualMs, overlaps, report }: Answer,
+): void {
   totals.virtualMs += virtualMs;
+  totals.overlaps += overlaps;
   for (const kind of applied) totals.faults.set(kind, (totals.faults.get(kind) ?? 0) + 1);
   if (outcome === 'failed') totals.failed.push(seed);
   else totals.passed += 1;
@@ -166,6 +179,7 @@ async function answer(seed: number, reports: boolean): Promise<Answer> {
     outcome: result.outcome,
     applied: result.applied.map(({ kind }) => kind),
     virtualMs: result.virtualMs,
+    overlaps: result.overlaps,
     report: failed && reports ? describeResult(await shrink(result), commit()) : undefined,
   };
 }

@@ -109,6 +109,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     install: () => patch(SinkTail.prototype, 'abort', () => () => {}),
   },
   {
+    name: 'a failed checkpoint leaves alone those that are in flight with it',
+    install: () =>
+      patch(Coordinator.prototype, 'handle', (original) => {
+        return function (this: Coordinator, event, now) {
+          const commands = original.call(this, event, now);
+          const oldest = commands.findLast(({ kind }) => kind === 'abort');
+          return commands.filter((command) => command.kind !== 'abort' || command === oldest);
+        };
+      }),
+  },
+  {
     name: 'a restart does not commit what the manifest has promised',
     install: () => {
       const undo = [

@@ -17,6 +17,8 @@ export interface Settings {
   readonly intervalMs: number;
   readonly timeoutMs: number;
   readonly minPauseMs: number;
+  /** More than 1: they overlap where the disk is slow. */
+  readonly maxConcurrent: number;
   readonly retain: number;
   readonly tolerableFailures: number;
   readonly mode: 'exactly-once';
@@ -46,7 +48,7 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   const regions = topology.pipelines.map((_, index) => `p${index}-probe`);
   const isGrouped = regions.length > 1 && random.next() < 0.6;
   const capacityBytes = pick(1_024, 2_048, 16 * 1_024);
-  return {
+  const settings: Settings = {
     parallelism: theme === 'ends' ? 2 + randomInt(random, 3) : 1 + randomInt(random, 4),
     keyGroups: pick(8, 32, 128),
     // Much to do again after a restart, or little.
@@ -54,6 +56,7 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
     // Through narrow channels what is ahead of a barrier takes its time.
     timeoutMs: capacityBytes < 16 * 1_024 ? 2_000 : pick(400, 2_000),
     minPauseMs: pick(0, 0, 20),
+    maxConcurrent: 1,
     retain: pick(2, 3),
     tolerableFailures: pick(0, 2, Number.POSITIVE_INFINITY),
     mode: 'exactly-once',
@@ -78,4 +81,6 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
     heartbeatTimeoutMs: 1_000,
     lookMs: pick(0.01, 0.05, 0.2),
   };
+  if (settings.alignment !== 'aligned' || theme === 'ends' || random.next() < 0.4) return settings;
+  return { ...settings, maxConcurrent: pick(2, 3), minPauseMs: 0, intervalMs: pick(10, 20) };
 }

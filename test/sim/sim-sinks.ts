@@ -29,6 +29,9 @@ export interface SinkWatch {
 export const OUT = '/sim/out';
 const STAGED = 'staged-';
 
+/** More than are ever in flight. */
+const PREPARED_KEPT = 9;
+
 interface Prepared {
   readonly checkpoint: number;
   readonly parts: readonly string[];
@@ -43,7 +46,7 @@ function partWriter(
   const { operator, instance, epoch, incarnation } = context;
   let rows: Row[] = [];
   let carried: readonly string[] = [];
-  let prepared: Prepared | undefined;
+  let prepared: readonly Prepared[] = [];
   let count = 0;
   return {
     write: (row: Row) => {
@@ -59,14 +62,15 @@ function partWriter(
       const order = String(count).padStart(6, '0');
       const name = `${instance}-e${epoch}-n${incarnation}-${order}`;
       if (cut.length > 0) parts.push(name);
-      prepared = { checkpoint, parts };
+      prepared = [...prepared, { checkpoint, parts }].slice(-PREPARED_KEPT);
       if (cut.length > 0) await stage(name, cut);
       return parts.length === 0 ? undefined : { transaction: { parts } };
     },
     abort: (checkpoint: number) => {
-      if (prepared?.checkpoint !== checkpoint) return;
-      carried = prepared.parts;
-      prepared = undefined;
+      const given = prepared.find((one) => one.checkpoint === checkpoint);
+      if (given === undefined) return;
+      carried = [...given.parts, ...carried];
+      prepared = prepared.filter((one) => one !== given);
     },
     close: () => {},
   };

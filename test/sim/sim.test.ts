@@ -38,11 +38,14 @@ describe('the simulator', () => {
     'finds nothing wrong, whatever happens',
     async () => {
       const met = new Set<string>();
+      let overlapping = 0;
       for (let seed = 1; seed <= 60; seed += 1) {
-        const { violations, applied } = await runSeed(seed);
+        const { violations, applied, overlaps } = await runSeed(seed);
         expect(violations, `seed ${seed}`).toEqual([]);
         for (const { kind } of applied) met.add(kind);
+        if (overlaps > 0) overlapping += 1;
       }
+      expect(overlapping).toBeGreaterThanOrEqual(3);
       // Not every kind comes to pass in so few, but most do.
       expect(met.size).toBeGreaterThanOrEqual(18);
       expect(FAULT_KINDS.length).toBeGreaterThanOrEqual(18);

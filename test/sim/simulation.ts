@@ -51,6 +51,8 @@ export interface SeedResult {
   readonly virtualMs: number;
   readonly events: number;
   readonly lives: number;
+  /** Checkpoints that began while another was in flight. */
+  readonly overlaps: number;
 }
 
 const LIVENESS_MS = 60_000;
@@ -97,6 +99,7 @@ export class Simulation {
   readonly #guard: Domain;
   #troubleUntilMs = 0;
   #lives = 0;
+  #overlaps = 0;
   #threads = 0;
   #failures = 0;
   #outcome: 'finished' | 'refused' | undefined;
@@ -215,6 +218,9 @@ export class Simulation {
       },
       onPoint: (point, thread) => this.#point(point, thread),
       isCalm: (sinceMs) => this.#isCalm(sinceMs),
+      onOverlap: () => {
+        this.#overlaps += 1;
+      },
       onRestarted: (region) => this.#restarted(region),
       onFinished: (result) => this.#finished(life, result),
       onFailed: (error) => this.#failed(life, error),
@@ -371,6 +377,7 @@ export class Simulation {
       virtualMs: Math.round(world.nowMs),
       events: world.events,
       lives: this.#lives,
+      overlaps: this.#overlaps,
     };
   }
 }

@@ -233,6 +233,25 @@ describe('the row table', () => {
     expect(readRows(bytesOf(capture))).toEqual(expected);
   });
 
+  it('leaves alone what the last snapshots gave, as many as checkpoints may be in flight', () => {
+    for (const maxConcurrent of [1, 2, 3]) {
+      const model = new RowModel();
+      model.table.overlap(maxConcurrent);
+      const given: { chunks: readonly Uint8Array[]; bytes: Uint8Array }[] = [];
+      for (let checkpoint = 1; checkpoint <= 5; checkpoint += 1) {
+        for (let i = 0; i < 50; i += 1) model.write(i, checkpoint * 100 + i);
+        const { chunks } = model.table.capture('s', checkpoint).take().sections[0]!;
+        given.push({ chunks, bytes: Buffer.concat(chunks) });
+        for (const { chunks, bytes } of given.slice(-maxConcurrent)) {
+          expect(Buffer.concat(chunks).equals(bytes)).toBe(true);
+        }
+        // Older ones' memory is used again.
+        const [reused] = given.slice(-maxConcurrent - 1, -maxConcurrent);
+        if (reused !== undefined) expect(reused.chunks[1]!.buffer).toBe(chunks[1]!.buffer);
+      }
+    }
+  });
+
   it('restores from several sections, keeping the groups it owns', () => {
     const parts = [0, 1].map((part) => {
       const model = new RowModel();

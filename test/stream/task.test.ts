@@ -277,6 +277,119 @@ describe('snapshots', () => {
   });
 });
 
+describe('checkpoints that overlap', () => {
+  /** A sink whose promises of `prepare` are settled by hand. */
+  function slowSink(calls: string[]) {
+    const durable = new Map<number, () => void>();
+    const slow = sink<number>('slow', {
+      open: () => ({
+        write: (n) => calls.push(`write ${n}`),
+        prepare: (checkpoint) => {
+          calls.push(`prepare ${checkpoint}`);
+          return new Promise((resolve) => {
+            durable.set(checkpoint, () => resolve(undefined));
+          });
+        },
+        abort: (checkpoint) => calls.push(`abort ${checkpoint}`),
+        close: () => {},
+      }),
+    });
+    return { slow, durable: (checkpoint: number) => durable.get(checkpoint)!() };
+  }
+
+  it('a task completes its part of one before it takes that of the next', async () => {
+    const calls: string[] = [];
+    const { slow, durable } = slowSink(calls);
+    const graph = draw((env) => {
+      env
+        .from(source<number>())
+        .rebalance()
+        .map((n) => n)
+        .name('head')
+        .sinkTo(slow);
+    });
+    const bench = await TaskBench.open(graph, { vertex: 'head', incremental: true });
+    bench.feed(0, [1], barrier(1), [2], barrier(2), [3], barrier(3), [4]);
+    for (const checkpoint of [1, 2, 3]) bench.task.trigger(checkpoint);
+    await bench.settle();
+    // Nothing from behind the second barrier, which is held back with its part.
+    expect(calls).toEqual(['write 1', 'prepare 1', 'write 2']);
+    expect(bench.captured).toEqual([]);
+    durable(1);
+    await bench.settle();
+    expect(calls.slice(3)).toEqual(['prepare 2', 'write 3']);
+    expect(bench.captured.map(({ checkpoint }) => checkpoint)).toEqual([1]);
+    bench.task.abort(3);
+    bench.task.abort(2);
+    await bench.settle();
+    // The barrier of the third is dead by now, and no part of it is taken.
+    expect(calls.slice(5)).toEqual(['abort 3', 'abort 2', 'write 4']);
+    bench.feed(0, barrier(4));
+    bench.task.trigger(4);
+    await bench.settle();
+    durable(4);
+    await bench.settle();
+    expect(bench.captured.map(({ checkpoint }) => checkpoint)).toEqual([1, 4]);
+  });
+
+  it('a source goes on meanwhile, and takes its parts in order', async () => {
+    const calls: string[] = [];
+    const { slow, durable } = slowSink(calls);
+    const graph = draw((env) => {
+      env
+        .from(testSource({ splits: [[1, 2, 3, 4]] }))
+        .name('head')
+        .sinkTo(slow);
+    });
+    const bench = await TaskBench.open(graph, { vertex: 'head', splits: 1 });
+    for (const checkpoint of [1, 2, 3]) bench.task.trigger(checkpoint);
+    await bench.settle();
+    expect(calls).toEqual(['prepare 1', 'write 1', 'write 2', 'write 3', 'write 4']);
+    expect(bench.ended).toBe(1);
+    for (const checkpoint of [1, 2, 3]) {
+      durable(checkpoint);
+      await bench.settle();
+      expect(bench.captured.at(-1)).toMatchObject({ checkpoint });
+    }
+    expect(calls.slice(5)).toEqual(['prepare 2', 'prepare 3']);
+    const read = bench.captured.flatMap(({ sourceRecords }) => sourceRecords);
+    expect(read.map(({ records }) => records)).toEqual([0, 4, 4]);
+  });
+
+  it('each is told what it may build on', async () => {
+    const graph = draw((env) => {
+      env
+        .from(source<number>())
+        .keyBy((n) => n)
+        .aggregate({ records: count() })
+        .name('count')
+        .rebalance()
+        .sinkTo(testSink('out'));
+    });
+    const keys = Array.from({ length: 40 }, (_, i) => i);
+    const options = { vertex: 'count', incremental: true, capacityRecords: 1_000 };
+    const bench = await TaskBench.open(graph, options);
+    bench.feed(0, keys, barrier(1));
+    bench.task.trigger(1);
+    await bench.settle();
+    bench.task.trigger(2, 1);
+    bench.task.trigger(3);
+    bench.feed(0, [1], barrier(2), [2], barrier(3), [3], barrier(4));
+    await bench.settle();
+    // Checkpoint 2 is complete and 3 was given up: its cut has taken the place of 2's.
+    bench.task.abort(3);
+    bench.task.trigger(4, 2);
+    await bench.settle();
+    bench.feed(0, [4], barrier(5));
+    bench.task.trigger(5, 4);
+    await bench.settle();
+    const builtOn = bench.captured.map(
+      ({ sections }) => sections.find(({ name }) => name === 'rows')!.on,
+    );
+    expect(builtOn).toEqual([undefined, 1, undefined, undefined, 4]);
+  });
+});
+
 describe('pausing', () => {
   it('stops after any record when time is up, and loses nothing', async () => {
     const graph = draw((env) => {

@@ -40,6 +40,7 @@ export class KeyedRowsOperator extends KeyedOperator {
 
   override open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     if (context.incremental === true) this.#table.track();
+    this.#table.overlap(context.maxConcurrent ?? 1);
     this.#index = new RowIndex(this.#table, context.keyGroups, (group) => context.ownsGroup(group));
     super.open(context, restored);
   }

@@ -39,6 +39,7 @@ export class RowPanes implements PaneStore<number> {
   open(context: OperatorContext): void {
     this.#context = context;
     if (context.incremental === true) this.#table.track();
+    this.#table.overlap(context.maxConcurrent ?? 1);
   }
 
   newIndex(): Map<PrimitiveKey, number> {

@@ -11,7 +11,8 @@
  *      having to say that it was: nothing is forgotten until its completion is told.
  *  G3  Only a base that is `floor` or `pending` is built on. The word that a checkpoint is complete comes
  *      with the order to take the next one (I6), so in practice every base is one of the two; any
- *      other, after a restore for instance, makes a snapshot that holds everything.
+ *      other, after a restore for instance or when a cut that came in between was given up, makes a
+ *      snapshot that holds everything.
  *  G4  A table may refuse to keep that many changes: then `floor` is forgotten, and so the next snapshot
  *      holds everything. Without a floor nothing is kept.
  *  G5  A snapshot that holds everything is a cut like any other: if it does not complete, the next one

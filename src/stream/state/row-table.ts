@@ -17,8 +17,9 @@
  *  R3  Rows at or above the number of rows at the cut are newer and need no protection.
  *  R4  Keys need no copy at all (key-blob.ts, K1). The blob is not cleaned while a snapshot is
  *      under way: moving an entry writes to its row.
- *  R5  The shadow is used again by the next cut. A job has one checkpoint in flight at a time, so by then
- *      the last one is complete, or was given up and its bytes are of no interest.
+ *  R5  A table has as many shadows as checkpoints may be in flight at a time, k, and takes them in turn. The
+ *      k-th cut after another is of a checkpoint that was not in flight with that one: by then the
+ *      older is complete, or was given up and its bytes are of no interest.
  *
  * With `track`, a snapshot may build on an earlier one (change-log.ts):
  *
@@ -79,7 +80,8 @@ export class RowTable {
   readonly #blob = new KeyBlob();
   readonly #free: number[] = [];
   #rowCount = 0;
-  readonly #shadow: Float64Array[] = [];
+  /** The next to be used is the first (R5). */
+  readonly #shadows: Float64Array[][] = [[]];
   #capture: RowSaver | undefined;
   /** Rows at the cut of the snapshot under way, 0 for none (R3). */
   #cutRows = 0;
@@ -101,6 +103,14 @@ export class RowTable {
   /** Bytes of keys held, garbage included; for metrics and tests. */
   get keyBytes(): number {
     return this.#blob.usedBytes;
+  }
+
+  /**
+   * From now on checkpoints may overlap. Before the first snapshot.
+   * @param maxConcurrent in flight at a time
+   */
+  overlap(maxConcurrent: number): void {
+    while (this.#shadows.length < maxConcurrent) this.#shadows.push([]);
   }
 
   /** From now on snapshots may build on earlier ones. Before the first row is made. */
@@ -173,10 +183,9 @@ export class RowTable {
     };
     const common = { section, stride, layout, segments, rows, done };
     if (changes === undefined || base === undefined) {
-      this.#makeRoom();
       this.#capture = new RowCapture({
         ...common,
-        shadow: this.#shadow,
+        shadow: this.#nextShadow(),
         keys: this.#blob.prefix(),
       });
     } else {
@@ -307,8 +316,11 @@ export class RowTable {
     );
   }
 
-  #makeRoom(): void {
-    while (this.#shadow.length < this.segments.length) this.#shadow.push(this.#newSegment());
+  #nextShadow(): readonly Float64Array[] {
+    const shadow = this.#shadows.shift()!;
+    this.#shadows.push(shadow);
+    while (shadow.length < this.segments.length) shadow.push(this.#newSegment());
+    return shadow;
   }
 
   /** Outside a snapshot: gives memory back (R4). Without tracking there is nothing to protect then. */
