@@ -201,6 +201,30 @@ export const EXACTLY_ONCE_CLAUSES: readonly Clause[] = [
     },
   },
   {
+    clause: 'abort-of-several',
+    name: 'several prepared checkpoints may be given up, newest first; their rows come with the next',
+    async play(stage) {
+      const life = await stage.start();
+      for (const index of range(0, 3)) {
+        await life.write(0, index);
+        await life.prepare(index + 1);
+      }
+      await life.write(0, 3);
+      for (const checkpoint of [3, 2, 1]) life.abort(checkpoint);
+      await stage.expect('after the aborts', []);
+      await life.write(0, 4);
+      const first = await life.prepare(4);
+      await life.write(0, 5);
+      await life.prepare(5);
+      await life.commit(first);
+      await stage.expect('after the commit of the next', [0, 1, 2, 3, 4]);
+      life.abort(5);
+      await life.write(0, 6);
+      await life.commit(await life.prepare(6));
+      await stage.expect('after another abort and commit', [0, 1, 2, 3, 4, 5, 6]);
+    },
+  },
+  {
     clause: 'instances',
     name: 'several instances share a target, and none shows or loses the rows of another',
     async play(stage) {

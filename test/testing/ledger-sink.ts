@@ -40,6 +40,7 @@ export type Mistake =
   | 'forgets rows on any abort'
   | 'publishes first and forgets the batch later'
   | 'keeps the newest batch only'
+  | 'knows the newest cut only'
   | 'ends a commit at the first batch that is gone'
   | 'repeats the last batch when there is nothing new'
   | 'notes a cut when it has been staged'
@@ -94,6 +95,7 @@ export function ledgerSink(ledger: Ledger, mistake?: Mistake): Sink<Row> {
           if (taken.length === 0) return undefined;
           const name = nameOf(checkpoint);
           const cut = { checkpoint, name, rows: taken };
+          if (is('knows the newest cut only')) cuts.length = 0;
           const isNotedLate = is('notes a cut when it has been staged');
           if (!isNotedLate) cuts.push(cut);
           await soon();

@@ -118,6 +118,7 @@ const MISTAKES: readonly (readonly [Mistake, string])[] = [
   ['forgets rows on any abort', 'abort-of-unknown'],
   ['repeats rows when it hears of an abort again', 'abort-twice'],
   ['keeps the newest batch only', 'overlapping-checkpoints'],
+  ['knows the newest cut only', 'abort-of-several'],
   ['keeps the newest batch only', 'subsumed-after-crash'],
   ['names batches without the instance', 'instances'],
   ['publishes when it closes', 'close-publishes-nothing'],
