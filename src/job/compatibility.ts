@@ -99,8 +99,10 @@ function judgeNode(node: GraphNodeData, before: Before | undefined, context: Con
     context.problems.push(problem);
     tell('refused', problem.message);
   };
-  if (before === undefined) {
+  const tellNew = () =>
     tell(node.stateful ? 'new' : 'stateless', node.stateful ? 'it starts empty' : '');
+  if (before === undefined) {
+    tellNew();
     return;
   }
   const promised = context.manifest.transactions.some(({ operator }) => operator === id);
@@ -112,7 +114,7 @@ function judgeNode(node: GraphNodeData, before: Before | undefined, context: Con
     );
     return;
   }
-  if (!before.stateful) tell('stateless', '');
+  if (!before.stateful) tellNew();
   else judgeStates(node, before, context, tell, refuse);
 }
 
@@ -209,10 +211,14 @@ function outputOfNobody(
   now: string | undefined,
 ): HoldfastError {
   const found = now === undefined ? 'does not have' : `has as a ${now}, not as a ${before}`;
+  const wayOut =
+    now === undefined
+      ? 'Give the sink its former id with .uid(), let'
+      : 'Give the new sink another .uid() and let';
   return new HoldfastError(
     'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
     `checkpoint ${context.manifest.checkpoint} holds output of sink '${operator}' that may not be committed yet, ` +
-      `and that this job ${found}. Give the sink its former id with .uid(), let that output be lost ` +
+      `and that this job ${found}. ${wayOut} that output be lost ` +
       `with allowDropped: ['${operator}'] (--allow-dropped), or start afresh with restore: 'none'.`,
     { details: { operator, known: knownIds(context) } },
   );

@@ -47,14 +47,12 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   );
   const regions = topology.pipelines.map((_, index) => `p${index}-probe`);
   const isGrouped = regions.length > 1 && random.next() < 0.6;
-  const capacityBytes = pick(1_024, 2_048, 16 * 1_024);
-  const settings: Settings = {
+  const drawn: Settings = {
     parallelism: theme === 'ends' ? 2 + randomInt(random, 3) : 1 + randomInt(random, 4),
     keyGroups: pick(8, 32, 128),
     // Much to do again after a restart, or little.
     intervalMs: theme === 'ends' ? 2_000 : pick(20, 60, 150),
-    // Through narrow channels what is ahead of a barrier takes its time.
-    timeoutMs: capacityBytes < 16 * 1_024 ? 2_000 : pick(400, 2_000),
+    timeoutMs: pick(400, 2_000),
     minPauseMs: pick(0, 0, 20),
     maxConcurrent: 1,
     retain: pick(2, 3),
@@ -64,7 +62,7 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
       alignedTimeoutMs: 5,
     }),
     incremental: random.next() < 0.6,
-    capacityBytes,
+    capacityBytes: pick(1_024, 2_048, 16 * 1_024),
     spares: pick(0, 1),
     bufferTimeoutMs: pick(0, 1, 5),
     restart,
@@ -81,6 +79,9 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
     heartbeatTimeoutMs: 1_000,
     lookMs: pick(0.01, 0.05, 0.2),
   };
+  // Through narrow channels what is ahead of a barrier takes its time.
+  const isNarrow = drawn.capacityBytes < 16 * 1_024;
+  const settings = isNarrow ? { ...drawn, timeoutMs: 2_000 } : drawn;
   if (settings.alignment !== 'aligned' || theme === 'ends' || random.next() < 0.4) return settings;
   return { ...settings, maxConcurrent: pick(2, 3), minPauseMs: 0, intervalMs: pick(10, 20) };
 }

@@ -18,6 +18,7 @@ const LAST_FOUND_BY: Readonly<Record<string, number>> = {
   'sinks are not told of a checkpoint that was given up': 22,
   'a failed checkpoint leaves alone those that are in flight with it': 94,
   'a restart does not commit what the manifest has promised': 31,
+  'what an old epoch tells is believed': 15,
   'leases are not revoked': 136,
   'the state of watermarks is not in snapshots': 462,
   'a manifest that could not be written is believed': 23,

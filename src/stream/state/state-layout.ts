@@ -16,6 +16,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { asyncCallbackError, describeValue, isThenable } from '../callbacks.js';
 
 export interface LayoutEntry {
   readonly name: string;
@@ -224,10 +225,15 @@ export function migrateValue(
     readonly key: string;
   },
 ): unknown {
+  const { operator, name, from, to, key } = place;
   try {
-    return migrate(value, place.from);
+    const migrated = migrate(value, from);
+    if (isThenable(migrated)) throw asyncCallbackError('migrate');
+    if (migrated === undefined || typeof migrated === 'function') {
+      throw new TypeError(`migrate gave ${describeValue(migrated)}, which is no state`);
+    }
+    return migrated;
   } catch (cause) {
-    const { operator, name, from, to, key } = place;
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new HoldfastError(
       'ERR_HOLDFAST_STATE_MIGRATION',
