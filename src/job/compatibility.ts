@@ -5,8 +5,8 @@
  *  C1  State that has no operator in the new graph is refused, never dropped silently; so is what is in flight
  *      to it, and output that a sink has promised when no sink of that id is there to commit it. All of
  *      that is dropped where the user has named the operator, or the part of its state.
- *  C2  Keyed state may evolve as state-layout.ts says. Checkpoints of before 0.1.0 do not tell what state
- *      consists of: then the sections themselves do, when they are read.
+ *  C2  Keyed state may evolve as state-layout.ts says. The first manifests did not tell what state
+ *      consists of: for these only the sections themselves do, when they are read.
  */
 
 import { HoldfastError } from '../base/errors.js';
