@@ -1,14 +1,19 @@
 /** One process of a simulated job, from its start to its end: the real driver and all below it. */
 
 import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
+import { filesOf } from '../../src/checkpoint/part-chain.js';
 import type { ProcessIdentity } from '../../src/checkpoint/process-identity.js';
+import type { Manifest } from '../../src/checkpoint/store.js';
 import type { HostSpawner } from '../../src/job/host-link.js';
-import type { DeploySpec, HostControl } from '../../src/job/host-protocol.js';
+import type { CheckpointBase, DeploySpec, HostControl } from '../../src/job/host-protocol.js';
 import type { RunningJob } from '../../src/job/job.js';
 import type { CheckpointEvent, JobResult } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';
 import { launchJob } from '../../src/job/run-job.js';
+import { parseChannelSection } from '../../src/stream/channel-state.js';
 import type { JobDefinition } from '../../src/stream/job-definition.js';
+import type { JobPlan } from '../../src/stream/plan.js';
+import type { CrashFileSystem } from '../checkpoint/crash-file-system.js';
 import type { Oracle } from './oracle.js';
 import type { PlantedBug } from './planted-bug.js';
 import type { Settings } from './settings.js';
@@ -17,6 +22,18 @@ import { StagedCommitter } from './sim-sinks.js';
 import { SimThread } from './sim-thread.js';
 import { CHECKPOINTS, watchedStore } from './watched-store.js';
 import type { Domain, World } from './world.js';
+
+/** What only some seeds come to, and must not be lost from all: counted, and told at the end of a run. */
+export const OCCASIONS = [
+  'checkpoints that began while another was in flight',
+  'checkpoints with records in flight',
+  'checkpoints with changes only',
+  'restores of records in flight',
+  'restores from several files',
+  'restores with another parallelism',
+  'copies restored',
+] as const;
+export type Occasion = (typeof OCCASIONS)[number];
 
 export interface LifeOptions {
   readonly world: World;
@@ -32,8 +49,9 @@ export interface LifeOptions {
   readonly onPoint: (point: string, thread?: SimThread) => void;
   /** Nothing has been wrong since then, and for a while before: so nothing may fail. */
   readonly isCalm: (sinceMs: number) => boolean;
-  /** A checkpoint begins while another is in flight. */
-  readonly onOverlap: () => void;
+  readonly onManifest: (manifest: Manifest, left: CrashFileSystem) => void;
+  /** What has come to pass, to be counted. */
+  readonly on: (occasion: Occasion) => void;
   readonly onRestarted: (region: string) => void;
   readonly onFinished: (result: JobResult) => void;
   readonly onFailed: (error: unknown) => void;
@@ -53,6 +71,8 @@ export class Life {
     { readonly operators: readonly string[]; readonly slots: Map<number, SimThread> }
   >();
   readonly #tasks = new Set<string>();
+  readonly #manifests = new Map<number, Manifest>();
+  #plan: JobPlan | undefined;
   /** Checkpoints that have neither been completed nor failed, and when they began (I9). */
   readonly #triggered = new Map<number, number>();
 
@@ -76,6 +96,9 @@ export class Life {
       files: () => disk.files,
       tasks: () => this.#tasks,
       onComplete: (checkpoint) => this.#triggered.delete(checkpoint),
+      onManifest: (manifest, left) => this.#manifest(manifest, left),
+      onRead: (manifest) => this.#manifests.set(manifest.checkpoint, manifest),
+      onChain: () => this.#given.on('restores from several files'),
     });
     const options = resolveOptions({
       parallelism: this.#given.parallelism,
@@ -133,6 +156,7 @@ export class Life {
       heartbeatMs: settings.heartbeatMs,
       lookMs: settings.lookMs,
       callbacks,
+      onArguments: (method, args) => this.#arguments(method, args),
       onCall: (to, method, args) => this.#called(to, method, args),
       onEvent: (from, event) => {
         onPoint(`event ${event.kind}`, from);
@@ -143,6 +167,31 @@ export class Life {
     });
     this.threads.push(thread);
     return thread;
+  }
+
+  #arguments(method: keyof HostControl, args: readonly unknown[]): readonly unknown[] {
+    const { bug } = this.#given;
+    if (method === 'deploy') {
+      const spec = args[0] as DeploySpec;
+      if (hasInFlight(spec)) this.#given.on('restores of records in flight');
+      return [bug?.deploy?.(spec) ?? spec];
+    }
+    if (method !== 'trigger' || args[2] === undefined) return args;
+    const base = this.#asIfLarge(args[2] as CheckpointBase);
+    return [args[0], args[1], bug?.base?.(base) ?? base];
+  }
+
+  /** Small parts are always written in full, and all are small here: these are only when a chain is long. */
+  #asIfLarge(base: CheckpointBase): CheckpointBase {
+    const { chainFilesMax } = this.#given.settings;
+    const { parts } = this.#manifests.get(base.checkpoint)!;
+    const { vertices } = this.#plan!;
+    const rewrite = base.rewrite.filter(({ vertex, instance }) => {
+      const id = vertices[vertex]?.id;
+      const part = parts.find((one) => one.vertex === id && one.instance === instance);
+      return part === undefined || filesOf(part).length >= chainFilesMax;
+    });
+    return { ...base, rewrite };
   }
 
   #called(thread: SimThread, method: keyof HostControl, args: readonly unknown[]): void {
@@ -160,9 +209,20 @@ export class Life {
     onPoint(`call ${method}`, thread);
   }
 
+  #manifest(manifest: Manifest, left: CrashFileSystem): void {
+    const { on, onManifest } = this.#given;
+    const { parts, checkpoint } = manifest;
+    this.#manifests.set(checkpoint, manifest);
+    if (parts.some(({ sections }) => sections.some(isInFlight))) {
+      on('checkpoints with records in flight');
+    }
+    if (parts.some(({ earlier }) => earlier !== undefined)) on('checkpoints with changes only');
+    onManifest(manifest, left);
+  }
+
   #trigger(checkpoint: number): void {
-    const { world, onOverlap } = this.#given;
-    if (this.#triggered.size > 0) onOverlap();
+    const { world, on } = this.#given;
+    if (this.#triggered.size > 0) on('checkpoints that began while another was in flight');
     this.#triggered.set(checkpoint, world.nowMs);
   }
 
@@ -181,6 +241,7 @@ export class Life {
       this.#given.oracle.violated(`I17: slot ${spec.slot} has two owners in epoch ${spec.epoch}`);
     }
     deployed.slots.set(spec.slot, thread);
+    this.#plan = spec.plan;
     for (const { id, slots } of spec.plan.vertices) {
       for (const instance of slots.keys()) this.#tasks.add(`${id}/${instance}`);
     }
@@ -215,6 +276,7 @@ export class Life {
       if (isCalm(world.nowMs))
         oracle.violated(`nothing was wrong, and there is: ${failure.message}`);
     });
+    job.on('rescaled', () => this.#given.on('restores with another parallelism'));
     job.on('restarted', ({ region, epoch, checkpoint }) => {
       world.log(`restarted ${region} in epoch ${epoch} from ${checkpoint ?? 'the beginning'}`);
       this.#given.onRestarted(region);
@@ -252,6 +314,21 @@ export class Life {
     for (const thread of this.threads) thread.domain.alive = false;
   }
 }
+
+/** A section of what is in flight that holds more than where it goes on. */
+function isInFlight({ name, bytes }: { readonly name: string; readonly bytes: number }): boolean {
+  return parseChannelSection(name) !== undefined && bytes > EMPTY_CHANNEL_BYTES;
+}
+
+function hasInFlight({ restores }: DeploySpec): boolean {
+  return restores.some(({ operators }) =>
+    operators.some(({ sections }) =>
+      sections.some(({ name, bytes }) => isInFlight({ name, bytes: bytes.length })),
+    ),
+  );
+}
+
+const EMPTY_CHANNEL_BYTES = 6;
 
 function identity(pid: number): ProcessIdentity {
   return { pid, host: 'simulation', started: `${pid}`, pidNamespace: 'simulation' };

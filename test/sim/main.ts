@@ -12,6 +12,7 @@ import { type ChildProcess, execFileSync, fork } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { OCCASIONS, type Occasion } from './life.js';
 import { describeResult, shrink } from './report.js';
 import { runSeed, type SeedResult } from './simulation.js';
 
@@ -25,7 +26,7 @@ interface Answer {
   readonly outcome: SeedResult['outcome'];
   readonly applied: readonly string[];
   readonly virtualMs: number;
-  readonly overlaps: number;
+  readonly occasions: readonly (readonly [Occasion, number])[];
   readonly report: string | undefined;
 }
 
@@ -34,8 +35,8 @@ interface Totals {
   readonly failed: number[];
   refused: number;
   virtualMs: number;
-  overlaps: number;
   readonly faults: Map<string, number>;
+  readonly occasions: Map<Occasion, number>;
 }
 
 if (process.send !== undefined && process.argv[2] === '--child') serve();
@@ -51,14 +52,17 @@ async function command(): Promise<number> {
     failed: [],
     refused: 0,
     virtualMs: 0,
-    overlaps: 0,
     faults: new Map(),
+    occasions: new Map(),
   };
   await many(count('from', values.from), count('seeds', values.seeds), totals);
   const faults = [...totals.faults].sort(([a], [b]) => (a < b ? -1 : 1));
   console.log(`faults: ${faults.map(([kind, times]) => `${kind} ${times}`).join(', ')}`);
+  for (const occasion of OCCASIONS) {
+    console.log(`${totals.occasions.get(occasion) ?? 0} ${occasion}`);
+  }
   console.log(
-    `${Math.round(totals.virtualMs / 1_000)} s of virtual time; ${totals.overlaps} checkpoints began while another was in flight; ${totals.refused} runs were ended by a flipped bit, and said so`,
+    `${Math.round(totals.virtualMs / 1_000)} s of virtual time; ${totals.refused} runs were ended by a flipped bit, and said so`,
   );
   if (totals.failed.length > 0) console.log(`failed seeds: ${totals.failed.join(', ')}`);
   console.log(`${totals.passed} passed, ${totals.failed.length} failed`);
@@ -152,11 +156,13 @@ async function many(from: number, seeds: number, totals: Totals): Promise<void> 
 
 function add(
   totals: Totals,
-  { seed, outcome, applied, virtualMs, overlaps, report }: Answer,
+  { seed, outcome, applied, virtualMs, occasions, report }: Answer,
 ): void {
   totals.virtualMs += virtualMs;
-  totals.overlaps += overlaps;
-  for (const kind of applied) totals.faults.set(kind, (totals.faults.get(kind) ?? 0) + 1);
+  const more = <K>(to: Map<K, number>, kind: K, times: number) =>
+    to.set(kind, (to.get(kind) ?? 0) + times);
+  for (const kind of applied) more(totals.faults, kind, 1);
+  for (const [occasion, times] of occasions) more(totals.occasions, occasion, times);
   if (outcome === 'failed') totals.failed.push(seed);
   else totals.passed += 1;
   if (outcome === 'refused') totals.refused += 1;
@@ -179,7 +185,7 @@ async function answer(seed: number, reports: boolean): Promise<Answer> {
     outcome: result.outcome,
     applied: result.applied.map(({ kind }) => kind),
     virtualMs: result.virtualMs,
-    overlaps: result.overlaps,
+    occasions: [...result.occasions],
     report: failed && reports ? describeResult(await shrink(result), commit()) : undefined,
   };
 }

@@ -27,6 +27,21 @@ export class Oracle implements SinkWatch {
     }
   }
 
+  /** One of its own, that has seen what this one has, and goes on from there. */
+  copy(): Oracle {
+    const copy = new Oracle([...this.#expected.values()]);
+    for (const [id, groups] of this.#committed) {
+      for (const [group, rows] of groups) copy.#committed.get(id)!.set(group, [...rows]);
+    }
+    for (const [id, parts] of this.#parts) {
+      for (const part of parts) copy.#parts.get(id)!.add(part);
+    }
+    for (const [operator, epoch] of this.#started) copy.#started.set(operator, epoch);
+    copy.#checkpoint = this.#checkpoint;
+    copy.#epoch = this.#epoch;
+    return copy;
+  }
+
   violated(what: string): void {
     if (this.violations.length < 20) this.violations.push(what);
   }

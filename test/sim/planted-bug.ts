@@ -2,7 +2,7 @@
 
 import type { FileSystem } from '../../src/checkpoint/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
-import type { HostEvent } from '../../src/job/host-protocol.js';
+import type { CheckpointBase, DeploySpec, HostEvent } from '../../src/job/host-protocol.js';
 
 export interface PlantedBug {
   readonly name: string;
@@ -10,6 +10,9 @@ export interface PlantedBug {
   readonly install?: () => () => void;
   readonly files?: (files: FileSystem) => FileSystem;
   readonly store?: (store: CheckpointStore) => CheckpointStore;
+  /** What a thread is told to run, and what its next snapshots may build on. */
+  readonly deploy?: (spec: DeploySpec) => DeploySpec;
+  readonly base?: (base: CheckpointBase) => CheckpointBase;
   /** What a thread tells. */
   readonly event?: (event: HostEvent) => HostEvent;
   /**

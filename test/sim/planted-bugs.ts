@@ -13,20 +13,8 @@ import { SinkTail } from '../../src/stream/sink-tail.js';
 import { TaskInputs } from '../../src/stream/task-inputs.js';
 import { FaultDetector } from '../../src/supervisor/fault-detector.js';
 import { Lease } from '../../src/threads/lease.js';
+import { allOf, patch } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
-
-/** Replaces a method. @returns what undoes it */
-function patch<T extends object, M extends keyof T>(
-  prototype: T,
-  method: M,
-  make: (original: T[M]) => T[M],
-): () => void {
-  const original = prototype[method];
-  prototype[method] = make(original);
-  return () => {
-    prototype[method] = original;
-  };
-}
 
 /** Everything as it is, but for syncs, which do nothing. */
 function withoutSync(files: FileSystem, what: 'files' | 'directories'): FileSystem {
@@ -99,9 +87,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
           };
         }),
       ];
-      return () => {
-        for (const one of undo) one();
-      };
+      return allOf(undo);
     },
   },
   {
@@ -130,9 +116,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         }),
         patch(SinkCommitter.prototype, 'recoverInWorkers', () => async () => {}),
       ];
-      return () => {
-        for (const one of undo) one();
-      };
+      return allOf(undo);
     },
   },
   {

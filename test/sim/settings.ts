@@ -9,7 +9,7 @@ import {
   noRestart,
   type RestartStrategy,
 } from '../../src/supervisor/restart-strategy.js';
-import type { Theme, Topology } from './topology.js';
+import { mix, type Theme, type Topology } from './topology.js';
 
 export interface Settings {
   readonly parallelism: number;
@@ -24,6 +24,8 @@ export interface Settings {
   readonly mode: 'exactly-once';
   readonly alignment: CheckpointAlignment;
   readonly incremental: boolean;
+  /** Files of a part, from which on it is written in full again. */
+  readonly chainFilesMax: number;
   /** Bytes of a channel: few make much of what is in flight wait. */
   readonly capacityBytes: number;
   readonly spares: number;
@@ -62,6 +64,7 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
       alignedTimeoutMs: 5,
     }),
     incremental: random.next() < 0.6,
+    chainFilesMax: 2 + (mix(topology.pipelines.length, topology.pipelines[0]!.keyCount) % 5),
     capacityBytes: pick(1_024, 2_048, 16 * 1_024),
     spares: pick(0, 1),
     bufferTimeoutMs: pick(0, 1, 5),

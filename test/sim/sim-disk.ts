@@ -23,7 +23,7 @@ const WRITES: readonly Operation['kind'][] = ['create', 'write', 'sync', 'sync-d
 
 export class SimDisk {
   readonly #world: World;
-  files = new CrashFileSystem();
+  files: CrashFileSystem;
   #kernel: Domain;
   /** Takes so many times as long, until then. */
   slow = { factor: 1, untilMs: 0 };
@@ -33,9 +33,11 @@ export class SimDisk {
   /** A file has got its name. */
   onRenamed: (path: string) => void = () => {};
 
-  constructor(world: World) {
+  /** @param files what it holds; it is the disk's own from now on */
+  constructor(world: World, files = new CrashFileSystem()) {
     this.#world = world;
     this.#kernel = world.domain('kernel');
+    this.files = files;
     this.#attach();
   }
 

@@ -203,6 +203,14 @@ export class Ledger {
     this.#watch = watch;
   }
 
+  /** What it holds, in another world. */
+  copy(world: World, watch: SinkWatch): Ledger {
+    const copy = new Ledger(world, watch);
+    for (const [handle, staged] of this.#staged) copy.#staged.set(handle, staged);
+    for (const handle of this.#committed) copy.#committed.add(handle);
+    return copy;
+  }
+
   sink(id: string): Sink<Row> {
     return {
       kind: 'ledger',

@@ -30,6 +30,8 @@ export interface SimThreadOptions {
   /** What its clock costs, at most: decides how much is done within a turn. */
   readonly lookMs: number;
   /** For faults that wait for a moment, and for oracles. */
+  /** What a call says, as the thread will hear it. */
+  readonly onArguments: (method: keyof HostControl, args: readonly unknown[]) => readonly unknown[];
   readonly onCall: (thread: SimThread, method: keyof HostControl, args: readonly unknown[]) => void;
   readonly onEvent: (thread: SimThread, event: HostEvent) => HostEvent;
   readonly onDelivery: (event: HostEvent) => HostEvent;
@@ -116,9 +118,11 @@ export class SimThread implements HostLink {
     args: readonly unknown[],
     options: { readonly timeoutMs?: number; readonly transfer?: readonly ArrayBuffer[] } = {},
   ): Promise<never> {
-    const { world, onCall } = this.#given;
+    const { world, onCall, onArguments } = this.#given;
     if (this.dead) return Promise.reject(this.#deathError());
-    const sent = structuredClone(args, { transfer: [...(options.transfer ?? [])] }); // T1
+    const sent = structuredClone(onArguments(method, args), {
+      transfer: [...(options.transfer ?? [])],
+    }); // T1
     return new Promise<never>((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
       const settle = (act: () => void) => {

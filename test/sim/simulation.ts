@@ -6,17 +6,24 @@
  *      the sequential interpreter says, no more and no less.
  *  M2  Liveness: once faults have stopped the job ends within `LIVENESS_MS` of virtual time.
  *  M3  A job that gives up does so by a named error. Only a flipped bit may end it for good.
+ *  M4  Every complete checkpoint is enough (I3, I18, I20): of some seeds the disk and the servers are
+ *      copied at the moment when one is complete, as a power cut would leave them. After the end another
+ *      job goes on from the copy, with a parallelism of its own and nothing that disturbs it, and must
+ *      come to the same output.
  */
 
 import { join } from 'node:path';
 import type { HoldfastError } from '../../src/base/errors.js';
 import { isHoldfastError } from '../../src/base/errors.js';
-import { type Random, seededRandom } from '../../src/base/random.js';
+import { type Random, randomInt, seededRandom } from '../../src/base/random.js';
+import type { Manifest } from '../../src/checkpoint/store.js';
 import type { JobResult } from '../../src/job/job-types.js';
+import type { CrashFileSystem } from '../checkpoint/crash-file-system.js';
 import { applyFault } from './apply-fault.js';
 import { drawFaults, FAULTS_UNTIL_MS, type Fault } from './faults.js';
-import { Life } from './life.js';
+import { Life, type Occasion } from './life.js';
 import { Oracle } from './oracle.js';
+import { allOf } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
 import { expectedSinks } from './reference.js';
 import { drawSettings, type Settings } from './settings.js';
@@ -24,7 +31,9 @@ import { SimDisk } from './sim-disk.js';
 import { type JobHooks, simJob } from './sim-job.js';
 import { Ledger, OUT, publishedPart, stagedSink } from './sim-sinks.js';
 import type { SimThread } from './sim-thread.js';
-import { drawTopology, type Topology } from './topology.js';
+import { watchSupervision } from './supervision-oracle.js';
+import { watchTasks } from './task-oracle.js';
+import { drawTopology, mix, type Topology } from './topology.js';
 import { Trace } from './trace.js';
 import { bytesOf, CHECKPOINTS, placeOf } from './watched-store.js';
 import { type Domain, World } from './world.js';
@@ -51,11 +60,22 @@ export interface SeedResult {
   readonly virtualMs: number;
   readonly events: number;
   readonly lives: number;
-  /** Checkpoints that began while another was in flight. */
-  readonly overlaps: number;
+  readonly occasions: ReadonlyMap<Occasion, number>;
+}
+
+/** What another process could have found at the moment that a checkpoint was complete. */
+interface Copy {
+  readonly checkpoint: number;
+  readonly files: CrashFileSystem;
+  readonly ledger: Ledger;
+  readonly oracle: Oracle;
 }
 
 const LIVENESS_MS = 60_000;
+const COPIED_SHARE = 0.3;
+const COPYING = 0x636f7079;
+/** More than a seed ever starts: those of a copy have numbers of their own. */
+const PROCESSES_MAX = 10_000;
 const EVENTS_MAX = 500_000;
 /** After a fault, things may go wrong for so long. */
 const AFTERMATH_MS = 8_000;
@@ -70,10 +90,25 @@ const DAMAGE: readonly string[] = [
 export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
   const undo = options.bug?.install?.();
   try {
-    return await new Simulation(seed, options).run();
+    const simulation = new Simulation(seed, options);
+    const result = await simulation.run();
+    const { copy } = simulation;
+    if (copy === undefined || result.outcome !== 'finished') return result;
+    return again(copy.checkpoint, result, await simulation.restored(copy).run());
   } finally {
     undo?.();
   }
+}
+
+/** M4 */
+function again(
+  checkpoint: number,
+  result: SeedResult,
+  { violations, hash }: SeedResult,
+): SeedResult {
+  if (violations.length === 0) return { ...result, hash };
+  const told = violations.map((what) => `M4: restored from checkpoint ${checkpoint}: ${what}`);
+  return { ...result, hash, violations: told, outcome: 'failed' };
 }
 
 export class Simulation {
@@ -99,12 +134,18 @@ export class Simulation {
   readonly #guard: Domain;
   #troubleUntilMs = 0;
   #lives = 0;
-  #overlaps = 0;
+  readonly #occasions = new Map<Occasion, number>();
+  /** Chance of its own, so that copies change nothing else. */
+  readonly #copying: Random;
+  readonly #isCopied: boolean;
+  #manifests = 0;
+  copy: Copy | undefined;
   #threads = 0;
   #failures = 0;
   #outcome: 'finished' | 'refused' | undefined;
 
-  constructor(seed: number, options: SeedOptions) {
+  /** @param origin where it goes on; undefined: from nothing */
+  constructor(seed: number, options: SeedOptions, origin?: Copy, trace?: Trace) {
     this.#seed = seed;
     this.#options = options;
     const draw = seededRandom(seed * 4 + 1);
@@ -114,11 +155,14 @@ export class Simulation {
     const drawn = drawFaults(seededRandom(seed * 4 + 2), theme);
     this.#faults = options.faults ?? drawn;
     this.chance = seededRandom(seed * 4 + 3);
-    this.world = new World(seededRandom(seed * 4), new Trace(options.traceLines ?? 0));
-    this.disk = new SimDisk(this.world);
-    this.oracle = new Oracle(expectedSinks(this.#topology));
-    this.ledger = new Ledger(this.world, this.oracle);
+    this.world = new World(seededRandom(seed * 4), trace ?? new Trace(options.traceLines ?? 0));
+    this.disk = new SimDisk(this.world, origin?.files);
+    this.oracle = origin?.oracle ?? new Oracle(expectedSinks(this.#topology));
+    this.ledger =
+      origin?.ledger.copy(this.world, this.oracle) ?? new Ledger(this.world, this.oracle);
     this.parallelism = this.settings.parallelism;
+    this.#copying = seededRandom(mix(seed, COPYING));
+    this.#isCopied = origin === undefined && this.#copying.next() < COPIED_SHARE;
     this.#guard = this.world.domain('guard');
     this.#watch();
   }
@@ -134,6 +178,11 @@ export class Simulation {
       this.#outcome !== undefined || oracle.violations.length > 0 || world.nowMs > deadlineMs;
     const uncaught = (error: unknown) => oracle.violated(`a promise was rejected: ${text(error)}`);
     process.on('unhandledRejection', uncaught);
+    const violated = (what: string) => oracle.violated(what);
+    const unwatch = allOf([
+      watchTasks(violated),
+      watchSupervision(this.settings.restart, violated),
+    ]);
     try {
       const ended = await world.run(done, EVENTS_MAX);
       if (oracle.violations.length === 0 && (!ended || this.#outcome === undefined)) {
@@ -144,9 +193,35 @@ export class Simulation {
       }
       if (oracle.violations.length === 0) await this.#judge();
     } finally {
+      unwatch();
       process.off('unhandledRejection', uncaught);
     }
     return this.#result();
+  }
+
+  /** Another one, that goes on from the copy, undisturbed (M4). */
+  restored(copy: Copy): Simulation {
+    const { trace } = this.world;
+    const next = new Simulation(this.#seed, { ...this.#options, faults: [] }, copy, trace);
+    next.parallelism = 1 + randomInt(this.#copying, 4);
+    next.#lives = PROCESSES_MAX;
+    this.#on('copies restored');
+    trace.add(0, '-', `COPY of checkpoint ${copy.checkpoint}`);
+    return next;
+  }
+
+  #on(occasion: Occasion): void {
+    this.#occasions.set(occasion, (this.#occasions.get(occasion) ?? 0) + 1);
+  }
+
+  /** Each of those that are completed is as likely as another to be the one that is kept. */
+  #completed({ checkpoint }: Manifest, left: CrashFileSystem): void {
+    if (!this.#isCopied || this.isDamaged) return;
+    this.#manifests += 1;
+    if (this.#copying.next() * this.#manifests >= 1) return;
+    const { world, ledger } = this;
+    const oracle = this.oracle.copy();
+    this.copy = { checkpoint, files: left, ledger: ledger.copy(world, oracle), oracle };
   }
 
   get threads(): readonly SimThread[] {
@@ -218,9 +293,8 @@ export class Simulation {
       },
       onPoint: (point, thread) => this.#point(point, thread),
       isCalm: (sinceMs) => this.#isCalm(sinceMs),
-      onOverlap: () => {
-        this.#overlaps += 1;
-      },
+      onManifest: (manifest, left) => this.#completed(manifest, left),
+      on: (occasion) => this.#on(occasion),
       onRestarted: (region) => this.#restarted(region),
       onFinished: (result) => this.#finished(life, result),
       onFailed: (error) => this.#failed(life, error),
@@ -377,7 +451,7 @@ export class Simulation {
       virtualMs: Math.round(world.nowMs),
       events: world.events,
       lives: this.#lives,
-      overlaps: this.#overlaps,
+      occasions: this.#occasions,
     };
   }
 }

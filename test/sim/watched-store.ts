@@ -5,6 +5,7 @@ import type {
   CheckpointStore,
   Manifest,
   PartDescriptor,
+  PartFile,
   PartInput,
 } from '../../src/checkpoint/store.js';
 import type { CrashFileSystem } from '../checkpoint/crash-file-system.js';
@@ -21,6 +22,11 @@ export interface StoreWatch {
   /** `vertex/instance` of all tasks of the plan that runs. */
   tasks(): ReadonlySet<string>;
   onComplete(checkpoint: number): void;
+  /** Its manifest is written. @param left the least that a power cut could leave of the disk now */
+  onManifest(manifest: Manifest, left: CrashFileSystem): void;
+  onRead(manifest: Manifest): void;
+  /** A file of an earlier checkpoint is read, since a later one builds on it. */
+  onChain(): void;
 }
 
 export function watchedStore(inner: CheckpointStore, watch: StoreWatch): CheckpointStore {
@@ -56,14 +62,19 @@ export function watchedStore(inner: CheckpointStore, watch: StoreWatch): Checkpo
       if (now === undefined || then === undefined || Buffer.compare(now, then) !== 0) {
         oracle.violated(`I6: the manifest of checkpoint ${manifest.checkpoint} is not durable`);
       }
+      watch.onManifest(manifest, left);
     },
     list: () => inner.list(),
     readManifest: async (checkpoint) => {
       const manifest = await inner.readManifest(checkpoint);
       manifests.set(checkpoint, manifest);
+      watch.onRead(manifest);
       return manifest;
     },
-    readPart: (part) => inner.readPart(part),
+    readPart: (part) => {
+      if (isEarlier(part, manifests.values())) watch.onChain();
+      return inner.readPart(part);
+    },
     discard: (discarded) => inner.discard(discarded),
     prune: async (retain) => {
       await inner.prune(retain);
@@ -75,6 +86,13 @@ export function watchedStore(inner: CheckpointStore, watch: StoreWatch): Checkpo
     clear: () => inner.clear(),
     close: () => inner.close(),
   };
+}
+
+function isEarlier({ file }: PartFile, manifests: Iterable<Manifest>): boolean {
+  for (const { parts } of manifests) {
+    for (const { earlier } of parts) if (earlier?.some((one) => one.file === file)) return true;
+  }
+  return false;
 }
 
 /** I19: what retained checkpoints name is there. */

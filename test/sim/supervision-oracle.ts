@@ -1,0 +1,189 @@
+/**
+ * What must hold of every order that supervision gives: a model of its own, told what the tree is told.
+ *
+ *  I15  A failure is answered by a restart exactly as long as the strategy's budget lasts, after exactly
+ *       the strategy's delay; when it is spent, and only then, the group gives up.
+ *  I30  A group's strategy restarts exactly its set: the one that failed, all, or it and those behind it.
+ *       Where these are several they start in their order, none while one behind it is still there, and
+ *       are stopped the other way round.
+ */
+
+import type { RestartStrategy } from '../../src/supervisor/restart-strategy.js';
+import {
+  SupervisionTree,
+  type TreeCommand,
+  type TreeEvent,
+  type TreeNode,
+} from '../../src/supervisor/supervision-tree.js';
+import { patch } from './patch.js';
+
+interface GroupWatch {
+  readonly strategy: TreeNode['strategy'];
+  readonly children: readonly string[];
+  readonly alive: Set<string>;
+  /** Of a restart under way: those that have not started again. */
+  readonly awaited: Set<string>;
+  /** Restarts since the last progress. */
+  attempts: number;
+  /** When failures were answered by a restart. */
+  answeredAtMs: number[];
+}
+
+/** Looks on until what it returns is called. @param restart of all groups */
+export function watchSupervision(
+  restart: RestartStrategy,
+  violated: (what: string) => void,
+): () => void {
+  const trees = new WeakMap<SupervisionTree, Map<string, GroupWatch>>();
+  return patch(SupervisionTree.prototype, 'handle', (original) => {
+    return function (this: SupervisionTree, event, now) {
+      const known = trees.get(this) ?? groupsOf(this.describe(now));
+      trees.set(this, known);
+      const commands = original.call(this, event, now);
+      hear(known, event);
+      for (const command of commands) judge(known, event, command, restart, now, violated);
+      return commands;
+    };
+  });
+}
+
+function groupsOf(root: TreeNode): Map<string, GroupWatch> {
+  const groups = root.children.filter(({ kind }) => kind === 'supervisor');
+  return new Map(
+    groups.map(({ path, strategy, children }) => [
+      path,
+      {
+        strategy,
+        children: children.map(({ id }) => id),
+        alive: new Set(),
+        awaited: new Set(),
+        attempts: 0,
+        answeredAtMs: [],
+      },
+    ]),
+  );
+}
+
+function hear(groups: ReadonlyMap<string, GroupWatch>, event: TreeEvent): void {
+  if (event.kind === 'progress') {
+    for (const group of groups.values()) group.attempts = 0;
+    return;
+  }
+  const isOver = event.kind === 'child-ended' || event.kind === 'start-failed';
+  if (!isOver && event.kind !== 'child-started') return;
+  const [path, child] = parted(event.path);
+  const group = groups.get(path);
+  if (isOver) group?.alive.delete(child);
+  else group?.awaited.delete(child);
+}
+
+function judge(
+  groups: ReadonlyMap<string, GroupWatch>,
+  event: TreeEvent,
+  command: TreeCommand,
+  restart: RestartStrategy,
+  now: number,
+  violated: (what: string) => void,
+): void {
+  switch (command.kind) {
+    case 'restarting': {
+      const group = groups.get(command.path);
+      if (group === undefined) return;
+      const failed = 'path' in event && event.path !== undefined ? parted(event.path)[1] : '';
+      const set = wrongSet(group, failed, command.children);
+      if (set !== undefined) violated(`I30: ${command.path} (${group.strategy}): ${set}`);
+      for (const child of command.children) group.awaited.add(child);
+      const answer = wrongAnswer(group, restart, command, now);
+      if (answer !== undefined) violated(`I15: ${command.path}: ${answer}`);
+      return;
+    }
+    case 'escalated': {
+      const group = groups.get(command.path);
+      if (group === undefined || mayRestart(group, restart, now) === false) return;
+      violated(`I15: ${command.path} gives up after ${group.attempts} restarts`);
+      return;
+    }
+    case 'start-child':
+    case 'stop-child': {
+      const [path, child] = parted(command.path);
+      const group = groups.get(path);
+      if (group === undefined) return;
+      const behind = behindIt(group, child);
+      if (behind !== undefined) {
+        violated(`I30: ${command.kind} of '${command.path}', and '${behind}' is there`);
+      }
+      if (command.kind === 'start-child') group.alive.add(child);
+    }
+  }
+}
+
+function behindIt({ strategy, children, alive }: GroupWatch, child: string): string | undefined {
+  if (strategy === 'one-for-one') return undefined;
+  return children.slice(children.indexOf(child) + 1).find((other) => alive.has(other));
+}
+
+/** What is wrong with these being restarted for that one. */
+function wrongSet(
+  { strategy, children, awaited }: GroupWatch,
+  failed: string,
+  restarted: readonly string[],
+): string | undefined {
+  const told = `'${failed}' failed, and ${restarted.join(', ') || 'nothing'} is restarted`;
+  const suffix = children.slice(children.length - restarted.length);
+  const isSuffix = suffix.every((child, at) => child === restarted[at]);
+  switch (strategy) {
+    case 'one-for-one':
+      return restarted.length === 1 && restarted[0] === failed ? undefined : told;
+    case 'one-for-all':
+      return isSuffix && restarted.length === children.length ? undefined : told;
+    default:
+      if (!isSuffix || !restarted.includes(failed)) return told;
+      // A restart that is under way may reach further than this one.
+      return restarted[0] === failed || awaited.has(restarted[0]!) ? undefined : told;
+  }
+}
+
+function mayRestart(group: GroupWatch, restart: RestartStrategy, now: number): boolean {
+  switch (restart.kind) {
+    case 'none':
+      return false;
+    case 'fixed-delay':
+      return group.attempts < restart.attempts;
+    case 'failure-rate': {
+      const recent = group.answeredAtMs.filter((atMs) => now - atMs < restart.intervalMs);
+      return recent.length < restart.failuresMax;
+    }
+    case 'exponential-backoff':
+      return group.attempts < restart.maxAttempts;
+  }
+}
+
+/** Counts the restart. @returns what is wrong with it */
+function wrongAnswer(
+  group: GroupWatch,
+  restart: RestartStrategy,
+  { attempt, delayMs }: { readonly attempt: number; readonly delayMs: number },
+  now: number,
+): string | undefined {
+  const isWithin = mayRestart(group, restart, now);
+  group.attempts += 1;
+  group.answeredAtMs.push(now);
+  if (!isWithin) return `restart ${group.attempts}, and the budget is spent`;
+  if (attempt !== group.attempts) return `attempt ${attempt} is number ${group.attempts}`;
+  const [leastMs, mostMs] = delaysOf(restart, attempt);
+  if (delayMs >= leastMs && delayMs <= mostMs) return undefined;
+  return `restart ${attempt} after ${delayMs} ms, must be ${leastMs} to ${mostMs}`;
+}
+
+function delaysOf(restart: RestartStrategy, attempt: number): readonly [number, number] {
+  if (restart.kind === 'none') return [0, 0];
+  if (restart.kind !== 'exponential-backoff') return [restart.delayMs, restart.delayMs];
+  const { initialMs, factor, maxMs, jitter } = restart;
+  const meanMs = Math.min(maxMs, initialMs * factor ** (attempt - 1));
+  return [meanMs * (1 - jitter), Math.min(maxMs, meanMs * (1 + jitter))];
+}
+
+function parted(path: string): readonly [string, string] {
+  const at = path.lastIndexOf('/');
+  return [path.slice(0, at), path.slice(at + 1)];
+}
