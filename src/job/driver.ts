@@ -52,6 +52,8 @@ export class JobDriver {
   readonly #collected = new CollectedRows();
   readonly #startedMs = performance.now();
   #status: JobStatus = 'starting';
+  /** The final checkpoint was asked for, perhaps before all threads have said that they run. */
+  #isFinishing = false;
   #plan: JobPlan | undefined;
   #checkpoints: CheckpointDriver | undefined;
   #launcher: Launcher | undefined;
@@ -189,6 +191,7 @@ export class JobDriver {
       committer,
       lastCheckpoint: Math.max(this.#given.lastCheckpoint, this.#given.manifest?.checkpoint ?? 0),
       trigger: (epochs, checkpoint, final, base) => {
+        if (final) this.#isFinishing = true;
         if (final && this.#status === 'running') this.#setStatus('finishing');
         this.#slots.tellAll('trigger', [epochs, checkpoint, base]);
       },
@@ -250,6 +253,7 @@ export class JobDriver {
       supervise: (event) => this.#supervision!.region(plan.index, event),
       onLaunchFailed: (slot, failure) => this.#failed([region], { slot, failure }),
       onDown: () => {
+        this.#isFinishing = false;
         if (this.#stopping === undefined) this.#setStatus('restarting');
       },
       onRunning: () => this.#running(),
@@ -271,7 +275,7 @@ export class JobDriver {
 
   #running(): void {
     if (!this.#isUp) return;
-    if (this.#stopping === undefined) this.#setStatus('running');
+    if (this.#stopping === undefined) this.#setStatus(this.#isFinishing ? 'finishing' : 'running');
     else this.#applyStop();
     this.#first?.resolve();
   }

@@ -53,8 +53,8 @@ export interface SinkWriter<T> {
   prepare?(checkpoint: number): SinkPrepared | undefined | Promise<SinkPrepared | undefined>;
   /**
    * The checkpoint was given up, and the sink goes on: what `prepare` gave for it is not committed or
-   * shown by it, so it belongs into what the next `prepare` gives. May come late, or for a checkpoint
-   * that was never prepared. With `checkpoint.maxConcurrent` above 1 several may be prepared and not yet
+   * shown by it, so it belongs into what the next `prepare` gives. May come late, while that `prepare`
+   * is still under way, or for a checkpoint that was never prepared. With `checkpoint.maxConcurrent` above 1 several may be prepared and not yet
    * committed; of those that are given up, the newest comes first.
    */
   abort?(checkpoint: number): void;

@@ -47,6 +47,8 @@ function partWriter(
   let rows: Row[] = [];
   let carried: readonly string[] = [];
   let prepared: readonly Prepared[] = [];
+  // What is carried may be on its way: its checkpoint can be given up meanwhile.
+  let staging: Promise<unknown> = Promise.resolve();
   let count = 0;
   return {
     write: (row: Row) => {
@@ -63,7 +65,8 @@ function partWriter(
       const name = `${instance}-e${epoch}-n${incarnation}-${order}`;
       if (cut.length > 0) parts.push(name);
       prepared = [...prepared, { checkpoint, parts }].slice(-PREPARED_KEPT);
-      if (cut.length > 0) await stage(name, cut);
+      if (cut.length > 0) staging = Promise.all([staging, stage(name, cut)]);
+      await staging;
       return parts.length === 0 ? undefined : { transaction: { parts } };
     },
     abort: (checkpoint: number) => {

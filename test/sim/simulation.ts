@@ -100,15 +100,14 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   }
 }
 
-/** M4 */
-function again(
-  checkpoint: number,
-  result: SeedResult,
-  { violations, hash }: SeedResult,
-): SeedResult {
-  if (violations.length === 0) return { ...result, hash };
-  const told = violations.map((what) => `M4: restored from checkpoint ${checkpoint}: ${what}`);
-  return { ...result, hash, violations: told, outcome: 'failed' };
+/** M4 @param copied what came of the copy */
+function again(checkpoint: number, result: SeedResult, copied: SeedResult): SeedResult {
+  const { hash, trace } = copied;
+  const violations = copied.violations.map(
+    (what) => `M4: restored from checkpoint ${checkpoint}: ${what}`,
+  );
+  const outcome = violations.length === 0 ? result.outcome : 'failed';
+  return { ...result, hash, trace, violations, outcome };
 }
 
 export class Simulation {
