@@ -70,6 +70,9 @@ export interface Fault {
 /** Faults begin before this time. */
 export const FAULTS_UNTIL_MS = 1_800;
 
+/** What makes checkpoints fail, and what makes them needed. */
+const CHANGING: readonly FaultKind[] = ['eio', 'enospc', 'slow-disk', 'crash', 'throw', 'kill'];
+
 const SUDDEN: readonly FaultKind[] = [
   'crash',
   'zombie',
@@ -83,6 +86,9 @@ const SUDDEN: readonly FaultKind[] = [
 export function drawFaults(random: Random, theme: Theme): readonly Fault[] {
   if (theme === 'ends') {
     return Array.from({ length: 1 + randomInt(random, 3) }, () => drawFault(random, ['stale']));
+  }
+  if (theme === 'changes') {
+    return Array.from({ length: 4 + randomInt(random, 5) }, () => drawFault(random, CHANGING));
   }
   // Few kinds at a time, so that each has room: what mixes everything finds less.
   const kinds = FAULT_KINDS.filter(() => random.next() < 0.2);

@@ -3,18 +3,31 @@
  * changes a real part for as long as a seed runs, or stands between two of them.
  */
 
+import { join } from 'node:path';
 import { Aligner } from '../../src/checkpoint/aligner.js';
 import { Coordinator } from '../../src/checkpoint/coordinator.js';
 import type { FileSystem, OpenDirectory, OpenFile } from '../../src/checkpoint/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
+import type { DeploySpec } from '../../src/job/host-protocol.js';
 import { SinkCommitter } from '../../src/job/sink-committer.js';
+import {
+  decodeChannel,
+  encodeChannel,
+  parseChannelSection,
+} from '../../src/stream/channel-state.js';
+import type { RestoredSection } from '../../src/stream/operator.js';
 import { SinkTail } from '../../src/stream/sink-tail.js';
+import { ChangeLog } from '../../src/stream/state/change-log.js';
 import { TaskInputs } from '../../src/stream/task-inputs.js';
 import { FaultDetector } from '../../src/supervisor/fault-detector.js';
+import { RestartBudget } from '../../src/supervisor/restart-budget.js';
+import { positionOf } from '../../src/threads/element-frames.js';
 import { Lease } from '../../src/threads/lease.js';
+import { RingOutput } from '../../src/threads/ring-channel.js';
 import { allOf, patch } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
+import { CHECKPOINTS } from './watched-store.js';
 
 /** Everything as it is, but for syncs, which do nothing. */
 function withoutSync(files: FileSystem, what: 'files' | 'directories'): FileSystem {
@@ -177,10 +190,121 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       });
     },
   },
+  {
+    name: 'what was in flight is not restored',
+    deploy: (spec) => withSections(spec, (sections) => sections.filter(isNoChannel)),
+  },
+  {
+    name: 'of what was in flight, the older half comes last',
+    deploy: (spec) => withSections(spec, swapHalves),
+  },
+  {
+    name: 'changes of a checkpoint that was given up are forgotten',
+    install: () =>
+      patch(ChangeLog.prototype, 'cut', (original) => {
+        return function (this: ChangeLog<unknown, unknown>, cut) {
+          const found = original.call(this, cut);
+          return found && { ...found, changes: cut.changes };
+        };
+      }),
+  },
+  {
+    name: 'changes are left out when state is put together',
+    deploy: (spec) =>
+      withSections(spec, (sections) => sections.map((section) => ({ ...section, deltas: [] }))),
+  },
+  filesOfChainsDeleted(),
+  {
+    name: 'a budget of restarts is never spent',
+    install: () =>
+      patch(RestartBudget.prototype, 'answer', (original) => {
+        return function (this: RestartBudget, now) {
+          const answer = original.call(this, now);
+          return answer.kind === 'restart'
+            ? answer
+            : { kind: 'restart', attempt: answer.attempts + 1, delayMs: 20 };
+        };
+      }),
+  },
+  {
+    name: 'time goes back in a channel',
+    install: () =>
+      patch(RingOutput.prototype, 'control', (original) => {
+        return function (this: RingOutput, element) {
+          const isBack = element.kind === 'watermark' && element.timeMs % 7 === 0;
+          original.call(this, isBack ? { ...element, timeMs: element.timeMs - 40 } : element);
+        };
+      }),
+  },
 ];
 
 /** Sections that hold a point in time: of a task, of `withTimestamps`, of windows. */
 const TIMES = ['~task', 'time'];
+
+type Sections = readonly RestoredSection[];
+
+/** All that is restored of an operator in a task, in whichever parts it was. */
+function withSections(spec: DeploySpec, change: (sections: Sections) => Sections): DeploySpec {
+  const restores = spec.restores.map((task) => {
+    const byOperator = new Map<string, RestoredSection[]>();
+    for (const { operator, sections } of task.operators) {
+      byOperator.set(operator, [...(byOperator.get(operator) ?? []), ...sections]);
+    }
+    const operators = [...byOperator].map(([operator, sections]) => {
+      return { operator, sections: change(sections) };
+    });
+    return { ...task, operators };
+  });
+  return { ...spec, restores };
+}
+
+const isNoChannel = ({ name }: RestoredSection) => parseChannelSection(name) === undefined;
+
+/** What the producers kept is put before what the consumers did. */
+function swapHalves(sections: Sections): Sections {
+  return sections.flatMap((section) => {
+    const channel = parseChannelSection(section.name);
+    if (channel === undefined) return [section];
+    const otherSide = channel.side === 'input' ? '~output' : '~input';
+    const otherName = section.name.replace(/^~[a-z]+/, otherSide);
+    const other = sections.find(({ name }) => name === otherName);
+    if (other === undefined) return [section];
+    if (channel.side === 'output') return [];
+    const { position, frames } = decodeChannel(section.bytes);
+    const sent = decodeChannel(other.bytes).frames.filter(
+      (frame) => position === undefined || ((positionOf(frame) - position) | 0) >= 0,
+    );
+    const [swapped] = encodeChannel('input', channel, { frames: [...sent, ...frames] }).chunks;
+    return [{ ...section, bytes: swapped! }];
+  });
+}
+
+/** Deletes what the newest checkpoint builds on. */
+function filesOfChainsDeleted(): PlantedBug {
+  let files: FileSystem | undefined;
+  return {
+    name: 'files that only later changes build on are deleted',
+    files: (given) => {
+      files = given;
+      return given;
+    },
+    store: (store) =>
+      new Proxy(store, {
+        get(target, name) {
+          if (name !== 'prune') return bound(target, name);
+          return async (retain: number) => {
+            await target.prune(retain);
+            const [newest] = await target.list();
+            if (newest === undefined) return;
+            const { parts } = await target.readManifest(newest);
+            for (const { file } of parts.flatMap(({ earlier }) => earlier ?? [])) {
+              await files!.remove(join(CHECKPOINTS, 'parts', file)).catch(() => {});
+            }
+          };
+        },
+      }),
+  };
+}
 
 const believing: ProxyHandler<CheckpointStore> = {
   get(target, name) {

@@ -84,7 +84,9 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   };
   // Through narrow channels what is ahead of a barrier takes its time.
   const isNarrow = drawn.capacityBytes < 16 * 1_024;
-  const settings = isNarrow ? { ...drawn, timeoutMs: 2_000 } : drawn;
+  const tolerant = { incremental: true, tolerableFailures: Number.POSITIVE_INFINITY };
+  const themed = theme === 'changes' ? { ...drawn, ...tolerant, intervalMs: 20 } : drawn;
+  const settings = isNarrow ? { ...themed, timeoutMs: 2_000 } : themed;
   if (settings.alignment !== 'aligned' || theme === 'ends' || random.next() < 0.4) return settings;
   return { ...settings, maxConcurrent: pick(2, 3), minPauseMs: 0, intervalMs: pick(10, 20) };
 }

@@ -52,8 +52,15 @@ function drawGraph(
   hooks: JobHooks,
 ): void {
   const name = (part: string) => `p${index}-${part}`;
-  const end = (stream: DataStream<Row>, part: string, kind: SinkKind): void => {
+  const width = <S extends DataStream<unknown>>(step: S): S =>
+    pipeline.narrow ? step.parallelism(1) : step;
+  const slowly = (row: Row): Row => {
+    for (let look = 0; look < pipeline.work; look += 1) performance.now();
+    return row;
+  };
+  const end = (rows: DataStream<Row>, part: string, kind: SinkKind): void => {
     const id = sinkId(index, part);
+    const stream = pipeline.work === 0 ? rows : width(rows.map(slowly));
     const sink = kind === 'collect' ? stream.collect(id) : stream.sinkTo(hooks.sink(id, kind));
     sink.uid(id);
     if (pipeline.singleSink) sink.parallelism(1);
@@ -67,8 +74,6 @@ function drawGraph(
     return spec.single ? timed.parallelism(1) : timed;
   });
   let stream: DataStream<SimRecord> = others.length === 0 ? first! : first!.union(...others);
-  const width = <S extends DataStream<unknown>>(step: S): S =>
-    pipeline.narrow ? step.parallelism(1) : step;
   stream = width(
     stream
       .map((record) => {

@@ -33,7 +33,7 @@ import { Ledger, OUT, publishedPart, stagedSink } from './sim-sinks.js';
 import type { SimThread } from './sim-thread.js';
 import { watchSupervision } from './supervision-oracle.js';
 import { watchTasks } from './task-oracle.js';
-import { drawTopology, mix, type Topology } from './topology.js';
+import { drawTheme, drawTopology, mix, type Topology } from './topology.js';
 import { Trace } from './trace.js';
 import { bytesOf, CHECKPOINTS, placeOf } from './watched-store.js';
 import { type Domain, World } from './world.js';
@@ -148,7 +148,7 @@ export class Simulation {
     this.#seed = seed;
     this.#options = options;
     const draw = seededRandom(seed * 4 + 1);
-    const theme = draw.next() < 0.08 ? 'ends' : 'any';
+    const theme = drawTheme(draw);
     this.#topology = drawTopology(draw, theme);
     this.settings = drawSettings(draw, this.#topology, theme);
     const drawn = drawFaults(seededRandom(seed * 4 + 2), theme);

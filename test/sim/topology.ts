@@ -54,6 +54,8 @@ export interface PipelineSpec {
   readonly padding: number;
   /** One instance of everything. */
   readonly narrow: boolean;
+  /** Looks at the clock that a row takes behind the last shuffle: many, and what is sent there waits. */
+  readonly work: number;
 }
 
 export interface Topology {
@@ -66,12 +68,18 @@ const TIME_STEP_MS = 5;
 
 /**
  * What a seed is about. `ends`: tasks without a shuffle between them, each of which ends by itself, and
- * whose word comes late.
+ * whose word comes late. `changes`: many keys, of which few change between checkpoints, and these often fail.
  */
-export type Theme = 'any' | 'ends';
+export type Theme = 'any' | 'ends' | 'changes';
+
+export function drawTheme(random: Random): Theme {
+  const dice = random.next();
+  return dice < 0.08 ? 'ends' : dice < 0.2 ? 'changes' : 'any';
+}
 
 export function drawTopology(random: Random, theme: Theme): Topology {
   if (theme === 'ends') return { pipelines: [plainPipeline(random)] };
+  if (theme === 'changes') return { pipelines: [changingPipeline(random)] };
   const dice = random.next();
   const count = dice < 0.6 ? 1 : dice < 0.85 ? 2 : 3;
   return { pipelines: Array.from({ length: count }, () => drawPipeline(random, count)) };
@@ -83,6 +91,13 @@ function plainPipeline(random: Random): PipelineSpec {
   const steps = drawn.steps.filter((step) => step !== 'rebalance');
   const plain = { sources: [source], steps, keyed: 'none', keys: 'own' } as const;
   return { ...drawn, ...plain, tap: undefined, singleSink: false, narrow: false };
+}
+
+function changingPipeline(random: Random): PipelineSpec {
+  const drawn = drawPipeline(random, 1);
+  const keyed = (['aggregate', 'reduce', 'window'] as const)[randomInt(random, 3)]!;
+  const sources = drawn.sources.map((source) => ({ ...source, records: source.records + 30 }));
+  return { ...drawn, sources, keyed, keyCount: 15 };
 }
 
 function drawPipeline(random: Random, among: number): PipelineSpec {
@@ -114,6 +129,7 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
     singleSink: isNarrow || random.next() < 0.2,
     narrow: isNarrow,
     padding: random.next() < 0.1 ? 2_500 : 0,
+    work: pick(0, 0, 20, 60),
   };
 }
 

@@ -1,6 +1,7 @@
 /** A store as the job sees it, with the oracles looking on. */
 
 import { dirname, join } from 'node:path';
+import { filesOf } from '../../src/checkpoint/part-chain.js';
 import type {
   CheckpointStore,
   Manifest,
@@ -104,8 +105,8 @@ function checkNamedFiles(
   for (const [checkpoint, manifest] of manifests) {
     const path = join(MANIFESTS, `${String(checkpoint).padStart(10, '0')}.json`);
     if (bytesOf(files, path) === undefined) continue;
-    for (const { file, bytes } of manifest.parts) {
-      if (file === '' || bytesOf(files, join(PARTS, file))?.length === bytes) continue;
+    for (const { file, bytes } of manifest.parts.flatMap(filesOf)) {
+      if (bytesOf(files, join(PARTS, file))?.length === bytes) continue;
       oracle.violated(`I19: checkpoint ${checkpoint} is retained, a part that it names is not`);
     }
   }
