@@ -73,6 +73,9 @@ export const FAULTS_UNTIL_MS = 1_800;
 /** What makes checkpoints fail, and what makes them needed. */
 const CHANGING: readonly FaultKind[] = ['eio', 'enospc', 'slow-disk', 'crash', 'throw', 'kill'];
 
+/** What lets what is in flight be restored. */
+const PRESSING: readonly FaultKind[] = ['crash', 'throw', 'kill', 'power-cut', 'stop', 'slow'];
+
 const SUDDEN: readonly FaultKind[] = [
   'crash',
   'zombie',
@@ -89,6 +92,9 @@ export function drawFaults(random: Random, theme: Theme): readonly Fault[] {
   }
   if (theme === 'changes') {
     return Array.from({ length: 4 + randomInt(random, 5) }, () => drawFault(random, CHANGING));
+  }
+  if (theme === 'pressure') {
+    return Array.from({ length: 2 + randomInt(random, 4) }, () => drawFault(random, PRESSING));
   }
   // Few kinds at a time, so that each has room: what mixes everything finds less.
   const kinds = FAULT_KINDS.filter(() => random.next() < 0.2);

@@ -84,6 +84,11 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   };
   // Through narrow channels what is ahead of a barrier takes its time.
   const isNarrow = drawn.capacityBytes < 16 * 1_024;
+  if (theme === 'pressure') {
+    const alignment = pick<CheckpointAlignment>('unaligned', { alignedTimeoutMs: 5 });
+    const parallelism = 2 + randomInt(random, 3);
+    return { ...drawn, alignment, parallelism, capacityBytes: 1_024, timeoutMs: 2_000 };
+  }
   const tolerant = { incremental: true, tolerableFailures: Number.POSITIVE_INFINITY };
   const themed = theme === 'changes' ? { ...drawn, ...tolerant, intervalMs: 20 } : drawn;
   const settings = isNarrow ? { ...themed, timeoutMs: 2_000 } : themed;

@@ -55,12 +55,12 @@ function drawGraph(
   const width = <S extends DataStream<unknown>>(step: S): S =>
     pipeline.narrow ? step.parallelism(1) : step;
   const slowly = (row: Row): Row => {
-    for (let look = 0; look < pipeline.work; look += 1) performance.now();
+    hooks.world.spend(pipeline.workMs);
     return row;
   };
   const end = (rows: DataStream<Row>, part: string, kind: SinkKind): void => {
     const id = sinkId(index, part);
-    const stream = pipeline.work === 0 ? rows : width(rows.map(slowly));
+    const stream = pipeline.workMs === 0 ? rows : width(rows.map(slowly));
     const sink = kind === 'collect' ? stream.collect(id) : stream.sinkTo(hooks.sink(id, kind));
     sink.uid(id);
     if (pipeline.singleSink) sink.parallelism(1);

@@ -54,8 +54,8 @@ export interface PipelineSpec {
   readonly padding: number;
   /** One instance of everything. */
   readonly narrow: boolean;
-  /** Looks at the clock that a row takes behind the last shuffle: many, and what is sent there waits. */
-  readonly work: number;
+  /** Virtual ms that a row takes behind the last shuffle: with many, what is sent there waits. */
+  readonly workMs: number;
 }
 
 export interface Topology {
@@ -69,17 +69,21 @@ const TIME_STEP_MS = 5;
 /**
  * What a seed is about. `ends`: tasks without a shuffle between them, each of which ends by itself, and
  * whose word comes late. `changes`: many keys, of which few change between checkpoints, and these often fail.
+ * `pressure`: sources that do not wait, ahead of a slow step: much is in flight.
  */
-export type Theme = 'any' | 'ends' | 'changes';
+export type Theme = 'any' | 'ends' | 'changes' | 'pressure';
 
 export function drawTheme(random: Random): Theme {
   const dice = random.next();
-  return dice < 0.08 ? 'ends' : dice < 0.2 ? 'changes' : 'any';
+  if (dice < 0.08) return 'ends';
+  if (dice < 0.2) return 'changes';
+  return dice < 0.32 ? 'pressure' : 'any';
 }
 
 export function drawTopology(random: Random, theme: Theme): Topology {
   if (theme === 'ends') return { pipelines: [plainPipeline(random)] };
   if (theme === 'changes') return { pipelines: [changingPipeline(random)] };
+  if (theme === 'pressure') return { pipelines: [pressingPipeline(random)] };
   const dice = random.next();
   const count = dice < 0.6 ? 1 : dice < 0.85 ? 2 : 3;
   return { pipelines: Array.from({ length: count }, () => drawPipeline(random, count)) };
@@ -98,6 +102,18 @@ function changingPipeline(random: Random): PipelineSpec {
   const keyed = (['aggregate', 'reduce', 'window'] as const)[randomInt(random, 3)]!;
   const sources = drawn.sources.map((source) => ({ ...source, records: source.records + 30 }));
   return { ...drawn, sources, keyed, keyCount: 15 };
+}
+
+/** Not dealt, with keys of their own: a row that comes out of order can be told. */
+function pressingPipeline(random: Random): PipelineSpec {
+  const drawn = drawPipeline(random, 1);
+  const keyed = (['aggregate', 'aggregate', 'reduce', 'window'] as const)[randomInt(random, 4)]!;
+  const sources = drawn.sources.map((source): SourceSpec => {
+    return { ...source, records: source.records + 20, batch: 8, paceMs: 2, single: false };
+  });
+  const steps = drawn.steps.filter((step) => step !== 'rebalance');
+  const workMs = 2 + randomInt(random, 8);
+  return { ...drawn, sources, steps, keyed, keys: 'own', narrow: false, workMs };
 }
 
 function drawPipeline(random: Random, among: number): PipelineSpec {
@@ -129,7 +145,7 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
     singleSink: isNarrow || random.next() < 0.2,
     narrow: isNarrow,
     padding: random.next() < 0.1 ? 2_500 : 0,
-    work: pick(0, 0, 20, 60),
+    workMs: pick(0, 0, 0.5, 2),
   };
 }
 

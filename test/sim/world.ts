@@ -86,6 +86,11 @@ export class World {
     return { name, alive: true, freeAtMs: 0, lookMs: 0 };
   }
 
+  /** The current event takes that much longer (W3). */
+  spend(ms: number): void {
+    this.#usedMs += ms;
+  }
+
   /** @returns a number of milliseconds in between, mostly a small one */
   between(minMs: number, maxMs: number): number {
     const dice = this.random.next();
