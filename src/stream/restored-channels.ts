@@ -4,12 +4,15 @@
  *
  *  J1  Per channel in the order in which it was sent: the consumer's recording, then the producer's from
  *      the consumer's position on, whichever parts and entries the two are in. Channels one after the
- *      other; between them there is no order.
+ *      other; between those of one operator there is no order.
  *  J2  Records of key groups that are another instance's now are left to that one.
  *  J3  Barriers are of checkpoints that are over, and left out. So are ends: whoever had ended ends
  *      again. Watermarks count where the channel is the same as it was; where instances have changed
  *      they are left out, which only makes time come later: their producers' next ones do.
  *  J4  What was captured is what is captured again, until it has been processed (`rest`).
+ *  J5  With another parallelism two chains may have become one, of which several operators have something
+ *      in flight. What was sent to a later one was processed by an earlier one before what that one has
+ *      still to come: so the most downstream operator's comes first, and order per key holds (I18).
  */
 
 import { HoldfastError } from '../base/errors.js';
@@ -23,6 +26,8 @@ export interface RestoredChannelsOptions {
     readonly operator: string;
     readonly sections: readonly RestoredSection[];
   }[];
+  /** Of an operator of the task's chain: how many are ahead of it. */
+  readonly placeOf: (operator: string) => number;
   /** Inputs of an operator of the task's chain. */
   readonly inputsOf: (operator: string) => number;
   /** Is that input keyed? */
@@ -62,7 +67,10 @@ export class RestoredChannels {
       sections.set(entry.operator, known);
       known.push(...entry.sections);
     }
-    this.#channels = [...sections].flatMap(([operator, own]) => this.#channelsOf(operator, own));
+    const downstreamFirst = [...sections].sort(
+      ([one], [other]) => given.placeOf(other) - given.placeOf(one), // J5
+    );
+    this.#channels = downstreamFirst.flatMap(([operator, own]) => this.#channelsOf(operator, own));
     this.#skip();
   }
 

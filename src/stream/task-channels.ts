@@ -35,9 +35,11 @@ export function outputsOf({ graph, plan, outputs, instance }: TaskOptions): read
 export function restoredChannelsOf(options: TaskOptions): RestoredChannels {
   const { graph, plan, vertex, instance, restored, cut } = options;
   const table = plan.tables[plan.vertices[vertex]!.parallelism];
+  const { nodes } = plan.vertices[vertex]!;
   const nodeOf = (operator: string) => graph.nodes.find(({ id }) => id === operator);
   return new RestoredChannels({
     restored,
+    placeOf: (operator) => nodes.findIndex((node) => graph.nodes[node]!.id === operator),
     inputsOf: (operator) => nodeOf(operator)?.inputs.length ?? 0,
     isKeyed: (operator, input) => nodeOf(operator)?.inputs[input]?.partition === 'hash',
     ownsGroup: (group) => table === undefined || table[group] === instance,

@@ -33,7 +33,7 @@ import { Ledger, OUT, publishedPart, stagedSink } from './sim-sinks.js';
 import type { SimThread } from './sim-thread.js';
 import { watchSupervision } from './supervision-oracle.js';
 import { watchTasks } from './task-oracle.js';
-import { drawTheme, drawTopology, mix, type Topology } from './topology.js';
+import { drawTheme, drawTopology, isDealt, mix, type Topology } from './topology.js';
 import { Trace } from './trace.js';
 import { bytesOf, CHECKPOINTS, placeOf } from './watched-store.js';
 import { type Domain, World } from './world.js';
@@ -179,7 +179,7 @@ export class Simulation {
     process.on('unhandledRejection', uncaught);
     const violated = (what: string) => oracle.violated(what);
     const unwatch = allOf([
-      watchTasks(violated),
+      watchTasks((pipeline) => !isDealt(this.#topology.pipelines[pipeline]!), violated),
       watchSupervision(this.settings.restart, violated),
     ]);
     try {

@@ -32,8 +32,14 @@ interface TaskWatch {
   passed: number;
 }
 
-/** Looks on until what it returns is called. */
-export function watchTasks(violated: (what: string) => void): () => void {
+/**
+ * Looks on until what it returns is called.
+ * @param isOrdered of a pipeline: are the records of a split all on one way? Dealt ones have no order
+ */
+export function watchTasks(
+  isOrdered: (pipeline: number) => boolean,
+  violated: (what: string) => void,
+): () => void {
   const tasks = new WeakMap<Task, TaskWatch>();
   let current: { readonly task: Task; readonly watch: TaskWatch } | undefined;
 
@@ -91,7 +97,7 @@ export function watchTasks(violated: (what: string) => void): () => void {
   };
 
   const checkOrder = (task: Task, { newest }: ChannelWatch, record: unknown): void => {
-    if (!isSimRecord(record)) return;
+    if (!isSimRecord(record) || !isOrdered(pipelineOf(task.name))) return;
     const { s, p, i, c } = record;
     const split = `${s}.${p}`;
     const number = i * 2 + c;
@@ -151,6 +157,9 @@ export function watchTasks(violated: (what: string) => void): () => void {
 const localInput = Object.getPrototypeOf(
   localChannel({ capacityRecords: 1, gate: { closed: false, pause: false } as never }).input,
 ) as InputChannel;
+
+/** `p2-keyed/0` is of number 2. */
+const pipelineOf = (task: string): number => Number.parseInt(task.slice(1), 10);
 
 function isSimRecord(record: unknown): record is SimRecord {
   return typeof record === 'object' && record !== null && 's' in record && 'pad' in record;

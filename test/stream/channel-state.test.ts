@@ -167,6 +167,7 @@ describe('what was in flight', () => {
   ) =>
     new RestoredChannels({
       restored: [{ operator: 'consumer', sections }],
+      placeOf: () => 0,
       inputsOf: () => 1,
       isKeyed: () => true,
       ownsGroup: () => true,
@@ -209,6 +210,16 @@ describe('what was in flight', () => {
       }),
     ];
     expect(taken(restored(wrapped))).toEqual([2]);
+  });
+
+  it('comes to the later operators of a chain first, which have been sent it earlier', () => {
+    const chain = ['head', 'middle', 'tail'];
+    const entries = ['middle', 'head', 'tail', 'middle'].map((operator, at) => {
+      const frames = [numbered(0, { n: at, group: 1 })];
+      return { operator, sections: [section('input', { ...to0, from: at }, { frames })] };
+    });
+    const placeOf = (operator: string) => chain.indexOf(operator);
+    expect(taken(restored([], { restored: entries, placeOf }))).toEqual([2, 0, 3, 1]);
   });
 
   it('leaves out barriers, ends, other instances’ keys, and after a rescale watermarks', () => {

@@ -197,6 +197,7 @@ describe('a task that does not wait', () => {
       alignedTimeoutMs: 0,
       restored: new RestoredChannels({
         restored: [],
+        placeOf: () => 0,
         inputsOf: () => 1,
         isKeyed: () => false,
         ownsGroup: () => true,
