@@ -53,7 +53,7 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
     parallelism: theme === 'ends' ? 2 + randomInt(random, 3) : 1 + randomInt(random, 4),
     keyGroups: pick(8, 32, 128),
     // Much to do again after a restart, or little.
-    intervalMs: theme === 'ends' ? 2_000 : pick(20, 60, 150),
+    intervalMs: theme === 'ends' ? 2_000 : pick(30, 80, 200),
     timeoutMs: pick(400, 2_000),
     minPauseMs: pick(0, 0, 20),
     maxConcurrent: 1,
@@ -90,8 +90,8 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
     return { ...drawn, alignment, parallelism, capacityBytes: 1_024, timeoutMs: 2_000 };
   }
   const tolerant = { incremental: true, tolerableFailures: Number.POSITIVE_INFINITY };
-  const themed = theme === 'changes' ? { ...drawn, ...tolerant, intervalMs: 20 } : drawn;
+  const themed = theme === 'changes' ? { ...drawn, ...tolerant, intervalMs: 30 } : drawn;
   const settings = isNarrow ? { ...themed, timeoutMs: 2_000 } : themed;
   if (settings.alignment !== 'aligned' || theme === 'ends' || random.next() < 0.4) return settings;
-  return { ...settings, maxConcurrent: pick(2, 3), minPauseMs: 0, intervalMs: pick(10, 20) };
+  return { ...settings, maxConcurrent: pick(2, 3), minPauseMs: 0, intervalMs: pick(12, 25) };
 }

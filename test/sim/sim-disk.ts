@@ -1,8 +1,8 @@
 /**
  * The disk of a simulation: the crash file system, behind time, errors and short writes.
  *
- * An operation is performed by the kernel some time after it was asked for, and answered some time
- * after that. So one that was on its way when its process was killed may happen all the same, and its
+ * An operation that changes something is performed by the kernel some time after it was asked for, and
+ * answered some time after that. So one that was on its way when its process was killed may happen all the same, and its
  * answer reaches nobody. A power cut drops what was on its way, and what was never synced.
  */
 
@@ -18,6 +18,16 @@ export interface DiskFault {
   /** Of the operations it applies to. */
   readonly share: number;
 }
+
+/** These change nothing: they are performed when they are answered, or never. */
+const READS: readonly Operation['kind'][] = [
+  'open',
+  'read',
+  'size',
+  'close',
+  'list',
+  'open-directory',
+];
 
 const WRITES: readonly Operation['kind'][] = ['create', 'write', 'sync', 'sync-directory'];
 
@@ -105,6 +115,14 @@ export class SimDisk {
     const domain = world.current;
     const isSlow = world.nowMs < this.slow.untilMs && WRITES.includes(kind);
     const longestMs = (kind.startsWith('sync') ? 3 : 0.3) * (isSlow ? this.slow.factor : 1);
+    if (READS.includes(kind)) {
+      return new Promise<T>((resolve, reject) => {
+        world.after(domain, world.between(0.005, longestMs), () => {
+          this.onOperation({ kind, path });
+          perform().then(resolve, reject);
+        });
+      });
+    }
     return new Promise<T>((resolve, reject) => {
       const answer = (act: () => void) => world.after(domain, world.between(0, 0.1), act);
       world.after(this.#kernel, world.between(0.005, longestMs), () => {

@@ -72,7 +72,7 @@ interface Copy {
 }
 
 const LIVENESS_MS = 60_000;
-const COPIED_SHARE = 0.3;
+const COPIED_SHARE = 0.2;
 const COPYING = 0x636f7079;
 /** More than a seed ever starts: those of a copy have numbers of their own. */
 const PROCESSES_MAX = 10_000;

@@ -100,7 +100,7 @@ function plainPipeline(random: Random): PipelineSpec {
 function changingPipeline(random: Random): PipelineSpec {
   const drawn = drawPipeline(random, 1);
   const keyed = (['aggregate', 'reduce', 'window'] as const)[randomInt(random, 3)]!;
-  const sources = drawn.sources.map((source) => ({ ...source, records: source.records + 30 }));
+  const sources = drawn.sources.map((source) => ({ ...source, records: source.records + 15 }));
   return { ...drawn, sources, keyed, keyCount: 15 };
 }
 
@@ -109,10 +109,10 @@ function pressingPipeline(random: Random): PipelineSpec {
   const drawn = drawPipeline(random, 1);
   const keyed = (['aggregate', 'aggregate', 'reduce', 'window'] as const)[randomInt(random, 4)]!;
   const sources = drawn.sources.map((source): SourceSpec => {
-    return { ...source, records: source.records + 20, batch: 8, paceMs: 2, single: false };
+    return { ...source, records: source.records + 10, batch: 8, paceMs: 2, single: false };
   });
   const steps = drawn.steps.filter((step) => step !== 'rebalance');
-  const workMs = 2 + randomInt(random, 8);
+  const workMs = 2 + randomInt(random, 6);
   return { ...drawn, sources, steps, keyed, keys: 'own', narrow: false, workMs };
 }
 
@@ -123,7 +123,7 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
   const sources = Array.from({ length: sourceCount }, (): SourceSpec => {
     return {
       splits: 1 + randomInt(random, 4),
-      records: Math.ceil((15 + randomInt(random, 45)) / Math.sqrt(among * sourceCount)),
+      records: Math.ceil((12 + randomInt(random, 36)) / Math.sqrt(among * sourceCount)),
       batch: pick(1, 3, 8),
       paceMs: pick(20, 60, 120),
       single: isNarrow || random.next() < 0.2,

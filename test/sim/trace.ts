@@ -16,7 +16,9 @@ export class Trace {
   }
 
   add(nowMs: number, who: string, what: string): void {
-    const line = `${nowMs.toFixed(3).padStart(10)}  ${who.padEnd(9)} ${what.replace(RANDOM_NAMES, '*')}`;
+    // Only what is long holds such a name.
+    const told = what.length < 16 ? what : what.replace(RANDOM_NAMES, '*');
+    const line = `${nowMs.toFixed(3).padStart(10)}  ${who.padEnd(9)} ${told}`;
     this.#count += 1;
     let hash = this.#hash;
     for (let i = 0; i < line.length; i += 1) {

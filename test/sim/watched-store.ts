@@ -99,12 +99,15 @@ function isEarlier({ file }: PartFile, manifests: Iterable<Manifest>): boolean {
 /** I19: what retained checkpoints name is there. */
 function checkNamedFiles(
   files: CrashFileSystem,
-  manifests: ReadonlyMap<number, Manifest>,
+  manifests: Map<number, Manifest>,
   oracle: Oracle,
 ): void {
   for (const [checkpoint, manifest] of manifests) {
     const path = join(MANIFESTS, `${String(checkpoint).padStart(10, '0')}.json`);
-    if (bytesOf(files, path) === undefined) continue;
+    if (bytesOf(files, path) === undefined) {
+      manifests.delete(checkpoint);
+      continue;
+    }
     for (const { file, bytes } of manifest.parts.flatMap(filesOf)) {
       if (bytesOf(files, join(PARTS, file))?.length === bytes) continue;
       oracle.violated(`I19: checkpoint ${checkpoint} is retained, a part that it names is not`);
