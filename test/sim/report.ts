@@ -24,9 +24,15 @@ export async function shrink(result: SeedResult, options: SeedOptions = {}): Pro
   };
   // Without those that never came to pass nothing changes; if it does, the drawn list is kept.
   if (!(await attempt(faults))) faults = result.faults;
-  for (let at = 0; at < faults.length && runs < RUNS_MAX; ) {
-    const without = faults.filter((_, index) => index !== at);
-    if (!(await attempt(without))) at += 1;
+  // Once more from the beginning while that helps: what was needed may be needed no more.
+  for (let kept = 0; kept < faults.length && runs < RUNS_MAX; ) {
+    const [first, ...rest] = faults;
+    if (await attempt(rest)) {
+      kept = 0;
+    } else {
+      faults = [...rest, first!];
+      kept += 1;
+    }
   }
   return await runSeed(result.seed, { ...options, faults: least.faults, traceLines: TRACE_LINES });
 }

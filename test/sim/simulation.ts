@@ -161,7 +161,8 @@ export class Simulation {
       origin?.ledger.copy(this.world, this.oracle) ?? new Ledger(this.world, this.oracle);
     this.parallelism = this.settings.parallelism;
     this.#copying = seededRandom(mix(seed, COPYING));
-    this.#isCopied = origin === undefined && this.#copying.next() < COPIED_SHARE;
+    const share = theme === 'changes' ? 1 : COPIED_SHARE;
+    this.#isCopied = origin === undefined && this.#copying.next() < share;
     this.#guard = this.world.domain('guard');
     this.#watch();
   }

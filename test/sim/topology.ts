@@ -101,7 +101,7 @@ function changingPipeline(random: Random): PipelineSpec {
   const drawn = drawPipeline(random, 1);
   const keyed = (['aggregate', 'reduce', 'window'] as const)[randomInt(random, 3)]!;
   const sources = drawn.sources.map((source) => ({ ...source, records: source.records + 15 }));
-  return { ...drawn, sources, keyed, keyCount: 15 };
+  return { ...drawn, sources, keyed, keyCount: 25 };
 }
 
 /** Not dealt, with keys of their own: a row that comes out of order can be told. */
@@ -132,7 +132,7 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
   const steps = (['map', 'filter', 'flatMap', 'rebalance'] as const).filter(
     () => random.next() < 0.3,
   );
-  const keyed = pick<Keyed>('none', 'aggregate', 'reduce', 'twice', 'window', 'window', 'late');
+  const keyed = pick<Keyed>('none', 'aggregate', 'reduce', 'twice', 'window', 'late', 'late');
   return {
     sources,
     steps,
@@ -181,7 +181,7 @@ export function recordOf(
   const v = pipeline.keys === 'own' ? 1 + (own % 9) : 1 + number;
   // Splits of a source follow each other in time; within one, some records lag behind.
   const at = (p * pipeline.sources[s]!.records + i) * TIME_STEP_MS;
-  const isLate = pipeline.keyed === 'late' && mix(own, 7) % 6 === 0;
+  const isLate = pipeline.keyed === 'late' && mix(own, 7) % 3 === 0;
   const lag = isLate ? DISORDER_MS + (own % 250) : own % (DISORDER_MS + 1);
   return { s, p, i, c: 0, k, v, t: Math.max(0, at - lag), pad: 'x'.repeat(pipeline.padding) };
 }
