@@ -9,6 +9,7 @@ import { CHECKPOINTS } from './watched-store.js';
 
 /** Observations and beats have their periods. */
 const FOUND_AFTER_MS = 400;
+const PARTS_PATH = join(CHECKPOINTS, 'parts');
 
 /** @param thread that the moment was about, when there is one */
 export function applyFault(sim: Simulation, fault: Fault, thread: SimThread | undefined): void {
@@ -79,7 +80,10 @@ export function applyFault(sim: Simulation, fault: Fault, thread: SimThread | un
         code: fault.kind === 'eio' ? 'EIO' : 'ENOSPC',
         kinds: fault.chance < 0.3 ? ['sync', 'sync-directory'] : [...WRITING, 'rename'],
         untilMs,
-        share: fault.whom < 0.5 ? 1 : 0.2,
+        // Checkpoints fail, and the job goes on; or everything does.
+        ...(fault.chance > 0.6
+          ? { within: PARTS_PATH, share: 0.04 }
+          : { share: fault.whom < 0.5 ? 1 : 0.2 }),
       });
       return;
     case 'short-write':

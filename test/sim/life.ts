@@ -50,6 +50,7 @@ export interface LifeOptions {
   /** Nothing has been wrong since then, and for a while before: so nothing may fail. */
   readonly isCalm: (sinceMs: number) => boolean;
   readonly onManifest: (manifest: Manifest, left: CrashFileSystem) => void;
+  readonly onCheckpointFailed: () => void;
   /** What has come to pass, to be counted. */
   readonly on: (occasion: Occasion) => void;
   readonly onRestarted: (region: string) => void;
@@ -290,6 +291,7 @@ export class Life {
     world.log(`checkpoint ${event.checkpoint} ${event.kind}`);
     const isLast = event.kind === 'completed' && (event.final || job.status === 'stopping');
     if (isLast) this.isEnding = true;
+    if (event.kind === 'failed') this.#given.onCheckpointFailed();
     if (event.kind === 'failed' && sinceMs !== undefined && isCalm(sinceMs)) {
       oracle.violated(`I9: nothing was wrong, and ${event.failure.message}`);
     }

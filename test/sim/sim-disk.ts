@@ -14,6 +14,8 @@ import type { Domain, World } from './world.js';
 export interface DiskFault {
   readonly code: 'EIO' | 'ENOSPC' | 'short';
   readonly kinds: readonly Operation['kind'][];
+  /** Only of paths that contain it. */
+  readonly within?: string | undefined;
   readonly untilMs: number;
   /** Of the operations it applies to. */
   readonly share: number;
@@ -101,6 +103,7 @@ export class SimDisk {
       const now = this.#world.nowMs;
       for (const fault of this.faults) {
         if (fault.untilMs < now || !fault.kinds.includes(kind)) continue;
+        if (!path.includes(fault.within ?? '')) continue;
         if (this.#world.random.next() >= fault.share) continue;
         if (fault.code === 'short') return kind === 'write' ? 1 : undefined;
         this.#world.log(`${fault.code} at ${kind} ${path}`);

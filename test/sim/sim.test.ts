@@ -21,7 +21,7 @@ const LAST_FOUND_BY: Readonly<Record<string, number>> = {
   'leases are not revoked': 120,
   'the state of watermarks is not in snapshots': 171,
   'a manifest that could not be written is believed': 36,
-  'changes of a checkpoint that was given up are forgotten': 376,
+  'changes of a checkpoint that was given up are forgotten': 110,
 };
 
 describe('the simulator', () => {

@@ -137,6 +137,9 @@ export class Simulation {
   /** Chance of its own, so that copies change nothing else. */
   readonly #copying: Random;
   readonly #isCopied: boolean;
+  readonly #isCopiedAfterFailure: boolean;
+  /** A checkpoint has, since the last one was completed. */
+  #hasFailed = false;
   #manifests = 0;
   copy: Copy | undefined;
   #threads = 0;
@@ -163,6 +166,7 @@ export class Simulation {
     this.#copying = seededRandom(mix(seed, COPYING));
     const share = theme === 'changes' ? 1 : COPIED_SHARE;
     this.#isCopied = origin === undefined && this.#copying.next() < share;
+    this.#isCopiedAfterFailure = this.#copying.next() < 0.5;
     this.#guard = this.world.domain('guard');
     this.#watch();
   }
@@ -214,9 +218,11 @@ export class Simulation {
     this.#occasions.set(occasion, (this.#occasions.get(occasion) ?? 0) + 1);
   }
 
-  /** Each of those that are completed is as likely as another to be the one that is kept. */
+  /** Each of those that are completed, or that are after a failed one, is as likely to be kept as another. */
   #completed({ checkpoint }: Manifest, left: CrashFileSystem): void {
-    if (!this.#isCopied || this.isDamaged) return;
+    const isPassedOver = this.#isCopiedAfterFailure && !this.#hasFailed;
+    this.#hasFailed = false;
+    if (!this.#isCopied || this.isDamaged || isPassedOver) return;
     this.#manifests += 1;
     if (this.#copying.next() * this.#manifests >= 1) return;
     const { world, ledger } = this;
@@ -294,6 +300,9 @@ export class Simulation {
       onPoint: (point, thread) => this.#point(point, thread),
       isCalm: (sinceMs) => this.#isCalm(sinceMs),
       onManifest: (manifest, left) => this.#completed(manifest, left),
+      onCheckpointFailed: () => {
+        this.#hasFailed = true;
+      },
       on: (occasion) => this.#on(occasion),
       onRestarted: (region) => this.#restarted(region),
       onFinished: (result) => this.#finished(life, result),

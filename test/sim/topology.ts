@@ -101,7 +101,9 @@ function changingPipeline(random: Random): PipelineSpec {
   const drawn = drawPipeline(random, 1);
   const keyed = (['aggregate', 'reduce', 'window'] as const)[randomInt(random, 3)]!;
   const sources = drawn.sources.map((source) => ({ ...source, records: source.records + 15 }));
-  return { ...drawn, sources, keyed, keyCount: 25 };
+  // Sinks without files: what fails is the checkpoint.
+  const sinks = [random.next() < 0.5 ? 'ledger' : 'collect'] as const;
+  return { ...drawn, sources, keyed, keyCount: 25, sinks, tap: undefined };
 }
 
 /** Not dealt, with keys of their own: a row that comes out of order can be told. */
