@@ -87,7 +87,8 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   if (theme === 'pressure') {
     const alignment = pick<CheckpointAlignment>('unaligned', { alignedTimeoutMs: 5 });
     const parallelism = 2 + randomInt(random, 3);
-    return { ...drawn, alignment, parallelism, capacityBytes: 1_024, timeoutMs: 2_000 };
+    // After a rescale the first checkpoint waits for all that was in flight (P4 of task-inputs.ts).
+    return { ...drawn, alignment, parallelism, capacityBytes: 1_024, timeoutMs: 10_000 };
   }
   const tolerant = { incremental: true, tolerableFailures: Number.POSITIVE_INFINITY };
   const themed = theme === 'changes' ? { ...drawn, ...tolerant, intervalMs: 30 } : drawn;
