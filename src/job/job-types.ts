@@ -142,6 +142,12 @@ export interface RunOptions {
         /** V8's limits in MB, as Node's Worker takes them. */
         readonly resourceLimits?: Readonly<Record<string, number>> | undefined;
         readonly heap?: HeapOptions | undefined;
+        /**
+         * How young objects are collected, in the whole process: by the thread alone ('serial'), or with
+         * V8's helper threads ('parallel'). Default 'auto': alone when there are as many slots as cores, where
+         * helpers only make pauses longer; else, or when Node was started with a flag for it, as it is.
+         */
+        readonly scavenging?: 'auto' | 'parallel' | 'serial' | undefined;
       }
     | undefined;
   /** Arguments for the job's build function; structured-cloneable. */

@@ -18,6 +18,7 @@ import {
   noRestart,
   type RestartStrategy,
 } from '../supervisor/restart-strategy.js';
+import { SCAVENGING, type Scavenging } from '../threads/scavenging.js';
 import type { GroupOptions } from './groups.js';
 import type { HeapOptions, Logger, RunOptions } from './job-types.js';
 import { safeLogger } from './safe-logger.js';
@@ -66,6 +67,7 @@ export interface ResolvedOptions {
   };
   readonly slot: {
     readonly resourceLimits: Readonly<Record<string, number>>;
+    readonly scavenging: Scavenging;
     readonly heap: { readonly reportAt: number; readonly restartAt: number | undefined };
   };
   readonly args: Readonly<Record<string, unknown>>;
@@ -367,7 +369,8 @@ function resolveChannel(options: RunOptions['channel']): ResolvedOptions['channe
 }
 
 function resolveSlot(options: RunOptions['slot']): ResolvedOptions['slot'] {
-  const { resourceLimits, heap } = checkObject('slot', options, ['resourceLimits', 'heap']);
+  const names = ['resourceLimits', 'heap', 'scavenging'] as const;
+  const { resourceLimits, heap, scavenging } = checkObject('slot', options, names);
   const given = checkObject('slot.resourceLimits', resourceLimits, RESOURCE_LIMITS);
   const limits: Record<string, number> = {};
   for (const name of RESOURCE_LIMITS) {
@@ -378,7 +381,11 @@ function resolveSlot(options: RunOptions['slot']): ResolvedOptions['slot'] {
     });
     if (limit !== undefined) limits[name] = limit;
   }
-  return Object.freeze({ resourceLimits: Object.freeze(limits), heap: resolveHeap(heap) });
+  return Object.freeze({
+    resourceLimits: Object.freeze(limits),
+    heap: resolveHeap(heap),
+    scavenging: checkOneOf('slot.scavenging', scavenging, 'auto', SCAVENGING),
+  });
 }
 
 function resolveHeap(options: HeapOptions | undefined): ResolvedOptions['slot']['heap'] {

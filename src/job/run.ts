@@ -1,8 +1,10 @@
 /** `run`: a job module on worker threads. */
 
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
 import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
+import { settleScavenging } from '../threads/scavenging.js';
 import { spawnWorker } from '../threads/worker-handle.js';
 import { type CompiledJob, compileJob } from './compile.js';
 import type { HostCallbacks, HostLink, HostSpawner } from './host-link.js';
@@ -51,6 +53,11 @@ export async function compiledJob(
 }
 
 function workerSpawner(compiled: CompiledJob, options: ResolvedOptions): HostSpawner {
+  settleScavenging({
+    scavenging: options.slot.scavenging,
+    slots: options.parallelism,
+    cores: availableParallelism(),
+  });
   return (name, callbacks) => new WorkerLink(name, compiled, options, callbacks);
 }
 

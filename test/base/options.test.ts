@@ -51,7 +51,11 @@ describe('options', () => {
     spares: 1,
     heartbeat: { intervalMs: 100, timeoutMs: 1_000, busyLimitMs: undefined },
     channel: { capacityBytes: 1_048_576, bufferTimeoutMs: 5 },
-    slot: { resourceLimits: {}, heap: { reportAt: 0.85, restartAt: undefined } },
+    slot: {
+      resourceLimits: {},
+      heap: { reportAt: 0.85, restartAt: undefined },
+      scavenging: 'auto',
+    },
     args: {},
     signal: undefined,
     logger: undefined,
@@ -112,6 +116,7 @@ describe('options', () => {
       slot: {
         resourceLimits: { maxOldGenerationSizeMb: 64 },
         heap: { reportAt: 0.2, restartAt: 1 },
+        scavenging: 'parallel' as const,
       },
       args: { file: 'x', list: [1, new Date(0)] },
       signal,
@@ -322,6 +327,11 @@ describe('options', () => {
     ],
     ['a tiny ring', { channel: { capacityBytes: 100 } }, ['channel.capacityBytes', '100', '1024']],
     ['no number of ms', { channel: { bufferTimeoutMs: '5' } }, ['channel.bufferTimeoutMs', "'5'"]],
+    [
+      'an unknown way to scavenge',
+      { slot: { scavenging: 'never' } },
+      ['slot.scavenging', "'never'", "'serial'"],
+    ],
     [
       'no heap',
       { slot: { resourceLimits: { maxOldGenerationSizeMb: 0 } } },

@@ -15,7 +15,11 @@ class Rig {
   readonly checkpoints: ReturnType<typeof deferred<number>>[] = [];
   readonly guard = new HeapGuard({
     options: {
-      slot: { resourceLimits: {}, heap: { reportAt: 0.8, restartAt: 0.9 } },
+      slot: {
+        resourceLimits: {},
+        heap: { reportAt: 0.8, restartAt: 0.9 },
+        scavenging: 'auto' as const,
+      },
       logger: undefined,
     },
     mayRestart: () => this.mayRestart,

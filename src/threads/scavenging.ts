@@ -1,0 +1,45 @@
+/**
+ * How V8 collects young objects.
+ *
+ * By default helper threads take part in every scavenge, and the thread that needs it waits for them.
+ * Where data threads keep all cores busy, the helpers wait for a processor first: a pause of one or two
+ * milliseconds becomes one of ten, more so while a checkpoint is written, which needs processors as
+ * well. A thread that scavenges alone is as fast, for little survives.
+ *
+ * V8 has one such flag for the whole process, and reads it at every scavenge.
+ */
+
+import { setFlagsFromString } from 'node:v8';
+
+/** `auto`: alone where slots leave no core to helpers, else as V8 does it. */
+export type Scavenging = 'auto' | 'parallel' | 'serial';
+
+export const SCAVENGING: readonly Scavenging[] = ['auto', 'parallel', 'serial'];
+
+export interface ScavengingGiven {
+  readonly scavenging: Scavenging;
+  readonly slots: number;
+  readonly cores: number;
+  /** Node's own options: whoever has decided there is not overruled by `auto`. */
+  readonly nodeOptions: readonly string[];
+}
+
+const DECIDED = /(parallel[-_]scavenge|single[-_]threaded)/;
+
+/** The flag to set; undefined to leave things as they are. */
+export function scavengingFlag(given: ScavengingGiven): string | undefined {
+  const { scavenging, slots, cores, nodeOptions } = given;
+  if (scavenging === 'parallel') return '--parallel-scavenge';
+  if (scavenging === 'serial') return '--no-parallel-scavenge';
+  if (slots < cores || nodeOptions.some((option) => DECIDED.test(option))) return undefined;
+  return '--no-parallel-scavenge';
+}
+
+/** For the whole process, from now on. */
+export function settleScavenging(
+  given: Pick<ScavengingGiven, 'scavenging' | 'slots' | 'cores'>,
+): void {
+  const nodeOptions = [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''];
+  const flag = scavengingFlag({ ...given, nodeOptions });
+  if (flag !== undefined) setFlagsFromString(flag);
+}
