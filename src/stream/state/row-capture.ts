@@ -2,8 +2,9 @@
 
 import type { Capture, CapturedState } from '../operator.js';
 import type { SlotPrefix } from './key-blob.js';
-import { PAGE_ROWS, PAGE_SHIFT, SEGMENT_MASK, SEGMENT_ROWS, SEGMENT_SHIFT } from './row-layout.js';
+import { PAGE_ROWS, PAGE_SHIFT, SEGMENT_MASK, SEGMENT_SHIFT } from './row-layout.js';
 import { encodeRowHeader } from './row-section.js';
+import type { RowShadow } from './row-shadow.js';
 
 /** A capture that is told before a row as of the cut changes. */
 export interface RowSaver extends Capture {
@@ -20,8 +21,8 @@ export interface RowCaptureOptions {
   readonly segments: readonly Float64Array[];
   /** At the cut. */
   readonly rows: number;
-  /** Segments like the table's, where pages are saved. */
-  readonly shadow: readonly Float64Array[];
+  /** Where pages are saved; has room for all rows. */
+  readonly shadow: RowShadow;
   readonly keys: readonly SlotPrefix[];
   /** All pages are saved, or the snapshot was given up. */
   readonly done: () => void;
@@ -60,13 +61,11 @@ export class RowCapture implements RowSaver {
   take(): CapturedState {
     this.step(Number.POSITIVE_INFINITY);
     const { section, stride, layout, rows, shadow, keys } = this.#given;
-    const chunks = [encodeRowHeader({ stride, rows, slots: keys, layout })];
-    for (let at = 0; at < rows; at += SEGMENT_ROWS) {
-      const segment = shadow[at / SEGMENT_ROWS]!;
-      const bytes = Math.min(SEGMENT_ROWS, rows - at) * stride * 8;
-      chunks.push(new Uint8Array(segment.buffer, 0, bytes));
-    }
-    for (const key of keys) chunks.push(key.bytes);
+    const chunks = [
+      encodeRowHeader({ stride, rows, slots: keys, layout }),
+      ...shadow.rowBytes(rows),
+      ...keys.map(({ bytes }) => bytes),
+    ];
     return { sections: [{ name: section, chunks }] };
   }
 
@@ -81,7 +80,7 @@ export class RowCapture implements RowSaver {
     const from = (row & SEGMENT_MASK) * stride;
     const rows = Math.min(PAGE_ROWS, this.#given.rows - row);
     const segment = row >> SEGMENT_SHIFT;
-    shadow[segment]!.set(segments[segment]!.subarray(from, from + rows * stride), from);
+    shadow.segments[segment]!.set(segments[segment]!.subarray(from, from + rows * stride), from);
   }
 
   #close(): void {

@@ -1,9 +1,9 @@
 /**
  * A snapshot of the rows that have changed since an earlier one, under way (row-table.ts, R6…R8).
  *
- * The changed rows are gathered one by one into buffers of the snapshot's own, in whatever order they come:
- * by the walker, or by `save` when one of them is about to be written to again. The cost follows
- * the number of changed rows; of the others only their bits are looked at, 32 at a time.
+ * The changed rows are gathered one by one into a shadow (R5), in whatever order they come: by the walker,
+ * or by `save` when one of them is about to be written to again. The cost follows the number of changed
+ * rows; of the others only their bits are looked at, 32 at a time.
  */
 
 import type { CapturedState } from '../operator.js';
@@ -12,8 +12,8 @@ import type { RowSaver } from './row-capture.js';
 import { encodeRowDeltaHeader } from './row-delta-section.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from './row-layout.js';
 import type { RowSet } from './row-set.js';
+import type { RowShadow } from './row-shadow.js';
 
-const ROWS_PER_BLOCK = 4_096;
 const ROWS_PER_LOOK_AT_THE_CLOCK = 256;
 
 export interface RowDeltaCaptureOptions {
@@ -25,6 +25,7 @@ export interface RowDeltaCaptureOptions {
   readonly layout: string;
   /** The table's. */
   readonly segments: readonly Float64Array[];
+  readonly shadow: RowShadow;
   /** At the cut. */
   readonly rows: number;
   /** Changed since `base`; may hold rows that there were then and are not now. */
@@ -39,8 +40,6 @@ export class RowDeltaCapture implements RowSaver {
   readonly #given: RowDeltaCaptureOptions;
   /** Not gathered yet. The set that was given stays as it is: the next snapshot may need it. */
   readonly #pending: RowSet;
-  readonly #blocks: Float64Array<ArrayBuffer>[] = [];
-  readonly #numbers: Uint32Array<ArrayBuffer>[] = [];
   #gathered = 0;
   #walked = 0;
   #open = true;
@@ -64,12 +63,12 @@ export class RowDeltaCapture implements RowSaver {
 
   take(): CapturedState {
     this.step(Number.POSITIVE_INFINITY);
-    const { section, base, stride, layout, rows, firstSlot, keys: pieces } = this.#given;
+    const { section, base, stride, layout, rows, shadow, firstSlot, keys: pieces } = this.#given;
     const changed = this.#gathered;
     const chunks = [
       encodeRowDeltaHeader({ stride, rows, changed, firstSlot, pieces, layout }),
-      ...filled(this.#blocks, changed * stride),
-      ...filled(this.#numbers, changed),
+      ...shadow.rowBytes(changed),
+      ...shadow.numberBytes(changed),
       ...pieces.map(({ bytes }) => bytes),
     ];
     return { sections: [{ name: section, chunks, on: base }] };
@@ -93,19 +92,17 @@ export class RowDeltaCapture implements RowSaver {
   }
 
   #gather(row: number): void {
-    const { stride, segments } = this.#given;
-    const at = this.#gathered % ROWS_PER_BLOCK;
-    if (at === 0) {
-      this.#blocks.push(new Float64Array(ROWS_PER_BLOCK * stride));
-      this.#numbers.push(new Uint32Array(ROWS_PER_BLOCK));
-    }
-    this.#numbers.at(-1)![at] = row;
-    const block = this.#blocks.at(-1)!;
+    const { stride, segments, shadow } = this.#given;
+    const number = this.#gathered;
+    const at = number & SEGMENT_MASK;
+    if (at === 0) shadow.reserve(number + 1);
+    shadow.numbers[number >> SEGMENT_SHIFT]![at] = row;
+    const target = shadow.segments[number >> SEGMENT_SHIFT]!;
     const segment = segments[row >> SEGMENT_SHIFT]!;
     const from = (row & SEGMENT_MASK) * stride;
     const to = at * stride;
-    for (let word = 0; word < stride; word += 1) block[to + word] = segment[from + word]!;
-    this.#gathered += 1;
+    for (let word = 0; word < stride; word += 1) target[to + word] = segment[from + word]!;
+    this.#gathered = number + 1;
   }
 
   #close(): void {
@@ -113,17 +110,4 @@ export class RowDeltaCapture implements RowSaver {
     this.#open = false;
     this.#given.done();
   }
-}
-
-/** The first `length` elements of arrays that were filled one after the other, as bytes. */
-function filled(
-  arrays: readonly (Float64Array<ArrayBuffer> | Uint32Array<ArrayBuffer>)[],
-  length: number,
-): Uint8Array[] {
-  let left = length;
-  return arrays.map((array) => {
-    const bytes = Math.min(left, array.length) * array.BYTES_PER_ELEMENT;
-    left -= Math.min(left, array.length);
-    return new Uint8Array(array.buffer, 0, bytes);
-  });
 }

@@ -17,9 +17,9 @@
  *  R3  Rows at or above the number of rows at the cut are newer and need no protection.
  *  R4  Keys need no copy at all (key-blob.ts, K1). The blob is not cleaned while a snapshot is
  *      under way: moving an entry writes to its row.
- *  R5  A table has as many shadows as checkpoints may be in flight at a time, k, and takes them in turn. The
- *      k-th cut after another is of a checkpoint that was not in flight with that one: by then the
- *      older is complete, or was given up and its bytes are of no interest.
+ *  R5  A table has as many shadows as checkpoints may be in flight at a time, k, and takes them in turn, for
+ *      pages or for changed rows. The k-th cut after another is of a checkpoint that was not in flight with
+ *      that one: by then the older is complete, or was given up and its bytes are of no interest.
  *
  * With `track`, a snapshot may build on an earlier one (change-log.ts):
  *
@@ -44,6 +44,7 @@ import { type RowImage, readRowImage, shapeOfRows } from './row-image.js';
 import { SEGMENT_MASK, SEGMENT_ROWS, SEGMENT_SHIFT } from './row-layout.js';
 import { corruptRows } from './row-section.js';
 import { RowSet } from './row-set.js';
+import { RowShadow, rowSegment } from './row-shadow.js';
 
 const ROWS_MAX = 2 ** 30;
 const FREE = -1;
@@ -81,7 +82,7 @@ export class RowTable {
   readonly #free: number[] = [];
   #rowCount = 0;
   /** The next to be used is the first (R5). */
-  readonly #shadows: Float64Array[][] = [[]];
+  readonly #shadows: RowShadow[];
   #capture: RowSaver | undefined;
   /** Rows at the cut of the snapshot under way, 0 for none (R3). */
   #cutRows = 0;
@@ -92,6 +93,7 @@ export class RowTable {
   constructor(options: RowTableOptions) {
     this.stride = options.words + 1;
     this.layout = options.layout;
+    this.#shadows = [new RowShadow(this.stride)];
     this.#evolve = options.evolve;
   }
 
@@ -110,7 +112,7 @@ export class RowTable {
    * @param maxConcurrent in flight at a time
    */
   overlap(maxConcurrent: number): void {
-    while (this.#shadows.length < maxConcurrent) this.#shadows.push([]);
+    while (this.#shadows.length < maxConcurrent) this.#shadows.push(new RowShadow(this.stride));
   }
 
   /** From now on snapshots may build on earlier ones. Before the first row is made. */
@@ -181,13 +183,11 @@ export class RowTable {
       if (this.#changed === undefined) this.guardRows = 0;
       this.#capture = undefined;
     };
-    const common = { section, stride, layout, segments, rows, done };
+    const shadow = this.#nextShadow();
+    const common = { section, stride, layout, segments, shadow, rows, done };
     if (changes === undefined || base === undefined) {
-      this.#capture = new RowCapture({
-        ...common,
-        shadow: this.#nextShadow(),
-        keys: this.#blob.prefix(),
-      });
+      shadow.reserveRows(rows);
+      this.#capture = new RowCapture({ ...common, keys: this.#blob.prefix() });
     } else {
       this.#capture = new RowDeltaCapture({
         ...common,
@@ -264,7 +264,7 @@ export class RowTable {
     this.#rowCount = rows;
     this.#changed!.reserve(rows);
     for (let row = 0; row < rows; row += SEGMENT_ROWS) {
-      const segment = this.#newSegment();
+      const segment = rowSegment(this.stride);
       const end = Math.min(rows, row + SEGMENT_ROWS);
       segment.set(data.subarray(row * this.stride, end * this.stride));
       this.segments.push(segment);
@@ -304,22 +304,15 @@ export class RowTable {
   #grow(): number {
     const row = this.#rowCount;
     assert(row < ROWS_MAX, 'more than 2^30 rows of numeric state in one operator instance');
-    if (row >> SEGMENT_SHIFT === this.segments.length) this.segments.push(this.#newSegment());
+    if (row >> SEGMENT_SHIFT === this.segments.length) this.segments.push(rowSegment(this.stride));
     this.#rowCount += 1;
     this.#changed?.reserve(this.#rowCount);
     return row;
   }
 
-  #newSegment(): Float64Array {
-    return new Float64Array(
-      new SharedArrayBuffer(SEGMENT_ROWS * this.stride * Float64Array.BYTES_PER_ELEMENT),
-    );
-  }
-
-  #nextShadow(): readonly Float64Array[] {
+  #nextShadow(): RowShadow {
     const shadow = this.#shadows.shift()!;
     this.#shadows.push(shadow);
-    while (shadow.length < this.segments.length) shadow.push(this.#newSegment());
     return shadow;
   }
 
