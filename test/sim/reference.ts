@@ -24,6 +24,8 @@ export interface ExpectedSink {
   readonly groups: ReadonlyMap<string, readonly string[]>;
   /** `free`: rows of a group come in any order. `window`, `late`: which is which depends on timing. */
   readonly order: 'exact' | 'free' | 'window' | 'late';
+  /** Behind no keyed step: rows of a group are those of a split, and have their order from its path. */
+  readonly unkeyed: boolean;
   /** Of `window` and `late`: the other one. */
   readonly sibling: string | undefined;
 }
@@ -40,7 +42,7 @@ export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
     const sinks = pipeline.sinks.map((kind, at): ExpectedSink => {
       const id = sinkId(index, `sink${at}`);
       if (pipeline.keyed === 'none') {
-        return { id, kind, groups: grouped(tapped), order, sibling: undefined };
+        return { id, kind, groups: grouped(tapped), order, unkeyed: true, sibling: undefined };
       }
       const isLate = pipeline.keyed === 'late';
       return {
@@ -48,12 +50,14 @@ export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
         kind,
         groups: grouped(isLate ? records.map(lateRow) : keyedRows(pipeline, records)),
         order: isLate ? 'window' : 'exact',
+        unkeyed: false,
         sibling: isLate ? sinkId(index, 'late') : undefined,
       };
     });
     if (pipeline.tap !== undefined) {
       const id = sinkId(index, 'tap');
-      sinks.push({ id, kind: pipeline.tap, groups: grouped(tapped), order, sibling: undefined });
+      const groups = grouped(tapped);
+      sinks.push({ id, kind: pipeline.tap, groups, order, unkeyed: true, sibling: undefined });
     }
     if (pipeline.keyed === 'late') {
       sinks.push({
@@ -61,6 +65,7 @@ export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
         kind: 'staged',
         groups: grouped(records.map(lateRow)),
         order: 'late',
+        unkeyed: true,
         sibling: sinkId(index, 'sink0'),
       });
     }

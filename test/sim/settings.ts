@@ -38,6 +38,9 @@ export interface Settings {
   readonly lookMs: number;
 }
 
+/** For checkpoints that wait for slow rows: aligned ones, and the first after a rescale. */
+const SLOW_MS = 10_000;
+
 export function drawSettings(random: Random, topology: Topology, theme: Theme): Settings {
   const pick = <T>(...from: readonly T[]): T => from[randomInt(random, from.length)]!;
   const restart = pick<RestartStrategy>(
@@ -87,12 +90,13 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   if (theme === 'pressure') {
     const alignment = pick<CheckpointAlignment>('unaligned', { alignedTimeoutMs: 5 });
     const parallelism = 2 + randomInt(random, 3);
-    // After a rescale the first checkpoint waits for all that was in flight (P4 of task-inputs.ts).
-    return { ...drawn, alignment, parallelism, capacityBytes: 1_024, timeoutMs: 10_000 };
+    return { ...drawn, alignment, parallelism, capacityBytes: 1_024, timeoutMs: SLOW_MS };
   }
   const tolerant = { incremental: true, tolerableFailures: Number.POSITIVE_INFINITY };
   const themed = theme === 'changes' ? { ...drawn, ...tolerant, intervalMs: 30 } : drawn;
-  const settings = isNarrow ? { ...themed, timeoutMs: 2_000 } : themed;
+  const isSlow = topology.pipelines.some(({ workMs }) => workMs > 0);
+  const timeoutMs = isSlow ? SLOW_MS : isNarrow ? 2_000 : themed.timeoutMs;
+  const settings = { ...themed, timeoutMs };
   if (settings.alignment !== 'aligned' || theme === 'ends' || random.next() < 0.4) return settings;
   return { ...settings, maxConcurrent: pick(2, 3), minPauseMs: 0, intervalMs: pick(12, 25) };
 }

@@ -66,6 +66,8 @@ export interface SeedResult {
 /** What another process could have found at the moment that a checkpoint was complete. */
 interface Copy {
   readonly checkpoint: number;
+  /** Of the process that took it. */
+  readonly parallelism: number;
   readonly files: CrashFileSystem;
   readonly ledger: Ledger;
   readonly oracle: Oracle;
@@ -120,6 +122,8 @@ export class Simulation {
   life: Life | undefined;
   /** The next life's. */
   parallelism: number;
+  /** The last one's. */
+  #parallelismBefore: number;
   isDamaged = false;
   /** Pipelines whose user code throws at its next call. */
   readonly throwing = new Set<number>();
@@ -163,6 +167,7 @@ export class Simulation {
     this.ledger =
       origin?.ledger.copy(this.world, this.oracle) ?? new Ledger(this.world, this.oracle);
     this.parallelism = this.settings.parallelism;
+    this.#parallelismBefore = origin?.parallelism ?? this.parallelism;
     this.#copying = seededRandom(mix(seed, COPYING));
     const share = theme === 'changes' ? 1 : COPIED_SHARE;
     this.#isCopied = origin === undefined && this.#copying.next() < share;
@@ -227,7 +232,14 @@ export class Simulation {
     if (this.#copying.next() * this.#manifests >= 1) return;
     const { world, ledger } = this;
     const oracle = this.oracle.copy();
-    this.copy = { checkpoint, files: left, ledger: ledger.copy(world, oracle), oracle };
+    const parallelism = this.#parallelismBefore;
+    this.copy = {
+      checkpoint,
+      parallelism,
+      files: left,
+      ledger: ledger.copy(world, oracle),
+      oracle,
+    };
   }
 
   get threads(): readonly SimThread[] {
@@ -284,6 +296,9 @@ export class Simulation {
     const { world, disk, oracle, settings } = this;
     this.#lives += 1;
     const pid = this.#lives;
+    const isUnaligned = settings.alignment !== 'aligned';
+    if (isUnaligned && this.parallelism !== this.#parallelismBefore) oracle.hasNewPaths = true;
+    this.#parallelismBefore = this.parallelism;
     const life = new Life({
       world,
       disk,
