@@ -54,8 +54,9 @@ export interface SinkWriter<T> {
   /**
    * The checkpoint was given up, and the sink goes on: what `prepare` gave for it is not committed or
    * shown by it, so it belongs into what the next `prepare` gives. May come late, while that `prepare`
-   * is still under way, or for a checkpoint that was never prepared. With `checkpoint.maxConcurrent` above 1 several may be prepared and not yet
-   * committed; of those that are given up, the newest comes first.
+   * is still under way, or for a checkpoint that was never prepared. With `checkpoint.maxConcurrent`
+   * above 1 several may be prepared and not yet committed; of those that are given up, the newest
+   * comes first.
    */
   abort?(checkpoint: number): void;
   /** Rows restored from a snapshot that are visible already (collect). Asked once after opening. */
