@@ -77,13 +77,21 @@ export class WorkerCalls {
     this.#rejectAll(this.#closed);
   }
 
-  async #send(
+  /**
+   * Not an async function: one that waits for an answer that never comes would hold comlink's proxy of the
+   * method, and that, as above, all that was known of the thread.
+   */
+  #send(
     method: string,
     args: readonly unknown[],
     transfers: readonly (ArrayBuffer | MessagePort)[],
   ): Promise<unknown> {
-    const call = this.#proxy?.[method];
-    return await call?.(...(transfers.length === 0 ? args : withTransfers(args, transfers)));
+    try {
+      const given = transfers.length === 0 ? args : withTransfers(args, transfers);
+      return this.#proxy?.[method]?.(...given) ?? Promise.resolve();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   #rejectAll(error: HoldfastError): void {

@@ -397,6 +397,8 @@ describe('what is left of a dead worker', () => {
         onDeath: () => died(),
       });
       expect(await handle.call('sum', [1, 2])).toBe(3);
+      // In flight when it dies.
+      void handle.call('never', []).catch(() => {});
       if (how === 'terminate') await handle.terminate('enough');
       else void handle.call('die', ['throw']).catch(() => {});
       await death;
