@@ -22,6 +22,8 @@ export type Outcome<T> =
 export interface RestoredOperator {
   readonly operator: string;
   readonly sections: readonly RestoredSection[];
+  /** Of a keyed operator whose key groups have moved: entry g−1 is the instance that had group g. */
+  readonly formerOwners?: readonly number[] | undefined;
 }
 
 /** A channel to make: between slots over `ring`, inside a slot over a queue (ring undefined). */

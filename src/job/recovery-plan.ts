@@ -28,6 +28,8 @@ export interface TaskRecovery {
     readonly parts: readonly PartDescriptor[];
     /** The manifest's, when the part is all of this instance's own state (R1). */
     readonly checkpoint: number | undefined;
+    /** See RestoredOperator. */
+    readonly formerOwners: readonly number[] | undefined;
   }[];
   /** What was in flight to an operator of the task: sections of parts of any task. */
   readonly channels: readonly {
@@ -53,10 +55,11 @@ export function planRecovery(
         .filter((id, at, all) => all.indexOf(id) === at)
         .map((operator) => {
           const parts = partsFor(manifest, plan, operator, vertex.parallelism, instance);
-          const isOwn =
-            isUnmoved(manifest, plan, operator, vertex.parallelism) &&
-            parts.every((part) => part.vertex === vertex.id);
-          return { operator, parts, checkpoint: isOwn ? manifest.checkpoint : undefined };
+          const isSame = isUnmoved(manifest, plan, operator, vertex.parallelism);
+          const isOwn = isSame && parts.every((part) => part.vertex === vertex.id);
+          const checkpoint = isOwn ? manifest.checkpoint : undefined;
+          const formerOwners = isSame ? undefined : ownersBefore(manifest, operator);
+          return { operator, parts, checkpoint, formerOwners };
         })
         .filter((entry) => entry.parts.length > 0);
       tasks.push({
@@ -138,6 +141,12 @@ function formerOwners(
     if (newTable[group] === instance) owners.add(oldTable[group - 1]!);
   }
   return owners;
+}
+
+/** By key group; undefined when nothing is known. */
+function ownersBefore(manifest: Manifest, operator: string): readonly number[] | undefined {
+  const before = manifest.operators.find((entry) => entry.id === operator);
+  return before && manifest.tables[String(before.parallelism)];
 }
 
 /** R3 */

@@ -52,8 +52,9 @@ export async function readRestores(
     instance: task.instance,
     slot: task.slot,
     operators: [
-      ...task.operators.map(({ operator, parts, checkpoint }) => ({
+      ...task.operators.map(({ operator, parts, checkpoint, formerOwners }) => ({
         operator,
+        formerOwners,
         sections: parts.flatMap((part) =>
           part.sections
             .filter((section) => section.operator === operator)

@@ -44,6 +44,8 @@ export interface OperatorContext {
   readonly maxConcurrent?: number | undefined;
   /** Does this instance own the key group (1…m)? */
   ownsGroup(group: number): boolean;
+  /** Which instance had the group in the restored checkpoint; undefined when no group has moved since. */
+  formerOwner?(group: number): number | undefined;
   readonly turn: Turn;
   readonly output: Receiver;
   /** A side output, or undefined when nobody reads it. */

@@ -139,6 +139,9 @@ class ChainBuilder {
     const { plan, instance, gate, callbacks } = this.#options;
     const { parallelism } = plan.vertices[this.#options.vertex]!;
     const table = plan.tables[parallelism];
+    const former = this.#options.restored.find(
+      ({ operator, formerOwners }) => operator === node.id && formerOwners !== undefined,
+    )?.formerOwners;
     return {
       operator: node.id,
       instance,
@@ -147,6 +150,7 @@ class ChainBuilder {
       incremental: this.#options.incremental,
       maxConcurrent: this.#options.maxConcurrent,
       ownsGroup: (group) => table === undefined || table[group] === instance,
+      formerOwner: (group) => former?.[group - 1],
       turn: gate,
       output: outputs.main,
       side: (tag) => outputs.sides.get(tag),

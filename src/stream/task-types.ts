@@ -36,6 +36,8 @@ export interface TaskOptions {
   readonly restored: readonly {
     readonly operator: string;
     readonly sections: readonly RestoredSection[];
+    /** Of a keyed operator whose key groups have moved: entry g−1 is the instance that had group g. */
+    readonly formerOwners?: readonly number[] | undefined;
   }[];
   readonly mode: 'exactly-once' | 'at-least-once';
   /**

@@ -49,7 +49,9 @@ const taskOf = (part: PartDescriptor, checkpoint?: number): TaskRecovery => ({
   vertex: 0,
   instance: 1,
   slot: 0,
-  operators: ['v', 'o'].map((operator) => ({ operator, parts: [part], checkpoint })),
+  operators: ['v', 'o'].map((operator) => {
+    return { operator, parts: [part], checkpoint, formerOwners: undefined };
+  }),
   channels: [],
 });
 

@@ -27,6 +27,7 @@ export interface KitOptions {
   /** Tags of side outputs that somebody reads. */
   readonly sides?: readonly string[];
   readonly instance?: number;
+  readonly formerOwner?: (group: number) => number | undefined;
   readonly parallelism?: number;
   readonly ownsGroup?: (group: number) => boolean;
 }
@@ -55,6 +56,7 @@ export class Harness {
       parallelism: options.parallelism ?? 1,
       keyGroups: KEY_GROUPS,
       ownsGroup: options.ownsGroup ?? (() => true),
+      formerOwner: options.formerOwner ?? (() => undefined),
       turn: this.turn,
       output,
       side: (tag) =>

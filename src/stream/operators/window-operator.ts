@@ -13,7 +13,8 @@
  *      that was not they may differ, which a rescale has to remember (group-times.ts).
  *  W6  A snapshot may fall between two keys of a firing that frees them: those that have fired are gone,
  *      and the time in it stands before the window's end, so that the others fire when the watermark
- *      comes again. A firing that keeps its keys cannot be divided.
+ *      comes again. That it had come is in it as well: a record of that window is late, whatever comes
+ *      first after a restore (group-times.ts). A firing that keeps its keys cannot be divided.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -24,11 +25,13 @@ import type { PrimitiveKey } from '../state/primitive-key.js';
 import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
 import type { WindowDefinition } from '../windows.js';
-import { GroupTimes, instanceTimes } from './group-times.js';
+import { type GroupTimes, groupTimes } from './group-times.js';
 import { keyOfSelected } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 
 const TIME_SECTION = 'time';
+/** The watermark that a half-done firing is for (W6). */
+const FIRING_SECTION = 'firing';
 
 export interface WindowOptions {
   readonly allowedLatenessMs: number;
@@ -102,19 +105,12 @@ export class WindowOperator<S> implements Operator {
     this.#watermark = earliestTime(TIME_SECTION, restored);
     this.#store.open(context);
     refuseOtherKind(context.operator, restored, this.#store.state);
-    const ahead = new GroupTimes();
-    ahead.restore(restored, (group) => context.ownsGroup(group));
-    const timeOf = instanceTimes(TIME_SECTION, restored);
+    const ahead = groupTimes(TIME_SECTION, FIRING_SECTION, restored, context);
     for (const section of restored) {
       if (section.name !== this.#store.state.section) continue;
-      const timeMs = timeOf(section.instance);
       this.#store.restore(
         section,
-        (group) => {
-          const isOwn = context.ownsGroup(group);
-          if (isOwn && timeMs > this.#watermark) ahead.note(group, timeMs);
-          return isOwn;
-        },
+        (group) => context.ownsGroup(group),
         () => context.alive(),
         (start) => this.#find(start) ?? this.#openPane(start),
       );
@@ -123,7 +119,8 @@ export class WindowOperator<S> implements Operator {
   }
 
   onElement(record: unknown, timestamp: number, group: number): void {
-    if (this.#ahead?.reached(group, this.#endOf(timestamp) - 1 + this.#options.allowedLatenessMs)) {
+    const { allowedLatenessMs } = this.#options;
+    if (this.#ahead?.isClosed(group, this.#endOf(timestamp) - 1 + allowedLatenessMs)) {
       this.#tooLate(record, timestamp);
       return;
     }
@@ -140,7 +137,7 @@ export class WindowOperator<S> implements Operator {
     const key = select(record);
     const canonical = keyOfSelected(key);
     const slot = this.#store.add(pane, canonical, key, group, record);
-    if (pane.fired || this.#ahead?.reached(group, pane.end - 1)) this.#emit(pane, canonical, slot);
+    if (pane.fired || this.#ahead?.hasFired(group, pane.end - 1)) this.#emit(pane, canonical, slot);
   }
 
   onWatermark(timeMs: number): void {
@@ -181,14 +178,16 @@ export class WindowOperator<S> implements Operator {
   }
 
   capture(checkpoint: number, base?: number): Capture {
-    const time = encodeTime(TIME_SECTION, this.#advancing ? this.#reached() : this.#watermark);
-    const ahead = this.#ahead === undefined ? [] : [this.#ahead.capture()];
-    return withSections([time, ...ahead], this.#store.capture(checkpoint, base));
+    const firedMs = this.#advancing ? this.#reached() : this.#watermark;
+    const times = [encodeTime(TIME_SECTION, firedMs)];
+    if (firedMs < this.#watermark) times.push(encodeTime(FIRING_SECTION, this.#watermark));
+    const ahead = this.#ahead?.capture() ?? [];
+    return withSections([...times, ...ahead], this.#store.capture(checkpoint, base));
   }
 
   /** The key's group was ahead of time when it came here, and the window has fired for it (W5). */
   #hasFired(pane: Pane<S>, slot: S): boolean {
-    return this.#ahead?.reached(this.#store.groupOf(slot), pane.end - 1) === true;
+    return this.#ahead?.hasFired(this.#store.groupOf(slot), pane.end - 1) === true;
   }
 
   /** In the midst of firing: a time at which what has fired had, and nothing else (W6). */
