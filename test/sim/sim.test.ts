@@ -20,7 +20,7 @@ const LAST_FOUND_BY: Readonly<Record<string, number>> = {
   'what an old epoch tells is believed': 59,
   'leases are not revoked': 120,
   'the state of watermarks is not in snapshots': 171,
-  'a manifest that could not be written is believed': 36,
+  'a manifest that could not be written is believed': 113,
   'changes of a checkpoint that was given up are forgotten': 110,
 };
 
@@ -41,7 +41,7 @@ describe('the simulator', () => {
     async () => {
       const met = new Set<string>();
       const occasions = new Set<Occasion>();
-      for (let seed = 1; seed <= 60; seed += 1) {
+      for (let seed = 1; seed <= 40; seed += 1) {
         const { violations, applied, occasions: own } = await runSeed(seed);
         expect(violations, `seed ${seed}`).toEqual([]);
         for (const { kind } of applied) met.add(kind);
