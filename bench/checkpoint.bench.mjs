@@ -1,8 +1,10 @@
 /**
  * What checkpoints cost: 1 M string keys per slot on two slots, count and sum per key. Stretches with a
- * checkpoint every second and stretches without any alternate in one run; per cent of throughput
- * lost (`value`: when 1 % of the keys are written between two checkpoints), and the longest gap of a
- * data thread with minus without. Also when all keys are written, and the same with object values;
+ * checkpoint every second and stretches without any alternate in one run, in pairs of which every other
+ * one begins with checkpoints, so that a machine that grows slower speaks for neither. `lostPercent` is
+ * the median over the pairs of the share of throughput lost (`value`: when 1 % of the keys are written
+ * between two checkpoints), `lostQuartiles` says how far apart they lay; `gapAddedMs` is the longest gap
+ * of a data thread with minus without, medians. Also when all keys are written, and the same with object values;
  * without `incremental` for comparison. `gcWithMs` and `gcWithoutMs` stand beside the gaps: the longest
  * pause of a data thread's garbage collector, which is part of a gap. `claims` has what is promised of
  * these figures, each with its limit. Sizes are of all slots together. `restoreMs` is from the
@@ -17,11 +19,12 @@ import { median, percentile, rate, round, sleep } from './lib/measure.mjs';
 
 const SLOTS = 2;
 const SPARSE = 0.01;
+const INTERVAL_MS = 1_000;
 
 export default async function checkpoint({ smoke, log }) {
   const size = smoke
     ? { keys: 20_000, pairs: 1, windowMs: 500 }
-    : { keys: SLOTS * 1_000_000, pairs: 7, windowMs: 4_000 };
+    : { keys: SLOTS * 1_000_000, pairs: 15, windowMs: 4_000 };
   const few = { ...size, pairs: Math.ceil(size.pairs / 2) };
   const numbers = { values: 'numbers', incremental: true };
   const sparse = await measure({ ...size, ...numbers, writtenShare: SPARSE, log });
@@ -102,14 +105,25 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
     full = events.at(-1);
     await job.checkpointNow();
     events.length = 0;
-    for (let i = 0; i < pairs; i += 1) {
-      await stretch(withoutRates, withoutGaps, withoutPauses);
+    const withoutCheckpoints = () => stretch(withoutRates, withoutGaps, withoutPauses);
+    const withCheckpoints = async () => {
       // What was written meanwhile is none of the first checkpoint's.
       await job.checkpointNow();
-      const ticking = setInterval(() => void job.checkpointNow().catch(() => {}), 1_000);
+      const ticking = setInterval(() => void job.checkpointNow().catch(() => {}), INTERVAL_MS);
+      // From half an interval before the first: a stretch holds as many checkpoints as seconds.
+      await sleep(INTERVAL_MS / 2);
       await stretch(withRates, withGaps, withPauses);
       clearInterval(ticking);
-      await sleep(300);
+      await sleep(INTERVAL_MS / 2);
+    };
+    for (let i = 0; i < pairs; i += 1) {
+      if (i % 2 === 0) {
+        await withoutCheckpoints();
+        await withCheckpoints();
+      } else {
+        await withCheckpoints();
+        await withoutCheckpoints();
+      }
       log(
         `${values}, ${writtenShare * 100} % written, ${incremental ? '' : 'not '}incremental, pair ${i + 1}: ` +
           `without ${round(withoutRates[i] / 1e6)} M/s, with ${round(withRates[i] / 1e6)} M/s; ` +
@@ -124,13 +138,15 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
     await job.cancel();
     await rm(directory, { recursive: true, force: true });
   }
+  const lost = withRates.map((each, i) => (1 - each / withoutRates[i]) * 100);
   const durations = events.map(({ durationMs }) => durationMs);
   // Without those at which a slot had its turn to write everything.
   const deltas = events
     .filter((event) => event.deltaBytes > 0 && event.fullBytes < full.fullBytes / 10)
     .map((event) => event.deltaBytes);
   return {
-    lostPercent: round((1 - median(withRates) / median(withoutRates)) * 100),
+    lostPercent: round(median(lost)),
+    lostQuartiles: [round(percentile(lost, 0.25)), round(percentile(lost, 0.75))],
     with: Math.round(median(withRates)),
     without: Math.round(median(withoutRates)),
     gapWithMs: round(median(withGaps), 1),
