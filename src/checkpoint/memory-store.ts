@@ -174,11 +174,11 @@ export class MemoryStore implements CheckpointStore {
   }
 
   async writeStatistics(bytes: Uint8Array): Promise<void> {
-    this.#statistics = bytes.slice();
+    this.#statistics = new Uint8Array(bytes);
   }
 
   async readStatistics(): Promise<Uint8Array | undefined> {
-    return this.#statistics?.slice();
+    return this.#statistics && new Uint8Array(this.#statistics);
   }
 
   async clear(): Promise<void> {

@@ -152,7 +152,9 @@ function packPart(part: PartInput): {
     name,
     chunks: chunks.map((chunk) => {
       if (chunk.buffer instanceof SharedArrayBuffer) return plainView(chunk);
-      const whole = chunk.byteLength === chunk.buffer.byteLength ? plainView(chunk) : chunk.slice();
+      const isWhole = chunk.byteLength === chunk.buffer.byteLength;
+      // Not `slice`: a Buffer's is a view of the same memory.
+      const whole = isWhole ? plainView(chunk) : new Uint8Array(chunk);
       if (whole.byteLength > 0) transfer.add(whole.buffer as ArrayBuffer);
       return whole;
     }),

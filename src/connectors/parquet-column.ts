@@ -107,7 +107,7 @@ function converter(node: ParquetSchemaNode, bigints: boolean, place: string): Co
     case 'BYTE_ARRAY':
     case 'FIXED_LEN_BYTE_ARRAY':
       // Views into a page would keep the page alive, and be copied with it to another thread.
-      return (value) => (value instanceof Uint8Array ? value.slice() : value);
+      return (value) => (value instanceof Uint8Array ? new Uint8Array(value) : value);
     default:
       return undefined;
   }
@@ -116,7 +116,7 @@ function converter(node: ParquetSchemaNode, bigints: boolean, place: string): Co
 function convertDeep(value: unknown, toNumber: Convert | undefined, row: number): unknown {
   if (typeof value === 'bigint') return toNumber === undefined ? value : toNumber(value, row);
   if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-  if (value instanceof Uint8Array) return value.slice();
+  if (value instanceof Uint8Array) return new Uint8Array(value);
   if (Array.isArray(value)) return value.map((item) => convertDeep(item, toNumber, row));
   return Object.fromEntries(
     Object.entries(value).map(([key, item]) => [key, convertDeep(item, toNumber, row)]),

@@ -139,7 +139,10 @@ export interface RunOptions {
     | undefined;
   readonly slot?:
     | {
-        /** V8's limits in MB, as Node's Worker takes them. */
+        /**
+         * V8's limits in MB, as Node's Worker takes them. With `maxOldGenerationSizeMb` alone young objects
+         * get as much, at most 48.
+         */
         readonly resourceLimits?: Readonly<Record<string, number>> | undefined;
         readonly heap?: HeapOptions | undefined;
         /**

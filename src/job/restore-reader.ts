@@ -33,7 +33,7 @@ export async function readRestores(
   const bytesOf = ({ file, section }: ChainLink): Uint8Array => {
     const found = read.get(file.file)![section]!;
     // The first to need it gets the buffer itself, to be transferred; others a copy.
-    const bytes = handedOut.has(found) ? found.bytes.slice() : found.bytes;
+    const bytes = handedOut.has(found) ? new Uint8Array(found.bytes) : found.bytes;
     handedOut.add(found);
     return bytes;
   };

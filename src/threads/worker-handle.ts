@@ -24,6 +24,7 @@ import { deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError, originalError } from '../base/failure.js';
 import { ControlBlock } from './control-block.js';
+import { heapLimits } from './heap-limits.js';
 import { type CallOptions, WorkerCalls } from './worker-calls.js';
 import { judgeDeath, type WorkerDeath } from './worker-death.js';
 import type { EventMessage, WorkerBeat, WorkerInit } from './worker-lanes.js';
@@ -40,7 +41,7 @@ export interface SpawnOptions {
   readonly workerData?: Readonly<Record<string, unknown>> | undefined;
   /** Of the thread: for people, debuggers and messages. */
   readonly name: string;
-  /** V8's limits in MB, as the Worker takes them. */
+  /** V8's limits in MB, as the Worker takes them; one for old objects brings one for young ones. */
   readonly resourceLimits?: Readonly<Record<string, number>> | undefined;
   readonly heartbeatIntervalMs: number;
   /** How long `terminate` waits for the thread's end, in milliseconds. Default 2 000. */
@@ -174,7 +175,8 @@ class ThreadHandle<C> implements WorkerHandle<C> {
   }
 
   #spawn(init: WorkerInit): Worker | undefined {
-    const { entry, workerData, resourceLimits } = this.#options;
+    const { entry, workerData } = this.#options;
+    const resourceLimits = heapLimits(this.#options.resourceLimits);
     try {
       const worker = new Worker(entry, {
         workerData: { ...workerData, holdfast: init },

@@ -48,11 +48,13 @@ describe('large parts in the pool', () => {
     await store.acquire();
     const whole = bytesOf(300_000, 3);
     const backing = bytesOf(200_000, 5);
+    const buffer = Buffer.from(bytesOf(90_000, 9).buffer);
     const repeated = bytesOf(1_000, 7);
     const chunks = [
       shared(bytesOf(POOL_PART_BYTES, 11)),
       whole,
       backing.subarray(10, 70_000),
+      buffer.subarray(10, 70_000),
       Buffer.from('from the pool of small buffers'),
       repeated,
       repeated,
@@ -64,6 +66,7 @@ describe('large parts in the pool', () => {
     // Whole buffers went over, views were copied.
     expect(whole.buffer.byteLength).toBe(0);
     expect(backing.buffer.byteLength).toBe(200_000);
+    expect(buffer.buffer.byteLength).toBe(90_000);
     await store.writeManifest(sampleManifest(1, [part]));
     const [section] = await store.readPart(part);
     expect(Buffer.compare(section!.bytes, expected)).toBe(0);
