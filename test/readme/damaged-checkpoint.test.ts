@@ -1,51 +1,25 @@
 /** docs/damaged-checkpoint.md, followed from top to bottom with its commands as printed. */
 
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Page, Project } from './kit.js';
 
-const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-let folder = '';
+let project: Project;
 
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
+beforeAll(async () => {
+  project = await Project.create();
 });
 
-interface Ended {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** What `npx` does with a package that is installed, without the second that npm takes to find out. */
-const NPX = 'npx() { local it="$1"; shift; "./node_modules/.bin/$it" "$@"; }\n';
-
-function shell(command: string): Promise<Ended> {
-  return new Promise((resolve) => {
-    const env = { ...process.env, NO_COLOR: '1' };
-    execFile('bash', ['-c', NPX + command], { cwd: folder, env }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : Number(error.code);
-      resolve({ code, stdout, stderr });
-    });
-  });
-}
+afterAll(async () => {
+  await project.remove();
+});
 
 test('from a flipped bit to a finished job', async () => {
-  folder = await mkdtemp(join(tmpdir(), 'holdfast-damaged-'));
-  await mkdir(join(folder, 'node_modules', '.bin'), { recursive: true });
-  await symlink(root, join(folder, 'node_modules', 'holdfast'));
-  await symlink('../holdfast/dist/cli/main.js', join(folder, 'node_modules', '.bin', 'holdfast'));
-  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
-  const page = await readFile(join(root, 'docs', 'damaged-checkpoint.md'), 'utf8');
-  const files = [...page.matchAll(/```\w+ file=(\S+)\n([\s\S]*?)```/g)];
-  expect(files.map(([, name]) => name)).toEqual(['orders.job.ts', 'half.mjs']);
-  for (const [, name, text] of files) await writeFile(join(folder, name!), text!);
-  const commands = [...page.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, command]) => command!);
+  const page = await Page.read('docs/damaged-checkpoint.md');
+  expect(page.blocks.map(({ file }) => file)).toEqual(['orders.job.ts', 'half.mjs']);
+  for (const { file, text } of page.blocks) await project.write(file, text);
+  const commands = [...page.commands];
   expect(commands).toHaveLength(9);
-  const next = () => shell(commands.shift()!);
+  const next = () => project.shell(commands.shift()!);
 
   const half = await next();
   expect(half).toMatchObject({ code: 0 });
@@ -65,7 +39,7 @@ test('from a flipped bit to a finished job', async () => {
   expect(shown.code).toBe(1);
   expect(shown.stdout).toContain('window-aggregate');
   expect((await next()).code).toBe(0);
-  const last = JSON.parse(await readFile(join(folder, 'verified.json'), 'utf8')) as unknown;
+  const last = JSON.parse(await project.read('verified.json')) as unknown;
   expect(last).toMatchObject({ wayOn: { kind: 'older', checkpoint: 3, damaged: [4] } });
 
   const rewound = await next();
@@ -76,13 +50,6 @@ test('from a flipped bit to a finished job', async () => {
   const sound = await next();
   expect(sound.code).toBe(0);
 
-  const out = join(folder, 'out', 'orders');
-  let orders = 0;
-  for (const file of await readdir(out)) {
-    if (!file.endsWith('.ndjson')) continue;
-    for (const line of (await readFile(join(out, file), 'utf8')).trim().split('\n')) {
-      orders += (JSON.parse(line) as { orders: number }).orders;
-    }
-  }
-  expect(orders).toBe(150_000);
+  const rows = await project.publishedRows<{ orders: number }>('out/orders');
+  expect(rows.reduce((sum, { orders }) => sum + orders, 0)).toBe(150_000);
 }, 120_000);
