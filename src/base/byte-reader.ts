@@ -4,6 +4,7 @@
  */
 
 import { HoldfastError } from './errors.js';
+import { CACHED_LENGTH_MAX, cachedLatin1 } from './text-cache.js';
 
 export interface ByteReaderOptions {
   /** What the bytes are, for the message: `state 'windows' of operator 'x'`. */
@@ -110,6 +111,12 @@ export class ByteReader {
   latin1(length: number): string {
     const at = this.#advance(length);
     return this.#buffer.toString('latin1', at, at + length);
+  }
+
+  /** As `latin1`, for texts of which there are few different ones. */
+  name(length: number): string {
+    if (length === 0 || length > CACHED_LENGTH_MAX) return this.latin1(length);
+    return cachedLatin1(this.#buffer, this.#advance(length), length);
   }
 
   /** @param length in UTF-16 units */

@@ -29,6 +29,7 @@ export interface DecodeOptions {
 /** Arrays longer than this, and than what is stored of them, are made without room for each element. */
 const SPARSE_LENGTH_MIN = 4_096;
 const ARRAY_LENGTH_MAX = 0xffff_ffff;
+const OBJECTS_KEPT = 64;
 
 type ViewConstructor = new (buffer: ArrayBuffer) => ArrayBufferView;
 
@@ -53,7 +54,9 @@ export class ValueDecoder {
 
   /** Forgets the objects seen. */
   end(): void {
-    if (this.#count > 0) this.#objects.length = 0;
+    // What was few keeps its room for the next value.
+    if (this.#count > OBJECTS_KEPT) this.#objects.length = 0;
+    else for (let i = 0; i < this.#count; i += 1) this.#objects[i] = undefined;
     this.#count = 0;
   }
 
@@ -138,7 +141,7 @@ export class ValueDecoder {
     const reader = this.#reader;
     const count = reader.length(2);
     for (let i = 0; i < count; i += 1) {
-      const key = this.#text();
+      const key = this.#name();
       if (key === 'length' && Array.isArray(target)) throw reader.corrupt("a property 'length'");
       const dangerous = key === '__proto__' || key === 'constructor' || key === 'prototype';
       if (dangerous && this.#untrusted) throw reader.corrupt(`a property named '${key}'`);
@@ -160,7 +163,11 @@ export class ValueDecoder {
   #array(): unknown[] {
     const reader = this.#reader;
     const count = reader.length();
-    const array: unknown[] = this.#remember([]);
+    const array: unknown[] = this.#remember(roomFor(count));
+    if (array.length === count) {
+      for (let i = 0; i < count; i += 1) array[i] = this.decode();
+      return array;
+    }
     // Pushed, not allocated at once: a small input may claim many long arrays inside each other.
     for (let i = 0; i < count; i += 1) array.push(this.decode());
     return array;
@@ -282,6 +289,15 @@ export class ValueDecoder {
     return object;
   }
 
+  /** A property's. */
+  #name(): string {
+    const reader = this.#reader;
+    const tag = reader.bytes[reader.position]!;
+    if (reader.remaining === 0 || tag < SHORT_STRING || tag >= SMALL_INTEGER) return this.#text();
+    reader.position += 1;
+    return reader.name(tag & SHORT_STRING_LENGTH_MAX);
+  }
+
   #text(): string {
     const at = this.#reader.position;
     const value = this.decode();
@@ -293,6 +309,22 @@ export class ValueDecoder {
     this.#objects[this.#count] = value;
     this.#count += 1;
     return value;
+  }
+}
+
+/** An array of that length when it is short, else an empty one: a first push makes room for seventeen. */
+function roomFor(count: number): unknown[] {
+  switch (count) {
+    case 1:
+      return [undefined];
+    case 2:
+      return [undefined, undefined];
+    case 3:
+      return [undefined, undefined, undefined];
+    case 4:
+      return [undefined, undefined, undefined, undefined];
+    default:
+      return [];
   }
 }
 

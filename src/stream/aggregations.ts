@@ -1,9 +1,9 @@
 /**
  * Aggregations: small folds that keyed and windowed streams run per key.
  *
- * A *numeric* one keeps its accumulator as float64 words inside a shared typed array, at the place
- * it is given; this is what makes its state cheap to snapshot. A *value* one keeps any immutable
- * value and makes a new one per record.
+ * A *numeric* one keeps its accumulator as float64 words at the place it is given, inside a shared typed
+ * array where there are only such; this is what makes its state cheap to snapshot. A *value* one keeps
+ * any immutable value and makes a new one per record.
  *
  * Invariants of the numeric ones:
  *  A1  A record is looked at once: one call of the selector per record and aggregation.
@@ -20,6 +20,9 @@
 import { HoldfastError } from '../base/errors.js';
 import { asyncCallbackError, checkCallback, describeValue, isThenable } from './callbacks.js';
 
+/** Where accumulators are: rows of shared memory, or an array beside values of other kinds. */
+export type Words = Float64Array | number[];
+
 /** Accumulates in `words` float64 words of `data`, from index `at`. */
 export interface NumericAggregation<in T, out R> {
   readonly kind: 'numeric';
@@ -27,9 +30,9 @@ export interface NumericAggregation<in T, out R> {
   readonly type: string;
   readonly words: number;
   /** Writes the accumulator of no records. */
-  readonly init: (data: Float64Array, at: number) => void;
-  readonly add: (data: Float64Array, at: number, record: T) => void;
-  readonly result: (data: Float64Array, at: number) => R;
+  readonly init: (data: Words, at: number) => void;
+  readonly add: (data: Words, at: number, record: T) => void;
+  readonly result: (data: Words, at: number) => R;
 }
 
 /** Accumulates in an immutable value: `add` gives the next one and leaves the old one alone. */
@@ -93,15 +96,15 @@ class Count implements NumericAggregation<unknown, number> {
   readonly type = 'count';
   readonly words = 1;
 
-  init(data: Float64Array, at: number): void {
+  init(data: Words, at: number): void {
     data[at] = 0;
   }
 
-  add(data: Float64Array, at: number): void {
+  add(data: Words, at: number): void {
     data[at] = data[at]! + 1;
   }
 
-  result(data: Float64Array, at: number): number {
+  result(data: Words, at: number): number {
     return data[at]!;
   }
 }
@@ -116,11 +119,11 @@ class Sum<T> implements NumericAggregation<T, number | null> {
     this.select = select;
   }
 
-  init(data: Float64Array, at: number): void {
+  init(data: Words, at: number): void {
     data[at] = -0;
   }
 
-  add(data: Float64Array, at: number, record: T): void {
+  add(data: Words, at: number, record: T): void {
     const select = this.select;
     const value = select(record);
     // Adding 0 turns a counted -0 into +0 (A3).
@@ -128,7 +131,7 @@ class Sum<T> implements NumericAggregation<T, number | null> {
     else refuseUnlessMissing(value, 'sum');
   }
 
-  result(data: Float64Array, at: number): number | null {
+  result(data: Words, at: number): number | null {
     return counted(data[at]!);
   }
 }
@@ -143,11 +146,11 @@ class Min<T> implements NumericAggregation<T, number | null> {
     this.select = select;
   }
 
-  init(data: Float64Array, at: number): void {
+  init(data: Words, at: number): void {
     data[at] = -0;
   }
 
-  add(data: Float64Array, at: number, record: T): void {
+  add(data: Words, at: number, record: T): void {
     const select = this.select;
     const value = select(record);
     if (typeof value === 'number') {
@@ -157,7 +160,7 @@ class Min<T> implements NumericAggregation<T, number | null> {
     } else refuseUnlessMissing(value, 'min');
   }
 
-  result(data: Float64Array, at: number): number | null {
+  result(data: Words, at: number): number | null {
     return counted(data[at]!);
   }
 }
@@ -172,11 +175,11 @@ class Max<T> implements NumericAggregation<T, number | null> {
     this.select = select;
   }
 
-  init(data: Float64Array, at: number): void {
+  init(data: Words, at: number): void {
     data[at] = -0;
   }
 
-  add(data: Float64Array, at: number, record: T): void {
+  add(data: Words, at: number, record: T): void {
     const select = this.select;
     const value = select(record);
     if (typeof value === 'number') {
@@ -185,7 +188,7 @@ class Max<T> implements NumericAggregation<T, number | null> {
     } else refuseUnlessMissing(value, 'max');
   }
 
-  result(data: Float64Array, at: number): number | null {
+  result(data: Words, at: number): number | null {
     return counted(data[at]!);
   }
 }
@@ -201,12 +204,12 @@ class Average<T> implements NumericAggregation<T, number | null> {
     this.select = select;
   }
 
-  init(data: Float64Array, at: number): void {
+  init(data: Words, at: number): void {
     data[at] = 0;
     data[at + 1] = 0;
   }
 
-  add(data: Float64Array, at: number, record: T): void {
+  add(data: Words, at: number, record: T): void {
     const select = this.select;
     const value = select(record);
     if (typeof value === 'number') {
@@ -215,7 +218,7 @@ class Average<T> implements NumericAggregation<T, number | null> {
     } else refuseUnlessMissing(value, 'average');
   }
 
-  result(data: Float64Array, at: number): number | null {
+  result(data: Words, at: number): number | null {
     const records = data[at + 1]!;
     return records === 0 ? null : data[at]! / records;
   }

@@ -11,8 +11,8 @@ import { HoldfastError } from '../../base/errors.js';
 import {
   type Aggregation,
   type NumericAggregation,
-  type ValueAggregation,
   versionOf,
+  type Words,
 } from '../aggregations.js';
 import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 
@@ -100,9 +100,13 @@ export function numericFunctions(
   };
 }
 
-/** Accumulators of a spec with at least one value aggregation. Changed in place, so saved before. */
+/**
+ * Accumulators of a spec with at least one value aggregation. Changed in place, so saved before.
+ * Both are plain arrays: a typed array for each key would take three times the memory, and restoring
+ * a million of them is mostly garbage collection. Snapshots of former versions hold some all the same.
+ */
 export interface MixedState {
-  readonly numbers: Float64Array;
+  readonly numbers: Words;
   /** By aggregation; undefined for the numeric ones. */
   readonly values: unknown[];
 }
@@ -117,24 +121,27 @@ export function mixedFunctions(
   spec: AggregationSpecData,
   fields: readonly string[],
 ): MixedFunctions {
-  const aggregations = Object.values(spec) as (
-    | NumericAggregation<unknown, unknown>
-    | ValueAggregation<unknown, unknown>
-  )[];
+  const aggregations = Object.values(spec);
   const offsets: number[] = [];
   let words = 0;
   for (const aggregation of aggregations) {
     offsets.push(words);
     if (aggregation.kind === 'numeric') words += aggregation.words;
   }
+  const add = (i: number) =>
+    aggregations[i]!.kind === 'numeric'
+      ? `a${i}.add(state.numbers, ${offsets[i]}, record);`
+      : `state.values[${i}] = a${i}.add(state.values[${i}], record);`;
   const result = (i: number) =>
     aggregations[i]!.kind === 'numeric'
       ? `a${i}.result(state.numbers, ${offsets[i]})`
       : `a${i}.result(state.values[${i}])`;
   const names = aggregations.map((_, i) => `a${i}`);
+  const adds = aggregations.map((_, i) => add(i));
   return {
     initial() {
-      const numbers = new Float64Array(words);
+      const numbers: number[] = [];
+      for (let word = 0; word < words; word += 1) numbers.push(0);
       const values = aggregations.map((aggregation, i) => {
         if (aggregation.kind === 'value') return aggregation.initial();
         aggregation.init(numbers, offsets[i]!);
@@ -142,12 +149,7 @@ export function mixedFunctions(
       });
       return { numbers, values };
     },
-    add(state, record) {
-      for (const [i, aggregation] of aggregations.entries()) {
-        if (aggregation.kind === 'numeric') aggregation.add(state.numbers, offsets[i]!, record);
-        else state.values[i] = aggregation.add(state.values[i], record);
-      }
-    },
+    add: generate(names, `(state, record) => { ${adds.join(' ')} }`, aggregations),
     row: generate(
       names,
       `(state, key, windowStart, windowEnd) => (${rowText(spec, fields, result)})`,

@@ -1,6 +1,6 @@
 /** State of an older layout, turned into that of today (state-layout.ts): one function per kind of state. */
 
-import type { NumericAggregation } from '../aggregations.js';
+import type { NumericAggregation, Words } from '../aggregations.js';
 import { describeKey } from '../state/cell-section.js';
 import {
   type EvolvedEntry,
@@ -68,8 +68,7 @@ export function mixedEvolution(
       if (from === undefined) continue;
       const { words, name, version, isValue } = change.now.entries[i]!;
       if (!isValue) {
-        const source = old.numbers.subarray(oldAt[from]!, oldAt[from]! + words);
-        evolved.numbers.set(source, at[i]!);
+        copy(old.numbers, oldAt[from]!, evolved.numbers, at[i]!, words);
         continue;
       }
       const { migrate } = aggregations[i] as { readonly migrate?: Migrate | undefined };
@@ -119,13 +118,7 @@ export function rowEvolution(
   }
 }
 
-function copy(
-  source: Float64Array,
-  from: number,
-  target: Float64Array,
-  to: number,
-  words: number,
-): void {
+function copy(source: Words, from: number, target: Words, to: number, words: number): void {
   for (let word = 0; word < words; word += 1) target[to + word] = source[from + word]!;
 }
 

@@ -228,7 +228,7 @@ export class CellTable {
       const bucket = this.bucket(namespace);
       let cell = bucket.cells.get(canonicalKey(key));
       if (cell !== undefined) this.set(cell, value);
-      else cell = this.#add(bucket, group, detachedKey(key), value, this.#number - 1);
+      else cell = this.#add(bucket, group, key, value, this.#number - 1);
       if (evolve !== undefined) taken.add(cell);
     };
     const remove = (namespace: number, _group: number, key: unknown): void => {
