@@ -1,10 +1,11 @@
 /**
- * What checkpoints cost: 1 M string keys per slot on two slots, count and sum per key. Stretches with a
- * checkpoint every second and stretches without any alternate in one run, in pairs of which every other
- * one begins with checkpoints, so that a machine that grows slower speaks for neither. `lostPercent` is
- * the median over the pairs of the share of throughput lost (`value`: when 1 % of the keys are written
- * between two checkpoints), `lostQuartiles` says how far apart they lay; `gapAddedMs` is the longest gap
- * of a data thread with minus without, medians. Also when all keys are written, and the same with object values;
+ * What checkpoints cost: 1 M string keys per slot on two slots, count and sum per key. Seconds with a
+ * checkpoint and seconds without one take turns in one run, so closely because the speed of a shared machine
+ * changes by a third within a minute. Four of each make a round. `lostPercent` is the median over the
+ * rounds of the share of throughput lost (`value`: when 1 % of the keys are written between two
+ * checkpoints), `lostQuartiles` says how far apart they lay; `gapAddedMs` is the longest gap of a data
+ * thread within four seconds with minus without, medians.
+ * Also when all keys are written, and the same with object values;
  * without `incremental` for comparison. `gcWithMs` and `gcWithoutMs` stand beside the gaps: the longest
  * pause of a data thread's garbage collector, which is part of a gap. `claims` has what is promised of
  * these figures, each with its limit. Sizes are of all slots together. `restoreMs` is from the
@@ -19,13 +20,13 @@ import { median, percentile, rate, round, sleep } from './lib/measure.mjs';
 
 const SLOTS = 2;
 const SPARSE = 0.01;
-const INTERVAL_MS = 1_000;
+const STRETCHES = 4;
 
 export default async function checkpoint({ smoke, log }) {
   const size = smoke
-    ? { keys: 20_000, pairs: 1, windowMs: 500 }
-    : { keys: SLOTS * 1_000_000, pairs: 15, windowMs: 4_000 };
-  const few = { ...size, pairs: Math.ceil(size.pairs / 2) };
+    ? { keys: 20_000, rounds: 1, stretchMs: 200 }
+    : { keys: SLOTS * 1_000_000, rounds: 15, stretchMs: 1_000 };
+  const few = { ...size, rounds: Math.ceil(size.rounds / 2) };
   const numbers = { values: 'numbers', incremental: true };
   const sparse = await measure({ ...size, ...numbers, writtenShare: SPARSE, log });
   const all = await measure({ ...size, ...numbers, writtenShare: 1, log });
@@ -60,7 +61,7 @@ function claim(value = null, atMost) {
   return { value, atMost, met: value !== null && value <= atMost };
 }
 
-async function measure({ keys, pairs, windowMs, values, incremental, writtenShare, log }) {
+async function measure({ keys, rounds, stretchMs, values, incremental, writtenShare, log }) {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-bench-'));
   const gaps = new Float64Array(new SharedArrayBuffer(8 * SLOTS));
   const pauses = new Float64Array(new SharedArrayBuffer(8 * SLOTS));
@@ -83,18 +84,34 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
   job.on('checkpoint', (event) => {
     if (event.kind === 'completed') events.push(event);
   });
-  const withRates = [];
-  const withoutRates = [];
-  const withGaps = [];
-  const withoutGaps = [];
-  const withPauses = [];
-  const withoutPauses = [];
-  const stretch = async (rates, longest, collected) => {
+  // By round.
+  const having = { rates: [], gaps: [], pauses: [] };
+  const without = { rates: [], gaps: [], pauses: [] };
+  const stretch = async (into, hasCheckpoint) => {
     gaps.fill(0);
     pauses.fill(0);
-    rates.push(await rate(() => job.progress().sinkRecords, windowMs));
-    longest.push(Math.max(...gaps));
-    collected.push(Math.max(...pauses));
+    const checkpoint = hasCheckpoint ? job.checkpointNow() : undefined;
+    into.rates.push(await rate(() => job.progress().sinkRecords, stretchMs));
+    into.gaps.push(Math.max(...gaps));
+    into.pauses.push(Math.max(...pauses));
+    await checkpoint;
+  };
+  const measureRound = async () => {
+    const on = { rates: [], gaps: [], pauses: [] };
+    const off = { rates: [], gaps: [], pauses: [] };
+    for (let i = 0; i < STRETCHES; i += 1) {
+      const isOnFirst = i % 2 === 1;
+      await stretch(isOnFirst ? on : off, isOnFirst);
+      await stretch(isOnFirst ? off : on, !isOnFirst);
+    }
+    for (const [all, these] of [
+      [having, on],
+      [without, off],
+    ]) {
+      all.rates.push(these.rates.reduce((sum, each) => sum + each) / STRETCHES);
+      all.gaps.push(Math.max(...these.gaps));
+      all.pauses.push(Math.max(...these.pauses));
+    }
   };
   let full;
   let restoreMs;
@@ -105,30 +122,13 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
     full = events.at(-1);
     await job.checkpointNow();
     events.length = 0;
-    const withoutCheckpoints = () => stretch(withoutRates, withoutGaps, withoutPauses);
-    const withCheckpoints = async () => {
-      // What was written meanwhile is none of the first checkpoint's.
-      await job.checkpointNow();
-      const ticking = setInterval(() => void job.checkpointNow().catch(() => {}), INTERVAL_MS);
-      // From half an interval before the first: a stretch holds as many checkpoints as seconds.
-      await sleep(INTERVAL_MS / 2);
-      await stretch(withRates, withGaps, withPauses);
-      clearInterval(ticking);
-      await sleep(INTERVAL_MS / 2);
-    };
-    for (let i = 0; i < pairs; i += 1) {
-      if (i % 2 === 0) {
-        await withoutCheckpoints();
-        await withCheckpoints();
-      } else {
-        await withCheckpoints();
-        await withoutCheckpoints();
-      }
+    for (let i = 0; i < rounds; i += 1) {
+      await measureRound();
       log(
-        `${values}, ${writtenShare * 100} % written, ${incremental ? '' : 'not '}incremental, pair ${i + 1}: ` +
-          `without ${round(withoutRates[i] / 1e6)} M/s, with ${round(withRates[i] / 1e6)} M/s; ` +
-          `gaps ${round(withoutGaps[i], 1)} / ${round(withGaps[i], 1)} ms, ` +
-          `of garbage collection ${round(withoutPauses[i], 1)} / ${round(withPauses[i], 1)} ms`,
+        `${values}, ${writtenShare * 100} % written, ${incremental ? '' : 'not '}incremental, round ${i + 1}: ` +
+          `without ${round(without.rates[i] / 1e6)} M/s, with ${round(having.rates[i] / 1e6)} M/s; ` +
+          `gaps ${round(without.gaps[i], 1)} / ${round(having.gaps[i], 1)} ms, ` +
+          `of garbage collection ${round(without.pauses[i], 1)} / ${round(having.pauses[i], 1)} ms`,
       );
     }
     const restarted = new Promise((resolve) => job.once('restarted', resolve));
@@ -138,7 +138,7 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
     await job.cancel();
     await rm(directory, { recursive: true, force: true });
   }
-  const lost = withRates.map((each, i) => (1 - each / withoutRates[i]) * 100);
+  const lost = having.rates.map((each, i) => (1 - each / without.rates[i]) * 100);
   const durations = events.map(({ durationMs }) => durationMs);
   // Without those at which a slot had its turn to write everything.
   const deltas = events
@@ -147,15 +147,15 @@ async function measure({ keys, pairs, windowMs, values, incremental, writtenShar
   return {
     lostPercent: round(median(lost)),
     lostQuartiles: [round(percentile(lost, 0.25)), round(percentile(lost, 0.75))],
-    with: Math.round(median(withRates)),
-    without: Math.round(median(withoutRates)),
-    gapWithMs: round(median(withGaps), 1),
-    gapWithoutMs: round(median(withoutGaps), 1),
-    gapAddedMs: round(median(withGaps) - median(withoutGaps), 1),
-    gcWithMs: round(median(withPauses), 1),
-    gcWithoutMs: round(median(withoutPauses), 1),
-    longestGapWithMs: round(Math.max(...withGaps), 1),
-    longestGapWithoutMs: round(Math.max(...withoutGaps), 1),
+    with: Math.round(median(having.rates)),
+    without: Math.round(median(without.rates)),
+    gapWithMs: round(median(having.gaps), 1),
+    gapWithoutMs: round(median(without.gaps), 1),
+    gapAddedMs: round(median(having.gaps) - median(without.gaps), 1),
+    gcWithMs: round(median(having.pauses), 1),
+    gcWithoutMs: round(median(without.pauses), 1),
+    longestGapWithMs: round(Math.max(...having.gaps), 1),
+    longestGapWithoutMs: round(Math.max(...without.gaps), 1),
     durationP50Ms: round(percentile(durations, 0.5), 1),
     durationP99Ms: round(percentile(durations, 0.99), 1),
     fullBytes: full.fullBytes,
