@@ -1,6 +1,6 @@
 /**
- * The whole check, in order: types, format and lint, tests, 2 000 simulated runs, a process killed at
- * every point of the protocol, a smoke run of every benchmark.
+ * The whole check, in order: types, format and lint, tests, 2 000 simulated runs; then, side by side, a
+ * process killed at every point of the protocol, and a smoke run of every benchmark.
  *
  *   npm test                            everything
  *   npm test -- test/hashring           vitest alone, with this filter
@@ -46,8 +46,11 @@ if (filters.length > 0) {
   ]);
   await vitest([]);
   await step('simulation', at('scripts', 'sim.mjs'), ['--seeds', '2000']);
-  await step('kill matrix', at('scripts', 'kill-matrix.mjs'), ['--sampled']);
-  await atOnce(BENCHES_AT_ONCE, benches(), bench);
+  // Both wait more than they compute.
+  await Promise.all([
+    step('kill matrix', at('scripts', 'kill-matrix.mjs'), ['--sampled'], { capture: true }),
+    atOnce(BENCHES_AT_ONCE, benches(), bench),
+  ]);
 }
 
 if (passed + failed === 0) fail('no test ran');
