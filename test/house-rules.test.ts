@@ -25,16 +25,17 @@ const files: SourceFile[] = readdirSync(new URL('src', root), { recursive: true 
 
 const FLOORS: Readonly<Record<string, number>> = {
   base: 0,
-  supervisor: 1,
-  checkpoint: 1,
-  hashring: 1,
-  threads: 1,
-  actors: 2,
-  stream: 3,
-  connectors: 4,
-  job: 5,
-  testing: 5,
-  cli: 6,
+  supervisor: 2,
+  checkpoint: 2,
+  hashring: 2,
+  threads: 2,
+  module: 3,
+  actors: 3,
+  stream: 4,
+  connectors: 5,
+  job: 8,
+  testing: 8,
+  cli: 11,
 };
 
 /** What connectors may know of streams: contracts, which hold no machinery. */
@@ -43,6 +44,9 @@ const STREAM_CONTRACTS = ['source', 'sink', 'operator', 'graph', 'plan'];
 /** Rooms of pure machines; in checkpoint, files named like this are where it meets the world. */
 const PURE_ROOMS = ['supervisor', 'hashring', 'checkpoint'];
 const WORLDLY_CHECKPOINT_FILE = /store|lock|pool|writer|worker|directory|file|part-io|process/;
+
+/** Rooms whose code no worker loads. */
+const MAIN_THREAD_ROOMS = ['module', 'job', 'testing', 'cli'];
 
 const WORLD: readonly (readonly [RegExp, string])[] = [
   [/\bDate\.now\b/, 'Date.now'],
@@ -114,9 +118,9 @@ function worldFaults({ path, text }: SourceFile): string[] {
   ];
 }
 
-/** Above, only the main thread has to do with files; below, a terminated thread would abort the process. */
+/** A thread that is terminated in the midst of a call of `node:fs/promises` would abort the process. */
 function fileFaults({ path, text }: SourceFile): string[] {
-  if ((FLOORS[roomOf(path)] ?? Infinity) >= FLOORS['job']!) return [];
+  if (MAIN_THREAD_ROOMS.includes(roomOf(path))) return [];
   return specifiersOf(text).includes('node:fs/promises')
     ? ['it imports node:fs/promises, which no worker survives: see base/files.ts']
     : [];

@@ -3,12 +3,12 @@
 import { absolutePlace, storeAt } from '../checkpoint/checkpoint-place.js';
 import { openSavepoint } from '../checkpoint/savepoint.js';
 import type { Manifest } from '../checkpoint/store.js';
+import { mapError } from '../module/source-maps.js';
 import { planJob } from '../stream/planner.js';
 import { type Compatibility, compatibilityOf } from './compatibility.js';
 import { resolveOptions } from './options.js';
 import { compiledJob } from './run.js';
 import { Slots } from './slots.js';
-import { mapError } from './source-maps.js';
 
 export interface CheckJobOptions {
   /** Of checkpoints, or a savepoint; or `s3://bucket/prefix`. */

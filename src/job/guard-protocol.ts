@@ -7,7 +7,7 @@
 
 import type { Failure } from '../base/failure.js';
 import type { StoreDescription } from '../checkpoint/store.js';
-import type { CompiledJob } from './compile.js';
+import type { CompiledJob } from '../module/compile.js';
 import type { KillCause } from './host-protocol.js';
 import type {
   CheckpointOptions,

@@ -10,8 +10,8 @@
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { type Failure, toFailure } from '../base/failure.js';
+import { reuseCompiled } from '../module/compile.js';
 import { type CollectSinks, readCollected } from './collected-state.js';
-import { reuseCompiled } from './compile.js';
 import type { GuardOrder, GuardReport, RestoredFrom } from './guard-protocol.js';
 import { openPlace } from './guard-store.js';
 import { canceledError } from './job-errors.js';

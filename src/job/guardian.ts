@@ -17,7 +17,7 @@ import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import { absolutePlace } from '../checkpoint/checkpoint-place.js';
-import { type CompiledJob, compileJob, locateJob } from './compile.js';
+import { type CompiledJob, compileJob, locateJob } from '../module/compile.js';
 import { budgetError, describeDeath, processDied } from './guard-errors.js';
 import { type Interruption, restartedEvent } from './guard-interruption.js';
 import {

@@ -16,8 +16,8 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Failure } from '../../dist/base/failure.js';
-import { type CompiledJob, compileJob, reuseCompiled } from '../../dist/job/compile.js';
-import { mapFailure } from '../../dist/job/source-maps.js';
+import { type CompiledJob, compileJob, reuseCompiled } from '../../dist/module/compile.js';
+import { mapFailure } from '../../dist/module/source-maps.js';
 
 const hostEntry = fileURLToPath(new URL('./fixtures/reporting-host.mjs', import.meta.url));
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));

@@ -6,7 +6,7 @@
 
 import { fileURLToPath } from 'node:url';
 import * as holdfast from '../../dist/index.js';
-import { compileJob, reuseCompiled } from '../../dist/job/compile.js';
+import { compileJob, reuseCompiled } from '../../dist/module/compile.js';
 
 const hostEntry = fileURLToPath(new URL('../../dist/job/worker-main.js', import.meta.url));
 const compiling = new Map<string, Promise<void>>();

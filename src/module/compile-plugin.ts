@@ -38,7 +38,7 @@ export const DEFINES: Readonly<Record<string, string>> = {
 };
 
 /** Within `dist`. */
-export const PRELUDE = 'job/bundle-prelude.js';
+export const PRELUDE = 'module/bundle-prelude.js';
 
 const LOADERS: Readonly<Record<string, Loader>> = {
   '.js': 'js',
