@@ -25,6 +25,7 @@ const files: SourceFile[] = readdirSync(new URL('src', root), { recursive: true 
 
 const FLOORS: Readonly<Record<string, number>> = {
   base: 0,
+  codec: 1,
   supervisor: 2,
   checkpoint: 2,
   hashring: 2,

@@ -10,10 +10,10 @@
  *      a few dozen of them, not one per checkpoint.
  */
 
-import { ByteReader } from '../base/byte-reader.js';
-import { ByteWriter } from '../base/byte-writer.js';
 import { HoldfastError } from '../base/errors.js';
-import { decodeValue, encodeValue } from '../base/value-codec.js';
+import { ByteReader } from '../codec/byte-reader.js';
+import { ByteWriter } from '../codec/byte-writer.js';
+import { decodeValue, encodeValue } from '../codec/value-codec.js';
 import type { Sink, SinkContext, SinkPrepared, SinkWriter } from '../stream/sink.js';
 import { checkText } from './options.js';
 

@@ -21,7 +21,7 @@
  *  V4  Of any other input: exactly one, instance TO mod the new parallelism.
  */
 
-import { ByteReader } from '../base/byte-reader.js';
+import { ByteReader } from '../codec/byte-reader.js';
 import type { Partition } from './graph.js';
 import type { StateSection } from './operator.js';
 

@@ -8,10 +8,10 @@
  *      i takes over the counts of the old instances i, i + p, i + 2p…
  */
 
-import { ByteReader } from '../base/byte-reader.js';
-import { ByteWriter } from '../base/byte-writer.js';
 import { HoldfastError } from '../base/errors.js';
-import { decodeValue, encodeValue } from '../base/value-codec.js';
+import { ByteReader } from '../codec/byte-reader.js';
+import { ByteWriter } from '../codec/byte-writer.js';
+import { decodeValue, encodeValue } from '../codec/value-codec.js';
 import type { RestoredSection, StateSection } from './operator.js';
 import type { SourcePosition, SourceSplit } from './source.js';
 

@@ -13,7 +13,7 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
-import { isLatin1 } from '../base/value-encoder.js';
+import { isLatin1 } from '../codec/value-encoder.js';
 import { ByteViews } from './byte-views.js';
 import type { ControlElement } from './element.js';
 import {

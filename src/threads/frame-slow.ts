@@ -1,10 +1,10 @@
 /** The slow part of a frame: values that have no column of their own, through the value codec. */
 
-import { ByteReader } from '../base/byte-reader.js';
-import { ByteWriter } from '../base/byte-writer.js';
 import { HoldfastError } from '../base/errors.js';
-import { type DecodeOptions, ValueDecoder } from '../base/value-decoder.js';
-import { ValueEncoder } from '../base/value-encoder.js';
+import { ByteReader } from '../codec/byte-reader.js';
+import { ByteWriter } from '../codec/byte-writer.js';
+import { type DecodeOptions, ValueDecoder } from '../codec/value-decoder.js';
+import { ValueEncoder } from '../codec/value-encoder.js';
 import type { SlowSink, SlowSource } from './frame-codegen.js';
 
 /** Thrown for a batch of several records that needs too many bytes: to be cut in two. */

@@ -6,7 +6,7 @@
  *  T2  The table is bounded: `layoutsMax` compiled layouts, `SIGHTINGS_MAX` shapes being counted.
  */
 
-import { classify, isPlainPrototype } from '../base/value-kinds.js';
+import { classify, isPlainPrototype } from '../codec/value-kinds.js';
 import { compileEncode, type EncodeLoop } from './frame-codegen.js';
 import {
   type ColumnKind,

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ByteReader } from '../../src/base/byte-reader.js';
-import { ByteWriter } from '../../src/base/byte-writer.js';
 import { HoldfastError } from '../../src/base/errors.js';
+import { ByteReader } from '../../src/codec/byte-reader.js';
+import { ByteWriter } from '../../src/codec/byte-writer.js';
 import { anyText } from './value-arbitraries.js';
 
 describe('byte writer and reader', () => {

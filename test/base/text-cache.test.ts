@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CACHED_LENGTH_MAX, cachedLatin1 } from '../../src/base/text-cache.js';
+import { CACHED_LENGTH_MAX, cachedLatin1 } from '../../src/codec/text-cache.js';
 
 const text = (bytes: Buffer, at = 0, length = bytes.length - at) => cachedLatin1(bytes, at, length);
 

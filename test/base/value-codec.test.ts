@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ByteReader } from '../../src/base/byte-reader.js';
-import { ByteWriter } from '../../src/base/byte-writer.js';
 import { HoldfastError, isHoldfastError } from '../../src/base/errors.js';
-import { type DecodeOptions, decodeValue, encodeValue } from '../../src/base/value-codec.js';
+import { ByteReader } from '../../src/codec/byte-reader.js';
+import { ByteWriter } from '../../src/codec/byte-writer.js';
+import { type DecodeOptions, decodeValue, encodeValue } from '../../src/codec/value-codec.js';
 import { anyValue, same } from './value-arbitraries.js';
 
 function encode(value: unknown): Uint8Array {

@@ -11,8 +11,8 @@
  *  V3  A group is closed as far as it has fired, at least. All is forgotten when time has caught up.
  */
 
-import { ByteReader } from '../../base/byte-reader.js';
-import { ByteWriter } from '../../base/byte-writer.js';
+import { ByteReader } from '../../codec/byte-reader.js';
+import { ByteWriter } from '../../codec/byte-writer.js';
 import type { OperatorContext, RestoredSection, StateSection } from '../operator.js';
 import { earliestTime } from '../state/time-section.js';
 

@@ -12,10 +12,10 @@
  *     2: a cell's value now            namespace f64 | key group u16 | key, encoded | value, encoded
  */
 
-import { ByteReader } from '../../base/byte-reader.js';
-import { ByteWriter } from '../../base/byte-writer.js';
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
-import { decodeValue, encodeValue } from '../../base/value-codec.js';
+import { ByteReader } from '../../codec/byte-reader.js';
+import { ByteWriter } from '../../codec/byte-writer.js';
+import { decodeValue, encodeValue } from '../../codec/value-codec.js';
 import { describeValue } from '../callbacks.js';
 
 const MAGIC = 'holdfast-cells';

@@ -7,9 +7,9 @@
  * instance had, elsewhere (where all are given all) instance i mod parallelism.
  */
 
-import { ByteReader } from '../../base/byte-reader.js';
-import { ByteWriter } from '../../base/byte-writer.js';
-import { decodeValue, encodeValue } from '../../base/value-codec.js';
+import { ByteReader } from '../../codec/byte-reader.js';
+import { ByteWriter } from '../../codec/byte-writer.js';
+import { decodeValue, encodeValue } from '../../codec/value-codec.js';
 import type { RestoredSection, StateSection } from '../operator.js';
 
 /** Beside the sections of the task's first operator, like `~task`. */

@@ -7,11 +7,11 @@
  * through the value codec. The row number lets the blob's cleaner ask whether an entry is still in use.
  */
 
-import { ByteReader } from '../../base/byte-reader.js';
-import { ByteWriter } from '../../base/byte-writer.js';
 import { HoldfastError } from '../../base/errors.js';
-import { decodeValue, encodeValue } from '../../base/value-codec.js';
-import { isLatin1 } from '../../base/value-encoder.js';
+import { ByteReader } from '../../codec/byte-reader.js';
+import { ByteWriter } from '../../codec/byte-writer.js';
+import { decodeValue, encodeValue } from '../../codec/value-codec.js';
+import { isLatin1 } from '../../codec/value-encoder.js';
 
 export const ENTRY_HEADER_BYTES = 7;
 

@@ -5,7 +5,7 @@
  * looks at `writer.bytes` again after every call that may grow.
  */
 
-import { HoldfastError } from './errors.js';
+import { HoldfastError } from '../base/errors.js';
 
 /** Most bytes that one writer holds: lengths and offsets stay within 31 bits. */
 export const WRITER_BYTES_MAX = 0x7fff_0000;

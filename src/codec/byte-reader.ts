@@ -3,7 +3,7 @@
  * torn bytes end in the caller's error and never in a read past the end or a huge allocation.
  */
 
-import { HoldfastError } from './errors.js';
+import { HoldfastError } from '../base/errors.js';
 import { CACHED_LENGTH_MAX, cachedLatin1 } from './text-cache.js';
 
 export interface ByteReaderOptions {

@@ -10,8 +10,8 @@
  *      kept while descending because it costs one store, and is read only when a value is refused.
  */
 
+import { HoldfastError } from '../base/errors.js';
 import type { ByteWriter } from './byte-writer.js';
-import { HoldfastError } from './errors.js';
 import { classify, nameOf, type ObjectKind, unbox } from './value-kinds.js';
 import {
   ERROR_CAUSE,
