@@ -5,7 +5,7 @@ import { touch } from './channel-records.mjs';
 
 const { ControlBlock } = await import('../dist/threads/control-block.js');
 const { Sleeper } = await import('../dist/threads/doorbell.js');
-const { RingInput } = await import('../dist/threads/ring-channel.js');
+const { RingInput } = await import('../dist/channels/ring-channel.js');
 
 let records = 0;
 let sum = 0;

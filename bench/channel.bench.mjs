@@ -14,8 +14,8 @@ const RING_BYTES = 1 << 20;
 export default async function channelBench({ smoke, log }) {
   const { ControlBlock } = await import('../dist/threads/control-block.js');
   const { Sleeper } = await import('../dist/threads/doorbell.js');
-  const { createRing } = await import('../dist/threads/ring.js');
-  const { RingOutput } = await import('../dist/threads/ring-channel.js');
+  const { createRing } = await import('../dist/channels/ring.js');
+  const { RingOutput } = await import('../dist/channels/ring-channel.js');
 
   const rounds = smoke ? 2 : 9;
   const batches = smoke ? 20 : 1_000;

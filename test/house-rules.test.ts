@@ -32,6 +32,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   threads: 2,
   module: 3,
   actors: 3,
+  channels: 3,
   stream: 4,
   connectors: 5,
   job: 8,

@@ -6,16 +6,16 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
+import type { InputChannel, OutputChannel } from '../channels/element.js';
+import { localChannel } from '../channels/local-channel.js';
+import { RingInput, RingOutput } from '../channels/ring-channel.js';
 import type { Graph } from '../stream/graph.js';
 import type { PlanVertex } from '../stream/plan.js';
 import { Task } from '../stream/task.js';
 import { TaskGate } from '../stream/task-gate.js';
 import type { TaskOptions } from '../stream/task-types.js';
 import { ControlBlock } from '../threads/control-block.js';
-import type { InputChannel, OutputChannel } from '../threads/element.js';
 import type { Lease } from '../threads/lease.js';
-import { localChannel } from '../threads/local-channel.js';
-import { RingInput, RingOutput } from '../threads/ring-channel.js';
 import type { ChannelSpec, DeploySpec, HostEvent } from './host-protocol.js';
 
 const LOCAL_CAPACITY_RECORDS_MAX = 4_096;

@@ -9,7 +9,7 @@
  */
 
 import { assert } from '../base/assert.js';
-import type { OutputChannel } from '../threads/element.js';
+import type { OutputChannel } from '../channels/element.js';
 import { encodeChannel } from './channel-state.js';
 import type { StateSection } from './operator.js';
 

@@ -16,8 +16,8 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
-import type { Batch, Element } from '../threads/element.js';
-import { positionOf, StoredFrames } from '../threads/element-frames.js';
+import type { Batch, Element } from '../channels/element.js';
+import { positionOf, StoredFrames } from '../channels/element-frames.js';
 import { type ChannelName, decodeChannel, parseChannelSection } from './channel-state.js';
 import type { RestoredSection } from './operator.js';
 

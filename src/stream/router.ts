@@ -8,8 +8,8 @@
  *  U3  Two records of one key take the same channel, in order.
  */
 
+import type { ControlElement, OutputChannel } from '../channels/element.js';
 import { keyGroupOf } from '../hashring/key-group.js';
-import type { ControlElement, OutputChannel } from '../threads/element.js';
 import { asyncCallbackError, isThenable } from './callbacks.js';
 import { locate } from './located-error.js';
 import type { Receiver } from './operator.js';

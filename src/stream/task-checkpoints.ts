@@ -17,7 +17,7 @@
  */
 
 import { atPoint } from '../base/protocol-points.js';
-import type { Batch } from '../threads/element.js';
+import type { Batch } from '../channels/element.js';
 import type { OvertakenOutput } from './overtaken-output.js';
 import type { SinkTail } from './sink-tail.js';
 import type { AlignedSnapshot, TaskInputs } from './task-inputs.js';

@@ -10,8 +10,8 @@
  *      LOOK_EVERY_MS, going by the pace of the last ones, and every RECORDS_PER_LOOK_MAX at least.
  */
 
+import type { Gate } from '../channels/element.js';
 import type { ControlBlock } from '../threads/control-block.js';
-import type { Gate } from '../threads/element.js';
 import type { Lease } from '../threads/lease.js';
 import type { Turn } from './operator.js';
 

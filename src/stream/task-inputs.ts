@@ -13,10 +13,10 @@
  *      after a rescale waits for what was in flight, as an aligned one would.
  */
 
+import type { Announcement, Batch, Element, InputChannel } from '../channels/element.js';
+import { ElementFrames } from '../channels/element-frames.js';
 import { Aligner, type AlignerCommand, type AlignerMode } from '../checkpoint/aligner.js';
 import { ChannelRecorder } from '../checkpoint/channel-recorder.js';
-import type { Announcement, Batch, Element, InputChannel } from '../threads/element.js';
-import { ElementFrames } from '../threads/element-frames.js';
 import { encodeChannel } from './channel-state.js';
 import type { StateSection } from './operator.js';
 import type { RestoredChannels, RestoredElement } from './restored-channels.js';

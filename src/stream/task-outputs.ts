@@ -3,7 +3,7 @@
  * output has waited long enough.
  */
 
-import type { ControlElement } from '../threads/element.js';
+import type { ControlElement } from '../channels/element.js';
 import { locate } from './located-error.js';
 import type { Router } from './router.js';
 import type { TaskGate } from './task-gate.js';

@@ -1,8 +1,8 @@
 /** What a task needs to be made, and what it tells. Protocol file: shapes only. */
 
 import type { Failure } from '../base/failure.js';
+import type { InputChannel, OutputChannel } from '../channels/element.js';
 import type { ControlBlock } from '../threads/control-block.js';
-import type { InputChannel, OutputChannel } from '../threads/element.js';
 import type { Lease } from '../threads/lease.js';
 import type { Graph } from './graph.js';
 import type { RestoredSection, StateSection } from './operator.js';

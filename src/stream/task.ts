@@ -19,7 +19,7 @@
  */
 
 import { atPoint } from '../base/protocol-points.js';
-import type { Batch } from '../threads/element.js';
+import type { Batch } from '../channels/element.js';
 import type { Lease } from '../threads/lease.js';
 import { type LocatedError, locate } from './located-error.js';
 import type { Receiver } from './operator.js';

@@ -4,6 +4,8 @@
  */
 
 import { join } from 'node:path';
+import { positionOf } from '../../src/channels/element-frames.js';
+import { RingOutput } from '../../src/channels/ring-channel.js';
 import { Aligner } from '../../src/checkpoint/aligner.js';
 import { Coordinator } from '../../src/checkpoint/coordinator.js';
 import type { FileSystem, OpenDirectory, OpenFile } from '../../src/checkpoint/file-system.js';
@@ -22,9 +24,7 @@ import { ChangeLog } from '../../src/stream/state/change-log.js';
 import { TaskInputs } from '../../src/stream/task-inputs.js';
 import { FaultDetector } from '../../src/supervisor/fault-detector.js';
 import { RestartBudget } from '../../src/supervisor/restart-budget.js';
-import { positionOf } from '../../src/threads/element-frames.js';
 import { Lease } from '../../src/threads/lease.js';
-import { RingOutput } from '../../src/threads/ring-channel.js';
 import { allOf, patch } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
 import { CHECKPOINTS } from './watched-store.js';

@@ -8,12 +8,12 @@
  *  I23  The time that a channel tells never goes back.
  */
 
+import type { Element, InputChannel } from '../../src/channels/element.js';
+import { localChannel } from '../../src/channels/local-channel.js';
+import { RingInput } from '../../src/channels/ring-channel.js';
 import { Task } from '../../src/stream/task.js';
 import { TaskCheckpoints } from '../../src/stream/task-checkpoints.js';
 import { TaskSnapshots } from '../../src/stream/task-snapshots.js';
-import type { Element, InputChannel } from '../../src/threads/element.js';
-import { localChannel } from '../../src/threads/local-channel.js';
-import { RingInput } from '../../src/threads/ring-channel.js';
 import { allOf, patch } from './patch.js';
 import type { SimRecord } from './topology.js';
 

@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Element } from '../../src/channels/element.js';
+import { ElementFrames, StoredFrames } from '../../src/channels/element-frames.js';
 import {
   decodeChannel,
   encodeChannel,
@@ -6,8 +8,6 @@ import {
   parseChannelSection,
 } from '../../src/stream/channel-state.js';
 import { RestoredChannels } from '../../src/stream/restored-channels.js';
-import type { Element } from '../../src/threads/element.js';
-import { ElementFrames, StoredFrames } from '../../src/threads/element-frames.js';
 import { batchOf } from './task-kit.js';
 
 const channel = { input: 1, from: 12, to: 3 };

@@ -1,6 +1,7 @@
 /** One task on a bench: its channels at hand, what it tells written down. */
 
 import type { Failure } from '../../src/base/failure.js';
+import type { Element } from '../../src/channels/element.js';
 import type { Graph } from '../../src/stream/graph.js';
 import { graphData } from '../../src/stream/graph-builder.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
@@ -10,7 +11,6 @@ import { Task } from '../../src/stream/task.js';
 import { TaskGate } from '../../src/stream/task-gate.js';
 import type { CapturedTask, TaskOptions } from '../../src/stream/task-types.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
-import type { Element } from '../../src/threads/element.js';
 import { Lease } from '../../src/threads/lease.js';
 import { batchOf, TestChannel } from './task-kit.js';
 

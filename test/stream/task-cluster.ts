@@ -5,6 +5,10 @@
  */
 
 import { type Random, randomInt } from '../../src/base/random.js';
+import type { InputChannel, OutputChannel } from '../../src/channels/element.js';
+import { localChannel } from '../../src/channels/local-channel.js';
+import { createRing } from '../../src/channels/ring.js';
+import { RingInput, RingOutput } from '../../src/channels/ring-channel.js';
 import { isChannelFor, parseChannelSection } from '../../src/stream/channel-state.js';
 import type { Graph } from '../../src/stream/graph.js';
 import { graphData } from '../../src/stream/graph-builder.js';
@@ -16,11 +20,7 @@ import { Task } from '../../src/stream/task.js';
 import { TaskGate } from '../../src/stream/task-gate.js';
 import type { CapturedTask } from '../../src/stream/task-types.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
-import type { InputChannel, OutputChannel } from '../../src/threads/element.js';
 import { Lease } from '../../src/threads/lease.js';
-import { localChannel } from '../../src/threads/local-channel.js';
-import { createRing } from '../../src/threads/ring.js';
-import { RingInput, RingOutput } from '../../src/threads/ring-channel.js';
 import { type Published, TestChannel } from './task-kit.js';
 
 const KEY_GROUPS = 32;

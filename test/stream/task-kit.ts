@@ -1,14 +1,6 @@
 /** Tasks without threads: channels that hold little, sources and sinks whose every step is at hand. */
 
 import type { Random } from '../../src/base/random.js';
-import type { Sink, SinkPrepared, SinkTransaction } from '../../src/stream/sink.js';
-import type {
-  RejectedRecord,
-  Source,
-  SourceBatch,
-  SourceReader,
-  SourceSplit,
-} from '../../src/stream/source.js';
 import type {
   Announcement,
   Batch,
@@ -17,8 +9,16 @@ import type {
   Gate,
   InputChannel,
   OutputChannel,
-} from '../../src/threads/element.js';
-import { ElementFrames } from '../../src/threads/element-frames.js';
+} from '../../src/channels/element.js';
+import { ElementFrames } from '../../src/channels/element-frames.js';
+import type { Sink, SinkPrepared, SinkTransaction } from '../../src/stream/sink.js';
+import type {
+  RejectedRecord,
+  Source,
+  SourceBatch,
+  SourceReader,
+  SourceSplit,
+} from '../../src/stream/source.js';
 
 export interface TestChannelOptions {
   readonly gate?: Gate;

@@ -4,14 +4,14 @@
  */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Element } from '../../src/channels/element.js';
+import { StoredFrames } from '../../src/channels/element-frames.js';
 import { count } from '../../src/stream/aggregations.js';
 import { decodeChannel } from '../../src/stream/channel-state.js';
 import type { Graph } from '../../src/stream/graph.js';
 import { RestoredChannels } from '../../src/stream/restored-channels.js';
 import { TaskInputs } from '../../src/stream/task-inputs.js';
 import { tumbling } from '../../src/stream/windows.js';
-import type { Element } from '../../src/threads/element.js';
-import { StoredFrames } from '../../src/threads/element-frames.js';
 import { simulate } from './exactly-once-job.js';
 import { draw, sink, source } from './graph-kit.js';
 import { barrier, TaskBench, watermark } from './task-bench.js';

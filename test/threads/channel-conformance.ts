@@ -6,8 +6,8 @@ import type {
   Gate,
   InputChannel,
   OutputChannel,
-} from '../../src/threads/element.js';
-import { positionOf, StoredFrames } from '../../src/threads/element-frames.js';
+} from '../../src/channels/element.js';
+import { positionOf, StoredFrames } from '../../src/channels/element-frames.js';
 import { same } from '../base/value-arbitraries.js';
 
 export interface Channel {

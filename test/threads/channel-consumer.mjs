@@ -1,9 +1,9 @@
 /** Waits to be told to begin; then takes, checks and counts until `end`, asleep whenever nothing is there. */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { RingInput } from '../../dist/channels/ring-channel.js';
 import { ControlBlock } from '../../dist/threads/control-block.js';
 import { Sleeper } from '../../dist/threads/doorbell.js';
-import { RingInput } from '../../dist/threads/ring-channel.js';
 
 const { ring, own, producer, count } = workerData;
 const input = new RingInput({ ring, block: new ControlBlock(producer), epoch: 4 });

@@ -1,16 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/base/errors.js';
-import { ByteViews } from '../../src/threads/byte-views.js';
-import { FrameDecoder } from '../../src/threads/frame-decoder.js';
-import { FrameEncoder, type FrameEncoderOptions } from '../../src/threads/frame-encoder.js';
+import { ByteViews } from '../../src/channels/byte-views.js';
+import { FrameDecoder } from '../../src/channels/frame-decoder.js';
+import { FrameEncoder, type FrameEncoderOptions } from '../../src/channels/frame-encoder.js';
 import {
   describeLayout,
   kindFor,
   kinds,
   parseLayout,
   seen,
-} from '../../src/threads/frame-layout.js';
+} from '../../src/channels/frame-layout.js';
 import {
   anyBigint,
   anyDate,

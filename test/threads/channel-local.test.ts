@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { localChannel } from '../../src/threads/local-channel.js';
+import { localChannel } from '../../src/channels/local-channel.js';
 import { describeChannel } from './channel-conformance.js';
 
 describeChannel({

@@ -4,9 +4,9 @@
  */
 
 import { parentPort, workerData } from 'node:worker_threads';
+import { RingOutput } from '../../dist/channels/ring-channel.js';
 import { ControlBlock } from '../../dist/threads/control-block.js';
 import { Sleeper } from '../../dist/threads/doorbell.js';
-import { RingOutput } from '../../dist/threads/ring-channel.js';
 
 const { ring, own, consumer, count } = workerData;
 const gate = { closed: false };

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/base/errors.js';
+import { createRing, RingReader, RingWriter } from '../../src/channels/ring.js';
+import { RingInput, RingOutput, type RingOutputOptions } from '../../src/channels/ring-channel.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
-import { createRing, RingReader, RingWriter } from '../../src/threads/ring.js';
-import { RingInput, RingOutput, type RingOutputOptions } from '../../src/threads/ring-channel.js';
 import { anyValue, same } from '../base/value-arbitraries.js';
 import { type Channel, describeChannel, drain } from './channel-conformance.js';
 

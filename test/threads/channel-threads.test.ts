@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
+import { createRing } from '../../dist/channels/ring.js';
 import { ControlBlock } from '../../dist/threads/control-block.js';
 import { ringDoorbell, Sleeper } from '../../dist/threads/doorbell.js';
-import { createRing } from '../../dist/threads/ring.js';
 
 const workers: Worker[] = [];
 

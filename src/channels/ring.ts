@@ -23,10 +23,10 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
+import type { ControlBlock } from '../threads/control-block.js';
+import { ringDoorbell } from '../threads/doorbell.js';
 import { ANNOUNCEMENT_WORDS, AnnouncementCell } from './announcement.js';
 import { ByteViews } from './byte-views.js';
-import type { ControlBlock } from './control-block.js';
-import { ringDoorbell } from './doorbell.js';
 
 const HEAD = 0;
 const TAIL = 16;

@@ -19,8 +19,8 @@
 
 import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
-import type { ControlBlock } from './control-block.js';
-import { ringDoorbell } from './doorbell.js';
+import type { ControlBlock } from '../threads/control-block.js';
+import { ringDoorbell } from '../threads/doorbell.js';
 import type {
   Announcement,
   ControlElement,
