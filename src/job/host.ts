@@ -8,8 +8,6 @@
  *  H3  `deploy` builds the graph anew: no operator object survives a reset, and none is shared by regions.
  */
 
-import type { Actor } from '../actors/actor.js';
-import { Scheduler, type Sleeper } from '../actors/scheduler.js';
 import { HoldfastError } from '../base/errors.js';
 import { type FailureKind, toFailure } from '../base/failure.js';
 import { collect, print } from '../connectors/index.js';
@@ -22,6 +20,8 @@ import type { SourceSplit } from '../stream/source.js';
 import type { Task } from '../stream/task.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import { Lease } from '../threads/lease.js';
+import { Scheduler, type Sleeper } from '../threads/scheduler.js';
+import type { Tasklet } from '../threads/tasklet.js';
 import type {
   CheckpointBase,
   DeploySpec,
@@ -72,7 +72,7 @@ export class Host implements HostControl {
     this.#close = options.close;
     this.#scheduler = new Scheduler({
       sleeper: options.sleeper,
-      onFailure: (actor, error) => this.#actorFailed(actor, error),
+      onFailure: (tasklet, error) => this.#taskletFailed(tasklet, error),
     });
   }
 
@@ -242,11 +242,11 @@ export class Host implements HostControl {
     return graph?.nodes.find((candidate) => candidate.id === operator)?.sink;
   }
 
-  #actorFailed(actor: Actor, error: unknown): void {
+  #taskletFailed(tasklet: Tasklet, error: unknown): void {
     const deployment = [...this.#deployments.values()].find(({ tasks }) =>
-      tasks.some((candidate) => candidate === actor),
+      tasks.some((candidate) => candidate === tasklet),
     );
-    const task = deployment?.tasks.find((candidate) => candidate === actor);
+    const task = deployment?.tasks.find((candidate) => candidate === tasklet);
     if (deployment === undefined || task === undefined || !deployment.live) return;
     // A task reports its own failures; what reaches the scheduler is a mistake of ours.
     this.#emit({

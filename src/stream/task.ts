@@ -1,5 +1,5 @@
 /**
- * A task: one instance of a chain of operators, the actor that a slot runs.
+ * A task: one instance of a chain of operators, the tasklet that a slot runs.
  *
  *  K1  `run` is the only place where records are processed. It stops after the current record when the gate
  *      says pause, wherever that is (in a batch, an iterator, a run of timers), and goes on there.

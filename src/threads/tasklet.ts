@@ -1,12 +1,12 @@
 /**
- * What a slot runs: actors. An operator instance (a task of the stream room) is one; the scheduler
- * knows nothing else about it. Protocol file: shapes only.
+ * What a slot runs: tasklets (Hazelcast Jet's word). An operator instance (a task of the stream room)
+ * is one; the scheduler knows nothing else about it. Protocol file: shapes only.
  *
- * An actor owns its state, meets others only through channels, and is driven: it never blocks and
- * never loops on its own. Its failure is reported, not thrown across other actors.
+ * A tasklet owns its state, meets others only through channels, and is driven: it never blocks and
+ * never loops on its own. Its failure is reported, not thrown across other tasklets.
  */
 
-export interface Actor {
+export interface Tasklet {
   /** For people and logs. */
   readonly name: string;
   /** There is something to do now (input it may take, output to move, a capture to continue). */

@@ -1,16 +1,16 @@
 /**
- * The turn of a slot: how one thread runs many actors and stays responsive.
+ * The turn of a slot: how one thread runs many tasklets and stays responsive.
  *
  *  T1  A turn lasts `turnMs` at most (plus one record); then the event loop runs: control calls,
  *      beats, timers and the user's promises are served between turns.
- *  T2  Within a turn actors are served round robin in quanta, the first one rotating, so that a
+ *  T2  Within a turn tasklets are served round robin in quanta, the first one rotating, so that a
  *      busy producer cannot starve its consumer on the same thread.
  *  T3  When nothing moved, the thread sleeps on its event loop: the doorbell is armed first and the
  *      inputs are looked at once more after that, so that no wake-up is lost.
  *  T4  The only suspension point is the end of `#turn`.
  */
 
-import type { Actor } from './actor.js';
+import type { Tasklet } from './tasklet.js';
 
 /** The doorbell as the scheduler sees it; see the threads room. */
 export interface Sleeper {
@@ -23,18 +23,18 @@ export interface SchedulerOptions {
   readonly sleeper: Sleeper;
   /** Longest turn in ms. */
   readonly turnMs?: number;
-  /** Longest uninterrupted run of one actor while others wait, in ms. */
+  /** Longest uninterrupted run of one tasklet while others wait, in ms. */
   readonly quantumMs?: number;
-  /** Called when an actor throws; the actor is taken off the schedule first. */
-  readonly onFailure: (actor: Actor, error: unknown) => void;
+  /** Called when an tasklet throws; the tasklet is taken off the schedule first. */
+  readonly onFailure: (tasklet: Tasklet, error: unknown) => void;
 }
 
 export class Scheduler {
   readonly #sleeper: Sleeper;
   readonly #turnMs: number;
   readonly #quantumMs: number;
-  readonly #onFailure: (actor: Actor, error: unknown) => void;
-  #actors: Actor[] = [];
+  readonly #onFailure: (tasklet: Tasklet, error: unknown) => void;
+  #tasklets: Tasklet[] = [];
   #first = 0;
   /** `idle`: armed, nothing scheduled; `scheduled`: a turn is coming; `running`: inside a turn. */
   #state: 'idle' | 'scheduled' | 'running' = 'idle';
@@ -48,13 +48,13 @@ export class Scheduler {
     this.#sleeper.onWake = () => this.wake();
   }
 
-  add(actor: Actor): void {
-    this.#actors.push(actor);
+  add(tasklet: Tasklet): void {
+    this.#tasklets.push(tasklet);
     this.wake();
   }
 
-  remove(actor: Actor): void {
-    this.#actors = this.#actors.filter((other) => other !== actor);
+  remove(tasklet: Tasklet): void {
+    this.#tasklets = this.#tasklets.filter((other) => other !== tasklet);
   }
 
   /** Asks for a turn soon. Cheap when one is coming anyway. */
@@ -89,18 +89,18 @@ export class Scheduler {
   };
 
   #round(deadline: number): boolean {
-    const actors = this.#actors;
-    const count = actors.length;
+    const tasklets = this.#tasklets;
+    const count = tasklets.length;
     let moved = false;
     this.#first = count === 0 ? 0 : (this.#first + 1) % count;
     for (let i = 0; i < count; i += 1) {
-      const actor = actors[(this.#first + i) % count]!;
+      const tasklet = tasklets[(this.#first + i) % count]!;
       const quantum =
         count === 1 ? deadline : Math.min(deadline, performance.now() + this.#quantumMs);
       try {
-        if (actor.run(quantum)) moved = true;
+        if (tasklet.run(quantum)) moved = true;
       } catch (error) {
-        this.#fail(actor, error);
+        this.#fail(tasklet, error);
       }
     }
     return moved;
@@ -110,24 +110,24 @@ export class Scheduler {
   #flush(): number | undefined {
     const now = performance.now();
     let next: number | undefined;
-    for (const actor of this.#actors) {
+    for (const tasklet of this.#tasklets) {
       try {
-        const due = actor.flushDue(now);
+        const due = tasklet.flushDue(now);
         if (due !== undefined && (next === undefined || due < next)) next = due;
       } catch (error) {
-        this.#fail(actor, error);
+        this.#fail(tasklet, error);
       }
     }
     return next;
   }
 
-  #fail(actor: Actor, error: unknown): void {
-    this.remove(actor);
-    this.#onFailure(actor, error);
+  #fail(tasklet: Tasklet, error: unknown): void {
+    this.remove(tasklet);
+    this.#onFailure(tasklet, error);
   }
 
   #anyRunnable(): boolean {
-    return this.#actors.some((actor) => actor.runnable);
+    return this.#tasklets.some((tasklet) => tasklet.runnable);
   }
 
   #sleep(due: number | undefined): void {

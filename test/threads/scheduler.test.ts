@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Actor } from '../../src/actors/actor.js';
-import { Scheduler, type Sleeper } from '../../src/actors/scheduler.js';
+import { Scheduler, type Sleeper } from '../../src/threads/scheduler.js';
+import type { Tasklet } from '../../src/threads/tasklet.js';
 
 class CountingSleeper implements Sleeper {
   armed = 0;
@@ -19,7 +19,7 @@ class CountingSleeper implements Sleeper {
 }
 
 /** Has `units` of work; each takes one run. */
-class Worker implements Actor {
+class Worker implements Tasklet {
   readonly name: string;
   units: number;
   ran = 0;
@@ -58,55 +58,55 @@ async function settled(condition: () => boolean): Promise<void> {
 }
 
 describe('the scheduler', () => {
-  test('runs every actor until nothing moves, then sleeps', async () => {
+  test('runs every tasklet until nothing moves, then sleeps', async () => {
     const sleeper = new CountingSleeper();
     const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
-    const actors = [new Worker('a', 5), new Worker('b', 500), new Worker('c', 0)];
-    for (const actor of actors) scheduler.add(actor);
+    const tasklets = [new Worker('a', 5), new Worker('b', 500), new Worker('c', 0)];
+    for (const tasklet of tasklets) scheduler.add(tasklet);
     await settled(() => sleeper.armed > 0);
-    expect(actors.map((actor) => actor.ran)).toEqual([5, 500, 0]);
+    expect(tasklets.map((tasklet) => tasklet.ran)).toEqual([5, 500, 0]);
   });
 
   test('work that arrives between the last look and going to sleep is not missed', async () => {
     const sleeper = new CountingSleeper();
     const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
-    const actor = new Worker('a', 1);
+    const tasklet = new Worker('a', 1);
     let late = 3;
     sleeper.onArm = () => {
-      if (late > 0) actor.units += 1;
+      if (late > 0) tasklet.units += 1;
       late -= 1;
     };
-    scheduler.add(actor);
-    await settled(() => actor.ran === 4);
+    scheduler.add(tasklet);
+    await settled(() => tasklet.ran === 4);
     expect(sleeper.canceled).toBeGreaterThanOrEqual(3);
   });
 
   test('a wake-up brings a sleeping thread back', async () => {
     const sleeper = new CountingSleeper();
     const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
-    const actor = new Worker('a', 0);
-    scheduler.add(actor);
+    const tasklet = new Worker('a', 0);
+    scheduler.add(tasklet);
     await settled(() => sleeper.armed === 1);
-    actor.units = 7;
+    tasklet.units = 7;
     sleeper.onWake();
-    await settled(() => actor.ran === 7);
+    await settled(() => tasklet.ran === 7);
   });
 
   test('buffered output is flushed when it is due although nothing else happens', async () => {
     const sleeper = new CountingSleeper();
     const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
-    const actor = new Worker('a', 0);
-    actor.due = performance.now() + 5;
-    scheduler.add(actor);
-    await settled(() => actor.flushed === 1);
+    const tasklet = new Worker('a', 0);
+    tasklet.due = performance.now() + 5;
+    scheduler.add(tasklet);
+    await settled(() => tasklet.flushed === 1);
   });
 
-  test('an actor that throws is taken off and reported; the others go on', async () => {
+  test('an tasklet that throws is taken off and reported; the others go on', async () => {
     const sleeper = new CountingSleeper();
     const failures: string[] = [];
     const scheduler = new Scheduler({
       sleeper,
-      onFailure: (actor, error) => failures.push(`${actor.name}: ${(error as Error).message}`),
+      onFailure: (tasklet, error) => failures.push(`${tasklet.name}: ${(error as Error).message}`),
     });
     const broken = new Worker('broken', 1);
     broken.run = () => {
