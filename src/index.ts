@@ -3,7 +3,7 @@
 export { days, hours, minutes, seconds } from './base/durations.js';
 export { type ErrorCode, HoldfastError } from './base/errors.js';
 export type { Failure, FailureKind } from './base/failure.js';
-export { openCheckpointDirectory } from './checkpoint/directory-store.js';
+export { openCheckpointDirectory } from './checkpoint/directory/directory-store.js';
 export { MemoryStore } from './checkpoint/memory-store.js';
 export type {
   CheckpointKind,

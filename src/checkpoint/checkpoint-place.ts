@@ -6,9 +6,13 @@
 
 import { resolve } from 'node:path';
 import { HoldfastError } from '../base/errors.js';
-import { openCheckpointDirectory } from './directory-store.js';
-import { s3Checkpoints } from './s3.js';
-import { type S3CheckpointsOptions, type S3Connection, s3Connection } from './s3-connection.js';
+import { openCheckpointDirectory } from './directory/directory-store.js';
+import { s3Checkpoints } from './object/s3.js';
+import {
+  type S3CheckpointsOptions,
+  type S3Connection,
+  s3Connection,
+} from './object/s3-connection.js';
 import type { CheckpointStore } from './store.js';
 
 export function isS3Place(place: string): boolean {

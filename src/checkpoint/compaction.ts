@@ -10,7 +10,7 @@
  *  B3  A part that is small altogether is always written in full: it costs less than one more file.
  */
 
-import { chainOf, filesOf } from './part-chain.js';
+import { chainOf, filesOf } from './parts/part-chain.js';
 import type { PartDescriptor } from './store.js';
 
 export const CHAIN_FILES_MAX = 40;

@@ -6,8 +6,8 @@
  *  P3  As with every checkpoint, the manifest comes last: an unfinished copy is none.
  */
 
-import { compressionOf } from './compression.js';
-import { filesOf } from './part-chain.js';
+import { compressionOf } from './parts/compression.js';
+import { filesOf } from './parts/part-chain.js';
 import type { CheckpointStore, Manifest, PartDescriptor, PartFile } from './store.js';
 
 /**

@@ -1,8 +1,8 @@
 /** Manifests as bytes: what a valid one is, the same for writer and reader. */
 
-import { COMPRESSIONS } from './compression.js';
 import { type Check, describeValue, each, optional, record } from './json-check.js';
-import { chainOf, filesOf } from './part-chain.js';
+import { COMPRESSIONS } from './parts/compression.js';
+import { chainOf, filesOf } from './parts/part-chain.js';
 import { seal, unseal } from './sealed-json.js';
 import { formatError } from './storage-errors.js';
 import type { FinishedMark, Manifest, PartDescriptor } from './store.js';

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
-import { partName } from './directory-layout.js';
+import { partName } from './directory/directory-layout.js';
 import {
   decodeFinished,
   decodeManifest,
@@ -15,7 +15,7 @@ import {
   encodeManifest,
   filesNamed,
 } from './manifest.js';
-import { filesOf } from './part-chain.js';
+import { filesOf } from './parts/part-chain.js';
 import { corruptError, writeError } from './storage-errors.js';
 import type {
   CheckpointStore,

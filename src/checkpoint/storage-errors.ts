@@ -1,7 +1,7 @@
 /** What goes wrong with a checkpoint directory, in the words that its user reads. */
 
 import { HoldfastError } from '../base/errors.js';
-import { errnoOf } from './file-system.js';
+import { errnoOf } from './directory/file-system.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
   ENOSPC: 'The disk is full: free space, or move the directory to a larger disk.',

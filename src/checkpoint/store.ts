@@ -2,7 +2,7 @@
  * What a checkpoint is on storage, and the interface of every store. Protocol file: shapes only.
  */
 
-import type { Compression } from './compression.js';
+import type { Compression } from './parts/compression.js';
 
 /** Bytes of one named piece of one operator instance's state. */
 export interface PartSection {

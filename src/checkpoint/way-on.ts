@@ -1,6 +1,6 @@
 /** From damaged checkpoints to a run that goes on: which ones are whole, and what that costs. */
 
-import type { DirectoryReport } from './inspect-directory.js';
+import type { DirectoryReport } from './inspect/inspect-directory.js';
 
 export type WayOn =
   /** The newest is whole: whoever restores the latest is not concerned. */

@@ -1,9 +1,9 @@
 /** What is inside one checkpoint, for people and for programs. */
 
 import { isHoldfastError } from '../base/errors.js';
-import type { OpenedCheckpoint } from '../checkpoint/inspect-checkpoint.js';
-import type { FoundDamage } from '../checkpoint/inspect-directory.js';
-import { filesOf } from '../checkpoint/part-chain.js';
+import type { OpenedCheckpoint } from '../checkpoint/inspect/inspect-checkpoint.js';
+import type { FoundDamage } from '../checkpoint/inspect/inspect-directory.js';
+import { filesOf } from '../checkpoint/parts/part-chain.js';
 import type { PartDescriptor, RestoredPartSection } from '../checkpoint/store.js';
 import { splitsIn } from '../stream/source-splits.js';
 import { rowsIn } from '../stream/state/row-section.js';

@@ -1,7 +1,7 @@
 /** `holdfast checkpoints DIR --history`: what the checkpoints of a directory have cost. */
 
+import { inspectStatistics } from '../checkpoint/directory/statistics-file.js';
 import { type CheckpointStatistics, summaryOf } from '../checkpoint/statistics.js';
-import { inspectStatistics } from '../checkpoint/statistics-file.js';
 import type { CheckpointsCommand } from './arguments.js';
 import { isoTime } from './checkpoint-contents.js';
 import type { Console } from './console.js';

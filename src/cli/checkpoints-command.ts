@@ -1,14 +1,17 @@
 /** `holdfast checkpoints`: what a directory or a bucket holds, and whether it is sound. Takes no lock, changes nothing. */
 
 import { isS3Place, s3ConnectionAt } from '../checkpoint/checkpoint-place.js';
-import { openCheckpoint } from '../checkpoint/inspect-checkpoint.js';
+import { openCheckpoint } from '../checkpoint/inspect/inspect-checkpoint.js';
 import {
   type DirectoryReport,
   type FoundDamage,
   type InspectedCheckpoint,
   inspectDirectory,
-} from '../checkpoint/inspect-directory.js';
-import { inspectObjectStore, openObjectCheckpoint } from '../checkpoint/inspect-object-store.js';
+} from '../checkpoint/inspect/inspect-directory.js';
+import {
+  inspectObjectStore,
+  openObjectCheckpoint,
+} from '../checkpoint/inspect/inspect-object-store.js';
 import { type WayOn, wayOn } from '../checkpoint/way-on.js';
 import type { CheckpointsCommand } from './arguments.js';
 import { affectedText, contentsLines, contentsOf, isoTime } from './checkpoint-contents.js';

@@ -5,7 +5,7 @@
 
 import { badOption } from '../base/option-checks.js';
 import { openDescribed } from '../checkpoint/described-store.js';
-import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
+import { openCheckpointDirectory } from '../checkpoint/directory/directory-store.js';
 import type { CheckpointStore, StoreDescription } from '../checkpoint/store.js';
 import type { PlainRunOptions } from './guard-protocol.js';
 import type { RunOptions } from './job-types.js';

@@ -3,7 +3,7 @@
  */
 
 import type { Failure } from '../base/failure.js';
-import type { Compression } from '../checkpoint/compression.js';
+import type { Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStatistics, CheckpointSummary } from '../checkpoint/statistics.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';

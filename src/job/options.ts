@@ -9,7 +9,7 @@ import {
   TIMER_MS_MAX,
 } from '../base/option-checks.js';
 import { isS3Place } from '../checkpoint/checkpoint-place.js';
-import { COMPRESSIONS, type Compression } from '../checkpoint/compression.js';
+import { COMPRESSIONS, type Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import { HEAP_SHARE_MIN } from '../supervisor/heap-watch.js';
 import {

@@ -2,8 +2,8 @@
 
 import { assert } from '../base/assert.js';
 import { partsToRewrite } from '../checkpoint/compaction.js';
-import type { Compression } from '../checkpoint/compression.js';
-import { linkPart } from '../checkpoint/part-chain.js';
+import type { Compression } from '../checkpoint/parts/compression.js';
+import { linkPart } from '../checkpoint/parts/part-chain.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
 import type { JobPlan } from '../stream/plan.js';
 import type { CapturedPart, CheckpointBase } from './host-protocol.js';

@@ -1,7 +1,7 @@
 /** Reads what a recovery plan names: each file once, verified before anything is decoded. */
 
 import { assert } from '../base/assert.js';
-import { type ChainLink, chainOf, filesOf } from '../checkpoint/part-chain.js';
+import { type ChainLink, chainOf, filesOf } from '../checkpoint/parts/part-chain.js';
 import type {
   CheckpointStore,
   PartDescriptor,

@@ -1,7 +1,7 @@
 /** What `run` and `runInline` share: store, restore point, driver. */
 
 import type { Failure } from '../base/failure.js';
-import { openCheckpointDirectory } from '../checkpoint/directory-store.js';
+import { openCheckpointDirectory } from '../checkpoint/directory/directory-store.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import { JobDriver } from './driver.js';
 import type { HostSpawner } from './host-link.js';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { copyCheckpoint } from '../../src/checkpoint/copy-checkpoint.js';
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
-import { chainOf, filesOf, linkPart } from '../../src/checkpoint/part-chain.js';
+import { chainOf, filesOf, linkPart } from '../../src/checkpoint/parts/part-chain.js';
 import type { Manifest } from '../../src/checkpoint/store.js';
 import { bytesOf, rejection, sampleManifest, samplePart } from './samples.js';
 

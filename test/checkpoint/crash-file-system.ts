@@ -7,7 +7,11 @@
  */
 
 import { basename, dirname } from 'node:path';
-import type { FileSystem, OpenDirectory, OpenFile } from '../../src/checkpoint/file-system.js';
+import type {
+  FileSystem,
+  OpenDirectory,
+  OpenFile,
+} from '../../src/checkpoint/directory/file-system.js';
 
 interface Inode {
   data: Uint8Array;

@@ -1,11 +1,11 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
-import { openCheckpoint } from '../../src/checkpoint/inspect-checkpoint.js';
-import { inspectDirectory } from '../../src/checkpoint/inspect-directory.js';
-import { affectedState } from '../../src/checkpoint/part-damage.js';
-import { CHUNK_BYTES } from '../../src/checkpoint/part-file.js';
+import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
+import { openCheckpoint } from '../../src/checkpoint/inspect/inspect-checkpoint.js';
+import { inspectDirectory } from '../../src/checkpoint/inspect/inspect-directory.js';
+import { affectedState } from '../../src/checkpoint/parts/part-damage.js';
+import { CHUNK_BYTES } from '../../src/checkpoint/parts/part-file.js';
 import type { PartDescriptor } from '../../src/checkpoint/store.js';
 import { wayOn } from '../../src/checkpoint/way-on.js';
 import { bytesOf, rejection, sampleManifest, samplePart, temporaryDirectory } from './samples.js';

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { isHoldfastError } from '../../src/base/errors.js';
 import { seededRandom } from '../../src/base/random.js';
-import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
+import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
 import type { PartDescriptor } from '../../src/checkpoint/store.js';
 import { CrashFileSystem, errno, type Operation, PowerCut } from './crash-file-system.js';
 import { sampleManifest, samplePart } from './samples.js';

@@ -19,8 +19,8 @@
 
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
-import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
-import type { FileSystem } from '../../src/checkpoint/file-system.js';
+import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
+import type { FileSystem } from '../../src/checkpoint/directory/file-system.js';
 import type { PartDescriptor } from '../../src/checkpoint/store.js';
 import { CrashFileSystem } from './crash-file-system.js';
 import { bytesOf, rejection, sampleManifest, samplePart } from './samples.js';

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { isHoldfastError } from '../../src/base/errors.js';
 import { seededRandom } from '../../src/base/random.js';
-import { manifestName } from '../../src/checkpoint/directory-layout.js';
-import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
+import { manifestName } from '../../src/checkpoint/directory/directory-layout.js';
+import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
 import type { PartDescriptor, RestoredPartSection } from '../../src/checkpoint/store.js';
 import { CrashFileSystem, errno, PowerCut } from './crash-file-system.js';
 import { bytesOf, rejection, sampleManifest, samplePart } from './samples.js';

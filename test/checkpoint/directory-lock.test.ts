@@ -4,10 +4,10 @@ import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { type LockOwner, readLock } from '../../src/checkpoint/directory-lock.js';
-import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
-import { nodeFileSystem } from '../../src/checkpoint/node-file-system.js';
-import { livenessOf, ownIdentity } from '../../src/checkpoint/process-identity.js';
+import { type LockOwner, readLock } from '../../src/checkpoint/directory/directory-lock.js';
+import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
+import { nodeFileSystem } from '../../src/checkpoint/directory/node-file-system.js';
+import { livenessOf, ownIdentity } from '../../src/checkpoint/directory/process-identity.js';
 import { CrashFileSystem, errno } from './crash-file-system.js';
 import { rejection, sampleManifest, samplePart, temporaryDirectory } from './samples.js';
 

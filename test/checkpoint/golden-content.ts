@@ -1,6 +1,6 @@
 /** What the golden files hold. */
 
-import type { Compression } from '../../src/checkpoint/compression.js';
+import type { Compression } from '../../src/checkpoint/parts/compression.js';
 import type { Manifest, PartDescriptor, PartInput } from '../../src/checkpoint/store.js';
 
 export const PART_FILES = [

@@ -7,13 +7,13 @@ import { copyFile, mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
-import { inspectDirectory } from '../../src/checkpoint/inspect-directory.js';
+import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
+import { nodeFileSystem } from '../../src/checkpoint/directory/node-file-system.js';
+import { inspectDirectory } from '../../src/checkpoint/inspect/inspect-directory.js';
 import { decodeManifest, encodeManifest } from '../../src/checkpoint/manifest.js';
-import { nodeFileSystem } from '../../src/checkpoint/node-file-system.js';
-import { chainOf, filesOf } from '../../src/checkpoint/part-chain.js';
-import { encodePart } from '../../src/checkpoint/part-file.js';
-import { readPartFile } from '../../src/checkpoint/part-reader.js';
+import { chainOf, filesOf } from '../../src/checkpoint/parts/part-chain.js';
+import { encodePart } from '../../src/checkpoint/parts/part-file.js';
+import { readPartFile } from '../../src/checkpoint/parts/part-reader.js';
 import {
   CHAIN_FILES,
   goldenChain,

@@ -1,8 +1,8 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
-import { inspectDirectory } from '../../src/checkpoint/inspect-directory.js';
+import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
+import { inspectDirectory } from '../../src/checkpoint/inspect/inspect-directory.js';
 import { rejection, sampleManifest, samplePart, temporaryDirectory } from './samples.js';
 
 async function withCheckpoints() {

@@ -1,6 +1,10 @@
 import { hostname } from 'node:os';
 import { describe, expect, test, vi } from 'vitest';
-import { decodeIndex, encodeIndex, type ObjectIndex } from '../../src/checkpoint/object-index.js';
+import {
+  decodeIndex,
+  encodeIndex,
+  type ObjectIndex,
+} from '../../src/checkpoint/object/object-index.js';
 import { type S3Place, s3Place } from './s3-place.js';
 import type { S3Fault, S3Request } from './s3-server.js';
 import { bytesOf, rejection, sampleManifest, samplePart } from './samples.js';

@@ -4,7 +4,7 @@ import {
   partsToRewrite,
   SMALL_PART_BYTES,
 } from '../../src/checkpoint/compaction.js';
-import { chainOf, filesOf, linkPart } from '../../src/checkpoint/part-chain.js';
+import { chainOf, filesOf, linkPart } from '../../src/checkpoint/parts/part-chain.js';
 import type { PartDescriptor, PartFile } from '../../src/checkpoint/store.js';
 
 const A = { operator: 'a', name: 's' };

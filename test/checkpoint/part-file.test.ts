@@ -1,16 +1,16 @@
 import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { crc32, portableCrc32 } from '../../src/checkpoint/checksum.js';
-import { COMPRESSIONS, compressionOf } from '../../src/checkpoint/compression.js';
+import { crc32, portableCrc32 } from '../../src/checkpoint/parts/checksum.js';
+import { COMPRESSIONS, compressionOf } from '../../src/checkpoint/parts/compression.js';
 import {
   encodedBytesMax,
   encodePart,
   PART_MAGIC,
   partHeader,
-} from '../../src/checkpoint/part-file.js';
-import { writePartFile } from '../../src/checkpoint/part-io.js';
-import { readPartFile } from '../../src/checkpoint/part-reader.js';
+} from '../../src/checkpoint/parts/part-file.js';
+import { writePartFile } from '../../src/checkpoint/parts/part-io.js';
+import { readPartFile } from '../../src/checkpoint/parts/part-reader.js';
 import type { PartDescriptor, PartInput } from '../../src/checkpoint/store.js';
 import { CrashFileSystem } from './crash-file-system.js';
 import { bytesOf, rejection, samplePart, shared } from './samples.js';

@@ -1,7 +1,7 @@
 import { S3Client } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
-import { type S3CheckpointsOptions, s3Checkpoints } from '../../src/checkpoint/s3.js';
-import { loadS3Library } from '../../src/checkpoint/s3-library.js';
+import { type S3CheckpointsOptions, s3Checkpoints } from '../../src/checkpoint/object/s3.js';
+import { loadS3Library } from '../../src/checkpoint/object/s3-library.js';
 import { s3Place } from './s3-place.js';
 import { rejection } from './samples.js';
 

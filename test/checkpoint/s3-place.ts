@@ -2,8 +2,8 @@
 
 import { S3Client } from '@aws-sdk/client-s3';
 import { afterEach } from 'vitest';
-import { decodeIndex, encodeIndex } from '../../src/checkpoint/object-index.js';
-import { type S3CheckpointsOptions, s3Checkpoints } from '../../src/checkpoint/s3.js';
+import { decodeIndex, encodeIndex } from '../../src/checkpoint/object/object-index.js';
+import { type S3CheckpointsOptions, s3Checkpoints } from '../../src/checkpoint/object/s3.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { S3Server } from './s3-server.js';
 

@@ -7,7 +7,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { crc32 } from '../../src/checkpoint/checksum.js';
+import { crc32 } from '../../src/checkpoint/parts/checksum.js';
 
 export interface S3Request {
   /** `PUT`, `GET`, `HEAD`, `DELETE`, `LIST`, `CREATE`, `BLOCK`, `COMPLETE`, `ABORT`, `UPLOADS`. */

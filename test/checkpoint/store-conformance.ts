@@ -1,8 +1,8 @@
 /** What every checkpoint store promises, as tests. Each store runs all of them. */
 
 import { describe, expect, test } from 'vitest';
-import { COMPRESSIONS } from '../../src/checkpoint/compression.js';
-import { filesOf, linkPart } from '../../src/checkpoint/part-chain.js';
+import { COMPRESSIONS } from '../../src/checkpoint/parts/compression.js';
+import { filesOf, linkPart } from '../../src/checkpoint/parts/part-chain.js';
 import type { CheckpointStore, PartDescriptor } from '../../src/checkpoint/store.js';
 import { bytesOf, rejection, sampleManifest, samplePart, shared } from './samples.js';
 

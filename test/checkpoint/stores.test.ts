@@ -1,6 +1,6 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openCheckpointDirectory } from '../../src/checkpoint/directory-store.js';
+import { openCheckpointDirectory } from '../../src/checkpoint/directory/directory-store.js';
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
 import { s3Place } from './s3-place.js';
 import { temporaryDirectory } from './samples.js';

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { DirectoryStore } from '../../dist/checkpoint/directory-store.js';
-import { openCheckpoint } from '../../dist/checkpoint/inspect-checkpoint.js';
-import { linkPart } from '../../dist/checkpoint/part-chain.js';
+import { DirectoryStore } from '../../dist/checkpoint/directory/directory-store.js';
+import { openCheckpoint } from '../../dist/checkpoint/inspect/inspect-checkpoint.js';
+import { linkPart } from '../../dist/checkpoint/parts/part-chain.js';
 import { contentsLines, contentsOf } from '../../dist/cli/checkpoint-contents.js';
 import { sampleManifest, samplePart } from '../checkpoint/samples.js';
 

@@ -1,6 +1,6 @@
 /** What is in the checkpoints of a directory. */
 
-import { openCheckpoint } from '../../dist/checkpoint/inspect-checkpoint.js';
+import { openCheckpoint } from '../../dist/checkpoint/inspect/inspect-checkpoint.js';
 import { parseChannelSection } from '../../dist/stream/channel-state.js';
 
 /** Bytes of records in flight that the checkpoint holds. */

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { s3Checkpoints } from '../../dist/checkpoint/s3.js';
+import { s3Checkpoints } from '../../dist/checkpoint/object/s3.js';
 import { type CheckpointStore, MemoryStore, type StoreDescription } from '../../dist/index.js';
 import { S3Server } from '../checkpoint/s3-server.js';
 import { fixture, temporaryFolder, totalsProblems } from './kit.js';

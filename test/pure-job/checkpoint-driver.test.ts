@@ -6,7 +6,7 @@ import { expect, test } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
 import { HoldfastError } from '../../src/base/errors.js';
 import { sharedMs } from '../../src/base/shared-clock.js';
-import { openCheckpointDirectory } from '../../src/checkpoint/directory-store.js';
+import { openCheckpointDirectory } from '../../src/checkpoint/directory/directory-store.js';
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';

@@ -1,8 +1,8 @@
 /** One process of a simulated job, from its start to its end: the real driver and all below it. */
 
-import { DirectoryStore } from '../../src/checkpoint/directory-store.js';
-import { filesOf } from '../../src/checkpoint/part-chain.js';
-import type { ProcessIdentity } from '../../src/checkpoint/process-identity.js';
+import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
+import type { ProcessIdentity } from '../../src/checkpoint/directory/process-identity.js';
+import { filesOf } from '../../src/checkpoint/parts/part-chain.js';
 import type { Manifest } from '../../src/checkpoint/store.js';
 import type { HostSpawner } from '../../src/job/host-link.js';
 import type { CheckpointBase, DeploySpec, HostControl } from '../../src/job/host-protocol.js';

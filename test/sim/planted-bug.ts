@@ -1,6 +1,6 @@
 /** A mistake that a simulation must find. Protocol file: shapes only. */
 
-import type { FileSystem } from '../../src/checkpoint/file-system.js';
+import type { FileSystem } from '../../src/checkpoint/directory/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import type { CheckpointBase, DeploySpec, HostEvent } from '../../src/job/host-protocol.js';
 

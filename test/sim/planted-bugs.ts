@@ -8,7 +8,11 @@ import { positionOf } from '../../src/channels/element-frames.js';
 import { RingOutput } from '../../src/channels/ring-channel.js';
 import { Aligner } from '../../src/checkpoint/aligner.js';
 import { Coordinator } from '../../src/checkpoint/coordinator.js';
-import type { FileSystem, OpenDirectory, OpenFile } from '../../src/checkpoint/file-system.js';
+import type {
+  FileSystem,
+  OpenDirectory,
+  OpenFile,
+} from '../../src/checkpoint/directory/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
 import type { DeploySpec } from '../../src/job/host-protocol.js';

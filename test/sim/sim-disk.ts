@@ -6,7 +6,11 @@
  * answer reaches nobody. A power cut drops what was on its way, and what was never synced.
  */
 
-import type { FileSystem, OpenDirectory, OpenFile } from '../../src/checkpoint/file-system.js';
+import type {
+  FileSystem,
+  OpenDirectory,
+  OpenFile,
+} from '../../src/checkpoint/directory/file-system.js';
 import { CrashFileSystem, errno, type Operation } from '../checkpoint/crash-file-system.js';
 import type { Domain, World } from './world.js';
 

@@ -10,8 +10,8 @@
 
 import { join } from 'node:path';
 import { HoldfastError } from '../../src/base/errors.js';
-import { errnoOf, type FileSystem } from '../../src/checkpoint/file-system.js';
-import { writeFully } from '../../src/checkpoint/part-io.js';
+import { errnoOf, type FileSystem } from '../../src/checkpoint/directory/file-system.js';
+import { writeFully } from '../../src/checkpoint/parts/part-io.js';
 import type { Committer } from '../../src/connectors/committers.js';
 import type { CommitterData, Sink, SinkContext, SinkTransaction } from '../../src/stream/sink.js';
 import type { Row } from './topology.js';

@@ -1,7 +1,7 @@
 /** A store as the job sees it, with the oracles looking on. */
 
 import { dirname, join } from 'node:path';
-import { filesOf } from '../../src/checkpoint/part-chain.js';
+import { filesOf } from '../../src/checkpoint/parts/part-chain.js';
 import type {
   CheckpointStore,
   Manifest,

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
-import { COMPRESSIONS } from '../../dist/checkpoint/compression.js';
 import {
   DirectoryStore,
   openCheckpointDirectory,
   POOL_PART_BYTES,
-} from '../../dist/checkpoint/directory-store.js';
+} from '../../dist/checkpoint/directory/directory-store.js';
+import { COMPRESSIONS } from '../../dist/checkpoint/parts/compression.js';
+import { WritePool } from '../../dist/checkpoint/parts/write-pool.js';
 import type { PartInput } from '../../dist/checkpoint/store.js';
-import { WritePool } from '../../dist/checkpoint/write-pool.js';
 import { bytesOf, rejection, sampleManifest, samplePart, shared } from '../checkpoint/samples.js';
 
 const directories: string[] = [];
@@ -235,7 +235,8 @@ describe('the pool when its threads misbehave', () => {
 
   test('keeps no process alive that has nothing else to do', async () => {
     const directory = await temporary();
-    const module = new URL('../../dist/checkpoint/directory-store.js', import.meta.url).href;
+    const module = new URL('../../dist/checkpoint/directory/directory-store.js', import.meta.url)
+      .href;
     const script = `
       const { openCheckpointDirectory } = await import(${JSON.stringify(module)});
       const store = openCheckpointDirectory(${JSON.stringify(directory)});
