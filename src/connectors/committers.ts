@@ -5,7 +5,7 @@
 
 import { HoldfastError } from '../base/errors.js';
 import type { CommitterData, SinkTransaction } from '../stream/sink.js';
-import { RenameCommitter } from './rename-committer.js';
+import { RenameCommitter } from './files/rename-committer.js';
 
 export interface RecoverState {
   /** Same across restarts and processes, new for a fresh run. */

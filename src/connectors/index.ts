@@ -1,10 +1,10 @@
 /** Sources and sinks. `parquetFile` has an entry point of its own: `holdfast/parquet`. */
 
-export { collect } from './collect.js';
-export { discard } from './discard.js';
-export { fromCollection } from './from-collection.js';
-export { type GenerateOptions, generate } from './generate.js';
-export { type NdjsonFileOptions, ndjsonFile } from './ndjson-file.js';
-export { type NdjsonFilesOptions, ndjsonFiles } from './ndjson-files.js';
-export { type PrintOptions, print } from './print.js';
-export { type TextFileOptions, textFile } from './text-file.js';
+export { type NdjsonFileOptions, ndjsonFile } from './files/ndjson-file.js';
+export { type NdjsonFilesOptions, ndjsonFiles } from './files/ndjson-files.js';
+export { type TextFileOptions, textFile } from './files/text-file.js';
+export { collect } from './memory/collect.js';
+export { discard } from './memory/discard.js';
+export { fromCollection } from './memory/from-collection.js';
+export { type GenerateOptions, generate } from './memory/generate.js';
+export { type PrintOptions, print } from './memory/print.js';

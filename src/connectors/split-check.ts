@@ -1,7 +1,7 @@
 /** What comes back from a snapshot is checked before it is used: the job may have been edited since. */
 
 import { HoldfastError } from '../base/errors.js';
-import type { FileIdentity } from './file-identity.js';
+import type { FileIdentity } from './files/file-identity.js';
 import type { NamedPath } from './options.js';
 
 /** For a split that the source, as it is defined now, would not have listed. */

@@ -1,7 +1,7 @@
 /** The rows of `collect` sinks, as far as completed checkpoints have made them visible. */
 
 import { HoldfastError } from '../base/errors.js';
-import { COLLECT_ROWS_MAX, collectLimit } from '../connectors/collect.js';
+import { COLLECT_ROWS_MAX, collectLimit } from '../connectors/memory/collect.js';
 import type { GraphData } from '../stream/graph.js';
 import type { CapturedPart } from './host-protocol.js';
 import type { PendingCheckpoint } from './make-manifest.js';

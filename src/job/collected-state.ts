@@ -1,7 +1,7 @@
 /** Rows of `collect` sinks as a checkpoint holds them, for a run that has nothing left to run. */
 
 import type { CheckpointStore, FinishedMark, Manifest } from '../checkpoint/store.js';
-import { decodeCollected } from '../connectors/collect.js';
+import { decodeCollected } from '../connectors/memory/collect.js';
 import type { GraphData } from '../stream/graph.js';
 import { STATE_SECTION } from '../stream/sink-tail.js';
 import type { CollectedRows } from './collected-rows.js';

@@ -4,8 +4,8 @@ import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ndjsonFile } from '../../src/connectors/ndjson-file.js';
-import { textFile } from '../../src/connectors/text-file.js';
+import { ndjsonFile } from '../../src/connectors/files/ndjson-file.js';
+import { textFile } from '../../src/connectors/files/text-file.js';
 import { conforms, context, failureOf, readAll, readRest, readSplit } from './source-kit.js';
 
 let directory: string;

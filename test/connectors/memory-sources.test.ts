@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
-import { fromCollection } from '../../src/connectors/from-collection.js';
-import { generate } from '../../src/connectors/generate.js';
+import { fromCollection } from '../../src/connectors/memory/from-collection.js';
+import { generate } from '../../src/connectors/memory/generate.js';
 import type { Source } from '../../src/stream/source.js';
 import { conforms, context, failureOf, readAll, readSplit } from './source-kit.js';
 

@@ -5,9 +5,9 @@ import { fileURLToPath } from 'node:url';
 import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parquetFile } from '../../src/connectors/parquet.js';
-import { makeColumn } from '../../src/connectors/parquet-column.js';
-import { loadParquetLibrary } from '../../src/connectors/parquet-library.js';
+import { parquetFile } from '../../src/connectors/parquet/parquet.js';
+import { makeColumn } from '../../src/connectors/parquet/parquet-column.js';
+import { loadParquetLibrary } from '../../src/connectors/parquet/parquet-library.js';
 import { parquetBytes } from './parquet-writer.js';
 import { conforms, context, failureOf, readAll, readSplit } from './source-kit.js';
 

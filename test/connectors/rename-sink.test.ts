@@ -8,7 +8,7 @@ import {
   checkDistinctTargets,
   createCommitter,
 } from '../../src/connectors/committers.js';
-import { type NdjsonFilesOptions, ndjsonFiles } from '../../src/connectors/ndjson-files.js';
+import { type NdjsonFilesOptions, ndjsonFiles } from '../../src/connectors/files/ndjson-files.js';
 import { SinkCommitter } from '../../src/job/sink-committer.js';
 import type { GraphNodeData } from '../../src/stream/graph.js';
 import type { SinkTransaction, SinkWriter } from '../../src/stream/sink.js';

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { COLLECT_ROWS_MAX, collect } from '../../src/connectors/collect.js';
-import { discard } from '../../src/connectors/discard.js';
-import { formatRecord, print } from '../../src/connectors/print.js';
+import { COLLECT_ROWS_MAX, collect } from '../../src/connectors/memory/collect.js';
+import { discard } from '../../src/connectors/memory/discard.js';
+import { formatRecord, print } from '../../src/connectors/memory/print.js';
 import type { SinkContext, SinkPrepared, SinkWriter } from '../../src/stream/sink.js';
 import { prepare, sinkContext, stateBytes } from './sink-kit.js';
 import { failureOf } from './source-kit.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
-import { discard } from '../../src/connectors/discard.js';
-import { fromCollection } from '../../src/connectors/from-collection.js';
+import { discard } from '../../src/connectors/memory/discard.js';
+import { fromCollection } from '../../src/connectors/memory/from-collection.js';
 import { Host } from '../../src/job/host.js';
 import { SPLITS_TIMEOUT_MS } from '../../src/job/split-listing.js';
 import { defineJob } from '../../src/stream/job-definition.js';

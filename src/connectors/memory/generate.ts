@@ -18,13 +18,13 @@
  * per record.
  */
 
-import { HoldfastError } from '../base/errors.js';
-import { badOption, checkNumber, checkObject } from '../base/option-checks.js';
-import type { Source, SourceBatch, SourceReader } from '../stream/source.js';
-import { checkFunction } from './options.js';
+import { HoldfastError } from '../../base/errors.js';
+import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
+import type { Source, SourceBatch, SourceReader } from '../../stream/source.js';
+import { checkFunction } from '../options.js';
+import { positionField, splitChanged } from '../split-check.js';
 import { Pace } from './pace.js';
 import { rangeSplits } from './ranges.js';
-import { positionField, splitChanged } from './split-check.js';
 
 const BATCH_RECORDS = 512;
 const RANGE_RECORDS_MIN = 256;

@@ -1,11 +1,11 @@
 /** A source over the lines of files, cut into byte ranges. */
 
-import type { Source } from '../stream/source.js';
+import type { Source } from '../../stream/source.js';
+import type { NamedPath } from '../options.js';
+import { pathOfSplit, positionField } from '../split-check.js';
 import { openFile, openSame } from './file-identity.js';
 import { LineNumbers } from './line-numbers.js';
 import { type LineFormat, type LinePosition, LineReader, type LineSplit } from './line-reader.js';
-import type { NamedPath } from './options.js';
-import { pathOfSplit, positionField } from './split-check.js';
 
 export const SPLIT_BYTES = 8 * 1024 * 1024;
 export const LINE_BYTES_MAX = 64 * 1024 * 1024;

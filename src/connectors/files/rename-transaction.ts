@@ -3,8 +3,8 @@
  * commit has taken yet. JSON data in the manifest.
  */
 
-import { HoldfastError } from '../base/errors.js';
-import type { SinkTransaction } from '../stream/sink.js';
+import { HoldfastError } from '../../base/errors.js';
+import type { SinkTransaction } from '../../stream/sink.js';
 import { parseStagedName } from './part-names.js';
 
 export interface StagedPartHandle {

@@ -1,6 +1,6 @@
 /** One record as one line of JSON, and nothing lost at its top level without a word. */
 
-import { HoldfastError } from '../base/errors.js';
+import { HoldfastError } from '../../base/errors.js';
 
 /** The record's JSON without a newline. Throws ERR_HOLDFAST_SINK for what JSON cannot hold. */
 export function jsonLine(record: unknown, target: string): string {

@@ -6,7 +6,7 @@
  * reads a file's ranges in order reads the file at most once more, however many lines it names.
  */
 
-import type { FileHandle } from '../base/files.js';
+import type { FileHandle } from '../../base/files.js';
 
 const BLOCK_BYTES = 1024 * 1024;
 const NEWLINE = 10;

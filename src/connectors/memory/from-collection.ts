@@ -1,7 +1,7 @@
-import { badOption } from '../base/option-checks.js';
-import type { Source, SourceBatch, SourceReader } from '../stream/source.js';
+import { badOption } from '../../base/option-checks.js';
+import type { Source, SourceBatch, SourceReader } from '../../stream/source.js';
+import { positionField, splitChanged } from '../split-check.js';
 import { type RangeSplit, rangeSplits } from './ranges.js';
-import { positionField, splitChanged } from './split-check.js';
 
 const BATCH_RECORDS = 512;
 /** Below this one instance is faster than handing out ranges. */

@@ -9,9 +9,9 @@
  *  B4  One read is under way at most; its failure is kept for the `take` that meets it.
  */
 
-import type { FileHandle } from '../base/files.js';
+import type { FileHandle } from '../../base/files.js';
+import type { NamedPath } from '../options.js';
 import { checkUnchanged, type FileIdentity, sourceError } from './file-identity.js';
-import type { NamedPath } from './options.js';
 
 export const BLOCK_BYTES = 256 * 1024;
 const NEWLINE = 10;

@@ -7,11 +7,12 @@
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { HoldfastError } from '../base/errors.js';
-import type { FileHandle } from '../base/files.js';
-import type { SourceBatch, SourceContext, SourceReader } from '../stream/source.js';
-import { checkUnchanged } from './file-identity.js';
-import type { NamedPath } from './options.js';
+import { HoldfastError } from '../../base/errors.js';
+import type { FileHandle } from '../../base/files.js';
+import type { SourceBatch, SourceContext, SourceReader } from '../../stream/source.js';
+import { checkUnchanged } from '../files/file-identity.js';
+import type { NamedPath } from '../options.js';
+import type { FileSplit } from '../split-check.js';
 import { makeColumn, type ParquetColumn, parsersFor } from './parquet-column.js';
 import type {
   ParquetChunk,
@@ -21,7 +22,6 @@ import type {
   ParquetSchemaNode,
 } from './parquet-library.js';
 import { type RowBuilder, rowBuilder } from './parquet-rows.js';
-import type { FileSplit } from './split-check.js';
 
 const BATCH_ROWS = 1_000;
 

@@ -5,12 +5,12 @@
  * taken over by another one stops instead of mixing its rows with the other's.
  */
 
-import { HoldfastError } from '../base/errors.js';
-import { readFile } from '../base/files.js';
+import { HoldfastError } from '../../base/errors.js';
+import { readFile } from '../../base/files.js';
+import { sinkError } from '../sink-error.js';
+import { errorCode } from '../system-error.js';
 import { writeDurably } from './durable-files.js';
 import { isRunId, PART_NUMBER_MAX, stagingPath } from './part-names.js';
-import { sinkError } from './sink-error.js';
-import { errorCode } from './system-error.js';
 
 export interface RunMarker {
   readonly run: string;

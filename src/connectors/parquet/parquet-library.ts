@@ -1,7 +1,7 @@
 /** hyparquet and its decompressors are optional: loaded when a Parquet file is first read. */
 
-import { HoldfastError } from '../base/errors.js';
-import { errorCode } from './system-error.js';
+import { HoldfastError } from '../../base/errors.js';
+import { errorCode } from '../system-error.js';
 
 /** What is used of hyparquet, in our own words, so that our types do not need it installed. */
 export interface ParquetFile {

@@ -8,15 +8,20 @@
  *      while one is pending they speak of the batch before.
  */
 
-import { HoldfastError } from '../base/errors.js';
-import type { FileHandle } from '../base/files.js';
-import type { RejectedRecord, SourceBatch, SourceContext, SourceReader } from '../stream/source.js';
+import { HoldfastError } from '../../base/errors.js';
+import type { FileHandle } from '../../base/files.js';
+import type {
+  RejectedRecord,
+  SourceBatch,
+  SourceContext,
+  SourceReader,
+} from '../../stream/source.js';
+import type { NamedPath } from '../options.js';
+import type { FileSplit } from '../split-check.js';
 import { sourceError } from './file-identity.js';
 import { LineBlocks, LineTooLong, type Segment } from './line-blocks.js';
 import type { LineNumbers } from './line-numbers.js';
 import { LineSegment } from './line-segment.js';
-import type { NamedPath } from './options.js';
-import type { FileSplit } from './split-check.js';
 
 const BATCH_RECORDS = 1_000;
 const SHOWN_CHARACTERS = 120;

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
-import { badOption, checkObject } from '../base/option-checks.js';
-import type { Sink } from '../stream/sink.js';
+import { badOption, checkObject } from '../../base/option-checks.js';
+import type { Sink } from '../../stream/sink.js';
 
 export interface PrintOptions {
   /** Put before every line. */

@@ -17,13 +17,14 @@
  */
 
 import { join } from 'node:path';
-import { assert } from '../base/assert.js';
-import { HoldfastError } from '../base/errors.js';
-import { readdir, rename, unlink } from '../base/files.js';
-import { makeDirectory } from '../base/make-directory.js';
-import { atPoint } from '../base/protocol-points.js';
-import type { SinkTransaction } from '../stream/sink.js';
-import type { Committer, RecoverState, RenameCommitterData } from './committers.js';
+import { assert } from '../../base/assert.js';
+import { HoldfastError } from '../../base/errors.js';
+import { readdir, rename, unlink } from '../../base/files.js';
+import { makeDirectory } from '../../base/make-directory.js';
+import { atPoint } from '../../base/protocol-points.js';
+import type { SinkTransaction } from '../../stream/sink.js';
+import type { Committer, RecoverState, RenameCommitterData } from '../committers.js';
+import { sinkError } from '../sink-error.js';
 import { fileAt, syncDirectory } from './durable-files.js';
 import {
   isRunId,
@@ -38,7 +39,6 @@ import {
 } from './part-names.js';
 import { partsOfTransaction, type StagedPartHandle } from './rename-transaction.js';
 import { type RunMarker, readMarker, writeMarker } from './run-marker.js';
-import { sinkError } from './sink-error.js';
 
 const NAMES_SHOWN = 5;
 

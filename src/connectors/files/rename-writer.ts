@@ -11,12 +11,12 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import type { SinkContext, SinkPrepared, SinkWriter } from '../stream/sink.js';
+import type { SinkContext, SinkPrepared, SinkWriter } from '../../stream/sink.js';
+import { sinkError } from '../sink-error.js';
 import { fileAt } from './durable-files.js';
 import { jsonLine } from './json-line.js';
 import { stagedName, stagingPath } from './part-names.js';
 import { renameTransaction, type StagedPartHandle } from './rename-transaction.js';
-import { sinkError } from './sink-error.js';
 import { StagedPart } from './staged-part.js';
 
 const BLOCK_CHARACTERS = 128 * 1024;

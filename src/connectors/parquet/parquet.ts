@@ -3,11 +3,12 @@
  * packages that others need not install: `npm install hyparquet hyparquet-compressors`.
  */
 
-import type { FileHandle } from '../base/files.js';
-import { badOption, checkObject, checkOneOf } from '../base/option-checks.js';
-import type { Source } from '../stream/source.js';
-import { type FileIdentity, openFile, openSame, readExactly } from './file-identity.js';
-import { checkPath, type NamedPath } from './options.js';
+import type { FileHandle } from '../../base/files.js';
+import { badOption, checkObject, checkOneOf } from '../../base/option-checks.js';
+import type { Source } from '../../stream/source.js';
+import { type FileIdentity, openFile, openSame, readExactly } from '../files/file-identity.js';
+import { checkPath, type NamedPath } from '../options.js';
+import { pathOfSplit, positionField } from '../split-check.js';
 import {
   loadParquetLibrary,
   type ParquetFile,
@@ -16,7 +17,6 @@ import {
   type ParquetSchemaNode,
 } from './parquet-library.js';
 import { damaged, ParquetReader, type ParquetSplit } from './parquet-reader.js';
-import { pathOfSplit, positionField } from './split-check.js';
 
 export interface ParquetFileOptions {
   /** Only these columns, in this order. Default: all. */

@@ -1,7 +1,7 @@
-import { checkObject } from '../base/option-checks.js';
-import type { Source } from '../stream/source.js';
+import { checkObject } from '../../base/option-checks.js';
+import type { Source } from '../../stream/source.js';
+import { checkPaths, checkText } from '../options.js';
 import { lineSource } from './line-source.js';
-import { checkPaths, checkText } from './options.js';
 import { checkLineBytes, checkSplitBytes, type TextFileOptions } from './text-file.js';
 
 export interface NdjsonFileOptions extends TextFileOptions {

@@ -9,10 +9,10 @@
  */
 
 import { createHash } from 'node:crypto';
-import { HoldfastError } from '../base/errors.js';
-import { type FileHandle, open } from '../base/files.js';
-import type { NamedPath } from './options.js';
-import { explainSystemError } from './system-error.js';
+import { HoldfastError } from '../../base/errors.js';
+import { type FileHandle, open } from '../../base/files.js';
+import type { NamedPath } from '../options.js';
+import { explainSystemError } from '../system-error.js';
 
 const SAMPLE_BYTES = 4096;
 

@@ -1,8 +1,8 @@
 /** The few file operations that survive a power cut. */
 
 import { dirname } from 'node:path';
-import { type FileHandle, open, rename, stat } from '../base/files.js';
-import { errorCode } from './system-error.js';
+import { type FileHandle, open, rename, stat } from '../../base/files.js';
+import { errorCode } from '../system-error.js';
 
 /**
  * Makes names in a directory durable: creations, renames, removals. Windows cannot sync directories;

@@ -1,7 +1,7 @@
-import { checkNumber, checkObject } from '../base/option-checks.js';
-import type { Source } from '../stream/source.js';
+import { checkNumber, checkObject } from '../../base/option-checks.js';
+import type { Source } from '../../stream/source.js';
+import { checkPaths } from '../options.js';
 import { LINE_BYTES_MAX, lineSource, SPLIT_BYTES } from './line-source.js';
-import { checkPaths } from './options.js';
 
 export interface TextFileOptions {
   /** A longer line ends the job with an error. Default 64 MiB. */

@@ -4,9 +4,9 @@
  */
 
 import { dirname } from 'node:path';
-import { type FileHandle, open, rename, rm } from '../base/files.js';
-import { makeDirectory } from '../base/make-directory.js';
-import { atPoint } from '../base/protocol-points.js';
+import { type FileHandle, open, rename, rm } from '../../base/files.js';
+import { makeDirectory } from '../../base/make-directory.js';
+import { atPoint } from '../../base/protocol-points.js';
 import { syncDirectory } from './durable-files.js';
 
 export class StagedPart {

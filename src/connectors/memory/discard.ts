@@ -1,4 +1,4 @@
-import type { Sink } from '../stream/sink.js';
+import type { Sink } from '../../stream/sink.js';
 
 /** A sink that drops every record: for benchmarks, and for jobs whose effects are elsewhere. */
 export function discard(): Sink<unknown> {

@@ -10,12 +10,12 @@
  *      a few dozen of them, not one per checkpoint.
  */
 
-import { HoldfastError } from '../base/errors.js';
-import { ByteReader } from '../codec/byte-reader.js';
-import { ByteWriter } from '../codec/byte-writer.js';
-import { decodeValue, encodeValue } from '../codec/value-codec.js';
-import type { Sink, SinkContext, SinkPrepared, SinkWriter } from '../stream/sink.js';
-import { checkText } from './options.js';
+import { HoldfastError } from '../../base/errors.js';
+import { ByteReader } from '../../codec/byte-reader.js';
+import { ByteWriter } from '../../codec/byte-writer.js';
+import { decodeValue, encodeValue } from '../../codec/value-codec.js';
+import type { Sink, SinkContext, SinkPrepared, SinkWriter } from '../../stream/sink.js';
+import { checkText } from '../options.js';
 
 /** Of one name, all instances together. */
 export const COLLECT_ROWS_MAX = 1_000_000;

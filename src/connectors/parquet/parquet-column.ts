@@ -6,7 +6,7 @@
  */
 
 import { isUtf8 } from 'node:buffer';
-import { HoldfastError } from '../base/errors.js';
+import { HoldfastError } from '../../base/errors.js';
 import type { ParquetChunk, ParquetSchemaNode } from './parquet-library.js';
 
 export interface ParquetColumn {
