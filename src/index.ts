@@ -64,12 +64,21 @@ export {
   max,
   min,
   sum,
-} from './stream/aggregations.js';
-export type { DataStream, RecordOf, TimestampOptions } from './stream/data-stream.js';
-export type { StreamEnvironment } from './stream/environment.js';
-export { defineJob, type JobArguments, type JobDefinition } from './stream/job-definition.js';
-export type { Key } from './stream/key-selector.js';
-export type { KeyedRow, KeyedStream } from './stream/keyed-stream.js';
+} from './stream/api/aggregations.js';
+export type { DataStream, RecordOf, TimestampOptions } from './stream/api/data-stream.js';
+export type { StreamEnvironment } from './stream/api/environment.js';
+export { defineJob, type JobArguments, type JobDefinition } from './stream/api/job-definition.js';
+export type { Key } from './stream/api/key-selector.js';
+export type { KeyedRow, KeyedStream } from './stream/api/keyed-stream.js';
+export type { StreamSink } from './stream/api/stream-sink.js';
+export { aggregation } from './stream/api/user-aggregation.js';
+export type { WindowedStream, WindowRow } from './stream/api/windowed-stream.js';
+export {
+  type TumblingOptions,
+  type TumblingWindow,
+  tumbling,
+  type WindowDefinition,
+} from './stream/api/windows.js';
 export type {
   CommitterData,
   Sink,
@@ -87,15 +96,6 @@ export type {
   SourceReader,
   SourceSplit,
 } from './stream/source.js';
-export type { StreamSink } from './stream/stream-sink.js';
-export { aggregation } from './stream/user-aggregation.js';
-export type { WindowedStream, WindowRow } from './stream/windowed-stream.js';
-export {
-  type TumblingOptions,
-  type TumblingWindow,
-  tumbling,
-  type WindowDefinition,
-} from './stream/windows.js';
 export {
   exponentialBackoff,
   failureRate,

@@ -5,8 +5,8 @@ import type { OpenedCheckpoint } from '../checkpoint/inspect/inspect-checkpoint.
 import type { FoundDamage } from '../checkpoint/inspect/inspect-directory.js';
 import { filesOf } from '../checkpoint/parts/part-chain.js';
 import type { PartDescriptor, RestoredPartSection } from '../checkpoint/store.js';
-import { splitsIn } from '../stream/source-splits.js';
 import { rowsIn } from '../stream/state/row-section.js';
+import { splitsIn } from '../stream/task/source-splits.js';
 import { formatBytes, formatCount, formatMs } from './format.js';
 import { formatTable } from './table.js';
 

@@ -4,7 +4,7 @@ import { absolutePlace, storeAt } from '../checkpoint/checkpoint-place.js';
 import { openSavepoint } from '../checkpoint/savepoint.js';
 import type { Manifest } from '../checkpoint/store.js';
 import { mapError } from '../module/source-maps.js';
-import { planJob } from '../stream/planner.js';
+import { planJob } from '../stream/graph/planner.js';
 import { type Compatibility, compatibilityOf } from './compatibility.js';
 import { resolveOptions } from './options.js';
 import { compiledJob } from './run.js';

@@ -2,7 +2,7 @@
 
 import { HoldfastError } from '../base/errors.js';
 import { COLLECT_ROWS_MAX, collectLimit } from '../connectors/memory/collect.js';
-import type { GraphData } from '../stream/graph.js';
+import type { GraphData } from '../stream/graph/graph.js';
 import type { CapturedPart } from './host-protocol.js';
 import type { PendingCheckpoint } from './make-manifest.js';
 

@@ -2,8 +2,8 @@
 
 import type { CheckpointStore, FinishedMark, Manifest } from '../checkpoint/store.js';
 import { decodeCollected } from '../connectors/memory/collect.js';
-import type { GraphData } from '../stream/graph.js';
-import { STATE_SECTION } from '../stream/sink-tail.js';
+import type { GraphData } from '../stream/graph/graph.js';
+import { STATE_SECTION } from '../stream/task/sink-tail.js';
 import type { CollectedRows } from './collected-rows.js';
 import type { JobResult } from './job-types.js';
 

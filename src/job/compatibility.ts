@@ -11,10 +11,10 @@
 
 import { HoldfastError } from '../base/errors.js';
 import type { Manifest } from '../checkpoint/store.js';
-import { parseChannelSection } from '../stream/channel-state.js';
-import type { GraphNodeData } from '../stream/graph.js';
-import type { JobPlan } from '../stream/plan.js';
+import type { GraphNodeData } from '../stream/graph/graph.js';
+import type { JobPlan } from '../stream/graph/plan.js';
 import { compareLayouts, kindProblem, stateRefused } from '../stream/state/state-layout.js';
+import { parseChannelSection } from '../stream/task/channel-state.js';
 
 export interface OperatorFate {
   readonly operator: string;

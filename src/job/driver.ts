@@ -9,8 +9,8 @@
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { failureToError, toFailure } from '../base/failure.js';
-import type { JobPlan, PlanRegion } from '../stream/plan.js';
-import { planJob } from '../stream/planner.js';
+import type { JobPlan, PlanRegion } from '../stream/graph/plan.js';
+import { planJob } from '../stream/graph/planner.js';
 import { CheckpointDriver } from './checkpoint-driver.js';
 import { checkpointMetrics } from './checkpoint-metrics.js';
 import { CollectedRows } from './collected-rows.js';

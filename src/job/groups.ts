@@ -4,7 +4,7 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
-import type { JobPlan } from '../stream/plan.js';
+import type { JobPlan } from '../stream/graph/plan.js';
 import type { RestartStrategy } from '../supervisor/restart-strategy.js';
 
 /** What of a group goes down with a region of it that failed. */

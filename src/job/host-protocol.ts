@@ -7,12 +7,12 @@
  */
 
 import type { Failure } from '../base/failure.js';
-import type { GraphData } from '../stream/graph.js';
+import type { GraphData } from '../stream/graph/graph.js';
+import type { JobPlan } from '../stream/graph/plan.js';
 import type { RestoredSection } from '../stream/operator.js';
-import type { JobPlan } from '../stream/plan.js';
 import type { SinkTransaction } from '../stream/sink.js';
 import type { SourceSplit } from '../stream/source.js';
-import type { CapturedTask, TaskMetrics } from '../stream/task-types.js';
+import type { CapturedTask, TaskMetrics } from '../stream/task/task-types.js';
 
 /** Result objects instead of exceptions: comlink keeps only an error's message, name and stack. */
 export type Outcome<T> =

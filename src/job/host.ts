@@ -11,13 +11,13 @@
 import { HoldfastError } from '../base/errors.js';
 import { type FailureKind, toFailure } from '../base/failure.js';
 import { collect, print } from '../connectors/index.js';
-import type { BuiltinSinks } from '../stream/builtin-sinks.js';
-import type { Graph, GraphData } from '../stream/graph.js';
-import { buildGraph, graphData } from '../stream/graph-builder.js';
-import type { JobDefinition } from '../stream/job-definition.js';
+import type { BuiltinSinks } from '../stream/api/builtin-sinks.js';
+import type { JobDefinition } from '../stream/api/job-definition.js';
+import type { Graph, GraphData } from '../stream/graph/graph.js';
+import { buildGraph, graphData } from '../stream/graph/graph-builder.js';
 import type { Sink, SinkTransaction } from '../stream/sink.js';
 import type { SourceSplit } from '../stream/source.js';
-import type { Task } from '../stream/task.js';
+import type { Task } from '../stream/task/task.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import { Lease } from '../threads/lease.js';
 import { Scheduler, type Sleeper } from '../threads/scheduler.js';

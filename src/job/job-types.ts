@@ -6,8 +6,8 @@ import type { Failure } from '../base/failure.js';
 import type { Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStatistics, CheckpointSummary } from '../checkpoint/statistics.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
-import type { JobPlan } from '../stream/plan.js';
-import type { TaskMetrics } from '../stream/task-types.js';
+import type { JobPlan } from '../stream/graph/plan.js';
+import type { TaskMetrics } from '../stream/task/task-types.js';
 import type { RestartStrategy } from '../supervisor/restart-strategy.js';
 import type { KillCause } from './host-protocol.js';
 

@@ -1,6 +1,6 @@
 /** The `Job` that users hold: a thin face over the driver. */
 
-import type { JobPlan } from '../stream/plan.js';
+import type { JobPlan } from '../stream/graph/plan.js';
 import type { JobDriver } from './driver.js';
 import type { KillCause } from './host-protocol.js';
 import type {

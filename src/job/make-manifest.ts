@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import type { Manifest, PartDescriptor } from '../checkpoint/store.js';
-import type { JobPlan } from '../stream/plan.js';
+import type { JobPlan } from '../stream/graph/plan.js';
 import type { CapturedPart } from './host-protocol.js';
 
 export interface PendingCheckpoint {

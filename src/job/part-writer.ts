@@ -5,7 +5,7 @@ import { partsToRewrite } from '../checkpoint/compaction.js';
 import type { Compression } from '../checkpoint/parts/compression.js';
 import { linkPart } from '../checkpoint/parts/part-chain.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
-import type { JobPlan } from '../stream/plan.js';
+import type { JobPlan } from '../stream/graph/plan.js';
 import type { CapturedPart, CheckpointBase } from './host-protocol.js';
 
 /**

@@ -13,9 +13,9 @@
  */
 
 import type { Manifest, PartDescriptor } from '../checkpoint/store.js';
-import { isChannelFor, parseChannelSection } from '../stream/channel-state.js';
-import type { GraphNodeData } from '../stream/graph.js';
-import type { JobPlan } from '../stream/plan.js';
+import type { GraphNodeData } from '../stream/graph/graph.js';
+import type { JobPlan } from '../stream/graph/plan.js';
+import { isChannelFor, parseChannelSection } from '../stream/task/channel-state.js';
 import { checkCompatible } from './compatibility.js';
 
 /** Which parts a task needs, and which operators' sections of them. */

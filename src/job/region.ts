@@ -15,7 +15,7 @@
 
 import { type Failure, failureToError } from '../base/failure.js';
 import type { Manifest } from '../checkpoint/store.js';
-import type { PlanRegion } from '../stream/plan.js';
+import type { PlanRegion } from '../stream/graph/plan.js';
 import type { SourceSplit } from '../stream/source.js';
 import type { Lease } from '../threads/lease.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';

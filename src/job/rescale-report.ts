@@ -2,7 +2,7 @@
 
 import type { Manifest } from '../checkpoint/store.js';
 import { movesReport } from '../hashring/moves-report.js';
-import type { JobPlan } from '../stream/plan.js';
+import type { JobPlan } from '../stream/graph/plan.js';
 import type { RescaledEvent, RescaledOperator } from './job-types.js';
 
 /** Undefined when every keyed operator has as many instances as it had. */

@@ -3,8 +3,8 @@
 import { HoldfastError } from '../base/errors.js';
 import { failureToError, toFailure } from '../base/failure.js';
 import { inTime } from '../base/in-time.js';
-import type { JobDefinition } from '../stream/job-definition.js';
-import { defineJob } from '../stream/job-definition.js';
+import type { JobDefinition } from '../stream/api/job-definition.js';
+import { defineJob } from '../stream/api/job-definition.js';
 import { ControlBlock } from '../threads/control-block.js';
 import { Host } from './host.js';
 import type { HostCallbacks, HostLink } from './host-link.js';

@@ -1,7 +1,7 @@
 /** A logger is the user's code in the driver's thread: what it throws must not stop the job. */
 
 import { toFailure } from '../base/failure.js';
-import { isThenable } from '../stream/callbacks.js';
+import { isThenable } from '../stream/api/callbacks.js';
 import type { Logger } from './job-types.js';
 
 /**

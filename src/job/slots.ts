@@ -11,7 +11,7 @@ import { deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import { inTime } from '../base/in-time.js';
-import type { GraphData } from '../stream/graph.js';
+import type { GraphData } from '../stream/graph/graph.js';
 import { FaultDetector, type Verdict } from '../supervisor/fault-detector.js';
 import type { HeapSample } from '../supervisor/heap-watch.js';
 import type { Phase } from '../threads/control-block.js';

@@ -9,9 +9,9 @@
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { inTime } from '../base/in-time.js';
-import type { GraphData } from '../stream/graph.js';
+import type { GraphData } from '../stream/graph/graph.js';
 import type { Source, SourceSplit } from '../stream/source.js';
-import { checkSplits } from '../stream/source-checks.js';
+import { checkSplits } from '../stream/task/source-checks.js';
 import type { Slots } from './slots.js';
 
 /** How long splits() of a source may take, in milliseconds. */

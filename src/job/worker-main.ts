@@ -5,7 +5,7 @@ import {
   isJobDefinition,
   type JobDefinition,
   requireJobDefinition,
-} from '../stream/job-definition.js';
+} from '../stream/api/job-definition.js';
 import { Sleeper } from '../threads/doorbell.js';
 import { connectWorker } from '../threads/worker-port.js';
 import { Host } from './host.js';

@@ -10,7 +10,7 @@ import {
 } from '../../src/connectors/committers.js';
 import { type NdjsonFilesOptions, ndjsonFiles } from '../../src/connectors/files/ndjson-files.js';
 import { SinkCommitter } from '../../src/job/sink-committer.js';
-import type { GraphNodeData } from '../../src/stream/graph.js';
+import type { GraphNodeData } from '../../src/stream/graph/graph.js';
 import type { SinkTransaction, SinkWriter } from '../../src/stream/sink.js';
 import { prepare, sinkContext, type TestContext } from './sink-kit.js';
 import { failureOf } from './source-kit.js';

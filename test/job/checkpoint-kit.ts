@@ -1,7 +1,7 @@
 /** What is in the checkpoints of a directory. */
 
 import { openCheckpoint } from '../../dist/checkpoint/inspect/inspect-checkpoint.js';
-import { parseChannelSection } from '../../dist/stream/channel-state.js';
+import { parseChannelSection } from '../../dist/stream/task/channel-state.js';
 
 /** Bytes of records in flight that the checkpoint holds. */
 export async function inFlightBytes(directory: string, checkpoint: number): Promise<number> {

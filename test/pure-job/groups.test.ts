@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { type GroupOptions, planGroups } from '../../src/job/groups.js';
 import { resolveOptions } from '../../src/job/options.js';
-import { graphData } from '../../src/stream/graph-builder.js';
-import { planJob } from '../../src/stream/planner.js';
+import { graphData } from '../../src/stream/graph/graph-builder.js';
+import { planJob } from '../../src/stream/graph/planner.js';
 import { fixedDelay, noRestart } from '../../src/supervisor/restart-strategy.js';
 import { draw, sink, source, thrownBy } from '../stream/graph-kit.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Manifest, PartDescriptor } from '../../src/checkpoint/store.js';
 import { cutOf, planRecovery } from '../../src/job/recovery-plan.js';
-import type { GraphData, GraphNodeData } from '../../src/stream/graph.js';
-import { planJob } from '../../src/stream/planner.js';
+import type { GraphData, GraphNodeData } from '../../src/stream/graph/graph.js';
+import { planJob } from '../../src/stream/graph/planner.js';
 
 const node = (index: number, id: string, more: Partial<GraphNodeData>): GraphNodeData => ({
   index,

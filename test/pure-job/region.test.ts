@@ -7,8 +7,8 @@ import type { Launched, Launcher, LaunchRequest } from '../../src/job/launcher.j
 import { Region } from '../../src/job/region.js';
 import type { Slots } from '../../src/job/slots.js';
 import { Supervision } from '../../src/job/supervision.js';
-import { graphData } from '../../src/stream/graph-builder.js';
-import { planJob } from '../../src/stream/planner.js';
+import { graphData } from '../../src/stream/graph/graph-builder.js';
+import { planJob } from '../../src/stream/graph/planner.js';
 import { fixedDelay } from '../../src/supervisor/restart-strategy.js';
 import { draw, sink, source } from '../stream/graph-kit.js';
 

@@ -17,15 +17,15 @@ import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
 import type { DeploySpec } from '../../src/job/host-protocol.js';
 import { SinkCommitter } from '../../src/job/sink-committer.js';
+import type { RestoredSection } from '../../src/stream/operator.js';
+import { ChangeLog } from '../../src/stream/state/change-log.js';
 import {
   decodeChannel,
   encodeChannel,
   parseChannelSection,
-} from '../../src/stream/channel-state.js';
-import type { RestoredSection } from '../../src/stream/operator.js';
-import { SinkTail } from '../../src/stream/sink-tail.js';
-import { ChangeLog } from '../../src/stream/state/change-log.js';
-import { TaskInputs } from '../../src/stream/task-inputs.js';
+} from '../../src/stream/task/channel-state.js';
+import { SinkTail } from '../../src/stream/task/sink-tail.js';
+import { TaskInputs } from '../../src/stream/task/task-inputs.js';
 import { FaultDetector } from '../../src/supervisor/fault-detector.js';
 import { RestartBudget } from '../../src/supervisor/restart-budget.js';
 import { Lease } from '../../src/threads/lease.js';

@@ -1,12 +1,12 @@
 /** The real graph of a drawn topology, with sources and sinks of the simulation. */
 
-import { count, sum } from '../../src/stream/aggregations.js';
-import type { DataStream, RecordOf } from '../../src/stream/data-stream.js';
-import type { StreamEnvironment } from '../../src/stream/environment.js';
-import { defineJob, type JobDefinition } from '../../src/stream/job-definition.js';
+import { count, sum } from '../../src/stream/api/aggregations.js';
+import type { DataStream, RecordOf } from '../../src/stream/api/data-stream.js';
+import type { StreamEnvironment } from '../../src/stream/api/environment.js';
+import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 import type { Sink } from '../../src/stream/sink.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
-import { tumbling } from '../../src/stream/windows.js';
 import { sinkId } from './reference.js';
 import {
   copies,

@@ -14,7 +14,7 @@ import { Host } from '../../src/job/host.js';
 import type { HostCallbacks, HostLink } from '../../src/job/host-link.js';
 import type { HostControl, HostEvent, Outcome } from '../../src/job/host-protocol.js';
 import { unwrap } from '../../src/job/unwrap.js';
-import type { JobDefinition } from '../../src/stream/job-definition.js';
+import type { JobDefinition } from '../../src/stream/api/job-definition.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
 import { type Domain, Lane, type World } from './world.js';
 

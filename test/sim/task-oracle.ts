@@ -11,9 +11,9 @@
 import type { Element, InputChannel } from '../../src/channels/element.js';
 import { localChannel } from '../../src/channels/local-channel.js';
 import { RingInput } from '../../src/channels/ring-channel.js';
-import { Task } from '../../src/stream/task.js';
-import { TaskCheckpoints } from '../../src/stream/task-checkpoints.js';
-import { TaskSnapshots } from '../../src/stream/task-snapshots.js';
+import { Task } from '../../src/stream/task/task.js';
+import { TaskCheckpoints } from '../../src/stream/task/task-checkpoints.js';
+import { TaskSnapshots } from '../../src/stream/task/task-snapshots.js';
 import { allOf, patch } from './patch.js';
 import type { SimRecord } from './topology.js';
 

@@ -9,9 +9,9 @@ import {
   min,
   type NumberSelector,
   sum,
-} from '../../src/stream/aggregations.js';
-import { aggregation } from '../../src/stream/user-aggregation.js';
-import { tumbling } from '../../src/stream/windows.js';
+} from '../../src/stream/api/aggregations.js';
+import { aggregation } from '../../src/stream/api/user-aggregation.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 import { thrownBy } from './graph-kit.js';
 
 type Value = number | null | undefined;

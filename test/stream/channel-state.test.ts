@@ -6,8 +6,8 @@ import {
   encodeChannel,
   isChannelFor,
   parseChannelSection,
-} from '../../src/stream/channel-state.js';
-import { RestoredChannels } from '../../src/stream/restored-channels.js';
+} from '../../src/stream/task/channel-state.js';
+import { RestoredChannels } from '../../src/stream/task/restored-channels.js';
 import { batchOf } from './task-kit.js';
 
 const channel = { input: 1, from: 12, to: 3 };

@@ -2,10 +2,10 @@
 
 import { expect } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../src/base/random.js';
-import { count, max, sum } from '../../src/stream/aggregations.js';
-import type { Graph } from '../../src/stream/graph.js';
-import { aggregation } from '../../src/stream/user-aggregation.js';
-import { tumbling } from '../../src/stream/windows.js';
+import { count, max, sum } from '../../src/stream/api/aggregations.js';
+import { aggregation } from '../../src/stream/api/user-aggregation.js';
+import { tumbling } from '../../src/stream/api/windows.js';
+import type { Graph } from '../../src/stream/graph/graph.js';
 import { draw } from './graph-kit.js';
 import { type ClusterOptions, TaskCluster } from './task-cluster.js';
 import { Published, testSink, testSource } from './task-kit.js';

@@ -18,8 +18,8 @@ import {
   type RejectedRecord,
   tumbling,
 } from '../../src/index.js';
-import { buildGraph, graphData } from '../../src/stream/graph-builder.js';
-import { planJob } from '../../src/stream/planner.js';
+import { buildGraph, graphData } from '../../src/stream/graph/graph-builder.js';
+import { planJob } from '../../src/stream/graph/planner.js';
 import { type Flight, ids } from './graph-kit.js';
 
 const job = defineJob('flight-delays', (env, args) => {

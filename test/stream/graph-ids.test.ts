@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { average, count, sum } from '../../src/stream/aggregations.js';
-import type { DataStream } from '../../src/stream/data-stream.js';
-import { tumbling } from '../../src/stream/windows.js';
+import { average, count, sum } from '../../src/stream/api/aggregations.js';
+import type { DataStream } from '../../src/stream/api/data-stream.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 import { draw, ids, nodeOf, sink, source, thrownBy } from './graph-kit.js';
 
 interface Word {

@@ -1,10 +1,10 @@
 /** Sources and sinks that only stand in a graph, and a short way to build one. */
 
-import type { BuiltinSinks } from '../../src/stream/builtin-sinks.js';
-import type { StreamEnvironment } from '../../src/stream/environment.js';
-import type { Graph, GraphNode } from '../../src/stream/graph.js';
-import { buildGraph } from '../../src/stream/graph-builder.js';
-import { defineJob, type JobArguments } from '../../src/stream/job-definition.js';
+import type { BuiltinSinks } from '../../src/stream/api/builtin-sinks.js';
+import type { StreamEnvironment } from '../../src/stream/api/environment.js';
+import { defineJob, type JobArguments } from '../../src/stream/api/job-definition.js';
+import type { Graph, GraphNode } from '../../src/stream/graph/graph.js';
+import { buildGraph } from '../../src/stream/graph/graph-builder.js';
 import type { Sink } from '../../src/stream/sink.js';
 import type { Source } from '../../src/stream/source.js';
 

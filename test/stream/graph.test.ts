@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { count, sum } from '../../src/stream/aggregations.js';
-import type { DataStream } from '../../src/stream/data-stream.js';
-import type { StreamEnvironment } from '../../src/stream/environment.js';
-import { tumbling } from '../../src/stream/windows.js';
+import { count, sum } from '../../src/stream/api/aggregations.js';
+import type { DataStream } from '../../src/stream/api/data-stream.js';
+import type { StreamEnvironment } from '../../src/stream/api/environment.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 import { draw, type Flight, nodeOf, sink, source, thrownBy } from './graph-kit.js';
 
 const origin = (flight: Flight): string => flight.origin;

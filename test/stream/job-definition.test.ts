@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { JOB_BRAND, PROTOCOL_VERSION } from '../../src/base/brand.js';
 import { HoldfastError } from '../../src/base/errors.js';
-import type { DataStream } from '../../src/stream/data-stream.js';
-import type { StreamEnvironment } from '../../src/stream/environment.js';
-import { buildGraph, graphData } from '../../src/stream/graph-builder.js';
-import { defineJob, isJobDefinition } from '../../src/stream/job-definition.js';
+import type { DataStream } from '../../src/stream/api/data-stream.js';
+import type { StreamEnvironment } from '../../src/stream/api/environment.js';
+import { defineJob, isJobDefinition } from '../../src/stream/api/job-definition.js';
+import { buildGraph, graphData } from '../../src/stream/graph/graph-builder.js';
 import { builtinSinks, draw, sink, source, thrownBy } from './graph-kit.js';
 
 const whole = (env: StreamEnvironment): void => {

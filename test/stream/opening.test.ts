@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { OPEN_TIMEOUT_MS } from '../../src/stream/opening.js';
 import type { SinkWriter } from '../../src/stream/sink.js';
 import type { Source, SourceReader } from '../../src/stream/source.js';
+import { OPEN_TIMEOUT_MS } from '../../src/stream/task/opening.js';
 import { draw, sink, source } from './graph-kit.js';
 import { TaskBench } from './task-bench.js';
 

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
-import { average, count, max, sum } from '../../src/stream/aggregations.js';
+import { average, count, max, sum } from '../../src/stream/api/aggregations.js';
+import { aggregation } from '../../src/stream/api/user-aggregation.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 import type { Operator } from '../../src/stream/operator.js';
 import { filterOperator } from '../../src/stream/operators/filter-operator.js';
 import { flatMapOperator } from '../../src/stream/operators/flat-map-operator.js';
@@ -12,8 +14,6 @@ import { passOperator } from '../../src/stream/operators/pass-operator.js';
 import { timestampsOperator } from '../../src/stream/operators/timestamps-operator.js';
 import { windowAggregateOperator } from '../../src/stream/operators/window-aggregate-operator.js';
 import { windowReduceOperator } from '../../src/stream/operators/window-reduce-operator.js';
-import { aggregation } from '../../src/stream/user-aggregation.js';
-import { tumbling } from '../../src/stream/windows.js';
 import { thrownBy } from './graph-kit.js';
 import {
   Harness,

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { DataStream } from '../../src/stream/data-stream.js';
-import type { StreamEnvironment } from '../../src/stream/environment.js';
-import type { GraphData } from '../../src/stream/graph.js';
-import { graphData } from '../../src/stream/graph-builder.js';
-import type { JobPlan } from '../../src/stream/plan.js';
-import { planChannels, planJob } from '../../src/stream/planner.js';
+import type { DataStream } from '../../src/stream/api/data-stream.js';
+import type { StreamEnvironment } from '../../src/stream/api/environment.js';
+import type { GraphData } from '../../src/stream/graph/graph.js';
+import { graphData } from '../../src/stream/graph/graph-builder.js';
+import type { JobPlan } from '../../src/stream/graph/plan.js';
+import { planChannels, planJob } from '../../src/stream/graph/planner.js';
 import { draw, sink, source, thrownBy } from './graph-kit.js';
 
 type Numbers = DataStream<number>;

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { HoldfastError } from '../../src/base/errors.js';
-import { LocatedError } from '../../src/stream/located-error.js';
 import type { Sink, SinkPrepared, SinkWriter } from '../../src/stream/sink.js';
-import { checkPrepared, TRANSACTION_BYTES_MAX } from '../../src/stream/sink-checks.js';
-import { SinkTail } from '../../src/stream/sink-tail.js';
-import { TaskGate } from '../../src/stream/task-gate.js';
+import { LocatedError } from '../../src/stream/task/located-error.js';
+import { checkPrepared, TRANSACTION_BYTES_MAX } from '../../src/stream/task/sink-checks.js';
+import { SinkTail } from '../../src/stream/task/sink-tail.js';
+import { TaskGate } from '../../src/stream/task/task-gate.js';
 
 const writer: SinkWriter<unknown> = { write: () => {}, close: () => {} };
 const commit = async () => {};

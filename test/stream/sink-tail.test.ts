@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { deferred } from '../../src/base/deferred.js';
 import type { SinkPrepared } from '../../src/stream/sink.js';
-import { SinkTail } from '../../src/stream/sink-tail.js';
-import { TaskGate } from '../../src/stream/task-gate.js';
+import { SinkTail } from '../../src/stream/task/sink-tail.js';
+import { TaskGate } from '../../src/stream/task/task-gate.js';
 
 async function prepared() {
   const answer = deferred<SinkPrepared | undefined>();

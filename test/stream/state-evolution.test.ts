@@ -2,7 +2,9 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { average, count, max, sum } from '../../src/stream/aggregations.js';
+import { average, count, max, sum } from '../../src/stream/api/aggregations.js';
+import { aggregation } from '../../src/stream/api/user-aggregation.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 import type { Operator } from '../../src/stream/operator.js';
 import { keyedAggregateOperator } from '../../src/stream/operators/keyed-aggregate-operator.js';
 import { keyedReduceOperator } from '../../src/stream/operators/keyed-reduce-operator.js';
@@ -10,8 +12,6 @@ import type { AggregationSpecData } from '../../src/stream/operators/row-shape.j
 import { windowAggregateOperator } from '../../src/stream/operators/window-aggregate-operator.js';
 import { windowReduceOperator } from '../../src/stream/operators/window-reduce-operator.js';
 import { compareLayouts, layoutEntry, parseLayout } from '../../src/stream/state/state-layout.js';
-import { aggregation } from '../../src/stream/user-aggregation.js';
-import { tumbling } from '../../src/stream/windows.js';
 import { type Emitted, Harness, type Item } from './operator-kit.js';
 
 interface Sale {

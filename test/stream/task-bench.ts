@@ -2,14 +2,14 @@
 
 import type { Failure } from '../../src/base/failure.js';
 import type { Element } from '../../src/channels/element.js';
-import type { Graph } from '../../src/stream/graph.js';
-import { graphData } from '../../src/stream/graph-builder.js';
+import type { Graph } from '../../src/stream/graph/graph.js';
+import { graphData } from '../../src/stream/graph/graph-builder.js';
+import { planChannels, planJob } from '../../src/stream/graph/planner.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
-import { planChannels, planJob } from '../../src/stream/planner.js';
 import type { SourceSplit } from '../../src/stream/source.js';
-import { Task } from '../../src/stream/task.js';
-import { TaskGate } from '../../src/stream/task-gate.js';
-import type { CapturedTask, TaskOptions } from '../../src/stream/task-types.js';
+import { Task } from '../../src/stream/task/task.js';
+import { TaskGate } from '../../src/stream/task/task-gate.js';
+import type { CapturedTask, TaskOptions } from '../../src/stream/task/task-types.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
 import { Lease } from '../../src/threads/lease.js';
 import { batchOf, TestChannel } from './task-kit.js';

@@ -6,8 +6,8 @@
 
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { type Random, randomInt, seededRandom } from '../../src/base/random.js';
-import type { Graph } from '../../src/stream/graph.js';
-import { aggregation } from '../../src/stream/user-aggregation.js';
+import { aggregation } from '../../src/stream/api/user-aggregation.js';
+import type { Graph } from '../../src/stream/graph/graph.js';
 import { draw } from './graph-kit.js';
 import { TaskCluster } from './task-cluster.js';
 import { Published, testSink, testSource } from './task-kit.js';

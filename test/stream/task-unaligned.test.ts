@@ -6,12 +6,12 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Element } from '../../src/channels/element.js';
 import { StoredFrames } from '../../src/channels/element-frames.js';
-import { count } from '../../src/stream/aggregations.js';
-import { decodeChannel } from '../../src/stream/channel-state.js';
-import type { Graph } from '../../src/stream/graph.js';
-import { RestoredChannels } from '../../src/stream/restored-channels.js';
-import { TaskInputs } from '../../src/stream/task-inputs.js';
-import { tumbling } from '../../src/stream/windows.js';
+import { count } from '../../src/stream/api/aggregations.js';
+import { tumbling } from '../../src/stream/api/windows.js';
+import type { Graph } from '../../src/stream/graph/graph.js';
+import { decodeChannel } from '../../src/stream/task/channel-state.js';
+import { RestoredChannels } from '../../src/stream/task/restored-channels.js';
+import { TaskInputs } from '../../src/stream/task/task-inputs.js';
 import { simulate } from './exactly-once-job.js';
 import { draw, sink, source } from './graph-kit.js';
 import { barrier, TaskBench, watermark } from './task-bench.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { count } from '../../src/stream/aggregations.js';
-import type { Graph } from '../../src/stream/graph.js';
+import { count } from '../../src/stream/api/aggregations.js';
+import type { Graph } from '../../src/stream/graph/graph.js';
 import type { Sink, SinkContext, SinkWriter } from '../../src/stream/sink.js';
 import type { Source, SourceReader } from '../../src/stream/source.js';
 import { draw, sink, source } from './graph-kit.js';

@@ -1,14 +1,21 @@
 /** What the compiler knows about a job, from source to sink. Checked by tsc; running it is a formality. */
 
 import { describe, expectTypeOf, it } from 'vitest';
-import { type Aggregation, average, count, max, min, sum } from '../../src/stream/aggregations.js';
-import type { DataStream } from '../../src/stream/data-stream.js';
-import { defineJob } from '../../src/stream/job-definition.js';
-import type { KeyedStream } from '../../src/stream/keyed-stream.js';
+import {
+  type Aggregation,
+  average,
+  count,
+  max,
+  min,
+  sum,
+} from '../../src/stream/api/aggregations.js';
+import type { DataStream } from '../../src/stream/api/data-stream.js';
+import { defineJob } from '../../src/stream/api/job-definition.js';
+import type { KeyedStream } from '../../src/stream/api/keyed-stream.js';
+import type { StreamSink } from '../../src/stream/api/stream-sink.js';
+import { aggregation } from '../../src/stream/api/user-aggregation.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 import type { RejectedRecord } from '../../src/stream/source.js';
-import type { StreamSink } from '../../src/stream/stream-sink.js';
-import { aggregation } from '../../src/stream/user-aggregation.js';
-import { tumbling } from '../../src/stream/windows.js';
 import { draw, type Flight, sink, source } from './graph-kit.js';
 
 /** Type-checks `use`, and never runs it: graphs that are only typed need not be whole. */

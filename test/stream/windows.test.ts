@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
-import { count, sum } from '../../src/stream/aggregations.js';
+import { count, sum } from '../../src/stream/api/aggregations.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 import { windowAggregateOperator } from '../../src/stream/operators/window-aggregate-operator.js';
 import type { WindowOptions } from '../../src/stream/operators/window-operator.js';
 import { windowReduceOperator } from '../../src/stream/operators/window-reduce-operator.js';
-import { tumbling } from '../../src/stream/windows.js';
 import { thrownBy } from './graph-kit.js';
 import { Harness, type Item, KEY_GROUPS, recordsOf, runPlain } from './operator-kit.js';
 

@@ -1,6 +1,6 @@
 /** How a record changes a cell's value. */
 
-import { asyncCallbackError, isThenable } from '../callbacks.js';
+import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { type AggregationSpecData, type MixedState, mixedFunctions } from './row-shape.js';
 import {

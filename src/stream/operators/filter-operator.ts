@@ -1,4 +1,4 @@
-import { asyncCallbackError, isThenable } from '../callbacks.js';
+import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { Operator } from '../operator.js';
 import { StatelessOperator } from './stateless-operator.js';
 

@@ -5,7 +5,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import { asyncCallbackError, describeValue, isThenable } from '../callbacks.js';
+import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type { Operator, OperatorContext, Turn } from '../operator.js';
 import { StatelessOperator } from './stateless-operator.js';
 

@@ -1,4 +1,4 @@
-import type { KeySelector } from '../key-selector.js';
+import type { KeySelector } from '../api/key-selector.js';
 import type { Operator } from '../operator.js';
 import { mixedFold } from './cell-fold.js';
 import { KeyedCellsOperator } from './keyed-cells-operator.js';

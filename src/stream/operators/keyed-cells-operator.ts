@@ -1,7 +1,7 @@
 /** Keyed folds over any immutable value: one cell per key, in buckets by key group. */
 
 import { assert } from '../../base/assert.js';
-import type { KeySelector } from '../key-selector.js';
+import type { KeySelector } from '../api/key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { type CellBucket, CellTable } from '../state/cell-table.js';
 import type { StateDescription } from '../state/state-layout.js';

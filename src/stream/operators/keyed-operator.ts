@@ -1,7 +1,7 @@
 /** What keyed operators share: key selection, and state that passes through sections. */
 
 import { keyGroupOf } from '../../hashring/key-group.js';
-import type { KeySelector } from '../key-selector.js';
+import type { KeySelector } from '../api/key-selector.js';
 import type { Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
 import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
 

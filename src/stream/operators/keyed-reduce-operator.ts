@@ -1,6 +1,6 @@
-import type { KeySelector } from '../key-selector.js';
+import type { KeySelector } from '../api/key-selector.js';
+import { reducedState, type StateVersion } from '../api/state-version.js';
 import type { Operator } from '../operator.js';
-import { reducedState, type StateVersion } from '../state-version.js';
 import { reduceFold } from './cell-fold.js';
 import { KeyedCellsOperator } from './keyed-cells-operator.js';
 import type { Migrate } from './state-evolution.js';

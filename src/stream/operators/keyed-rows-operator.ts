@@ -1,6 +1,6 @@
 /** Keyed aggregation over numbers: one row of shared memory per key. This is the hottest path there is. */
 
-import type { KeySelector } from '../key-selector.js';
+import type { KeySelector } from '../api/key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { RowIndex } from '../state/row-index.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';

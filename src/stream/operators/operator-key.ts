@@ -1,7 +1,7 @@
 /** From what a key selector gave to what state is keyed by. */
 
 import { canonicalKey } from '../../hashring/canonical-key.js';
-import { asyncCallbackError, isThenable } from '../callbacks.js';
+import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
 
 /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_KEY, ERR_HOLDFAST_ASYNC_CALLBACK */

@@ -13,7 +13,7 @@ import {
   type NumericAggregation,
   versionOf,
   type Words,
-} from '../aggregations.js';
+} from '../api/aggregations.js';
 import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 
 export type AnyAggregation = Aggregation<never, unknown>;

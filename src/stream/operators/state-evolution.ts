@@ -1,6 +1,6 @@
 /** State of an older layout, turned into that of today (state-layout.ts): one function per kind of state. */
 
-import type { NumericAggregation, Words } from '../aggregations.js';
+import type { NumericAggregation, Words } from '../api/aggregations.js';
 import { describeKey } from '../state/cell-section.js';
 import {
   type EvolvedEntry,

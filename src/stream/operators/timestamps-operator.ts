@@ -12,7 +12,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import { asyncCallbackError, describeValue, isThenable } from '../callbacks.js';
+import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type {
   Capture,
   Operator,

@@ -1,6 +1,6 @@
-import type { KeySelector } from '../key-selector.js';
+import type { KeySelector } from '../api/key-selector.js';
+import type { WindowDefinition } from '../api/windows.js';
 import type { Operator } from '../operator.js';
-import type { WindowDefinition } from '../windows.js';
 import { mixedFold } from './cell-fold.js';
 import { CellPanes } from './cell-panes.js';
 import { RowPanes } from './row-panes.js';

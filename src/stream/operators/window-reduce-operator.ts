@@ -1,7 +1,7 @@
-import type { KeySelector } from '../key-selector.js';
+import type { KeySelector } from '../api/key-selector.js';
+import { reducedState, type StateVersion } from '../api/state-version.js';
+import type { WindowDefinition } from '../api/windows.js';
 import type { Operator } from '../operator.js';
-import { reducedState, type StateVersion } from '../state-version.js';
-import type { WindowDefinition } from '../windows.js';
 import { reduceFold } from './cell-fold.js';
 import { CellPanes } from './cell-panes.js';
 import type { Migrate } from './state-evolution.js';

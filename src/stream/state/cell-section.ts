@@ -16,7 +16,7 @@ import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { ByteReader } from '../../codec/byte-reader.js';
 import { ByteWriter } from '../../codec/byte-writer.js';
 import { decodeValue, encodeValue } from '../../codec/value-codec.js';
-import { describeValue } from '../callbacks.js';
+import { describeValue } from '../api/callbacks.js';
 
 const MAGIC = 'holdfast-cells';
 const MAGIC_CHANGES = 'holdfast-cell-changes';

@@ -16,7 +16,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import { asyncCallbackError, describeValue, isThenable } from '../callbacks.js';
+import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 
 export interface LayoutEntry {
   readonly name: string;

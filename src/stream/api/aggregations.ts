@@ -1,0 +1,295 @@
+/**
+ * Aggregations: small folds that keyed and windowed streams run per key.
+ *
+ * A *numeric* one keeps its accumulator as float64 words at the place it is given, inside a shared typed
+ * array where there are only such; this is what makes its state cheap to snapshot. A *value* one keeps
+ * any immutable value and makes a new one per record.
+ *
+ * Invariants of the numeric ones:
+ *  A1  A record is looked at once: one call of the selector per record and aggregation.
+ *  A2  null and undefined are skipped; the answer is null when nothing was counted (`count`: 0).
+ *  A3  `-0` in a `sum`, `min` or `max` accumulator means "nothing counted yet". It can stand for that
+ *      because a counted `-0` is turned into `+0` first, and no sum of other numbers is ever `-0`.
+ *      So these need one word, not two, and infinities and NaN remain ordinary values.
+ *  A4  NaN passes through: once counted, the answer is NaN.
+ *
+ * Sums are plain float64 additions in the order of arrival, without compensation: exact for integers
+ * up to 2^53, and as good as `a + b` for the rest.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import { asyncCallbackError, checkCallback, describeValue, isThenable } from './callbacks.js';
+
+/** Where accumulators are: rows of shared memory, or an array beside values of other kinds. */
+export type Words = Float64Array | number[];
+
+/** Accumulates in `words` float64 words of `data`, from index `at`. */
+export interface NumericAggregation<in T, out R> {
+  readonly kind: 'numeric';
+  /** `count`, `sum`…: part of the graph's hash, since it decides what the words mean. */
+  readonly type: string;
+  readonly words: number;
+  /** Writes the accumulator of no records. */
+  readonly init: (data: Words, at: number) => void;
+  readonly add: (data: Words, at: number, record: T) => void;
+  readonly result: (data: Words, at: number) => R;
+}
+
+/** Accumulates in an immutable value: `add` gives the next one and leaves the old one alone. */
+export interface ValueAggregation<in T, out R> {
+  readonly kind: 'value';
+  readonly type: string;
+  readonly initial: () => unknown;
+  readonly add: (state: unknown, record: T) => unknown;
+  readonly result: (state: unknown) => R;
+  /** Of the value's meaning, from 1. */
+  readonly version?: number | undefined;
+  /** Makes a value of this version of one of an older version. */
+  readonly migrate?: ((state: unknown, fromVersion: number) => unknown) | undefined;
+}
+
+/** A fold from records of type T to an answer of type R. */
+export type Aggregation<T, R> = NumericAggregation<T, R> | ValueAggregation<T, R>;
+
+/** Names of the answers, each with its aggregation. */
+export type AggregationSpec<T> = Readonly<Record<string, Aggregation<T, unknown>>>;
+
+/** The answers of a spec: `{ flights: count() }` gives `{ flights: number }`. */
+export type AggregationResults<A> = {
+  -readonly [N in keyof A]: A[N] extends Aggregation<never, infer R> ? R : never;
+};
+
+/** Selects a number of the record; null and undefined are skipped. */
+export type NumberSelector<T> = (record: T) => number | null | undefined;
+
+/** The number of records. */
+export function count(): Aggregation<unknown, number> {
+  return new Count();
+}
+
+/** The sum of what `select` gives; null when it never gave a number. Plain float64 additions. */
+export function sum<T>(select: NumberSelector<T>): Aggregation<T, number | null> {
+  checkCallback(select, 'sum');
+  return new Sum(select);
+}
+
+/** The least of what `select` gives; null when it never gave a number. */
+export function min<T>(select: NumberSelector<T>): Aggregation<T, number | null> {
+  checkCallback(select, 'min');
+  return new Min(select);
+}
+
+/** The greatest of what `select` gives; null when it never gave a number. */
+export function max<T>(select: NumberSelector<T>): Aggregation<T, number | null> {
+  checkCallback(select, 'max');
+  return new Max(select);
+}
+
+/** The mean of what `select` gives; null when it never gave a number. */
+export function average<T>(select: NumberSelector<T>): Aggregation<T, number | null> {
+  checkCallback(select, 'average');
+  return new Average(select);
+}
+
+class Count implements NumericAggregation<unknown, number> {
+  readonly kind = 'numeric';
+  readonly type = 'count';
+  readonly words = 1;
+
+  init(data: Words, at: number): void {
+    data[at] = 0;
+  }
+
+  add(data: Words, at: number): void {
+    data[at] = data[at]! + 1;
+  }
+
+  result(data: Words, at: number): number {
+    return data[at]!;
+  }
+}
+
+class Sum<T> implements NumericAggregation<T, number | null> {
+  readonly kind = 'numeric';
+  readonly type = 'sum';
+  readonly words = 1;
+  readonly select: NumberSelector<T>;
+
+  constructor(select: NumberSelector<T>) {
+    this.select = select;
+  }
+
+  init(data: Words, at: number): void {
+    data[at] = -0;
+  }
+
+  add(data: Words, at: number, record: T): void {
+    const select = this.select;
+    const value = select(record);
+    // Adding 0 turns a counted -0 into +0 (A3).
+    if (typeof value === 'number') data[at] = data[at]! + (value + 0);
+    else refuseUnlessMissing(value, 'sum');
+  }
+
+  result(data: Words, at: number): number | null {
+    return counted(data[at]!);
+  }
+}
+
+class Min<T> implements NumericAggregation<T, number | null> {
+  readonly kind = 'numeric';
+  readonly type = 'min';
+  readonly words = 1;
+  readonly select: NumberSelector<T>;
+
+  constructor(select: NumberSelector<T>) {
+    this.select = select;
+  }
+
+  init(data: Words, at: number): void {
+    data[at] = -0;
+  }
+
+  add(data: Words, at: number, record: T): void {
+    const select = this.select;
+    const value = select(record);
+    if (typeof value === 'number') {
+      const least = data[at]!;
+      // A NaN in `least` loses no comparison, so it stays (A4).
+      if (value < least || Number.isNaN(value) || Object.is(least, -0)) data[at] = value + 0;
+    } else refuseUnlessMissing(value, 'min');
+  }
+
+  result(data: Words, at: number): number | null {
+    return counted(data[at]!);
+  }
+}
+
+class Max<T> implements NumericAggregation<T, number | null> {
+  readonly kind = 'numeric';
+  readonly type = 'max';
+  readonly words = 1;
+  readonly select: NumberSelector<T>;
+
+  constructor(select: NumberSelector<T>) {
+    this.select = select;
+  }
+
+  init(data: Words, at: number): void {
+    data[at] = -0;
+  }
+
+  add(data: Words, at: number, record: T): void {
+    const select = this.select;
+    const value = select(record);
+    if (typeof value === 'number') {
+      const greatest = data[at]!;
+      if (value > greatest || Number.isNaN(value) || Object.is(greatest, -0)) data[at] = value + 0;
+    } else refuseUnlessMissing(value, 'max');
+  }
+
+  result(data: Words, at: number): number | null {
+    return counted(data[at]!);
+  }
+}
+
+/** Words: the sum, and how many were counted. */
+class Average<T> implements NumericAggregation<T, number | null> {
+  readonly kind = 'numeric';
+  readonly type = 'average';
+  readonly words = 2;
+  readonly select: NumberSelector<T>;
+
+  constructor(select: NumberSelector<T>) {
+    this.select = select;
+  }
+
+  init(data: Words, at: number): void {
+    data[at] = 0;
+    data[at + 1] = 0;
+  }
+
+  add(data: Words, at: number, record: T): void {
+    const select = this.select;
+    const value = select(record);
+    if (typeof value === 'number') {
+      data[at] = data[at]! + value;
+      data[at + 1] = data[at + 1]! + 1;
+    } else refuseUnlessMissing(value, 'average');
+  }
+
+  result(data: Words, at: number): number | null {
+    const records = data[at + 1]!;
+    return records === 0 ? null : data[at]! / records;
+  }
+}
+
+function counted(word: number): number | null {
+  return Object.is(word, -0) ? null : word;
+}
+
+function refuseUnlessMissing(value: unknown, type: string): void {
+  if (value === null || value === undefined) return;
+  if (isThenable(value)) throw asyncCallbackError(`${type}'s selector`);
+  const way =
+    typeof value === 'bigint' || typeof value === 'string'
+      ? `Convert it with Number(…) in the selector${typeof value === 'bigint' ? ', if it is within ±2^53' : ''}.`
+      : 'Return a number, or null for nothing to count.';
+  throw new HoldfastError(
+    'ERR_HOLDFAST_UNSUPPORTED_VALUE',
+    `the selector of ${type} gave ${describeValue(value)}, but only numbers can be aggregated. ${way}`,
+    { details: { aggregation: type } },
+  );
+}
+
+const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
+
+/**
+ * Refuses a spec that has no aggregations, things that are none, or names that a row's own fields
+ * (`taken`) or JavaScript itself need.
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function requireAggregations(
+  spec: unknown,
+  taken: readonly string[],
+): asserts spec is Readonly<Record<string, Aggregation<never, unknown>>> {
+  if (typeof spec !== 'object' || spec === null || Array.isArray(spec)) {
+    throw badSpec(
+      `needs an object such as { flights: count() }, but was given ${describeValue(spec)}`,
+    );
+  }
+  const entries = Object.entries(spec as Record<string, unknown>);
+  if (entries.length === 0)
+    throw badSpec('needs at least one aggregation, such as { flights: count() }');
+  for (const [name, value] of entries) {
+    if (taken.includes(name) || RESERVED.has(name)) {
+      throw badSpec(`cannot give an answer the name '${name}', which is taken; choose another`);
+    }
+    const kind = (value as { kind?: unknown } | null | undefined)?.kind;
+    if (kind !== 'numeric' && kind !== 'value') {
+      throw badSpec(
+        `needs an aggregation such as count() for '${name}', but was given ${describeValue(value)}`,
+      );
+    }
+  }
+}
+
+/** Names and types of a spec, for the graph's hash: what decides how its state is laid out. */
+export function describeAggregations(
+  spec: Readonly<Record<string, Aggregation<never, unknown>>>,
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(spec).map(([name, aggregation]) => {
+      const version = versionOf(aggregation);
+      return [name, version === 1 ? aggregation.type : `${aggregation.type} ${version}`];
+    }),
+  );
+}
+
+export function versionOf(aggregation: Aggregation<never, unknown>): number {
+  return aggregation.kind === 'value' ? (aggregation.version ?? 1) : 1;
+}
+
+function badSpec(problem: string): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_BAD_OPTION', `aggregate(…) ${problem}.`);
+}

@@ -1,0 +1,16 @@
+/**
+ * The sinks behind `collect(name)` and `print()`. Streams offer them, connectors make them, and
+ * streams know nothing of connectors: so whoever builds a graph hands them in.
+ */
+
+import type { Sink } from '../sink.js';
+
+export interface PrintOptions {
+  /** Put before every line. */
+  readonly prefix?: string | undefined;
+}
+
+export interface BuiltinSinks {
+  readonly collect: (name: string) => Sink<unknown>;
+  readonly print: (options?: PrintOptions) => Sink<unknown>;
+}

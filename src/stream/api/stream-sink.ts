@@ -1,0 +1,32 @@
+/** The end of a stream: a sink, which can be labelled like any operator. */
+
+import type { GraphDraft, NodeDraft } from '../graph/graph-draft.js';
+
+export class StreamSink {
+  readonly #draft: GraphDraft;
+  readonly #node: NodeDraft;
+
+  /** @internal */
+  constructor(draft: GraphDraft, node: NodeDraft) {
+    this.#draft = draft;
+    this.#node = node;
+  }
+
+  /** For people, and for the sink's id when it has no uid. */
+  name(name: string): this {
+    this.#draft.label(this.#node, 'name', name);
+    return this;
+  }
+
+  /** The id under which the sink finds its state and transactions in checkpoints; unique in the job. */
+  uid(uid: string): this {
+    this.#draft.label(this.#node, 'uid', uid);
+    return this;
+  }
+
+  /** Instances, at most the job's parallelism, which is the default. */
+  parallelism(instances: number): this {
+    this.#draft.parallelism(this.#node, instances);
+    return this;
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * The graph while the build function draws it: a list of nodes that grows, and closes when the
+ * function returns. Nodes only ever read from nodes that exist, so indexes are in upstream-first
+ * order and there are no cycles.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import type { BuiltinSinks } from '../api/builtin-sinks.js';
+import { describeValue } from '../api/callbacks.js';
+import type { KeySelector } from '../api/key-selector.js';
+import type { KeyedStream } from '../api/keyed-stream.js';
+import type { StreamOrigin } from '../api/stream-origin.js';
+import type { Operator } from '../operator.js';
+import type { Sink } from '../sink.js';
+import type { Source } from '../source.js';
+import type { StateDescription } from '../state/state-layout.js';
+import type { NodeKind, NodeParameters, Partition } from './graph.js';
+
+/** How a consumer reads a producer. */
+export interface EdgeDraft {
+  readonly from: NodeDraft;
+  readonly partition: Partition;
+  readonly key: KeySelector | undefined;
+  readonly tag: string | undefined;
+}
+
+export interface NodeDraft {
+  readonly index: number;
+  readonly kind: NodeKind;
+  readonly type: string;
+  readonly stateful: boolean;
+  readonly inputs: readonly EdgeDraft[];
+  /** Side outputs that it has. */
+  readonly tags: readonly string[];
+  readonly parameters: NodeParameters | undefined;
+  readonly states: readonly StateDescription[];
+  readonly source: Source<unknown> | undefined;
+  readonly sink: Sink<unknown> | undefined;
+  readonly create: (() => Operator) | undefined;
+  name: string | undefined;
+  uid: string | undefined;
+  parallelism: number | undefined;
+}
+
+/** What a node is given by whoever adds it; the rest is its labels. */
+export interface NewNode {
+  readonly kind: NodeKind;
+  readonly type: string;
+  readonly stateful?: boolean | undefined;
+  readonly inputs?: readonly EdgeDraft[] | undefined;
+  readonly tags?: readonly string[] | undefined;
+  readonly parameters?: NodeParameters | undefined;
+  readonly states?: readonly StateDescription[] | undefined;
+  readonly source?: Source<unknown> | undefined;
+  readonly sink?: Sink<unknown> | undefined;
+  readonly create?: (() => Operator) | undefined;
+}
+
+/** Makes keyed streams for `DataStream`, which cannot import its own subclass. */
+export type MakeKeyed = <T, K>(origin: StreamOrigin, select: (record: T) => K) => KeyedStream<T, K>;
+
+/** Longer ids and names are refused: they go into messages, manifests and metrics. */
+const LABEL_LENGTH_MAX = 200;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
+const UNPRINTABLE = /[\u0000-\u001f\u007f]/;
+
+export class GraphDraft {
+  readonly job: string;
+  readonly sinks: BuiltinSinks;
+  readonly makeKeyed: MakeKeyed;
+  readonly #nodes: NodeDraft[] = [];
+  #open = true;
+
+  constructor(job: string, sinks: BuiltinSinks, makeKeyed: MakeKeyed) {
+    this.job = job;
+    this.sinks = sinks;
+    this.makeKeyed = makeKeyed;
+  }
+
+  /** @throws HoldfastError ERR_HOLDFAST_JOB_BUILD after the build function has returned */
+  add(node: NewNode): NodeDraft {
+    this.requireOpen();
+    const draft: NodeDraft = {
+      index: this.#nodes.length,
+      kind: node.kind,
+      type: node.type,
+      stateful: node.stateful ?? false,
+      inputs: node.inputs ?? [],
+      tags: node.tags ?? [],
+      parameters: node.parameters,
+      states: node.states ?? [],
+      source: node.source,
+      sink: node.sink,
+      create: node.create,
+      name: undefined,
+      uid: undefined,
+      parallelism: undefined,
+    };
+    this.#nodes.push(draft);
+    return draft;
+  }
+
+  /** Gives a node its name or uid; a second, different one is an error. */
+  label(node: NodeDraft, label: 'name' | 'uid', value: unknown): void {
+    this.requireOpen();
+    if (
+      typeof value !== 'string' ||
+      value.trim() === '' ||
+      value.length > LABEL_LENGTH_MAX ||
+      UNPRINTABLE.test(value)
+    ) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        `${label}(…) needs a printable text of 1 to ${LABEL_LENGTH_MAX} characters, but was given ${describeValue(value)}.`,
+      );
+    }
+    refuseSecond(node, label, node[label], value);
+    node[label] = value;
+  }
+
+  parallelism(node: NodeDraft, instances: unknown): void {
+    this.requireOpen();
+    if (!Number.isSafeInteger(instances) || (instances as number) < 1) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        `parallelism(…) needs a whole number, at least 1, but was given ${describeValue(instances)}.`,
+      );
+    }
+    refuseSecond(node, 'parallelism', node.parallelism, instances);
+    node.parallelism = instances as number;
+  }
+
+  /** Closes the draft: streams that outlive the build function draw nothing any more. */
+  close(): readonly NodeDraft[] {
+    this.#open = false;
+    return this.#nodes;
+  }
+
+  requireOpen(): void {
+    if (this.#open) return;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_JOB_BUILD',
+      `the graph of job '${this.job}' was complete when its build function returned, and cannot ` +
+        'change afterwards. Draw all of it synchronously inside the build function.',
+    );
+  }
+}
+
+/** `map 'parse'`, `count (node 4)`: a node in a message. */
+export function describeNode(node: NodeDraft): string {
+  const label = node.name ?? node.uid;
+  return label === undefined ? `${node.type} (node ${node.index})` : `${node.type} '${label}'`;
+}
+
+function refuseSecond(node: NodeDraft, label: string, first: unknown, second: unknown): void {
+  if (first === undefined || first === second) return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `${label}(${JSON.stringify(second)}) is for ${describeNode(node)}, which has ${label} ` +
+      `${JSON.stringify(first)} already. It applies to the operator just made; give each only one.`,
+  );
+}

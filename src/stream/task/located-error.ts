@@ -1,0 +1,47 @@
+/** Where in a chain an error came from: operators call each other directly, so it has to be noted. */
+
+import type { Receiver } from '../operator.js';
+
+/** An error on its way up the chain, with the operator it was thrown in. Never leaves a task. */
+export class LocatedError extends Error {
+  readonly operator: string;
+  readonly error: unknown;
+
+  constructor(operator: string, error: unknown) {
+    super(`in operator '${operator}'`);
+    this.operator = operator;
+    this.error = error;
+  }
+}
+
+/** The innermost operator counts. */
+export function locate(error: unknown, operator: string): LocatedError {
+  return error instanceof LocatedError ? error : new LocatedError(operator, error);
+}
+
+/** Stands before an operator and notes what is thrown in it. */
+export class LocatedReceiver implements Receiver {
+  readonly #receiver: Receiver;
+  readonly #operator: string;
+
+  constructor(receiver: Receiver, operator: string) {
+    this.#receiver = receiver;
+    this.#operator = operator;
+  }
+
+  onElement(record: unknown, timestamp: number, group: number): void {
+    try {
+      this.#receiver.onElement(record, timestamp, group);
+    } catch (error) {
+      throw locate(error, this.#operator);
+    }
+  }
+
+  onWatermark(timeMs: number): void {
+    try {
+      this.#receiver.onWatermark(timeMs);
+    } catch (error) {
+      throw locate(error, this.#operator);
+    }
+  }
+}

@@ -1,0 +1,97 @@
+/**
+ * A task's barrier on its way out, in checkpoints that may be unaligned: it is announced once on every
+ * output channel, and what it overtakes there is kept (U1 of channel-recorder.ts).
+ *
+ *  B1  An urgent barrier is announced at once. Another one is announced when it has been handed over;
+ *      where it still waits after the time for aligning, it becomes urgent there.
+ *  B2  The task's part is not complete before the last announcement, for until then output may have to
+ *      be added to it.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { OutputChannel } from '../../channels/element.js';
+import type { StateSection } from '../operator.js';
+import { encodeChannel } from './channel-state.js';
+
+/** An output channel and what it is called in checkpoints. */
+export interface TaskOutput {
+  readonly channel: OutputChannel;
+  /** Id of the consuming operator, and which of its inputs. */
+  readonly operator: string;
+  readonly input: number;
+  /** Producing and consuming instance. */
+  readonly from: number;
+  readonly to: number;
+}
+
+interface Leaving {
+  readonly checkpoint: number;
+  /** When those that still wait become urgent, performance.now() ms. */
+  readonly dueMs: number;
+  /** Not announced yet. */
+  waiting: readonly TaskOutput[];
+  readonly sections: ({ readonly operator: string } & StateSection)[];
+}
+
+export class OvertakenOutput {
+  readonly #outputs: readonly TaskOutput[];
+  #leaving: Leaving | undefined;
+
+  constructor(outputs: readonly TaskOutput[]) {
+    this.#outputs = outputs;
+  }
+
+  /** The barrier has been sent on all channels. @param dueMs now, or earlier: it is urgent */
+  begin(checkpoint: number, dueMs: number, now: number): void {
+    this.#leaving = { checkpoint, dueMs, waiting: this.#outputs, sections: [] };
+    this.announce(now);
+  }
+
+  /** All channels have been told. */
+  get complete(): boolean {
+    return this.#leaving?.waiting.length === 0;
+  }
+
+  /** `announce` would do something. */
+  announceable(now: number): boolean {
+    const leaving = this.#leaving;
+    if (leaving === undefined || leaving.waiting.length === 0) return false;
+    return now >= leaving.dueMs || leaving.waiting.some(({ channel }) => !channel.barrierWaits);
+  }
+
+  /** When time alone makes something announceable. */
+  get dueMs(): number | undefined {
+    return this.complete ? undefined : this.#leaving?.dueMs;
+  }
+
+  /** Announces where that is due (B1). True when anything was announced. */
+  announce(now: number): boolean {
+    const leaving = this.#leaving;
+    if (leaving === undefined || !this.announceable(now)) return false;
+    const isUrgent = now >= leaving.dueMs;
+    leaving.waiting = leaving.waiting.filter((output) => {
+      if (!isUrgent && output.channel.barrierWaits) return true;
+      const frames = output.channel.announce(leaving.checkpoint, isUrgent);
+      if (frames.length > 0) {
+        leaving.sections.push({
+          operator: output.operator,
+          ...encodeChannel('output', output, { frames }),
+        });
+      }
+      return false;
+    });
+    return true;
+  }
+
+  /** What the barrier has overtaken; once, when it is complete. */
+  take(): readonly ({ readonly operator: string } & StateSection)[] {
+    const leaving = this.#leaving;
+    assert(leaving?.waiting.length === 0, 'every channel has been told');
+    this.#leaving = undefined;
+    return leaving.sections;
+  }
+
+  abort(checkpoint: number): void {
+    if (this.#leaving?.checkpoint === checkpoint) this.#leaving = undefined;
+  }
+}

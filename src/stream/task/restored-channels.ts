@@ -1,0 +1,181 @@
+/**
+ * What was in flight when the restored checkpoint was taken, on its way into the task: it is processed
+ * before anything new is taken (U7 of channel-recorder.ts).
+ *
+ *  J1  Per channel in the order in which it was sent: the consumer's recording, then the producer's from
+ *      the consumer's position on, whichever parts and entries the two are in. Channels one after the
+ *      other; between those of one operator there is no order.
+ *  J2  Records of key groups that are another instance's now are left to that one.
+ *  J3  Barriers are of checkpoints that are over, and left out. So are ends: whoever had ended ends
+ *      again. Watermarks count where the channel is the same as it was; where instances have changed
+ *      they are left out, which only makes time come later: their producers' next ones do.
+ *  J4  What was captured is what is captured again, until it has been processed (`rest`).
+ *  J5  With another parallelism two chains may have become one, of which several operators have something
+ *      in flight. What was sent to a later one was processed by an earlier one before what that one has
+ *      still to come: so the most downstream operator's comes first, and order per key holds (I18).
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import type { Batch, Element } from '../../channels/element.js';
+import { positionOf, StoredFrames } from '../../channels/element-frames.js';
+import type { RestoredSection } from '../operator.js';
+import { type ChannelName, decodeChannel, parseChannelSection } from './channel-state.js';
+
+export interface RestoredChannelsOptions {
+  readonly restored: readonly {
+    readonly operator: string;
+    readonly sections: readonly RestoredSection[];
+  }[];
+  /** Of an operator of the task's chain: how many are ahead of it. */
+  readonly placeOf: (operator: string) => number;
+  /** Inputs of an operator of the task's chain. */
+  readonly inputsOf: (operator: string) => number;
+  /** Is that input keyed? */
+  readonly isKeyed: (operator: string, input: number) => boolean;
+  readonly ownsGroup: (group: number) => boolean;
+  /** Instances, or owners of key groups, have changed. */
+  readonly isRescaled: boolean;
+}
+
+interface Channel extends ChannelName {
+  readonly operator: string;
+  readonly frames: readonly Uint8Array[];
+  at: number;
+}
+
+export interface RestoredElement {
+  /** The operator that it was sent to. */
+  readonly operator: string;
+  readonly input: number;
+  readonly from: number;
+  readonly element: Element;
+}
+
+export class RestoredChannels {
+  readonly #given: RestoredChannelsOptions;
+  readonly #channels: readonly Channel[];
+  readonly #stored = new StoredFrames();
+  #current = 0;
+
+  /** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE */
+  constructor(given: RestoredChannelsOptions) {
+    this.#given = given;
+    // A channel's two sections are in the parts of two tasks, and so perhaps in two entries.
+    const sections = new Map<string, RestoredSection[]>();
+    for (const entry of given.restored) {
+      const known = sections.get(entry.operator) ?? [];
+      sections.set(entry.operator, known);
+      known.push(...entry.sections);
+    }
+    const downstreamFirst = [...sections].sort(
+      ([one], [other]) => given.placeOf(other) - given.placeOf(one), // J5
+    );
+    this.#channels = downstreamFirst.flatMap(([operator, own]) => this.#channelsOf(operator, own));
+    this.#skip();
+  }
+
+  /** Something is left to be processed. */
+  get ready(): boolean {
+    return this.#current < this.#channels.length;
+  }
+
+  /** The next element that counts; undefined when none is left. A batch is valid until the next call. */
+  take(): RestoredElement | undefined {
+    while (this.ready) {
+      const channel = this.#channels[this.#current]!;
+      const element = this.#kept(channel, this.#stored.decode(channel.frames[channel.at]!));
+      channel.at += 1;
+      this.#skip();
+      if (element !== undefined) {
+        return { operator: channel.operator, input: channel.input, from: channel.from, element };
+      }
+    }
+    return undefined;
+  }
+
+  /** What is left of a channel. */
+  rest(operator: string, input: number, from: number): readonly Uint8Array[] {
+    return this.#channels
+      .filter((one) => one.operator === operator && one.input === input && one.from === from)
+      .flatMap(({ frames, at }) => frames.slice(at));
+  }
+
+  #skip(): void {
+    let channel = this.#channels[this.#current];
+    while (channel !== undefined && channel.at === channel.frames.length) {
+      this.#current += 1;
+      channel = this.#channels[this.#current];
+    }
+  }
+
+  #channelsOf(operator: string, sections: readonly RestoredSection[]): readonly Channel[] {
+    const found = new Map<string, { name: ChannelName; kept: Uint8Array[]; sent: Uint8Array[] }>();
+    const positions = new Map<string, number>();
+    for (const section of sections) {
+      const name = parseChannelSection(section.name);
+      if (name === undefined) continue;
+      if (name.input >= this.#given.inputsOf(operator)) throw noInput(operator, name.input);
+      const key = `${name.input}:${name.from}:${name.to}`;
+      const entry = found.get(key) ?? { name, kept: [], sent: [] };
+      found.set(key, entry);
+      const { position, frames } = decodeChannel(section.bytes);
+      if (name.side === 'output') entry.sent.push(...frames);
+      else entry.kept.push(...frames);
+      if (position !== undefined) positions.set(key, position);
+    }
+    return [...found]
+      .map(([key, { name, kept, sent }]): Channel => {
+        const position = positions.get(key);
+        const left = sent.filter(
+          (frame) => position === undefined || ((positionOf(frame) - position) | 0) >= 0,
+        );
+        const { input, from, to } = name;
+        return { operator, input, from, to, frames: [...kept, ...left], at: 0 };
+      })
+      .sort((a, b) => a.input - b.input || a.from - b.from || a.to - b.to);
+  }
+
+  #kept({ operator, input }: Channel, element: Element): Element | undefined {
+    switch (element.kind) {
+      case 'batch':
+        return this.#given.isKeyed(operator, input) ? this.#owned(operator, element) : element;
+      case 'watermark':
+        return this.#given.isRescaled ? undefined : element;
+      default:
+        return undefined; // J3
+    }
+  }
+
+  /** J2 */
+  #owned(operator: string, batch: Batch): Batch | undefined {
+    const { records, timestamps, groups, count } = batch;
+    if (groups === undefined) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+        `the checkpoint holds records in flight to operator '${operator}' without keys, and it reads by key ` +
+          "now. Give it another id with .uid(), or start afresh with restore: 'none'.",
+      );
+    }
+    const own: number[] = [];
+    for (let i = 0; i < count; i += 1) if (this.#given.ownsGroup(groups[i]!)) own.push(i);
+    if (own.length === count) return batch;
+    if (own.length === 0) return undefined;
+    return {
+      kind: 'batch',
+      records: own.map((i) => records[i]),
+      timestamps:
+        timestamps === undefined ? undefined : Float64Array.from(own, (i) => timestamps[i]!),
+      groups: Uint16Array.from(own, (i) => groups[i]!),
+      count: own.length,
+    };
+  }
+}
+
+function noInput(operator: string, input: number): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `the checkpoint holds records in flight to input ${input + 1} of operator '${operator}', which has fewer ` +
+      "inputs now. Restore it with the former job once more, or start afresh with restore: 'none'.",
+    { details: { operator, input } },
+  );
+}

@@ -1,0 +1,155 @@
+/**
+ * Routers: the ends of a chain, where records leave for other tasks. One router per edge.
+ *
+ *  U1  Watermarks and barriers go to every consuming instance.
+ *  U2  A watermark waits for company: sending it publishes every channel's open batch, however small. It
+ *      goes out with a flush, before a barrier or the end, or after RECORDS_PER_WATERMARK records
+ *      per channel. Late watermarks are always allowed; only the last one counts.
+ *  U3  Two records of one key take the same channel, in order.
+ */
+
+import type { ControlElement, OutputChannel } from '../../channels/element.js';
+import { keyGroupOf } from '../../hashring/key-group.js';
+import { asyncCallbackError, isThenable } from '../api/callbacks.js';
+import type { Receiver } from '../operator.js';
+import { locate } from './located-error.js';
+
+const RECORDS_PER_WATERMARK = 2_048;
+
+export abstract class Router implements Receiver {
+  /** Id of the operator whose records these are. */
+  readonly producer: string;
+  protected readonly channels: readonly OutputChannel[];
+  /** Records sent. */
+  records = 0;
+  #watermark = Number.NEGATIVE_INFINITY;
+  #held = false;
+  #watermarkAtRecords = 0;
+
+  constructor(producer: string, channels: readonly OutputChannel[]) {
+    this.producer = producer;
+    this.channels = channels;
+  }
+
+  abstract onElement(record: unknown, timestamp: number, group: number): void;
+
+  onWatermark(timeMs: number): void {
+    if (timeMs <= this.#watermark) return;
+    this.#watermark = timeMs;
+    this.#held = true;
+    const records = this.records - this.#watermarkAtRecords;
+    if (records >= RECORDS_PER_WATERMARK * this.channels.length) this.#sendWatermark();
+  }
+
+  control(element: ControlElement): void {
+    this.#sendWatermark();
+    for (const channel of this.channels) channel.control(element);
+  }
+
+  flush(): void {
+    this.#sendWatermark();
+    for (const channel of this.channels) channel.flush();
+  }
+
+  /** Something waits to be flushed or moved. */
+  get pending(): boolean {
+    return this.#held || this.channels.some((channel) => channel.pending);
+  }
+
+  get blocked(): boolean {
+    return this.channels.some((channel) => channel.blocked);
+  }
+
+  /** Moves what could not be published yet. True when anything moved. */
+  pump(): boolean {
+    let moved = false;
+    for (const channel of this.channels) {
+      if (channel.pending && channel.pump()) moved = true;
+    }
+    return moved;
+  }
+
+  #sendWatermark(): void {
+    if (!this.#held) return;
+    this.#held = false;
+    this.#watermarkAtRecords = this.records;
+    for (const channel of this.channels) {
+      channel.control({ kind: 'watermark', timeMs: this.#watermark });
+    }
+  }
+}
+
+export class ForwardRouter extends Router {
+  onElement(record: unknown, timestamp: number): void {
+    this.records += 1;
+    this.channels[0]!.push(record, timestamp, 0);
+  }
+}
+
+/** Round robin. */
+export class RebalanceRouter extends Router {
+  #next: number;
+
+  /** @param first begins with this channel, so that producers do not all begin with the same */
+  constructor(producer: string, channels: readonly OutputChannel[], first: number) {
+    super(producer, channels);
+    this.#next = first % channels.length;
+  }
+
+  onElement(record: unknown, timestamp: number): void {
+    const at = this.#next;
+    this.#next = at + 1 === this.channels.length ? 0 : at + 1;
+    this.records += 1;
+    this.channels[at]!.push(record, timestamp, 0);
+  }
+}
+
+export class BroadcastRouter extends Router {
+  onElement(record: unknown, timestamp: number): void {
+    this.records += 1;
+    for (const channel of this.channels) channel.push(record, timestamp, 0);
+  }
+}
+
+export interface HashRouterOptions {
+  readonly producer: string;
+  readonly channels: readonly OutputChannel[];
+  /** Key group → consuming instance. */
+  readonly table: Uint16Array;
+  readonly keyGroups: number;
+  readonly key: (record: unknown) => unknown;
+  /** The operator that asked for the key: an error in the selector is its. */
+  readonly consumer: string;
+}
+
+export class HashRouter extends Router {
+  readonly #given: HashRouterOptions;
+  readonly #table: Uint16Array;
+  readonly #key: (record: unknown) => unknown;
+  readonly #keyGroups: number;
+
+  constructor(given: HashRouterOptions) {
+    super(given.producer, given.channels);
+    this.#given = given;
+    this.#table = given.table;
+    this.#key = given.key;
+    this.#keyGroups = given.keyGroups;
+  }
+
+  onElement(record: unknown, timestamp: number): void {
+    const group = this.#groupOf(record);
+    this.records += 1;
+    this.channels[this.#table[group]!]!.push(record, timestamp, group);
+  }
+
+  #groupOf(record: unknown): number {
+    try {
+      const select = this.#key;
+      const key = select(record);
+      if (typeof key === 'object' && isThenable(key)) throw asyncCallbackError('keyBy');
+      return keyGroupOf(key, this.#keyGroups);
+    } catch (error) {
+      throw locate(error, this.#given.consumer);
+    }
+  }
+}

@@ -1,0 +1,213 @@
+/**
+ * Builds the chain of operators that a task runs: a tree of direct calls whose leaves are routers
+ * and sinks.
+ */
+
+import { assert } from '../../base/assert.js';
+import type { GraphNode } from '../graph/graph.js';
+import type { PlanEdge } from '../graph/plan.js';
+import type { Operator, OperatorContext, Receiver } from '../operator.js';
+import { fanOut, mainOutput } from './fan-out.js';
+import { LocatedReceiver } from './located-error.js';
+import {
+  BroadcastRouter,
+  ForwardRouter,
+  HashRouter,
+  RebalanceRouter,
+  type Router,
+} from './router.js';
+import { SinkTail } from './sink-tail.js';
+import type { TaskOptions } from './task-types.js';
+
+/** What the chain asks of its task. */
+export interface ChainHooks {
+  /** A record was written to a sink. */
+  readonly written: () => void;
+  readonly count: (counter: string, by: number) => void;
+  readonly fail: (operator: string, error: unknown) => void;
+}
+
+export interface ChainOperator {
+  readonly node: GraphNode;
+  readonly operator: Operator;
+  readonly context: OperatorContext;
+}
+
+export interface Chain {
+  /** Upstream before downstream. Without the source, which is no operator. */
+  readonly operators: readonly ChainOperator[];
+  readonly sinks: readonly { readonly id: string; readonly tail: SinkTail }[];
+  readonly routers: readonly Router[];
+  /** By id of the operator, whatever is before it in the chain. */
+  readonly receivers: ReadonlyMap<string, Receiver>;
+  /** Where the task's input goes: the first operator, or what the source emits to. */
+  readonly head: Receiver;
+  /** A source's side output for rejected input, if anybody reads it. */
+  readonly rejected: Receiver | undefined;
+}
+
+export function buildChain(options: TaskOptions, hooks: ChainHooks): Chain {
+  return new ChainBuilder(options, hooks).build();
+}
+
+interface Outputs {
+  readonly main: Receiver;
+  readonly sides: ReadonlyMap<string, Receiver>;
+}
+
+class ChainBuilder {
+  readonly #options: TaskOptions;
+  readonly #hooks: ChainHooks;
+  readonly #nodes: readonly GraphNode[];
+  readonly #routers: { readonly edge: PlanEdge; readonly router: Router }[];
+  readonly #receivers = new Map<number, Receiver>();
+  readonly #operators: ChainOperator[] = [];
+  readonly #sinks: { id: string; tail: SinkTail }[] = [];
+
+  constructor(options: TaskOptions, hooks: ChainHooks) {
+    this.#options = options;
+    this.#hooks = hooks;
+    const { graph, plan } = options;
+    this.#nodes = plan.vertices[options.vertex]!.nodes.map((node) => graph.nodes[node]!);
+    this.#routers = options.outputs.map((output) => {
+      const edge = plan.edges[output.edge]!;
+      return { edge, router: this.#router(edge, output.channels) };
+    });
+  }
+
+  build(): Chain {
+    let head: Receiver | undefined;
+    let rejected: Receiver | undefined;
+    // Downstream first: an operator's outputs exist before it does.
+    for (const node of [...this.#nodes].reverse()) {
+      const outputs = this.#outputsOf(node);
+      if (node.kind === 'source') {
+        head = outputs.main;
+        const tag = node.source?.rejectTag;
+        rejected = tag === undefined ? undefined : outputs.sides.get(tag);
+      } else {
+        head = this.#add(node, outputs);
+      }
+    }
+    assert(head !== undefined, 'a chain has at least one node');
+    return {
+      operators: this.#operators,
+      sinks: this.#sinks,
+      routers: this.#routers.map(({ router }) => router),
+      receivers: new Map(
+        this.#nodes.flatMap(({ id, index }) => {
+          const receiver = this.#receivers.get(index);
+          return receiver === undefined ? [] : [[id, receiver] as const];
+        }),
+      ),
+      head,
+      rejected,
+    };
+  }
+
+  #add(node: GraphNode, outputs: Outputs): Receiver {
+    const operator = node.kind === 'sink' ? this.#sink(node) : node.create?.();
+    assert(operator !== undefined, `node '${node.id}' has no operator`);
+    const receiver = new LocatedReceiver(operator, node.id);
+    this.#receivers.set(node.index, receiver);
+    this.#operators.unshift({ node, operator, context: this.#context(node, outputs) });
+    return receiver;
+  }
+
+  /** By tag, whoever reads the node: operators of this chain, and edges to other tasks. */
+  #outputsOf(node: GraphNode): Outputs {
+    const byTag = new Map<string | undefined, Receiver[]>();
+    const add = (tag: string | undefined, receiver: Receiver): void => {
+      const receivers = byTag.get(tag);
+      if (receivers === undefined) byTag.set(tag, [receiver]);
+      else receivers.push(receiver);
+    };
+    for (const consumer of this.#nodes) {
+      const receiver = this.#receivers.get(consumer.index);
+      if (receiver === undefined || consumer === this.#nodes[0]) continue;
+      for (const input of consumer.inputs) if (input.from === node.index) add(input.tag, receiver);
+    }
+    for (const { edge, router } of this.#routers) {
+      if (edge.fromNode === node.index) add(edge.tag, router);
+    }
+    const sides = new Map<string, Receiver>();
+    for (const [tag, receivers] of byTag) if (tag !== undefined) sides.set(tag, fanOut(receivers));
+    return { main: mainOutput(fanOut(byTag.get(undefined) ?? []), [...sides.values()]), sides };
+  }
+
+  #context(node: GraphNode, outputs: Outputs): OperatorContext {
+    const { plan, instance, gate, callbacks } = this.#options;
+    const { parallelism } = plan.vertices[this.#options.vertex]!;
+    const table = plan.tables[parallelism];
+    const former = this.#options.restored.find(
+      ({ operator, formerOwners }) => operator === node.id && formerOwners !== undefined,
+    )?.formerOwners;
+    return {
+      operator: node.id,
+      instance,
+      parallelism,
+      keyGroups: plan.keyGroups,
+      incremental: this.#options.incremental,
+      maxConcurrent: this.#options.maxConcurrent,
+      ownsGroup: (group) => table === undefined || table[group] === instance,
+      formerOwner: (group) => former?.[group - 1],
+      turn: gate,
+      output: outputs.main,
+      side: (tag) => outputs.sides.get(tag),
+      alive: () => gate.tick(),
+      count: this.#hooks.count,
+      wake: () => callbacks.wake(),
+      fail: (error) => this.#hooks.fail(node.id, error),
+    };
+  }
+
+  #sink(node: GraphNode): SinkTail {
+    const { plan, gate, run, instance, epoch, incarnation, callbacks } = this.#options;
+    const tail = new SinkTail({
+      sink: node.sink!,
+      gate,
+      run,
+      operator: node.id,
+      instance,
+      parallelism: plan.vertices[this.#options.vertex]!.parallelism,
+      epoch,
+      incarnation,
+      prepareTimeoutMs: this.#options.prepareTimeoutMs,
+      wake: () => callbacks.wake(),
+      print: (line) => callbacks.print(line),
+      fail: (error) => this.#hooks.fail(node.id, error),
+      written: this.#hooks.written,
+    });
+    this.#sinks.unshift({ id: node.id, tail });
+    return tail;
+  }
+
+  #router(edge: PlanEdge, channels: TaskOptions['outputs'][number]['channels']): Router {
+    const { graph, plan, instance } = this.#options;
+    const producer = graph.nodes[edge.fromNode]!.id;
+    switch (edge.partition) {
+      case 'forward':
+        return new ForwardRouter(producer, channels);
+      case 'rebalance':
+        return new RebalanceRouter(producer, channels, instance);
+      case 'broadcast':
+        return new BroadcastRouter(producer, channels);
+      case 'hash': {
+        const consumer = graph.nodes[edge.toNode]!;
+        const key = consumer.inputs[edge.toInput]?.key as
+          | ((record: unknown) => unknown)
+          | undefined;
+        const table = plan.tables[plan.vertices[edge.toVertex]!.parallelism];
+        assert(key !== undefined && table !== undefined, `edge ${edge.index} has no key or table`);
+        return new HashRouter({
+          producer,
+          channels,
+          table,
+          keyGroups: plan.keyGroups,
+          key,
+          consumer: consumer.id,
+        });
+      }
+    }
+  }
+}

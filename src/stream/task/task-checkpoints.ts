@@ -1,0 +1,212 @@
+/**
+ * A task's part in checkpoints: when it is due, and what belongs to it beside the operators' state.
+ *
+ *  T1  Aligned: when all barriers have come, between two elements. Overtaken: when waiting has lasted long
+ *      enough (at once in unaligned checkpoints), or when a producer says that it is urgent, between
+ *      two records. Sources: when they are told.
+ *  T2  A task with sinks takes its part in checkpoint n only after the driver's `trigger(n)`, which comes
+ *      behind every `abort` of an older one on the same lane. Barriers come on another lane and may be faster;
+ *      without waiting, a sink could prepare n not knowing that what it prepared for n − 1 is void.
+ *      Incremental snapshots wait for it, too: it tells which checkpoint they may build on.
+ *      Announcements are looked at only then, in all tasks, and so cost nothing at other times.
+ *  T3  Each checkpoint is taken once at most, and never after its abort.
+ *  T4  Aligned: a task completes its snapshot before it takes the next part, which may be due by then when
+ *      checkpoints overlap. Nothing behind the next barrier is processed meanwhile; a source goes on and
+ *      takes the part later. A capture waits for nobody but the sink's promise, so this ends.
+ *  T5  With alignment without a limit of time nothing of what is in flight is looked at.
+ */
+
+import { atPoint } from '../../base/protocol-points.js';
+import type { Batch } from '../../channels/element.js';
+import type { OvertakenOutput } from './overtaken-output.js';
+import type { SinkTail } from './sink-tail.js';
+import type { AlignedSnapshot, TaskInputs } from './task-inputs.js';
+import type { TaskOutputs } from './task-outputs.js';
+import type { InFlight, TaskPart, TaskSnapshots } from './task-snapshots.js';
+
+export interface CheckpointsOptions {
+  readonly inputs: TaskInputs;
+  readonly outputs: TaskOutputs;
+  readonly overtaken: OvertakenOutput;
+  readonly snapshots: TaskSnapshots;
+  readonly sinks: readonly { readonly tail: SinkTail }[];
+  readonly isSource: boolean;
+  /** The driver's word also tells which checkpoint a snapshot may build on (T2). */
+  readonly incremental: boolean;
+  /** Infinity: barriers are waited for until they come. */
+  readonly alignedTimeoutMs: number;
+  /** See P4 of task-inputs.ts. */
+  readonly cut: number | undefined;
+}
+
+/** A part to be taken now. */
+export interface DuePart {
+  /** `cut`: none, only the barrier is passed on. */
+  readonly kind: 'aligned' | 'overtaken' | 'cut';
+  readonly checkpoint: number;
+  readonly alignMs: number;
+}
+
+export class TaskCheckpoints {
+  readonly #given: CheckpointsOptions;
+  /** Those that a source task has been asked for and has not taken. */
+  #triggers: { readonly checkpoint: number; readonly sinceMs: number }[] = [];
+  /** The newest that was taken, or given up (T3). */
+  #last: number;
+  /** The newest that the driver has told of. */
+  #told = 0;
+  /** All its barriers have come. Nothing is taken meanwhile. */
+  #aligned: AlignedSnapshot | undefined;
+  /** A source has the cut to pass on before its first record. */
+  #cutPending: boolean;
+  readonly #inFlight: InFlight;
+
+  constructor(given: CheckpointsOptions) {
+    this.#given = given;
+    this.#last = given.cut ?? 0;
+    this.#cutPending = given.cut !== undefined && given.isSource;
+    const { inputs, overtaken } = given;
+    this.#inFlight = {
+      get complete() {
+        return inputs.recorded && overtaken.complete;
+      },
+      take: () => [...inputs.takeRecorded(), ...overtaken.take()],
+    };
+  }
+
+  trigger(checkpoint: number, now: number): void {
+    this.#told = Math.max(this.#told, checkpoint);
+    if (this.#given.isSource && checkpoint > this.#last) {
+      this.#triggers.push({ checkpoint, sinceMs: now });
+    }
+  }
+
+  abort(checkpoint: number): void {
+    const { inputs, overtaken, snapshots, sinks } = this.#given;
+    this.#last = Math.max(this.#last, checkpoint);
+    this.#triggers = this.#triggers.filter((trigger) => trigger.checkpoint > checkpoint);
+    if (this.#aligned !== undefined && this.#aligned.checkpoint <= checkpoint) {
+      this.#aligned = undefined;
+    }
+    inputs.abort(checkpoint);
+    overtaken.abort(checkpoint);
+    snapshots.abort(checkpoint);
+    for (const { tail } of sinks) tail.abort(checkpoint);
+  }
+
+  /** A barrier was taken. */
+  barrier(checkpoint: number, now: number): void {
+    this.#aligned = this.#given.inputs.barrier(checkpoint, now) ?? this.#aligned;
+  }
+
+  /** What the thread is busy with while the task runs and captures nothing. */
+  get phase(): 'aligning' | 'running' {
+    const { isSource, inputs } = this.#given;
+    return !isSource && (this.isWaiting || inputs.holding) ? 'aligning' : 'running';
+  }
+
+  /** No element may be taken: a part is due, or is waited for (T2, T4). */
+  get isWaiting(): boolean {
+    return this.#aligned !== undefined || this.#cutPending || this.#trigger !== undefined;
+  }
+
+  /** What is to be taken between two elements; a source's restored elements are behind it. */
+  get due(): DuePart | undefined {
+    const { cut, sinks, incremental } = this.#given;
+    if (this.#cutPending) return { kind: 'cut', checkpoint: cut!, alignMs: 0 };
+    const trigger = this.#trigger;
+    if (trigger !== undefined) return { ...trigger, kind: 'aligned', alignMs: 0 };
+    const aligned = this.#aligned;
+    if (aligned === undefined) return undefined;
+    if (aligned.checkpoint === cut) return { kind: 'cut', ...aligned };
+    if (this.#isBusy) return undefined; // T4
+    const waits = sinks.length > 0 || incremental; // T2
+    const mayTake = !waits || aligned.checkpoint <= this.#told;
+    return mayTake ? { kind: 'aligned', ...aligned } : undefined;
+  }
+
+  /** A source's next part that may be taken. */
+  get #trigger() {
+    return this.#isBusy ? undefined : this.#triggers[0]; // T4
+  }
+
+  /** The snapshot under way has to be completed before the next begins (T4). */
+  get #isBusy(): boolean {
+    const { alignedTimeoutMs, snapshots } = this.#given;
+    return alignedTimeoutMs === Number.POSITIVE_INFINITY && snapshots.underWay;
+  }
+
+  /** What is to be taken between two records, and waits for nothing more. */
+  overtaken(now: number): DuePart | undefined {
+    const { inputs, isSource, alignedTimeoutMs } = this.#given;
+    if (alignedTimeoutMs === Number.POSITIVE_INFINITY || this.#told <= this.#last) return undefined;
+    const checkpoint = this.#told;
+    if (isSource) {
+      const trigger = this.#triggers[0];
+      if (this.#cutPending || trigger === undefined) return undefined;
+      if (now - trigger.sinceMs < alignedTimeoutMs) return undefined;
+      return { kind: 'overtaken', checkpoint: trigger.checkpoint, alignMs: 0 };
+    }
+    if (this.#aligned !== undefined || !inputs.isOvertaken(checkpoint, now)) return undefined;
+    return { kind: 'overtaken', checkpoint, alignMs: inputs.waitedMs(now) };
+  }
+
+  /** The part is taken here and now. @param at the first record of `batch` that was not processed */
+  take(due: DuePart, part: () => TaskPart, batch: Batch | undefined, at: number): void {
+    const { inputs, outputs, overtaken, snapshots, alignedTimeoutMs, isSource } = this.#given;
+    const { kind, checkpoint } = due;
+    this.#aligned = undefined;
+    this.#triggers = this.#triggers.filter((trigger) => trigger.checkpoint > checkpoint);
+    if (kind === 'cut') {
+      this.#cutPending = false;
+      outputs.control({ kind: 'barrier', checkpoint });
+      return;
+    }
+    if (checkpoint <= this.#last) return; // T3
+    this.#last = checkpoint;
+    const send = () => outputs.control({ kind: 'barrier', checkpoint });
+    if (alignedTimeoutMs === Number.POSITIVE_INFINITY) {
+      atPoint('barrier:send', send);
+      snapshots.begin(checkpoint, part()); // T5
+      return;
+    }
+    if (kind === 'overtaken' && !isSource) {
+      atPoint('barrier:overtake', () => inputs.overtake(checkpoint, batch, at));
+    } else inputs.aligned(checkpoint);
+    atPoint('barrier:send', send);
+    const now = performance.now();
+    overtaken.begin(checkpoint, kind === 'overtaken' ? now : now + alignedTimeoutMs, now);
+    const isOvertaken = kind === 'overtaken';
+    snapshots.begin(checkpoint, {
+      ...part(),
+      overtaken: isOvertaken,
+      inFlight: this.#inFlight,
+    });
+  }
+
+  /** There is something that `work` would do. */
+  isWorkable(now: number): boolean {
+    return this.#given.overtaken.announceable(now) || this.#given.inputs.recordable;
+  }
+
+  /** Tells of barriers on their way, and records what is in flight. True when anything was done. */
+  work(now: number): boolean {
+    const announced = this.#given.overtaken.announce(now);
+    return this.#given.inputs.record() || announced;
+  }
+
+  /** When time alone makes something due; undefined: never. */
+  get dueMs(): number | undefined {
+    const { inputs, overtaken, alignedTimeoutMs } = this.#given;
+    const trigger = this.#triggers[0];
+    const times = [
+      overtaken.dueMs,
+      trigger === undefined ? undefined : trigger.sinceMs + alignedTimeoutMs,
+      this.#told > this.#last && this.#aligned === undefined
+        ? inputs.overtakenDue(this.#told)
+        : undefined,
+    ];
+    const known = times.filter((time) => time !== undefined && time !== Infinity) as number[];
+    return known.length === 0 ? undefined : Math.min(...known);
+  }
+}

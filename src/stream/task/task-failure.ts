@@ -1,0 +1,57 @@
+/** What a task says about an error: in which operator, and at which record. */
+
+import { HoldfastError, isHoldfastError } from '../../base/errors.js';
+import { type Failure, type FailureKind, toFailure } from '../../base/failure.js';
+import type { Graph } from '../graph/graph.js';
+import { LocatedError } from './located-error.js';
+
+export interface TaskPlace {
+  readonly graph: Graph;
+  /** Where an error belongs that no operator is known for: the chain's first node. */
+  readonly head: string;
+  readonly instance: number;
+}
+
+export function taskFailure(
+  thrown: unknown,
+  place: TaskPlace,
+  position: string,
+  kind?: FailureKind,
+): Failure {
+  const { operator, error } = placed(thrown, place);
+  return toFailure(error, kind ?? kindOf(operator, error, place), {
+    operator,
+    instance: place.instance,
+    position,
+  });
+}
+
+/** The error for a caller who waits: Holdfast's own as they are, a source's or a sink's named as such. */
+export function taskError(thrown: unknown, place: TaskPlace): unknown {
+  const { operator, error } = placed(thrown, place);
+  const kind = kindOf(operator, error, place);
+  if (error instanceof HoldfastError || (kind !== 'sink' && kind !== 'source')) return error;
+  return new HoldfastError(
+    kind === 'sink' ? 'ERR_HOLDFAST_SINK' : 'ERR_HOLDFAST_SOURCE',
+    `${kind} '${operator}' could not be opened: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error },
+  );
+}
+
+/** For an error of a record that was processed earlier: which (`TaskGate.record`). */
+export function originOf(thrown: unknown): number | undefined {
+  const error = thrown instanceof LocatedError ? thrown.error : thrown;
+  if (!isHoldfastError(error, 'ERR_HOLDFAST_UNTRANSFERABLE_RECORD')) return undefined;
+  const origin = error.details['origin'];
+  return typeof origin === 'number' && origin >= 0 ? origin : undefined;
+}
+
+function placed(thrown: unknown, place: TaskPlace): { operator: string; error: unknown } {
+  return thrown instanceof LocatedError ? thrown : { operator: place.head, error: thrown };
+}
+
+function kindOf(operator: string, error: unknown, place: TaskPlace): FailureKind {
+  if (isHoldfastError(error, 'ERR_HOLDFAST_INTERNAL')) return 'internal';
+  const kind = place.graph.nodes.find((node) => node.id === operator)?.kind;
+  return kind === 'source' || kind === 'sink' ? kind : 'user-code';
+}

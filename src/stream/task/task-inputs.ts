@@ -1,0 +1,392 @@
+/**
+ * The inputs of a task: which channel is read next, what time it is, and when a snapshot is due.
+ *
+ *  P1  Channels are read round robin, a batch at a time; held ones (alignment) are left alone.
+ *  P2  The task's watermark is the least of the watermarks of the inputs that have not ended, and never goes
+ *      back (I23): not when an input ends, and not after a restore, which begins with the last one.
+ *  P3  What was in flight in the restored checkpoint comes before anything else (U7).
+ *  P4  After a rescale the sources emit the restored checkpoint's barrier once more, ahead of their first
+ *      record. It takes no snapshot and is aligned on, so that nothing from behind the cut is processed
+ *      before all that was in flight at it, whichever instance that was given to: per-key order holds
+ *      also where records went through other instances than their successors will (I18). Until it
+ *      has passed, no other barrier can come, and announcements are not looked at: the first checkpoint
+ *      after a rescale waits for what was in flight, as an aligned one would.
+ */
+
+import type { Announcement, Batch, Element, InputChannel } from '../../channels/element.js';
+import { ElementFrames } from '../../channels/element-frames.js';
+import { Aligner, type AlignerCommand, type AlignerMode } from '../../checkpoint/aligner.js';
+import { ChannelRecorder } from '../../checkpoint/channel-recorder.js';
+import type { StateSection } from '../operator.js';
+import { encodeChannel } from './channel-state.js';
+import type { RestoredChannels, RestoredElement } from './restored-channels.js';
+
+const RECORDED_BYTES_MAX = 64 * 1024 * 1024;
+
+/** All barriers of a checkpoint have come. */
+export interface AlignedSnapshot {
+  readonly checkpoint: number;
+  /** From the first barrier to the last. */
+  readonly alignMs: number;
+}
+
+/** An input and what it is called in checkpoints. */
+export interface TaskInput {
+  readonly channel: InputChannel;
+  /** Id of the consuming operator, and which of its inputs. */
+  readonly operator: string;
+  readonly input: number;
+  /** Producing instance. */
+  readonly from: number;
+}
+
+export interface TaskInputsOptions {
+  readonly inputs: readonly TaskInput[];
+  /** Consuming instance. */
+  readonly instance: number;
+  readonly mode: AlignerMode;
+  /** How long barriers are waited for; Infinity: until they come. */
+  readonly alignedTimeoutMs: number;
+  readonly restored: RestoredChannels;
+  /** The restored checkpoint, after a rescale (P4). */
+  readonly cut: number | undefined;
+  /** Most that is recorded of what is in flight (U6); 64 MiB when absent. */
+  readonly recordedBytesMax?: number | undefined;
+}
+
+interface Input extends TaskInput {
+  watermarkMs: number;
+  ended: boolean;
+  held: boolean;
+  /** Position at the task's last part. */
+  cutAt: number;
+}
+
+export class TaskInputs {
+  readonly #given: TaskInputsOptions;
+  readonly #inputs: readonly Input[];
+  readonly #aligner: Aligner | undefined;
+  readonly #recorder: ChannelRecorder;
+  #cutAligner: Aligner | undefined;
+  #next = 0;
+  /** Which input the element taken last came from; −1 for none that is there now. */
+  #current = 0;
+  /** The element taken last, when it was in flight in the restored checkpoint. */
+  #injected: RestoredElement | undefined;
+  #alignedSinceMs = 0;
+  /** Greatest checkpoint whose barrier has come or was announced. */
+  #newest = 0;
+  /** Why what is in flight cannot be kept. */
+  #error: unknown;
+  #hasFailed = false;
+
+  constructor(given: TaskInputsOptions) {
+    this.#given = given;
+    const { mode, cut } = given;
+    this.#inputs = given.inputs.map((input) => ({
+      ...input,
+      watermarkMs: Number.NEGATIVE_INFINITY,
+      ended: false,
+      held: false,
+      cutAt: 0,
+    }));
+    const inputs = this.#inputs.length;
+    this.#recorder = new ChannelRecorder({
+      inputs,
+      bytesMax: given.recordedBytesMax ?? RECORDED_BYTES_MAX,
+    });
+    this.#aligner = inputs === 0 ? undefined : new Aligner({ inputs, mode });
+    if (inputs > 0 && cut !== undefined) {
+      this.#cutAligner = new Aligner({ inputs, mode: 'exactly-once' });
+    }
+  }
+
+  /** Anything to take? */
+  get ready(): boolean {
+    return this.#given.restored.ready || this.#inputs.some((input) => this.#isReady(input));
+  }
+
+  /** Something that was in flight in the restored checkpoint has not been taken yet (P3). */
+  get restoring(): boolean {
+    return this.#given.restored.ready;
+  }
+
+  /** Some are left alone until the others have come as far. */
+  get holding(): boolean {
+    return this.#inputs.some((input) => input.held);
+  }
+
+  get allEnded(): boolean {
+    return this.#inputs.every((input) => input.ended);
+  }
+
+  /** Least watermark of the inputs that go on; +Infinity when none does. */
+  get watermarkMs(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const input of this.#inputs) {
+      if (!input.ended && input.watermarkMs < least) least = input.watermarkMs;
+    }
+    return least;
+  }
+
+  /** The operator that the batch taken last was sent to; undefined for the head of the chain. */
+  get receiver(): string | undefined {
+    return this.#injected?.operator;
+  }
+
+  /** The next element, of whichever input has one. */
+  take(): Element | undefined {
+    const inputs = this.#inputs;
+    this.#injected = this.#given.restored.take();
+    if (this.#injected !== undefined) return this.#inject(this.#injected);
+    for (let i = 0; i < inputs.length; i += 1) {
+      const at = (this.#next + i) % inputs.length;
+      const input = inputs[at]!;
+      if (!this.#isReady(input)) continue;
+      const element = input.channel.take();
+      if (element === undefined) continue;
+      this.#current = at;
+      this.#next = at + 1;
+      if (this.#recorder.records(at)) this.#record(at, element);
+      return element;
+    }
+    return undefined;
+  }
+
+  /** A watermark was taken. */
+  advance(timeMs: number): void {
+    const input = this.#inputs[this.#current];
+    if (input !== undefined && timeMs > input.watermarkMs) input.watermarkMs = timeMs;
+  }
+
+  /** An end was taken. */
+  end(): void {
+    this.#inputs[this.#current]!.ended = true;
+  }
+
+  /** A barrier was taken. @returns the snapshot that is due now, if one is; or the passing cut (P4) */
+  barrier(checkpoint: number, now: number): AlignedSnapshot | undefined {
+    this.#see(checkpoint, now);
+    const isCut = checkpoint === this.#given.cut;
+    const aligner = isCut ? this.#cutAligner : this.#aligner;
+    const commands = aligner?.handle({ kind: 'barrier', input: this.#current, checkpoint }) ?? [];
+    if (!this.#perform(commands)) return undefined;
+    if (isCut) this.#cutAligner = undefined;
+    return { checkpoint, alignMs: now - this.#alignedSinceMs };
+  }
+
+  /** Does it make sense to look for announcements of this checkpoint? */
+  get #mayOvertake(): boolean {
+    return this.#given.alignedTimeoutMs !== Infinity && this.#cutAligner === undefined;
+  }
+
+  /** The checkpoint is due, although not all of its barriers have come. */
+  isOvertaken(checkpoint: number, now: number): boolean {
+    if (!this.#mayOvertake) return false;
+    let urgent = false;
+    for (const { channel } of this.#inputs) {
+      const { announced } = channel;
+      if (announced?.checkpoint !== checkpoint) continue;
+      this.#see(checkpoint, now);
+      if (announced.urgent) urgent = true;
+    }
+    if (this.#newest !== checkpoint) return false;
+    return urgent || now - this.#alignedSinceMs >= this.#given.alignedTimeoutMs;
+  }
+
+  /** When `isOvertaken` may become true by time alone. */
+  overtakenDue(checkpoint: number): number | undefined {
+    if (!this.#mayOvertake || this.#newest !== checkpoint) return undefined;
+    return this.#alignedSinceMs + this.#given.alignedTimeoutMs;
+  }
+
+  /** From the first sign of the checkpoint until now. */
+  waitedMs(now: number): number {
+    return now - this.#alignedSinceMs;
+  }
+
+  /**
+   * The task takes its part now, and what is in flight is recorded. Before the barrier is forwarded.
+   * @param batch the batch taken last, when it is half-processed, from record `at` on
+   */
+  overtake(checkpoint: number, batch: Batch | undefined, at: number): void {
+    const aligner = this.#aligner!;
+    const open = this.#inputs.map((_, i) => !aligner.hasDelivered(i, checkpoint));
+    this.#begin();
+    let frames: Uint8Array[][] = this.#inputs.map(() => []);
+    try {
+      frames = this.#inputs.map((input, i) => this.#taken(input, i === this.#current, batch, at));
+    } catch (error) {
+      this.#failed(error);
+    }
+    this.#recorder.begin(checkpoint, open, frames);
+    this.#perform(aligner.handle({ kind: 'overtaken', checkpoint }));
+    this.record();
+  }
+
+  /** All barriers of a checkpoint have come, and the task takes its part. */
+  aligned(checkpoint: number): void {
+    this.#begin();
+    const none = this.#inputs.map(() => []);
+    this.#recorder.begin(
+      checkpoint,
+      none.map(() => false),
+      none,
+    );
+  }
+
+  /** There is something that `record` would do. */
+  get recordable(): boolean {
+    const { checkpoint } = this.#recorder;
+    if (checkpoint === undefined || this.#recorder.complete) return false;
+    return this.#inputs.some(
+      ({ channel }, i) => this.#recorder.records(i) && channel.announced?.checkpoint === checkpoint,
+    );
+  }
+
+  /** Completes the recordings of channels whose producers have announced (U2). True when one was. */
+  record(): boolean {
+    const { checkpoint } = this.#recorder;
+    if (checkpoint === undefined || this.#recorder.complete) return false;
+    let moved = false;
+    for (const [i, { channel }] of this.#inputs.entries()) {
+      if (!this.#recorder.records(i)) continue;
+      const { announced } = channel;
+      if (announced?.checkpoint !== checkpoint) continue;
+      moved = true;
+      try {
+        this.#recorder.add(i, channel.peek(announced.position));
+      } catch (error) {
+        this.#failed(error);
+      }
+      this.#recorder.close(i);
+    }
+    return moved;
+  }
+
+  /** Everything in flight to this task has been recorded. */
+  get recorded(): boolean {
+    return this.#recorder.complete;
+  }
+
+  /**
+   * The sections of what was recorded; once, when it is complete.
+   * @throws HoldfastError ERR_HOLDFAST_UNTRANSFERABLE_RECORD
+   */
+  takeRecorded(): readonly ({ readonly operator: string } & StateSection)[] {
+    const checkpoint = this.#recorder.checkpoint;
+    const recorded = this.#recorder.take();
+    if (this.#hasFailed) throw this.#error;
+    return this.#inputs.flatMap((input, i) => {
+      const frames = recorded[i]!;
+      const { operator, channel, cutAt } = input;
+      const position = isBehind(channel.announced, checkpoint, cutAt) ? cutAt : undefined;
+      if (frames.length === 0 && position === undefined) return [];
+      const name = { input: input.input, from: input.from, to: this.#given.instance };
+      return [{ operator, ...encodeChannel('input', name, { position, frames }) }];
+    });
+  }
+
+  abort(checkpoint: number): void {
+    this.#recorder.abort(checkpoint);
+    if (this.#aligner !== undefined)
+      this.#perform(this.#aligner.handle({ kind: 'abort', checkpoint }));
+  }
+
+  #isReady(input: Input): boolean {
+    if (input.held || !input.channel.ready) return false;
+    // U6: until then nothing more of it is taken.
+    return !(this.#recorder.full && this.#recorder.records(this.#inputs.indexOf(input)));
+  }
+
+  #inject({ operator, input, from, element }: RestoredElement): Element {
+    this.#current = this.#inputs.findIndex(
+      (one) => one.operator === operator && one.input === input && one.from === from,
+    );
+    return element;
+  }
+
+  #see(checkpoint: number, now: number): void {
+    if (checkpoint <= this.#newest) return;
+    this.#newest = checkpoint;
+    this.#alignedSinceMs = now;
+  }
+
+  #begin(): void {
+    this.#hasFailed = false;
+    this.#error = undefined;
+    for (const input of this.#inputs) input.cutAt = input.channel.position;
+  }
+
+  /** What has been taken of a channel, or restored, and not been processed; and the time it has told. */
+  #taken(input: Input, isCurrent: boolean, batch: Batch | undefined, at: number): Uint8Array[] {
+    const frames = new ElementFrames();
+    const taken: Uint8Array[] = [];
+    const { watermarkMs, operator, from } = input;
+    if (watermarkMs !== Number.NEGATIVE_INFINITY) {
+      taken.push(...frames.encode({ kind: 'watermark', timeMs: watermarkMs }));
+    }
+    if (isCurrent && batch !== undefined) taken.push(...frames.encode(batch, at));
+    taken.push(...this.#given.restored.rest(operator, input.input, from));
+    return taken;
+  }
+
+  /** U3: what is taken while its channel is recorded. */
+  #record(at: number, element: Element): void {
+    const recorder = this.#recorder;
+    const { channel } = this.#inputs[at]!;
+    const { announced } = channel;
+    const behind = (channel.position - 1) | 0;
+    const isPast =
+      announced?.checkpoint === recorder.checkpoint &&
+      announced !== undefined &&
+      ((behind - announced.position) | 0) >= 0;
+    const isBarrier = element.kind === 'barrier' && element.checkpoint >= recorder.checkpoint!;
+    if (isPast || isBarrier) {
+      recorder.close(at);
+      return;
+    }
+    try {
+      recorder.add(at, new ElementFrames().encode(element));
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.#hasFailed) return;
+    this.#hasFailed = true;
+    this.#error = error;
+  }
+
+  /** Holding back at once is safe before the snapshot too: nothing is taken in between. */
+  #perform(commands: readonly AlignerCommand[]): boolean {
+    let due = false;
+    for (const command of commands) {
+      switch (command.kind) {
+        case 'block':
+          this.#inputs[command.input]!.held = true;
+          break;
+        case 'unblock-all':
+          for (const input of this.#inputs) input.held = false;
+          break;
+        case 'snapshot':
+          due = true;
+      }
+    }
+    return due;
+  }
+}
+
+/** Has the consumer taken what the producer kept, or some of it, before its own part (U1)? */
+function isBehind(
+  announced: Announcement | undefined,
+  checkpoint: number | undefined,
+  position: number,
+): boolean {
+  return (
+    announced !== undefined &&
+    announced.checkpoint === checkpoint &&
+    ((position - announced.position) | 0) > 0
+  );
+}

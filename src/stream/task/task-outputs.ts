@@ -1,0 +1,82 @@
+/**
+ * The outputs of a task: all its routers, the gate that their channels close, and when buffered
+ * output has waited long enough.
+ */
+
+import type { ControlElement } from '../../channels/element.js';
+import { locate } from './located-error.js';
+import type { Router } from './router.js';
+import type { TaskGate } from './task-gate.js';
+
+export class TaskOutputs {
+  readonly #routers: readonly Router[];
+  readonly #gate: TaskGate;
+  readonly #bufferTimeoutMs: number;
+  /** Since when something has been waiting, as far as it was looked at. */
+  #pendingSinceMs: number | undefined;
+
+  constructor(routers: readonly Router[], gate: TaskGate, bufferTimeoutMs: number) {
+    this.#routers = routers;
+    this.#gate = gate;
+    this.#bufferTimeoutMs = bufferTimeoutMs;
+  }
+
+  /** Records sent. */
+  get records(): number {
+    let records = 0;
+    for (const router of this.#routers) records += router.records;
+    return records;
+  }
+
+  /** Needs no credit: sent even when outputs are full. */
+  control(element: ControlElement): void {
+    for (const router of this.#routers) publish(router, () => router.control(element));
+  }
+
+  /** Moves output towards its consumers; opens the gate when there is room again. */
+  pump(): boolean {
+    let moved = false;
+    for (const router of this.#routers) if (router.pump()) moved = true;
+    if (this.#gate.closed && !this.#routers.some((router) => router.blocked)) {
+      this.#gate.closed = false;
+      moved = true;
+    }
+    return moved;
+  }
+
+  /** After a run: from now on the buffered output's waiting counts. */
+  note(now: number): void {
+    if (this.#pendingSinceMs === undefined && this.#pending) this.#pendingSinceMs = now;
+  }
+
+  /** @returns when the next flush is due (performance.now() ms), undefined when nothing is buffered */
+  flushDue(now: number): number | undefined {
+    if (this.#pendingSinceMs === undefined) return undefined;
+    if (!this.#pending) {
+      this.#pendingSinceMs = undefined;
+      return undefined;
+    }
+    // The same sum as is told below: a difference might round the other way.
+    if (now >= this.#pendingSinceMs + this.#bufferTimeoutMs) {
+      for (const router of this.#routers) publish(router, () => router.flush());
+      // Whatever could not be handed over yet moves when the consumer makes room.
+      this.#pendingSinceMs = this.#pending ? now : undefined;
+    }
+    return this.#pendingSinceMs === undefined
+      ? undefined
+      : this.#pendingSinceMs + this.#bufferTimeoutMs;
+  }
+
+  get #pending(): boolean {
+    return this.#routers.some((router) => router.pending);
+  }
+}
+
+/** What cannot travel is found out when its batch is encoded: the producer's error even then. */
+function publish(router: Router, act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    throw locate(error, router.producer);
+  }
+}

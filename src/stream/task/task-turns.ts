@@ -1,0 +1,95 @@
+/**
+ * Operators of a chain that have stopped half-way (O2), and those that hold something back to save work.
+ *
+ *  S1  The most downstream suspended operator goes on before the others, so none is given more than it
+ *      has room for.
+ *  S2  An end can be forced for a checkpoint that does not wait: what is half-done then emits into full
+ *      outputs, as much as one record emits and FORCED_RESUMES_MAX times at most. Divisible work is
+ *      left as it is.
+ */
+
+import type { Operator } from '../operator.js';
+import { locate } from './located-error.js';
+import type { ChainOperator } from './task-chain.js';
+import type { TaskGate } from './task-gate.js';
+
+const FORCED_RESUMES_MAX = 4_096;
+
+export class TaskTurns {
+  readonly #operators: readonly ChainOperator[];
+  readonly #gate: TaskGate;
+  /** Most downstream first (S1). */
+  readonly #suspendable: readonly Operator[];
+  readonly #settling: readonly Operator[];
+  readonly #moved: () => void;
+  #forced = 0;
+
+  /** @param operators upstream before downstream @param moved called before anything is done */
+  constructor(operators: readonly ChainOperator[], gate: TaskGate, moved: () => void) {
+    this.#operators = operators;
+    this.#gate = gate;
+    this.#moved = moved;
+    const all = operators.map(({ operator }) => operator);
+    this.#suspendable = all.filter((operator) => operator.resume !== undefined).reverse();
+    this.#settling = all.filter((operator) => operator.settle !== undefined);
+  }
+
+  get suspended(): boolean {
+    return this.#suspendable.some((operator) => operator.suspended === true);
+  }
+
+  /** Lets suspended operators go on. True when none is suspended any more. */
+  resume(): boolean {
+    for (;;) {
+      const next = this.#suspendable.find((operator) => operator.suspended === true);
+      if (next === undefined) return true;
+      if (this.#gate.pause) return false;
+      this.#moved();
+      this.#operate(next, () => next.resume?.());
+    }
+  }
+
+  /** The input rests for a moment. */
+  settle(): void {
+    for (const operator of this.#settling) this.#operate(operator, () => operator.settle?.());
+  }
+
+  /** Would `force` get anywhere? */
+  get canForce(): boolean {
+    return this.#forced < FORCED_RESUMES_MAX || this.#indivisible === undefined;
+  }
+
+  /**
+   * Brings to an end what cannot be divided (S2), until `deadline` (performance.now() ms) or a little more.
+   * True when nothing of that is left.
+   */
+  force(deadline: number): boolean {
+    for (let isFirst = true; ; isFirst = false) {
+      const next = this.#indivisible;
+      if (next === undefined) return true;
+      if (this.#forced >= FORCED_RESUMES_MAX) return false;
+      if (!isFirst && performance.now() >= deadline) return false;
+      this.#forced += 1;
+      this.#moved();
+      this.#operate(next, () => next.resume?.());
+    }
+  }
+
+  /** The checkpoint that was forced for is taken. */
+  forced(): void {
+    this.#forced = 0;
+  }
+
+  get #indivisible(): Operator | undefined {
+    return this.#suspendable.find(({ suspended, divisible }) => suspended && divisible !== true);
+  }
+
+  #operate(operator: Operator, act: () => void): void {
+    try {
+      act();
+    } catch (error) {
+      const entry = this.#operators.find((candidate) => candidate.operator === operator);
+      throw locate(error, entry!.node.id);
+    }
+  }
+}

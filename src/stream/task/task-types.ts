@@ -1,0 +1,132 @@
+/** What a task needs to be made, and what it tells. Protocol file: shapes only. */
+
+import type { Failure } from '../../base/failure.js';
+import type { InputChannel, OutputChannel } from '../../channels/element.js';
+import type { ControlBlock } from '../../threads/control-block.js';
+import type { Lease } from '../../threads/lease.js';
+import type { Graph } from '../graph/graph.js';
+import type { JobPlan } from '../graph/plan.js';
+import type { RestoredSection, StateSection } from '../operator.js';
+import type { SinkTransaction } from '../sink.js';
+import type { SourceSplit } from '../source.js';
+import type { TaskGate } from './task-gate.js';
+
+export interface TaskOptions {
+  readonly graph: Graph;
+  readonly plan: JobPlan;
+  /** Index of the task's vertex in the plan. */
+  readonly vertex: number;
+  readonly instance: number;
+  /** One per channel. */
+  readonly inputs: readonly { readonly edge: number; readonly channel: InputChannel }[];
+  /** One per edge, with its channels by consuming instance; a forward edge has the one. */
+  readonly outputs: readonly {
+    readonly edge: number;
+    readonly channels: readonly OutputChannel[];
+  }[];
+  /** The gate that the output channels close. */
+  readonly gate: TaskGate;
+  /** This thread's. */
+  readonly block: ControlBlock;
+  /** What the task works under, as long as it is not revoked. */
+  readonly lease: Lease;
+  /** Per source operator: all splits, in list order. Only on a fresh start. */
+  readonly splits?: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
+  /** From the restored checkpoint. */
+  readonly restored: readonly {
+    readonly operator: string;
+    readonly sections: readonly RestoredSection[];
+    /** Of a keyed operator whose key groups have moved: entry g−1 is the instance that had group g. */
+    readonly formerOwners?: readonly number[] | undefined;
+  }[];
+  readonly mode: 'exactly-once' | 'at-least-once';
+  /**
+   * How long a checkpoint's barriers are waited for, in ms, before they overtake what is in flight;
+   * Infinity, or absent: until they come. Anything else only in exactly-once mode.
+   */
+  readonly alignedTimeoutMs?: number | undefined;
+  /** How long a sink may take to prepare, in milliseconds. Default: for ever. */
+  readonly prepareTimeoutMs?: number | undefined;
+  /**
+   * The restored checkpoint, when it holds records in flight and instances or owners of key groups
+   * have changed since: its barrier passes once more (task-inputs.ts, P4).
+   */
+  readonly cut?: number | undefined;
+  /** Snapshots may build on earlier ones: `trigger` tells on which. */
+  readonly incremental?: boolean | undefined;
+  /** Checkpoints in flight at a time. Default 1. */
+  readonly maxConcurrent?: number | undefined;
+  readonly run: string;
+  readonly epoch: number;
+  readonly incarnation: number;
+  /** How long a partial batch may wait. */
+  readonly bufferTimeoutMs: number;
+  readonly callbacks: TaskCallbacks;
+}
+
+/** A task's part of a checkpoint, captured and not written yet. */
+export interface CapturedTask {
+  readonly checkpoint: number;
+  readonly sections: readonly ({ readonly operator: string } & StateSection)[];
+  readonly transactions: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly transaction: SinkTransaction;
+  }[];
+  readonly visible: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly rows: readonly unknown[];
+  }[];
+  readonly sourceRecords: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly records: number;
+  }[];
+  /** From the first barrier's arrival to the last one's. */
+  readonly alignMs: number;
+  /** From the last barrier's arrival until everything was captured. */
+  readonly captureMs: number;
+  /** Of `captureMs`, what the task stood still for. */
+  readonly cutMs: number;
+  /** When the cut began, on the clock that threads share (base/shared-clock.ts). */
+  readonly cutAtMs: number;
+  /** The part was taken before all barriers had come. */
+  readonly overtaken: boolean;
+  /** Of the sections, records that barriers have overtaken. */
+  readonly inFlightBytes: number;
+}
+
+/** Called from inside `run`, `open`, or from a callback of I/O. Nothing is called after `close`. */
+export interface TaskCallbacks {
+  captured(part: CapturedTask): void;
+  /** The capture failed: this checkpoint cannot complete. The task goes on. */
+  declined(checkpoint: number, failure: Failure): void;
+  /** All input was processed and passed on. Barriers still pass. */
+  ended(): void;
+  /** The task has stopped. */
+  failed(failure: Failure): void;
+  /** There is something to do again. */
+  wake(): void;
+  print(line: string): void;
+  /** Rows that were visible in the restored checkpoint already. */
+  restoredVisible(operator: string, rows: readonly unknown[]): void;
+  /** The first record of this epoch has reached one of the task's sinks. */
+  firstOutput(): void;
+}
+
+export interface TaskMetrics {
+  /** Id of the vertex. */
+  readonly vertex: string;
+  readonly instance: number;
+  /** A source task: records read. */
+  readonly recordsIn: number;
+  /** Records sent to other tasks or written to sinks. */
+  readonly recordsOut: number;
+  readonly busyMs: number;
+  readonly blockedMs: number;
+  /** Undefined until there is one. */
+  readonly watermarkMs: number | undefined;
+  /** Since the job's first start, replays not counted twice: `lateRecords`… */
+  readonly counters: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,498 @@
+/**
+ * A task: one instance of a chain of operators, the tasklet that a slot runs.
+ *
+ *  K1  `run` is the only place where records are processed. It stops after the current record when the gate
+ *      says pause, wherever that is (in a batch, an iterator, a run of timers), and goes on there.
+ *  K2  Suspended operators go on first, the most downstream one before the others; only when none is
+ *      suspended is the next input element taken (O2). So control elements never fall into a half-done one.
+ *  K3  A snapshot: everything before the barrier has been processed, nothing behind it has; the barrier is
+ *      forwarded, then all operators are cut; then the task goes on (task-snapshots.ts).
+ *  K4  The task's watermark is in its part of the snapshot, and never goes back (I23).
+ *  K5  When all inputs have ended (a source: all its splits are read), time ends: watermark +Infinity through
+ *      the chain, then `end` on all outputs. Barriers still pass.
+ *  K6  Nothing is done once the task's lease is revoked: it is looked at with the clock, and at the
+ *      start of each run.
+ *  K7  A task fails once, and does nothing afterwards.
+ *  K8  When its part of a checkpoint is due says task-checkpoints.ts. A part that waits for nothing more
+ *      is taken between two records. What is half-done is brought to an end for it, full outputs or
+ *      not (an edge may exceed its limit by what one record emits), but for divisible work.
+ */
+
+import { atPoint } from '../../base/protocol-points.js';
+import type { Batch } from '../../channels/element.js';
+import type { Lease } from '../../threads/lease.js';
+import type { Receiver } from '../operator.js';
+import { earlier, earliestTime, encodeTime } from '../state/time-section.js';
+import { type LocatedError, locate } from './located-error.js';
+import { OvertakenOutput } from './overtaken-output.js';
+import { SourceHead } from './source-head.js';
+import { buildChain, type Chain } from './task-chain.js';
+import { inputsOf, outputsOf, restoredChannelsOf } from './task-channels.js';
+import { type DuePart, TaskCheckpoints } from './task-checkpoints.js';
+import { originOf, type TaskPlace, taskError, taskFailure } from './task-failure.js';
+import type { TaskGate } from './task-gate.js';
+import { TaskInputs } from './task-inputs.js';
+import { TaskMeter } from './task-meter.js';
+import { TaskOutputs } from './task-outputs.js';
+import { type TaskPart, TaskSnapshots } from './task-snapshots.js';
+import { TaskTurns } from './task-turns.js';
+import type { TaskMetrics, TaskOptions } from './task-types.js';
+
+/** Section of the task's own, beside its first operator's; the names of all such begin with '~'. */
+const TASK_SECTION = '~task';
+/** Most of a run that goes to a snapshot under way. */
+const SNAPSHOT_SHARE = 0.5;
+
+type Input = 'open' | 'stopped' | 'ending' | 'ended';
+
+export class Task {
+  readonly name: string;
+  readonly vertex: number;
+  readonly instance: number;
+  readonly #options: TaskOptions;
+  readonly #id: string;
+  readonly #gate: TaskGate;
+  readonly #lease: Lease;
+  readonly #chain: Chain;
+  readonly #outputs: TaskOutputs;
+  readonly #place: TaskPlace;
+  readonly #meter: TaskMeter;
+  readonly #turns: TaskTurns;
+  readonly #inputs: TaskInputs;
+  readonly #snapshots: TaskSnapshots;
+  readonly #checkpoints: TaskCheckpoints;
+  readonly #source: SourceHead | undefined;
+  #state: 'new' | 'open' | 'failed' | 'closed' = 'new';
+  #input: Input = 'open';
+  #watermark = Number.NEGATIVE_INFINITY;
+  /** The one before: when the newest is half-done, it has to come again (K8). */
+  #watermarkBefore = Number.NEGATIVE_INFINITY;
+  #batch: Batch | undefined;
+  #at = 0;
+  /** Where the batch goes. */
+  #receiver: Receiver;
+  /** Records have been processed since `settle` was called last. */
+  #unsettled = false;
+  /** Something was done in the current `run`. */
+  #moved = false;
+  /** What was reported before `open` was done. */
+  #earlyError: LocatedError | undefined;
+  #recordsIn = 0;
+
+  constructor(options: TaskOptions) {
+    const vertex = options.plan.vertices[options.vertex]!;
+    this.vertex = options.vertex;
+    this.instance = options.instance;
+    this.name = `${vertex.id}/${options.instance}`;
+    this.#options = options;
+    this.#id = vertex.id;
+    this.#gate = options.gate;
+    this.#lease = options.lease;
+    this.#gate.attach(options.block, options.lease, options.epoch);
+    const { parallelism } = vertex;
+    const table = options.plan.tables[parallelism];
+    const counting = { instance: this.instance, parallelism, table };
+    this.#meter = new TaskMeter(options.lease, counting, () => options.callbacks.firstOutput());
+    this.#chain = buildChain(options, {
+      written: () => this.#meter.written(),
+      count: (counter, by) => this.#meter.count(counter, by),
+      fail: (operator, error) => this.#fail(locate(error, operator)),
+    });
+    this.#place = { graph: options.graph, head: vertex.id, instance: options.instance };
+    this.#outputs = new TaskOutputs(this.#chain.routers, options.gate, options.bufferTimeoutMs);
+    this.#turns = new TaskTurns(this.#chain.operators, options.gate, () => {
+      this.#moved = true;
+    });
+    this.#receiver = this.#chain.head;
+    const alignedTimeoutMs = options.alignedTimeoutMs ?? Number.POSITIVE_INFINITY;
+    this.#inputs = new TaskInputs({
+      inputs: inputsOf(options),
+      instance: options.instance,
+      mode: options.mode,
+      alignedTimeoutMs,
+      restored: restoredChannelsOf(options),
+      cut: options.cut,
+    });
+    const head = options.graph.nodes[vertex.nodes[0]!]!;
+    this.#source =
+      head.source === undefined
+        ? undefined
+        : new SourceHead({
+            source: head.source,
+            operator: head.id,
+            instance: options.instance,
+            parallelism,
+            splits: options.splits?.[head.id],
+            gate: options.gate,
+            output: this.#chain.head,
+            rejected: this.#chain.rejected,
+            wake: () => options.callbacks.wake(),
+          });
+    this.#snapshots = new TaskSnapshots({
+      operators: this.#chain.operators,
+      instance: options.instance,
+      block: options.block,
+      wake: () => options.callbacks.wake(),
+      captured: (part) => options.callbacks.captured(part),
+      declined: (checkpoint, error) =>
+        options.callbacks.declined(
+          checkpoint,
+          taskFailure(error, this.#place, this.#position(), 'checkpoint'),
+        ),
+      // Within `run`, which ends with it (K7).
+      failed: (error) => {
+        throw error;
+      },
+    });
+    this.#checkpoints = new TaskCheckpoints({
+      inputs: this.#inputs,
+      outputs: this.#outputs,
+      overtaken: new OvertakenOutput(outputsOf(options)),
+      snapshots: this.#snapshots,
+      sinks: this.#chain.sinks,
+      isSource: this.#source !== undefined,
+      incremental: options.incremental === true,
+      alignedTimeoutMs,
+      cut: options.cut,
+    });
+  }
+
+  /**
+   * Opens the operators, downstream first, with what the checkpoint holds for them. Does not run yet.
+   * Rejects, and has reported the failure to nobody: the caller knows.
+   */
+  async open(): Promise<void> {
+    const own = this.#restored(this.#id);
+    this.#watermark = earliestTime(TASK_SECTION, own);
+    this.#meter.restore(own);
+    for (const { node, operator, context } of [...this.#chain.operators].reverse()) {
+      const restored = this.#restored(node.id).filter(({ name }) => !name.startsWith('~'));
+      try {
+        await atPoint('operator:open', () => operator.open(context, restored));
+      } catch (error) {
+        throw taskError(locate(error, node.id), this.#place);
+      }
+    }
+    for (const { id, tail } of this.#chain.sinks) {
+      const rows = tail.visible();
+      if (rows !== undefined) this.#options.callbacks.restoredVisible(id, rows);
+    }
+    try {
+      this.#source?.open(this.#restored(this.#id));
+    } catch (error) {
+      throw taskError(locate(error, this.#id), this.#place);
+    }
+    if (this.#earlyError !== undefined) throw taskError(this.#earlyError, this.#place);
+    this.#state = 'open';
+    if (this.#source !== undefined) this.#meter.read(this.#source.records);
+  }
+
+  /** There is something to do now. Moves waiting output, since only that tells whether there is room. */
+  get runnable(): boolean {
+    if (!this.#live) return false;
+    if (this.#outputs.pump() || this.#snapshots.ready) return true;
+    const now = performance.now();
+    if (this.#checkpoints.isWorkable(now) || this.#canOvertake(now)) return true;
+    const suspended = this.#turns.suspended;
+    // Barriers and ends need no room.
+    if (!suspended && this.#controlDue) return true;
+    if (this.#held) return false;
+    if (suspended || this.#batch !== undefined || this.#unsettled) return true;
+    if (this.#inputs.restoring) return true;
+    if (this.#source !== undefined) return this.#input === 'open' && this.#source.ready;
+    return !this.#checkpoints.isWaiting && this.#inputs.ready;
+  }
+
+  /**
+   * Works until `deadline` (performance.now() ms), or until nothing is left to do: at least one record,
+   * and past the deadline no more than what is done between two looks at the clock (task-gate.ts).
+   * @returns whether anything moved
+   */
+  run(deadline: number): boolean {
+    if (!this.#live) return false;
+    const begin = performance.now();
+    this.#moved = this.#outputs.pump();
+    try {
+      if (this.#checkpoints.work(begin)) this.#moved = true;
+      if (this.#snapshots.ready) {
+        if (this.#snapshots.step(begin + (deadline - begin) * SNAPSHOT_SHARE)) this.#moved = true;
+      }
+      this.#options.block.phase = this.#checkpoints.phase;
+      this.#gate.begin(performance.now(), deadline);
+      if (this.#held) this.#gate.pause = true;
+      this.#overtake(begin, deadline);
+      if (this.#source === undefined) this.#consume();
+      else this.#produce(this.#source);
+    } catch (error) {
+      this.#fail(error);
+    }
+    if (this.#source !== undefined) this.#meter.read(this.#source.records);
+    if (this.#snapshots.underWay) this.#options.block.phase = 'capturing';
+    const end = performance.now();
+    this.#outputs.note(end);
+    this.#meter.ran(begin, end, this.#moved, this.#held);
+    return this.#moved;
+  }
+
+  /** The driver's word: a checkpoint has begun, and may build on `base`. Behind all older `abort`s. */
+  trigger(checkpoint: number, base?: number): void {
+    this.#snapshots.told(checkpoint, base);
+    this.#checkpoints.trigger(checkpoint, performance.now());
+  }
+
+  /** The checkpoint was given up. */
+  abort(checkpoint: number): void {
+    this.#checkpoints.abort(checkpoint);
+  }
+
+  /**
+   * A source task: emits no more records, but goes on answering triggers.
+   * @param drain ends the input here and now, so that windows fire
+   */
+  stopSources(drain: boolean): void {
+    if (this.#source === undefined) return;
+    if (this.#input === 'open' || this.#input === 'stopped') {
+      this.#input = drain ? 'ending' : 'stopped';
+    }
+  }
+
+  /**
+   * Publishes buffered output that has waited for `bufferTimeoutMs`.
+   * @returns when the rest, or a part that is waited for, is due (performance.now() ms), or undefined
+   */
+  flushDue(now: number): number | undefined {
+    if (!this.#live) return undefined;
+    try {
+      const due = this.#checkpoints.dueMs;
+      return earlier(this.#outputs.flushDue(now), due !== undefined && due > now ? due : undefined);
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+  }
+
+  /** Closes readers, operators and sinks. Nothing is reported afterwards. */
+  async close(): Promise<void> {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    const closing = this.#chain.operators.map(async ({ operator }) => operator.close?.());
+    const results = await Promise.allSettled([this.#source?.close(), ...closing]);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  metrics(): TaskMetrics {
+    return {
+      vertex: this.#id,
+      instance: this.instance,
+      recordsIn: this.#source?.records ?? this.#recordsIn,
+      recordsOut: this.#meter.sinkRecords + this.#outputs.records,
+      busyMs: this.#meter.busyMs,
+      blockedMs: this.#meter.blockedMs,
+      watermarkMs: Number.isFinite(this.#watermark) ? this.#watermark : undefined,
+      counters: { ...this.#meter.counters },
+    };
+  }
+
+  get #live(): boolean {
+    return this.#state === 'open' && this.#lease.epoch === this.#options.epoch;
+  }
+
+  /** Between two records there is something to be done that is no record. */
+  get #controlDue(): boolean {
+    const source = this.#source;
+    if (this.#batch !== undefined || this.#inputs.restoring) return false;
+    if (this.#checkpoints.isWaiting && this.#checkpoints.due !== undefined) return true;
+    return this.#input === 'ending' || (this.#input === 'open' && source?.ended === true);
+  }
+
+  /** Records may not be processed now: an output is full, or a sink is. */
+  get #held(): boolean {
+    return this.#gate.closed || this.#chain.sinks.some(({ tail }) => tail.full);
+  }
+
+  #consume(): void {
+    for (;;) {
+      if (!this.#turns.resume()) return;
+      if (this.#batch !== undefined) {
+        if (this.#gate.pause) return;
+        this.#processBatch(this.#batch);
+        continue;
+      }
+      this.#settle();
+      if (this.#turns.suspended) continue;
+      if (this.#checkpoints.isWaiting) {
+        const { due } = this.#checkpoints;
+        if (due === undefined) return;
+        this.#snapshot(due);
+      }
+      if (this.#input === 'ending') this.#end();
+      if (this.#gate.pause || !this.#takeElement()) return;
+      this.#moved = true;
+    }
+  }
+
+  #processBatch(batch: Batch): void {
+    const { records, timestamps, groups, count } = batch;
+    const receiver = this.#receiver;
+    const gate = this.#gate;
+    this.#moved = true;
+    this.#unsettled = true;
+    while (this.#at < count) {
+      const at = this.#at;
+      gate.record = this.#recordsIn + at;
+      receiver.onElement(
+        records[at],
+        timestamps === undefined ? Number.NaN : timestamps[at]!,
+        groups === undefined ? 0 : groups[at]!,
+      );
+      this.#at = at + 1;
+      gate.tick();
+      if (gate.pause) break;
+    }
+    if (this.#at < count) return;
+    this.#recordsIn += count;
+    this.#at = 0;
+    this.#batch = undefined;
+  }
+
+  #takeElement(): boolean {
+    const element = this.#inputs.take();
+    if (element === undefined) return false;
+    switch (element.kind) {
+      case 'batch':
+        this.#batch = element;
+        this.#at = 0;
+        this.#receiver = this.#receiverOf(this.#inputs.receiver);
+        return true;
+      case 'watermark':
+        this.#inputs.advance(element.timeMs);
+        this.#advance(this.#inputs.watermarkMs);
+        return true;
+      case 'end':
+        this.#inputs.end();
+        this.#advance(this.#inputs.watermarkMs);
+        if (this.#inputs.allEnded) this.#input = 'ending';
+        return true;
+      case 'barrier':
+        this.#checkpoints.barrier(element.checkpoint, performance.now());
+        this.#options.block.phase = this.#checkpoints.phase;
+        return true;
+    }
+  }
+
+  #produce(source: SourceHead): void {
+    for (;;) {
+      if (!this.#turns.resume()) return;
+      if (this.#batch !== undefined || this.#inputs.restoring) {
+        if (this.#gate.pause) return;
+        if (this.#batch !== undefined) this.#processBatch(this.#batch);
+        else this.#moved = this.#takeElement() || this.#moved;
+        continue;
+      }
+      const isDue = this.#checkpoints.isWaiting;
+      if (source.atBatchEnd || isDue || this.#input !== 'open') this.#settle();
+      if (this.#turns.suspended) continue;
+      if (isDue) {
+        this.#snapshot(this.#checkpoints.due!);
+        continue;
+      }
+      if (this.#input === 'open' && source.ended) this.#input = 'ending';
+      if (this.#input === 'ending') {
+        this.#advance(Number.POSITIVE_INFINITY);
+        if (this.#turns.suspended) continue;
+        this.#end();
+      }
+      if (this.#input !== 'open' || this.#gate.pause || !this.#emit(source)) return;
+      this.#moved = true;
+      this.#unsettled = true;
+    }
+  }
+
+  #emit(source: SourceHead): boolean {
+    try {
+      return source.emit();
+    } catch (error) {
+      throw locate(error, this.#id);
+    }
+  }
+
+  #settle(): void {
+    if (!this.#unsettled) return;
+    this.#unsettled = false;
+    this.#turns.settle();
+  }
+
+  #advance(timeMs: number): void {
+    if (timeMs <= this.#watermark) return;
+    this.#watermarkBefore = this.#watermark;
+    this.#watermark = timeMs;
+    this.#chain.head.onWatermark(timeMs);
+  }
+
+  /** Everything has been passed on: says so (K5). */
+  #end(): void {
+    this.#moved = true;
+    this.#input = 'ended';
+    this.#outputs.control({ kind: 'end' });
+    this.#options.callbacks.ended();
+  }
+
+  #receiverOf(operator: string | undefined): Receiver {
+    if (operator === undefined || operator === this.#id) return this.#chain.head;
+    return this.#chain.receivers.get(operator)!;
+  }
+
+  #canOvertake(now: number): boolean {
+    return this.#checkpoints.overtaken(now) !== undefined && this.#turns.canForce;
+  }
+
+  /** Takes the part that waits for nothing more, wherever the task is (K8). */
+  #overtake(now: number, deadline: number): void {
+    const due = this.#checkpoints.overtaken(now);
+    if (due !== undefined && this.#turns.force(deadline)) this.#snapshot(due);
+  }
+
+  #snapshot(due: DuePart): void {
+    this.#moved = true;
+    this.#turns.forced();
+    atPoint('task:cut', () =>
+      this.#checkpoints.take(due, () => this.#part(due), this.#batch, this.#at),
+    );
+    this.#options.block.phase = this.#checkpoints.phase;
+  }
+
+  #part({ alignMs }: DuePart): TaskPart {
+    // What is left of a watermark is done when it comes again.
+    const watermark = this.#turns.suspended ? this.#watermarkBefore : this.#watermark;
+    const sections = [{ operator: this.#id, ...encodeTime(TASK_SECTION, watermark) }];
+    const counters = this.#meter.capture();
+    if (counters !== undefined) sections.push({ operator: this.#id, ...counters });
+    const source = this.#source;
+    if (source === undefined) return { sections, sourceRecords: [], alignMs };
+    sections.push({ operator: this.#id, ...atPoint('source:position', () => source.capture()) });
+    return { sections, sourceRecords: [source.counted], alignMs };
+  }
+
+  #restored(operator: string) {
+    return this.#options.restored
+      .filter((restored) => restored.operator === operator)
+      .flatMap((restored) => restored.sections);
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state === 'new') this.#earlyError ??= locate(error, this.#id);
+    if (this.#state !== 'open') return;
+    this.#moved = true;
+    this.#state = 'failed';
+    this.#options.callbacks.failed(taskFailure(error, this.#place, this.#position(error)));
+  }
+
+  /**
+   * The record being processed, or the one that the error tells it is about, in the words of the
+   * source, or by number since the task's start.
+   */
+  #position(error?: unknown): string {
+    const origin = originOf(error);
+    return this.#source?.describe(origin) ?? `record ${(origin ?? this.#recordsIn + this.#at) + 1}`;
+  }
+}
