@@ -35,6 +35,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   channels: 3,
   stream: 4,
   connectors: 5,
+  host: 6,
   job: 8,
   testing: 8,
   cli: 11,

@@ -34,9 +34,9 @@ import {
 import type { SavepointTarget } from '../checkpoint/savepoint.js';
 import type { CheckpointKind } from '../checkpoint/statistics.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
+import type { CapturedPart, CheckpointBase } from '../host/host-protocol.js';
 import type { JobPlan } from '../stream/graph/plan.js';
 import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';
-import type { CapturedPart, CheckpointBase } from './host-protocol.js';
 import type { CheckpointEvent } from './job-types.js';
 import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
 import type { ResolvedOptions } from './options.js';

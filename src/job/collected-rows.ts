@@ -2,8 +2,8 @@
 
 import { HoldfastError } from '../base/errors.js';
 import { COLLECT_ROWS_MAX, collectLimit } from '../connectors/memory/collect.js';
+import type { CapturedPart } from '../host/host-protocol.js';
 import type { GraphData } from '../stream/graph/graph.js';
-import type { CapturedPart } from './host-protocol.js';
 import type { PendingCheckpoint } from './make-manifest.js';
 
 export class CollectedRows {

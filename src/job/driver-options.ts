@@ -2,7 +2,7 @@
 
 import type { Failure } from '../base/failure.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
-import type { HostSpawner } from './host-link.js';
+import type { HostSpawner } from '../host/host-link.js';
 import type { ResolvedOptions } from './options.js';
 import type { CreateCommitter } from './sink-committer.js';
 

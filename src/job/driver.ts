@@ -9,6 +9,7 @@
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { failureToError, toFailure } from '../base/failure.js';
+import type { HostEvent, KillCause } from '../host/host-protocol.js';
 import type { JobPlan, PlanRegion } from '../stream/graph/plan.js';
 import { planJob } from '../stream/graph/planner.js';
 import { CheckpointDriver } from './checkpoint-driver.js';
@@ -19,7 +20,6 @@ import type { DriverOptions } from './driver-options.js';
 import { isFatal } from './fatal.js';
 import { type Group, planGroups } from './groups.js';
 import { HeapGuard } from './heap-guard.js';
-import type { HostEvent, KillCause } from './host-protocol.js';
 import { JobEmitter } from './job-emitter.js';
 import { budgetError, canceledError, needsCheckpoints, notRunning } from './job-errors.js';
 import { jobTree } from './job-tree.js';

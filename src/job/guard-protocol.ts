@@ -7,8 +7,8 @@
 
 import type { Failure } from '../base/failure.js';
 import type { StoreDescription } from '../checkpoint/store.js';
+import type { KillCause } from '../host/host-protocol.js';
 import type { CompiledJob } from '../module/compile.js';
-import type { KillCause } from './host-protocol.js';
 import type {
   CheckpointOptions,
   JobEvents,

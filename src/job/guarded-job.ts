@@ -1,6 +1,6 @@
 /** The face of a guarded job. Protocol file: shapes only. */
 
-import type { KillCause } from './host-protocol.js';
+import type { KillCause } from '../host/host-protocol.js';
 import type {
   JobEvents,
   JobProgress,

@@ -17,6 +17,7 @@ import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import { absolutePlace } from '../checkpoint/checkpoint-place.js';
+import type { KillCause } from '../host/host-protocol.js';
 import { type CompiledJob, compileJob, locateJob } from '../module/compile.js';
 import { budgetError, describeDeath, processDied } from './guard-errors.js';
 import { type Interruption, restartedEvent } from './guard-interruption.js';
@@ -34,7 +35,6 @@ import { describePlace, type GuardedPlace } from './guard-store.js';
 import { tidyPlace } from './guard-tidy.js';
 import { GuardedEvents } from './guarded-events.js';
 import type { GuardedJob } from './guarded-job.js';
-import type { KillCause } from './host-protocol.js';
 import { canceledError } from './job-errors.js';
 import type {
   JobProgress,
@@ -106,7 +106,7 @@ async function compileUnless(
   signal: AbortSignal | undefined,
   url: URL | string,
 ): Promise<CompiledJob> {
-  const hostEntry = fileURLToPath(new URL('./worker-main.js', import.meta.url));
+  const hostEntry = fileURLToPath(new URL('../host/worker-main.js', import.meta.url));
   if (signal?.aborted) throw canceledError(signal.reason);
   try {
     return await compileJob(url, { hostEntry });

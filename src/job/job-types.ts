@@ -6,10 +6,10 @@ import type { Failure } from '../base/failure.js';
 import type { Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStatistics, CheckpointSummary } from '../checkpoint/statistics.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
+import type { KillCause } from '../host/host-protocol.js';
 import type { JobPlan } from '../stream/graph/plan.js';
 import type { TaskMetrics } from '../stream/task/task-types.js';
 import type { RestartStrategy } from '../supervisor/restart-strategy.js';
-import type { KillCause } from './host-protocol.js';
 
 export interface CheckpointOptions {
   /** Directory for checkpoints; made when missing. Exactly one of `directory` and `store`. */

@@ -1,8 +1,8 @@
 /** The `Job` that users hold: a thin face over the driver. */
 
+import type { KillCause } from '../host/host-protocol.js';
 import type { JobPlan } from '../stream/graph/plan.js';
 import type { JobDriver } from './driver.js';
-import type { KillCause } from './host-protocol.js';
 import type {
   Job,
   JobEvents,

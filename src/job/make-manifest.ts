@@ -2,8 +2,8 @@
 
 import { readFileSync } from 'node:fs';
 import type { Manifest, PartDescriptor } from '../checkpoint/store.js';
+import type { CapturedPart } from '../host/host-protocol.js';
 import type { JobPlan } from '../stream/graph/plan.js';
-import type { CapturedPart } from './host-protocol.js';
 
 export interface PendingCheckpoint {
   readonly checkpoint: number;

@@ -3,16 +3,15 @@
 import { HoldfastError } from '../base/errors.js';
 import { failureToError, toFailure } from '../base/failure.js';
 import { inTime } from '../base/in-time.js';
+import { Host } from '../host/host.js';
+import { type HostCallbacks, type HostLink, unwrap } from '../host/host-link.js';
+import type { HostControl, Outcome } from '../host/host-protocol.js';
 import type { JobDefinition } from '../stream/api/job-definition.js';
 import { defineJob } from '../stream/api/job-definition.js';
 import { ControlBlock } from '../threads/control-block.js';
-import { Host } from './host.js';
-import type { HostCallbacks, HostLink } from './host-link.js';
-import type { HostControl, Outcome } from './host-protocol.js';
 import type { JobResult, RunOptions } from './job-types.js';
 import { resolveOptions } from './options.js';
 import { launchJob } from './run-job.js';
-import { unwrap } from './unwrap.js';
 
 /**
  * Runs a job to its end in the calling thread: one slot, no worker, nothing to kill.

@@ -3,8 +3,8 @@
 import type { Failure } from '../base/failure.js';
 import { openCheckpointDirectory } from '../checkpoint/directory/directory-store.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
+import type { HostSpawner } from '../host/host-link.js';
 import { JobDriver } from './driver.js';
-import type { HostSpawner } from './host-link.js';
 import { RunningJob } from './job.js';
 import { canceledError } from './job-errors.js';
 import type { ResolvedOptions } from './options.js';

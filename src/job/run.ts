@@ -3,18 +3,17 @@
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
+import { type HostCallbacks, type HostLink, type HostSpawner, unwrap } from '../host/host-link.js';
+import type { Beat, HostControl, HostEvent, Outcome } from '../host/host-protocol.js';
 import { type CompiledJob, compileJob } from '../module/compile.js';
 import { mapError, mapFailure, warmSourceMap } from '../module/source-maps.js';
 import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
 import { settleScavenging } from '../threads/scavenging.js';
 import { spawnWorker } from '../threads/worker-handle.js';
-import type { HostCallbacks, HostLink, HostSpawner } from './host-link.js';
-import type { Beat, HostControl, HostEvent, Outcome } from './host-protocol.js';
 import { canceledError } from './job-errors.js';
 import type { Job, RunOptions } from './job-types.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 import { launchJob } from './run-job.js';
-import { unwrap } from './unwrap.js';
 
 /**
  * Runs the job that a module exports by default.
@@ -47,7 +46,7 @@ export async function compiledJob(
   options: ResolvedOptions,
 ): Promise<{ readonly compiled: CompiledJob; readonly spawn: HostSpawner }> {
   const compiled = await compileJob(url, {
-    hostEntry: fileURLToPath(new URL('./worker-main.js', import.meta.url)),
+    hostEntry: fileURLToPath(new URL('../host/worker-main.js', import.meta.url)),
   });
   return { compiled, spawn: workerSpawner(compiled, options) };
 }

@@ -11,13 +11,13 @@ import { deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import { inTime } from '../base/in-time.js';
+import type { HostLink, HostSpawner } from '../host/host-link.js';
+import type { HostControl, HostEvent, KillCause } from '../host/host-protocol.js';
 import type { GraphData } from '../stream/graph/graph.js';
 import { FaultDetector, type Verdict } from '../supervisor/fault-detector.js';
 import type { HeapSample } from '../supervisor/heap-watch.js';
 import type { Phase } from '../threads/control-block.js';
 import { hangFailure } from './hang-failure.js';
-import type { HostLink, HostSpawner } from './host-link.js';
-import type { HostControl, HostEvent, KillCause } from './host-protocol.js';
 import type { JobMetrics, SlotInfo } from './job-types.js';
 import type { ResolvedOptions } from './options.js';
 

@@ -3,19 +3,14 @@
  *
  *  L1  A thread that dies meanwhile is none of the source's fault: another one is asked, a few times.
  *      What kills every thread that it is asked of is told as the source's failure, with the last death.
- *  L2  Waiting for splits() has a deadline, which the host keeps (`listInTime`): the thread is at rest then,
- *      and no heartbeat would ever say that anything is wrong.
+ *  L2  Waiting for splits() has a deadline, which the host keeps (`host/split-listing.ts`).
  */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
-import { inTime } from '../base/in-time.js';
 import type { GraphData } from '../stream/graph/graph.js';
-import type { Source, SourceSplit } from '../stream/source.js';
-import { checkSplits } from '../stream/task/source-checks.js';
+import type { SourceSplit } from '../stream/source.js';
 import type { Slots } from './slots.js';
 
-/** How long splits() of a source may take, in milliseconds. */
-export const SPLITS_TIMEOUT_MS = 60_000;
 /** Threads that may die of it. */
 const DEATHS_MAX = 3;
 
@@ -52,23 +47,6 @@ async function listOne(
       if (deaths >= deathsMax) throw deadly(source, deaths, error);
     }
   }
-}
-
-/** In the thread that was asked. */
-export async function listInTime(
-  operator: string,
-  source: Source<unknown>,
-): Promise<readonly SourceSplit[]> {
-  const late = () =>
-    new HoldfastError(
-      'ERR_HOLDFAST_SOURCE',
-      `source '${operator}' could not list its splits: its splits() has not settled for ` +
-        `${SPLITS_TIMEOUT_MS / 1_000} s. Give what it waits for (a connection, a listing, a reply) a ` +
-        'shorter deadline of its own.',
-      { details: { operator, timeoutMs: SPLITS_TIMEOUT_MS } },
-    );
-  const listed = await inTime(Promise.resolve(source.splits()), SPLITS_TIMEOUT_MS, late);
-  return checkSplits(operator, listed);
 }
 
 function deadly(operator: string, deaths: number, cause: HoldfastError): HoldfastError {

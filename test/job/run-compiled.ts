@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import * as holdfast from '../../dist/index.js';
 import { compileJob, reuseCompiled } from '../../dist/module/compile.js';
 
-const hostEntry = fileURLToPath(new URL('../../dist/job/worker-main.js', import.meta.url));
+const hostEntry = fileURLToPath(new URL('../../dist/host/worker-main.js', import.meta.url));
 const compiling = new Map<string, Promise<void>>();
 
 /** Never rejects: what is wrong with a module, a run of it meets again and says properly. */

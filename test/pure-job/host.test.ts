@@ -1,8 +1,8 @@
 import { describe, expect, test, vi } from 'vitest';
 import { discard } from '../../src/connectors/memory/discard.js';
 import { fromCollection } from '../../src/connectors/memory/from-collection.js';
-import { Host } from '../../src/job/host.js';
-import { SPLITS_TIMEOUT_MS } from '../../src/job/split-listing.js';
+import { Host } from '../../src/host/host.js';
+import { SPLITS_TIMEOUT_MS } from '../../src/host/split-listing.js';
 import { defineJob } from '../../src/stream/api/job-definition.js';
 import type { Source } from '../../src/stream/source.js';
 import { ControlBlock } from '../../src/threads/control-block.js';

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import type { HostLink } from '../../src/job/host-link.js';
+import type { HostLink } from '../../src/host/host-link.js';
 import { resolveOptions } from '../../src/job/options.js';
 import { Slots } from '../../src/job/slots.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';

@@ -4,8 +4,8 @@ import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.j
 import type { ProcessIdentity } from '../../src/checkpoint/directory/process-identity.js';
 import { filesOf } from '../../src/checkpoint/parts/part-chain.js';
 import type { Manifest } from '../../src/checkpoint/store.js';
-import type { HostSpawner } from '../../src/job/host-link.js';
-import type { CheckpointBase, DeploySpec, HostControl } from '../../src/job/host-protocol.js';
+import type { HostSpawner } from '../../src/host/host-link.js';
+import type { CheckpointBase, DeploySpec, HostControl } from '../../src/host/host-protocol.js';
 import type { RunningJob } from '../../src/job/job.js';
 import type { CheckpointEvent, JobResult } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';

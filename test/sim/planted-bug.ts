@@ -2,7 +2,7 @@
 
 import type { FileSystem } from '../../src/checkpoint/directory/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
-import type { CheckpointBase, DeploySpec, HostEvent } from '../../src/job/host-protocol.js';
+import type { CheckpointBase, DeploySpec, HostEvent } from '../../src/host/host-protocol.js';
 
 export interface PlantedBug {
   readonly name: string;

@@ -14,8 +14,8 @@ import type {
   OpenFile,
 } from '../../src/checkpoint/directory/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
+import type { DeploySpec } from '../../src/host/host-protocol.js';
 import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
-import type { DeploySpec } from '../../src/job/host-protocol.js';
 import { SinkCommitter } from '../../src/job/sink-committer.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';

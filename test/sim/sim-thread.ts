@@ -10,10 +10,9 @@
 
 import { HoldfastError } from '../../src/base/errors.js';
 import { type Failure, failureToError } from '../../src/base/failure.js';
-import { Host } from '../../src/job/host.js';
-import type { HostCallbacks, HostLink } from '../../src/job/host-link.js';
-import type { HostControl, HostEvent, Outcome } from '../../src/job/host-protocol.js';
-import { unwrap } from '../../src/job/unwrap.js';
+import { Host } from '../../src/host/host.js';
+import { type HostCallbacks, type HostLink, unwrap } from '../../src/host/host-link.js';
+import type { HostControl, HostEvent, Outcome } from '../../src/host/host-protocol.js';
 import type { JobDefinition } from '../../src/stream/api/job-definition.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
 import { type Domain, Lane, type World } from './world.js';

@@ -1,9 +1,9 @@
 /**
  * The driver's side of a host, whatever it runs in: a worker thread or the calling thread.
- * Protocol file: shapes only.
+ * Protocol file: shapes, and what each kind of link does with an answer.
  */
 
-import type { Failure } from '../base/failure.js';
+import { type Failure, failureToError } from '../base/failure.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import type { Beat, HostControl, HostEvent, Outcome } from './host-protocol.js';
 
@@ -41,3 +41,9 @@ export interface HostCallbacks {
 }
 
 export type HostSpawner = (name: string, callbacks: HostCallbacks) => HostLink;
+
+/** The value of an answer; throws the failure that came instead. */
+export function unwrap<T>(answer: Outcome<T>): T {
+  if (answer.ok) return answer.value;
+  throw failureToError(answer.failure);
+}
