@@ -30,9 +30,9 @@ export {
   type TextFileOptions,
   textFile,
 } from './connectors/index.js';
+export { type GuardedOptions, runGuarded } from './guardian/guardian.js';
 export { type CheckedJob, type CheckJobOptions, checkJob } from './job/check-job.js';
 export type { OperatorFate } from './job/compatibility.js';
-export { type GuardedOptions, runGuarded } from './job/guardian.js';
 export type {
   CheckpointAlignment,
   CheckpointEvent,

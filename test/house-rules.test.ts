@@ -36,8 +36,10 @@ const FLOORS: Readonly<Record<string, number>> = {
   stream: 4,
   connectors: 5,
   host: 6,
+  pool: 7,
   job: 8,
   testing: 8,
+  guardian: 9,
   cli: 11,
 };
 
@@ -49,7 +51,7 @@ const PURE_ROOMS = ['supervisor', 'hashring', 'checkpoint'];
 const WORLDLY_CHECKPOINT_FILE = /store|lock|pool|writer|worker|directory|file|part-io|process/;
 
 /** Rooms whose code no worker loads. */
-const MAIN_THREAD_ROOMS = ['module', 'job', 'testing', 'cli'];
+const MAIN_THREAD_ROOMS = ['guardian', 'pool', 'module', 'job', 'testing', 'cli'];
 
 const WORLD: readonly (readonly [RegExp, string])[] = [
   [/\bDate\.now\b/, 'Date.now'],

@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isHoldfastError } from '../base/errors.js';
-import { runGuarded } from '../job/guardian.js';
+import { runGuarded } from '../guardian/guardian.js';
 import type { DemoCommand } from './arguments.js';
 import { type Console, createReporter } from './console.js';
 import { type Comparison, comparePublished } from './demo/compare.js';

@@ -3,7 +3,7 @@
  * terminal: `now` comes in, `live-view.ts` draws.
  */
 
-import type { ProcessRestartedEvent } from '../job/guarded-job.js';
+import type { ProcessRestartedEvent } from '../guardian/guarded-job.js';
 import type {
   CheckpointEvent,
   JobProgress,

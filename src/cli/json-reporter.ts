@@ -1,6 +1,6 @@
 /** One JSON object per line; what the job prints goes to standard error. */
 
-import type { GuardedJob } from '../job/guarded-job.js';
+import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobResult, JobTreeNode } from '../job/job-types.js';
 import { errorData } from './describe-error.js';
 import { jsonLine } from './json-line.js';

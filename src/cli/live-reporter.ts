@@ -1,7 +1,7 @@
 /** The live view in a terminal: folds events into a `JobView` and draws it ten times a second. */
 
 import type { Colors } from 'picocolors/types.js';
-import type { GuardedJob } from '../job/guarded-job.js';
+import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobResult, JobTreeNode } from '../job/job-types.js';
 import { describeError } from './describe-error.js';
 import { describePressure } from './describe-pressure.js';

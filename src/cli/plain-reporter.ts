@@ -1,7 +1,7 @@
 /** Plain lines, for pipes and logs; with `quiet`, only what the job prints and how it failed. */
 
 import type { Colors } from 'picocolors/types.js';
-import type { GuardedJob } from '../job/guarded-job.js';
+import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobProgress, JobResult, JobTreeNode } from '../job/job-types.js';
 import { describeError } from './describe-error.js';
 import { describePressure } from './describe-pressure.js';

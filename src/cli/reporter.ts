@@ -1,6 +1,6 @@
 /** How a running job is shown: one interface, three ways. Protocol file. */
 
-import type { GuardedJob } from '../job/guarded-job.js';
+import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobResult, JobTreeNode } from '../job/job-types.js';
 
 export interface Reporter {

@@ -2,7 +2,7 @@
 
 import { isHoldfastError } from '../base/errors.js';
 import { isS3Place, storeAt } from '../checkpoint/checkpoint-place.js';
-import { type GuardedOptions, runGuarded } from '../job/guardian.js';
+import { type GuardedOptions, runGuarded } from '../guardian/guardian.js';
 import type { RunCommand } from './arguments.js';
 import { type Console, createReporter } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';

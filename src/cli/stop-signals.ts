@@ -2,11 +2,11 @@
  * SIGINT, SIGTERM and SIGHUP: the first asks the job to stop with a last checkpoint, the second ends at
  * once, a third does not even wait for the job's process to be gone.
  *
- * The guarded process does not act on signals (see guarded-process.ts), so an interrupt from a
+ * The guarded process does not act on signals (see guardian/child.ts), so an interrupt from a
  * terminal, which reaches both, has one meaning.
  */
 
-import type { GuardedJob } from '../job/guarded-job.js';
+import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobStatus } from '../job/job-types.js';
 import { EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED } from './exit-codes.js';
 import { formatMs } from './format.js';

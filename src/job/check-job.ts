@@ -4,11 +4,11 @@ import { absolutePlace, storeAt } from '../checkpoint/checkpoint-place.js';
 import { openSavepoint } from '../checkpoint/savepoint.js';
 import type { Manifest } from '../checkpoint/store.js';
 import { mapError } from '../module/source-maps.js';
+import { Slots } from '../pool/slots.js';
 import { planJob } from '../stream/graph/planner.js';
 import { type Compatibility, compatibilityOf } from './compatibility.js';
 import { resolveOptions } from './options.js';
 import { compiledJob } from './run.js';
-import { Slots } from './slots.js';
 
 export interface CheckJobOptions {
   /** Of checkpoints, or a savepoint; or `s3://bucket/prefix`. */

@@ -7,9 +7,12 @@ import type { Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStatistics, CheckpointSummary } from '../checkpoint/statistics.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import type { KillCause } from '../host/host-protocol.js';
+import type { PressureEvent, SlotInfo } from '../pool/pool-types.js';
 import type { JobPlan } from '../stream/graph/plan.js';
 import type { TaskMetrics } from '../stream/task/task-types.js';
 import type { RestartStrategy } from '../supervisor/restart-strategy.js';
+
+export type { PressureEvent, SlotInfo };
 
 export interface CheckpointOptions {
   /** Directory for checkpoints; made when missing. Exactly one of `directory` and `store`. */
@@ -219,30 +222,6 @@ export interface RestartedEvent {
   readonly replayed: number;
   /** Threads started anew, the failed one included. */
   readonly respawned: readonly number[];
-}
-
-export interface SlotInfo {
-  readonly slot: number;
-  readonly threadId: number;
-  readonly incarnation: number;
-  readonly restarts: number;
-  readonly verdict: 'starting' | 'alive' | 'idle' | 'busy' | 'suspect' | 'hung' | 'dead';
-  readonly lastBeatAgoMs: number;
-  /** Of V8's old generation, as of the last beat. */
-  readonly heapUsedBytes: number;
-  /** What the thread would die of; 0 when not known yet. */
-  readonly heapLimitBytes: number;
-}
-
-/** A slot's heap stays nearly full (`slot.heap`); told once until it has sunk again. */
-export interface PressureEvent {
-  readonly slot: number;
-  readonly heapUsedBytes: number;
-  readonly heapLimitBytes: number;
-  /** Of the limit, 0…1. */
-  readonly share: number;
-  /** `restarting`: a checkpoint is taken, then the slot's thread is restarted. */
-  readonly action: 'reported' | 'restarting';
 }
 
 /** A keyed operator that has another number of instances than in the restored checkpoint. */

@@ -19,6 +19,7 @@ import { atPoint } from '../base/protocol-points.js';
 import { createRing } from '../channels/ring.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { ChannelSpec, DeploySpec, TaskRestore } from '../host/host-protocol.js';
+import type { Slots } from '../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../stream/graph/plan.js';
 import { planChannels } from '../stream/graph/planner.js';
 import { Lease } from '../threads/lease.js';
@@ -28,7 +29,6 @@ import type { ResolvedOptions } from './options.js';
 import { cutOf, planRecovery } from './recovery-plan.js';
 import { readRestores } from './restore-reader.js';
 import type { SinkCommitter } from './sink-committer.js';
-import type { Slots } from './slots.js';
 import { listSplits, type SplitsBySource } from './split-listing.js';
 
 /** All rings of one shuffle together stay below this. */

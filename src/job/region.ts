@@ -15,6 +15,7 @@
 
 import { type Failure, failureToError } from '../base/failure.js';
 import type { Manifest } from '../checkpoint/store.js';
+import type { Slots } from '../pool/slots.js';
 import type { PlanRegion } from '../stream/graph/plan.js';
 import type { SourceSplit } from '../stream/source.js';
 import type { Lease } from '../threads/lease.js';
@@ -23,7 +24,6 @@ import { Incident } from './incident.js';
 import type { JobProgress, RestartedEvent } from './job-types.js';
 import type { Launcher } from './launcher.js';
 import { recordsIn } from './make-manifest.js';
-import type { Slots } from './slots.js';
 import { sumProgress } from './sum-progress.js';
 
 /** What its supervisor hears of it. */

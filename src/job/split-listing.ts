@@ -7,9 +7,9 @@
  */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import type { Slots } from '../pool/slots.js';
 import type { GraphData } from '../stream/graph/graph.js';
 import type { SourceSplit } from '../stream/source.js';
-import type { Slots } from './slots.js';
 
 /** Threads that may die of it. */
 const DEATHS_MAX = 3;

@@ -8,9 +8,9 @@
 
 import { openSavepointTarget, type SavepointTarget } from '../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
+import type { Slots } from '../pool/slots.js';
 import type { CheckpointDriver } from './checkpoint-driver.js';
 import { needsCheckpoints } from './job-errors.js';
-import type { Slots } from './slots.js';
 
 export interface StoppingOptions {
   readonly drain: boolean;

@@ -6,7 +6,7 @@ import {
   type GuardEvent,
   GuardMachine,
   type GuardOutcome,
-} from '../../dist/job/guard-machine.js';
+} from '../../dist/guardian/machine.js';
 import {
   exponentialBackoff,
   failureRate,

@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { HoldfastError } from '../../dist/base/errors.js';
-import type { GuardedJob, GuardedJobEvents } from '../../dist/job/guarded-job.js';
-import { runGuarded as compileAndRun, type GuardedOptions } from '../../dist/job/guardian.js';
+import type { GuardedJob, GuardedJobEvents } from '../../dist/guardian/guarded-job.js';
+import { runGuarded as compileAndRun, type GuardedOptions } from '../../dist/guardian/guardian.js';
 import {
   exponentialBackoff,
   failureRate,

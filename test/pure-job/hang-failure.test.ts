@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hangFailure } from '../../src/job/hang-failure.js';
+import { hangFailure } from '../../src/pool/hang-failure.js';
 
 describe('the failure of a hang', () => {
   const hang = {

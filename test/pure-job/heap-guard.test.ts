@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { deferred } from '../../src/base/deferred.js';
 import type { Failure } from '../../src/base/failure.js';
-import { HeapGuard } from '../../src/job/heap-guard.js';
-import type { PressureEvent } from '../../src/job/job-types.js';
+import { HeapGuard } from '../../src/pool/heap-guard.js';
+import type { PressureEvent } from '../../src/pool/pool-types.js';
 
 const MB = 2 ** 20;
 const settled = () => new Promise((resolve) => setImmediate(resolve));
@@ -16,9 +16,7 @@ class Rig {
   readonly guard = new HeapGuard({
     options: {
       slot: {
-        resourceLimits: {},
         heap: { reportAt: 0.8, restartAt: 0.9 },
-        scavenging: 'auto' as const,
       },
       logger: undefined,
     },

@@ -7,7 +7,7 @@ import type { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
 import { Launcher, prepareTimeoutMs } from '../../src/job/launcher.js';
 import { resolveOptions } from '../../src/job/options.js';
 import type { SinkCommitter } from '../../src/job/sink-committer.js';
-import type { Slots } from '../../src/job/slots.js';
+import type { Slots } from '../../src/pool/slots.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import { planJob } from '../../src/stream/graph/planner.js';
 import { draw, sink, source } from '../stream/graph-kit.js';

@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest';
 import type { HostLink } from '../../src/host/host-link.js';
 import { resolveOptions } from '../../src/job/options.js';
-import { Slots } from '../../src/job/slots.js';
+import { Slots } from '../../src/pool/slots.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
 import { draw, sink, source } from '../stream/graph-kit.js';

@@ -1,6 +1,6 @@
 /** What became of each kill: the rows of the demo's table, and the figures made of them. */
 
-import type { ProcessRestartedEvent } from '../../job/guarded-job.js';
+import type { ProcessRestartedEvent } from '../../guardian/guarded-job.js';
 import type { RestartedEvent } from '../../job/job-types.js';
 import { formatCount, formatMs } from '../format.js';
 import { formatTable } from '../table.js';

@@ -3,7 +3,7 @@
  *
  * A thread is no failure domain (an abort, a crash in native code or SIGKILL takes all threads), so
  * this is the base case of fault tolerance and the recovery of threads its fast path. The guardian
- * does no work of the job's; it is the driver of `guard-machine.ts`.
+ * does no work of the job's; it is the driver of `machine.ts`.
  *
  *  - One bundle per run: compiled here once, loaded by every process.
  *  - What a process says after the guardian has settled how the job ended is dropped.
@@ -18,24 +18,7 @@ import { type Failure, failureToError } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import { absolutePlace } from '../checkpoint/checkpoint-place.js';
 import type { KillCause } from '../host/host-protocol.js';
-import { type CompiledJob, compileJob, locateJob } from '../module/compile.js';
-import { budgetError, describeDeath, processDied } from './guard-errors.js';
-import { type Interruption, restartedEvent } from './guard-interruption.js';
-import {
-  type GuardCommand,
-  type GuardEvent,
-  GuardMachine,
-  type GuardOutcome,
-  type ProcessDeath,
-} from './guard-machine.js';
-import { checkPlainOptions } from './guard-options.js';
-import { type GuardedOutput, GuardProcess } from './guard-process.js';
-import type { GuardReport, RestoredFrom } from './guard-protocol.js';
-import { describePlace, type GuardedPlace } from './guard-store.js';
-import { tidyPlace } from './guard-tidy.js';
-import { GuardedEvents } from './guarded-events.js';
-import type { GuardedJob } from './guarded-job.js';
-import { canceledError } from './job-errors.js';
+import { canceledError } from '../job/job-errors.js';
 import type {
   JobProgress,
   JobResult,
@@ -43,8 +26,25 @@ import type {
   JobTreeNode,
   RunOptions,
   SlotInfo,
-} from './job-types.js';
-import { resolveOptions } from './options.js';
+} from '../job/job-types.js';
+import { resolveOptions } from '../job/options.js';
+import { type CompiledJob, compileJob, locateJob } from '../module/compile.js';
+import { budgetError, describeDeath, processDied } from './errors.js';
+import { GuardedEvents } from './events.js';
+import type { GuardedJob } from './guarded-job.js';
+import { type Interruption, restartedEvent } from './interruption.js';
+import {
+  type GuardCommand,
+  type GuardEvent,
+  GuardMachine,
+  type GuardOutcome,
+  type ProcessDeath,
+} from './machine.js';
+import { checkPlainOptions } from './options.js';
+import { type GuardedOutput, GuardProcess } from './process.js';
+import type { GuardReport, RestoredFrom } from './protocol.js';
+import { describePlace, type GuardedPlace } from './store.js';
+import { tidyPlace } from './tidy.js';
 
 /** Plain data, but for a `checkpoint.store`, which must have a `description`. */
 export interface GuardedOptions extends Omit<RunOptions, 'signal' | 'logger' | 'print'> {

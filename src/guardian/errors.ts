@@ -2,7 +2,7 @@
 
 import { HoldfastError } from '../base/errors.js';
 import { originalError } from '../base/failure.js';
-import type { ProcessDeath } from './guard-machine.js';
+import type { ProcessDeath } from './machine.js';
 
 /** `SIGKILL`, `exit code 134`. */
 export function describeDeath({ signal, exitCode }: ProcessDeath): string {

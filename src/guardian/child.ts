@@ -10,14 +10,14 @@
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { type Failure, toFailure } from '../base/failure.js';
+import { type CollectSinks, readCollected } from '../job/collected-state.js';
+import { canceledError } from '../job/job-errors.js';
+import type { Job, JobEvents, RunOptions } from '../job/job-types.js';
+import { recordsIn } from '../job/make-manifest.js';
+import { run } from '../job/run.js';
 import { reuseCompiled } from '../module/compile.js';
-import { type CollectSinks, readCollected } from './collected-state.js';
-import type { GuardOrder, GuardReport, RestoredFrom } from './guard-protocol.js';
-import { openPlace } from './guard-store.js';
-import { canceledError } from './job-errors.js';
-import type { Job, JobEvents, RunOptions } from './job-types.js';
-import { recordsIn } from './make-manifest.js';
-import { run } from './run.js';
+import type { GuardOrder, GuardReport, RestoredFrom } from './protocol.js';
+import { openPlace } from './store.js';
 
 type RunOrder = Extract<GuardOrder, { kind: 'run' }>;
 

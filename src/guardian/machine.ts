@@ -18,6 +18,7 @@
 
 import type { Failure } from '../base/failure.js';
 import type { Random } from '../base/random.js';
+import type { JobResult } from '../job/job-types.js';
 import {
   type BackOffState,
   freshBackOff,
@@ -25,7 +26,6 @@ import {
   resetBackOff,
 } from '../supervisor/back-off.js';
 import type { RestartStrategy } from '../supervisor/restart-strategy.js';
-import type { JobResult } from './job-types.js';
 
 export interface ProcessDeath {
   readonly exitCode: number | undefined;

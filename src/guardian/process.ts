@@ -9,8 +9,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
-import type { ProcessDeath } from './guard-machine.js';
-import type { GuardOrder, GuardReport } from './guard-protocol.js';
+import type { ProcessDeath } from './machine.js';
+import type { GuardOrder, GuardReport } from './protocol.js';
 
 /** Where the process's own standard output goes. */
 export type GuardedOutput = 'inherit' | 'stderr' | 'events';
@@ -36,7 +36,7 @@ export class GuardProcess {
   constructor(given: GuardProcessOptions) {
     this.#given = given;
     const pipe = given.output === 'events';
-    this.#child = fork(fileURLToPath(new URL('./guarded-main.js', import.meta.url)), [], {
+    this.#child = fork(fileURLToPath(new URL('./child-main.js', import.meta.url)), [], {
       serialization: 'advanced',
       execArgv: process.execArgv.filter((flag) => KEPT_FLAGS.test(flag)),
       stdio: [

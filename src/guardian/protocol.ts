@@ -8,7 +8,6 @@
 import type { Failure } from '../base/failure.js';
 import type { StoreDescription } from '../checkpoint/store.js';
 import type { KillCause } from '../host/host-protocol.js';
-import type { CompiledJob } from '../module/compile.js';
 import type {
   CheckpointOptions,
   JobEvents,
@@ -17,7 +16,8 @@ import type {
   JobTreeNode,
   RunOptions,
   SlotInfo,
-} from './job-types.js';
+} from '../job/job-types.js';
+import type { CompiledJob } from '../module/compile.js';
 
 /** What can be sent to another process. */
 export type PlainRunOptions = Omit<RunOptions, 'checkpoint' | 'signal' | 'logger' | 'print'> & {

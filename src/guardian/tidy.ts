@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { HoldfastError } from '../base/errors.js';
 import { inTime } from '../base/in-time.js';
-import { type GuardedPlace, openPlace } from './guard-store.js';
+import { type GuardedPlace, openPlace } from './store.js';
 
 /** A service that does not answer keeps nobody from hearing how the job ended. */
 const TIDY_TIMEOUT_MS = 5_000;

@@ -1,14 +1,14 @@
 /** What is said of a thread that was taken for hung: what was missing, for how long, and the way out. */
 
 import type { Failure } from '../base/failure.js';
-import type { ResolvedOptions } from './options.js';
+import type { PoolOptions } from './pool-types.js';
 
 export interface Hang {
   readonly slot: number | undefined;
   readonly phase: string;
   readonly beatSilenceMs: number;
   readonly progressSilenceMs: number;
-  readonly heartbeat: ResolvedOptions['heartbeat'];
+  readonly heartbeat: PoolOptions['heartbeat'];
 }
 
 export function hangFailure({ slot, heartbeat, ...hang }: Hang): Failure {

@@ -7,8 +7,8 @@ import { badOption } from '../base/option-checks.js';
 import { openDescribed } from '../checkpoint/described-store.js';
 import { openCheckpointDirectory } from '../checkpoint/directory/directory-store.js';
 import type { CheckpointStore, StoreDescription } from '../checkpoint/store.js';
-import type { PlainRunOptions } from './guard-protocol.js';
-import type { RunOptions } from './job-types.js';
+import type { RunOptions } from '../job/job-types.js';
+import type { PlainRunOptions } from './protocol.js';
 
 /** What of a guarded run's options says where its checkpoints are. */
 export interface GuardedPlace {

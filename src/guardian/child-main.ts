@@ -1,5 +1,5 @@
 /** Entry of the process that a guardian starts: the job itself. */
 
-import { serveGuardian } from './guarded-process.js';
+import { serveGuardian } from './child.js';
 
 serveGuardian();

@@ -10,13 +10,17 @@
 
 import type { Failure } from '../base/failure.js';
 import { type HeapSample, HeapWatch } from '../supervisor/heap-watch.js';
-import type { PressureEvent } from './job-types.js';
-import type { ResolvedOptions } from './options.js';
+import type { PressureEvent } from './pool-types.js';
 
 export const HEAP_PRESSURE = 'heap-pressure';
 
 export interface HeapGuardOptions {
-  readonly options: Pick<ResolvedOptions, 'slot' | 'logger'>;
+  readonly options: {
+    readonly slot: {
+      readonly heap: { readonly reportAt: number; readonly restartAt: number | undefined };
+    };
+    readonly logger: { warn(details: object, message: string): void } | undefined;
+  };
   /** All tasks run, and nothing is ending. */
   readonly mayRestart: () => boolean;
   /** Settles when a checkpoint is complete, or will not be. */

@@ -8,7 +8,7 @@ import type {
   JobStatus,
   JobTreeNode,
   SlotInfo,
-} from './job-types.js';
+} from '../job/job-types.js';
 
 /** A process of the job has died and another one has brought forth its first record. */
 export interface ProcessRestartedEvent {

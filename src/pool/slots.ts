@@ -14,12 +14,12 @@ import { inTime } from '../base/in-time.js';
 import type { HostLink, HostSpawner } from '../host/host-link.js';
 import type { HostControl, HostEvent, KillCause } from '../host/host-protocol.js';
 import type { GraphData } from '../stream/graph/graph.js';
+import type { TaskMetrics } from '../stream/task/task-types.js';
 import { FaultDetector, type Verdict } from '../supervisor/fault-detector.js';
 import type { HeapSample } from '../supervisor/heap-watch.js';
 import type { Phase } from '../threads/control-block.js';
 import { hangFailure } from './hang-failure.js';
-import type { JobMetrics, SlotInfo } from './job-types.js';
-import type { ResolvedOptions } from './options.js';
+import type { PoolOptions, SlotInfo } from './pool-types.js';
 
 const LOAD_TIMEOUT_MS = 60_000;
 /** Spares that die while loading are not replaced for ever. */
@@ -42,7 +42,7 @@ export interface SlotFailure {
 }
 
 export interface SlotsOptions {
-  readonly options: ResolvedOptions;
+  readonly options: PoolOptions;
   readonly spawn: HostSpawner;
   readonly onEvent: (slot: number, event: HostEvent) => void;
   readonly onFailure: (failure: SlotFailure) => void;
@@ -72,7 +72,7 @@ interface Member {
 }
 
 export class Slots {
-  readonly #options: ResolvedOptions;
+  readonly #options: PoolOptions;
   readonly #spawn: HostSpawner;
   readonly #onEvent: SlotsOptions['onEvent'];
   readonly #onFailure: SlotsOptions['onFailure'];
@@ -204,7 +204,7 @@ export class Slots {
   }
 
   /** Of all living threads that answer in time. */
-  async operatorMetrics(): Promise<JobMetrics['operators']> {
+  async operatorMetrics(): Promise<readonly TaskMetrics[]> {
     const living = this.#members.filter((member) => member?.link.dead === false);
     const answers = await Promise.all(
       living.map((member) =>

@@ -1,9 +1,9 @@
 /** One death of a job's process, from the exit to the first output of the next one. */
 
-import { describeDeath } from './guard-errors.js';
-import type { ProcessDeath } from './guard-machine.js';
-import type { RestoredFrom } from './guard-protocol.js';
+import { describeDeath } from './errors.js';
 import type { ProcessRestartedEvent } from './guarded-job.js';
+import type { ProcessDeath } from './machine.js';
+import type { RestoredFrom } from './protocol.js';
 
 export interface Interruption {
   readonly death: ProcessDeath;

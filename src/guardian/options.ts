@@ -1,7 +1,7 @@
 /** What can be handed to another process: checked at the guardian's door. */
 
 import { HoldfastError } from '../base/errors.js';
-import type { PlainRunOptions } from './guard-protocol.js';
+import type { PlainRunOptions } from './protocol.js';
 
 /**
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION naming the option that cannot travel, and the way out
