@@ -32,7 +32,6 @@ export {
 } from './connectors/index.js';
 export { type GuardedOptions, runGuarded } from './guardian/guardian.js';
 export { type CheckedJob, type CheckJobOptions, checkJob } from './job/check-job.js';
-export type { OperatorFate } from './job/compatibility.js';
 export type {
   CheckpointAlignment,
   CheckpointEvent,
@@ -55,6 +54,7 @@ export type {
   SlotInfo,
   SupervisionGroup,
 } from './job/job-types.js';
+export type { OperatorFate } from './job/recovery/compatibility.js';
 export { run } from './job/run.js';
 export { runInline } from './job/run-inline.js';
 export {

@@ -2,7 +2,7 @@
 /** The command line: parse, dispatch, exit code. */
 
 import { isHoldfastError } from '../base/errors.js';
-import { packageVersion } from '../job/make-manifest.js';
+import { packageVersion } from '../job/checkpoints/make-manifest.js';
 import { parseCommandLine } from './arguments.js';
 import { checkpointsCommand } from './checkpoints-command.js';
 import { compatibleCommand } from './compatible-command.js';

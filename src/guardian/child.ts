@@ -10,10 +10,10 @@
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { type Failure, toFailure } from '../base/failure.js';
-import { type CollectSinks, readCollected } from '../job/collected-state.js';
+import { recordsIn } from '../job/checkpoints/make-manifest.js';
 import { canceledError } from '../job/job-errors.js';
 import type { Job, JobEvents, RunOptions } from '../job/job-types.js';
-import { recordsIn } from '../job/make-manifest.js';
+import { type CollectSinks, readCollected } from '../job/recovery/collected-state.js';
 import { run } from '../job/run.js';
 import { reuseCompiled } from '../module/compile.js';
 import type { GuardOrder, GuardReport, RestoredFrom } from './protocol.js';

@@ -6,8 +6,8 @@ import type { Manifest } from '../checkpoint/store.js';
 import { mapError } from '../module/source-maps.js';
 import { Slots } from '../pool/slots.js';
 import { planJob } from '../stream/graph/planner.js';
-import { type Compatibility, compatibilityOf } from './compatibility.js';
 import { resolveOptions } from './options.js';
+import { type Compatibility, compatibilityOf } from './recovery/compatibility.js';
 import { compiledJob } from './run.js';
 
 export interface CheckJobOptions {

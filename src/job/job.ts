@@ -2,7 +2,7 @@
 
 import type { KillCause } from '../host/host-protocol.js';
 import type { JobPlan } from '../stream/graph/plan.js';
-import type { JobDriver } from './driver.js';
+import type { JobDriver } from './driver/driver.js';
 import type {
   Job,
   JobEvents,

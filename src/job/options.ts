@@ -19,7 +19,7 @@ import {
   type RestartStrategy,
 } from '../supervisor/restart-strategy.js';
 import { SCAVENGING, type Scavenging } from '../threads/scavenging.js';
-import type { GroupOptions } from './groups.js';
+import type { GroupOptions } from './driver/groups.js';
 import type { HeapOptions, Logger, RunOptions } from './job-types.js';
 import { safeLogger } from './safe-logger.js';
 import { resolveSupervision } from './supervision-options.js';

@@ -4,13 +4,13 @@ import type { Failure } from '../base/failure.js';
 import { openCheckpointDirectory } from '../checkpoint/directory/directory-store.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { HostSpawner } from '../host/host-link.js';
-import { JobDriver } from './driver.js';
+import type { CreateCommitter } from './checkpoints/sink-committer.js';
+import { JobDriver } from './driver/driver.js';
 import { RunningJob } from './job.js';
 import { canceledError } from './job-errors.js';
 import type { ResolvedOptions } from './options.js';
-import { rescaleReport } from './rescale-report.js';
-import { findRestorePoint } from './restore-point.js';
-import type { CreateCommitter } from './sink-committer.js';
+import { rescaleReport } from './recovery/rescale-report.js';
+import { findRestorePoint } from './recovery/restore-point.js';
 
 /**
  * @returns when all tasks run; the store is released again when that fails

@@ -2,7 +2,7 @@
 
 import { badOption, checkObject, checkOneOf } from '../base/option-checks.js';
 import { checkRestartStrategy, type RestartStrategy } from '../supervisor/restart-strategy.js';
-import type { GroupOptions } from './groups.js';
+import type { GroupOptions } from './driver/groups.js';
 import type { RunOptions, SupervisionGroup } from './job-types.js';
 
 const STRATEGIES = ['one-for-one', 'one-for-all', 'rest-for-one'] as const;

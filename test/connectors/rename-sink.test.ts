@@ -9,7 +9,7 @@ import {
   createCommitter,
 } from '../../src/connectors/committers.js';
 import { type NdjsonFilesOptions, ndjsonFiles } from '../../src/connectors/files/ndjson-files.js';
-import { SinkCommitter } from '../../src/job/sink-committer.js';
+import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import type { GraphNodeData } from '../../src/stream/graph/graph.js';
 import type { SinkTransaction, SinkWriter } from '../../src/stream/sink.js';
 import { prepare, sinkContext, type TestContext } from './sink-kit.js';

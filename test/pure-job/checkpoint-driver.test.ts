@@ -10,11 +10,11 @@ import { openCheckpointDirectory } from '../../src/checkpoint/directory/director
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import type { CapturedPart } from '../../src/host/host-protocol.js';
-import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
-import { CheckpointStatisticsKeeper } from '../../src/job/checkpoint-statistics.js';
+import { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
+import { CheckpointStatisticsKeeper } from '../../src/job/checkpoints/checkpoint-statistics.js';
+import type { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import type { CheckpointEvent, RunOptions } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';
-import type { SinkCommitter } from '../../src/job/sink-committer.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import type { JobPlan } from '../../src/stream/graph/plan.js';
 import { planJob } from '../../src/stream/graph/planner.js';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type GroupOptions, planGroups } from '../../src/job/groups.js';
+import { type GroupOptions, planGroups } from '../../src/job/driver/groups.js';
 import { resolveOptions } from '../../src/job/options.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import { planJob } from '../../src/stream/graph/planner.js';

@@ -3,10 +3,10 @@
 import { expect, test } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
-import type { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
-import { Launcher, prepareTimeoutMs } from '../../src/job/launcher.js';
+import type { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
+import type { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
+import { Launcher, prepareTimeoutMs } from '../../src/job/driver/launcher.js';
 import { resolveOptions } from '../../src/job/options.js';
-import type { SinkCommitter } from '../../src/job/sink-committer.js';
 import type { Slots } from '../../src/pool/slots.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import { planJob } from '../../src/stream/graph/planner.js';

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Manifest, PartDescriptor } from '../../src/checkpoint/store.js';
-import { cutOf, planRecovery } from '../../src/job/recovery-plan.js';
+import { cutOf, planRecovery } from '../../src/job/recovery/recovery-plan.js';
 import type { GraphData, GraphNodeData } from '../../src/stream/graph/graph.js';
 import { planJob } from '../../src/stream/graph/planner.js';
 

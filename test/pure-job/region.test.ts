@@ -2,10 +2,10 @@
 
 import { expect, test } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
-import type { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
-import type { Launched, Launcher, LaunchRequest } from '../../src/job/launcher.js';
-import { Region } from '../../src/job/region.js';
-import { Supervision } from '../../src/job/supervision.js';
+import type { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
+import type { Launched, Launcher, LaunchRequest } from '../../src/job/driver/launcher.js';
+import { Region } from '../../src/job/driver/region.js';
+import { Supervision } from '../../src/job/driver/supervision.js';
 import type { Slots } from '../../src/pool/slots.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import { planJob } from '../../src/stream/graph/planner.js';

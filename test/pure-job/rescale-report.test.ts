@@ -3,8 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Manifest } from '../../src/checkpoint/store.js';
-import { planRecovery } from '../../src/job/recovery-plan.js';
-import { rescaleReport } from '../../src/job/rescale-report.js';
+import { planRecovery } from '../../src/job/recovery/recovery-plan.js';
+import { rescaleReport } from '../../src/job/recovery/rescale-report.js';
 import type { GraphData, GraphNodeData } from '../../src/stream/graph/graph.js';
 import { planJob } from '../../src/stream/graph/planner.js';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
-import { findRestorePoint } from '../../src/job/restore-point.js';
+import { findRestorePoint } from '../../src/job/recovery/restore-point.js';
 import { sampleManifest, samplePart } from '../checkpoint/samples.js';
 
 async function filled(): Promise<MemoryStore> {

@@ -4,8 +4,8 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { MemoryStore } from '../../src/checkpoint/memory-store.js';
 import { linkPart } from '../../src/checkpoint/parts/part-chain.js';
 import type { PartDescriptor, PartFile } from '../../src/checkpoint/store.js';
-import type { TaskRecovery } from '../../src/job/recovery-plan.js';
-import { readRestores } from '../../src/job/restore-reader.js';
+import type { TaskRecovery } from '../../src/job/recovery/recovery-plan.js';
+import { readRestores } from '../../src/job/recovery/restore-reader.js';
 
 const STATE = { operator: 'o', name: 'state' };
 

@@ -15,8 +15,8 @@ import type {
 } from '../../src/checkpoint/directory/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import type { DeploySpec } from '../../src/host/host-protocol.js';
-import { CheckpointDriver } from '../../src/job/checkpoint-driver.js';
-import { SinkCommitter } from '../../src/job/sink-committer.js';
+import { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
+import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
 import {

@@ -13,17 +13,17 @@
  *      `restarted` for each time that it runs again.
  */
 
-import { type Failure, failureToError } from '../base/failure.js';
-import type { Manifest } from '../checkpoint/store.js';
-import type { Slots } from '../pool/slots.js';
-import type { PlanRegion } from '../stream/graph/plan.js';
-import type { SourceSplit } from '../stream/source.js';
-import type { Lease } from '../threads/lease.js';
-import type { CheckpointDriver } from './checkpoint-driver.js';
+import { type Failure, failureToError } from '../../base/failure.js';
+import type { Manifest } from '../../checkpoint/store.js';
+import type { Slots } from '../../pool/slots.js';
+import type { PlanRegion } from '../../stream/graph/plan.js';
+import type { SourceSplit } from '../../stream/source.js';
+import type { Lease } from '../../threads/lease.js';
+import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
+import { recordsIn } from '../checkpoints/make-manifest.js';
+import type { JobProgress, RestartedEvent } from '../job-types.js';
 import { Incident } from './incident.js';
-import type { JobProgress, RestartedEvent } from './job-types.js';
 import type { Launcher } from './launcher.js';
-import { recordsIn } from './make-manifest.js';
 import { sumProgress } from './sum-progress.js';
 
 /** What its supervisor hears of it. */

@@ -6,24 +6,22 @@
  *  D2  What a host reports for another epoch is dropped.
  */
 
-import { type Deferred, deferred } from '../base/deferred.js';
-import { HoldfastError } from '../base/errors.js';
-import { failureToError, toFailure } from '../base/failure.js';
-import type { HostEvent, KillCause } from '../host/host-protocol.js';
-import { HeapGuard } from '../pool/heap-guard.js';
-import { Slots } from '../pool/slots.js';
-import type { JobPlan, PlanRegion } from '../stream/graph/plan.js';
-import { planJob } from '../stream/graph/planner.js';
-import { CheckpointDriver } from './checkpoint-driver.js';
-import { checkpointMetrics } from './checkpoint-metrics.js';
-import { CollectedRows } from './collected-rows.js';
-import { finishedMark, restoreCollected } from './collected-state.js';
-import type { DriverOptions } from './driver-options.js';
-import { isFatal } from './fatal.js';
-import { type Group, planGroups } from './groups.js';
-import { JobEmitter } from './job-emitter.js';
-import { budgetError, canceledError, needsCheckpoints, notRunning } from './job-errors.js';
-import { jobTree } from './job-tree.js';
+import { type Deferred, deferred } from '../../base/deferred.js';
+import { HoldfastError } from '../../base/errors.js';
+import { failureToError, toFailure } from '../../base/failure.js';
+import type { HostEvent, KillCause } from '../../host/host-protocol.js';
+import { HeapGuard } from '../../pool/heap-guard.js';
+import { Slots } from '../../pool/slots.js';
+import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
+import { planJob } from '../../stream/graph/planner.js';
+import { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
+import { checkpointMetrics } from '../checkpoints/checkpoint-metrics.js';
+import { CollectedRows } from '../checkpoints/collected-rows.js';
+import { type PendingCheckpoint, recordsIn } from '../checkpoints/make-manifest.js';
+import { type CommitInWorker, SinkCommitter } from '../checkpoints/sink-committer.js';
+import { isFatal } from '../fatal.js';
+import { JobEmitter } from '../job-emitter.js';
+import { budgetError, canceledError, needsCheckpoints, notRunning } from '../job-errors.js';
 import type {
   JobMetrics,
   JobProgress,
@@ -32,12 +30,14 @@ import type {
   JobTreeNode,
   SlotInfo,
   StopOptions,
-} from './job-types.js';
+} from '../job-types.js';
+import type { ResolvedOptions } from '../options.js';
+import { finishedMark, restoreCollected } from '../recovery/collected-state.js';
+import type { DriverOptions } from './driver-options.js';
+import { type Group, planGroups } from './groups.js';
+import { jobTree } from './job-tree.js';
 import { Launcher } from './launcher.js';
-import { type PendingCheckpoint, recordsIn } from './make-manifest.js';
-import type { ResolvedOptions } from './options.js';
 import { Region, type RegionFailure } from './region.js';
-import { type CommitInWorker, SinkCommitter } from './sink-committer.js';
 import { Stopping, savepointTarget } from './stopping.js';
 import { sumProgress } from './sum-progress.js';
 import { Supervision } from './supervision.js';

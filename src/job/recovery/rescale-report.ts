@@ -1,9 +1,9 @@
 /** What a start with another parallelism than the restored checkpoint's has moved: pure. */
 
-import type { Manifest } from '../checkpoint/store.js';
-import { movesReport } from '../hashring/moves-report.js';
-import type { JobPlan } from '../stream/graph/plan.js';
-import type { RescaledEvent, RescaledOperator } from './job-types.js';
+import type { Manifest } from '../../checkpoint/store.js';
+import { movesReport } from '../../hashring/moves-report.js';
+import type { JobPlan } from '../../stream/graph/plan.js';
+import type { RescaledEvent, RescaledOperator } from '../job-types.js';
 
 /** Undefined when every keyed operator has as many instances as it had. */
 export function rescaleReport(manifest: Manifest, plan: JobPlan): RescaledEvent | undefined {

@@ -6,11 +6,11 @@
  * are asked again after a restart for whatever the restored manifest promised.
  */
 
-import { HoldfastError, isHoldfastError } from '../base/errors.js';
-import type { ManifestTransaction } from '../checkpoint/store.js';
-import { type Committer, checkDistinctTargets, createCommitter } from '../connectors/committers.js';
-import type { GraphNodeData } from '../stream/graph/graph.js';
-import type { CommitterData, SinkTransaction } from '../stream/sink.js';
+import { HoldfastError, isHoldfastError } from '../../base/errors.js';
+import type { ManifestTransaction } from '../../checkpoint/store.js';
+import { type Committer, checkDistinctTargets, createCommitter } from '../../connectors/committers.js';
+import type { GraphNodeData } from '../../stream/graph/graph.js';
+import type { CommitterData, SinkTransaction } from '../../stream/sink.js';
 
 export type CommitInWorker = (
   operator: string,

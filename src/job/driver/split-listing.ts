@@ -6,10 +6,10 @@
  *  L2  Waiting for splits() has a deadline, which the host keeps (`host/split-listing.ts`).
  */
 
-import { HoldfastError, isHoldfastError } from '../base/errors.js';
-import type { Slots } from '../pool/slots.js';
-import type { GraphData } from '../stream/graph/graph.js';
-import type { SourceSplit } from '../stream/source.js';
+import { HoldfastError, isHoldfastError } from '../../base/errors.js';
+import type { Slots } from '../../pool/slots.js';
+import type { GraphData } from '../../stream/graph/graph.js';
+import type { SourceSplit } from '../../stream/source.js';
 
 /** Threads that may die of it. */
 const DEATHS_MAX = 3;

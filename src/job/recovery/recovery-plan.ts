@@ -12,10 +12,10 @@
  *  R4  What the job cannot take over is refused, never dropped silently (compatibility.ts).
  */
 
-import type { Manifest, PartDescriptor } from '../checkpoint/store.js';
-import type { GraphNodeData } from '../stream/graph/graph.js';
-import type { JobPlan } from '../stream/graph/plan.js';
-import { isChannelFor, parseChannelSection } from '../stream/task/channel-state.js';
+import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
+import type { GraphNodeData } from '../../stream/graph/graph.js';
+import type { JobPlan } from '../../stream/graph/plan.js';
+import { isChannelFor, parseChannelSection } from '../../stream/task/channel-state.js';
 import { checkCompatible } from './compatibility.js';
 
 /** Which parts a task needs, and which operators' sections of them. */

@@ -1,9 +1,9 @@
 /** The rows of `collect` sinks, as far as completed checkpoints have made them visible. */
 
-import { HoldfastError } from '../base/errors.js';
-import { COLLECT_ROWS_MAX, collectLimit } from '../connectors/memory/collect.js';
-import type { CapturedPart } from '../host/host-protocol.js';
-import type { GraphData } from '../stream/graph/graph.js';
+import { HoldfastError } from '../../base/errors.js';
+import { COLLECT_ROWS_MAX, collectLimit } from '../../connectors/memory/collect.js';
+import type { CapturedPart } from '../../host/host-protocol.js';
+import type { GraphData } from '../../stream/graph/graph.js';
 import type { PendingCheckpoint } from './make-manifest.js';
 
 export class CollectedRows {

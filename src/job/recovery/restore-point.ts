@@ -1,12 +1,12 @@
 /** Which checkpoint a run starts from, and as which run: asked once, with the store's lock held. */
 
 import { randomUUID } from 'node:crypto';
-import { HoldfastError } from '../base/errors.js';
-import { isPlaceOf } from '../checkpoint/checkpoint-place.js';
-import { copyCheckpoint } from '../checkpoint/copy-checkpoint.js';
-import { openSavepoint } from '../checkpoint/savepoint.js';
-import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
-import type { ResolvedOptions } from './options.js';
+import { HoldfastError } from '../../base/errors.js';
+import { isPlaceOf } from '../../checkpoint/checkpoint-place.js';
+import { copyCheckpoint } from '../../checkpoint/copy-checkpoint.js';
+import { openSavepoint } from '../../checkpoint/savepoint.js';
+import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
+import type { ResolvedOptions } from '../options.js';
 
 export interface RestorePoint {
   readonly run: string;

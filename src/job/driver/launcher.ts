@@ -12,23 +12,23 @@
  *      first frame.
  */
 
-import { isHoldfastError } from '../base/errors.js';
-import { type Failure, kindOfError, toFailure } from '../base/failure.js';
-import { TIMER_MS_MAX } from '../base/option-checks.js';
-import { atPoint } from '../base/protocol-points.js';
-import { createRing } from '../channels/ring.js';
-import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
-import type { ChannelSpec, DeploySpec, TaskRestore } from '../host/host-protocol.js';
-import type { Slots } from '../pool/slots.js';
-import type { JobPlan, PlanRegion } from '../stream/graph/plan.js';
-import { planChannels } from '../stream/graph/planner.js';
-import { Lease } from '../threads/lease.js';
-import type { CheckpointDriver } from './checkpoint-driver.js';
-import { checkCompatible } from './compatibility.js';
-import type { ResolvedOptions } from './options.js';
-import { cutOf, planRecovery } from './recovery-plan.js';
-import { readRestores } from './restore-reader.js';
-import type { SinkCommitter } from './sink-committer.js';
+import { isHoldfastError } from '../../base/errors.js';
+import { type Failure, kindOfError, toFailure } from '../../base/failure.js';
+import { TIMER_MS_MAX } from '../../base/option-checks.js';
+import { atPoint } from '../../base/protocol-points.js';
+import { createRing } from '../../channels/ring.js';
+import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
+import type { ChannelSpec, DeploySpec, TaskRestore } from '../../host/host-protocol.js';
+import type { Slots } from '../../pool/slots.js';
+import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
+import { planChannels } from '../../stream/graph/planner.js';
+import { Lease } from '../../threads/lease.js';
+import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
+import type { SinkCommitter } from '../checkpoints/sink-committer.js';
+import type { ResolvedOptions } from '../options.js';
+import { checkCompatible } from '../recovery/compatibility.js';
+import { cutOf, planRecovery } from '../recovery/recovery-plan.js';
+import { readRestores } from '../recovery/restore-reader.js';
 import { listSplits, type SplitsBySource } from './split-listing.js';
 
 /** All rings of one shuffle together stay below this. */

@@ -1,9 +1,9 @@
 /** The tree of supervision of a running job, as data: who restarts whom, how often it had to, and why. */
 
-import type { JobPlan, PlanRegion } from '../stream/graph/plan.js';
-import type { TreeNode } from '../supervisor/supervision-tree.js';
+import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
+import type { TreeNode } from '../../supervisor/supervision-tree.js';
+import type { JobTreeNode, SlotInfo } from '../job-types.js';
 import type { Group } from './groups.js';
-import type { JobTreeNode, SlotInfo } from './job-types.js';
 import type { Region } from './region.js';
 import { COORDINATOR, groupPath, regionPath } from './supervision.js';
 

@@ -1,16 +1,16 @@
 /** Reads what a recovery plan names: each file once, verified before anything is decoded. */
 
-import { assert } from '../base/assert.js';
-import { type ChainLink, chainOf, filesOf } from '../checkpoint/parts/part-chain.js';
+import { assert } from '../../base/assert.js';
+import { type ChainLink, chainOf, filesOf } from '../../checkpoint/parts/part-chain.js';
 import type {
   CheckpointStore,
   PartDescriptor,
   PartFile,
   RestoredPartSection,
-} from '../checkpoint/store.js';
-import type { TaskRestore } from '../host/host-protocol.js';
-import type { RestoredSection } from '../stream/operator.js';
-import { parseChannelSection } from '../stream/task/channel-state.js';
+} from '../../checkpoint/store.js';
+import type { TaskRestore } from '../../host/host-protocol.js';
+import type { RestoredSection } from '../../stream/operator.js';
+import { parseChannelSection } from '../../stream/task/channel-state.js';
 import type { TaskRecovery } from './recovery-plan.js';
 
 export async function readRestores(

@@ -1,9 +1,9 @@
 /** A checkpoint while its parts come in, and the manifest made of it when all are there. */
 
 import { readFileSync } from 'node:fs';
-import type { Manifest, PartDescriptor } from '../checkpoint/store.js';
-import type { CapturedPart } from '../host/host-protocol.js';
-import type { JobPlan } from '../stream/graph/plan.js';
+import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
+import type { CapturedPart } from '../../host/host-protocol.js';
+import type { JobPlan } from '../../stream/graph/plan.js';
 
 export interface PendingCheckpoint {
   readonly checkpoint: number;
@@ -86,7 +86,7 @@ let version: string | undefined;
 
 export function packageVersion(): string {
   if (version === undefined) {
-    const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+    const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
     version = String((JSON.parse(text) as { version: unknown }).version);
   }
   return version;

@@ -21,25 +21,25 @@
  *      that one is the newest and is kept, with all files it names.
  */
 
-import { assert } from '../base/assert.js';
-import { type Deferred, deferred } from '../base/deferred.js';
-import { HoldfastError } from '../base/errors.js';
-import { type Failure, failureToError, toFailure } from '../base/failure.js';
-import { atPoint } from '../base/protocol-points.js';
+import { assert } from '../../base/assert.js';
+import { type Deferred, deferred } from '../../base/deferred.js';
+import { HoldfastError } from '../../base/errors.js';
+import { type Failure, failureToError, toFailure } from '../../base/failure.js';
+import { atPoint } from '../../base/protocol-points.js';
 import {
   Coordinator,
   type CoordinatorCommand,
   type CoordinatorEvent,
-} from '../checkpoint/coordinator.js';
-import type { SavepointTarget } from '../checkpoint/savepoint.js';
-import type { CheckpointKind } from '../checkpoint/statistics.js';
-import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
-import type { CapturedPart, CheckpointBase } from '../host/host-protocol.js';
-import type { JobPlan } from '../stream/graph/plan.js';
+} from '../../checkpoint/coordinator.js';
+import type { SavepointTarget } from '../../checkpoint/savepoint.js';
+import type { CheckpointKind } from '../../checkpoint/statistics.js';
+import type { CheckpointStore, Manifest, PartDescriptor } from '../../checkpoint/store.js';
+import type { CapturedPart, CheckpointBase } from '../../host/host-protocol.js';
+import type { JobPlan } from '../../stream/graph/plan.js';
 import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';
-import type { CheckpointEvent } from './job-types.js';
+import type { CheckpointEvent } from '../job-types.js';
 import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
-import type { ResolvedOptions } from './options.js';
+import type { ResolvedOptions } from '../options.js';
 import { baseOf, stateBytesOf, writePart } from './part-writer.js';
 import { isInterrupted, type SinkCommitter } from './sink-committer.js';
 

@@ -9,12 +9,12 @@
  *      consists of: for these only the sections themselves do, when they are read.
  */
 
-import { HoldfastError } from '../base/errors.js';
-import type { Manifest } from '../checkpoint/store.js';
-import type { GraphNodeData } from '../stream/graph/graph.js';
-import type { JobPlan } from '../stream/graph/plan.js';
-import { compareLayouts, kindProblem, stateRefused } from '../stream/state/state-layout.js';
-import { parseChannelSection } from '../stream/task/channel-state.js';
+import { HoldfastError } from '../../base/errors.js';
+import type { Manifest } from '../../checkpoint/store.js';
+import type { GraphNodeData } from '../../stream/graph/graph.js';
+import type { JobPlan } from '../../stream/graph/plan.js';
+import { compareLayouts, kindProblem, stateRefused } from '../../stream/state/state-layout.js';
+import { parseChannelSection } from '../../stream/task/channel-state.js';
 
 export interface OperatorFate {
   readonly operator: string;

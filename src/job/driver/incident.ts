@@ -1,7 +1,7 @@
 /** One failure of a region, from its detection to the first new output: what `restarted` tells. */
 
-import type { Failure } from '../base/failure.js';
-import type { RestartedEvent } from './job-types.js';
+import type { Failure } from '../../base/failure.js';
+import type { RestartedEvent } from '../job-types.js';
 
 export interface IncidentStart {
   /** Its id. */

@@ -6,11 +6,11 @@
  *    final checkpoint ends the job as if its input had been no longer.
  */
 
-import { openSavepointTarget, type SavepointTarget } from '../checkpoint/savepoint.js';
-import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
-import type { Slots } from '../pool/slots.js';
-import type { CheckpointDriver } from './checkpoint-driver.js';
-import { needsCheckpoints } from './job-errors.js';
+import { openSavepointTarget, type SavepointTarget } from '../../checkpoint/savepoint.js';
+import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
+import type { Slots } from '../../pool/slots.js';
+import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
+import { needsCheckpoints } from '../job-errors.js';
 
 export interface StoppingOptions {
   readonly drain: boolean;

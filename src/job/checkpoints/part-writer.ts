@@ -1,12 +1,12 @@
 /** A task's part of a checkpoint on its way to the store, and what it may build on. */
 
-import { assert } from '../base/assert.js';
-import { partsToRewrite } from '../checkpoint/compaction.js';
-import type { Compression } from '../checkpoint/parts/compression.js';
-import { linkPart } from '../checkpoint/parts/part-chain.js';
-import type { CheckpointStore, Manifest, PartDescriptor } from '../checkpoint/store.js';
-import type { CapturedPart, CheckpointBase } from '../host/host-protocol.js';
-import type { JobPlan } from '../stream/graph/plan.js';
+import { assert } from '../../base/assert.js';
+import { partsToRewrite } from '../../checkpoint/compaction.js';
+import type { Compression } from '../../checkpoint/parts/compression.js';
+import { linkPart } from '../../checkpoint/parts/part-chain.js';
+import type { CheckpointStore, Manifest, PartDescriptor } from '../../checkpoint/store.js';
+import type { CapturedPart, CheckpointBase } from '../../host/host-protocol.js';
+import type { JobPlan } from '../../stream/graph/plan.js';
 
 /**
  * Makes a part durable, and links it to the files that it builds on.

@@ -3,9 +3,9 @@
  * group of its own.
  */
 
-import { HoldfastError } from '../base/errors.js';
-import type { JobPlan } from '../stream/graph/plan.js';
-import type { RestartStrategy } from '../supervisor/restart-strategy.js';
+import { HoldfastError } from '../../base/errors.js';
+import type { JobPlan } from '../../stream/graph/plan.js';
+import type { RestartStrategy } from '../../supervisor/restart-strategy.js';
 
 /** What of a group goes down with a region of it that failed. */
 export type GroupStrategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';

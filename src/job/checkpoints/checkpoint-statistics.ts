@@ -6,8 +6,8 @@
  * the job's end. A store that fails to is asked again with the next (S2 of checkpoint/statistics.ts).
  */
 
-import type { Failure } from '../base/failure.js';
-import { sharedMs } from '../base/shared-clock.js';
+import type { Failure } from '../../base/failure.js';
+import { sharedMs } from '../../base/shared-clock.js';
 import {
   CheckpointHistory,
   type CheckpointKind,
@@ -17,9 +17,9 @@ import {
   decodeStatistics,
   encodeStatistics,
   summaryOf,
-} from '../checkpoint/statistics.js';
-import type { CheckpointStore, PartDescriptor } from '../checkpoint/store.js';
-import type { CapturedPart } from '../host/host-protocol.js';
+} from '../../checkpoint/statistics.js';
+import type { CheckpointStore, PartDescriptor } from '../../checkpoint/store.js';
+import type { CapturedPart } from '../../host/host-protocol.js';
 import { stateBytesOf } from './part-writer.js';
 
 /** Least time between two writes. */

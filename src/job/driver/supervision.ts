@@ -13,15 +13,15 @@
  *      then the job. That is how a bounded job ends.
  */
 
-import type { Failure } from '../base/failure.js';
-import { seededRandom } from '../base/random.js';
-import { noRestart } from '../supervisor/restart-strategy.js';
+import type { Failure } from '../../base/failure.js';
+import { seededRandom } from '../../base/random.js';
+import { noRestart } from '../../supervisor/restart-strategy.js';
 import {
   SupervisionTree,
   type TreeCommand,
   type TreeEvent,
   type TreeNode,
-} from '../supervisor/supervision-tree.js';
+} from '../../supervisor/supervision-tree.js';
 import type { Group } from './groups.js';
 import type { RegionEvent } from './region.js';
 

@@ -1,11 +1,11 @@
 /** Rows of `collect` sinks as a checkpoint holds them, for a run that has nothing left to run. */
 
-import type { CheckpointStore, FinishedMark, Manifest } from '../checkpoint/store.js';
-import { decodeCollected } from '../connectors/memory/collect.js';
-import type { GraphData } from '../stream/graph/graph.js';
-import { STATE_SECTION } from '../stream/task/sink-tail.js';
-import type { CollectedRows } from './collected-rows.js';
-import type { JobResult } from './job-types.js';
+import type { CheckpointStore, FinishedMark, Manifest } from '../../checkpoint/store.js';
+import { decodeCollected } from '../../connectors/memory/collect.js';
+import type { GraphData } from '../../stream/graph/graph.js';
+import { STATE_SECTION } from '../../stream/task/sink-tail.js';
+import type { CollectedRows } from '../checkpoints/collected-rows.js';
+import type { JobResult } from '../job-types.js';
 
 /** By name, the operators whose rows it shows. JSON data. */
 export type CollectSinks = Readonly<Record<string, readonly string[]>>;

@@ -1,4 +1,4 @@
-import type { JobProgress } from './job-types.js';
+import type { JobProgress } from '../job-types.js';
 
 export function sumProgress(parts: readonly JobProgress[]): JobProgress {
   let [sourceRecords, sinkRecords] = [0, 0];

@@ -1,10 +1,10 @@
 /** What a driver is made of. Protocol file: shapes only. */
 
-import type { Failure } from '../base/failure.js';
-import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
-import type { HostSpawner } from '../host/host-link.js';
-import type { ResolvedOptions } from './options.js';
-import type { CreateCommitter } from './sink-committer.js';
+import type { Failure } from '../../base/failure.js';
+import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
+import type { HostSpawner } from '../../host/host-link.js';
+import type { CreateCommitter } from '../checkpoints/sink-committer.js';
+import type { ResolvedOptions } from '../options.js';
 
 export interface DriverOptions {
   readonly options: ResolvedOptions;
