@@ -40,7 +40,9 @@ const FLOORS: Readonly<Record<string, number>> = {
   job: 8,
   testing: 8,
   guardian: 9,
-  cli: 11,
+  terminal: 10,
+  demo: 11,
+  cli: 12,
 };
 
 /** What connectors may know of streams: contracts, which hold no machinery. */
@@ -51,7 +53,16 @@ const PURE_ROOMS = ['supervisor', 'hashring', 'checkpoint'];
 const WORLDLY_CHECKPOINT_FILE = /store|lock|pool|writer|worker|directory|file|part-io|process/;
 
 /** Rooms whose code no worker loads. */
-const MAIN_THREAD_ROOMS = ['guardian', 'pool', 'module', 'job', 'testing', 'cli'];
+const MAIN_THREAD_ROOMS = [
+  'terminal',
+  'demo',
+  'guardian',
+  'pool',
+  'module',
+  'job',
+  'testing',
+  'cli',
+];
 
 const WORLD: readonly (readonly [RegExp, string])[] = [
   [/\bDate\.now\b/, 'Date.now'],

@@ -1,12 +1,9 @@
 /** The command line, as data. Nothing is looked up or run here. */
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { type DemoCause, killCauses } from '../demo/kill-plan.js';
+import type { OutputMode } from '../terminal/console.js';
 import { UsageError } from './usage-error.js';
-
-export const killCauses = ['terminate', 'throw', 'exit', 'hang', 'out-of-memory'] as const;
-export type DemoCause = (typeof killCauses)[number];
-
-export type OutputMode = 'people' | 'quiet' | 'json';
 
 /** The service behind addresses as `s3://bucket/prefix`; what is not given, the environment tells. */
 export interface S3Flags {

@@ -7,8 +7,8 @@ import { filesOf } from '../checkpoint/parts/part-chain.js';
 import type { PartDescriptor, RestoredPartSection } from '../checkpoint/store.js';
 import { rowsIn } from '../stream/state/row-section.js';
 import { splitsIn } from '../stream/task/source-splits.js';
-import { formatBytes, formatCount, formatMs } from './format.js';
-import { formatTable } from './table.js';
+import { formatBytes, formatCount, formatMs } from '../terminal/format.js';
+import { formatTable } from '../terminal/table.js';
 
 export interface OperatorContents {
   readonly id: string;

@@ -2,13 +2,13 @@
 
 import { inspectStatistics } from '../checkpoint/directory/statistics-file.js';
 import { type CheckpointStatistics, summaryOf } from '../checkpoint/statistics.js';
+import type { Console } from '../terminal/console.js';
+import { formatBytes, formatCount, formatMs } from '../terminal/format.js';
+import { jsonLine } from '../terminal/json-line.js';
+import { formatTable } from '../terminal/table.js';
 import type { CheckpointsCommand } from './arguments.js';
 import { isoTime } from './checkpoint-contents.js';
-import type { Console } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
-import { formatBytes, formatCount, formatMs } from './format.js';
-import { jsonLine } from './json-line.js';
-import { formatTable } from './table.js';
 
 /**
  * With `--show N` the tasks of checkpoint N, otherwise all checkpoints, newest first.

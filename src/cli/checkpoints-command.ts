@@ -13,15 +13,15 @@ import {
   openObjectCheckpoint,
 } from '../checkpoint/inspect/inspect-object-store.js';
 import { type WayOn, wayOn } from '../checkpoint/way-on.js';
+import type { Console } from '../terminal/console.js';
+import { formatBytes, formatCount, formatMs } from '../terminal/format.js';
+import { jsonLine } from '../terminal/json-line.js';
+import { formatTable } from '../terminal/table.js';
 import type { CheckpointsCommand } from './arguments.js';
 import { affectedText, contentsLines, contentsOf, isoTime } from './checkpoint-contents.js';
 import { historyCommand } from './checkpoint-history.js';
-import type { Console } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
-import { formatBytes, formatCount, formatMs } from './format.js';
-import { jsonLine } from './json-line.js';
 import { useS3Flags } from './s3-flags.js';
-import { formatTable } from './table.js';
 
 /**
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY when there is no such directory, …_STORE when a

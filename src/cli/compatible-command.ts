@@ -1,12 +1,12 @@
 /** `holdfast checkpoints DIR --compatible JOB`: what would become of the state, before a job is deployed. */
 
 import { checkJob } from '../job/check-job.js';
+import type { Console } from '../terminal/console.js';
+import { jsonLine } from '../terminal/json-line.js';
+import { formatTable } from '../terminal/table.js';
 import type { CompatibleCommand } from './arguments.js';
-import type { Console } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED } from './exit-codes.js';
-import { jsonLine } from './json-line.js';
 import { useS3Flags } from './s3-flags.js';
-import { formatTable } from './table.js';
 
 /** @throws HoldfastError as `checkJob` */
 export async function compatibleCommand(

@@ -3,15 +3,15 @@
 
 import { isHoldfastError } from '../base/errors.js';
 import { packageVersion } from '../job/checkpoints/make-manifest.js';
+import { type Console, openConsole } from '../terminal/console.js';
+import { describeError, errorData } from '../terminal/describe-error.js';
+import { jsonLine } from '../terminal/json-line.js';
 import { parseCommandLine } from './arguments.js';
 import { checkpointsCommand } from './checkpoints-command.js';
 import { compatibleCommand } from './compatible-command.js';
-import { type Console, openConsole } from './console.js';
 import { demoCommand } from './demo-command.js';
-import { describeError, errorData } from './describe-error.js';
 import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';
 import { helpPage } from './help.js';
-import { jsonLine } from './json-line.js';
 import { runCommand } from './run-command.js';
 import { savepointCommand } from './savepoint-command.js';
 import { UsageError } from './usage-error.js';

@@ -3,8 +3,8 @@
 import { isHoldfastError } from '../base/errors.js';
 import { isS3Place, storeAt } from '../checkpoint/checkpoint-place.js';
 import { type GuardedOptions, runGuarded } from '../guardian/guardian.js';
+import { type Console, createReporter } from '../terminal/console.js';
 import type { RunCommand } from './arguments.js';
-import { type Console, createReporter } from './console.js';
 import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';
 import { useS3Flags } from './s3-flags.js';
 import { StopSignals } from './stop-signals.js';

@@ -4,11 +4,11 @@ import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { storeAt } from '../checkpoint/checkpoint-place.js';
 import { openSavepointTarget } from '../checkpoint/savepoint.js';
 import type { Manifest } from '../checkpoint/store.js';
+import type { Console } from '../terminal/console.js';
+import { formatBytes } from '../terminal/format.js';
+import { jsonLine } from '../terminal/json-line.js';
 import type { SavepointCommand } from './arguments.js';
-import type { Console } from './console.js';
 import { EXIT_FINISHED } from './exit-codes.js';
-import { formatBytes } from './format.js';
-import { jsonLine } from './json-line.js';
 import { useS3Flags } from './s3-flags.js';
 
 /** A running job may prune a checkpoint while it is copied; the newest is tried again. */

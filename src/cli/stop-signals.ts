@@ -8,8 +8,8 @@
 
 import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobStatus } from '../job/job-types.js';
+import { formatMs } from '../terminal/format.js';
 import { EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED } from './exit-codes.js';
-import { formatMs } from './format.js';
 
 /** Of a stop with a last checkpoint, if nothing else is said. */
 export const STOP_TIMEOUT_MS = 10_000;

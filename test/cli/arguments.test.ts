@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { killCauses, parseCommandLine } from '../../dist/cli/arguments.js';
+import { parseCommandLine } from '../../dist/cli/arguments.js';
 import { UsageError } from '../../dist/cli/usage-error.js';
+import { killCauses } from '../../dist/demo/kill-plan.js';
 
 describe('the command line', () => {
   test('run, with everything', () => {

@@ -3,12 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { killCauses } from '../../dist/cli/arguments.js';
-import { comparePublished } from '../../dist/cli/demo/compare.js';
-import { type FlightsRow, rowKey } from '../../dist/cli/demo/flights-data.js';
-import { type DirectorEvent, KillDirector } from '../../dist/cli/demo/kill-director.js';
-import { median } from '../../dist/cli/demo/kill-log.js';
-import { type PlannedKill, planKills } from '../../dist/cli/demo/kill-plan.js';
+import { comparePublished } from '../../dist/demo/compare.js';
+import { type FlightsRow, rowKey } from '../../dist/demo/flights-data.js';
+import { type DirectorEvent, KillDirector } from '../../dist/demo/kill-director.js';
+import { median } from '../../dist/demo/kill-log.js';
+import { killCauses, type PlannedKill, planKills } from '../../dist/demo/kill-plan.js';
 
 const options = { kills: 10, causes: killCauses, seed: 1, slots: 2, records: 3_000_000 };
 

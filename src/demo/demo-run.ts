@@ -1,7 +1,7 @@
 /** Runs the demo's job and makes the planned kills: the driver of `kill-director.ts`. */
 
-import type { GuardedJob } from '../../guardian/guarded-job.js';
-import type { JobResult } from '../../job/job-types.js';
+import type { GuardedJob } from '../guardian/guarded-job.js';
+import type { JobResult } from '../job/job-types.js';
 import { type DirectorEvent, KillDirector } from './kill-director.js';
 import { KillLog, type KillRow } from './kill-log.js';
 import type { PlannedKill } from './kill-plan.js';

@@ -3,7 +3,7 @@
 import { statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { HoldfastError } from '../../base/errors.js';
+import { HoldfastError } from '../base/errors.js';
 
 /**
  * The expected row of one airport and day. The code shares nothing with the job: another reader, a

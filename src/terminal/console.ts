@@ -2,11 +2,12 @@
 
 import picocolors from 'picocolors';
 import type { Colors } from 'picocolors/types.js';
-import type { OutputMode } from './arguments.js';
 import { JsonReporter } from './json-reporter.js';
 import { LiveReporter } from './live-reporter.js';
 import { PlainReporter } from './plain-reporter.js';
 import type { Reporter } from './reporter.js';
+
+export type OutputMode = 'people' | 'quiet' | 'json';
 
 export interface Console {
   write(line: string): void;

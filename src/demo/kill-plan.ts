@@ -1,7 +1,9 @@
 /** Which kills a demo makes, and where: drawn from a seed before anything runs. Pure. */
 
-import { type Random, randomInt, seededRandom } from '../../base/random.js';
-import type { DemoCause } from '../arguments.js';
+import { type Random, randomInt, seededRandom } from '../base/random.js';
+
+export const killCauses = ['terminate', 'throw', 'exit', 'hang', 'out-of-memory'] as const;
+export type DemoCause = (typeof killCauses)[number];
 
 export interface PlannedKill {
   /** Made once the sources have emitted this many records. */

@@ -1,9 +1,9 @@
 /** What became of each kill: the rows of the demo's table, and the figures made of them. */
 
-import type { ProcessRestartedEvent } from '../../guardian/guarded-job.js';
-import type { RestartedEvent } from '../../job/job-types.js';
-import { formatCount, formatMs } from '../format.js';
-import { formatTable } from '../table.js';
+import type { ProcessRestartedEvent } from '../guardian/guarded-job.js';
+import type { RestartedEvent } from '../job/job-types.js';
+import { formatCount, formatMs } from '../terminal/format.js';
+import { formatTable } from '../terminal/table.js';
 import type { PlannedKill } from './kill-plan.js';
 
 export interface KillRow {
