@@ -1,0 +1,156 @@
+/** The real graph of a drawn job, and its answer out of what the job has collected. */
+
+import { count, max, min, sum } from '../../src/stream/api/aggregations.js';
+import type { DataStream } from '../../src/stream/api/data-stream.js';
+import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
+import { tumbling } from '../../src/stream/api/windows.js';
+import type { Source, SourceBatch } from '../../src/stream/source.js';
+import type { FuzzJob, FuzzRecord, FuzzSource, FuzzStep } from './job-spec.js';
+import {
+  type Answer,
+  aggregateText,
+  dropped,
+  type Fold,
+  lateText,
+  reduceText,
+  shifted,
+} from './right-answer.js';
+
+/** How a run paces its sources. */
+export interface FuzzPace {
+  /** Waits before a batch, or undefined: at once. */
+  rest(): Promise<void> | undefined;
+}
+
+interface AggregateRow {
+  readonly key: string;
+  readonly windowStart: number;
+  readonly n: number;
+  readonly s: number;
+  readonly lo: number;
+  readonly hi: number;
+}
+
+export function fuzzJob(job: FuzzJob, pace: FuzzPace): JobDefinition {
+  return defineJob('fuzz', (env) => {
+    const timed = job.sources.map((source, s) => {
+      const read = env.from(fuzzSource(source, pace)).uid(`source${s}`);
+      return through(read, job.before)
+        .withTimestamps(({ t }) => t, { outOfOrdernessMs: source.outOfOrdernessMs })
+        .uid(`time${s}`);
+    });
+    const [first, ...others] = timed;
+    let records: DataStream<FuzzRecord> = others.length === 0 ? first! : first!.union(...others);
+    records = through(records, job.after);
+    if (job.rebalance) records = records.rebalance();
+    const windows = records
+      .keyBy(({ k }) => k)
+      .window(tumbling(job.sizeMs))
+      .allowedLateness(job.allowedLatenessMs)
+      .sideOutputLate('late');
+    if (job.fold === 'reduce') {
+      const reduced = windows.reduce((a, b) => (a.id > b.id ? a : b)).uid('fold');
+      reduced.collect('rows').uid('rows');
+      reduced.sideOutput<FuzzRecord>('late').collect('late').uid('late');
+      return;
+    }
+    const once = windows
+      .aggregate({
+        n: count(),
+        s: sum((r: FuzzRecord) => r.v),
+        lo: min((r: FuzzRecord) => r.v),
+        hi: max((r: FuzzRecord) => r.v),
+      })
+      .uid('fold');
+    once.sideOutput<FuzzRecord>('late').collect('late').uid('late');
+    if (job.againMs === 0) {
+      once.collect('rows').uid('rows');
+      return;
+    }
+    once
+      .keyBy(({ key }) => key)
+      .window(tumbling(job.againMs))
+      .aggregate({
+        n: sum(({ n }: { n: number }) => n),
+        s: sum(({ s }: { s: number | null }) => s),
+        lo: min(({ lo }: { lo: number | null }) => lo),
+        hi: max(({ hi }: { hi: number | null }) => hi),
+      })
+      .uid('again')
+      .collect('rows')
+      .uid('rows');
+  });
+}
+
+function through(
+  stream: DataStream<FuzzRecord>,
+  steps: readonly FuzzStep[],
+): DataStream<FuzzRecord> {
+  let next = stream;
+  for (const step of steps) {
+    if (step === 'shift') next = next.map((record) => ({ ...record, v: shifted(record.v) }));
+    else if (step === 'drop') next = next.filter(({ id }) => !dropped(id));
+    else next = next.flatMap((record) => [record, record]);
+  }
+  return next;
+}
+
+function fuzzSource({ splits, batch }: FuzzSource, pace: FuzzPace): Source<FuzzRecord> {
+  return {
+    kind: 'fuzzSource',
+    splits: async () => splits.map((_, p) => ({ id: `split ${p}`, bounded: true, p })),
+    open: async (split, position) => {
+      const records = splits[split['p'] as number]!;
+      let next = (position as number | undefined) ?? 0;
+      let start = next;
+      const read = (): SourceBatch<FuzzRecord> | undefined => {
+        start = next;
+        if (next >= records.length) return undefined;
+        next = Math.min(records.length, next + batch);
+        return { records: records.slice(start, next) };
+      };
+      return {
+        poll: () => {
+          const rest = pace.rest();
+          return rest === undefined ? read() : rest.then(read);
+        },
+        position: (taken) => start + taken,
+        describe: (at) => `${split.id}, record ${start + at}`,
+        close: () => {},
+      };
+    },
+  };
+}
+
+/** @param collected rows by the name of their sink; a window that fired again has several rows */
+export function answerOf(
+  job: FuzzJob,
+  collected: Readonly<Record<string, readonly unknown[]>>,
+): Answer {
+  const rows = collected['rows'] ?? [];
+  const late = (collected['late'] ?? []) as readonly FuzzRecord[];
+  const texts = job.fold === 'reduce' ? lastReduced(job, rows) : lastAggregated(rows);
+  return { rows: texts.sort(), late: late.map(lateText).sort() };
+}
+
+/** The last row of a window is the one over most records; where it lies among others says nothing. */
+function lastAggregated(rows: readonly unknown[]): string[] {
+  const last = new Map<string, Fold>();
+  for (const { key, windowStart, n, s, lo, hi } of rows as readonly AggregateRow[]) {
+    const name = `${key}@${windowStart}`;
+    const known = last.get(name);
+    if (known === undefined || n > known.n)
+      last.set(name, { key, start: windowStart, n, s, lo, hi });
+  }
+  return [...last.values()].map(aggregateText);
+}
+
+function lastReduced(job: FuzzJob, rows: readonly unknown[]): string[] {
+  const last = new Map<string, FuzzRecord>();
+  for (const record of rows as readonly FuzzRecord[]) {
+    const name = `${record.k}@${Math.floor(record.t / job.sizeMs)}`;
+    const known = last.get(name);
+    if (known === undefined || record.id > known.id) last.set(name, record);
+  }
+  return [...last.values()].map((record) => reduceText(record, job.sizeMs));
+}

@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import { seededRandom } from '../../src/base/random.js';
+import { answerOf } from './fuzz-job.js';
+import { describeJob, drawJob, drawRuns, type FuzzJob, PARALLELISMS } from './job-spec.js';
+import { rightAnswer } from './right-answer.js';
+
+const record = (id: number, k: string, v: number, t: number) => ({ id, k, v, t });
+
+/** Two splits; the first one's time is far ahead of the second's. */
+const job: FuzzJob = {
+  sources: [
+    {
+      splits: [
+        [record(1, 'a', 1, 1_000), record(2, 'a', 2, 5), record(3, 'b', 4, 1_050)],
+        [record(4, 'a', 8, 5), record(5, 'a', 16, 7)],
+      ],
+      outOfOrdernessMs: 0,
+      batch: 2,
+    },
+  ],
+  before: [],
+  after: [],
+  rebalance: false,
+  sizeMs: 100,
+  allowedLatenessMs: 0,
+  fold: 'aggregate',
+  againMs: 0,
+};
+
+describe('the right answer', () => {
+  test('a record is late by the time of its own split, and by no other', () => {
+    expect(rightAnswer(job)).toEqual({
+      rows: [
+        'a@0: n 2, sum 24, min 8, max 16',
+        'a@1000: n 1, sum 1, min 1, max 1',
+        'b@1000: n 1, sum 4, min 4, max 4',
+      ],
+      late: ['2:a=2@5'],
+    });
+  });
+
+  test('a record exactly at its end − 1 + lateness is late, one beyond is not', () => {
+    const at = (outOfOrdernessMs: number) =>
+      rightAnswer({ ...job, sources: [{ ...job.sources[0]!, outOfOrdernessMs }] }).late.length;
+    // Time before record 2 is 1 000 − out-of-orderness − 1; its window's last moment is 99.
+    expect([at(899), at(900), at(901)]).toEqual([1, 1, 0]);
+  });
+
+  test('steps, a fold by reduce, and a second window', () => {
+    expect(rightAnswer({ ...job, fold: 'reduce', allowedLatenessMs: 900 }).rows).toEqual([
+      'a@0: id 5, v 16',
+      'a@1000: id 1, v 1',
+      'b@1000: id 3, v 4',
+    ]);
+    expect(rightAnswer({ ...job, after: ['shift', 'twice'] }).rows[0]).toBe(
+      'a@0: n 4, sum 148, min 25, max 49',
+    );
+    expect(rightAnswer({ ...job, againMs: 10_000 }).rows).toEqual([
+      'a@0: n 3, sum 25, min 1, max 16',
+      'b@0: n 1, sum 4, min 4, max 4',
+    ]);
+  });
+});
+
+test('of a window that fired several times, the row over most records counts', () => {
+  const row = (n: number) => ({ key: 'a', windowStart: 0, windowEnd: 100, n, s: n, lo: 1, hi: 1 });
+  const { rows } = answerOf(job, { rows: [row(2), row(3), row(1)], late: [] });
+  expect(rows).toEqual(['a@0: n 3, sum 3, min 1, max 1']);
+});
+
+test('draws are of many kinds, and the same each time', () => {
+  const drawn = Array.from({ length: 200 }, (_, draw) => {
+    const random = seededRandom(draw);
+    return { job: drawJob(random), runs: drawRuns(random) };
+  });
+  const some = (is: (one: (typeof drawn)[number]) => boolean) => drawn.filter(is).length;
+  expect(some(({ job: { sources } }) => sources.length > 1)).toBeGreaterThan(20);
+  expect(
+    some(({ job: { sources } }) => sources[0]!.splits.some((s) => s.length === 0)),
+  ).toBeGreaterThan(20);
+  expect(some(({ job: { allowedLatenessMs } }) => allowedLatenessMs > 0)).toBeGreaterThan(50);
+  expect(some(({ job: one }) => rightAnswer(one).late.length > 0)).toBeGreaterThan(50);
+  expect(some(({ runs }) => runs.some(({ ends }) => ends.length > 0))).toBeGreaterThan(50);
+  expect(
+    some(({ runs }) => runs.some(({ crashesAtMs }) => crashesAtMs.length > 0)),
+  ).toBeGreaterThan(50);
+  for (const { runs } of drawn) {
+    expect(runs.map(({ parallelism }) => parallelism[0])).toEqual([...PARALLELISMS]);
+  }
+  expect(describeJob(drawJob(seededRandom(7)))).toBe(describeJob(drawn[7]!.job));
+});

@@ -1,0 +1,133 @@
+/**
+ * The fuzz test's command: random small jobs, each compared over parallelism 1, 2, 3, 5 and `runInline`, with
+ * kills and changes of parallelism, against a sequential interpreter.
+ *
+ *   npm run fuzz                              100 draws
+ *   npm run fuzz -- --draws 2000 --from 1     these
+ *   npm run fuzz -- --draw 17                 one; when it fails, as a smaller job
+ *
+ * The last line is `N passed, N failed`; the exit code is 1 when a draw failed.
+ */
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { describeDraw, runDraw, shrinkDraw } from './draw.js';
+
+/** A draw takes some 100 ms; this one does not come to its end. */
+const DRAW_MS_MAX = 60_000;
+const REPORTS_MAX = 3;
+
+interface Answer {
+  readonly draw: number;
+  readonly failed: boolean;
+  readonly report: string | undefined;
+}
+
+if (process.send !== undefined && process.argv[2] === '--child') serve();
+else process.exitCode = await command();
+
+async function command(): Promise<number> {
+  const values = options();
+  if (values.draw !== undefined) {
+    const { failed, report } = await answer(count('draw', values.draw), true);
+    if (report !== undefined) console.log(report);
+    console.log(failed ? '0 passed, 1 failed' : '1 passed, 0 failed');
+    return failed ? 1 : 0;
+  }
+  const draws = count('draws', values.draws);
+  const failed = await many(count('from', values.from), draws);
+  if (failed.length > 0) {
+    console.log(`failed draws: ${failed.sort((a, b) => a - b).join(', ')}`);
+  }
+  console.log(`${draws - failed.length} passed, ${failed.length} failed`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+function options() {
+  try {
+    const { values } = parseArgs({
+      options: {
+        draws: { type: 'string', default: '100' },
+        from: { type: 'string', default: '1' },
+        draw: { type: 'string' },
+      },
+    });
+    return values;
+  } catch (error) {
+    const usage = 'npm run fuzz -- [--draws N] [--from S] | --draw D';
+    console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
+    process.exit(2);
+  }
+}
+
+function count(option: string, given: string): number {
+  const number = Number(given);
+  if (Number.isSafeInteger(number) && number >= 1 && number < 2 ** 40) return number;
+  console.error(`--${option} must be a whole number from 1, but is '${given}'.`);
+  process.exit(2);
+}
+
+/** Deals draws to as many processes as there are cores. @returns those that failed */
+async function many(from: number, draws: number): Promise<number[]> {
+  const failed: number[] = [];
+  let next = from;
+  let reports = 0;
+  const work = async (): Promise<void> => {
+    while (next < from + draws) await serveSome();
+  };
+  /** One process, until it has died or no draw is left. */
+  const serveSome = (): Promise<void> =>
+    new Promise((resolve) => {
+      const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['--child']);
+      let draw: number | undefined;
+      let timer: NodeJS.Timeout | undefined;
+      const give = (): void => {
+        clearTimeout(timer);
+        draw = next < from + draws ? next : undefined;
+        next += 1;
+        if (draw === undefined) {
+          child.disconnect();
+          return;
+        }
+        timer = setTimeout(() => child.kill('SIGKILL'), DRAW_MS_MAX);
+        child.send({ draw, reports: reports < REPORTS_MAX });
+      };
+      child.on('message', (message) => {
+        const told = message as Answer;
+        if (told.failed) failed.push(told.draw);
+        if (told.report !== undefined) {
+          reports += 1;
+          console.log(told.report);
+        }
+        give();
+      });
+      child.on('exit', () => {
+        clearTimeout(timer);
+        if (draw !== undefined) {
+          failed.push(draw);
+          console.log(`draw ${draw} failed: its process did not come to an end, or died`);
+        }
+        resolve();
+      });
+      give();
+    });
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  return failed;
+}
+
+/** In a child: a draw comes, its answer goes. */
+function serve(): void {
+  process.on('message', (message) => {
+    const { draw, reports } = message as { readonly draw: number; readonly reports: boolean };
+    void answer(draw, reports).then((told) => process.send!(told));
+  });
+}
+
+async function answer(draw: number, reports: boolean): Promise<Answer> {
+  const result = await runDraw(draw);
+  const failed = result.difference !== undefined;
+  const report = failed && reports ? describeDraw(await shrinkDraw(result)) : undefined;
+  return { draw, failed, report };
+}
