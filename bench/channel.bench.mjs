@@ -56,7 +56,7 @@ export default async function channelBench({ smoke, log }) {
   const throughChannel = async () => {
     for (let b = 0; b < batches; b += 1) {
       for (let i = 0; i < BATCH_RECORDS; i += 1) {
-        output.push(records[i], Number.NaN, 0);
+        output.push(records[i], Number.NaN, 0, Number.NEGATIVE_INFINITY);
         while (gate.closed) {
           if (output.blocked) await room();
           else gate.closed = false;

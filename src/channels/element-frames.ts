@@ -35,13 +35,14 @@ export class ElementFrames {
 
   #batch(batch: Batch, from: number, to: number, frames: Uint8Array[]): void {
     if (from >= to) return;
-    const { records, timestamps, groups } = batch;
+    const { records, timestamps, behind, groups } = batch;
     try {
       const frame = this.#encoder.batch(
         records.slice(from, to),
         to - from,
         timestamps?.subarray(from, to),
         groups?.subarray(from, to),
+        behind?.subarray(from, to),
       );
       frames.push(new Uint8Array(frame));
     } catch (error) {

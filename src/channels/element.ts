@@ -1,9 +1,12 @@
 /**
  * What travels between tasks: batches of records, and control elements in order with them.
  *
- * Protocol file: shapes only. A channel is one (edge, producing instance, consuming instance);
+ * Protocol file: shapes, and one name for a value. A channel is one (edge, producing instance, consuming instance);
  * it is FIFO and single-producer, single-consumer, inside a thread as well as between threads.
  */
+
+/** The mark of a record that is not behind its split's time (see `Batch.behind`). */
+export const NOT_BEHIND = Number.NEGATIVE_INFINITY;
 
 export interface Batch {
   readonly kind: 'batch';
@@ -11,6 +14,11 @@ export interface Batch {
   readonly records: readonly unknown[];
   /** Event time in ms per record; NaN where a record has none. Undefined when no record of the batch has one. */
   readonly timestamps: Float64Array | undefined;
+  /**
+   * The mark per record: for one that is at or behind the time which its own split had just before it, that
+   * time in ms; `NOT_BEHIND` for the others. Undefined when no record of the batch is behind.
+   */
+  readonly behind: Float64Array | undefined;
   /** Key group (1…m) per record on a keyed edge, else undefined. */
   readonly groups: Uint16Array | undefined;
   /** How many entries of the arrays are in use (they may be longer). */
@@ -83,8 +91,9 @@ export interface OutputChannel {
    * HoldfastError ERR_HOLDFAST_UNTRANSFERABLE_RECORD (possibly only at a later flush) for what cannot travel.
    * @param timestamp event time in ms, NaN for none
    * @param group key group on a keyed edge (1…m), 0 elsewhere
+   * @param behind the record's mark, or `NOT_BEHIND`
    */
-  push(record: unknown, timestamp: number, group: number): void;
+  push(record: unknown, timestamp: number, group: number, behind: number): void;
   /** Publishes the open batch, then the element, in order. Needs no credit: it may exceed the limit. */
   control(element: ControlElement): void;
   /** Publishes the open batch, if there is one, even if it is not full. */

@@ -11,8 +11,10 @@ import type { ByteViews } from './byte-views.js';
 import type { Batch, Element } from './element.js';
 import { compileDecode, type DecodeLoop } from './frame-codegen.js';
 import {
+  FLAG_BEHIND,
   FLAG_GROUPS,
   FLAG_TIMESTAMPS,
+  FLAGS_KNOWN,
   FLOAT_VALUE,
   FRAME_BARRIER,
   FRAME_BATCH,
@@ -45,6 +47,7 @@ export class FrameDecoder {
   readonly #strings: string[] = [];
   readonly #records: unknown[] = [];
   #timestamps = new Float64Array(0);
+  #behind = new Float64Array(0);
   #groups = new Uint16Array(0);
   #sequence = 0;
   #views!: ByteViews;
@@ -102,7 +105,9 @@ export class FrameDecoder {
   }
 
   #batch(count: number, flags: number, sections: number): Batch {
+    if ((flags & ~0xff & ~FLAGS_KNOWN) !== 0) throw this.#damaged(`unknown flags ${flags >> 8}`);
     const timestamps = (flags & FLAG_TIMESTAMPS) === 0 ? undefined : this.#times(count);
+    const behind = (flags & FLAG_BEHIND) === 0 ? undefined : this.#marks(count);
     const groups = (flags & FLAG_GROUPS) === 0 ? undefined : this.#keyGroups(count);
     const records = this.#records;
     // Records of a longer batch before would be kept alive beyond this one's end.
@@ -110,7 +115,7 @@ export class FrameDecoder {
     if (sections === 1) this.#section(records, count);
     else this.#sections(records, count, sections);
     if (this.#position !== this.#end) throw this.#damaged('does not end where it should');
-    return { kind: 'batch', records, timestamps, groups, count };
+    return { kind: 'batch', records, timestamps, behind, groups, count };
   }
 
   #times(count: number): Float64Array {
@@ -118,6 +123,13 @@ export class FrameDecoder {
     if (this.#timestamps.length < count) this.#timestamps = new Float64Array(roomFor(count));
     this.#timestamps.set(this.#views.f64.subarray(at, at + count));
     return this.#timestamps;
+  }
+
+  #marks(count: number): Float64Array {
+    const at = this.#advance(count * 8) >> 3;
+    if (this.#behind.length < count) this.#behind = new Float64Array(roomFor(count));
+    this.#behind.set(this.#views.f64.subarray(at, at + count));
+    return this.#behind;
   }
 
   #keyGroups(count: number): Uint16Array {

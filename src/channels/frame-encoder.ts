@@ -17,6 +17,7 @@ import { isLatin1 } from '../codec/value-encoder.js';
 import { ByteViews } from './byte-views.js';
 import type { ControlElement } from './element.js';
 import {
+  FLAG_BEHIND,
   FLAG_GROUPS,
   FLAG_TIMESTAMPS,
   FLOAT_VALUE,
@@ -93,13 +94,14 @@ export class FrameEncoder {
   /**
    * The frame of the first `count` records: a view, valid until the next call. Throws `TooBig` and
    * `Untransferable`; no sequence number is used up then.
-   * @param timestamps left out of the frame when undefined; likewise `groups`
+   * @param timestamps left out of the frame when undefined; likewise `groups` and `behind`
    */
   batch(
     records: readonly unknown[],
     count: number,
     timestamps: Float64Array | undefined,
     groups: Uint16Array | undefined,
+    behind: Float64Array | undefined,
   ): Uint8Array {
     this.#position = FRAME_HEADER_BYTES;
     if (this.#views.u8.length > Math.max(SCRATCH_KEPT_BYTES, this.#options.frameBytesMax * 2)) {
@@ -107,10 +109,13 @@ export class FrameEncoder {
     }
     try {
       this.#times(count, timestamps);
+      this.#times(count, behind);
       this.#groups(count, groups);
       const sections = this.#sections(records, count);
       const flags =
-        (timestamps === undefined ? 0 : FLAG_TIMESTAMPS) | (groups === undefined ? 0 : FLAG_GROUPS);
+        (timestamps === undefined ? 0 : FLAG_TIMESTAMPS) |
+        (behind === undefined ? 0 : FLAG_BEHIND) |
+        (groups === undefined ? 0 : FLAG_GROUPS);
       return this.#finish(FRAME_BATCH | flags, count, sections);
     } catch (error) {
       if (error instanceof TooBig || error instanceof Untransferable) throw error;
@@ -120,10 +125,10 @@ export class FrameEncoder {
     }
   }
 
-  #times(count: number, timestamps: Float64Array | undefined): void {
-    if (timestamps === undefined) return;
+  #times(count: number, times: Float64Array | undefined): void {
+    if (times === undefined) return;
     this.#ensure(count * 8);
-    this.#views.f64.set(timestamps.subarray(0, count), this.#position >> 3);
+    this.#views.f64.set(times.subarray(0, count), this.#position >> 3);
     this.#position += count * 8;
   }
 

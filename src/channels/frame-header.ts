@@ -9,6 +9,7 @@
  * A batch goes on with, each part beginning at a multiple of 8:
  *
  *      timestamps   f64 per record           (flag TIMESTAMPS)
+ *      behind       f64 per record           (flag BEHIND; frames of 0.1.0 have none)
  *      groups       u16 per record           (flag GROUPS)
  *      sections     u8 per record: which section it is in (only when there are several)
  *      then the sections, one per shape, in the order of frame-layout.ts
@@ -23,6 +24,9 @@ export const FRAME_END = 4;
 
 export const FLAG_TIMESTAMPS = 1 << 8;
 export const FLAG_GROUPS = 1 << 9;
+export const FLAG_BEHIND = 1 << 10;
+/** Whoever reads a frame with another flag would take its columns for something else. */
+export const FLAGS_KNOWN = FLAG_TIMESTAMPS | FLAG_GROUPS | FLAG_BEHIND;
 
 /** Indexes of the 32-bit words and of the float. */
 export const WORD_BYTES = 0;

@@ -13,14 +13,15 @@
  */
 
 import { assert } from '../base/assert.js';
-import type {
-  Announcement,
-  Batch,
-  ControlElement,
-  Element,
-  Gate,
-  InputChannel,
-  OutputChannel,
+import {
+  type Announcement,
+  type Batch,
+  type ControlElement,
+  type Element,
+  type Gate,
+  type InputChannel,
+  NOT_BEHIND,
+  type OutputChannel,
 } from './element.js';
 import { ElementFrames } from './element-frames.js';
 
@@ -75,14 +76,14 @@ class LocalChannel implements OutputChannel, InputChannel {
     this.#wakeProducer = options.wakeProducer;
   }
 
-  push(record: unknown, timestamp: number, group: number): void {
+  push(record: unknown, timestamp: number, group: number, behind: number): void {
     const wasEmpty = !this.ready;
     let open = this.#open;
     if (open === undefined) {
       open = new OpenBatch(this.#batchMax);
       this.#open = open;
     }
-    open.add(record, timestamp, group);
+    open.add(record, timestamp, group, behind);
     this.#records += 1;
     if (open.count >= this.#batchMax) this.flush();
     if (this.#records >= this.#capacity) {
@@ -172,18 +173,23 @@ class OpenBatch {
   /** Only on keyed edges, where every record has a group from 1 on. */
   #groups: Uint16Array | undefined;
   #timestamps: Float64Array | undefined;
+  #behind: Float64Array | undefined;
   count = 0;
 
   constructor(capacity: number) {
     this.#capacity = capacity;
   }
 
-  add(record: unknown, timestamp: number, group: number): void {
+  add(record: unknown, timestamp: number, group: number, behind: number): void {
     const at = this.count;
     this.#records.push(record);
     if (!Number.isNaN(timestamp)) {
       this.#timestamps ??= new Float64Array(this.#capacity).fill(Number.NaN);
       this.#timestamps[at] = timestamp;
+    }
+    if (behind > NOT_BEHIND) {
+      this.#behind ??= new Float64Array(this.#capacity).fill(NOT_BEHIND);
+      this.#behind[at] = behind;
     }
     if (group !== 0) {
       this.#groups ??= new Uint16Array(this.#capacity);
@@ -197,6 +203,7 @@ class OpenBatch {
       kind: 'batch',
       records: this.#records,
       timestamps: this.#timestamps,
+      behind: this.#behind,
       groups: this.#groups,
       count: this.count,
     };

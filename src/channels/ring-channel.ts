@@ -21,13 +21,14 @@ import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import { ringDoorbell } from '../threads/doorbell.js';
-import type {
-  Announcement,
-  ControlElement,
-  Element,
-  Gate,
-  InputChannel,
-  OutputChannel,
+import {
+  type Announcement,
+  type ControlElement,
+  type Element,
+  type Gate,
+  type InputChannel,
+  NOT_BEHIND,
+  type OutputChannel,
 } from './element.js';
 import { FrameDecoder } from './frame-decoder.js';
 import { FrameEncoder } from './frame-encoder.js';
@@ -79,12 +80,15 @@ export class RingOutput implements OutputChannel {
   readonly #bytesMax: number;
   readonly #records: unknown[];
   readonly #timestamps: Float64Array;
+  /** `NOT_BEHIND` wherever the open batch has no mark; made for the first one. */
+  #behind: Float64Array | undefined;
   /** Which input record of the task each came from (`Gate.record`). */
   readonly #origins: Float64Array;
   readonly #groups: Uint16Array | undefined;
   readonly #waiting: Waiting[] = [];
   #count = 0;
   #timed = false;
+  #marked = false;
   /** Records at which the open batch is full; follows the size of the records. */
   #limit: number;
   /** Records of all batches before the open one. */
@@ -116,12 +120,13 @@ export class RingOutput implements OutputChannel {
     });
   }
 
-  push(record: unknown, timestamp: number, group: number): void {
+  push(record: unknown, timestamp: number, group: number, behind: number): void {
     const count = this.#count;
     this.#records[count] = record;
     this.#timestamps[count] = timestamp;
     this.#origins[count] = this.#gate.record ?? Number.NaN;
     if (!Number.isNaN(timestamp)) this.#timed = true;
+    if (behind > NOT_BEHIND) this.#mark(count, behind);
     if (this.#groups !== undefined) this.#groups[count] = group;
     this.#count = count + 1;
     if (count + 1 >= this.#limit) this.#publish();
@@ -188,11 +193,20 @@ export class RingOutput implements OutputChannel {
     const count = this.#count;
     if (count === 0) return;
     const timestamps = this.#timed ? this.#timestamps : undefined;
-    this.#encode(this.#records, count, timestamps, this.#groups, 0);
+    const behind = this.#marked ? this.#behind : undefined;
+    this.#encode(this.#records, count, timestamps, this.#groups, behind, 0);
+    behind?.fill(NOT_BEHIND, 0, count);
     this.#records.fill(undefined, 0, count);
     this.#pushedBefore += count;
     this.#count = 0;
     this.#timed = false;
+    this.#marked = false;
+  }
+
+  #mark(at: number, behind: number): void {
+    this.#behind ??= new Float64Array(this.#recordsMax).fill(NOT_BEHIND);
+    this.#behind[at] = behind;
+    this.#marked = true;
   }
 
   /** @param first index of the first of these records in the open batch */
@@ -201,20 +215,22 @@ export class RingOutput implements OutputChannel {
     count: number,
     timestamps: Float64Array | undefined,
     groups: Uint16Array | undefined,
+    behind: Float64Array | undefined,
     first: number,
   ): void {
     let frame: Uint8Array;
     try {
-      frame = this.#encoder.batch(records, count, timestamps, groups);
+      frame = this.#encoder.batch(records, count, timestamps, groups, behind);
     } catch (error) {
       if (!(error instanceof TooBig)) throw this.#refuse(error, first);
       const half = count >> 1;
-      this.#encode(records.slice(0, half), half, timestamps, groups, first);
+      this.#encode(records.slice(0, half), half, timestamps, groups, behind, first);
       this.#encode(
         records.slice(half, count),
         count - half,
         timestamps?.subarray(half),
         groups?.subarray(half),
+        behind?.subarray(half),
         first + half,
       );
       return;

@@ -20,8 +20,10 @@ export interface Receiver {
   /**
    * @param timestamp event time in ms, NaN when the record has none
    * @param group key group 1…m when the record came over a keyed edge, 0 otherwise
+   * @param behind the record's mark: the time that its own split had just before it, in ms, when the record
+   *   is not ahead of that; `NOT_BEHIND` otherwise. Whatever is made of a record has its mark.
    */
-  onElement(record: unknown, timestamp: number, group: number): void;
+  onElement(record: unknown, timestamp: number, group: number, behind: number): void;
   onWatermark(timeMs: number): void;
 }
 

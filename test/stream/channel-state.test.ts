@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Element } from '../../src/channels/element.js';
+import { type Batch, type Element, NOT_BEHIND } from '../../src/channels/element.js';
 import { ElementFrames, StoredFrames } from '../../src/channels/element-frames.js';
 import {
   decodeChannel,
@@ -13,7 +13,7 @@ import { batchOf } from './task-kit.js';
 const channel = { input: 1, from: 12, to: 3 };
 
 /**
- * A section of version 1, as it was written when that was made: a watermark, a batch of two shapes with
+ * A section of version 1, as it was written by 0.1.0: a watermark, a batch of two shapes with
  * times and key groups, and one of columns. What reads it today reads it for ever; another format needs another version.
  */
 const GOLDEN = [
@@ -29,20 +29,19 @@ const GOLDEN = [
   'eSA1a2V5IDZrZXkgN2tleSA4AAAA',
 ].join('');
 
-const elements: readonly Element[] = [
+/** Of version 2: a watermark, and a batch of which the second record has a mark. */
+const GOLDEN_2 = [
+  'AgEFAAAAIAAAACAAAAADAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAERAeAAAAHgAAAABBwAAAQAAAAAAAAAAAAAAAgAA',
+  'AAAAAAAAAPA/AAAAAACAREAAAAAAAAAoQAAAAAAAAPD/AAAAAABAREAHAAkAAAAAAAIAAAAAAAAAGgAAAAAAAAATAkFu',
+  'gUR0ZXh0QuS1EQJBYRAAAAAAAAAUQAAAAAAAAA==',
+].join('');
+
+const marked: readonly Element[] = [
   { kind: 'watermark', timeMs: 40 },
   batchOf([
     { record: { n: 1, text: 'äµ' }, timestamp: 41, group: 7 },
-    { record: ['a', new Date(5)], timestamp: Number.NaN, group: 9 },
+    { record: ['a', new Date(5)], timestamp: 12, group: 9, behind: 40.5 },
   ]),
-  // As many of one shape as get columns.
-  batchOf(
-    Array.from({ length: 9 }, (_, n) => ({
-      record: { n: n - 0.5, key: `key ${n}`, at: new Date(n), big: 10n ** 15n },
-      timestamp: n,
-      group: n + 1,
-    })),
-  ),
 ];
 
 describe('a channel in a checkpoint', () => {
@@ -55,13 +54,25 @@ describe('a channel in a checkpoint', () => {
     }
   });
 
-  it('is written and read as it was in version 1', () => {
+  it('is written and read as it was in version 2, with marks', () => {
     const frames = new ElementFrames();
     const { chunks } = encodeChannel('input', channel, {
       position: 5,
-      frames: elements.flatMap((element) => frames.encode(element)),
+      frames: marked.flatMap((element) => frames.encode(element)),
     });
-    expect(Buffer.concat(chunks).toString('base64')).toBe(GOLDEN);
+    expect(Buffer.concat(chunks).toString('base64')).toBe(GOLDEN_2);
+    const { position, frames: read } = decodeChannel(Buffer.from(GOLDEN_2, 'base64'));
+    const stored = new StoredFrames();
+    expect(position).toBe(5);
+    expect(stored.decode(read[0]!)).toEqual({ kind: 'watermark', timeMs: 40 });
+    const batch = stored.decode(read[1]!) as Batch;
+    expect(batch.records).toEqual([{ n: 1, text: 'äµ' }, ['a', new Date(5)]]);
+    expect([...batch.timestamps!.slice(0, 2)]).toEqual([41, 12]);
+    expect([...batch.behind!.slice(0, 2)]).toEqual([NOT_BEHIND, 40.5]);
+    expect([...batch.groups!.slice(0, 2)]).toEqual([7, 9]);
+  });
+
+  it('is read as it was in version 1, without marks', () => {
     const { position, frames: read } = decodeChannel(Buffer.from(GOLDEN, 'base64'));
     const stored = new StoredFrames();
     expect(position).toBe(5);
@@ -70,6 +81,7 @@ describe('a channel in a checkpoint', () => {
       {
         kind: 'batch',
         count: 2,
+        behind: undefined,
         records: [{ n: 1, text: 'äµ' }, ['a', new Date(5)]],
       },
       {
@@ -98,12 +110,16 @@ describe('a channel in a checkpoint', () => {
     };
     expect(thrown(() => decodeChannel(bytes.subarray(0, 20)))).toMatchObject(corrupt);
     const newer = Buffer.from(bytes);
-    newer[0] = 2;
+    newer[0] = 3;
     expect(thrown(() => decodeChannel(newer))).toMatchObject(corrupt);
     const broken = Buffer.from(bytes);
     broken[14] = 9; // the first frame's kind
     const [frame] = decodeChannel(broken).frames;
     expect(thrown(() => new StoredFrames().decode(frame!))).toMatchObject(corrupt);
+    const unknown = Buffer.from(GOLDEN_2, 'base64');
+    unknown[10 + 32 + 4 + 5]! |= 8; // a flag of the batch's that this version does not know
+    const [, flagged] = decodeChannel(unknown).frames;
+    expect(thrown(() => new StoredFrames().decode(flagged!))).toMatchObject(corrupt);
   });
 
   it('names a record that cannot be kept', () => {
@@ -234,6 +250,17 @@ describe('what was in flight', () => {
     const ownsGroup = (group: number) => group === 1;
     expect(taken(restored(sections, { ownsGroup }))).toEqual(['watermark 5', 1, 3]);
     expect(taken(restored(sections, { ownsGroup, isRescaled: true }))).toEqual([1, 3]);
+    const some = batchOf([
+      { record: 1, group: 1, behind: 11 },
+      { record: 2, group: 2 },
+      { record: 3, group: 1 },
+      { record: 4, group: 1, behind: 14 },
+    ]);
+    const kept = restored([section('input', to0, { frames: new ElementFrames().encode(some) })], {
+      ownsGroup,
+    }).take()?.element as Batch;
+    expect(kept.records).toEqual([1, 3, 4]);
+    expect([...kept.behind!]).toEqual([11, NOT_BEHIND, 14]);
     const channels = restored(sections);
     channels.take();
     expect(channels.rest('consumer', 0, 0)).toEqual(frames.slice(2));
@@ -247,6 +274,7 @@ describe('what was in flight', () => {
       kind: 'batch',
       records: [1],
       timestamps: undefined,
+      behind: undefined,
       groups: undefined,
       count: 1,
     });

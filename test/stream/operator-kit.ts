@@ -4,6 +4,7 @@
  * items. Whatever way it is run, the result has to be the same.
  */
 
+import { NOT_BEHIND } from '../../src/channels/element.js';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
 import type {
   Capture,
@@ -16,11 +17,23 @@ import type {
 export const KEY_GROUPS = 16;
 
 export type Item =
-  | { readonly record: unknown; readonly at?: number; readonly key?: unknown }
+  | {
+      readonly record: unknown;
+      readonly at?: number;
+      readonly key?: unknown;
+      /** The record's mark. */
+      readonly behind?: number;
+    }
   | { readonly watermark: number };
 
 export type Emitted =
-  | { readonly record: unknown; readonly at: number; readonly tag?: string }
+  | {
+      readonly record: unknown;
+      readonly at: number;
+      readonly tag?: string;
+      /** Absent: the record has no mark. */
+      readonly behind?: number;
+    }
   | { readonly watermark: number };
 
 export interface KitOptions {
@@ -47,7 +60,8 @@ export class Harness {
   constructor(create: () => Operator, options: KitOptions = {}, restored: RestoredSection[] = []) {
     this.operator = create();
     const output: Receiver = {
-      onElement: (record, timestamp) => this.#emit({ record, at: timestamp }),
+      onElement: (record, timestamp, _group, behind) =>
+        this.#emit({ record, at: timestamp, ...markOf(behind) }),
       onWatermark: (timeMs) => this.emitted.push({ watermark: timeMs }),
     };
     const context: OperatorContext = {
@@ -62,7 +76,8 @@ export class Harness {
       side: (tag) =>
         options.sides?.includes(tag)
           ? {
-              onElement: (record, timestamp) => this.#emit({ record, at: timestamp, tag }),
+              onElement: (record, timestamp, _group, behind) =>
+                this.#emit({ record, at: timestamp, tag, ...markOf(behind) }),
               onWatermark: () => {},
             }
           : undefined,
@@ -84,7 +99,7 @@ export class Harness {
     if ('watermark' in item) this.operator.onWatermark(item.watermark);
     else {
       const group = 'key' in item ? keyGroupOf(item.key, KEY_GROUPS) : 0;
-      this.operator.onElement(item.record, item.at ?? Number.NaN, group);
+      this.operator.onElement(item.record, item.at ?? Number.NaN, group, item.behind ?? NOT_BEHIND);
     }
     this.drain();
   }
@@ -115,6 +130,8 @@ export class Harness {
     if (this.stingy) this.turn.pause = true;
   }
 }
+
+const markOf = (behind: number) => (behind === NOT_BEHIND ? {} : { behind });
 
 /** Completes a capture in the smallest slices. */
 export function sectionsOf(capture: Capture, instance = 0): RestoredSection[] {

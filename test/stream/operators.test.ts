@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { NOT_BEHIND } from '../../src/channels/element.js';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
 import { average, count, max, sum } from '../../src/stream/api/aggregations.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
@@ -55,6 +56,12 @@ const item: fc.Arbitrary<Item> = fc.oneof(
   {
     weight: 8,
     arbitrary: fc.record({ record: row, at: fc.integer({ min: 0, max: 400 }) }),
+  },
+  {
+    weight: 2,
+    arbitrary: fc
+      .record({ record: row, at: fc.integer({ min: 0, max: 400 }), by: fc.nat(150) })
+      .map(({ by, ...one }) => ({ ...one, behind: one.at + by })),
   },
   { weight: 1, arbitrary: fc.record({ watermark: fc.integer({ min: 0, max: 400 }) }) },
 );
@@ -159,6 +166,22 @@ describe('stateless operators', () => {
     );
   });
 
+  it.each([
+    ['map', mapOperator((n: number) => n)],
+    ['filter', filterOperator(() => true)],
+    ['flatMap over arrays', flatMapOperator((n: number) => [n, n])],
+    ['flatMap over an iterable', flatMapOperator((n: number) => new Set([n, -n]))],
+    ['pass', passOperator()],
+    ['keyed reduce', keyedReduceOperator((n: number) => n, Math.max)],
+    ['keyed aggregate', keyedAggregateOperator((n: number) => n, { n: count() }, 'row')],
+  ])('%s gives what it makes of a record the mark of that', (_, create) => {
+    for (const run of [runPlain, runStingy]) {
+      const { emitted } = run(create, [at(1), { ...at(2), behind: 7 }, { ...at(3), behind: -0.5 }]);
+      const marks = new Set(recordsOf(emitted).map(({ behind }) => behind));
+      expect([...marks]).toEqual([undefined, 7, -0.5]);
+    }
+  });
+
   it('flatMap reads no further than there is room, and closes what it leaves', () => {
     const log: string[] = [];
     const create = flatMapOperator(function* () {
@@ -173,7 +196,7 @@ describe('stateless operators', () => {
     });
     const harness = new Harness(create);
     harness.stingy = true;
-    harness.operator.onElement('x', 1, 0);
+    harness.operator.onElement('x', 1, 0, NOT_BEHIND);
     expect(harness.operator.suspended).toBe(true);
     harness.turn.pause = false;
     harness.operator.resume?.();
@@ -256,7 +279,7 @@ describe('timestamps', () => {
   it('keeps a watermark back while the task pauses', () => {
     const harness = new Harness(create);
     harness.stingy = true;
-    for (let i = 1; i <= 100; i += 1) harness.operator.onElement(i, Number.NaN, 0);
+    for (let i = 1; i <= 100; i += 1) harness.operator.onElement(i, Number.NaN, 0, NOT_BEHIND);
     expect(watermarksOf(harness.emitted)).toEqual([]);
     harness.settle();
     expect(watermarksOf(harness.emitted)).toEqual([89]);

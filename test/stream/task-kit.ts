@@ -1,14 +1,15 @@
 /** Tasks without threads: channels that hold little, sources and sinks whose every step is at hand. */
 
 import type { Random } from '../../src/base/random.js';
-import type {
-  Announcement,
-  Batch,
-  ControlElement,
-  Element,
-  Gate,
-  InputChannel,
-  OutputChannel,
+import {
+  type Announcement,
+  type Batch,
+  type ControlElement,
+  type Element,
+  type Gate,
+  type InputChannel,
+  NOT_BEHIND,
+  type OutputChannel,
 } from '../../src/channels/element.js';
 import { ElementFrames } from '../../src/channels/element-frames.js';
 import type { Sink, SinkPrepared, SinkTransaction } from '../../src/stream/sink.js';
@@ -34,7 +35,7 @@ export class TestChannel implements InputChannel, OutputChannel {
   readonly #gate: Gate | undefined;
   readonly #batchRecords: number;
   readonly #capacityRecords: number;
-  #open: { record: unknown; timestamp: number; group: number }[] = [];
+  #open: { record: unknown; timestamp: number; group: number; behind: number }[] = [];
 
   constructor({ gate, batchRecords = 3, capacityRecords = 6 }: TestChannelOptions = {}) {
     this.#gate = gate;
@@ -69,8 +70,8 @@ export class TestChannel implements InputChannel, OutputChannel {
     return [];
   }
 
-  push(record: unknown, timestamp: number, group: number): void {
-    this.#open.push({ record, timestamp, group });
+  push(record: unknown, timestamp: number, group: number, behind: number): void {
+    this.#open.push({ record, timestamp, group, behind });
     if (this.#open.length >= this.#batchRecords) this.flush();
   }
 
@@ -103,13 +104,16 @@ export class TestChannel implements InputChannel, OutputChannel {
 }
 
 export function batchOf(
-  entries: readonly { record: unknown; timestamp?: number; group?: number }[],
+  entries: readonly { record: unknown; timestamp?: number; group?: number; behind?: number }[],
 ): Batch {
   return {
     kind: 'batch',
     // Longer than `count`, as real ones may be.
     records: [...entries.map(({ record }) => record), 'beyond the end'],
     timestamps: Float64Array.from(entries, ({ timestamp }) => timestamp ?? Number.NaN),
+    behind: entries.some(({ behind = NOT_BEHIND }) => behind !== NOT_BEHIND)
+      ? Float64Array.from(entries, ({ behind }) => behind ?? NOT_BEHIND)
+      : undefined,
     groups: Uint16Array.from(entries, ({ group }) => group ?? 0),
     count: entries.length,
   };

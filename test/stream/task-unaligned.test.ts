@@ -302,6 +302,7 @@ describe('a task that does not wait', () => {
         kind: 'batch',
         records: [record],
         timestamps: Float64Array.of(5),
+        behind: undefined,
         groups,
         count: 1,
       });

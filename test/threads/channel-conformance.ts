@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type {
-  ControlElement,
-  Element,
-  Gate,
-  InputChannel,
-  OutputChannel,
+import {
+  type ControlElement,
+  type Element,
+  type Gate,
+  type InputChannel,
+  NOT_BEHIND,
+  type OutputChannel,
 } from '../../src/channels/element.js';
 import { positionOf, StoredFrames } from '../../src/channels/element-frames.js';
 import { same } from '../base/value-arbitraries.js';
@@ -30,7 +31,12 @@ export interface ChannelCase {
 
 /** One entry of a channel's content, batches taken apart. */
 export type Item =
-  | { readonly record: unknown; readonly timestamp: number; readonly group: number }
+  | {
+      readonly record: unknown;
+      readonly timestamp: number;
+      readonly group: number;
+      readonly behind: number;
+    }
   | ControlElement;
 
 export function itemsOf(element: Element): Item[] {
@@ -39,6 +45,7 @@ export function itemsOf(element: Element): Item[] {
     record: element.records[i],
     timestamp: element.timestamps?.[i] ?? Number.NaN,
     group: element.groups?.[i] ?? 0,
+    behind: element.behind?.[i] ?? NOT_BEHIND,
   }));
 }
 
@@ -85,8 +92,10 @@ export function describeChannel({ name, make }: ChannelCase): void {
                 record: { n, text: `record ${n}` },
                 timestamp: n * 2,
                 group: (n % 7) + 1,
+                // Runs of records with and without, so that batches of both kinds follow each other.
+                behind: n % 5 === 1 && n % 3 === 0 ? n * 2 + 0.5 : NOT_BEHIND,
               };
-              output.push(item.record, item.timestamp, item.group);
+              output.push(item.record, item.timestamp, item.group, item.behind);
               sent.push(item);
             };
             for (const [kind, argument] of steps) {
@@ -131,7 +140,8 @@ export function describeChannel({ name, make }: ChannelCase): void {
             let pushed = 0;
             const act = ([kind, argument]: (typeof before)[number]): void => {
               for (let i = 0; kind === 'push' && i < argument; i += 1) {
-                output.push({ n: pushed, text: `record ${pushed}` }, pushed, 7);
+                const behind = pushed % 4 === 3 ? pushed + 1 : NOT_BEHIND;
+                output.push({ n: pushed, text: `record ${pushed}` }, pushed, 7, behind);
                 pushed += 1;
               }
               if (kind === 'flush') output.flush();
@@ -186,7 +196,7 @@ export function describeChannel({ name, make }: ChannelCase): void {
 
     it('carries timestamps where records have them, and groups on keyed edges only', () => {
       const plain = make({ keyed: false, batchRecordsMax: 4 });
-      plain.output.push('a', Number.NaN, 0);
+      plain.output.push('a', Number.NaN, 0, NOT_BEHIND);
       plain.output.flush();
       const first = plain.input.take();
       expect(first).toMatchObject({
@@ -195,20 +205,55 @@ export function describeChannel({ name, make }: ChannelCase): void {
         timestamps: undefined,
         groups: undefined,
       });
-      plain.output.push('b', Number.NaN, 0);
-      plain.output.push('c', 5, 0);
+      const behind = NOT_BEHIND;
+      plain.output.push('b', Number.NaN, 0, NOT_BEHIND);
+      plain.output.push('c', 5, 0, NOT_BEHIND);
       plain.output.flush();
       expect(drain(plain)).toEqual([
-        { record: 'b', timestamp: Number.NaN, group: 0 },
-        { record: 'c', timestamp: 5, group: 0 },
+        { record: 'b', timestamp: Number.NaN, group: 0, behind },
+        { record: 'c', timestamp: 5, group: 0, behind },
       ]);
-      plain.output.push('d', Number.NaN, 0);
+      plain.output.push('d', Number.NaN, 0, NOT_BEHIND);
       plain.output.flush();
       expect(plain.input.take()).toMatchObject({ timestamps: undefined });
       const keyed = make({ keyed: true, batchRecordsMax: 4 });
-      keyed.output.push('a', -1.5, 1_024);
+      keyed.output.push('a', -1.5, 1_024, NOT_BEHIND);
       keyed.output.flush();
-      expect(drain(keyed)).toEqual([{ record: 'a', timestamp: -1.5, group: 1_024 }]);
+      expect(drain(keyed)).toEqual([{ record: 'a', timestamp: -1.5, group: 1_024, behind }]);
+    });
+
+    it('carries the marks of records that are behind, in batches that have some, and no others', () => {
+      const channel = make({ keyed: false, batchRecordsMax: 4 });
+      const { output, input } = channel;
+      const batch = (...marks: readonly number[]) => {
+        for (const mark of marks) output.push('a', 1, 0, mark);
+        output.flush();
+        const element = input.take();
+        if (element?.kind !== 'batch') throw new Error('no batch');
+        return element.behind === undefined
+          ? undefined
+          : [...element.behind.slice(0, element.count)];
+      };
+      expect(batch(NOT_BEHIND, NOT_BEHIND)).toBe(undefined);
+      expect(batch(NOT_BEHIND, 7.5, NOT_BEHIND)).toEqual([NOT_BEHIND, 7.5, NOT_BEHIND]);
+      // The time 0, and those before it, are times; and nothing of one batch shows in the next.
+      expect(batch(0, NOT_BEHIND, -8)).toEqual([0, NOT_BEHIND, -8]);
+      expect(batch(NOT_BEHIND, NOT_BEHIND, NOT_BEHIND)).toBe(undefined);
+      expect(batch(NOT_BEHIND, 3)).toEqual([NOT_BEHIND, 3]);
+    });
+
+    it('keeps marks in the frames of an unaligned checkpoint', () => {
+      const { output, input } = make({ keyed: false, batchRecordsMax: 4 });
+      output.push('a', 1, 0, NOT_BEHIND);
+      output.push('b', 2, 0, 30);
+      output.control({ kind: 'barrier', checkpoint: 3 });
+      const overtaken = output.announce(3, true);
+      const frames = [...input.peek(input.announced!.position), ...overtaken];
+      const stored = new StoredFrames();
+      expect(frames.flatMap((frame) => itemsOf(stored.decode(frame)))).toMatchObject([
+        { record: 'a', behind: NOT_BEHIND },
+        { record: 'b', behind: 30 },
+      ]);
     });
 
     it('blocks a producer whose consumer does not take, within a bound, and loses nothing', () => {
@@ -217,13 +262,13 @@ export function describeChannel({ name, make }: ChannelCase): void {
       let pushed = 0;
       while (!gate.closed) {
         expect(output.blocked).toBe(false);
-        output.push(pushed, Number.NaN, 0);
+        output.push(pushed, Number.NaN, 0, NOT_BEHIND);
         pushed += 1;
         expect(pushed).toBeLessThan(1_000);
       }
       expect(output.blocked).toBe(true);
       // What one record still emits, and control elements, need no credit.
-      output.push(pushed, Number.NaN, 0);
+      output.push(pushed, Number.NaN, 0, NOT_BEHIND);
       output.control({ kind: 'barrier', checkpoint: 1 });
       channel.producerSleeps();
       expect(channel.producerWoken).toBe(false);
@@ -252,7 +297,7 @@ export function describeChannel({ name, make }: ChannelCase): void {
     it('wakes a sleeping consumer for records and for control elements', () => {
       const channel = make({ keyed: false, batchRecordsMax: 4 });
       channel.consumerSleeps();
-      channel.output.push(1, Number.NaN, 0);
+      channel.output.push(1, Number.NaN, 0, NOT_BEHIND);
       channel.output.flush();
       expect(channel.consumerWoken).toBe(true);
       drain(channel);

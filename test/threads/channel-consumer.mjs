@@ -13,7 +13,7 @@ let wakes = 0;
 let watermarks = 0;
 let wrong;
 
-function check(record, timestamp, group) {
+function check(record, timestamp, group, behind) {
   const n = next;
   next += 1;
   const list = n % 1000 === 0 ? record.list?.[0] === n : record.list === null;
@@ -23,8 +23,9 @@ function check(record, timestamp, group) {
     record.text === `record ${n}` &&
     list &&
     timestamp === n &&
-    group === (n % 8) + 1;
-  if (!right) wrong ??= { n, record, timestamp, group };
+    group === (n % 8) + 1 &&
+    behind === (n % 10 === 3 ? n + 0.5 : Number.NEGATIVE_INFINITY);
+  if (!right) wrong ??= { n, record, timestamp, group, behind };
 }
 
 function run() {
@@ -41,7 +42,8 @@ function run() {
     }
     if (element.kind === 'batch') {
       for (let i = 0; i < element.count; i += 1) {
-        check(element.records[i], element.timestamps[i], element.groups[i]);
+        const behind = element.behind?.[i] ?? Number.NEGATIVE_INFINITY;
+        check(element.records[i], element.timestamps[i], element.groups[i], behind);
       }
     } else if (element.kind === 'watermark') {
       watermarks += 1;

@@ -37,7 +37,7 @@ class Pipe {
 
   /** Through a frame at an offset, in memory that is overwritten afterwards. */
   send(records: readonly unknown[]): unknown[] {
-    const frame = this.encoder.batch(records, records.length, undefined, undefined);
+    const frame = this.encoder.batch(records, records.length, undefined, undefined, undefined);
     this.bytes = frame.length;
     const views = ByteViews.allocate(frame.length + 64);
     views.u8.set(frame, 24);
@@ -320,7 +320,13 @@ describe('frames', () => {
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 0, max: 255 }), (where, byte) => {
         const encoder = new FrameEncoder({ epoch: 1, incarnation: 1, frameBytesMax: 1 << 20 });
-        const frame = encoder.batch(records, 20, new Float64Array(20), new Uint16Array(20));
+        const frame = encoder.batch(
+          records,
+          20,
+          new Float64Array(20),
+          new Uint16Array(20),
+          undefined,
+        );
         const views = ByteViews.allocate(frame.length);
         views.u8.set(frame);
         views.u8[where % frame.length] = byte;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { NOT_BEHIND } from '../../src/channels/element.js';
 import { localChannel } from '../../src/channels/local-channel.js';
 import { describeChannel } from './channel-conformance.js';
 
@@ -42,7 +43,7 @@ describe('local channel', () => {
   it('hands over the very object, at once, and whatever it is', () => {
     const { output, input } = localChannel({ capacityRecords: 10, gate: { closed: false } });
     const record = { callback: () => 1 };
-    output.push(record, Number.NaN, 0);
+    output.push(record, Number.NaN, 0, NOT_BEHIND);
     expect(output.pending).toBe(false);
     expect(input.ready).toBe(true);
     const batch = input.take();

@@ -64,6 +64,7 @@ for (let n = 0; n < count; n += 1) {
     { n, half: n / 2, text: `record ${n}`, list: n % 1000 === 0 ? [n] : null },
     n,
     (n % 8) + 1,
+    n % 10 === 3 ? n + 0.5 : Number.NEGATIVE_INFINITY,
   );
   if (gate.closed) await untilRoom();
   if (n % 10_000 === 0) output.control({ kind: 'watermark', timeMs: n });

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { HoldfastError } from '../../src/base/errors.js';
+import { NOT_BEHIND } from '../../src/channels/element.js';
 import { createRing, RingReader, RingWriter } from '../../src/channels/ring.js';
 import { RingInput, RingOutput, type RingOutputOptions } from '../../src/channels/ring-channel.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
@@ -128,7 +129,7 @@ describe('ring channel', () => {
         fc.integer({ min: 1, max: 20 }),
         (records, capacityBytes, batchRecordsMax) => {
           const channel = ringChannel({ capacityBytes, batchRecordsMax, sightingsMin: 1 });
-          for (const record of records) channel.output.push(record, Number.NaN, 0);
+          for (const record of records) channel.output.push(record, Number.NaN, 0, NOT_BEHIND);
           channel.output.flush();
           const received = drain(channel).map((item) => 'record' in item && item.record);
           expect(
@@ -146,7 +147,7 @@ describe('ring channel', () => {
   it('carries records much longer than the ring, and cuts batches that are too long', () => {
     const channel = ringChannel({ capacityBytes: 256, batchBytesMax: 4_096 });
     const records = Array.from({ length: 64 }, (_, i) => ({ i, text: 'é'.repeat(20_000 + i) }));
-    for (const record of records) channel.output.push(record, record.i, 0);
+    for (const record of records) channel.output.push(record, record.i, 0, NOT_BEHIND);
     channel.output.flush();
     expect(channel.output.blocked).toBe(true);
     let batches = 0;
@@ -168,10 +169,10 @@ describe('ring channel', () => {
   it('drops frames of another epoch and counts none of them', () => {
     const ring = createRing(4_096);
     const old = ringChannel({ capacityBytes: 0, ring, epoch: 1 });
-    old.output.push({ stale: true }, 1, 0);
+    old.output.push({ stale: true }, 1, 0, NOT_BEHIND);
     old.output.control({ kind: 'barrier', checkpoint: 7 });
     const fresh = ringChannel({ capacityBytes: 0, ring, epoch: 2 });
-    fresh.output.push({ stale: false }, 2, 0);
+    fresh.output.push({ stale: false }, 2, 0, NOT_BEHIND);
     fresh.output.control({ kind: 'end' });
     expect(drain(fresh)).toEqual([
       { record: { stale: false }, timestamp: 2, group: 0 },
@@ -209,14 +210,16 @@ describe('ring channel', () => {
         for (let i = 0; i < 20; i += 1) {
           const good = { i, data: { list: [1, 2, i] } };
           const bad = { i, data: { list: [1, { callback: () => 1 }] } };
-          channel.output.push(i === index ? bad : good, Number.NaN, 0);
+          channel.output.push(i === index ? bad : good, Number.NaN, 0, NOT_BEHIND);
         }
       });
       expect(error.code).toBe('ERR_HOLDFAST_UNTRANSFERABLE_RECORD');
       expect(error.details).toEqual({ index, path: 'record.data.list[1].callback' });
       expect(error.message).toContain('record.data.list[1].callback is a function');
       expect(() => channel.output.flush()).toThrow(error);
-      expect(() => channel.output.push({ i: 1, data: {} }, Number.NaN, 0)).toThrow(error);
+      expect(() => channel.output.push({ i: 1, data: {} }, Number.NaN, 0, NOT_BEHIND)).toThrow(
+        error,
+      );
       expect(() => channel.output.control({ kind: 'end' })).toThrow(error);
       for (const item of drain(channel)) expect('record' in item).toBe(true);
     }
@@ -241,7 +244,7 @@ describe('ring channel', () => {
       const error = thrown(() => {
         for (let i = 0; i < 32; i += 1) {
           const good = [{ i }, { i, j: i }, `text ${i}`, [i], i][i % 5];
-          channel.output.push(i === 17 ? bad : good, Number.NaN, 0);
+          channel.output.push(i === 17 ? bad : good, Number.NaN, 0, NOT_BEHIND);
         }
       });
       expect(error.code).toBe('ERR_HOLDFAST_UNTRANSFERABLE_RECORD');

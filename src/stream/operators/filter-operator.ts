@@ -15,13 +15,13 @@ class FilterOperator extends StatelessOperator {
     this.#fn = fn;
   }
 
-  onElement(record: unknown, timestamp: number): void {
+  onElement(record: unknown, timestamp: number, _group: number, behind: number): void {
     const fn = this.#fn;
     const passes = fn(record);
-    if (passes === true) this.output.onElement(record, timestamp, 0);
+    if (passes === true) this.output.onElement(record, timestamp, 0, behind);
     else if (passes) {
       if (isThenable(passes)) throw asyncCallbackError('filter');
-      this.output.onElement(record, timestamp, 0);
+      this.output.onElement(record, timestamp, 0, behind);
     }
   }
 }

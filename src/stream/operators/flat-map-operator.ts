@@ -5,6 +5,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { NOT_BEHIND } from '../../channels/element.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type { Operator, OperatorContext, Turn } from '../operator.js';
 import { StatelessOperator } from './stateless-operator.js';
@@ -22,6 +23,7 @@ class FlatMapOperator extends StatelessOperator {
   #at = 0;
   #iterator: Iterator<unknown> | undefined;
   #timestamp = Number.NaN;
+  #behind = NOT_BEHIND;
 
   constructor(fn: (record: unknown) => unknown) {
     super();
@@ -38,10 +40,11 @@ class FlatMapOperator extends StatelessOperator {
     return this.#items !== undefined || this.#iterator !== undefined;
   }
 
-  onElement(record: unknown, timestamp: number): void {
+  onElement(record: unknown, timestamp: number, _group: number, behind: number): void {
     const fn = this.#fn;
     const result = fn(record);
     this.#timestamp = timestamp;
+    this.#behind = behind;
     if (Array.isArray(result)) {
       this.#items = result;
       this.#at = 0;
@@ -70,7 +73,7 @@ class FlatMapOperator extends StatelessOperator {
       this.#at += 1;
       // `list.map(async …)`: an answer that looks right, of records that are promises.
       if (isThenable(record)) throw asyncCallbackError('flatMap');
-      this.output.onElement(record, this.#timestamp, 0);
+      this.output.onElement(record, this.#timestamp, 0, this.#behind);
       this.#alive();
       if (this.#turn.pause && this.#at < items.length) return;
     }
@@ -82,7 +85,7 @@ class FlatMapOperator extends StatelessOperator {
       const next = iterator.next();
       if (next.done === true) break;
       if (isThenable(next.value)) throw asyncCallbackError('flatMap');
-      this.output.onElement(next.value, this.#timestamp, 0);
+      this.output.onElement(next.value, this.#timestamp, 0, this.#behind);
       this.#alive();
       if (this.#turn.pause) return;
     }

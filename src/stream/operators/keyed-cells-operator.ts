@@ -44,7 +44,7 @@ export class KeyedCellsOperator extends KeyedOperator {
     }
   }
 
-  onElement(record: unknown, timestamp: number, givenGroup: number): void {
+  onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {
     const select = this.select;
     const key = select(record);
     const canonical = keyOfSelected(key);
@@ -60,7 +60,7 @@ export class KeyedCellsOperator extends KeyedOperator {
       if (cell.seen < table.active) table.save(bucket, cell);
       table.set(cell, fold.add(cell.value, record));
     }
-    this.output.onElement(fold.row(cell.value, key, 0, 0), timestamp, 0);
+    this.output.onElement(fold.row(cell.value, key, 0, 0), timestamp, 0, behind);
   }
 
   capture(checkpoint: number, base?: number): Capture {

@@ -33,7 +33,7 @@ export abstract class KeyedOperator implements Operator {
     alive: () => void,
   ): void;
 
-  abstract onElement(record: unknown, timestamp: number, group: number): void;
+  abstract onElement(record: unknown, timestamp: number, group: number, behind: number): void;
 
   onWatermark(timeMs: number): void {
     this.output.onWatermark(timeMs);

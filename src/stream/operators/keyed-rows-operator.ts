@@ -62,7 +62,7 @@ export class KeyedRowsOperator extends KeyedOperator {
     }
   }
 
-  onElement(record: unknown, timestamp: number, givenGroup: number): void {
+  onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {
     const select = this.select;
     const key = select(record);
     const canonical = keyOfSelected(key);
@@ -74,7 +74,7 @@ export class KeyedRowsOperator extends KeyedOperator {
     const at = (row & SEGMENT_MASK) * this.#stride + 1;
     const functions = this.#functions;
     functions.add(data, at, record);
-    this.output.onElement(functions.row(data, at, key, 0, 0), timestamp, 0);
+    this.output.onElement(functions.row(data, at, key, 0, 0), timestamp, 0, behind);
   }
 
   capture(checkpoint: number, base?: number): Capture {

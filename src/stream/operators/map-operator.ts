@@ -15,10 +15,10 @@ class MapOperator extends StatelessOperator {
     this.#fn = fn;
   }
 
-  onElement(record: unknown, timestamp: number): void {
+  onElement(record: unknown, timestamp: number, _group: number, behind: number): void {
     const fn = this.#fn;
     const result = fn(record);
     if (isThenable(result)) throw asyncCallbackError('map');
-    this.output.onElement(result, timestamp, 0);
+    this.output.onElement(result, timestamp, 0, behind);
   }
 }

@@ -7,7 +7,7 @@ export function passOperator(): () => Operator {
 }
 
 class PassOperator extends StatelessOperator {
-  onElement(record: unknown, timestamp: number): void {
-    this.output.onElement(record, timestamp, 0);
+  onElement(record: unknown, timestamp: number, _group: number, behind: number): void {
+    this.output.onElement(record, timestamp, 0, behind);
   }
 }

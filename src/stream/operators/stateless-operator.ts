@@ -9,7 +9,7 @@ export abstract class StatelessOperator implements Operator {
     this.output = context.output;
   }
 
-  abstract onElement(record: unknown, timestamp: number, group: number): void;
+  abstract onElement(record: unknown, timestamp: number, group: number, behind: number): void;
 
   onWatermark(timeMs: number): void {
     this.output.onWatermark(timeMs);

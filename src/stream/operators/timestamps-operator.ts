@@ -12,6 +12,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { NOT_BEHIND } from '../../channels/element.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type {
   Capture,
@@ -65,7 +66,7 @@ class TimestampsOperator implements Operator {
     if (typeof time !== 'number' || !Number.isFinite(time)) throw badTimestamp(time);
     if (time > this.#highest) this.#highest = time;
     this.#recordsSince += 1;
-    this.#output.onElement(record, time, group);
+    this.#output.onElement(record, time, group, NOT_BEHIND);
     if (this.#recordsSince >= RECORDS_PER_WATERMARK && !this.#turn.pause) this.#advance();
   }
 

@@ -18,6 +18,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { NOT_BEHIND } from '../../channels/element.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { WindowDefinition } from '../api/windows.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
@@ -198,12 +199,12 @@ export class WindowOperator<S> implements Operator {
   }
 
   #emit(pane: Pane<S>, canonical: PrimitiveKey, slot: S): void {
-    this.#output.onElement(this.#store.row(pane, canonical, slot), pane.end - 1, 0);
+    this.#output.onElement(this.#store.row(pane, canonical, slot), pane.end - 1, 0, NOT_BEHIND);
   }
 
   #tooLate(record: unknown, timestamp: number): void {
     if (this.#late === undefined) this.#context.count('lateRecords', 1);
-    else this.#late.onElement(record, timestamp, 0);
+    else this.#late.onElement(record, timestamp, 0, NOT_BEHIND);
   }
 
   /** The pane of a point in time, made when missing; undefined when its window is over (W1). */

@@ -7,9 +7,9 @@
  *      ~input:INPUT:FROM:TO     what the consumer kept, in its own part
  *      ~output:INPUT:FROM:TO    what the producer kept, in its part
  *
- *      u8 version 1 | u8 1 when a position follows, else 0 | i32 position | u32 length, bytes | …
+ *      u8 version 2 | u8 1 when a position follows, else 0 | i32 position | u32 length, bytes | …
  *
- * The rest are frames (element-frames.ts). The position, of an `~input` only, is the first that the
+ * The rest are frames (element-frames.ts); those of version 1 never have marks. The position, of an `~input` only, is the first that the
  * consumer had not taken: what the producer kept before that is skipped.
  *
  * Who is given a channel's sections, both of them:
@@ -42,7 +42,8 @@ export interface ChannelContent {
   readonly frames: readonly Uint8Array[];
 }
 
-const VERSION = 1;
+const VERSION = 2;
+const VERSION_OLDEST = 1;
 const HEADER_BYTES = 6;
 const NAME = /^~(input|output):(\d+):(\d+):(\d+)$/;
 
@@ -70,7 +71,8 @@ export function encodeChannel(
 export function decodeChannel(bytes: Uint8Array): ChannelContent {
   const reader = new ByteReader(bytes, { what: 'records in flight' });
   const version = reader.u8();
-  if (version !== VERSION) throw reader.corrupt(`version ${version} is unknown`, 0);
+  if (version < VERSION_OLDEST || version > VERSION)
+    throw reader.corrupt(`version ${version} is unknown`, 0);
   const hasPosition = reader.u8() === 1;
   const position = reader.u32() | 0;
   const frames: Uint8Array[] = [];

@@ -14,10 +14,10 @@ class FanOut implements Receiver {
     this.#receivers = receivers;
   }
 
-  onElement(record: unknown, timestamp: number, group: number): void {
+  onElement(record: unknown, timestamp: number, group: number, behind: number): void {
     const receivers = this.#receivers;
     for (let i = 0; i < receivers.length; i += 1) {
-      receivers[i]!.onElement(record, timestamp, group);
+      receivers[i]!.onElement(record, timestamp, group, behind);
     }
   }
 
@@ -36,8 +36,8 @@ class MainOutput implements Receiver {
     this.#sides = sides;
   }
 
-  onElement(record: unknown, timestamp: number, group: number): void {
-    this.#main.onElement(record, timestamp, group);
+  onElement(record: unknown, timestamp: number, group: number, behind: number): void {
+    this.#main.onElement(record, timestamp, group, behind);
   }
 
   onWatermark(timeMs: number): void {

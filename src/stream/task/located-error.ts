@@ -29,9 +29,9 @@ export class LocatedReceiver implements Receiver {
     this.#operator = operator;
   }
 
-  onElement(record: unknown, timestamp: number, group: number): void {
+  onElement(record: unknown, timestamp: number, group: number, behind: number): void {
     try {
-      this.#receiver.onElement(record, timestamp, group);
+      this.#receiver.onElement(record, timestamp, group, behind);
     } catch (error) {
       throw locate(error, this.#operator);
     }

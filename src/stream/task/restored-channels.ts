@@ -148,7 +148,7 @@ export class RestoredChannels {
 
   /** J2 */
   #owned(operator: string, batch: Batch): Batch | undefined {
-    const { records, timestamps, groups, count } = batch;
+    const { records, timestamps, behind, groups, count } = batch;
     if (groups === undefined) {
       throw new HoldfastError(
         'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
@@ -165,6 +165,7 @@ export class RestoredChannels {
       records: own.map((i) => records[i]),
       timestamps:
         timestamps === undefined ? undefined : Float64Array.from(own, (i) => timestamps[i]!),
+      behind: behind === undefined ? undefined : Float64Array.from(own, (i) => behind[i]!),
       groups: Uint16Array.from(own, (i) => groups[i]!),
       count: own.length,
     };

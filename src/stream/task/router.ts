@@ -31,7 +31,7 @@ export abstract class Router implements Receiver {
     this.channels = channels;
   }
 
-  abstract onElement(record: unknown, timestamp: number, group: number): void;
+  abstract onElement(record: unknown, timestamp: number, group: number, behind: number): void;
 
   onWatermark(timeMs: number): void {
     if (timeMs <= this.#watermark) return;
@@ -80,9 +80,9 @@ export abstract class Router implements Receiver {
 }
 
 export class ForwardRouter extends Router {
-  onElement(record: unknown, timestamp: number): void {
+  onElement(record: unknown, timestamp: number, _group: number, behind: number): void {
     this.records += 1;
-    this.channels[0]!.push(record, timestamp, 0);
+    this.channels[0]!.push(record, timestamp, 0, behind);
   }
 }
 
@@ -96,18 +96,18 @@ export class RebalanceRouter extends Router {
     this.#next = first % channels.length;
   }
 
-  onElement(record: unknown, timestamp: number): void {
+  onElement(record: unknown, timestamp: number, _group: number, behind: number): void {
     const at = this.#next;
     this.#next = at + 1 === this.channels.length ? 0 : at + 1;
     this.records += 1;
-    this.channels[at]!.push(record, timestamp, 0);
+    this.channels[at]!.push(record, timestamp, 0, behind);
   }
 }
 
 export class BroadcastRouter extends Router {
-  onElement(record: unknown, timestamp: number): void {
+  onElement(record: unknown, timestamp: number, _group: number, behind: number): void {
     this.records += 1;
-    for (const channel of this.channels) channel.push(record, timestamp, 0);
+    for (const channel of this.channels) channel.push(record, timestamp, 0, behind);
   }
 }
 
@@ -136,10 +136,10 @@ export class HashRouter extends Router {
     this.#keyGroups = given.keyGroups;
   }
 
-  onElement(record: unknown, timestamp: number): void {
+  onElement(record: unknown, timestamp: number, _group: number, behind: number): void {
     const group = this.#groupOf(record);
     this.records += 1;
-    this.channels[this.#table[group]!]!.push(record, timestamp, group);
+    this.channels[this.#table[group]!]!.push(record, timestamp, group, behind);
   }
 
   #groupOf(record: unknown): number {

@@ -13,6 +13,7 @@
 
 import { assert } from '../../base/assert.js';
 import { HoldfastError } from '../../base/errors.js';
+import { NOT_BEHIND } from '../../channels/element.js';
 import { isThenable } from '../api/callbacks.js';
 import type { Receiver, RestoredSection, StateSection } from '../operator.js';
 import type { Source, SourceBatch, SourceReader, SourceSplit } from '../source.js';
@@ -189,7 +190,8 @@ export class SourceHead {
           this.#rejectedAt += 1;
           this.#reject(records[at]);
         } else {
-          output.onElement(records[at], timestamps === undefined ? Number.NaN : timestamps[at]!, 0);
+          const timestamp = timestamps === undefined ? Number.NaN : timestamps[at]!;
+          output.onElement(records[at], timestamp, 0, NOT_BEHIND);
         }
         this.#at = at + 1;
         gate.tick();
@@ -204,7 +206,7 @@ export class SourceHead {
   #reject(record: unknown): void {
     const { rejected } = this.#given;
     assert(rejected !== undefined, 'a source rejects records only to a side output that is read');
-    rejected.onElement(record, Number.NaN, 0);
+    rejected.onElement(record, Number.NaN, 0, NOT_BEHIND);
   }
 
   /** The batch is done: its end is where a restore would go on (H2). */

@@ -19,7 +19,7 @@
  */
 
 import { atPoint } from '../../base/protocol-points.js';
-import type { Batch } from '../../channels/element.js';
+import { type Batch, NOT_BEHIND } from '../../channels/element.js';
 import type { Lease } from '../../threads/lease.js';
 import type { Receiver } from '../operator.js';
 import { earlier, earliestTime, encodeTime } from '../state/time-section.js';
@@ -332,7 +332,7 @@ export class Task {
   }
 
   #processBatch(batch: Batch): void {
-    const { records, timestamps, groups, count } = batch;
+    const { records, timestamps, behind, groups, count } = batch;
     const receiver = this.#receiver;
     const gate = this.#gate;
     this.#moved = true;
@@ -344,6 +344,7 @@ export class Task {
         records[at],
         timestamps === undefined ? Number.NaN : timestamps[at]!,
         groups === undefined ? 0 : groups[at]!,
+        behind === undefined ? NOT_BEHIND : behind[at]!,
       );
       this.#at = at + 1;
       gate.tick();
