@@ -65,14 +65,20 @@ export {
   min,
   sum,
 } from './stream/api/aggregations.js';
-export type { DataStream, RecordOf, TimestampOptions } from './stream/api/data-stream.js';
+export type {
+  DataStream,
+  KeyedRow,
+  KeyedStream,
+  RecordOf,
+  TimestampOptions,
+  WindowedStream,
+  WindowRow,
+} from './stream/api/data-stream.js';
 export type { StreamEnvironment } from './stream/api/environment.js';
 export { defineJob, type JobArguments, type JobDefinition } from './stream/api/job-definition.js';
 export type { Key } from './stream/api/key-selector.js';
-export type { KeyedRow, KeyedStream } from './stream/api/keyed-stream.js';
 export type { StreamSink } from './stream/api/stream-sink.js';
 export { aggregation } from './stream/api/user-aggregation.js';
-export type { WindowedStream, WindowRow } from './stream/api/windowed-stream.js';
 export {
   type TumblingOptions,
   type TumblingWindow,

@@ -1,12 +1,22 @@
 /**
- * The rules of the house, checked file by file over `src`.
+ * The rules of the house.
  *
- * Each rule is a function from a file to what is wrong with it; the last group of tests shows that
- * each of them does find what it looks for.
+ * Those that Biome knows are its own (biome.json: circles of imports, file names, default exports,
+ * enums, namespaces, `any`, lengths); one test shows that it finds each of them as it is configured
+ * here. The rest are checked file by file over `src`: each rule is a function from a file to what is
+ * wrong with it, and the last group of tests shows that each of them finds what it looks for.
+ *
+ * The floors stay here because Biome has no order of folders: each of them would need a list of all
+ * those above it, and Biome sees neither `import('…')` in types nor the `new URL(…)` that names what
+ * a worker loads. dependency-cruiser reads TypeScript through a compiler that this house has not.
  */
 
+import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { posix } from 'node:path';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, posix } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 
 interface SourceFile {
@@ -75,25 +85,16 @@ const WORLD: readonly (readonly [RegExp, string])[] = [
 ];
 const WORLDLY_MODULES = /^node:(fs|fs\/promises|worker_threads|timers|timers\/promises)$/;
 
-const LINES_MAX = 500;
+/** As in biome.json. */
+const LINES_MAX = 600;
 
-function nameFaults({ path }: SourceFile): string[] {
-  const isKebab = /^([a-z0-9]+(-[a-z0-9]+)*\/)*[a-z0-9]+(-[a-z0-9]+)*\.[cm]?ts$/.test(path);
-  return isKebab ? [] : ['its name is not in kebab-case'];
-}
-
-function sizeFaults({ text }: SourceFile): string[] {
-  const lines = text.trimEnd().split('\n').length;
-  return lines > LINES_MAX ? [`${lines} lines are more than ${LINES_MAX}`] : [];
+function folderFaults({ path }: SourceFile): string[] {
+  const isKebab = /^([a-z0-9]+(-[a-z0-9]+)*\/)*[^/]+$/.test(path);
+  return isKebab ? [] : ['a folder of it is not in kebab-case'];
 }
 
 function wordFaults({ text }: SourceFile): string[] {
-  const code = withoutStrings(withoutComments(text));
   const faults: string[] = [];
-  if (/\benum\s+\w+\s*\{/.test(code)) faults.push('it has an enum');
-  if (/\b(namespace|module)\s+\w[\w.]*\s*\{/.test(code)) faults.push('it has a namespace');
-  if (/(?<![.\w$'])any\b(?!\s*[(:=])/.test(code)) faults.push('it has an any');
-  if (/\bexport\s+default\b|\bas\s+default\b/.test(code)) faults.push('it has a default export');
   if (/@ts-(ignore|nocheck)/.test(text)) faults.push('it silences the compiler');
   if (/\b(TODO|FIXME|XXX)\b/.test(text)) faults.push('it has something left to do');
   return faults;
@@ -179,7 +180,7 @@ function withoutStrings(text: string): string {
   });
 }
 
-const rules = { nameFaults, sizeFaults, wordFaults, importFaults, worldFaults, fileFaults };
+const rules = { folderFaults, wordFaults, importFaults, worldFaults, fileFaults };
 
 describe.each(Object.entries(rules))('%s', (_, rule) => {
   test('finds nothing', () => {
@@ -255,26 +256,11 @@ describe('the rules see', () => {
   });
 
   test.each([
-    ['enum Colour { Red }', 'an enum'],
-    ['export const enum Colour { Red }', 'an enum'],
-    ['namespace A.B { }', 'a namespace'],
-    ['let a: any;', 'an any'],
-    ['const a = b as any;', 'an any'],
-    ['function f(a: Map<string, any>): void {}', 'an any'],
-    [`const a = \`\${b as any}\`;`, 'an any'],
-    ['export default 1;', 'a default export'],
-    ['export { a as default };', 'a default export'],
     [`// ${'TO'}DO: later`, 'left to do'],
     ['// @ts-ignore', 'silences'],
+    ['// @ts-nocheck', 'silences'],
   ])('words: %s', (text, fault) => {
     expect(faultsOf(wordFaults, 'base/a.ts', text)).toContain(fault);
-  });
-
-  test('words only where they are words', () => {
-    const text =
-      "// any of these\nconst a = 'any enum X {}';\nAbortSignal.any([]);\nconst b = { any: 1 };\n" +
-      `const c = \`as any \${a}\`; const d = /as any/;\n/** export default */`;
-    expect(faultsOf(wordFaults, 'base/a.ts', text)).toBe('');
   });
 
   test.each([
@@ -294,11 +280,66 @@ describe('the rules see', () => {
     expect(faultsOf(fileFaults, 'job/a.ts', text)).toBe('');
   });
 
-  test('names and sizes', () => {
-    expect(faultsOf(nameFaults, 'base/rowTable.ts', '')).toContain('kebab-case');
-    expect(faultsOf(nameFaults, 'base/Rows/table.ts', '')).toContain('kebab-case');
-    expect(faultsOf(nameFaults, 'base/row-2.cts', '')).toBe('');
-    expect(faultsOf(sizeFaults, 'base/a.ts', 'x\n'.repeat(501))).toContain('501 lines');
-    expect(faultsOf(sizeFaults, 'base/a.ts', 'x\n'.repeat(500))).toBe('');
+  test('folders', () => {
+    expect(faultsOf(folderFaults, 'base/Rows/table.ts', '')).toContain('kebab-case');
+    expect(faultsOf(folderFaults, 'base/rows-2/table.cts', '')).toBe('');
   });
 });
+
+test('the linter sees what its rules forbid in src, and allows the rest', async () => {
+  const lines = (count: number) => '  f();\n'.repeat(count);
+  const found = await lint({
+    'src/base/circle-a.ts': "import type { B } from './circle-b.js';\nexport type A = B[];\n",
+    'src/base/circle-b.ts': "import type { A } from './circle-a.js';\nexport type B = { a: A };\n",
+    'src/base/rowTable.ts': 'export const a = 1;\n',
+    'src/base/default.ts': 'export default 1;\n',
+    'src/base/as-default.ts': 'const a = 1;\nexport { a as default };\n',
+    'src/base/enum.ts': 'export enum Colour {\n  Red = 1,\n}\n',
+    'src/base/namespace.ts': 'export namespace A {\n  export const b = 1;\n}\n',
+    'src/base/any.ts': 'export const a = (b: Map<string, any>): unknown => b;\n',
+    'src/base/ignore.ts': '// @ts-ignore\nexport const a: number = 1;\n',
+    'src/base/long-file.ts': `declare const f: () => void;\n${lines(LINES_MAX)}export const a = 1;\n`,
+    'src/base/long-function.ts': `declare const f: () => void;\nexport function g(): void {\n${lines(71)}}\n`,
+    'src/base/sound.ts': `declare const f: () => void;\nexport function g(): void {\n${lines(69)}}\n// any enum\n`,
+  });
+  expect(found).toEqual([
+    'src/base/any.ts lint/suspicious/noExplicitAny',
+    'src/base/as-default.ts lint/style/noDefaultExport',
+    'src/base/circle-a.ts lint/suspicious/noImportCycles',
+    'src/base/circle-b.ts lint/suspicious/noImportCycles',
+    'src/base/default.ts lint/style/noDefaultExport',
+    'src/base/enum.ts lint/style/noEnum',
+    'src/base/ignore.ts lint/suspicious/noTsIgnore',
+    'src/base/long-file.ts lint/style/noExcessiveLinesPerFile',
+    'src/base/long-function.ts lint/complexity/noExcessiveLinesPerFunction',
+    'src/base/namespace.ts lint/style/noNamespace',
+    'src/base/rowTable.ts lint/style/useFilenamingConvention',
+  ]);
+});
+
+/** What Biome, configured as here, has against these files: `path rule`, sorted. */
+async function lint(planted: Readonly<Record<string, string>>): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-lint-'));
+  try {
+    await cp(fileURLToPath(new URL('biome.json', root)), join(folder, 'biome.json'));
+    for (const [path, text] of Object.entries(planted)) {
+      await mkdir(dirname(join(folder, path)), { recursive: true });
+      await writeFile(join(folder, path), text);
+    }
+    const program = fileURLToPath(new URL('node_modules/@biomejs/biome/bin/biome', root));
+    const args = ['lint', '.', '--vcs-enabled=false', '--reporter=json', '--max-diagnostics=none'];
+    const output = await new Promise<string>((done) => {
+      execFile(process.execPath, [program, ...args], { cwd: folder }, (_, stdout) => done(stdout));
+    });
+    interface Report {
+      readonly diagnostics: readonly {
+        readonly category: string;
+        readonly location: { readonly path: string };
+      }[];
+    }
+    const { diagnostics } = JSON.parse(output) as Report;
+    return diagnostics.map(({ category, location }) => `${location.path} ${category}`).sort();
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}

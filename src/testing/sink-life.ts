@@ -11,7 +11,8 @@
 
 import { HoldfastError } from '../base/errors.js';
 import { inTime } from '../base/in-time.js';
-import { type Committer, createCommitter } from '../connectors/committers.js';
+import type { Committer } from '../connectors/committer.js';
+import { createCommitter } from '../connectors/committers.js';
 import type { Sink, SinkContext, SinkTransaction, SinkWriter } from '../stream/sink.js';
 import { asyncWriteError, checkPrepared, checkWriter } from '../stream/task/sink-checks.js';
 import type { SinkConformanceOptions } from './sink-options.js';

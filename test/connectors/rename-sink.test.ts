@@ -3,11 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Committer,
-  checkDistinctTargets,
-  createCommitter,
-} from '../../src/connectors/committers.js';
+import type { Committer } from '../../src/connectors/committer.js';
+import { checkDistinctTargets, createCommitter } from '../../src/connectors/committers.js';
 import { type NdjsonFilesOptions, ndjsonFiles } from '../../src/connectors/files/ndjson-files.js';
 import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import type { GraphNodeData } from '../../src/stream/graph/graph.js';

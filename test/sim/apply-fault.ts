@@ -1,18 +1,44 @@
 /** What each kind of fault does to a simulation. */
 
 import { join } from 'node:path';
-import type { Fault } from './faults.js';
-import { WRITING } from './sim-disk.js';
+import type { Random } from '../../src/base/random.js';
+import type { Fault, FaultKind } from './faults.js';
+import type { Life } from './life.js';
+import type { Oracle } from './oracle.js';
+import type { Settings } from './settings.js';
+import { type SimDisk, WRITING } from './sim-disk.js';
+import type { Ledger } from './sim-sinks.js';
 import type { SimThread } from './sim-thread.js';
-import type { Simulation } from './simulation.js';
 import { CHECKPOINTS } from './watched-store.js';
+import type { World } from './world.js';
 
 /** Observations and beats have their periods. */
 const FOUND_AFTER_MS = 400;
 const PARTS_PATH = join(CHECKPOINTS, 'parts');
 
+/** What faults befall: the simulation, as far as they reach. */
+export interface Afflicted {
+  readonly world: World;
+  readonly disk: SimDisk;
+  readonly ledger: Ledger;
+  readonly oracle: Oracle;
+  readonly settings: Settings;
+  readonly chance: Random;
+  readonly life: Life | undefined;
+  readonly threads: readonly SimThread[];
+  readonly regions: number;
+  readonly throwing: Set<number>;
+  readonly unreadable: Set<number>;
+  parallelism: number;
+  isDamaged: boolean;
+  met(kind: FaultKind): boolean;
+  after(delayMs: number, act: () => void): void;
+  trouble(forMs: number): void;
+  endLife(): void;
+}
+
 /** @param thread that the moment was about, when there is one */
-export function applyFault(sim: Simulation, fault: Fault, thread: SimThread | undefined): void {
+export function applyFault(sim: Afflicted, fault: Fault, thread: SimThread | undefined): void {
   const { world, disk, ledger } = sim;
   const { forMs } = fault;
   const untilMs = world.nowMs + forMs;
@@ -105,7 +131,7 @@ export function applyFault(sim: Simulation, fault: Fault, thread: SimThread | un
   }
 }
 
-function hang(sim: Simulation, victim: SimThread | undefined, fault: Fault): void {
+function hang(sim: Afflicted, victim: SimThread | undefined, fault: Fault): void {
   if (victim === undefined) return;
   victim.touched = true;
   if (fault.kind === 'zombie') victim.stubborn = true;
@@ -120,11 +146,11 @@ function hang(sim: Simulation, victim: SimThread | undefined, fault: Fault): voi
   });
 }
 
-function rescale(sim: Simulation, { parallelism }: Fault): void {
+function rescale(sim: Afflicted, { parallelism }: Fault): void {
   if (parallelism > 0) sim.parallelism = parallelism;
 }
 
-function endProcess(sim: Simulation, fault: Fault): void {
+function endProcess(sim: Afflicted, fault: Fault): void {
   rescale(sim, fault);
   sim.life?.die();
   if (fault.kind === 'power-cut') sim.disk.cutPower(() => sim.chance.next());
@@ -132,7 +158,7 @@ function endProcess(sim: Simulation, fault: Fault): void {
   else sim.endLife();
 }
 
-async function stop(sim: Simulation): Promise<void> {
+async function stop(sim: Afflicted): Promise<void> {
   const { life } = sim;
   if (life?.job === undefined) return;
   const { job } = life;
@@ -143,7 +169,7 @@ async function stop(sim: Simulation): Promise<void> {
 }
 
 /** One bit of a stored file: what is read of it later must not pass for what was written. */
-async function flip(sim: Simulation, fault: Fault): Promise<void> {
+async function flip(sim: Afflicted, fault: Fault): Promise<void> {
   const { files } = sim.disk;
   sim.disk.faults = [];
   const paths: string[] = [join(CHECKPOINTS, 'epoch')];

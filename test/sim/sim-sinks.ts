@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { HoldfastError } from '../../src/base/errors.js';
 import { errnoOf, type FileSystem } from '../../src/checkpoint/directory/file-system.js';
 import { writeFully } from '../../src/checkpoint/parts/part-io.js';
-import type { Committer } from '../../src/connectors/committers.js';
+import type { Committer } from '../../src/connectors/committer.js';
 import type { CommitterData, Sink, SinkContext, SinkTransaction } from '../../src/stream/sink.js';
 import type { Row } from './topology.js';
 import type { Domain, World } from './world.js';

@@ -9,9 +9,8 @@ import {
   min,
   sum,
 } from '../../src/stream/api/aggregations.js';
-import type { DataStream } from '../../src/stream/api/data-stream.js';
+import type { DataStream, KeyedStream } from '../../src/stream/api/data-stream.js';
 import { defineJob } from '../../src/stream/api/job-definition.js';
-import type { KeyedStream } from '../../src/stream/api/keyed-stream.js';
 import type { StreamSink } from '../../src/stream/api/stream-sink.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { tumbling } from '../../src/stream/api/windows.js';

@@ -3,7 +3,7 @@
 import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
 import type { ObjectClient } from './object-client.js';
 import { loadS3Library, type S3Sender } from './s3-library.js';
-import { s3ObjectClient } from './s3-store-client.js';
+import { S3ObjectClient } from './s3-store-client.js';
 
 export interface S3Credentials {
   readonly accessKeyId: string;
@@ -85,7 +85,7 @@ export function s3Connection(options: S3CheckpointsOptions): S3Connection {
       const library = await loadS3Library();
       const common = { library, bucket, prefix, location, requestTimeoutMs };
       if (client !== undefined) {
-        return s3ObjectClient({ ...common, sender: client, destroy: () => {} });
+        return new S3ObjectClient({ ...common, sender: client, destroy: () => {} });
       }
       const own = new library.S3Client({
         ...(region === undefined ? {} : { region }),
@@ -100,7 +100,7 @@ export function s3Connection(options: S3CheckpointsOptions): S3Connection {
           throwOnRequestTimeout: true,
         },
       });
-      return s3ObjectClient({ ...common, sender: own, destroy: () => own.destroy() });
+      return new S3ObjectClient({ ...common, sender: own, destroy: () => own.destroy() });
     },
   };
 }

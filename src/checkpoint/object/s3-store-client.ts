@@ -5,7 +5,14 @@
  * client that somebody else has configured may wait for ever.
  */
 
-import type { ObjectClient, OpenUpload, PutOutcome } from './object-client.js';
+import type {
+  ObjectClient,
+  ObjectFacts,
+  OpenUpload,
+  PutCondition,
+  PutOutcome,
+  StoredObject,
+} from './object-client.js';
 import { namesOf, s3Error, s3TimeoutError, statusOf } from './s3-errors.js';
 import type { S3Library, S3Sender } from './s3-library.js';
 
@@ -29,18 +36,185 @@ interface Body {
   readonly destroy?: (error?: Error) => unknown;
 }
 
-export function s3ObjectClient(options: S3ClientOptions): ObjectClient {
-  const { library, bucket, prefix, location } = options;
-  const { sender, requestTimeoutMs } = options;
-  const at = (key: string) => ({ Bucket: bucket, Key: `${prefix}${key}` });
+export class S3ObjectClient implements ObjectClient {
+  readonly #options: S3ClientOptions;
+
+  constructor(options: S3ClientOptions) {
+    this.#options = options;
+  }
+
+  get(key: string): Promise<StoredObject | undefined> {
+    const command = () => new this.#library.GetObjectCommand(this.#at(key));
+    return this.#download(`GET of '${key}'`, command);
+  }
+
+  async getRange(key: string, from: number, length: number): Promise<Uint8Array> {
+    const what = `GET of '${key}'`;
+    const range = { ...this.#at(key), Range: `bytes=${from}-${from + length - 1}` };
+    const found = await this.#download(what, () => new this.#library.GetObjectCommand(range));
+    if (found === undefined) {
+      throw s3Error(this.#options.location, what, new Error('the object is gone'));
+    }
+    // A service that ignores ranges sends all of it.
+    return found.bytes.length > length ? found.bytes.subarray(from, from + length) : found.bytes;
+  }
+
+  async head(key: string): Promise<ObjectFacts | undefined> {
+    const found = await this.#send(
+      `HEAD of '${key}'`,
+      new this.#library.HeadObjectCommand(this.#at(key)),
+      (answer) => ({
+        bytes: Number(answer['ContentLength']),
+        sha256: (answer['Metadata'] as Record<string, string> | undefined)?.['sha256'],
+      }),
+      (error) => (isMissing(error) ? 'none' : undefined),
+    );
+    return found === 'none' ? undefined : found;
+  }
+
+  put(
+    key: string,
+    bytes: Uint8Array,
+    sha256: string,
+    condition: PutCondition,
+  ): Promise<PutOutcome> {
+    return this.#send<PutOutcome, PutOutcome>(
+      `PUT of '${key}'`,
+      new this.#library.PutObjectCommand({
+        ...this.#at(key),
+        Body: bytes,
+        ContentLength: bytes.length,
+        Metadata: { sha256 },
+        ...(condition.kind === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.tag }),
+      }),
+      (answer) => ({ kind: 'written', tag: tagOf(answer) }),
+      (error) => asRefusal(error, condition.kind === 'match'),
+    );
+  }
+
+  beginUpload(key: string): Promise<OpenUpload> {
+    return this.#send(
+      `begin of the upload of '${key}'`,
+      new this.#library.CreateMultipartUploadCommand(this.#at(key)),
+      (answer) => ({ key, id: textOf(answer, 'UploadId') }),
+    );
+  }
+
+  uploadPart(upload: OpenUpload, number: number, bytes: Uint8Array): Promise<string> {
+    return this.#send(
+      `upload of block ${number} of '${upload.key}'`,
+      new this.#library.UploadPartCommand({
+        ...this.#at(upload.key),
+        UploadId: upload.id,
+        PartNumber: number,
+        Body: bytes,
+        ContentLength: bytes.length,
+      }),
+      tagOf,
+    );
+  }
+
+  completeUpload(upload: OpenUpload, tags: readonly string[]): Promise<PutOutcome> {
+    return this.#send<PutOutcome, PutOutcome>(
+      `end of the upload of '${upload.key}'`,
+      new this.#library.CompleteMultipartUploadCommand({
+        ...this.#at(upload.key),
+        UploadId: upload.id,
+        MultipartUpload: { Parts: tags.map((ETag, index) => ({ ETag, PartNumber: index + 1 })) },
+        IfNoneMatch: '*',
+      }),
+      (answer) => ({ kind: 'written', tag: tagOf(answer) }),
+      (error) => asRefusal(error, false),
+    );
+  }
+
+  async abortUpload(upload: OpenUpload): Promise<void> {
+    await this.#send(
+      `end of the upload of '${upload.key}'`,
+      new this.#library.AbortMultipartUploadCommand({
+        ...this.#at(upload.key),
+        UploadId: upload.id,
+      }),
+      () => {},
+      (error) => (isMissing(error) ? null : undefined),
+    );
+  }
+
+  async uploads(of: string): Promise<readonly OpenUpload[]> {
+    const found: OpenUpload[] = [];
+    await this.#pages(
+      `list of uploads under '${of}'`,
+      (after) => new this.#library.ListMultipartUploadsCommand({ ...this.#under(of), ...after }),
+      (answer) => {
+        for (const one of (answer['Uploads'] ?? []) as readonly Record<string, unknown>[]) {
+          for (const key of this.#strip(one['Key'])) {
+            found.push({ key, id: String(one['UploadId']) });
+          }
+        }
+        if (answer['IsTruncated'] !== true) return undefined;
+        const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = answer;
+        return { KeyMarker, UploadIdMarker };
+      },
+    );
+    return found;
+  }
+
+  async list(of: string): Promise<readonly string[]> {
+    const found: string[] = [];
+    await this.#pages(
+      `list of '${of}'`,
+      (after) => new this.#library.ListObjectsV2Command({ ...this.#under(of), ...after }),
+      (answer) => {
+        for (const one of (answer['Contents'] ?? []) as readonly Record<string, unknown>[]) {
+          found.push(...this.#strip(one['Key']));
+        }
+        const next = answer['NextContinuationToken'];
+        if (answer['IsTruncated'] !== true || typeof next !== 'string') return undefined;
+        return { ContinuationToken: next };
+      },
+    );
+    return found;
+  }
+
+  async remove(key: string): Promise<void> {
+    await this.#send(
+      `DELETE of '${key}'`,
+      new this.#library.DeleteObjectCommand(this.#at(key)),
+      () => {},
+      (error) => (isMissing(error) ? null : undefined),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.#options.destroy();
+  }
+
+  get #library(): S3Library {
+    return this.#options.library;
+  }
+
+  #at(key: string): { readonly Bucket: string; readonly Key: string } {
+    return { Bucket: this.#options.bucket, Key: `${this.#options.prefix}${key}` };
+  }
+
+  #under(of: string): { readonly Bucket: string; readonly Prefix: string } {
+    return { Bucket: this.#options.bucket, Prefix: `${this.#options.prefix}${of}` };
+  }
+
+  /** A key as the store knows it; none for keys of others. */
+  #strip(key: unknown): string[] {
+    const { prefix } = this.#options;
+    return typeof key === 'string' && key.startsWith(prefix) ? [key.slice(prefix.length)] : [];
+  }
 
   /** Sends and takes the answer in, within the deadline. `absent`: what such an answer stands for. */
-  const send = async <T, A = never>(
+  async #send<T, A = never>(
     what: string,
     command: object,
     take: (answer: Record<string, unknown>) => T | Promise<T>,
     absent?: (error: unknown) => A | undefined,
-  ): Promise<T | A> => {
+  ): Promise<T | A> {
+    const { sender, location, requestTimeoutMs } = this.#options;
     const deadline = new AbortController();
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
@@ -64,26 +238,13 @@ export function s3ObjectClient(options: S3ClientOptions): ObjectClient {
     } finally {
       clearTimeout(timer);
     }
-  };
+  }
 
-  const download = async (
-    what: string,
-    command: () => object,
-  ): Promise<{ readonly bytes: Uint8Array; readonly tag: string } | undefined> => {
+  async #download(what: string, command: () => object): Promise<StoredObject | undefined> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        const found = await send(
-          what,
-          command(),
-          async (answer) => {
-            const bytes = await (answer['Body'] as Body).transformToByteArray();
-            const length = answer['ContentLength'];
-            if (typeof length === 'number' && length !== bytes.length) {
-              throw new Error(`${bytes.length} of ${length} bytes arrived`);
-            }
-            return { bytes, tag: tagOf(answer) };
-          },
-          (error) => (isMissing(error) ? 'none' : undefined),
+        const found = await this.#send(what, command(), bodyOf, (error) =>
+          isMissing(error) ? 'none' : undefined,
         );
         return found === 'none' ? undefined : found;
       } catch (error) {
@@ -93,157 +254,25 @@ export function s3ObjectClient(options: S3ClientOptions): ObjectClient {
         if (attempt === BODIES_MAX || status !== undefined || isTimeout) throw error;
       }
     }
-  };
+  }
 
-  const pages = async (
+  async #pages(
     what: string,
     page: (after: Record<string, unknown>) => object,
     take: (answer: Record<string, unknown>) => Record<string, unknown> | undefined,
-  ): Promise<void> => {
+  ): Promise<void> {
     let after: Record<string, unknown> | undefined = {};
-    while (after !== undefined) after = await send(what, page(after), take);
-  };
+    while (after !== undefined) after = await this.#send(what, page(after), take);
+  }
+}
 
-  const strip = (key: unknown): string[] =>
-    typeof key === 'string' && key.startsWith(prefix) ? [key.slice(prefix.length)] : [];
-
-  return {
-    get: (key) => download(`GET of '${key}'`, () => new library.GetObjectCommand(at(key))),
-
-    async getRange(key, from, length) {
-      const range = { ...at(key), Range: `bytes=${from}-${from + length - 1}` };
-      const what = `GET of '${key}'`;
-      const found = await download(what, () => new library.GetObjectCommand(range));
-      if (found === undefined) throw s3Error(location, what, new Error('the object is gone'));
-      // A service that ignores ranges sends all of it.
-      return found.bytes.length > length ? found.bytes.subarray(from, from + length) : found.bytes;
-    },
-
-    async head(key) {
-      const found = await send(
-        `HEAD of '${key}'`,
-        new library.HeadObjectCommand(at(key)),
-        (answer) => ({
-          bytes: Number(answer['ContentLength']),
-          sha256: (answer['Metadata'] as Record<string, string> | undefined)?.['sha256'],
-        }),
-        (error) => (isMissing(error) ? 'none' : undefined),
-      );
-      return found === 'none' ? undefined : found;
-    },
-
-    put: (key, bytes, sha256, condition) =>
-      send<PutOutcome, PutOutcome>(
-        `PUT of '${key}'`,
-        new library.PutObjectCommand({
-          ...at(key),
-          Body: bytes,
-          ContentLength: bytes.length,
-          Metadata: { sha256 },
-          ...(condition.kind === 'absent' ? { IfNoneMatch: '*' } : { IfMatch: condition.tag }),
-        }),
-        (answer) => ({ kind: 'written', tag: tagOf(answer) }),
-        (error) => asRefusal(error, condition.kind === 'match'),
-      ),
-
-    beginUpload: (key) =>
-      send(
-        `begin of the upload of '${key}'`,
-        new library.CreateMultipartUploadCommand(at(key)),
-        (answer) => ({
-          key,
-          id: textOf(answer, 'UploadId'),
-        }),
-      ),
-
-    uploadPart: (upload, number, bytes) =>
-      send(
-        `upload of block ${number} of '${upload.key}'`,
-        new library.UploadPartCommand({
-          ...at(upload.key),
-          UploadId: upload.id,
-          PartNumber: number,
-          Body: bytes,
-          ContentLength: bytes.length,
-        }),
-        tagOf,
-      ),
-
-    completeUpload: (upload, tags) =>
-      send<PutOutcome, PutOutcome>(
-        `end of the upload of '${upload.key}'`,
-        new library.CompleteMultipartUploadCommand({
-          ...at(upload.key),
-          UploadId: upload.id,
-          MultipartUpload: {
-            Parts: tags.map((ETag, index) => ({ ETag, PartNumber: index + 1 })),
-          },
-          IfNoneMatch: '*',
-        }),
-        (answer) => ({ kind: 'written', tag: tagOf(answer) }),
-        (error) => asRefusal(error, false),
-      ),
-
-    abortUpload: (upload: OpenUpload) =>
-      send(
-        `end of the upload of '${upload.key}'`,
-        new library.AbortMultipartUploadCommand({ ...at(upload.key), UploadId: upload.id }),
-        () => {},
-        (error) => (isMissing(error) ? null : undefined),
-      ).then(() => {}),
-
-    async uploads(of) {
-      const found: OpenUpload[] = [];
-      await pages(
-        `list of uploads under '${of}'`,
-        (after) =>
-          new library.ListMultipartUploadsCommand({
-            Bucket: bucket,
-            Prefix: `${prefix}${of}`,
-            ...after,
-          }),
-        (answer) => {
-          for (const one of (answer['Uploads'] ?? []) as readonly Record<string, unknown>[]) {
-            for (const key of strip(one['Key'])) found.push({ key, id: String(one['UploadId']) });
-          }
-          if (answer['IsTruncated'] !== true) return undefined;
-          const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = answer;
-          return { KeyMarker, UploadIdMarker };
-        },
-      );
-      return found;
-    },
-
-    async list(of) {
-      const found: string[] = [];
-      await pages(
-        `list of '${of}'`,
-        (after) =>
-          new library.ListObjectsV2Command({ Bucket: bucket, Prefix: `${prefix}${of}`, ...after }),
-        (answer) => {
-          for (const one of (answer['Contents'] ?? []) as readonly Record<string, unknown>[]) {
-            found.push(...strip(one['Key']));
-          }
-          const next = answer['NextContinuationToken'];
-          if (answer['IsTruncated'] !== true || typeof next !== 'string') return undefined;
-          return { ContinuationToken: next };
-        },
-      );
-      return found;
-    },
-
-    remove: (key) =>
-      send(
-        `DELETE of '${key}'`,
-        new library.DeleteObjectCommand(at(key)),
-        () => {},
-        (error) => (isMissing(error) ? null : undefined),
-      ).then(() => {}),
-
-    async close() {
-      options.destroy();
-    },
-  };
+async function bodyOf(answer: Record<string, unknown>): Promise<StoredObject> {
+  const bytes = await (answer['Body'] as Body).transformToByteArray();
+  const length = answer['ContentLength'];
+  if (typeof length === 'number' && length !== bytes.length) {
+    throw new Error(`${bytes.length} of ${length} bytes arrived`);
+  }
+  return { bytes, tag: tagOf(answer) };
 }
 
 function tagOf(answer: Record<string, unknown>): string {

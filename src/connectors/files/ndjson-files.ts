@@ -1,7 +1,7 @@
 import { checkObject, checkOneOf } from '../../base/option-checks.js';
 import type { Sink } from '../../stream/sink.js';
-import type { RenameCommitterData } from '../committers.js';
 import { checkPath } from '../options.js';
+import type { RenameCommitterData } from './rename-committer.js';
 import { RenameWriter } from './rename-writer.js';
 
 export interface NdjsonFilesOptions {

@@ -23,7 +23,7 @@ import { readdir, rename, unlink } from '../../base/files.js';
 import { makeDirectory } from '../../base/make-directory.js';
 import { atPoint } from '../../base/protocol-points.js';
 import type { SinkTransaction } from '../../stream/sink.js';
-import type { Committer, RecoverState, RenameCommitterData } from '../committers.js';
+import type { Committer, RecoverState } from '../committer.js';
 import { sinkError } from '../sink-error.js';
 import { fileAt, syncDirectory } from './durable-files.js';
 import {
@@ -41,6 +41,15 @@ import { partsOfTransaction, type StagedPartHandle } from './rename-transaction.
 import { type RunMarker, readMarker, writeMarker } from './run-marker.js';
 
 const NAMES_SHOWN = 5;
+
+/** Data of `ndjsonFiles`. */
+export interface RenameCommitterData {
+  readonly kind: 'rename';
+  /** Absolute. */
+  readonly directory: string;
+  readonly existing: 'refuse' | 'append' | 'overwrite';
+  readonly onRewind: 'refuse' | 'remove';
+}
 
 export class RenameCommitter implements Committer {
   readonly #data: RenameCommitterData;

@@ -8,7 +8,8 @@
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import type { ManifestTransaction } from '../../checkpoint/store.js';
-import { type Committer, checkDistinctTargets, createCommitter } from '../../connectors/committers.js';
+import type { Committer } from '../../connectors/committer.js';
+import { checkDistinctTargets, createCommitter } from '../../connectors/committers.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { CommitterData, SinkTransaction } from '../../stream/sink.js';
 

@@ -1,20 +1,43 @@
-/** A stream of records while the graph is being drawn. Methods draw; nothing runs here. */
+/**
+ * The stream face: what a build function draws with. Methods draw; nothing runs here.
+ *
+ * A `DataStream` is keyed into a `KeyedStream`, which is cut into a `WindowedStream`, which is folded into a
+ * `DataStream` again. The three name each other, so they share a file: apart they would import each
+ * other in a circle.
+ */
 
 import { HoldfastError } from '../../base/errors.js';
 import type { Partition } from '../graph/graph.js';
-import type { EdgeDraft, NewNode } from '../graph/graph-draft.js';
+import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
 import { filterOperator } from '../operators/filter-operator.js';
 import { flatMapOperator } from '../operators/flat-map-operator.js';
+import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
+import { keyedReduceOperator } from '../operators/keyed-reduce-operator.js';
 import { mapOperator } from '../operators/map-operator.js';
+import { aggregatedState } from '../operators/row-shape.js';
 import { timestampsOperator } from '../operators/timestamps-operator.js';
+import { windowAggregateOperator } from '../operators/window-aggregate-operator.js';
+import { windowedState } from '../operators/window-operator.js';
+import { windowReduceOperator } from '../operators/window-reduce-operator.js';
 import type { Sink } from '../sink.js';
+import {
+  type AggregationResults,
+  type AggregationSpec,
+  count,
+  describeAggregations,
+  max,
+  min,
+  type NumberSelector,
+  requireAggregations,
+  sum,
+} from './aggregations.js';
 import type { PrintOptions } from './builtin-sinks.js';
 import { checkCallback, describeValue, type NotPromise } from './callbacks.js';
-import type { Key } from './key-selector.js';
-import type { KeyedStream } from './keyed-stream.js';
+import type { Key, KeySelector } from './key-selector.js';
+import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
-import { requireWholeMs } from './windows.js';
+import { requireWholeMs, requireWindow, type WindowDefinition } from './windows.js';
 
 export interface TimestampOptions {
   /** How far, in ms, a record may lag behind the latest one before it counts as late. Default 0. */
@@ -77,7 +100,7 @@ export class DataStream<T> {
    */
   keyBy<const K extends Key>(fn: (record: T) => K): KeyedStream<T, K> {
     checkCallback(fn, 'keyBy');
-    return this.origin.draft.makeKeyed(this.origin, fn);
+    return new KeyedStream(this.origin, fn);
   }
 
   /** The records of this stream and of the others, in no particular order among them. */
@@ -196,5 +219,206 @@ export class DataStream<T> {
       tag,
     }));
     return new DataStream(StreamOrigin.ofEdges(this.origin.draft, partition, edges));
+  }
+}
+
+/** The row of a keyed aggregate. */
+export type KeyedRow<K, A> = Flat<{ key: K } & AggregationResults<A>>;
+
+/** The same type, shown as one object. */
+export type Flat<X> = { [P in keyof X]: X[P] };
+
+/** A stream grouped by key: state per key, windows, and all that a `DataStream` can do. */
+export class KeyedStream<T, K> extends DataStream<T> {
+  /** Its types are erased, so that a stream of a subtype is a stream of the supertype. */
+  readonly #select: KeySelector;
+
+  /** @internal */
+  constructor(origin: StreamOrigin, select: (record: T) => K) {
+    super(origin);
+    this.#select = select as KeySelector;
+  }
+
+  /** Emits, for each record, how many its key has had. */
+  count(): DataStream<number> {
+    return this.#value('count', count());
+  }
+
+  /**
+   * Emits, for each record, the sum of its key so far. Plain float64 additions. null and undefined
+   * are skipped; the sum is null until something was counted.
+   */
+  sum(select: (record: T) => number): DataStream<number>;
+  sum(select: NumberSelector<T>): DataStream<number | null>;
+  sum(select: NumberSelector<T>): DataStream<number | null> {
+    return this.#value('sum', sum(select));
+  }
+
+  /** Emits, for each record, the least value of its key so far; null and undefined are skipped. */
+  min(select: (record: T) => number): DataStream<number>;
+  min(select: NumberSelector<T>): DataStream<number | null>;
+  min(select: NumberSelector<T>): DataStream<number | null> {
+    return this.#value('min', min(select));
+  }
+
+  /** Emits, for each record, the greatest value of its key so far; null and undefined are skipped. */
+  max(select: (record: T) => number): DataStream<number>;
+  max(select: NumberSelector<T>): DataStream<number | null>;
+  max(select: NumberSelector<T>): DataStream<number | null> {
+    return this.#value('max', max(select));
+  }
+
+  /**
+   * Folds the records of a key into one, and emits it for each record. `fn` must not change its
+   * arguments: the earlier result may be part of a snapshot being written.
+   * @param state a version and a migration, for when results of before are no results of now
+   */
+  reduce(fn: (reduced: T, record: T) => T, state: StateVersion<T> = {}): DataStream<T> {
+    checkCallback(fn, 'reduce');
+    const { parameters, description } = reducedState(state);
+    return this.operator('reduce', {
+      stateful: true,
+      parameters,
+      states: [description],
+      create: keyedReduceOperator(this.#select, fn, state),
+    });
+  }
+
+  /** Emits, for each record, the row `{ key, …answers }` of its key so far. */
+  aggregate<A extends AggregationSpec<T>>(spec: A): DataStream<KeyedRow<K, A>> {
+    requireAggregations(spec, ['key']);
+    return this.operator('aggregate', {
+      stateful: true,
+      parameters: { aggregations: describeAggregations(spec) },
+      states: [aggregatedState(spec)],
+      create: keyedAggregateOperator(this.#select, spec, 'row'),
+    });
+  }
+
+  /** Cuts the records of each key into windows of event time; needs `withTimestamps` upstream. */
+  window(window: WindowDefinition): WindowedStream<T, K> {
+    requireWindow(window);
+    return new WindowedStream({
+      draft: this.origin.draft,
+      inputs: () => this.inputs(),
+      select: this.#select,
+      window,
+      allowedLatenessMs: 0,
+      lateTag: undefined,
+    });
+  }
+
+  protected override inputs(): readonly EdgeDraft[] {
+    return this.origin.edges.map(({ from, tag }) => ({
+      from,
+      partition: 'hash',
+      key: this.#select,
+      tag,
+    }));
+  }
+
+  #value<R>(type: string, aggregation: AggregationSpec<T>[string]): DataStream<R> {
+    const spec = { value: aggregation };
+    return this.operator(type, {
+      stateful: true,
+      parameters: { aggregations: describeAggregations(spec) },
+      states: [aggregatedState(spec)],
+      create: keyedAggregateOperator(this.#select, spec, 'value'),
+    });
+  }
+}
+
+/** The row of a windowed aggregate: `windowStart` (inclusive) and `windowEnd` (exclusive) in ms. */
+export type WindowRow<K, A> = Flat<
+  { key: K; windowStart: number; windowEnd: number } & AggregationResults<A>
+>;
+
+interface WindowedOrigin {
+  readonly draft: GraphDraft;
+  readonly inputs: () => readonly EdgeDraft[];
+  readonly select: KeySelector;
+  readonly window: WindowDefinition;
+  readonly allowedLatenessMs: number;
+  readonly lateTag: string | undefined;
+}
+
+/** A keyed stream cut into windows: says what to do with late records, then how to fold a window. */
+export class WindowedStream<T, K> {
+  readonly #origin: WindowedOrigin;
+
+  /** @internal */
+  constructor(origin: WindowedOrigin) {
+    this.#origin = origin;
+  }
+
+  /**
+   * Keeps a window for `ms` of event time after its end: each late record within that time fires it
+   * again. Default 0.
+   */
+  allowedLateness(ms: number): WindowedStream<T, K> {
+    requireWholeMs('allowedLateness(ms)', ms, 0);
+    return new WindowedStream({ ...this.#origin, allowedLatenessMs: ms });
+  }
+
+  /**
+   * Sends records that came too late to the side output `tag` of the folded stream, instead of only
+   * counting them (`lateRecords` in the metrics). Read it there with `.sideOutput<T>(tag)`.
+   */
+  sideOutputLate(tag: string): WindowedStream<T, K> {
+    if (typeof tag !== 'string' || tag === '') {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        `sideOutputLate(tag) needs a name for the side output, but was given ${describeValue(tag)}.`,
+      );
+    }
+    return new WindowedStream({ ...this.#origin, lateTag: tag });
+  }
+
+  /** Folds the records of a window into one, emitted when the window fires. `fn` changes neither argument. */
+  reduce(fn: (reduced: T, record: T) => T, state: StateVersion<T> = {}): DataStream<T> {
+    checkCallback(fn, 'reduce');
+    const { select, window } = this.#origin;
+    const { parameters, description } = reducedState(state);
+    return this.#operator('window-reduce', {
+      parameters: { ...this.#parameters(), ...parameters },
+      states: [windowedState(window, description)],
+      create: windowReduceOperator(select, window, this.#lateness(), fn, state),
+    });
+  }
+
+  /** Emits `{ key, windowStart, windowEnd, …answers }` when a window fires. */
+  aggregate<A extends AggregationSpec<T>>(spec: A): DataStream<WindowRow<K, A>> {
+    requireAggregations(spec, ['key', 'windowStart', 'windowEnd']);
+    const { select, window } = this.#origin;
+    return this.#operator('window-aggregate', {
+      parameters: { ...this.#parameters(), aggregations: describeAggregations(spec) },
+      states: [windowedState(window, aggregatedState(spec))],
+      create: windowAggregateOperator(select, window, this.#lateness(), spec),
+    });
+  }
+
+  #lateness(): { allowedLatenessMs: number; lateTag: string | undefined } {
+    return { allowedLatenessMs: this.#origin.allowedLatenessMs, lateTag: this.#origin.lateTag };
+  }
+
+  #parameters(): NonNullable<NewNode['parameters']> {
+    const { window, allowedLatenessMs, lateTag } = this.#origin;
+    return { window: { ...window }, allowedLatenessMs, lateTag: lateTag ?? null };
+  }
+
+  #operator<O>(
+    type: string,
+    node: Pick<NewNode, 'parameters' | 'states' | 'create'>,
+  ): DataStream<O> {
+    const { draft, inputs, lateTag } = this.#origin;
+    const added = draft.add({
+      ...node,
+      kind: 'operator',
+      type,
+      stateful: true,
+      inputs: inputs(),
+      tags: lateTag === undefined ? [] : [lateTag],
+    });
+    return new DataStream(StreamOrigin.ofNode(draft, added));
   }
 }

@@ -5,7 +5,6 @@ import type { BuiltinSinks } from '../api/builtin-sinks.js';
 import { isThenable } from '../api/callbacks.js';
 import { StreamEnvironment } from '../api/environment.js';
 import { type JobArguments, requireJobDefinition } from '../api/job-definition.js';
-import { KeyedStream } from '../api/keyed-stream.js';
 import type { Graph, GraphData, GraphNode, GraphNodeData } from './graph.js';
 import { checkGraph } from './graph-check.js';
 import { GraphDraft, type NodeDraft } from './graph-draft.js';
@@ -22,7 +21,7 @@ import { nodeIds } from './node-ids.js';
  */
 export function buildGraph(definition: unknown, args: JobArguments, sinks: BuiltinSinks): Graph {
   const { name, build } = requireJobDefinition(definition);
-  const draft = new GraphDraft(name, sinks, (origin, select) => new KeyedStream(origin, select));
+  const draft = new GraphDraft(name, sinks);
   let answer: unknown;
   try {
     answer = build(new StreamEnvironment(draft), args);

@@ -8,8 +8,6 @@ import { HoldfastError } from '../../base/errors.js';
 import type { BuiltinSinks } from '../api/builtin-sinks.js';
 import { describeValue } from '../api/callbacks.js';
 import type { KeySelector } from '../api/key-selector.js';
-import type { KeyedStream } from '../api/keyed-stream.js';
-import type { StreamOrigin } from '../api/stream-origin.js';
 import type { Operator } from '../operator.js';
 import type { Sink } from '../sink.js';
 import type { Source } from '../source.js';
@@ -56,9 +54,6 @@ export interface NewNode {
   readonly create?: (() => Operator) | undefined;
 }
 
-/** Makes keyed streams for `DataStream`, which cannot import its own subclass. */
-export type MakeKeyed = <T, K>(origin: StreamOrigin, select: (record: T) => K) => KeyedStream<T, K>;
-
 /** Longer ids and names are refused: they go into messages, manifests and metrics. */
 const LABEL_LENGTH_MAX = 200;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what it looks for
@@ -67,14 +62,12 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f]/;
 export class GraphDraft {
   readonly job: string;
   readonly sinks: BuiltinSinks;
-  readonly makeKeyed: MakeKeyed;
   readonly #nodes: NodeDraft[] = [];
   #open = true;
 
-  constructor(job: string, sinks: BuiltinSinks, makeKeyed: MakeKeyed) {
+  constructor(job: string, sinks: BuiltinSinks) {
     this.job = job;
     this.sinks = sinks;
-    this.makeKeyed = makeKeyed;
   }
 
   /** @throws HoldfastError ERR_HOLDFAST_JOB_BUILD after the build function has returned */

@@ -3,7 +3,8 @@
 import { assert } from '../../base/assert.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
-import { type Cell, type CellBucket, CellTable } from '../state/cell-table.js';
+import type { Cell, CellBucket } from '../state/cell.js';
+import { CellTable } from '../state/cell-table.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';

@@ -3,7 +3,8 @@
 import { assert } from '../../base/assert.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
-import { type CellBucket, CellTable } from '../state/cell-table.js';
+import type { CellBucket } from '../state/cell.js';
+import { CellTable } from '../state/cell-table.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
 import { KeyedOperator } from './keyed-operator.js';

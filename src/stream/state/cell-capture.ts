@@ -1,9 +1,9 @@
 /** A snapshot of a cell table under way: see cell-table.ts for the invariants. */
 
 import type { Capture, CapturedState } from '../operator.js';
+import type { Cell } from './cell.js';
 import type { CellChanges } from './cell-changes.js';
 import { CellSectionWriter } from './cell-section.js';
-import type { Cell } from './cell-table.js';
 
 const CELLS_PER_LOOK_AT_THE_CLOCK = 32;
 

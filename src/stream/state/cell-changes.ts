@@ -1,6 +1,6 @@
 /** What has changed in a cell table between two cuts: see cell-table.ts for the invariants. */
 
-import type { Cell, CellBucket } from './cell-table.js';
+import type { Cell, CellBucket } from './cell.js';
 
 export interface CellChanges {
   /** Cells that were made or written to. Some may be gone again: they have seen +Infinity. */

@@ -34,39 +34,19 @@
 
 import { canonicalKey } from '../../hashring/canonical-key.js';
 import type { RestoredSection } from '../operator.js';
+import type { Cell, CellBucket } from './cell.js';
 import { CellCapture } from './cell-capture.js';
 import { type CellChanges, mergeChanges, noChanges, sizeOfChanges } from './cell-changes.js';
 import { layoutOfCells, readCellChanges, readCellSection } from './cell-section.js';
 import { ChangeLog } from './change-log.js';
 import { detachedKey } from './detached.js';
-import { HeldFrames, type WriteBlock } from './held-frames.js';
-import type { PrimitiveKey } from './primitive-key.js';
+import { HeldFrames } from './held-frames.js';
 import { stateRefused } from './state-layout.js';
 
 /** Numbers of cuts are apart by this (V1). */
 const CUT = 2;
 /** As many changes are always kept, however few cells there are. */
 const CHANGES_MIN = 1_024;
-
-export interface Cell {
-  readonly group: number;
-  /** The key as the user gave it, as a value of its own. */
-  readonly key: unknown;
-  value: unknown;
-  /** See V1; +Infinity for a cell that is deleted. */
-  seen: number;
-  /** For held-frames.ts. */
-  block: WriteBlock;
-}
-
-export interface CellBucket {
-  readonly namespace: number;
-  readonly cells: Map<PrimitiveKey, Cell>;
-  /** Written to since the last cut, if that is tracked (V7). */
-  changed: Cell[];
-  /** It is not in the table any more. */
-  isDropped: boolean;
-}
 
 export interface CellTableOptions {
   /** For messages. */

@@ -15,18 +15,13 @@
  *      of a frame per cell.
  */
 
-import type { Cell, CellBucket } from './cell-table.js';
+import type { Cell, CellBucket, WriteBlock } from './cell.js';
 import { detachedValue } from './detached.js';
 
 const BLOCK_WRITES = 1_024;
 const BLOCKS_KEPT = 512;
 const SPARSE = 64;
 const CELLS_PER_WRITE = 4;
-
-/** See F1. */
-export interface WriteBlock {
-  live: number;
-}
 
 /** Of cells that hold no frame. */
 const NO_BLOCK: WriteBlock = { live: Number.POSITIVE_INFINITY };

@@ -97,10 +97,6 @@ export function entryRow(buffer: Buffer, at: number): number {
   return buffer.readUInt32LE(at);
 }
 
-export function setEntryRow(buffer: Buffer, at: number, row: number): void {
-  buffer.writeUInt32LE(row, at);
-}
-
 /** Header and payload. */
 export function entryBytes(buffer: Buffer, at: number): number {
   const start = at + ENTRY_HEADER_BYTES;
