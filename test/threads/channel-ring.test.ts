@@ -175,7 +175,7 @@ describe('ring channel', () => {
     fresh.output.push({ stale: false }, 2, 0, NOT_BEHIND);
     fresh.output.control({ kind: 'end' });
     expect(drain(fresh)).toEqual([
-      { record: { stale: false }, timestamp: 2, group: 0 },
+      { record: { stale: false }, timestamp: 2, group: 0, behind: NOT_BEHIND },
       { kind: 'end' },
     ]);
   });
