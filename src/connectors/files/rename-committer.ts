@@ -201,9 +201,13 @@ export class RenameCommitter implements Committer {
     const stagedFile = await fileAt(from);
     if (stagedFile === undefined) return;
     const published = await fileAt(to);
-    if (published === undefined) await atPoint('output:publish', () => rename(from, to));
-    else if (published === stagedFile) await unlink(from);
-    else {
+    if (published === undefined || published === stagedFile) {
+      const move = () => (published === undefined ? rename(from, to) : unlink(from));
+      await atPoint('output:publish', move).catch(async (error: NodeJS.ErrnoException) => {
+        // A committer that was given up may be publishing the same file at the same moment.
+        if (error.code !== 'ENOENT' || (await fileAt(to)) !== stagedFile) throw error;
+      });
+    } else {
       throw new HoldfastError(
         'ERR_HOLDFAST_SINK',
         `'${to}' is there already and is another file than the one to be published. Something else ` +
