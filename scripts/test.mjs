@@ -1,5 +1,5 @@
 /**
- * The whole check, in order: types, format and lint, tests, 2 000 simulated runs; then, side by side, a
+ * The whole check, in order: types, format and lint, dead exports, tests, 2 000 simulated runs; then, side by side, a
  * process killed at every point of the protocol, and a smoke run of every benchmark.
  *
  *   npm test                            everything
@@ -43,6 +43,7 @@ if (filters.length > 0) {
     step('format and lint', program('@biomejs', 'biome', 'bin', 'biome'), ['check', '.'], {
       capture: true,
     }),
+    step('dead exports', program('knip', 'bin', 'knip.js'), ['--production'], { capture: true }),
   ]);
   await vitest([]);
   await step('simulation', at('scripts', 'sim.mjs'), ['--seeds', '2000']);

@@ -13,7 +13,7 @@
 
 import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -317,28 +317,71 @@ test('the linter sees what its rules forbid in src, and allows the rest', async 
   ]);
 });
 
+test('knip sees an export that only a test uses, and the file that nobody imports', async () => {
+  const stdout = await inFolder(
+    {
+      'package.json': '{ "type": "module", "exports": "./src/index.ts" }',
+      'tsconfig.json': read('tsconfig.json'),
+      'knip.jsonc': read('knip.jsonc'),
+      'src/actors/index.ts': 'export {};\n',
+      'src/module/bundle-prelude.ts': 'export {};\n',
+      'src/index.ts': "export { a } from './used.js';\n",
+      'src/used.ts':
+        'export const a = 1;\nexport const b = 2;\n/** @public */\nexport const c = 3;\n',
+      'src/alone.ts': 'export const d = 4;\n',
+      'test/used.test.ts': "import { b } from '../src/used.js';\nb;\n",
+    },
+    'knip/bin/knip.js',
+    ['--production', '--reporter=json'],
+  );
+  interface Report {
+    readonly issues: readonly {
+      readonly file: string;
+      readonly files: readonly object[];
+      readonly exports: readonly { readonly name: string }[];
+    }[];
+  }
+  const { issues } = JSON.parse(stdout) as Report;
+  expect(issues.map(({ file, files: unused }) => [file, unused.length])).toEqual([
+    ['src/alone.ts', 1],
+    ['src/used.ts', 0],
+  ]);
+  expect(issues.flatMap(({ exports }) => exports.map(({ name }) => name))).toEqual(['b']);
+});
+
 /** What Biome, configured as here, has against these files: `path rule`, sorted. */
 async function lint(planted: Readonly<Record<string, string>>): Promise<string[]> {
-  const folder = await mkdtemp(join(tmpdir(), 'holdfast-lint-'));
+  const stdout = await inFolder(
+    { ...planted, 'biome.json': read('biome.json') },
+    '@biomejs/biome/bin/biome',
+    ['lint', '.', '--vcs-enabled=false', '--reporter=json', '--max-diagnostics=none'],
+  );
+  interface Report {
+    readonly diagnostics: readonly {
+      readonly category: string;
+      readonly location: { readonly path: string };
+    }[];
+  }
+  const { diagnostics } = JSON.parse(stdout) as Report;
+  return diagnostics.map(({ category, location }) => `${location.path} ${category}`).sort();
+}
+
+/** Standard output of a program of node_modules that runs in a folder of these files. */
+async function inFolder(
+  planted: Readonly<Record<string, string>>,
+  program: string,
+  args: readonly string[],
+): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'holdfast-house-'));
   try {
-    await cp(fileURLToPath(new URL('biome.json', root)), join(folder, 'biome.json'));
     for (const [path, text] of Object.entries(planted)) {
       await mkdir(dirname(join(folder, path)), { recursive: true });
       await writeFile(join(folder, path), text);
     }
-    const program = fileURLToPath(new URL('node_modules/@biomejs/biome/bin/biome', root));
-    const args = ['lint', '.', '--vcs-enabled=false', '--reporter=json', '--max-diagnostics=none'];
-    const output = await new Promise<string>((done) => {
-      execFile(process.execPath, [program, ...args], { cwd: folder }, (_, stdout) => done(stdout));
+    const path = fileURLToPath(new URL(`node_modules/${program}`, root));
+    return await new Promise((done) => {
+      execFile(process.execPath, [path, ...args], { cwd: folder }, (_, stdout) => done(stdout));
     });
-    interface Report {
-      readonly diagnostics: readonly {
-        readonly category: string;
-        readonly location: { readonly path: string };
-      }[];
-    }
-    const { diagnostics } = JSON.parse(output) as Report;
-    return diagnostics.map(({ category, location }) => `${location.path} ${category}`).sort();
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -70,6 +70,7 @@ interface Column {
   readonly kind: ColumnKind;
   readonly key: string | undefined;
   readonly at: string;
+  /** Of a byte per row beside nullable numbers, Dates and bigints: 0 for a value, 1 null, 2 undefined. */
   readonly tagAt: string;
   readonly text: string;
 }

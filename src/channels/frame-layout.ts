@@ -46,12 +46,6 @@ export const SEEN_UNDEFINED = 256;
 export const kinds = ['i', 'i?', 'f', 'f?', 'd', 'd?', 'b', 'b?', 's', 's?', 'o', 'x'] as const;
 export type ColumnKind = (typeof kinds)[number];
 
-/**
- * The tag of a value beside nullable numbers, Dates and bigints. The generated code writes the others as
- * plain numbers: 1 for null, 2 for undefined.
- */
-export const TAG_VALUE = 0;
-
 /** Objects with more properties travel through the value codec. */
 export const LAYOUT_KEYS_MAX = 128;
 

@@ -8,7 +8,6 @@ import { type DecodeOptions, ValueDecoder } from './value-decoder.js';
 import { ValueEncoder } from './value-encoder.js';
 
 export type { DecodeOptions } from './value-decoder.js';
-export { VALUE_CODEC_VERSION, VALUE_DEPTH_MAX } from './value-tags.js';
 
 const sharedEncoder = new ValueEncoder();
 // Decoding runs no foreign code, so one decoder of each kind is never used twice at a time.

@@ -19,6 +19,9 @@
  *      0x40–0x7f  a string of 0…63 Latin-1 characters, then its bytes
  */
 
+/** Nothing reads it yet: it numbers this description, and is raised with it.
+ * @public
+ */
 export const VALUE_CODEC_VERSION = 1;
 
 /** How deep arrays, objects, Maps and Sets may be nested in each other. */

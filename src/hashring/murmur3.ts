@@ -29,8 +29,9 @@ const NAN_HIGH_WORD = 0x7ff80000;
 const scratch = new DataView(new ArrayBuffer(8));
 
 /**
- * Hash of bytes.
+ * Hash of bytes. The published vectors are of bytes, so the tests pin the other forms by this one.
  * @returns an unsigned 32-bit integer
+ * @public
  */
 export function murmur3Bytes(bytes: Uint8Array, seed = 0): number {
   const length = bytes.length;

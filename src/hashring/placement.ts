@@ -21,6 +21,10 @@ import { KEY_GROUPS_MAX } from './key-group.js';
 import { murmur3Number } from './murmur3.js';
 import { buildRing, pointAfter, type RingMember } from './ring.js';
 
+/**
+ * Jobs place their groups by `placementTable`, whose instances all weigh the same. Weights, the number of
+ * points and the load bound are kept for members that are machines of different sizes.
+ */
 export interface PlacementOptions {
   /** Key groups to place (m): 1…65 535. */
   readonly keyGroups: number;
@@ -38,13 +42,6 @@ export interface Placement {
   readonly members: readonly string[];
   /** Entry g (1…m) is the index in `members` of group g's owner; entry 0 is unused. */
   readonly owners: Uint16Array;
-}
-
-/** A group that changes hands between two placements. */
-export interface GroupMove {
-  readonly group: number;
-  readonly from: string;
-  readonly to: string;
 }
 
 const VIRTUAL_NODES = 160;
@@ -90,37 +87,6 @@ function capacities(
   return Uint32Array.from(members, ({ weight = 1 }) =>
     Math.ceil(((keyGroups * weight) / total) * loadBound - ROUNDING),
   );
-}
-
-/** The ids of a placement's members with the groups that each of them owns, ascending. */
-export function groupsByMember(placement: Placement): Map<string, number[]> {
-  const groups = placement.members.map((): number[] => []);
-  for (let group = 1; group <= placement.keyGroups; group += 1) {
-    groups[placement.owners[group]!]!.push(group);
-  }
-  return new Map(placement.members.map((id, index) => [id, groups[index]!]));
-}
-
-/**
- * The groups that change hands, ascending.
- * @throws `ERR_HOLDFAST_KEY_GROUPS_MISMATCH` for placements of different numbers of groups
- */
-export function moves(before: Placement, after: Placement): GroupMove[] {
-  if (before.keyGroups !== after.keyGroups) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_KEY_GROUPS_MISMATCH',
-      `placements of ${before.keyGroups} and of ${after.keyGroups} key groups do not compare: the ` +
-        'number of key groups is fixed for the life of a job.',
-      { details: { before: before.keyGroups, after: after.keyGroups } },
-    );
-  }
-  const found: GroupMove[] = [];
-  for (let group = 1; group <= before.keyGroups; group += 1) {
-    const from = before.members[before.owners[group]!]!;
-    const to = after.members[after.owners[group]!]!;
-    if (from !== to) found.push({ group, from, to });
-  }
-  return found;
 }
 
 const tables = new Map<string, Uint16Array>();

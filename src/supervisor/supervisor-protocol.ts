@@ -34,7 +34,11 @@ export type ChildEvent =
       readonly incarnation?: number;
     };
 
-/** Each is answered by exactly one `reply`, at once or later, also when the supervisor is over. */
+/**
+ * Each is answered by exactly one `reply`, at once or later, also when the supervisor is over. A job's
+ * children are known from its start, so no job asks any of these: they are for actors, whose children
+ * come and go.
+ */
 export type AdministrationEvent =
   /** Adds a child at the end and starts it; it is not kept when it cannot start. */
   | { readonly kind: 'start-child'; readonly token: RequestToken; readonly spec: ChildSpec }

@@ -53,7 +53,6 @@ import type {
   SupervisorEvent,
 } from './supervisor-protocol.js';
 
-export type { SupervisionStrategy } from './child-spec.js';
 export type { SupervisorCommand, SupervisorEvent } from './supervisor-protocol.js';
 
 type Why =

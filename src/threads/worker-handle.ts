@@ -30,7 +30,7 @@ import { judgeDeath, type WorkerDeath } from './worker-death.js';
 import type { EventMessage, WorkerBeat, WorkerInit } from './worker-lanes.js';
 
 export type { CallOptions } from './worker-calls.js';
-export type { DeathCause, WorkerDeath } from './worker-death.js';
+export type { WorkerDeath } from './worker-death.js';
 
 const ZOMBIE_AFTER_MS = 2_000;
 

@@ -36,10 +36,10 @@ import type { CheckpointKind } from '../../checkpoint/statistics.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { CapturedPart, CheckpointBase } from '../../host/host-protocol.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
-import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';
 import type { CheckpointEvent } from '../job-types.js';
-import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
 import type { ResolvedOptions } from '../options.js';
+import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';
+import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
 import { baseOf, stateBytesOf, writePart } from './part-writer.js';
 import { isInterrupted, type SinkCommitter } from './sink-committer.js';
 

@@ -1,5 +1,5 @@
-import type { CheckpointDriver } from './checkpoint-driver.js';
 import type { JobMetrics } from '../job-types.js';
+import type { CheckpointDriver } from './checkpoint-driver.js';
 
 /** What `job.metrics()` tells of checkpoints; all nothing before there can be any. */
 export function checkpointMetrics(driver: CheckpointDriver | undefined): JobMetrics['checkpoints'] {
