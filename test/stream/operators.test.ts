@@ -261,7 +261,11 @@ describe('timestamps', () => {
   it('assigns times, and follows the highest one at the allowed distance', () => {
     const harness = new Harness(create);
     for (const time of [100, 50, 120]) harness.feed({ record: time });
-    expect(harness.emitted).toEqual([100, 50, 120].map((time) => ({ record: time, at: time })));
+    expect(harness.emitted).toEqual([
+      { record: 100, at: 100 },
+      { record: 50, at: 50, behind: 89 },
+      { record: 120, at: 120 },
+    ]);
     harness.settle();
     harness.settle();
     expect(watermarksOf(harness.emitted)).toEqual([109]);

@@ -253,6 +253,12 @@ describe('tumbling windows', () => {
           .map(([time, k, n]) => at(time, k, n)),
       },
       {
+        weight: 2,
+        arbitrary: fc
+          .tuple(fc.integer({ min: 0, max: 200 }), fc.nat(60))
+          .map(([time, by]) => ({ ...at(time), behind: time + by })),
+      },
+      {
         weight: 1,
         arbitrary: fc.integer({ min: 0, max: 200 }).map((watermark) => ({ watermark })),
       },
@@ -306,7 +312,7 @@ function model(list: readonly Item[], size: number, lateness: number) {
     }
     const { k, n } = one.record as Row;
     const start = Math.floor(one.at! / size) * size;
-    if (start + size - 1 + lateness <= watermark) {
+    if (start + size - 1 + lateness <= Math.max(watermark, one.behind ?? watermark)) {
       late += 1;
       continue;
     }

@@ -9,10 +9,10 @@
  *      Withholding one is always allowed.
  *  T4  Watermarks from upstream mean another notion of time and end here, but for the last one,
  *      +Infinity: the input is over.
+ *  T5  A record that is behind its split's time carries that as its mark (lateness.ts).
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import { NOT_BEHIND } from '../../channels/element.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type {
   Capture,
@@ -24,6 +24,7 @@ import type {
 } from '../operator.js';
 import { readyCapture } from '../state/captures.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
+import { markOf } from './lateness.js';
 
 const RECORDS_PER_WATERMARK = 64;
 const SECTION = 'time';
@@ -64,9 +65,10 @@ class TimestampsOperator implements Operator {
     const fn = this.#fn;
     const time = fn(record);
     if (typeof time !== 'number' || !Number.isFinite(time)) throw badTimestamp(time);
+    const before = this.#highest - this.#outOfOrdernessMs - 1;
     if (time > this.#highest) this.#highest = time;
     this.#recordsSince += 1;
-    this.#output.onElement(record, time, group, NOT_BEHIND);
+    this.#output.onElement(record, time, group, markOf(time, before)); // T5
     if (this.#recordsSince >= RECORDS_PER_WATERMARK && !this.#turn.pause) this.#advance();
   }
 

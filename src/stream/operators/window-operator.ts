@@ -1,10 +1,10 @@
 /**
  * Tumbling windows in event time, over any pane store.
  *
- *  W1  A record whose window is over (end − 1 + allowed lateness ≤ watermark) is late: it goes to the
- *      side output, or is counted as `lateRecords`; never both, never neither.
- *  W2  A window fires once, when the watermark reaches end − 1; after that, each late record
- *      within the allowed lateness emits its key's row again.
+ *  W1  A record that is late (lateness.ts) goes to the side output, or is counted as `lateRecords`; never both,
+ *      never neither.
+ *  W2  A window fires once, when the watermark reaches end − 1; after that, each record that is not late
+ *      emits its key's row again.
  *  W3  Windows fire in order of time, one key at a time. When the task pauses, the place is kept (O2). The
  *      watermark is forwarded after the last row that it made fire (O3).
  *  W4  State is freed when the watermark reaches end − 1 + allowed lateness.
@@ -27,6 +27,7 @@ import type { PrimitiveKey } from '../state/primitive-key.js';
 import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
 import { type GroupTimes, groupTimes } from './group-times.js';
+import { hasPassed, isLate } from './lateness.js';
 import { keyOfSelected } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 
@@ -119,26 +120,30 @@ export class WindowOperator<S> implements Operator {
     if (ahead.isAhead(this.#watermark)) this.#ahead = ahead;
   }
 
-  onElement(record: unknown, timestamp: number, group: number): void {
-    const { allowedLatenessMs } = this.#options;
-    if (this.#ahead?.isClosed(group, this.#endOf(timestamp) - 1 + allowedLatenessMs)) {
-      this.#tooLate(record, timestamp);
-      return;
-    }
+  onElement(record: unknown, timestamp: number, group: number, behind: number): void {
     let pane = this.#last;
     if (pane === undefined || !(timestamp >= pane.start && timestamp < pane.end)) {
-      pane = this.#paneAt(timestamp);
-      if (pane === undefined) {
-        this.#tooLate(record, timestamp);
+      const start = this.#startOf(timestamp);
+      if (this.#isLate(start + this.#window.sizeMs, group, behind)) {
+        this.#tooLate(record, timestamp, behind);
         return;
       }
+      pane = this.#find(start) ?? this.#openPane(start);
       this.#last = pane;
+    } else if (behind > NOT_BEHIND || this.#ahead !== undefined) {
+      // Where the last record was not late, only its mark or its key group makes this one late.
+      if (this.#isLate(pane.end, group, behind)) {
+        this.#tooLate(record, timestamp, behind);
+        return;
+      }
     }
     const select = this.#select;
     const key = select(record);
     const canonical = keyOfSelected(key);
     const slot = this.#store.add(pane, canonical, key, group, record);
-    if (pane.fired || this.#ahead?.hasFired(group, pane.end - 1)) this.#emit(pane, canonical, slot);
+    if (pane.fired || this.#ahead?.hasFired(group, pane.end - 1)) {
+      this.#emit(pane, canonical, slot, behind); // J4
+    }
   }
 
   onWatermark(timeMs: number): void {
@@ -167,7 +172,9 @@ export class WindowOperator<S> implements Operator {
         continue;
       }
       const [canonical, slot] = next.value;
-      if (sweep.emits && !this.#hasFired(sweep.pane, slot)) this.#emit(sweep.pane, canonical, slot);
+      if (sweep.emits && !this.#hasFired(sweep.pane, slot)) {
+        this.#emit(sweep.pane, canonical, slot, NOT_BEHIND);
+      }
       if (sweep.frees) this.#store.release(slot, sweep.pane);
       this.#context.alive();
       if (turn.pause) return;
@@ -198,33 +205,31 @@ export class WindowOperator<S> implements Operator {
     return Math.max(this.#watermarkBefore, next.start - 1);
   }
 
-  #emit(pane: Pane<S>, canonical: PrimitiveKey, slot: S): void {
-    this.#output.onElement(this.#store.row(pane, canonical, slot), pane.end - 1, 0, NOT_BEHIND);
+  #emit(pane: Pane<S>, canonical: PrimitiveKey, slot: S, behind: number): void {
+    this.#output.onElement(this.#store.row(pane, canonical, slot), pane.end - 1, 0, behind);
   }
 
-  #tooLate(record: unknown, timestamp: number): void {
+  #tooLate(record: unknown, timestamp: number, behind: number): void {
     if (this.#late === undefined) this.#context.count('lateRecords', 1);
-    else this.#late.onElement(record, timestamp, 0, NOT_BEHIND);
+    else this.#late.onElement(record, timestamp, 0, behind);
   }
 
-  /** The pane of a point in time, made when missing; undefined when its window is over (W1). */
-  #paneAt(timestamp: number): Pane<S> | undefined {
-    if (!Number.isFinite(timestamp)) throw noTimestamp();
-    const start = this.#startOf(timestamp);
-    const existing = this.#find(start);
-    if (existing !== undefined) return existing;
-    if (this.#endOf(timestamp) - 1 + this.#options.allowedLatenessMs <= this.#watermark)
-      return undefined;
-    return this.#openPane(start);
+  /** W1. After a restore some key groups may be closed further than the others (group-times.ts). */
+  #isLate(end: number, group: number, behind: number): boolean {
+    const closeMs = this.#closeOf(end);
+    return (
+      isLate(closeMs, behind, this.#watermark) || this.#ahead?.isClosed(group, closeMs) === true
+    );
   }
 
   #startOf(timestamp: number): number {
+    if (!Number.isFinite(timestamp)) throw noTimestamp();
     const { sizeMs, offsetMs } = this.#window;
     return Math.floor((timestamp - offsetMs) / sizeMs) * sizeMs + offsetMs;
   }
 
-  #endOf(timestamp: number): number {
-    return this.#startOf(timestamp) + this.#window.sizeMs;
+  #closeOf(end: number): number {
+    return end - 1 + this.#options.allowedLatenessMs;
   }
 
   #find(start: number): Pane<S> | undefined {
@@ -239,7 +244,7 @@ export class WindowOperator<S> implements Operator {
 
   #openPane(start: number): Pane<S> {
     const end = start + this.#window.sizeMs;
-    const fired = end - 1 <= this.#watermark;
+    const fired = hasPassed(this.#watermark, end - 1);
     const pane: Pane<S> = { start, end, fired, index: this.#store.newIndex(start) };
     let at = this.#panes.length;
     while (at > 0 && this.#panes[at - 1]!.start > start) at -= 1;
@@ -249,7 +254,7 @@ export class WindowOperator<S> implements Operator {
   }
 
   #dueOf(pane: Pane<S>): number {
-    return pane.fired ? pane.end - 1 + this.#options.allowedLatenessMs : pane.end - 1;
+    return pane.fired ? this.#closeOf(pane.end) : pane.end - 1;
   }
 
   #nextDue(): number {
@@ -263,7 +268,7 @@ export class WindowOperator<S> implements Operator {
     for (const pane of this.#panes) {
       if (this.#dueOf(pane) > this.#watermark) continue;
       const emits = !pane.fired;
-      const frees = pane.end - 1 + this.#options.allowedLatenessMs <= this.#watermark;
+      const frees = hasPassed(this.#watermark, this.#closeOf(pane.end));
       return { pane, entries: pane.index.entries(), emits, frees };
     }
     return undefined;
