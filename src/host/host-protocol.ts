@@ -159,6 +159,16 @@ export type HostEvent =
       readonly vertex: number;
       readonly instance: number;
     }
+  /** What a source task reads: see TaskCallbacks. */
+  | {
+      readonly kind: 'reading';
+      readonly epoch: number;
+      readonly vertex: number;
+      readonly instance: number;
+      readonly operator: string;
+      readonly splits: readonly string[];
+      readonly records: SharedArrayBuffer;
+    }
   /** The first record of this epoch has reached a sink on this slot. */
   | { readonly kind: 'first-output'; readonly epoch: number; readonly slot: number }
   /** A sink's rows that a restored checkpoint had made visible. */

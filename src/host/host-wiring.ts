@@ -181,6 +181,8 @@ function taskParts(
       firstOutput: () => report({ kind: 'first-output', epoch, slot }),
       restoredVisible: (operator, rows) =>
         report({ kind: 'restored-visible', epoch, operator, instance, rows }),
+      reading: (operator, splits, records) =>
+        report({ kind: 'reading', ...place, operator, splits, records }),
       print: (line) => report({ kind: 'print', epoch, line }),
       wake: options.wake,
     },

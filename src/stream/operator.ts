@@ -63,6 +63,24 @@ export interface OperatorContext {
   wake(): void;
   /** Reports an asynchronous failure. */
   fail(error: unknown): void;
+  /** The splits that the task reads; undefined when its records come from other tasks. */
+  readonly splits?: TaskSplits | undefined;
+}
+
+/** The splits of a source task, for operators that keep something for each of them. */
+export interface TaskSplits {
+  /** Is told from now on which splits there are, and which of them a record comes from. */
+  attach(observer: SplitObserver): void;
+}
+
+/** Splits go by their places in the list of all. */
+export interface SplitObserver {
+  /** The split counts from now on. @param earliestMs no record of it is earlier; absent: not known */
+  add(split: number, earliestMs?: number): void;
+  /** The records that follow are of this split. */
+  begin(split: number): void;
+  /** It has no more records. */
+  finish(split: number): void;
 }
 
 /** A named piece of an operator's state in a snapshot; the concatenated chunks are its bytes. */

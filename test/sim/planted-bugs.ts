@@ -243,7 +243,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
 ];
 
 /** Sections that hold a point in time: of a task, of `withTimestamps`, of windows. */
-const TIMES = ['~task', 'time'];
+const TIMES = ['~task', 'time', 'split-times'];
 
 type Sections = readonly RestoredSection[];
 

@@ -101,6 +101,7 @@ export class TaskBench {
           this.woken += 1;
         },
         print: (line) => this.printed.push(line),
+        reading: () => {},
         restoredVisible: (operator, rows) => this.visible.push({ operator, rows }),
         firstOutput: () => {
           this.firstOutputs += 1;

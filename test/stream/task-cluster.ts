@@ -200,6 +200,7 @@ export class TaskCluster {
             },
             wake: () => {},
             print: () => {},
+            reading: () => {},
             restoredVisible: () => {},
             firstOutput: () => {},
           },

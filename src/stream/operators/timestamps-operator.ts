@@ -1,8 +1,9 @@
 /**
- * Assigns event times, and makes watermarks: highest time seen − allowed disorder − 1.
+ * Assigns event times, and makes watermarks of what split-times.ts knows: it keeps a time for each split that
+ * the task reads, or one for all where records come from other tasks.
  *
- *  T1  The watermark never goes back (I23): it follows the highest time, which is in the snapshot. What has been
- *      emitted is not: emitting the same watermark again after a restore changes nothing.
+ *  T1  The watermark never goes back (I23): what has been said is in the snapshot. It is said again after a
+ *      restore, for nobody else knows it any more: an input that rests would never say it.
  *  T2  Watermarks are emitted at most every RECORDS_PER_WATERMARK records, and when the input rests
  *      (`settle`), so a slow stream is not held back and a fast one not slowed down.
  *  T3  No watermark while the task pauses: an operator downstream may be in the middle of a record.
@@ -23,11 +24,10 @@ import type {
   Turn,
 } from '../operator.js';
 import { readyCapture } from '../state/captures.js';
-import { earliestTime, encodeTime } from '../state/time-section.js';
+import { SplitTimes } from '../task/split-times.js';
 import { markOf } from './lateness.js';
 
 const RECORDS_PER_WATERMARK = 64;
-const SECTION = 'time';
 
 export interface TimestampsOptions {
   /** How far behind the highest time seen a record may be without being late. */
@@ -43,30 +43,32 @@ export function timestampsOperator(
 
 class TimestampsOperator implements Operator {
   readonly #fn: (record: unknown) => unknown;
-  readonly #outOfOrdernessMs: number;
+  readonly #times: SplitTimes;
   #output!: Receiver;
   #turn!: Turn;
-  #highest = Number.NEGATIVE_INFINITY;
-  #emitted = Number.NEGATIVE_INFINITY;
+  /** What was restored has not been said again (T1). */
+  #isUnsaid = false;
   #recordsSince = 0;
 
   constructor(fn: (record: unknown) => unknown, outOfOrdernessMs: number) {
     this.#fn = fn;
-    this.#outOfOrdernessMs = outOfOrdernessMs;
+    this.#times = new SplitTimes({ outOfOrdernessMs });
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.#output = context.output;
     this.#turn = context.turn;
-    this.#highest = earliestTime(SECTION, restored);
+    this.#times.restore(restored);
+    this.#isUnsaid = this.#times.saidMs > Number.NEGATIVE_INFINITY;
+    if (context.splits === undefined) this.#times.addOnly();
+    else context.splits.attach(this.#times);
   }
 
   onElement(record: unknown, _timestamp: number, group: number): void {
     const fn = this.#fn;
     const time = fn(record);
     if (typeof time !== 'number' || !Number.isFinite(time)) throw badTimestamp(time);
-    const before = this.#highest - this.#outOfOrdernessMs - 1;
-    if (time > this.#highest) this.#highest = time;
+    const before = this.#times.observe(time);
     this.#recordsSince += 1;
     this.#output.onElement(record, time, group, markOf(time, before)); // T5
     if (this.#recordsSince >= RECORDS_PER_WATERMARK && !this.#turn.pause) this.#advance();
@@ -74,25 +76,23 @@ class TimestampsOperator implements Operator {
 
   onWatermark(timeMs: number): void {
     if (timeMs !== Number.POSITIVE_INFINITY) return;
-    this.#recordsSince = 0;
-    this.#emitted = timeMs;
+    this.#times.end();
     this.#output.onWatermark(timeMs);
   }
 
   settle(): void {
-    if (this.#recordsSince > 0) this.#advance();
+    this.#advance();
   }
 
   capture(): Capture {
-    return readyCapture([encodeTime(SECTION, this.#highest)]);
+    return readyCapture([this.#times.capture()]);
   }
 
   #advance(): void {
     this.#recordsSince = 0;
-    const watermark = this.#highest - this.#outOfOrdernessMs - 1;
-    if (watermark <= this.#emitted) return;
-    this.#emitted = watermark;
-    this.#output.onWatermark(watermark);
+    const timeMs = this.#times.advance() ?? (this.#isUnsaid ? this.#times.saidMs : undefined);
+    this.#isUnsaid = false;
+    if (timeMs !== undefined) this.#output.onWatermark(timeMs);
   }
 }
 

@@ -9,13 +9,15 @@
  *      is ignored.
  *  H4  What is wrong with a source fails its task, in `emit`, and never the thread: no error leaves a
  *      promise's callback.
+ *  H5  How many records of a split were read lies in shared memory, the one in work included: after the
+ *      thread's death it tells which record that was.
  */
 
 import { assert } from '../../base/assert.js';
 import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { isThenable } from '../api/callbacks.js';
-import type { Receiver, RestoredSection, StateSection } from '../operator.js';
+import type { Receiver, RestoredSection, SplitObserver, StateSection } from '../operator.js';
 import type { Source, SourceBatch, SourceReader, SourceSplit } from '../source.js';
 import { openInTime } from './opening.js';
 import { checkBatch, checkReader } from './source-checks.js';
@@ -39,6 +41,10 @@ export interface SourceHeadOptions {
   readonly output: Receiver;
   /** Where rejected input goes. */
   readonly rejected: Receiver | undefined;
+  /** Told which split a record comes from. */
+  readonly observers: SplitObserver;
+  /** Told what is read: see TaskCallbacks. */
+  readonly reading: (splits: readonly string[], records: SharedArrayBuffer) => void;
   readonly wake: () => void;
 }
 
@@ -59,8 +65,12 @@ export class SourceHead {
   readonly #given: SourceHeadOptions;
   #splits: readonly SplitProgress[] = [];
   #records = 0;
+  /** By place in `#splits`: what was read of each, with the record in work (H5). */
+  #counts = new Float64Array(new SharedArrayBuffer(0));
   #reading: Reading = READY;
   #current: SplitProgress | undefined;
+  /** Of the current one in `#splits`. */
+  #place = -1;
   #reader: SourceReader<unknown> | undefined;
   #batch: SourceBatch<unknown> | undefined;
   #at = 0;
@@ -86,6 +96,15 @@ export class SourceHead {
     }
     this.#splits = state.splits;
     this.#records = state.records;
+    const counts = new SharedArrayBuffer(8 * state.splits.length);
+    this.#counts = new Float64Array(counts);
+    this.#splits.forEach(({ records }, at) => {
+      this.#counts[at] = records;
+    });
+    this.#given.reading(
+      this.#splits.map(({ split }) => split.id),
+      counts,
+    );
     this.#next();
   }
 
@@ -97,7 +116,8 @@ export class SourceHead {
   /** The same, for a manifest. */
   get counted(): CapturedTask['sourceRecords'][number] {
     const { operator, instance } = this.#given;
-    return { operator, instance, records: this.#records };
+    const splits = Float64Array.from(this.#splits, ({ records }) => records);
+    return { operator, instance, records: this.#records, splits };
   }
 
   get ended(): boolean {
@@ -178,14 +198,19 @@ export class SourceHead {
   }
 
   #emitBatch(batch: SourceBatch<unknown>): void {
-    const { gate, output } = this.#given;
+    const { gate, output, observers } = this.#given;
     const { records, timestamps } = batch;
+    const current = this.#current!;
     const before = this.#at;
     const first = this.#records - before;
+    const place = this.#place;
+    const read = current.records - before;
+    observers.begin(current.index);
     try {
       while (this.#at < records.length) {
         const at = this.#at;
         gate.record = first + at;
+        this.#counts[place] = read + at + 1;
         if (batch.rejected !== undefined && batch.rejected[this.#rejectedAt] === at) {
           this.#rejectedAt += 1;
           this.#reject(records[at]);
@@ -199,6 +224,7 @@ export class SourceHead {
       }
     } finally {
       this.#records += this.#at - before;
+      current.records += this.#at - before;
     }
     if (this.#at === records.length) this.#usedUp();
   }
@@ -254,14 +280,18 @@ export class SourceHead {
     }
     const reader = this.#reader;
     this.#reader = undefined;
-    this.#current!.finished = true;
+    const current = this.#current!;
+    current.finished = true;
+    this.#given.observers.finish(current.index);
     this.#next();
     // It has given all it had: what closing it may have to say is of no consequence.
     void (async () => reader?.close())().catch(() => {});
   }
 
   #next(): void {
-    this.#current = this.#splits.find((split) => !split.finished);
+    this.#place = this.#splits.findIndex((split) => !split.finished);
+    this.#current = this.#splits[this.#place];
+    if (this.#current !== undefined) this.#given.observers.add(this.#current.index);
     this.#reading = this.#current === undefined ? { kind: 'ended' } : READY;
   }
 

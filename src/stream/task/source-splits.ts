@@ -16,7 +16,8 @@ import type { RestoredSection, StateSection } from '../operator.js';
 import type { SourcePosition, SourceSplit } from '../source.js';
 
 const SECTION = 'splits';
-const VERSION = 1;
+/** 1 (0.1.0): without records per split. */
+const VERSION = 2;
 
 export interface SplitProgress {
   /** In the list of all splits. */
@@ -25,6 +26,8 @@ export interface SplitProgress {
   /** Of the next record to emit; undefined: the split's start. */
   position: SourcePosition | undefined;
   finished: boolean;
+  /** Emitted of it since the job's first start, replays not counted twice; since version 2. */
+  records: number;
 }
 
 export interface SourceState {
@@ -48,6 +51,7 @@ export function freshSplits(
     split,
     position: undefined,
     finished: false,
+    records: 0,
   }));
   return { splits: all.filter(({ index }) => index % parallelism === instance), records: 0 };
 }
@@ -95,6 +99,9 @@ export function splitsIn(name: string, bytes: Uint8Array): readonly SplitProgres
 
 function decode(bytes: Uint8Array): EncodedState {
   const state = decodeValue(new ByteReader(bytes)) as EncodedState;
+  if (state?.version === 1) {
+    return { ...state, splits: state.splits.map((split) => ({ ...split, records: 0 })) };
+  }
   if (state?.version !== VERSION) {
     throw new HoldfastError(
       'ERR_HOLDFAST_CHECKPOINT_FORMAT',

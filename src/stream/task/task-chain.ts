@@ -6,7 +6,7 @@
 import { assert } from '../../base/assert.js';
 import type { GraphNode } from '../graph/graph.js';
 import type { PlanEdge } from '../graph/plan.js';
-import type { Operator, OperatorContext, Receiver } from '../operator.js';
+import type { Operator, OperatorContext, Receiver, TaskSplits } from '../operator.js';
 import { fanOut, mainOutput } from './fan-out.js';
 import { LocatedReceiver } from './located-error.js';
 import {
@@ -25,6 +25,8 @@ export interface ChainHooks {
   readonly written: () => void;
   readonly count: (counter: string, by: number) => void;
   readonly fail: (operator: string, error: unknown) => void;
+  /** Undefined in a task without a source. */
+  readonly splits: TaskSplits | undefined;
 }
 
 export interface ChainOperator {
@@ -158,6 +160,7 @@ class ChainBuilder {
       count: this.#hooks.count,
       wake: () => callbacks.wake(),
       fail: (error) => this.#hooks.fail(node.id, error),
+      splits: this.#hooks.splits,
     };
   }
 

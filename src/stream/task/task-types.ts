@@ -82,6 +82,8 @@ export interface CapturedTask {
     readonly operator: string;
     readonly instance: number;
     readonly records: number;
+    /** The same of each split, in the order in which `splits` of the callbacks told them. */
+    readonly splits: Float64Array;
   }[];
   /** From the first barrier's arrival to the last one's. */
   readonly alignMs: number;
@@ -109,6 +111,12 @@ export interface TaskCallbacks {
   /** There is something to do again. */
   wake(): void;
   print(line: string): void;
+  /**
+   * The splits that a source task reads, by id, and how many records of each it has read, the one in
+   * work included: shared memory that outlives the thread, a float64 for each in their order. Told again
+   * when there are more.
+   */
+  reading(operator: string, splits: readonly string[], records: SharedArrayBuffer): void;
   /** Rows that were visible in the restored checkpoint already. */
   restoredVisible(operator: string, rows: readonly unknown[]): void;
   /** The first record of this epoch has reached one of the task's sinks. */

@@ -7,7 +7,8 @@
  *      suspended is the next input element taken (O2). So control elements never fall into a half-done one.
  *  K3  A snapshot: everything before the barrier has been processed, nothing behind it has; the barrier is
  *      forwarded, then all operators are cut; then the task goes on (task-snapshots.ts).
- *  K4  The task's watermark is in its part of the snapshot, and never goes back (I23).
+ *  K4  The task's watermark is in its part of the snapshot, and never goes back (I23). After a restore it
+ *      is said again before anything else.
  *  K5  When all inputs have ended (a source: all its splits are read), time ends: watermark +Infinity through
  *      the chain, then `end` on all outputs. Barriers still pass.
  *  K6  Nothing is done once the task's lease is revoked: it is looked at with the clock, and at the
@@ -24,6 +25,7 @@ import type { Lease } from '../../threads/lease.js';
 import type { Receiver } from '../operator.js';
 import { earlier, earliestTime, encodeTime } from '../state/time-section.js';
 import { type LocatedError, locate } from './located-error.js';
+import { ObservedSplits } from './observed-splits.js';
 import { OvertakenOutput } from './overtaken-output.js';
 import { SourceHead } from './source-head.js';
 import { buildChain, type Chain } from './task-chain.js';
@@ -67,6 +69,8 @@ export class Task {
   #watermark = Number.NEGATIVE_INFINITY;
   /** The one before: when the newest is half-done, it has to come again (K8). */
   #watermarkBefore = Number.NEGATIVE_INFINITY;
+  /** It was restored, and has not been said again: what is behind this task may have no other way to it. */
+  #isUnsaid = false;
   #batch: Batch | undefined;
   #at = 0;
   /** Where the batch goes. */
@@ -93,7 +97,10 @@ export class Task {
     const table = options.plan.tables[parallelism];
     const counting = { instance: this.instance, parallelism, table };
     this.#meter = new TaskMeter(options.lease, counting, () => options.callbacks.firstOutput());
+    const { source } = options.graph.nodes[vertex.nodes[0]!]!;
+    const splits = source === undefined ? undefined : new ObservedSplits();
     this.#chain = buildChain(options, {
+      splits,
       written: () => this.#meter.written(),
       count: (counter, by) => this.#meter.count(counter, by),
       fail: (operator, error) => this.#fail(locate(error, operator)),
@@ -113,21 +120,7 @@ export class Task {
       restored: restoredChannelsOf(options),
       cut: options.cut,
     });
-    const head = options.graph.nodes[vertex.nodes[0]!]!;
-    this.#source =
-      head.source === undefined
-        ? undefined
-        : new SourceHead({
-            source: head.source,
-            operator: head.id,
-            instance: options.instance,
-            parallelism,
-            splits: options.splits?.[head.id],
-            gate: options.gate,
-            output: this.#chain.head,
-            rejected: this.#chain.rejected,
-            wake: () => options.callbacks.wake(),
-          });
+    this.#source = splits === undefined ? undefined : sourceHeadOf(options, this.#chain, splits);
     this.#snapshots = new TaskSnapshots({
       operators: this.#chain.operators,
       instance: options.instance,
@@ -164,6 +157,8 @@ export class Task {
   async open(): Promise<void> {
     const own = this.#restored(this.#id);
     this.#watermark = earliestTime(TASK_SECTION, own);
+    this.#isUnsaid = this.#watermark > Number.NEGATIVE_INFINITY;
+    this.#unsettled = this.#options.restored.length > 0;
     this.#meter.restore(own);
     for (const { node, operator, context } of [...this.#chain.operators].reverse()) {
       const restored = this.#restored(node.id).filter(({ name }) => !name.startsWith('~'));
@@ -419,6 +414,11 @@ export class Task {
 
   #settle(): void {
     if (!this.#unsettled) return;
+    if (this.#isUnsaid) {
+      this.#isUnsaid = false;
+      this.#chain.head.onWatermark(this.#watermark);
+      if (this.#turns.suspended) return;
+    }
     this.#unsettled = false;
     this.#turns.settle();
   }
@@ -496,4 +496,23 @@ export class Task {
     const origin = originOf(error);
     return this.#source?.describe(origin) ?? `record ${(origin ?? this.#recordsIn + this.#at) + 1}`;
   }
+}
+
+function sourceHeadOf(options: TaskOptions, chain: Chain, observers: ObservedSplits): SourceHead {
+  const { graph, plan, vertex, instance, splits, gate, callbacks } = options;
+  const { nodes, parallelism } = plan.vertices[vertex]!;
+  const { id, source } = graph.nodes[nodes[0]!]!;
+  return new SourceHead({
+    source: source!,
+    operator: id,
+    instance,
+    parallelism,
+    splits: splits?.[id],
+    gate,
+    output: chain.head,
+    rejected: chain.rejected,
+    observers,
+    reading: (ids, records) => callbacks.reading(id, ids, records),
+    wake: () => callbacks.wake(),
+  });
 }

@@ -1,0 +1,293 @@
+/**
+ * How far time has come in each split that a task reads: the one place where a split's time is kept.
+ *
+ *  X1  A split's *own time* is its highest timestamp − the allowed disorder − 1. It never goes back, and
+ *      depends on nothing but the split's records: not on what else is read, by whom, or how fast. So it
+ *      can tell which of a split's records is behind.
+ *  X2  The *watermark* is the least of the own times of the splits that are neither finished nor idle. It
+ *      never goes back (I23): what has been said is in the snapshot, and the least that it can be afterwards.
+ *  X3  A split that has not spoken holds the watermark back for good: at −∞, or once it was *touched* at what
+ *      its first record leaves open; or at the bound that its source declares.
+ *  X4  An idle split does not hold the watermark. It is one that could have given a record for `idleAfterMs`
+ *      and did not: the time during which nobody asked it does not count. When it gives one, it counts again
+ *      at its own time, and the watermark waits for it where it stands (I25).
+ *  X5  When all are idle the watermark stays where it is: it does not go on to the latest of them.
+ *  X6  Records that are not read from splits, but come from other tasks, are one split (`ONLY_SPLIT`).
+ *  X7  In a snapshot times go by the split's place in the list of all, so they find it again whoever reads it.
+ */
+
+import { assert } from '../../base/assert.js';
+import { ByteReader } from '../../codec/byte-reader.js';
+import { ByteWriter } from '../../codec/byte-writer.js';
+import type { RestoredSection, SplitObserver, StateSection } from '../operator.js';
+import { earliestTime } from '../state/time-section.js';
+import { LeastFirst } from './least-first.js';
+
+const SECTION = 'split-times';
+const VERSION = 1;
+/** Of 0.1.0: the highest timestamp of the instance, of whichever split. */
+const FORMER_SECTION = 'time';
+
+/** The one split of a task that reads none (X6). */
+export const ONLY_SPLIT = 0;
+
+const NEVER = Number.NEGATIVE_INFINITY;
+
+export interface SplitTimesOptions {
+  /** How far behind the highest timestamp of its split a record may be without being late, in ms. */
+  readonly outOfOrdernessMs: number;
+  /** After how many ms without a record a split is idle (X4). Default: never. */
+  readonly idleAfterMs?: number | undefined;
+}
+
+interface SplitTime {
+  readonly index: number;
+  /** −∞ until it has spoken. */
+  highestMs: number;
+  /** No record of it is earlier; −∞ when nobody says so. */
+  readonly earliestMs: number;
+  idle: boolean;
+  /** Has given a record since idleness was judged last. */
+  spoke: boolean;
+  /** Since when it could have given one, on the caller's clock. */
+  quietSinceMs: number | undefined;
+}
+
+/** Of a split as a snapshot has it. */
+interface RestoredTime {
+  readonly highestMs: number;
+  readonly idle: boolean;
+}
+
+export class SplitTimes implements SplitObserver {
+  readonly #lagMs: number;
+  readonly #idleAfterMs: number;
+  readonly #splits = new Map<number, SplitTime>();
+  /** Those that hold the watermark (X2). */
+  readonly #holding: LeastFirst<SplitTime>;
+  #current = stray();
+  #saidMs = NEVER;
+  readonly #restored = new Map<number, RestoredTime>();
+  /** What a restored instance without times per split, or with other splits, had seen (X6). */
+  #restoredMs = NEVER;
+
+  constructor({ outOfOrdernessMs, idleAfterMs }: SplitTimesOptions) {
+    this.#lagMs = outOfOrdernessMs + 1;
+    this.#idleAfterMs = idleAfterMs ?? Number.POSITIVE_INFINITY;
+    this.#holding = new LeastFirst((split) => this.#ownMs(split));
+  }
+
+  /**
+   * Goes on where these sections stood; of all former instances after a change of parallelism.
+   * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT
+   */
+  restore(sections: readonly RestoredSection[]): void {
+    const highest = earliestTime(FORMER_SECTION, sections);
+    const said = highest === NEVER ? [] : [highest - this.#lagMs];
+    const instances = highest === NEVER ? [] : [highest];
+    for (const section of sections) {
+      if (section.name !== SECTION) continue;
+      const { saidMs, splits } = decode(section.bytes);
+      said.push(saidMs);
+      if (splits.size > 0) {
+        instances.push(Math.min(...[...splits.values()].map(({ highestMs }) => highestMs)));
+      }
+      for (const [index, time] of splits) this.#restored.set(index, time);
+    }
+    if (said.length > 0) this.#saidMs = Math.min(...said);
+    if (instances.length > 0) this.#restoredMs = Math.min(...instances);
+  }
+
+  /**
+   * The split counts from now on, at the time it was restored with.
+   * @param earliestMs no record of it is earlier
+   */
+  add(index: number, earliestMs = NEVER): void {
+    assert(!this.#splits.has(index), `split ${index} is added once`);
+    const restored = this.#restored.get(index);
+    this.#restored.delete(index);
+    this.#add(index, restored ?? { highestMs: NEVER, idle: false }, earliestMs);
+  }
+
+  /** All records are of one split (X6). */
+  addOnly(): void {
+    const idle = this.#restored.size > 0 && [...this.#restored.values()].every((one) => one.idle);
+    this.#restored.clear();
+    this.#add(ONLY_SPLIT, { highestMs: this.#restoredMs, idle }, NEVER);
+    this.begin(ONLY_SPLIT);
+  }
+
+  /** The records that follow are of this split. */
+  begin(index: number): void {
+    this.#current = this.#split(index);
+  }
+
+  /**
+   * The current split has a record of this time.
+   * @returns the split's own time just before it: at or below that, the record is behind (X1)
+   */
+  observe(timeMs: number): number {
+    const split = this.#current;
+    const before = split.highestMs - this.#lagMs;
+    if (timeMs > split.highestMs) split.highestMs = timeMs;
+    split.spoke = true;
+    if (split.idle) this.#wakeUp(split);
+    return before;
+  }
+
+  /** The first record still to come of a split has this time (X3). */
+  touch(index: number, timeMs: number): void {
+    const split = this.#split(index);
+    if (timeMs > split.highestMs) split.highestMs = timeMs;
+  }
+
+  /** Has it spoken, was it touched, or has its source declared a bound? */
+  isKnown(index: number): boolean {
+    return this.ownMs(index) > NEVER;
+  }
+
+  /** At what time it holds the watermark when it is not idle. */
+  ownMs(index: number): number {
+    return this.#ownMs(this.#split(index));
+  }
+
+  /** It has no more records. */
+  finish(index: number): void {
+    const split = this.#split(index);
+    if (!split.idle) this.#holding.remove(split);
+    this.#splits.delete(index);
+    if (this.#current === split) this.#current = stray();
+  }
+
+  /** What has been said last; −∞ when nothing was. */
+  get saidMs(): number {
+    return this.#saidMs;
+  }
+
+  /** The watermark to be said now; undefined while it has not grown. It counts as said (X2). */
+  advance(): number | undefined {
+    const least = this.#holding.least();
+    if (least === undefined) return undefined; // X5
+    const timeMs = this.#ownMs(least);
+    if (timeMs <= this.#saidMs) return undefined;
+    this.#saidMs = timeMs;
+    return timeMs;
+  }
+
+  /** All input is over: +∞ has been said. */
+  end(): void {
+    this.#saidMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** The split that holds the watermark; undefined when none does. */
+  get holder(): { readonly index: number; readonly ownMs: number } | undefined {
+    const least = this.#holding.least();
+    return least && { index: least.index, ownMs: this.#ownMs(least) };
+  }
+
+  /** There are splits, and all of them are idle. */
+  get isIdle(): boolean {
+    return this.#splits.size > 0 && this.#holding.size === 0;
+  }
+
+  /**
+   * Finds out which splits are idle (X4).
+   * @param now on any clock in ms that does not go back
+   * @param isAsked could the split have given a record ever since this was called last?
+   */
+  judge(now: number, isAsked: (index: number) => boolean): void {
+    if (this.#idleAfterMs === Number.POSITIVE_INFINITY) return;
+    for (const split of this.#splits.values()) {
+      if (split.idle) continue;
+      const { spoke } = split;
+      split.spoke = false;
+      if (split.quietSinceMs === undefined || spoke || !isAsked(split.index)) {
+        split.quietSinceMs = now;
+      } else if (now >= split.quietSinceMs + this.#idleAfterMs) {
+        split.idle = true;
+        this.#holding.remove(split);
+      }
+    }
+  }
+
+  /** When a split may become idle by time alone, on the clock of `judge`; undefined: none. */
+  get idleDueMs(): number | undefined {
+    if (this.#idleAfterMs === Number.POSITIVE_INFINITY) return undefined;
+    let due: number | undefined;
+    for (const { idle, quietSinceMs } of this.#splits.values()) {
+      if (idle || quietSinceMs === undefined) continue;
+      due = Math.min(due ?? Number.POSITIVE_INFINITY, quietSinceMs + this.#idleAfterMs);
+    }
+    return due;
+  }
+
+  capture(): StateSection {
+    const writer = new ByteWriter(16 + this.#splits.size * 13);
+    writer.u8(VERSION);
+    writer.f64(this.#saidMs);
+    for (const { index, highestMs, idle } of this.#splits.values()) {
+      writer.u32(index);
+      writer.u8(idle ? 1 : 0);
+      writer.f64(highestMs);
+    }
+    return { name: SECTION, chunks: [writer.take()] };
+  }
+
+  #add(index: number, { highestMs, idle }: RestoredTime, earliestMs: number): void {
+    const split: SplitTime = {
+      index,
+      highestMs,
+      earliestMs,
+      idle,
+      spoke: false,
+      quietSinceMs: undefined,
+    };
+    this.#splits.set(index, split);
+    if (!idle) this.#holding.add(split);
+  }
+
+  #split(index: number): SplitTime {
+    const split = this.#splits.get(index);
+    assert(split !== undefined, `split ${index} has been added and is not finished`);
+    return split;
+  }
+
+  #wakeUp(split: SplitTime): void {
+    split.idle = false;
+    split.quietSinceMs = undefined;
+    this.#holding.add(split);
+  }
+
+  #ownMs({ highestMs, earliestMs }: SplitTime): number {
+    return Math.max(highestMs - this.#lagMs, earliestMs - 1);
+  }
+}
+
+/** Where records count that are of no split here: in flight in a checkpoint of another parallelism. */
+function stray(): SplitTime {
+  return {
+    index: -1,
+    highestMs: NEVER,
+    earliestMs: NEVER,
+    idle: false,
+    spoke: false,
+    quietSinceMs: undefined,
+  };
+}
+
+function decode(bytes: Uint8Array): {
+  readonly saidMs: number;
+  readonly splits: ReadonlyMap<number, RestoredTime>;
+} {
+  const reader = new ByteReader(bytes, { what: 'times of splits' });
+  const version = reader.u8();
+  if (version !== VERSION) throw reader.corrupt(`version ${version} is unknown`, 0);
+  const saidMs = reader.f64();
+  const splits = new Map<number, RestoredTime>();
+  while (reader.remaining > 0) {
+    const index = reader.u32();
+    const idle = reader.u8() === 1;
+    splits.set(index, { idle, highestMs: reader.f64() });
+  }
+  return { saidMs, splits };
+}
