@@ -101,7 +101,8 @@ describe('the watermark', () => {
         let said = NEVER;
         let now = 0;
         for (const { split, timeMs, what } of steps) {
-          if (what === 'judge') times.judge((now += 5), (one) => one !== split);
+          now += 5;
+          if (what === 'judge') times.judge(now, (one) => one !== split);
           else if (what === 'restore') times = restoredFrom([times], [...left]);
           else if (!left.has(split)) continue;
           else if (what === 'speak') speak(times, split, timeMs);

@@ -198,8 +198,8 @@ export class SourceHead {
   }
 
   #emitBatch(batch: SourceBatch<unknown>): void {
-    const { gate, output, observers } = this.#given;
-    const { records, timestamps } = batch;
+    const { gate, observers } = this.#given;
+    const { length } = batch.records;
     const current = this.#current!;
     const before = this.#at;
     const first = this.#records - before;
@@ -207,17 +207,11 @@ export class SourceHead {
     const read = current.records - before;
     observers.begin(current.index);
     try {
-      while (this.#at < records.length) {
+      while (this.#at < length) {
         const at = this.#at;
         gate.record = first + at;
         this.#counts[place] = read + at + 1;
-        if (batch.rejected !== undefined && batch.rejected[this.#rejectedAt] === at) {
-          this.#rejectedAt += 1;
-          this.#reject(records[at]);
-        } else {
-          const timestamp = timestamps === undefined ? Number.NaN : timestamps[at]!;
-          output.onElement(records[at], timestamp, 0, NOT_BEHIND);
-        }
+        this.#emitRecord(batch, at);
         this.#at = at + 1;
         gate.tick();
         if (gate.pause) break;
@@ -226,7 +220,17 @@ export class SourceHead {
       this.#records += this.#at - before;
       current.records += this.#at - before;
     }
-    if (this.#at === records.length) this.#usedUp();
+    if (this.#at === length) this.#usedUp();
+  }
+
+  #emitRecord({ records, timestamps, rejected }: SourceBatch<unknown>, at: number): void {
+    if (rejected !== undefined && rejected[this.#rejectedAt] === at) {
+      this.#rejectedAt += 1;
+      this.#reject(records[at]);
+      return;
+    }
+    const timestamp = timestamps === undefined ? Number.NaN : timestamps[at]!;
+    this.#given.output.onElement(records[at], timestamp, 0, NOT_BEHIND);
   }
 
   #reject(record: unknown): void {
