@@ -6,21 +6,10 @@
  */
 
 import { inspect } from 'node:util';
-import { type ErrorCode, HoldfastError } from './errors.js';
+import { codeOfKind, type ErrorCode, type FailureKind, kindOfCode } from './error-codes.js';
+import { HoldfastError } from './errors.js';
 
-export type FailureKind =
-  | 'user-code'
-  | 'source'
-  | 'sink'
-  | 'checkpoint'
-  | 'build'
-  | 'thread-error'
-  | 'thread-exit'
-  | 'out-of-memory'
-  | 'hung'
-  | 'unresponsive'
-  | 'process-death'
-  | 'internal';
+export type { FailureKind } from './error-codes.js';
 
 /** Where a failure happened, as far as it is known. */
 export interface FailurePlace {
@@ -56,27 +45,9 @@ const INSPECT_OPTIONS = {
   breakLength: Number.POSITIVE_INFINITY,
 } as const;
 
-/** For what was thrown by others, and so has no code of ours. Uncaught errors are users', too. */
-const CODES: Readonly<Record<FailureKind, ErrorCode>> = {
-  'user-code': 'ERR_HOLDFAST_USER_CODE',
-  source: 'ERR_HOLDFAST_SOURCE',
-  sink: 'ERR_HOLDFAST_SINK',
-  checkpoint: 'ERR_HOLDFAST_CHECKPOINT_FAILED',
-  build: 'ERR_HOLDFAST_JOB_BUILD',
-  'thread-error': 'ERR_HOLDFAST_USER_CODE',
-  'thread-exit': 'ERR_HOLDFAST_WORKER_DIED',
-  'out-of-memory': 'ERR_HOLDFAST_WORKER_OUT_OF_MEMORY',
-  hung: 'ERR_HOLDFAST_WORKER_HUNG',
-  unresponsive: 'ERR_HOLDFAST_CONTROL',
-  'process-death': 'ERR_HOLDFAST_PROCESS_DIED',
-  internal: 'ERR_HOLDFAST_INTERNAL',
-};
-
 /** The kind that an error of ours tells by its code; `internal` for any other. */
 export function kindOfError(error: unknown): FailureKind {
-  if (!(error instanceof HoldfastError)) return 'internal';
-  const kinds = Object.keys(CODES) as FailureKind[];
-  return kinds.find((kind) => CODES[kind] === error.code) ?? 'internal';
+  return error instanceof HoldfastError ? kindOfCode(error.code) : 'internal';
 }
 
 /** Anything thrown, as data. Never throws itself, whatever it is given. */
@@ -160,7 +131,7 @@ export function failureToError(failure: Failure, code?: ErrorCode): HoldfastErro
     if (failure.stack !== undefined) error.stack = failure.stack;
     return error;
   }
-  const chosen = code ?? CODES[failure.kind];
+  const chosen = code ?? codeOfKind(failure.kind);
   // An error of ours says all in its message.
   const what = own === undefined ? `${failure.name}: ${failure.message}` : failure.message;
   return new HoldfastError(chosen, `${describePlace(failure)}${what}`, {

@@ -1,11 +1,19 @@
 /** What the program's exit code says. The page of them is part of `--help`. */
 
+import { exitCodeOf } from '../base/error-codes.js';
+import { isHoldfastError } from '../base/errors.js';
+
 export const EXIT_FINISHED = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 export const EXIT_HUNG_UP = 129;
 export const EXIT_INTERRUPTED = 130;
 export const EXIT_TERMINATED = 143;
+
+/** After an error: by its code, 1 for what is none of ours. */
+export function exitCodeOfError(error: unknown): number {
+  return isHoldfastError(error) ? exitCodeOf(error.code) : EXIT_FAILED;
+}
 
 /** For people, in order. */
 export const exitCodePage: readonly (readonly [code: number, meaning: string])[] = [

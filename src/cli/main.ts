@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 /** The command line: parse, dispatch, exit code. */
 
-import { isHoldfastError } from '../base/errors.js';
 import { packageVersion } from '../job/checkpoints/make-manifest.js';
 import { type Console, openConsole } from '../terminal/console.js';
 import { describeError, errorData } from '../terminal/describe-error.js';
@@ -10,7 +9,7 @@ import { parseCommandLine } from './arguments.js';
 import { checkpointsCommand } from './checkpoints-command.js';
 import { compatibleCommand } from './compatible-command.js';
 import { demoCommand } from './demo-command.js';
-import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';
+import { EXIT_FINISHED, EXIT_USAGE, exitCodeOfError } from './exit-codes.js';
 import { helpPage } from './help.js';
 import { runCommand } from './run-command.js';
 import { savepointCommand } from './savepoint-command.js';
@@ -50,6 +49,6 @@ try {
     if (argv.includes('--json'))
       terminal.write(jsonLine({ event: 'error', error: errorData(error) }));
     else terminal.writeError(describeError(error, terminal.errorColors));
-    process.exitCode = isHoldfastError(error, 'ERR_HOLDFAST_BAD_OPTION') ? EXIT_USAGE : EXIT_FAILED;
+    process.exitCode = exitCodeOfError(error);
   }
 }

@@ -5,7 +5,7 @@ import { isS3Place, storeAt } from '../checkpoint/checkpoint-place.js';
 import { type GuardedOptions, runGuarded } from '../guardian/guardian.js';
 import { type Console, createReporter } from '../terminal/console.js';
 import type { RunCommand } from './arguments.js';
-import { EXIT_FAILED, EXIT_FINISHED, EXIT_USAGE } from './exit-codes.js';
+import { EXIT_FAILED, EXIT_FINISHED, exitCodeOfError } from './exit-codes.js';
 import { useS3Flags } from './s3-flags.js';
 import { StopSignals } from './stop-signals.js';
 
@@ -36,7 +36,7 @@ export async function runCommand(command: RunCommand, console: Console): Promise
       return signals.exitCode;
     }
     reporter.failed(error);
-    return isHoldfastError(error, 'ERR_HOLDFAST_BAD_OPTION') ? EXIT_USAGE : EXIT_FAILED;
+    return exitCodeOfError(error);
   } finally {
     signals.dispose();
     reporter.close();

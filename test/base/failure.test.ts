@@ -1,4 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import {
+  codeOfKind,
+  errorCodes,
+  exitCodeOf,
+  type FailureKind,
+  isFatalCode,
+  kindOfCode,
+} from '../../src/base/error-codes.js';
 import { HoldfastError } from '../../src/base/errors.js';
 import { failureToError, kindOfError, originalError, toFailure } from '../../src/base/failure.js';
 
@@ -133,5 +141,38 @@ describe('failures', () => {
       operator: 'out',
       slot: 1,
     });
+  });
+
+  it('of every kind have one code, which tells the kind again', () => {
+    const kinds: readonly FailureKind[] = [
+      'user-code',
+      'source',
+      'sink',
+      'checkpoint',
+      'build',
+      'thread-exit',
+      'out-of-memory',
+      'hung',
+      'unresponsive',
+      'process-death',
+      'internal',
+    ];
+    expect(new Set(kinds.map(codeOfKind)).size).toBe(kinds.length);
+    for (const kind of kinds) expect(kindOfCode(codeOfKind(kind))).toBe(kind);
+    expect(codeOfKind('thread-error')).toBe('ERR_HOLDFAST_USER_CODE');
+    expect(kindOfCode('ERR_HOLDFAST_BAD_OPTION')).toBe('internal');
+  });
+
+  it('that would come again are fatal by their code, and those of others never', () => {
+    expect(isFatalCode('ERR_HOLDFAST_COMPILE')).toBe(true);
+    expect(isFatalCode('ERR_HOLDFAST_SINK')).toBe(false);
+    for (const foreign of ['ENOENT', 'toString', '__proto__', undefined]) {
+      expect(isFatalCode(foreign)).toBe(false);
+    }
+  });
+
+  it('a mistake in an option ends the command line with 2, all else with 1', () => {
+    const odd = errorCodes.filter((code) => exitCodeOf(code) !== 1);
+    expect(odd.map((code) => [code, exitCodeOf(code)])).toEqual([['ERR_HOLDFAST_BAD_OPTION', 2]]);
   });
 });

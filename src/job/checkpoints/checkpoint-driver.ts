@@ -36,7 +36,7 @@ import type { CheckpointKind } from '../../checkpoint/statistics.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { CapturedPart, CheckpointBase } from '../../host/host-protocol.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
-import type { CheckpointEvent } from '../job-types.js';
+import type { CheckpointEvent, JobMetrics } from '../job-types.js';
 import type { ResolvedOptions } from '../options.js';
 import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';
 import { makeManifest, type PendingCheckpoint } from './make-manifest.js';
@@ -494,4 +494,17 @@ function endedError(): HoldfastError {
 
 export function taskKey(vertex: number, instance: number): string {
   return `${vertex}/${instance}`;
+}
+
+/** What `job.metrics()` tells of checkpoints; all nothing before there can be any. */
+export function checkpointMetrics(driver: CheckpointDriver | undefined): JobMetrics['checkpoints'] {
+  return {
+    completed: driver?.completed ?? 0,
+    failed: driver?.failed ?? 0,
+    last: driver?.lastEvent,
+    ofRun: driver?.statistics.ofRun ?? { completed: 0, failed: 0 },
+    inProgress: driver?.statistics.inProgress ?? [],
+    history: driver?.statistics.history ?? [],
+    summary: driver?.statistics.summary,
+  };
 }

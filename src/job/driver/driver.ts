@@ -7,19 +7,24 @@
  */
 
 import { type Deferred, deferred } from '../../base/deferred.js';
+import { isFatalCode } from '../../base/error-codes.js';
 import { HoldfastError } from '../../base/errors.js';
-import { failureToError, toFailure } from '../../base/failure.js';
+import { type Failure, failureToError, toFailure } from '../../base/failure.js';
+import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
+import type { HostSpawner } from '../../host/host-link.js';
 import type { HostEvent, KillCause } from '../../host/host-protocol.js';
 import { HeapGuard } from '../../pool/heap-guard.js';
 import { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planJob } from '../../stream/graph/planner.js';
-import { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
-import { checkpointMetrics } from '../checkpoints/checkpoint-metrics.js';
+import { CheckpointDriver, checkpointMetrics } from '../checkpoints/checkpoint-driver.js';
 import { CollectedRows } from '../checkpoints/collected-rows.js';
 import { type PendingCheckpoint, recordsIn } from '../checkpoints/make-manifest.js';
-import { type CommitInWorker, SinkCommitter } from '../checkpoints/sink-committer.js';
-import { isFatal } from '../fatal.js';
+import {
+  type CommitInWorker,
+  type CreateCommitter,
+  SinkCommitter,
+} from '../checkpoints/sink-committer.js';
 import { JobEmitter } from '../job-emitter.js';
 import { budgetError, canceledError, needsCheckpoints, notRunning } from '../job-errors.js';
 import type {
@@ -33,14 +38,26 @@ import type {
 } from '../job-types.js';
 import type { ResolvedOptions } from '../options.js';
 import { finishedMark, restoreCollected } from '../recovery/collected-state.js';
-import type { DriverOptions } from './driver-options.js';
 import { type Group, planGroups } from './groups.js';
 import { jobTree } from './job-tree.js';
 import { Launcher } from './launcher.js';
-import { Region, type RegionFailure } from './region.js';
+import { Region, type RegionFailure, sumProgress } from './region.js';
 import { Stopping, savepointTarget } from './stopping.js';
-import { sumProgress } from './sum-progress.js';
 import { Supervision } from './supervision.js';
+
+export interface DriverOptions {
+  readonly options: ResolvedOptions;
+  readonly spawn: HostSpawner;
+  readonly store: CheckpointStore | undefined;
+  /** The checkpoint to start from, and the greatest id ever used in the store. */
+  readonly manifest: Manifest | undefined;
+  readonly lastCheckpoint: number;
+  readonly run: string;
+  /** Makes stacks point into the user's own source. */
+  readonly mapFailure: (failure: Failure) => Failure;
+  /** The connectors' by default. */
+  readonly createCommitter?: CreateCommitter | undefined;
+}
 
 export class JobDriver {
   readonly events = new JobEmitter();
@@ -287,7 +304,7 @@ export class JobDriver {
     const failure = this.#given.mapFailure(given.failure);
     this.events.tell('failure', failure);
     this.#options.logger?.warn({ failure }, 'a part of the job failed');
-    if (isFatal(failure)) this.#givenUp(failureToError(failure));
+    if (isFatalCode(failure.code)) this.#givenUp(failureToError(failure));
     else for (const region of regions) region.failed({ ...given, failure });
   }
 

@@ -24,7 +24,6 @@ import { recordsIn } from '../checkpoints/make-manifest.js';
 import type { JobProgress, RestartedEvent } from '../job-types.js';
 import { Incident } from './incident.js';
 import type { Launcher } from './launcher.js';
-import { sumProgress } from './sum-progress.js';
 
 /** What its supervisor hears of it. */
 export type RegionEvent =
@@ -272,4 +271,13 @@ export class Region {
     }
     this.#given.onRunning();
   }
+}
+
+export function sumProgress(parts: readonly JobProgress[]): JobProgress {
+  let [sourceRecords, sinkRecords] = [0, 0];
+  for (const part of parts) {
+    sourceRecords += part.sourceRecords;
+    sinkRecords += part.sinkRecords;
+  }
+  return { sourceRecords, sinkRecords };
 }

@@ -1,0 +1,101 @@
+/**
+ * All codes of errors, each with what follows from it: one table for the driver, which restarts or gives up,
+ * for failures that cross threads, and for the command line.
+ */
+
+/** Sorts failures by what happened. */
+export type FailureKind =
+  | 'user-code'
+  | 'source'
+  | 'sink'
+  | 'checkpoint'
+  | 'build'
+  | 'thread-error'
+  | 'thread-exit'
+  | 'out-of-memory'
+  | 'hung'
+  | 'unresponsive'
+  | 'process-death'
+  | 'internal';
+
+interface Consequences {
+  /**
+   * What was thrown by others has no code of ours: a failure of one of these kinds gets this one. Uncaught
+   * errors are users', too. No kind stands twice.
+   */
+  readonly kinds?: readonly FailureKind[];
+  /** It would come again however often it is tried: no restart is spent on it. */
+  readonly fatal?: true;
+  /** Of the command line; 1 unless told. */
+  readonly exitCode?: number;
+}
+
+const CODES = {
+  ERR_HOLDFAST_ALREADY_FINISHED: {},
+  ERR_HOLDFAST_ASYNC_CALLBACK: {},
+  ERR_HOLDFAST_BAD_CHILD_SPEC: {},
+  ERR_HOLDFAST_BAD_OPTION: { fatal: true, exitCode: 2 },
+  ERR_HOLDFAST_CANCELED: {},
+  ERR_HOLDFAST_CHECKPOINT_CORRUPT: { fatal: true },
+  ERR_HOLDFAST_CHECKPOINT_DIRECTORY: {},
+  ERR_HOLDFAST_CHECKPOINT_FAILED: { kinds: ['checkpoint'] },
+  ERR_HOLDFAST_CHECKPOINT_FORMAT: { fatal: true },
+  ERR_HOLDFAST_CHECKPOINT_LOCKED: {},
+  ERR_HOLDFAST_CHECKPOINT_NOT_FOUND: { fatal: true },
+  ERR_HOLDFAST_CHECKPOINT_STORE: {},
+  ERR_HOLDFAST_CHILD_ENDED: {},
+  ERR_HOLDFAST_COLLECT_LIMIT: { fatal: true },
+  ERR_HOLDFAST_COMPILE: { fatal: true },
+  ERR_HOLDFAST_CONTROL: { kinds: ['unresponsive'] },
+  ERR_HOLDFAST_DUPLICATE_UID: { fatal: true },
+  ERR_HOLDFAST_GRAPH_INCOMPATIBLE: { fatal: true },
+  ERR_HOLDFAST_GRAPH_MISMATCH: { fatal: true },
+  ERR_HOLDFAST_INTERNAL: { kinds: ['internal'] },
+  ERR_HOLDFAST_JOB_BUILD: { kinds: ['build'], fatal: true },
+  ERR_HOLDFAST_JOB_MODULE: { fatal: true },
+  ERR_HOLDFAST_KEY_GROUPS_MISMATCH: { fatal: true },
+  ERR_HOLDFAST_MALFORMED_RECORD: {},
+  ERR_HOLDFAST_NO_TIMESTAMP: {},
+  ERR_HOLDFAST_NOT_RUNNING: {},
+  ERR_HOLDFAST_PROCESS_DIED: { kinds: ['process-death'] },
+  ERR_HOLDFAST_RESTART_BUDGET: {},
+  ERR_HOLDFAST_SINK: { kinds: ['sink'] },
+  ERR_HOLDFAST_SINK_CONTRACT: { fatal: true },
+  ERR_HOLDFAST_SINK_OCCUPIED: { fatal: true },
+  ERR_HOLDFAST_SINK_REWOUND: { fatal: true },
+  ERR_HOLDFAST_SOURCE: { kinds: ['source'] },
+  ERR_HOLDFAST_SOURCE_CHANGED: { fatal: true },
+  ERR_HOLDFAST_STATE_MIGRATION: {},
+  ERR_HOLDFAST_UNSUPPORTED_KEY: {},
+  ERR_HOLDFAST_UNSUPPORTED_VALUE: {},
+  ERR_HOLDFAST_UNTRANSFERABLE_RECORD: {},
+  ERR_HOLDFAST_USER_CODE: { kinds: ['user-code', 'thread-error'] },
+  ERR_HOLDFAST_WORKER_DIED: { kinds: ['thread-exit'] },
+  ERR_HOLDFAST_WORKER_HUNG: { kinds: ['hung'] },
+  ERR_HOLDFAST_WORKER_OUT_OF_MEMORY: { kinds: ['out-of-memory'] },
+} as const satisfies Readonly<Record<`ERR_HOLDFAST_${string}`, Consequences>>;
+
+export type ErrorCode = keyof typeof CODES;
+
+const table: Readonly<Record<string, Consequences>> = CODES;
+export const errorCodes = Object.keys(CODES) as readonly ErrorCode[];
+
+/** The code that a failure of this kind gets when what was thrown has none. */
+export function codeOfKind(kind: FailureKind): ErrorCode {
+  return errorCodes.find((code) => table[code]?.kinds?.includes(kind)) ?? 'ERR_HOLDFAST_INTERNAL';
+}
+
+/** The kind that a code tells; `internal` where it tells none. */
+export function kindOfCode(code: ErrorCode): FailureKind {
+  return table[code]?.kinds?.[0] ?? 'internal';
+}
+
+/** @param code of anything that was thrown, ours or not */
+export function isFatalCode(code: string | undefined): boolean {
+  return code !== undefined && Object.hasOwn(table, code) && table[code]?.fatal === true;
+}
+
+/** What the command line exits with after an error of this code. */
+export function exitCodeOf(code: ErrorCode): number {
+  return table[code]?.exitCode ?? 1;
+}
