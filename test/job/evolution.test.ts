@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { checkJob, type JobResult, type RunOptions, run } from '../../dist/index.js';
 import { KEYS, type Visit, visit, WINDOW_MS } from './fixtures/evolving.job.js';
+import { TIMES } from './fixtures/lateness.job.js';
 import { fixture, Meter, temporaryFolder, until } from './kit.js';
 
 const COUNT = 8_000;
@@ -179,3 +180,25 @@ function expectExtremes(rows: readonly Visit[]): void {
     expect(own.map(({ n }) => n)).toEqual(expected);
   }
 }
+
+test('a window that was freed stays closed when the changed job allows more lateness', async () => {
+  const directory = await temporaryFolder();
+  const start = (allowedLatenessMs: number, meter: Meter) =>
+    run(fixture('lateness'), {
+      parallelism: 2,
+      args: { allowedLatenessMs, meter: meter.shared },
+      checkpoint: { directory, intervalMs: 60_000 },
+    });
+  const first = await start(0, new Meter(5));
+  await until(() => first.progress().sourceRecords >= 5, first);
+  await first.stop();
+  const second = await start(60_000, new Meter(TIMES.length));
+  const { collected } = await second.finished;
+  expect(collected['late']).toEqual([{ t: 7 }]);
+  const rows = collected['rows'] as readonly { windowStart: number; n: number }[];
+  expect(rows.map(({ windowStart, n }) => [windowStart, n])).toEqual([
+    [0, 4],
+    [5_000, 1],
+    [70_000, 1],
+  ]);
+});

@@ -244,6 +244,80 @@ describe('tumbling windows', () => {
     }
   });
 
+  describe('that were freed stay closed when a later run allows another lateness', () => {
+    const lenient = (allowedLatenessMs: number) =>
+      aggregate({ allowedLatenessMs, lateTag: undefined });
+    const keyed = (time: number, k = 'a'): Item => ({ record: { k, n: 1 }, at: time, key: k });
+    const freed = () => {
+      const harness = new Harness(lenient(0));
+      for (const time of [1, 2, 3, 4, 25]) harness.feed(keyed(time));
+      harness.feed({ watermark: 20 });
+      expect(recordsOf(harness.emitted)).toEqual([row('a', 0, 4)]);
+      return harness.snapshot();
+    };
+    const late = (harness: Harness, ...items: readonly Item[]) => {
+      for (const item of items) harness.feed(item);
+      return harness.counters['lateRecords'] ?? 0;
+    };
+
+    it('more', () => {
+      const harness = new Harness(lenient(60_000), {}, freed());
+      // Both of windows that are over; the one of 10 was freed although it never held anything.
+      expect(late(harness, keyed(5), keyed(5, 'b'), keyed(19))).toBe(3);
+      // The one of 20 was open: from now on it is kept for as long as is allowed now.
+      expect(late(harness, keyed(26), { watermark: 50_000 }, keyed(27), keyed(9))).toBe(4);
+      expect(recordsOf(harness.emitted)).toEqual([row('a', 20, 2), row('a', 20, 3)]);
+      expect(
+        late(harness, { watermark: 60_028 }, keyed(28), { watermark: 60_029 }, keyed(29)),
+      ).toBe(5);
+    });
+
+    it('more, and more again, and less than before', () => {
+      let harness = new Harness(lenient(100), {}, freed());
+      expect(late(harness, keyed(5), { watermark: 40 })).toBe(1);
+      for (const allowedLatenessMs of [1_000, 50, 0]) {
+        harness = new Harness(lenient(allowedLatenessMs), {}, harness.snapshot());
+        // What lies ahead of time is not closed, however long lateness was.
+        expect(late(harness, keyed(15), keyed(45))).toBe(1);
+      }
+      harness = new Harness(lenient(1_000), {}, harness.snapshot());
+      expect(late(harness, keyed(35), keyed(29), keyed(45))).toBe(2);
+    });
+
+    it('more, on an instance that has taken over from others', () => {
+      const other = new Harness(lenient(0));
+      for (const item of [keyed(6, 'b'), { watermark: 3 }]) other.feed(item);
+      const sections = [freed(), other.snapshot()].flatMap((some, instance) =>
+        some.map((section) => ({ ...section, instance })),
+      );
+      let harness = new Harness(lenient(60_000), { formerOwner: ownerOf('a', 'b') }, sections);
+      expect(late(harness, keyed(5), keyed(7, 'b'))).toBe(1);
+      // The same in the next life, and when time has caught up with where it was.
+      harness = new Harness(lenient(60_000), {}, harness.snapshot());
+      expect(late(harness, { watermark: 20 }, keyed(5), keyed(8, 'b'))).toBe(1);
+      expect(recordsOf(harness.emitted)).toEqual([row('b', 0, 2), row('b', 0, 3)]);
+    });
+
+    it('more, when the firing that freed them was cut in two', () => {
+      const before = new Harness(lenient(0));
+      for (const k of ['a', 'b']) before.feed(keyed(5, k));
+      before.stingy = true;
+      before.operator.onWatermark(20);
+      expect(before.operator.suspended).toBe(true);
+      const harness = new Harness(lenient(60_000), {}, before.snapshot());
+      expect(late(harness, keyed(5, 'a'), keyed(5, 'b'), { watermark: 20 }, keyed(5, 'a'))).toBe(3);
+      expect(recordsOf(harness.emitted)).toEqual([row('b', 0, 1)]);
+    });
+
+    it('less: what is over now is closed at once', () => {
+      const before = new Harness(lenient(60_000));
+      for (const item of [keyed(1), { watermark: 20 }, keyed(2)]) before.feed(item);
+      const harness = new Harness(lenient(0), {}, before.snapshot());
+      expect(late(harness, keyed(3), keyed(25))).toBe(1);
+      expect(recordsOf(harness.emitted)).toEqual([]);
+    });
+  });
+
   it('agree with a plain model over any input', () => {
     const item = fc.oneof(
       {

@@ -1,6 +1,6 @@
 /**
  * How far time had come per key group, where that differs from the instance's: after a restore from an
- * unaligned checkpoint.
+ * unaligned checkpoint, or with another allowed lateness.
  *
  *  V1  At the cut of such a checkpoint instances need not have seen the same watermark. After a rescale an
  *      instance's time is the earliest of those that its groups come from. A group that comes from one
@@ -9,15 +9,20 @@
  *      again; but it had come, and what it *closed* stays closed: a record for it is late, also for a key that
  *      has fired and left nothing behind. After a rescale the watermark need not come first.
  *  V3  A group is closed as far as it has fired, at least. All is forgotten when time has caught up.
+ *  V4  A window that was *freed* stays closed, also when more lateness is allowed than then: nothing is left of
+ *      what it had counted. So snapshots tell the last moment up to which windows were freed, which does not
+ *      change its meaning with the lateness, as the time at which they were would.
  */
 
 import { ByteReader } from '../../codec/byte-reader.js';
 import { ByteWriter } from '../../codec/byte-writer.js';
 import type { OperatorContext, RestoredSection, StateSection } from '../operator.js';
 import { earliestTime } from '../state/time-section.js';
+import { hasPassed } from './lateness.js';
 
 const FIRED_SECTION = 'group-times';
 const CLOSED_SECTION = 'group-ends';
+const FREED_SECTION = 'group-freed';
 
 /** By key group, in ms. */
 type Times = Map<number, number>;
@@ -25,19 +30,26 @@ type Times = Map<number, number>;
 export class GroupTimes {
   readonly #fired: Times = new Map();
   readonly #closed: Times = new Map();
+  /** Last moments of windows (V4). */
+  readonly #freed: Times = new Map();
+  readonly #allowedLatenessMs: number;
+  /** From this time on the instance's own time says all that is said here. */
   #latestMs = Number.NEGATIVE_INFINITY;
+
+  constructor(allowedLatenessMs: number) {
+    this.#allowedLatenessMs = allowedLatenessMs;
+  }
 
   /** Goes on with what an earlier instance knew. @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT */
   restore(restored: readonly RestoredSection[], owns: (group: number) => boolean): void {
     for (const { name, bytes } of restored) {
-      if (name !== FIRED_SECTION && name !== CLOSED_SECTION) continue;
+      const note = this.#noteOf(name);
+      if (note === undefined) continue;
       const reader = new ByteReader(bytes, { what: 'times of key groups' });
       while (reader.remaining > 0) {
         const group = reader.u16();
         const timeMs = reader.f64();
-        if (!owns(group)) continue;
-        if (name === FIRED_SECTION) this.noteFired(group, timeMs);
-        else this.noteClosed(group, timeMs);
+        if (owns(group)) note(group, timeMs);
       }
     }
   }
@@ -52,14 +64,23 @@ export class GroupTimes {
     this.#latestMs = Math.max(this.#latestMs, timeMs);
   }
 
-  /** Has the group fired what is due at that time? */
-  hasFired(group: number, timeMs: number): boolean {
-    return timeMs <= (this.#fired.get(group) ?? Number.NEGATIVE_INFINITY);
+  /** @param lastMs windows up to the one with this last moment were freed */
+  noteFreed(group: number, lastMs: number): void {
+    raise(this.#freed, group, lastMs);
+    this.#latestMs = Math.max(this.#latestMs, lastMs + this.#allowedLatenessMs);
   }
 
-  /** Is what ends at that time over for the group? */
-  isClosed(group: number, timeMs: number): boolean {
-    return timeMs <= (this.#closed.get(group) ?? Number.NEGATIVE_INFINITY);
+  /** Has the group fired what is due at that time? */
+  hasFired(group: number, timeMs: number): boolean {
+    return hasPassed(this.#fired.get(group) ?? Number.NEGATIVE_INFINITY, timeMs);
+  }
+
+  /** Is a window over for the group? @param lastMs its last moment @param closeMs that + allowed lateness */
+  isClosed(group: number, lastMs: number, closeMs: number): boolean {
+    return (
+      hasPassed(this.#closed.get(group) ?? Number.NEGATIVE_INFINITY, closeMs) ||
+      hasPassed(this.#freed.get(group) ?? Number.NEGATIVE_INFINITY, lastMs)
+    );
   }
 
   /** Is any group ahead of that time? */
@@ -68,31 +89,58 @@ export class GroupTimes {
   }
 
   capture(): readonly StateSection[] {
-    return [encode(FIRED_SECTION, this.#fired), encode(CLOSED_SECTION, this.#closed)];
+    return [
+      encode(FIRED_SECTION, this.#fired),
+      encode(CLOSED_SECTION, this.#closed),
+      encode(FREED_SECTION, this.#freed),
+    ];
   }
+
+  #noteOf(section: string): ((group: number, timeMs: number) => void) | undefined {
+    switch (section) {
+      case FIRED_SECTION:
+        return (group, timeMs) => this.noteFired(group, timeMs);
+      case CLOSED_SECTION:
+        return (group, timeMs) => this.noteClosed(group, timeMs);
+      case FREED_SECTION:
+        return (group, lastMs) => this.noteFreed(group, lastMs);
+      default:
+        return undefined;
+    }
+  }
+}
+
+/** Names of the sections that tell of an instance's time. */
+export interface TimeSections {
+  /** How far it had fired. */
+  readonly fired: string;
+  /** The watermark that had come, where that is later. */
+  readonly closed: string;
+  /** The last moment up to which it had freed windows. */
+  readonly freed: string;
 }
 
 /**
  * The times of the instance's key groups.
- * @param fired name of the section that has how far an instance had fired
- * @param closed name of the one that has the watermark that had come, where that is later
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT
  */
 export function groupTimes(
-  fired: string,
-  closed: string,
+  sections: TimeSections,
+  allowedLatenessMs: number,
   restored: readonly RestoredSection[],
   context: Pick<OperatorContext, 'instance' | 'keyGroups' | 'ownsGroup' | 'formerOwner'>,
 ): GroupTimes {
-  const times = new GroupTimes();
+  const times = new GroupTimes(allowedLatenessMs);
   times.restore(restored, (group) => context.ownsGroup(group));
-  const firedBy = instanceTimes(fired, restored);
-  const closedBy = instanceTimes(closed, restored);
+  const firedBy = instanceTimes(sections.fired, restored);
+  const closedBy = instanceTimes(sections.closed, restored);
+  const freedBy = instanceTimes(sections.freed, restored);
   for (let group = 1; group <= context.keyGroups; group += 1) {
     if (!context.ownsGroup(group)) continue;
     const owner = context.formerOwner?.(group) ?? context.instance;
     times.noteFired(group, firedBy(owner));
     times.noteClosed(group, closedBy(owner));
+    times.noteFreed(group, freedBy(owner));
   }
   return times;
 }

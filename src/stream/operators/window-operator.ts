@@ -15,6 +15,8 @@
  *      and the time in it stands before the window's end, so that the others fire when the watermark
  *      comes again. That it had come is in it as well: a record of that window is late, whatever comes
  *      first after a restore (group-times.ts). A firing that keeps its keys cannot be divided.
+ *  W7  How far windows have been freed is in the snapshot: a freed window never begins again, also when a
+ *      later run allows more lateness.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -34,6 +36,8 @@ import type { Pane, PaneStore } from './pane.js';
 const TIME_SECTION = 'time';
 /** The watermark that a half-done firing is for (W6). */
 const FIRING_SECTION = 'firing';
+/** Last moment of the windows that are gone (W7); a run before with less allowed lateness freed more. */
+const FREED_SECTION = 'freed';
 
 export interface WindowOptions {
   readonly allowedLatenessMs: number;
@@ -107,7 +111,12 @@ export class WindowOperator<S> implements Operator {
     this.#watermark = earliestTime(TIME_SECTION, restored);
     this.#store.open(context);
     refuseOtherKind(context.operator, restored, this.#store.state);
-    const ahead = groupTimes(TIME_SECTION, FIRING_SECTION, restored, context);
+    const ahead = groupTimes(
+      { fired: TIME_SECTION, closed: FIRING_SECTION, freed: FREED_SECTION },
+      this.#options.allowedLatenessMs,
+      restored,
+      context,
+    );
     for (const section of restored) {
       if (section.name !== this.#store.state.section) continue;
       this.#store.restore(
@@ -189,6 +198,7 @@ export class WindowOperator<S> implements Operator {
     const firedMs = this.#advancing ? this.#reached() : this.#watermark;
     const times = [encodeTime(TIME_SECTION, firedMs)];
     if (firedMs < this.#watermark) times.push(encodeTime(FIRING_SECTION, this.#watermark));
+    times.push(encodeTime(FREED_SECTION, this.#watermark - this.#options.allowedLatenessMs));
     const ahead = this.#ahead?.capture() ?? [];
     return withSections([...times, ...ahead], this.#store.capture(checkpoint, base));
   }
@@ -218,7 +228,8 @@ export class WindowOperator<S> implements Operator {
   #isLate(end: number, group: number, behind: number): boolean {
     const closeMs = this.#closeOf(end);
     return (
-      isLate(closeMs, behind, this.#watermark) || this.#ahead?.isClosed(group, closeMs) === true
+      isLate(closeMs, behind, this.#watermark) ||
+      this.#ahead?.isClosed(group, end - 1, closeMs) === true
     );
   }
 
