@@ -18,7 +18,7 @@
  *      the hidden class's enum cache; an enumerable key inherited from anywhere shows up there too.
  */
 
-import { pathStep } from '../codec/value-encoder.js';
+import { pathStep } from '../codec/value-walk.js';
 import type { ByteViews } from './byte-views.js';
 import type { ColumnKind, Layout } from './frame-layout.js';
 

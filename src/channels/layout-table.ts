@@ -1,12 +1,12 @@
 /**
  * The layouts that a channel's encoder has learnt, found by a record's shape.
  *
- *  T1  A shape is the own enumerable keys in order, and the prototype: instances of a class travel as
- *      plain data, but a subclass of Date with the same keys must not pass for one of them.
+ *  T1  A shape is the own enumerable keys in order, and the prototype: an instance of a class with the
+ *      same keys must not pass for a plain object.
  *  T2  The table is bounded: `layoutsMax` compiled layouts, `SIGHTINGS_MAX` shapes being counted.
  */
 
-import { classify, isPlainPrototype } from '../codec/value-kinds.js';
+import { classify } from '../codec/value-kinds.js';
 import { compileEncode, type EncodeLoop } from './frame-codegen.js';
 import {
   type ColumnKind,
@@ -126,7 +126,6 @@ export class LayoutTable {
       return undefined;
     }
     const prototype = Object.getPrototypeOf(record) as object;
-    if (!isPlainPrototype(prototype)) return undefined;
     const keys = Object.keys(record);
     if (keys.length === 0 || keys.length > LAYOUT_KEYS_MAX || keys.includes('__proto__')) {
       return undefined;

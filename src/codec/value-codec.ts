@@ -1,25 +1,31 @@
 /**
- * The value codec's front: one value in, one value out. The format is told in value-tags.ts.
+ * The value codec's front: one value in, one value out. What a value may be is told in value-kinds.ts,
+ * what it looks like as bytes in value-tags.ts.
  */
 
 import type { ByteReader } from './byte-reader.js';
-import type { ByteWriter } from './byte-writer.js';
+import { ByteWriter } from './byte-writer.js';
+import { ValueCopier } from './value-copier.js';
 import { type DecodeOptions, ValueDecoder } from './value-decoder.js';
 import { ValueEncoder } from './value-encoder.js';
 
 export type { DecodeOptions } from './value-decoder.js';
 
 const sharedEncoder = new ValueEncoder();
+const sharedChecker = new ValueEncoder({ isStrict: true });
+const sharedCopier = new ValueCopier();
 // Decoding runs no foreign code, so one decoder of each kind is never used twice at a time.
 const sharedDecoder = new ValueDecoder();
 const strictDecoder = new ValueDecoder({ untrusted: true });
+const scratch = new ByteWriter();
+const SCRATCH_KEPT_BYTES = 1 << 16;
 
 /**
- * Writes any structured-cloneable value: primitives, Dates, arrays with holes, plain objects and
- * class instances (as plain data), Maps, Sets, binary data, regular expressions, errors (standard
- * name, message, stack and cause), boxed primitives; shared and cyclic references are kept.
+ * Writes a value: primitives, plain objects, arrays with holes, Maps, Sets, Dates, binary data, regular
+ * expressions, errors, boxed primitives, Temporal objects, instances of classes with a codec. Shared
+ * and circular references are kept.
  * Throws ERR_HOLDFAST_UNSUPPORTED_VALUE for anything else; `details.path` names the place, and the
- * writer stands where it stood before.
+ * writer stands where it stood before. What `checkValue` finds besides is not looked for.
  * @param name what the value is called in that path
  */
 export function encodeValue(writer: ByteWriter, value: unknown, name = 'value'): void {
@@ -33,8 +39,40 @@ export function encodeValue(writer: ByteWriter, value: unknown, name = 'value'):
 }
 
 /**
+ * Refuses, with ERR_HOLDFAST_UNSUPPORTED_VALUE, whatever would not come back equal: what `encodeValue`
+ * refuses, and properties that it does not look at (symbols as keys, hidden ones, accessors), and
+ * Proxies. It encodes the value and throws the bytes away, and takes several times as long as that.
+ * @param path what the value is called in the message: `record.items`
+ */
+export function checkValue(value: unknown, path: string): void {
+  if (typeof value !== 'object' || value === null) {
+    if (typeof value !== 'function' && typeof value !== 'symbol') return;
+  }
+  const isFree = !sharedChecker.busy;
+  const checker = isFree ? sharedChecker : new ValueEncoder({ isStrict: true });
+  const writer = isFree ? scratch : new ByteWriter();
+  checker.begin(writer);
+  try {
+    checker.encode(value, path);
+  } finally {
+    checker.end();
+    if (isFree) scratch.shrink(SCRATCH_KEPT_BYTES);
+  }
+}
+
+/**
+ * A copy that nothing of `value` is part of: equal to what encoding and decoding would give, and refused
+ * as `encodeValue` refuses. Shared and circular references are kept.
+ * @param path what the value is called in messages
+ */
+export function copyValue<T>(value: T, path = 'value'): T {
+  return (sharedCopier.isBusy ? new ValueCopier() : sharedCopier).copy(value, path);
+}
+
+/**
  * Reads one value written by `encodeValue`. Safe on hostile bytes: throws the reader's error
- * (ERR_HOLDFAST_CHECKPOINT_CORRUPT unless it was given another).
+ * (ERR_HOLDFAST_CHECKPOINT_CORRUPT unless it was given another). Throws ERR_HOLDFAST_UNSUPPORTED_VALUE for
+ * a value of a class that this Node lacks.
  */
 export function decodeValue(reader: ByteReader, options?: DecodeOptions): unknown {
   const decoder = options?.untrusted === true ? strictDecoder : sharedDecoder;

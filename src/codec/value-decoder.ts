@@ -1,24 +1,27 @@
 /**
  * Bytes to values; the format is told in value-tags.ts.
  *
- *  D1  Any bytes end in a value or in the reader's error: nothing is run, no class is looked up by
- *      name, depth is limited, and memory grows only with the bytes that were really read.
+ *  D1  Any bytes end in a value or in the reader's error: nothing is run but codecs that were
+ *      registered, no class is looked up by a name in the bytes, depth is limited, and memory grows only
+ *      with the bytes that were really read. What was written well and cannot be made here (a class
+ *      that this Node lacks, a codec that is not registered) is an error of another code.
  *  D2  A property is always the object's own: a key `__proto__` sets no prototype. Where the bytes
  *      come from elsewhere (`untrusted`), such keys are refused altogether.
  */
 
+import { isHoldfastError } from '../base/errors.js';
 import type { ByteReader } from './byte-reader.js';
+import { defineField, makeError, makeTemporal, makeView, setOwn, viewUnit } from './value-forms.js';
+import { errorKinds, temporalKinds, viewKinds } from './value-kinds.js';
 import {
   ERROR_CAUSE,
   ERROR_MESSAGE,
   ERROR_STACK,
-  errorKinds,
   SHORT_STRING,
   SHORT_STRING_LENGTH_MAX,
   SMALL_INTEGER,
   Tag,
   VALUE_DEPTH_MAX,
-  viewKinds,
 } from './value-tags.js';
 
 export interface DecodeOptions {
@@ -30,8 +33,6 @@ export interface DecodeOptions {
 const SPARSE_LENGTH_MIN = 4_096;
 const ARRAY_LENGTH_MAX = 0xffff_ffff;
 const OBJECTS_KEPT = 64;
-
-type ViewConstructor = new (buffer: ArrayBuffer) => ArrayBufferView;
 
 export class ValueDecoder {
   readonly #untrusted: boolean;
@@ -98,7 +99,14 @@ export class ValueDecoder {
       case Tag.view:
         return this.#view();
       case Tag.regexp:
-        return this.#regexp();
+      case Tag.regexpAt:
+        return this.#regexp(tag);
+      case Tag.viewInside:
+        return this.#viewInside();
+      case Tag.bufferOfView:
+        return this.#bufferOfView();
+      case Tag.temporal:
+        return this.#temporal();
       default:
         return this.#nested(tag);
     }
@@ -130,6 +138,8 @@ export class ValueDecoder {
         return this.#set();
       case Tag.error:
         return this.#error();
+      case Tag.errorFields:
+        return this.#errorFields();
       case Tag.boxed:
         return this.#boxed();
       default:
@@ -145,17 +155,7 @@ export class ValueDecoder {
       if (key === 'length' && Array.isArray(target)) throw reader.corrupt("a property 'length'");
       const dangerous = key === '__proto__' || key === 'constructor' || key === 'prototype';
       if (dangerous && this.#untrusted) throw reader.corrupt(`a property named '${key}'`);
-      const value = this.decode();
-      if (key === '__proto__') {
-        Object.defineProperty(target, key, {
-          value,
-          writable: true,
-          enumerable: true,
-          configurable: true,
-        });
-      } else {
-        (target as Record<string, unknown>)[key] = value;
-      }
+      setOwn(target, key, this.decode());
     }
     return target;
   }
@@ -213,41 +213,116 @@ export class ValueDecoder {
     const name = viewKinds[reader.u8()];
     if (name === undefined) throw reader.corrupt('an unknown kind of view', at);
     const bytes = reader.copy(reader.length()).buffer;
-    const View = globalThis[name] as ViewConstructor & { readonly BYTES_PER_ELEMENT?: number };
-    if (bytes.byteLength % (View.BYTES_PER_ELEMENT ?? 1) !== 0) {
+    if (bytes.byteLength % viewUnit(name) !== 0) {
       throw reader.corrupt(`a ${name} of ${bytes.byteLength} bytes`, at);
     }
-    return this.#remember(new View(bytes));
+    return this.#remember(makeView(name, bytes, 0, bytes.byteLength));
   }
 
-  #regexp(): RegExp {
+  #viewInside(): ArrayBufferView {
+    const reader = this.#reader;
+    const at = reader.position;
+    const name = viewKinds[reader.u8()];
+    if (name === undefined) throw reader.corrupt('an unknown kind of view', at);
+    const { buffer, byteOffset, byteLength } = this.#binary();
+    const offset = reader.varint();
+    const bytes = reader.varint();
+    const unit = viewUnit(name);
+    if (offset + bytes > byteLength || bytes % unit !== 0 || (byteOffset + offset) % unit !== 0) {
+      throw reader.corrupt(`a ${name} of ${bytes} bytes at ${offset}`, at);
+    }
+    return this.#remember(makeView(name, buffer, byteOffset + offset, bytes));
+  }
+
+  #bufferOfView(): ArrayBuffer {
+    return this.#remember(this.#binary().buffer);
+  }
+
+  /** The bytes of an earlier object. */
+  #binary(): { buffer: ArrayBuffer; byteOffset: number; byteLength: number } {
+    const reader = this.#reader;
+    const at = reader.position;
+    const object = this.#reference();
+    if (object instanceof ArrayBuffer) {
+      return { buffer: object, byteOffset: 0, byteLength: object.byteLength };
+    }
+    if (!ArrayBuffer.isView(object)) throw reader.corrupt('a view of something else', at);
+    return object as ArrayBufferView<ArrayBuffer>;
+  }
+
+  #regexp(tag: number): RegExp {
     const reader = this.#reader;
     const at = reader.position;
     const source = this.#text();
     const flags = this.#text();
+    const lastIndex = tag === Tag.regexpAt ? this.decode() : 0;
+    if (typeof lastIndex !== 'number') throw reader.corrupt('an odd lastIndex', at);
     try {
-      return this.#remember(new RegExp(source, flags));
+      const made = new RegExp(source, flags);
+      made.lastIndex = lastIndex;
+      return this.#remember(made);
     } catch {
       throw reader.corrupt('a malformed regular expression', at);
+    }
+  }
+
+  #temporal(): object {
+    const reader = this.#reader;
+    const at = reader.position;
+    const name = temporalKinds[reader.u8()];
+    const count = reader.length();
+    if (name === undefined) throw reader.corrupt('an unknown kind of Temporal object', at);
+    // The parts are primitives: none of them takes a number.
+    const parts: unknown[] = [];
+    for (let i = 0; i < count; i += 1) {
+      const part = this.decode();
+      if (typeof part === 'object') throw reader.corrupt(`a malformed Temporal.${name}`, at);
+      parts.push(part);
+    }
+    try {
+      return this.#remember(makeTemporal(name, parts));
+    } catch (error) {
+      if (isHoldfastError(error)) throw error;
+      throw reader.corrupt(`a malformed Temporal.${name}`, at);
     }
   }
 
   #error(): Error {
     const reader = this.#reader;
     const at = reader.position;
-    const Kind = errorKinds[reader.u8()];
+    const name = errorKinds[reader.u8()];
     const flags = reader.u8();
-    if (Kind === undefined || flags > (ERROR_MESSAGE | ERROR_STACK | ERROR_CAUSE)) {
+    if (name === undefined || flags > (ERROR_MESSAGE | ERROR_STACK | ERROR_CAUSE)) {
       throw reader.corrupt('an unknown kind of error', at);
     }
-    const { stackTraceLimit } = Error;
-    Error.stackTraceLimit = 0;
-    const error = new Kind();
-    Error.stackTraceLimit = stackTraceLimit;
-    this.#remember(error);
-    if (flags & ERROR_MESSAGE) hidden(error, 'message', this.#text());
-    hidden(error, 'stack', flags & ERROR_STACK ? this.#text() : undefined);
-    if (flags & ERROR_CAUSE) hidden(error, 'cause', this.decode());
+    const error = this.#remember(makeError(name, '', ''));
+    const message = flags & ERROR_MESSAGE ? this.#text() : undefined;
+    const stack = flags & ERROR_STACK ? this.#text() : undefined;
+    defineField(error, { key: 'stack', value: stack, isHidden: true });
+    if (message !== undefined) {
+      defineField(error, { key: 'message', value: message, isHidden: true });
+    }
+    if (flags & ERROR_CAUSE) {
+      defineField(error, { key: 'cause', value: this.decode(), isHidden: true });
+    }
+    return error;
+  }
+
+  #errorFields(): Error {
+    const reader = this.#reader;
+    const at = reader.position;
+    const name = errorKinds[reader.u8()];
+    if (name === undefined) throw reader.corrupt('an unknown kind of error', at);
+    const isDom = name === 'DOMException';
+    const error = this.#remember(
+      makeError(name, isDom ? this.#text() : '', isDom ? this.#text() : ''),
+    );
+    const count = reader.length(3);
+    for (let i = 0; i < count; i += 1) {
+      const key = this.#name();
+      const isHidden = reader.u8() === 0;
+      defineField(error, { key, value: this.decode(), isHidden });
+    }
     return error;
   }
 
@@ -326,13 +401,4 @@ function roomFor(count: number): unknown[] {
     default:
       return [];
   }
-}
-
-function hidden(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, {
-    value,
-    writable: true,
-    enumerable: false,
-    configurable: true,
-  });
 }

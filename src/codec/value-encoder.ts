@@ -1,30 +1,37 @@
 /**
  * Values to bytes; the format is told in value-tags.ts.
  *
- *  E1  What is an own enumerable string property of a plain object or class instance is written;
- *      what has no data form (functions, symbols, Promises, weak collections, …) is refused with
- *      its path, never skipped. Symbol keys, private fields and the class itself do not travel, as
- *      with `structuredClone`; a getter is called and its value travels.
+ *  E1  What is of no kind (value-kinds.ts) is refused with its path, never skipped.
  *  E2  After an error the writer stands where the value began.
- *  E3  `#path[d]` is the step taken inside the container at depth d (0: the name of the whole); it is
- *      kept while descending because it costs one store, and is read only when a value is refused.
+ *  E3  Of a plain object its own enumerable string properties are written. Whether there is more to it
+ *      (symbols as keys, hidden properties, accessors, a Proxy) costs several times as much to ask as
+ *      to encode it: a strict encoder asks, and refuses; another does not look, and calls a getter.
  */
 
-import { HoldfastError } from '../base/errors.js';
+import { types } from 'node:util';
 import type { ByteWriter } from './byte-writer.js';
-import { classify, nameOf, type ObjectKind, unbox } from './value-kinds.js';
+import { temporalParts } from './value-forms.js';
+import {
+  classify,
+  errorKinds,
+  kindName,
+  type ObjectKind,
+  temporalKinds,
+  unbox,
+  viewKinds,
+  whyUnsupported,
+} from './value-kinds.js';
 import {
   ERROR_CAUSE,
   ERROR_MESSAGE,
   ERROR_STACK,
-  errorKinds,
   SHORT_STRING,
   SHORT_STRING_LENGTH_MAX,
   SMALL_INTEGER,
   Tag,
   VALUE_DEPTH_MAX,
-  viewKinds,
 } from './value-tags.js';
+import { type ErrorField, isDense, ValueWalk } from './value-walk.js';
 
 /** Irregexp drops this class when it compiles for a one-byte string: the test then costs nothing. */
 const BEYOND_LATIN1 = /[\u0100-\uffff]/;
@@ -34,17 +41,16 @@ export function isLatin1(text: string): boolean {
   return !BEYOND_LATIN1.test(text);
 }
 
-/** Up to so many objects of a value are looked for in a list, more in a Map. */
-const LIST_OBJECTS_MAX = 16;
-
-export class ValueEncoder {
+export class ValueEncoder extends ValueWalk {
   #writer!: ByteWriter;
-  readonly #objects: (object | undefined)[] = [];
-  #count = 0;
-  #numbers: Map<object, number> | undefined;
-  readonly #path: string[] = [];
-  #depth = 0;
+  readonly #isStrict: boolean;
   #busy = false;
+
+  /** @param options.isStrict see E3 */
+  constructor(options: { readonly isStrict?: boolean } = {}) {
+    super();
+    this.#isStrict = options.isStrict ?? false;
+  }
 
   /** Is an encoding under way? (A getter of a value being encoded may encode something itself.) */
   get busy(): boolean {
@@ -58,29 +64,25 @@ export class ValueEncoder {
   begin(writer: ByteWriter, root?: object): void {
     this.#busy = true;
     this.#writer = writer;
-    if (root !== undefined) this.#remember(root);
+    if (root !== undefined) this.remember(root);
   }
 
   /** Forgets the objects seen. Must follow every `begin`, errors included. */
   end(): void {
-    const objects = this.#objects;
-    if (this.#count > LIST_OBJECTS_MAX) objects.length = 0;
-    else for (let i = 0; i < this.#count; i += 1) objects[i] = undefined;
-    this.#count = 0;
-    this.#numbers = undefined;
+    this.forget();
     this.#busy = false;
   }
 
   /** @param name what the value is called in messages: `value`, `record.callback` */
   encode(value: unknown, name: string): void {
     const start = this.#writer.position;
-    this.#depth = 0;
-    this.#path[0] = name;
+    this.depth = 0;
+    this.path[0] = name;
     try {
       this.#value(value);
     } catch (error) {
       this.#writer.position = start;
-      throw error;
+      throw this.unreadable(error);
     }
   }
 
@@ -107,7 +109,7 @@ export class ValueEncoder {
         else this.#object(value);
         return;
       default:
-        throw this.#refuse(typeof value === 'symbol' ? 'a symbol' : 'a function');
+        throw this.refuse(typeof value === 'symbol' ? 'a symbol' : 'a function');
     }
   }
 
@@ -183,21 +185,21 @@ export class ValueEncoder {
   }
 
   #object(value: object): void {
-    const known = this.#numberOf(value);
+    const known = this.numberOf(value);
     if (known >= 0) {
       this.#writer.u8(Tag.reference);
       this.#writer.varint(known);
       return;
     }
-    if (this.#depth >= VALUE_DEPTH_MAX) {
-      throw this.#refuse(`nested more than ${VALUE_DEPTH_MAX} levels deep`);
-    }
-    this.#remember(value);
+    if (this.depth >= VALUE_DEPTH_MAX) throw this.refuseDepth();
+    this.remember(value);
+    if (this.#isStrict && types.isProxy(value)) throw this.refuse('a Proxy');
     const kind = classify(value);
+    if (this.#isStrict) this.checkOwn(kind, value);
     if (this.#leaf(kind, value)) return;
-    this.#depth += 1;
+    this.depth += 1;
     this.#container(kind, value);
-    this.#depth -= 1;
+    this.depth -= 1;
   }
 
   /** Objects that hold no others. */
@@ -209,23 +211,25 @@ export class ValueEncoder {
         writer.f64(Date.prototype.getTime.call(value));
         return true;
       case 'array-buffer':
-        writer.u8(Tag.arrayBuffer);
-        this.#bytes(new Uint8Array(value as ArrayBuffer));
+        this.#buffer(value as ArrayBuffer);
         return true;
       case 'view':
         this.#view(value as ArrayBufferView);
         return true;
       case 'regexp':
-        writer.u8(Tag.regexp);
-        this.#string((value as RegExp).source);
-        this.#string((value as RegExp).flags);
+        this.#regexp(value as RegExp);
         return true;
       case 'boxed':
         writer.u8(Tag.boxed);
         this.#value(unbox(value));
         return true;
-      case 'unsupported':
-        throw this.#refuse(nameOf(value));
+      case 'temporal':
+        this.#temporal(value);
+        return true;
+      case 'unsupported': {
+        const { what, advice } = whyUnsupported(value);
+        throw this.refuse(what, advice);
+      }
       default:
         return false;
     }
@@ -253,8 +257,8 @@ export class ValueEncoder {
 
   #properties(value: object, keys: readonly string[]): void {
     this.#writer.varint(keys.length);
-    const path = this.#path;
-    const depth = this.#depth;
+    const path = this.path;
+    const depth = this.depth;
     for (let i = 0; i < keys.length; i += 1) {
       const key = keys[i]!;
       path[depth] = key;
@@ -267,10 +271,7 @@ export class ValueEncoder {
     const writer = this.#writer;
     const length = value.length;
     const keys = Object.keys(value);
-    // Indexes come first: with as many keys as elements and the last index among them there are no
-    // holes, and no properties of other names.
-    const dense = keys.length === length && (length === 0 || keys[length - 1] === `${length - 1}`);
-    if (!dense) {
+    if (!isDense(keys, length)) {
       writer.u8(Tag.sparseArray);
       writer.varint(length);
       this.#properties(value, keys);
@@ -279,7 +280,7 @@ export class ValueEncoder {
     writer.u8(Tag.array);
     writer.varint(length);
     for (let i = 0; i < length; i += 1) {
-      this.#path[this.#depth] = keys[i]!;
+      this.path[this.depth] = keys[i]!;
       this.#value(value[i]);
     }
   }
@@ -291,9 +292,9 @@ export class ValueEncoder {
     this.#writer.varint(entries.length);
     for (let i = 0; i < entries.length; i += 1) {
       const [key, item] = entries[i]!;
-      this.#path[this.#depth] = `<key ${i}>`;
+      this.path[this.depth] = `<key ${i}>`;
       this.#value(key);
-      this.#path[this.#depth] = `<value ${i}>`;
+      this.path[this.depth] = `<value ${i}>`;
       this.#value(item);
     }
   }
@@ -303,19 +304,35 @@ export class ValueEncoder {
     const items = [...Set.prototype.values.call(value)];
     this.#writer.varint(items.length);
     for (let i = 0; i < items.length; i += 1) {
-      this.#path[this.#depth] = `<item ${i}>`;
+      this.path[this.depth] = `<item ${i}>`;
       this.#value(items[i]);
     }
   }
 
   #view(view: ArrayBufferView): void {
     const writer = this.#writer;
-    const name = viewTag(view) ?? 'DataView';
-    const kind = (viewKinds as readonly string[]).indexOf(name);
-    if (kind < 0) throw this.#refuse(`a ${name}`);
-    writer.u8(Tag.view);
+    const kind = (viewKinds as readonly string[]).indexOf(kindName(view));
+    const inside = this.place(view);
+    writer.u8(inside === undefined ? Tag.view : Tag.viewInside);
     writer.u8(kind);
-    this.#bytes(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+    if (inside === undefined) {
+      this.#bytes(new Uint8Array(view.buffer, view.byteOffset, view.byteLength));
+      return;
+    }
+    writer.varint(inside.number);
+    writer.varint(inside.offset);
+    writer.varint(view.byteLength);
+  }
+
+  #buffer(buffer: ArrayBuffer): void {
+    const inside = this.place(buffer);
+    if (inside === undefined) {
+      this.#writer.u8(Tag.arrayBuffer);
+      this.#bytes(new Uint8Array(buffer));
+      return;
+    }
+    this.#writer.u8(Tag.bufferOfView);
+    this.#writer.varint(inside.number);
   }
 
   #bytes(bytes: Uint8Array): void {
@@ -323,89 +340,78 @@ export class ValueEncoder {
     this.#writer.raw(bytes);
   }
 
+  #regexp(value: RegExp): void {
+    const { lastIndex } = value;
+    if (typeof lastIndex !== 'number') throw this.refuse('a RegExp with an odd lastIndex');
+    const isAtStart = Object.is(lastIndex, 0);
+    this.#writer.u8(isAtStart ? Tag.regexp : Tag.regexpAt);
+    this.#string(value.source);
+    this.#string(value.flags);
+    if (!isAtStart) this.#number(lastIndex);
+  }
+
+  #temporal(value: object): void {
+    const parts = temporalParts(value);
+    this.#writer.u8(Tag.temporal);
+    this.#writer.u8((temporalKinds as readonly string[]).indexOf(kindName(value)));
+    this.#writer.varint(parts.length);
+    for (const part of parts) this.#value(part);
+  }
+
   #error(error: Error): void {
+    const kind = (errorKinds as readonly string[]).indexOf(kindName(error));
+    const fields = this.errorFields(error);
+    if (kind <= FIRST_ERRORS_MAX && isUsual(fields)) this.#usualError(kind, fields);
+    else this.#errorFields(kind, error, fields);
+  }
+
+  /** The form of version 1. */
+  #usualError(kind: number, fields: readonly ErrorField[]): void {
     const writer = this.#writer;
-    const name = String(error.name);
-    const kind = errorKinds.findIndex((candidate) => candidate.name === name);
-    const message = dataProperty(error, 'message');
-    const stack = dataProperty(error, 'stack');
-    const cause = Object.getOwnPropertyDescriptor(error, 'cause');
+    const message = fields.find((field) => field.key === 'message');
+    const cause = fields.find((field) => field.key === 'cause');
     writer.u8(Tag.error);
-    writer.u8(Math.max(0, kind));
+    writer.u8(kind);
     writer.u8(
       (message === undefined ? 0 : ERROR_MESSAGE) |
-        (typeof stack === 'string' ? ERROR_STACK : 0) |
+        ERROR_STACK |
         (cause === undefined ? 0 : ERROR_CAUSE),
     );
-    if (message !== undefined) this.#string(String(message));
-    if (typeof stack === 'string') this.#string(stack);
-    if (cause !== undefined) {
-      this.#path[this.#depth] = 'cause';
-      this.#value(error.cause);
-    }
+    if (message !== undefined) this.#string(message.value as string);
+    this.#string(fields.find((field) => field.key === 'stack')!.value as string);
+    if (cause === undefined) return;
+    this.path[this.depth] = 'cause';
+    this.#value(cause.value);
   }
 
-  #numberOf(value: object): number {
-    const count = this.#count;
-    if (count > LIST_OBJECTS_MAX) return this.#numbers!.get(value) ?? -1;
-    const objects = this.#objects;
-    for (let i = 0; i < count; i += 1) {
-      if (objects[i] === value) return i;
+  #errorFields(kind: number, error: Error, fields: readonly ErrorField[]): void {
+    const writer = this.#writer;
+    writer.u8(Tag.errorFields);
+    writer.u8(kind);
+    if (errorKinds[kind] === 'DOMException') {
+      this.#string(error.name);
+      this.#string(error.message);
     }
-    return -1;
-  }
-
-  #remember(value: object): void {
-    const number = this.#count;
-    this.#count = number + 1;
-    if (number < LIST_OBJECTS_MAX) {
-      this.#objects[number] = value;
-      return;
+    writer.varint(fields.length);
+    for (const { key, value, isHidden } of fields) {
+      this.path[this.depth] = key;
+      this.#string(key);
+      writer.u8(isHidden ? 0 : 1);
+      this.#value(value);
     }
-    if (this.#numbers === undefined) {
-      this.#numbers = new Map();
-      for (let i = 0; i < number; i += 1) this.#numbers.set(this.#objects[i]!, i);
-    }
-    this.#numbers.set(value, number);
-  }
-
-  #refuse(what: string): HoldfastError {
-    const path = this.#where();
-    return new HoldfastError(
-      'ERR_HOLDFAST_UNSUPPORTED_VALUE',
-      `${path} is ${what}, which has no form as data. Use plain objects, arrays, Maps, Sets, Dates, ` +
-        'binary data and primitives, or leave the property out.',
-      { details: { path, what } },
-    );
-  }
-
-  #where(): string {
-    let text = this.#path[0]!;
-    for (let depth = 1; depth <= this.#depth; depth += 1) text += pathStep(this.#path[depth]!);
-    return text.length > 500 ? `${text.slice(0, 240)} … ${text.slice(-240)}` : text;
   }
 }
 
-/** `.name`, `[3]`, `["odd name"]`: one step of a path in a message. */
-export function pathStep(key: string): string {
-  if (/^(0|[1-9]\d*)$/.test(key)) return `[${key}]`;
-  if (key.startsWith('<') && key.endsWith('>')) return key;
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
-    ? `.${key}`
-    : `[${JSON.stringify(key)}]`;
-}
+/** Kinds of errors that version 1 knew, by number. */
+const FIRST_ERRORS_MAX = errorKinds.indexOf('URIError');
 
-const typedArrayTag = Object.getOwnPropertyDescriptor(
-  Object.getPrototypeOf(Uint8Array.prototype),
-  Symbol.toStringTag,
-)!.get!;
-
-/** The built-in kind of a typed array, whatever class extends it (a Buffer is a `Uint8Array`). */
-function viewTag(view: ArrayBufferView): string | undefined {
-  return typedArrayTag.call(view) as string | undefined;
-}
-
-function dataProperty(error: Error, key: 'message' | 'stack'): unknown {
-  const own = Object.getOwnPropertyDescriptor(error, key);
-  return own === undefined ? undefined : error[key];
+/** Nothing but hidden `stack`, `message` and `cause`. */
+function isUsual(fields: readonly ErrorField[]): boolean {
+  return (
+    fields.some(({ key }) => key === 'stack') &&
+    fields.every(({ key, value, isHidden }) => {
+      const isText = (key === 'stack' || key === 'message') && typeof value === 'string';
+      return isHidden && (isText || key === 'cause');
+    })
+  );
 }

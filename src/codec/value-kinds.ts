@@ -1,9 +1,16 @@
 /**
- * What an object is, for the value codec: looked up by prototype where that decides, by internal
- * slots (`util.types`) where it does not.
+ * The table of kinds: what an object is, for everything that looks into values (check, copy, encode).
+ *
+ *  K1  An object is of the kind whose prototype it has, exactly: an instance of a class that extends a
+ *      built-in one would come back as something else, so it is of no kind.
+ *  K2  A prototype can be put on anything: `isReal` asks for the internal slots as well.
+ *  K3  The built-ins of another realm (a `vm` context, as test runners make them) are of the same kinds;
+ *      they come back as those of this realm.
  */
 
 import { types } from 'node:util';
+import { HoldfastError } from '../base/errors.js';
+import { type Codec, codecOf } from './codec-registry.js';
 
 export type ObjectKind =
   | 'object'
@@ -17,93 +24,266 @@ export type ObjectKind =
   | 'regexp'
   | 'error'
   | 'boxed'
+  | 'temporal'
+  | 'custom'
   | 'unsupported';
 
-/** Prototypes of classes whose instances were found to be plain data. */
-const plainPrototypes = new WeakSet<object>();
+interface Kind {
+  readonly kind: ObjectKind;
+  /** Its name in the kind's list (`viewKinds`, `errorKinds`, `temporalKinds`); elsewhere that of the class. */
+  readonly name: string;
+  readonly prototype: object;
+  /** Has it the internal slots that the prototype promises? */
+  readonly isReal: (value: object) => boolean;
+}
 
-const builtInPrototypes = new Set<object>(
-  [Array, ArrayBuffer, BigInt, Boolean, DataView, Date, Error, Function, Map, Number, Promise]
-    .concat([RegExp, Set, SharedArrayBuffer, String, Symbol, WeakMap, WeakRef, WeakSet] as never[])
-    .map((builtIn) => builtIn.prototype as object)
-    .concat(Object.getPrototypeOf(Uint8Array.prototype) as object),
-);
+type Constructor = { readonly name: string; readonly prototype: object };
+
+/** Position in the list is the number in the bytes (value-tags.ts, V1): append only. */
+export const viewKinds = [
+  'Int8Array',
+  'Uint8Array',
+  'Uint8ClampedArray',
+  'Int16Array',
+  'Uint16Array',
+  'Int32Array',
+  'Uint32Array',
+  'Float32Array',
+  'Float64Array',
+  'BigInt64Array',
+  'BigUint64Array',
+  'DataView',
+  'Buffer',
+  'Float16Array',
+] as const;
+
+/** As `viewKinds`: append only. */
+export const errorKinds = [
+  'Error',
+  'EvalError',
+  'RangeError',
+  'ReferenceError',
+  'SyntaxError',
+  'TypeError',
+  'URIError',
+  'AggregateError',
+  'DOMException',
+  'HoldfastError',
+] as const;
+
+/** As `viewKinds`: append only. */
+export const temporalKinds = [
+  'Instant',
+  'ZonedDateTime',
+  'PlainDate',
+  'PlainTime',
+  'PlainDateTime',
+  'PlainYearMonth',
+  'PlainMonthDay',
+  'Duration',
+] as const;
+
+/** Undefined where this Node has none of that name. */
+export function builtIn(name: string): Constructor | undefined {
+  if (name === 'HoldfastError') return HoldfastError;
+  return (globalThis as unknown as Record<string, Constructor | undefined>)[name];
+}
+
+/** Undefined where this Node has no Temporal. */
+export function temporalClass(name: string): Constructor | undefined {
+  const temporal = (globalThis as { Temporal?: Record<string, Constructor> }).Temporal;
+  return temporal?.[name];
+}
+
+/** The kinds but for plain objects and arrays, which `classify` knows without looking them up. */
+const kinds: readonly Kind[] = [
+  ...of('date', ['Date'], types.isDate),
+  ...of('map', ['Map'], types.isMap),
+  ...of('set', ['Set'], types.isSet),
+  ...of('array-buffer', ['ArrayBuffer'], types.isArrayBuffer),
+  ...of('view', viewKinds, ArrayBuffer.isView),
+  ...of('regexp', ['RegExp'], types.isRegExp),
+  ...of('boxed', ['Number', 'String', 'Boolean', 'BigInt'], types.isBoxedPrimitive),
+  ...of('error', errorKinds, isRealError),
+  ...temporalKinds.flatMap((name) => {
+    const found = temporalClass(name);
+    return found === undefined ? [] : [kindOf('temporal', name, found, isRealTemporal(found))];
+  }),
+];
+
+const byPrototype = new Map<object, Kind>(kinds.map((kind) => [kind.prototype, kind]));
+/** Of prototypes of other realms; null for prototypes that are of no kind. */
+const foreign = new WeakMap<object, Kind | 'object' | 'array' | null>();
 
 /**
- * The kind of `value`. A Proxy of a plain object or an array counts as what it shows; of anything
- * else it is `unsupported`.
+ * The kind of `value`. A Proxy of a plain object or an array counts as what it shows; one that was
+ * revoked throws.
  */
 export function classify(value: object): ObjectKind {
-  if (Array.isArray(value)) return 'array';
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype === Object.prototype) return 'object';
+  if (prototype === Array.prototype) return Array.isArray(value) ? 'array' : 'unsupported';
   if (prototype === null) return 'null-object';
-  if (plainPrototypes.has(prototype)) return 'object';
-  const kind = bySlots(value);
-  if (kind === 'object' && isUserClass(prototype)) plainPrototypes.add(prototype);
-  return kind;
+  const kind = find(prototype);
+  if (kind === null) return codecOf(prototype) === undefined ? 'unsupported' : 'custom';
+  if (kind === 'object') return 'object';
+  if (kind === 'array') return Array.isArray(value) ? 'array' : 'unsupported';
+  return kind.isReal(value) ? kind.kind : 'unsupported';
 }
 
-/** A plain object, or an instance of a class that is plain data: has properties and nothing else. */
-export function isPlainPrototype(prototype: object | null): boolean {
-  return prototype === Object.prototype || (prototype !== null && plainPrototypes.has(prototype));
+/** The name of the kind in its list: `Uint8Array`, `TypeError`. For a value that was classified. */
+export function kindName(value: object): string {
+  const kind = find(Object.getPrototypeOf(value) as object);
+  return kind === null || typeof kind === 'string' ? '' : kind.name;
 }
 
-/** `a Promise`, `a WeakMap`, `an Intl.Collator`: for messages. Never throws. */
-export function nameOf(value: object): string {
-  if (types.isProxy(value)) return 'a Proxy';
+/** The codec of a value that was classified as `custom`. */
+export function customCodec(value: object): Codec {
+  return codecOf(Object.getPrototypeOf(value) as object)!;
+}
+
+/**
+ * Why a value of no kind is refused: `is a Promise, which has no form as data. …`. Never throws.
+ */
+export function whyUnsupported(value: object): { readonly what: string; readonly advice: string } {
+  if (types.isProxy(value)) return { what: 'a Proxy', advice: PLAIN_ADVICE };
   const tag = Object.prototype.toString.call(value).slice(8, -1);
-  return `${/^[AEIOU]/.test(tag) ? 'an' : 'a'} ${tag}`;
+  const name = className(value);
+  if (name === undefined || name === tag) {
+    const shown = tag === 'Object' ? 'object of an unknown kind' : tag;
+    return { what: `${article(shown)} ${shown}`, advice: PLAIN_ADVICE };
+  }
+  if (isNative(Object.getPrototypeOf(value) as object)) {
+    const shown = tag === 'Object' ? name : tag;
+    return { what: `${article(shown)} ${shown}`, advice: PLAIN_ADVICE };
+  }
+  return {
+    what: `an instance of the class ${name}`,
+    advice:
+      `its class has no codec, so it would come back as something else. Register one: ` +
+      `env.codecs(defineCodec({ id, type: ${name}, encode, decode })), or use plain data instead.`,
+  };
 }
+
+export const PLAIN_ADVICE =
+  'it has no form as data. Use plain objects, arrays, Maps, Sets, Dates, binary data, errors and ' +
+  'primitives, or leave it out.';
 
 /** The primitive inside a boxed one, whatever its `valueOf` was replaced by. */
 export function unbox(value: object): unknown {
   if (types.isNumberObject(value)) return Number.prototype.valueOf.call(value);
   if (types.isStringObject(value)) return String.prototype.valueOf.call(value);
   if (types.isBooleanObject(value)) return Boolean.prototype.valueOf.call(value);
-  if (types.isBigIntObject(value)) return BigInt.prototype.valueOf.call(value);
-  return Symbol.prototype.valueOf.call(value);
+  return BigInt.prototype.valueOf.call(value);
 }
 
-function bySlots(value: object): ObjectKind {
-  if (types.isDate(value)) return 'date';
-  if (types.isMap(value)) return 'map';
-  if (types.isSet(value)) return 'set';
-  if (ArrayBuffer.isView(value)) return 'view';
-  if (types.isArrayBuffer(value)) return 'array-buffer';
-  if (types.isNativeError(value)) return 'error';
-  if (types.isRegExp(value)) return 'regexp';
-  if (types.isBoxedPrimitive(value)) return 'boxed';
-  return hasHiddenContent(value) ? 'unsupported' : 'object';
+function of(
+  kind: ObjectKind,
+  names: readonly string[],
+  isReal: (value: object) => boolean,
+): readonly Kind[] {
+  return names.flatMap((name) => {
+    const found = builtIn(name);
+    return found === undefined ? [] : [kindOf(kind, name, found, isReal)];
+  });
+}
+
+function kindOf(
+  kind: ObjectKind,
+  name: string,
+  { prototype }: Constructor,
+  isReal: (value: object) => boolean,
+): Kind {
+  return { kind, name, prototype, isReal };
+}
+
+const domName = Object.getOwnPropertyDescriptor(DOMException.prototype, 'name')!.get!;
+
+function isRealError(value: object): boolean {
+  // On Node 20 a DOMException is an object of JavaScript, and no error by its slots.
+  return types.isNativeError(value) || answers(() => domName.call(value));
+}
+
+/** Every Temporal class has a `toString` that refuses whatever is not its own. */
+function isRealTemporal(temporal: Constructor): (value: object) => boolean {
+  const show = temporal.prototype.toString;
+  return (value) => answers(() => show.call(value));
+}
+
+function answers(question: () => unknown): boolean {
+  try {
+    question();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `null` for a class of the user's, and for a built-in that is of no kind. */
+function find(prototype: object): Kind | 'object' | 'array' | null {
+  const own = byPrototype.get(prototype);
+  if (own !== undefined) return own;
+  const known = foreign.get(prototype);
+  if (known !== undefined) return known;
+  const found = ofOtherRealm(prototype);
+  foreign.set(prototype, found);
+  return found;
 }
 
 /**
- * Objects that are more than their properties. What `util.types` does not know is told by its tag
- * (`Intl.Collator`, `URL`, `Blob`, `WeakRef`): tagged and without properties of its own, it would
- * arrive as an empty object.
+ * K3: by the name of a native constructor, and as far from the end of the chain as here. Errors that Node
+ * makes, with a code, have one or two prototypes in between that show the same constructor.
  */
-function hasHiddenContent(value: object): boolean {
+function ofOtherRealm(prototype: object): Kind | 'object' | 'array' | null {
+  const name = constructorName(prototype);
+  if (name === undefined || !isNative(prototype)) return null;
+  if (name === 'Object') return depthOf(prototype) === 0 ? 'object' : null;
+  if (name === 'Array') return Array.isArray(prototype) ? 'array' : null;
+  const same = kinds.find((kind) => kind.name === name && kind.kind !== 'temporal');
+  if (same === undefined) return null;
+  const extra = depthOf(prototype) - depthOf(same.prototype);
+  return extra === 0 || (extra > 0 && same.kind === 'error') ? same : null;
+}
+
+function depthOf(prototype: object): number {
+  const parent = Object.getPrototypeOf(prototype) as object | null;
+  return parent === null ? 0 : depthOf(parent) + 1;
+}
+
+function constructorName(prototype: object): string | undefined {
+  const made = constructorOf(prototype);
+  if (made === undefined) return undefined;
+  return Object.getOwnPropertyDescriptor(made, 'name')?.value as string | undefined;
+}
+
+/** Is its constructor code of the engine's? */
+function isNative(prototype: object): boolean {
+  const made = constructorOf(prototype);
   return (
-    types.isProxy(value) ||
-    types.isPromise(value) ||
-    types.isWeakMap(value) ||
-    types.isWeakSet(value) ||
-    types.isSharedArrayBuffer(value) ||
-    types.isGeneratorObject(value) ||
-    types.isMapIterator(value) ||
-    types.isSetIterator(value) ||
-    types.isExternal(value) ||
-    types.isKeyObject(value) ||
-    (types as { isCryptoKey?: (value: unknown) => boolean }).isCryptoKey?.(value) === true ||
-    (Object.prototype.toString.call(value) !== '[object Object]' && Object.keys(value).length === 0)
+    made !== undefined && /\{\s*\[native code\]\s*\}$/.test(Function.prototype.toString.call(made))
   );
 }
 
-function isUserClass(prototype: object): boolean {
-  let current: object | null = prototype;
-  while (current !== null && current !== Object.prototype) {
-    if (builtInPrototypes.has(current) || Symbol.toStringTag in current) return false;
-    current = Object.getPrototypeOf(current) as object | null;
+/** As the prototype itself says, not one that it inherits from. (Node's errors say it by an accessor.) */
+function constructorOf(prototype: object): object | undefined {
+  if (!Object.hasOwn(prototype, 'constructor')) return undefined;
+  try {
+    const made: unknown = prototype.constructor;
+    return typeof made === 'function' ? made : undefined;
+  } catch {
+    return undefined;
   }
-  return true;
+}
+
+function className(value: object): string | undefined {
+  try {
+    const { name } = value.constructor;
+    return typeof name === 'string' && name !== '' ? name : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function article(name: string): string {
+  return /^[AEIOUo]/.test(name) ? 'an' : 'a';
 }

@@ -1,5 +1,5 @@
 /**
- * The value format: how one structured-cloneable value becomes bytes.
+ * The value format: how one value becomes bytes.
  *
  * A value is a tag byte and what the tag says. The format is a storage format; these hold for ever:
  *
@@ -12,7 +12,7 @@
  *  V3  Keys of objects come in the order of the object's own enumerable string keys.
  *  V4  Integers are LEB128 in their shortest form, other numbers little-endian.
  *  V5  A view (typed array, DataView, Buffer) is stored as the bytes it shows, not as the whole
- *      buffer behind it; two views of one buffer come back with a buffer each.
+ *      buffer behind it. What lies within the bytes of an earlier object is stored as a place there.
  *  V6  A NaN is one NaN; its payload is not kept.
  *
  *      0x80–0xff  the integers 0…127
@@ -22,7 +22,7 @@
 /** Nothing reads it yet: it numbers this description, and is raised with it.
  * @public
  */
-export const VALUE_CODEC_VERSION = 1;
+export const VALUE_CODEC_VERSION = 2;
 
 /** How deep arrays, objects, Maps and Sets may be nested in each other. */
 export const VALUE_DEPTH_MAX = 1_000;
@@ -70,40 +70,28 @@ export const Tag = {
   arrayBuffer: 0x17,
   /** view kind (see `viewKinds`), varint byte count, bytes */
   view: 0x18,
-  /** string source, string flags */
+  /** string source, string flags; `lastIndex` is 0 */
   regexp: 0x19,
-  /** error kind, flags (1 message, 2 stack, 4 cause), then string, string, value */
+  /** error kind (see `errorKinds`), flags (1 message, 2 stack, 4 cause), then string, string, value */
   error: 0x1a,
   /** the primitive value */
   boxed: 0x1b,
+  /** as regexp, then `lastIndex`: a number. From here on since version 2 */
+  regexpAt: 0x1c,
+  /**
+   * error kind, of a DOMException: string name, string message; varint property count, then string key,
+   * 1 when enumerable or else 0, value each
+   */
+  errorFields: 0x1d,
+  /** view kind, varint number of an ArrayBuffer or a view, varint offset in its bytes, varint byte count */
+  viewInside: 0x1e,
+  /** varint number of a view that shows all of it */
+  bufferOfView: 0x1f,
+  /** Temporal kind (see `temporalKinds`), varint count of parts, values */
+  temporal: 0x20,
+  /** string id of the codec, varint version, the data as value */
+  custom: 0x21,
 } as const;
-
-/** Position in the list is the number in the bytes (V1): append only. */
-export const viewKinds = [
-  'Int8Array',
-  'Uint8Array',
-  'Uint8ClampedArray',
-  'Int16Array',
-  'Uint16Array',
-  'Int32Array',
-  'Uint32Array',
-  'Float32Array',
-  'Float64Array',
-  'BigInt64Array',
-  'BigUint64Array',
-  'DataView',
-] as const;
-
-/** Position in the list is the number in the bytes (V1): append only. */
-export const errorKinds = [
-  Error,
-  EvalError,
-  RangeError,
-  ReferenceError,
-  SyntaxError,
-  TypeError,
-  URIError,
-] as const;
 
 export const ERROR_MESSAGE = 1;
 export const ERROR_STACK = 2;

@@ -132,12 +132,11 @@ describe('ring channel', () => {
           for (const record of records) channel.output.push(record, Number.NaN, 0, NOT_BEHIND);
           channel.output.flush();
           const received = drain(channel).map((item) => 'record' in item && item.record);
-          expect(
-            same(
-              received,
-              records.map((record) => structuredClone(record)),
-            ),
-          ).toBe(true);
+          expect(received.length).toBe(records.length);
+          // Each by itself: what two records share comes apart.
+          received.forEach((record, i) => {
+            expect(same(record, records[i])).toBe(true);
+          });
         },
       ),
       { numRuns: 500 },
@@ -235,7 +234,7 @@ describe('ring channel', () => {
             throw new RangeError('out of order');
           },
         },
-        'record',
+        'record.broken',
         /out of order/,
       ],
     ];

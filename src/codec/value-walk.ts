@@ -1,0 +1,290 @@
+/**
+ * What every walk through a value keeps: the objects met, so that shared and circular references are
+ * known; where in the value it is, for messages; where binary data lies, so that views of one
+ * ArrayBuffer keep sharing it.
+ *
+ *  W1  Objects are numbered from 0 in the order in which they are met (value-tags.ts, V2).
+ *  W2  `path[d]` is the step taken inside the container at depth d (0: the name of the whole). It is
+ *      kept while descending because it costs one store, and is read only when a value is refused.
+ *  W3  A view, or an ArrayBuffer, whose bytes lie within those of an earlier one of the same value is
+ *      told as a place in it. One that overlaps an earlier one in part is refused: it can neither be
+ *      part of it nor be apart. (Views that merely lie in one ArrayBuffer, as small Buffers do in
+ *      Node's pool, share nothing that one could see.)
+ */
+
+import { isDeepStrictEqual, types } from 'node:util';
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import {
+  builtIn,
+  kindName,
+  type ObjectKind,
+  PLAIN_ADVICE,
+  unbox,
+  whyUnsupported,
+} from './value-kinds.js';
+import { VALUE_DEPTH_MAX } from './value-tags.js';
+
+/** Up to so many objects of a value are looked for in a list, more in a Map. */
+const LIST_OBJECTS_MAX = 16;
+
+/** Bytes of the value's: object number `number` shows `start` to `end` of `buffer`. */
+interface Place {
+  readonly buffer: ArrayBufferLike;
+  readonly start: number;
+  readonly end: number;
+  readonly number: number;
+}
+
+/** Binary data inside that of another object of the same value. */
+export interface Inside {
+  readonly number: number;
+  /** From the first byte of that object on. */
+  readonly offset: number;
+}
+
+/** One own property of an error. */
+export interface ErrorField {
+  readonly key: string;
+  readonly value: unknown;
+  readonly isHidden: boolean;
+}
+
+export class ValueWalk {
+  protected depth = 0;
+  protected readonly path: string[] = [];
+  /** Objects met; the list is right as long as there are few. */
+  protected count = 0;
+  readonly #objects: (object | undefined)[] = [];
+  #numbers: Map<object, number> | undefined;
+  #places: Place[] | undefined;
+
+  /** Forgets the objects met. */
+  protected forget(): void {
+    const objects = this.#objects;
+    if (this.count > LIST_OBJECTS_MAX) objects.length = 0;
+    else for (let i = 0; i < this.count; i += 1) objects[i] = undefined;
+    this.count = 0;
+    this.#numbers = undefined;
+    this.#places = undefined;
+  }
+
+  /** −1 for an object that was not met yet. */
+  protected numberOf(value: object): number {
+    const count = this.count;
+    if (count > LIST_OBJECTS_MAX) return this.#numbers!.get(value) ?? -1;
+    const objects = this.#objects;
+    for (let i = 0; i < count; i += 1) {
+      if (objects[i] === value) return i;
+    }
+    return -1;
+  }
+
+  /** W1 */
+  protected remember(value: object): void {
+    const number = this.count;
+    this.count = number + 1;
+    if (number < LIST_OBJECTS_MAX) {
+      this.#objects[number] = value;
+      return;
+    }
+    if (this.#numbers === undefined) {
+      this.#numbers = new Map();
+      for (let i = 0; i < number; i += 1) this.#numbers.set(this.#objects[i]!, i);
+    }
+    this.#numbers.set(value, number);
+  }
+
+  /** W3, for the object remembered last. Undefined when its bytes are its own. */
+  protected place(value: ArrayBufferView | ArrayBuffer): Inside | undefined {
+    const isView = ArrayBuffer.isView(value);
+    const buffer = isView ? value.buffer : value;
+    if (!isLasting(buffer)) {
+      const what = isView ? 'a view of an ArrayBuffer' : 'an ArrayBuffer';
+      throw this.refuse(`${what} that is shared, resizable or detached`, 'copy the bytes first.');
+    }
+    const start = isView ? value.byteOffset : 0;
+    const end = start + value.byteLength;
+    const number = this.count - 1;
+    this.#places ??= [];
+    for (const place of this.#places) {
+      if (place.buffer !== buffer || start >= place.end || end <= place.start) continue;
+      const offset = start - place.start;
+      const unit = isView ? unitOf(value) : 1;
+      const fits = isView || place.end - place.start === buffer.byteLength;
+      if (fits && offset >= 0 && end <= place.end && offset % unit === 0) {
+        return { number: place.number, offset };
+      }
+      throw this.refuse(
+        `${isView ? `a ${kindName(value)}` : 'an ArrayBuffer'} that shares only a part of its bytes with an earlier part of the value`,
+        'put the one that holds all of the bytes first, or copy the bytes.',
+      );
+    }
+    this.#places.push({ buffer, start, end, number });
+    return undefined;
+  }
+
+  /**
+   * All that an error holds, in order. What Node hides on errors of its own (a mark under a symbol)
+   * is left out. `depth` is that of its content.
+   */
+  protected errorFields(error: object): readonly ErrorField[] {
+    const fields: ErrorField[] = [];
+    for (const key of Reflect.ownKeys(error)) {
+      const own = Object.getOwnPropertyDescriptor(error, key)!;
+      if (typeof key === 'symbol') {
+        if (!own.enumerable && key.description === 'kIsNodeError') continue;
+        this.depth -= 1;
+        throw this.refuseSymbol(key);
+      }
+      // An accessor of the engine's from Node 24 on.
+      const value: unknown = key === 'stack' ? (error as Error).stack : own.value;
+      if (own.get !== undefined && key !== 'stack') {
+        this.depth -= 1;
+        throw this.#refuseAccessor(key);
+      }
+      fields.push({ key, value, isHidden: own.enumerable !== true });
+    }
+    return fields;
+  }
+
+  /**
+   * Refuses what looking at the kind and at the own enumerable string properties alone would lose:
+   * symbols as keys, properties that are hidden, accessors, properties of objects that have none by
+   * their kind. Costs several times what encoding the object does.
+   */
+  protected checkOwn(kind: ObjectKind, value: object): void {
+    if (kind === 'error' || kind === 'custom' || kind === 'unsupported') return;
+    const [symbol] = Object.getOwnPropertySymbols(value);
+    if (symbol !== undefined) throw this.refuseSymbol(symbol);
+    const isPlain = kind === 'object' || kind === 'null-object' || kind === 'array';
+    if (!isPlain) {
+      const key = strangeProperty(kind, value);
+      if (key !== undefined) throw this.#refuseProperty(key, `a property of a ${kindName(value)}`);
+      return;
+    }
+    if (kind === 'object' && Object.prototype.toString.call(value) !== '[object Object]') {
+      throw this.refuse(whyUnsupported(value).what);
+    }
+    for (const key of Object.getOwnPropertyNames(value)) {
+      const own = Object.getOwnPropertyDescriptor(value, key)!;
+      if (own.get !== undefined || own.set !== undefined) throw this.#refuseAccessor(key);
+      if (!own.enumerable && !(key === 'length' && kind === 'array')) {
+        throw this.#refuseProperty(key, 'a property that is not enumerable');
+      }
+    }
+  }
+
+  protected refuseSymbol(key: symbol): HoldfastError {
+    return this.refuse(
+      `an object with ${String(key)} among its keys`,
+      'use a string as the key, or leave it out.',
+    );
+  }
+
+  #refuseAccessor(key: string): HoldfastError {
+    return this.#refuseProperty(key, 'an accessor', 'read it, and put its value there instead.');
+  }
+
+  #refuseProperty(
+    key: string,
+    what: string,
+    advice = 'it would be lost; leave it out.',
+  ): HoldfastError {
+    this.depth += 1;
+    this.path[this.depth] = key;
+    return this.refuse(what, advice);
+  }
+
+  /** @param advice what to do about it, as the end of a sentence */
+  protected refuse(what: string, advice = PLAIN_ADVICE): HoldfastError {
+    const path = this.where();
+    return new HoldfastError('ERR_HOLDFAST_UNSUPPORTED_VALUE', `${path} is ${what}: ${advice}`, {
+      details: { path, what },
+    });
+  }
+
+  /** For what was thrown while the value was read: by a getter, by a Proxy. */
+  protected unreadable(error: unknown): HoldfastError {
+    if (isHoldfastError(error)) return error;
+    const path = this.where();
+    const what = error instanceof Error ? error.message : typeof error;
+    return new HoldfastError(
+      'ERR_HOLDFAST_UNSUPPORTED_VALUE',
+      `${path} cannot be read: ${what}. An accessor that throws is the usual reason.`,
+      { cause: error, details: { path, what } },
+    );
+  }
+
+  protected refuseDepth(): HoldfastError {
+    return this.refuse(`nested more than ${VALUE_DEPTH_MAX} levels deep`, 'use a flatter form.');
+  }
+
+  protected where(): string {
+    let text = this.path[0]!;
+    for (let depth = 1; depth <= this.depth; depth += 1) text += pathStep(this.path[depth]!);
+    return text.length > 500 ? `${text.slice(0, 240)} … ${text.slice(-240)}` : text;
+  }
+}
+
+/** `.name`, `[3]`, `["odd name"]`: one step of a path in a message. */
+export function pathStep(key: string): string {
+  if (/^(0|[1-9]\d*)$/.test(key)) return `[${key}]`;
+  if (key.startsWith('<') && key.endsWith('>')) return key;
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key)
+    ? `.${key}`
+    : `[${JSON.stringify(key)}]`;
+}
+
+/**
+ * Has an array of these keys neither holes nor properties but its elements? Indexes come first among
+ * keys: then there are as many as elements, and the last one is the last index.
+ */
+export function isDense(keys: readonly string[], length: number): boolean {
+  return keys.length === length && (length === 0 || keys[length - 1] === `${length - 1}`);
+}
+
+/** A property that an object of this built-in kind has not by itself. */
+function strangeProperty(kind: ObjectKind, value: object): string | undefined {
+  if (kind === 'view' && hasManyElements(value)) {
+    // Names of properties would be made for each element; a twin without further properties is equal.
+    return isDeepStrictEqual(value, twinOf(value)) ? undefined : Object.keys(value).at(-1);
+  }
+  const names = Object.getOwnPropertyNames(value);
+  return names.length > usualProperties(kind, value) ? names.at(-1) : undefined;
+}
+
+function usualProperties(kind: ObjectKind, value: object): number {
+  if (kind === 'regexp') return 1;
+  if (kind === 'view') return (value as { length?: number }).length ?? 0;
+  const inner = kind === 'boxed' ? unbox(value) : undefined;
+  return typeof inner === 'string' ? inner.length + 1 : 0;
+}
+
+function hasManyElements(view: object): view is Uint8Array {
+  return ((view as { length?: number }).length ?? 0) > 16;
+}
+
+function twinOf(view: Uint8Array): object {
+  const { buffer, byteOffset, length } = view;
+  const name = kindName(view);
+  if (name === 'Buffer') return Buffer.from(buffer as ArrayBuffer, byteOffset, length);
+  const View = builtIn(name) as unknown as new (...place: unknown[]) => object;
+  return new View(buffer, byteOffset, length);
+}
+
+/** An ArrayBuffer of a fixed size that is there. */
+function isLasting(buffer: ArrayBufferLike): buffer is ArrayBuffer {
+  if (!types.isArrayBuffer(buffer) || (buffer as { resizable?: boolean }).resizable === true) {
+    return false;
+  }
+  try {
+    new Uint8Array(buffer);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function unitOf(view: ArrayBufferView): number {
+  return (view as { BYTES_PER_ELEMENT?: number }).BYTES_PER_ELEMENT ?? 1;
+}
