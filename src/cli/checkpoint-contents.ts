@@ -7,6 +7,7 @@ import { filesOf } from '../checkpoint/parts/part-chain.js';
 import type { PartDescriptor, RestoredPartSection } from '../checkpoint/store.js';
 import { rowsIn } from '../stream/state/row-section.js';
 import { splitsIn } from '../stream/task/source-splits.js';
+import type { Showable } from '../terminal/escape.js';
 import { formatBytes, formatCount, formatMs } from '../terminal/format.js';
 import { formatTable } from '../terminal/table.js';
 
@@ -135,7 +136,7 @@ export async function contentsOf(
   };
 }
 
-export function contentsLines(contents: CheckpointContents): readonly string[] {
+export function contentsLines(contents: CheckpointContents): readonly Showable[] {
   const { checkpoint, job, operators, positions, transactions, damage } = contents;
   const compressions = new Set(
     contents.parts.flatMap(filesOf).flatMap(({ compression }) => compression ?? []),
@@ -145,7 +146,7 @@ export function contentsLines(contents: CheckpointContents): readonly string[] {
       ? ''
       : `, with ${[...compressions].join(' and ')} from ${formatBytes(contents.contentBytes)}`;
   const taken = `${isoTime(contents.createdAtMs)}, ${formatMs(Math.max(0, contents.ageMs))} ago`;
-  const lines = [
+  const lines: Showable[] = [
     `checkpoint ${checkpoint} of job '${job}': ${damage.length === 0 ? 'sound' : 'NOT SOUND'}${contents.final ? ', the last of its run' : ''}`,
     `taken ${taken}; ${formatBytes(contents.bytes)} in ${contents.parts.flatMap(filesOf).length} parts${packed}`,
     `run ${contents.run}, epoch ${contents.epoch}, ${contents.mode}, ${formatCount(contents.keyGroups)} key groups`,

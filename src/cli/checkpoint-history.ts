@@ -3,6 +3,7 @@
 import { inspectStatistics } from '../checkpoint/directory/statistics-file.js';
 import { type CheckpointStatistics, summaryOf } from '../checkpoint/statistics.js';
 import type { Console } from '../terminal/console.js';
+import { linesOf, type Showable } from '../terminal/escape.js';
 import { formatBytes, formatCount, formatMs } from '../terminal/format.js';
 import { jsonLine } from '../terminal/json-line.js';
 import { formatTable } from '../terminal/table.js';
@@ -39,7 +40,7 @@ export async function historyCommand(
   return show !== undefined && history.length === 0 ? EXIT_FAILED : EXIT_FINISHED;
 }
 
-function historyLines(history: readonly CheckpointStatistics[]): readonly string[] {
+function historyLines(history: readonly CheckpointStatistics[]): readonly Showable[] {
   const table = formatTable(
     [
       { title: 'checkpoint', align: 'right' },
@@ -88,12 +89,12 @@ function historyLines(history: readonly CheckpointStatistics[]): readonly string
   ];
 }
 
-function tasksLines(of: CheckpointStatistics): readonly string[] {
+function tasksLines(of: CheckpointStatistics): readonly Showable[] {
   const { tasksAcknowledged, tasksTotal } = of;
-  const lines = [
+  const lines: Showable[] = [
     `checkpoint ${of.checkpoint} (${of.kind}), ${isoTime(of.triggeredAtMs)}: ${of.status} after ${formatMs(of.durationMs)}; ${tasksAcknowledged} of ${tasksTotal} tasks answered`,
   ];
-  if (of.failure !== undefined) lines.push(of.failure.message);
+  if (of.failure !== undefined) lines.push(...linesOf(of.failure.message));
   if (of.tasks.length === 0) return lines;
   const table = formatTable(
     [

@@ -14,6 +14,7 @@ import {
 } from '../checkpoint/inspect/inspect-object-store.js';
 import { type WayOn, wayOn } from '../checkpoint/way-on.js';
 import type { Console } from '../terminal/console.js';
+import { linesOf, type Showable } from '../terminal/escape.js';
 import { formatBytes, formatCount, formatMs } from '../terminal/format.js';
 import { jsonLine } from '../terminal/json-line.js';
 import { formatTable } from '../terminal/table.js';
@@ -39,7 +40,7 @@ export async function checkpointsCommand(
   const report = isS3Place(command.directory)
     ? await inspectObjectStore(s3ConnectionAt(command.directory), how)
     : await inspectDirectory(command.directory, how);
-  const lines = command.output === 'json' ? jsonLinesOf(report) : linesOf(report);
+  const lines = command.output === 'json' ? jsonLinesOf(report) : reportLines(report);
   for (const line of lines) console.write(line);
   return allDamage(report).length > 0 ? EXIT_FAILED : EXIT_FINISHED;
 }
@@ -61,10 +62,10 @@ async function show(
   return contents.sound ? EXIT_FINISHED : EXIT_FAILED;
 }
 
-function damageLines(damage: readonly FoundDamage[]): readonly string[] {
+function damageLines(damage: readonly FoundDamage[]): readonly Showable[] {
   return damage.flatMap((each) => {
     const affected = affectedText(each);
-    return ['', each.message, ...(affected === undefined ? [] : [affected])];
+    return ['', ...linesOf(each.message), ...(affected === undefined ? [] : [affected])];
   });
 }
 
@@ -135,9 +136,9 @@ function jsonLinesOf(report: DirectoryReport): readonly string[] {
   ].map(jsonLine);
 }
 
-function linesOf(report: DirectoryReport): readonly string[] {
+function reportLines(report: DirectoryReport): readonly Showable[] {
   const { directory, checkpoints, damaged, lock, finished, unnamedParts } = report;
-  const lines: string[] = [];
+  const lines: Showable[] = [];
   if (checkpoints.length + damaged.length === 0) lines.push(`${directory} holds no checkpoint.`);
   else lines.push(...tableOf(report));
   lines.push(...damageLines(allDamage(report)));
@@ -157,7 +158,7 @@ function linesOf(report: DirectoryReport): readonly string[] {
   return lines;
 }
 
-function tableOf({ checkpoints, damaged, verified }: DirectoryReport): readonly string[] {
+function tableOf({ checkpoints, damaged, verified }: DirectoryReport): readonly Showable[] {
   const columns = [
     { title: 'checkpoint', align: 'right' },
     { title: 'taken' },

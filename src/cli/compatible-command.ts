@@ -2,6 +2,7 @@
 
 import { checkJob } from '../job/check-job.js';
 import type { Console } from '../terminal/console.js';
+import { linesOf } from '../terminal/escape.js';
 import { jsonLine } from '../terminal/json-line.js';
 import { formatTable } from '../terminal/table.js';
 import type { CompatibleCommand } from './arguments.js';
@@ -35,7 +36,7 @@ export async function compatibleCommand(
   for (const line of formatTable(columns, rows)) console.write(line);
   for (const { message } of problems) {
     console.write('');
-    console.write(message);
+    for (const line of linesOf(message)) console.write(line);
   }
   console.write('');
   console.write(

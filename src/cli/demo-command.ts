@@ -41,6 +41,7 @@ export async function demoCommand(command: DemoCommand, console: Console): Promi
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
   const reporter = createReporter(command.output, console);
   const signals = new StopSignals({
+    console,
     note: (text) => reporter.note(text),
     close: () => reporter.close(),
   });

@@ -2,12 +2,14 @@
 
 import { exitCodeOf } from '../base/error-codes.js';
 import { isHoldfastError } from '../base/errors.js';
+import type { LostOutput } from '../terminal/console.js';
 
 export const EXIT_FINISHED = 0;
 export const EXIT_FAILED = 1;
 export const EXIT_USAGE = 2;
 export const EXIT_HUNG_UP = 129;
 export const EXIT_INTERRUPTED = 130;
+export const EXIT_UNREAD = 141;
 export const EXIT_TERMINATED = 143;
 
 /** After an error: by its code, 1 for what is none of ours. */
@@ -30,6 +32,15 @@ export const exitCodePage: readonly (readonly [code: number, meaning: string])[]
     EXIT_INTERRUPTED,
     'stopped by SIGINT (Ctrl-C), with a last checkpoint: the same command goes on from there.',
   ],
+  [
+    EXIT_UNREAD,
+    'whoever read standard output has gone away (as head does); a job is stopped with a last checkpoint.',
+  ],
   [EXIT_TERMINATED, 'stopped by SIGTERM, likewise.'],
   [EXIT_HUNG_UP, 'stopped by SIGHUP (its terminal was closed), likewise.'],
 ];
+
+/** A reader that has gone away is no failure of the program's: as if SIGPIPE had ended it. */
+export function lostOutputCode({ code }: LostOutput): number {
+  return code === 'EPIPE' ? EXIT_UNREAD : EXIT_FAILED;
+}

@@ -4,22 +4,21 @@
 import { packageVersion } from '../job/checkpoints/make-manifest.js';
 import { type Console, openConsole } from '../terminal/console.js';
 import { describeError, errorData } from '../terminal/describe-error.js';
+import { linesOf, shown } from '../terminal/escape.js';
 import { jsonLine } from '../terminal/json-line.js';
-import { parseCommandLine } from './arguments.js';
+import { parseCommandLine, UsageError } from './arguments.js';
 import { checkpointsCommand } from './checkpoints-command.js';
 import { compatibleCommand } from './compatible-command.js';
 import { demoCommand } from './demo-command.js';
-import { EXIT_FINISHED, EXIT_USAGE, exitCodeOfError } from './exit-codes.js';
-import { helpPage } from './help.js';
+import { EXIT_FINISHED, EXIT_USAGE, exitCodeOfError, lostOutputCode } from './exit-codes.js';
 import { runCommand } from './run-command.js';
 import { savepointCommand } from './savepoint-command.js';
-import { UsageError } from './usage-error.js';
 
 async function main(argv: readonly string[], console: Console): Promise<number> {
   const command = parseCommandLine(argv);
   switch (command.kind) {
     case 'help':
-      console.write(helpPage().trimEnd());
+      for (const line of linesOf(command.text)) console.write(line);
       return argv.length === 0 ? EXIT_USAGE : EXIT_FINISHED;
     case 'version':
       console.write(packageVersion());
@@ -38,17 +37,21 @@ async function main(argv: readonly string[], console: Console): Promise<number> 
 }
 
 const argv = process.argv.slice(2);
-const terminal = openConsole();
+const terminal = openConsole({ exitLost: lostOutputCode });
 try {
   process.exitCode = await main(argv, terminal);
 } catch (error) {
   if (error instanceof UsageError) {
-    terminal.writeError(`${describeError(error, terminal.errorColors)}\nSee holdfast --help.`);
+    // Where in the program it was found is nobody's concern.
+    terminal.writeError(describeError(error, terminal.errorColors)[0] ?? '');
+    terminal.writeError(shown`See holdfast --help.`);
     process.exitCode = EXIT_USAGE;
   } else {
     if (argv.includes('--json'))
       terminal.write(jsonLine({ event: 'error', error: errorData(error) }));
-    else terminal.writeError(describeError(error, terminal.errorColors));
+    else {
+      for (const line of describeError(error, terminal.errorColors)) terminal.writeError(line);
+    }
     process.exitCode = exitCodeOfError(error);
   }
 }

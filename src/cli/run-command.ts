@@ -12,6 +12,7 @@ import { StopSignals } from './stop-signals.js';
 export async function runCommand(command: RunCommand, console: Console): Promise<number> {
   const reporter = createReporter(command.output, console);
   const signals = new StopSignals({
+    console,
     note: (text) => reporter.note(text),
     close: () => reporter.close(),
     timeoutMs: command.stopTimeoutMs,

@@ -1,5 +1,5 @@
 /**
- * SIGINT, SIGTERM and SIGHUP: the first asks the job to stop with a last checkpoint, the second ends at
+ * SIGINT, SIGTERM, SIGHUP, and the loss of standard output: the first asks the job to stop with a last checkpoint, the second ends at
  * once, a third does not even wait for the job's process to be gone.
  *
  * The guarded process does not act on signals (see guardian/child.ts), so an interrupt from a
@@ -8,8 +8,9 @@
 
 import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobStatus } from '../job/job-types.js';
+import type { Console, LostOutput } from '../terminal/console.js';
 import { formatMs } from '../terminal/format.js';
-import { EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED } from './exit-codes.js';
+import { EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, lostOutputCode } from './exit-codes.js';
 
 /** Of a stop with a last checkpoint, if nothing else is said. */
 export const STOP_TIMEOUT_MS = 10_000;
@@ -25,6 +26,7 @@ const EXIT_CODES = {
 const ENDED: ReadonlySet<JobStatus> = new Set(['finished', 'stopped', 'failed', 'canceled']);
 
 export interface StopSignalsOptions {
+  readonly console: Pick<Console, 'onLost'>;
   readonly note: (text: string) => void;
   /** Leaves the terminal as it was, before the program ends at once. */
   readonly close: () => void;
@@ -39,6 +41,7 @@ export class StopSignals {
   #checkpoint: number | undefined;
   #received = 0;
   #disposed = false;
+  #isLost = false;
   #exitCode: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
@@ -48,6 +51,7 @@ export class StopSignals {
     for (const signal of Object.keys(EXIT_CODES) as (keyof typeof EXIT_CODES)[]) {
       process.on(signal, () => this.#receive(EXIT_CODES[signal]));
     }
+    given.console.onLost((lost) => this.#lost(lost));
   }
 
   /** Aborted by a signal that comes before the job runs. */
@@ -65,6 +69,7 @@ export class StopSignals {
     job.on('checkpoint', (event) => {
       if (event.kind === 'completed') this.#checkpoint = event.checkpoint;
     });
+    job.on('output-lost', (lost) => this.#lost(lost));
     if (this.#exitCode !== undefined) this.#stop(job);
   }
 
@@ -75,6 +80,18 @@ export class StopSignals {
   dispose(): void {
     clearTimeout(this.#timer);
     this.#disposed = true;
+  }
+
+  /** Nobody sees how the job goes on: as if it were interrupted. */
+  #lost(lost: LostOutput): void {
+    if (this.#isLost) return;
+    this.#isLost = true;
+    const why =
+      lost.code === 'EPIPE'
+        ? 'whoever read standard output has gone away'
+        : `standard output cannot be written: ${lost.message}`;
+    this.#given.note(why);
+    this.#receive(lostOutputCode(lost));
   }
 
   #receive(exitCode: number): void {

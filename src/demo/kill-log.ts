@@ -2,6 +2,7 @@
 
 import type { ProcessRestartedEvent } from '../guardian/guarded-job.js';
 import type { RestartedEvent } from '../job/job-types.js';
+import type { Shown } from '../terminal/escape.js';
 import { formatCount, formatMs } from '../terminal/format.js';
 import { formatTable } from '../terminal/table.js';
 import type { PlannedKill } from './kill-plan.js';
@@ -48,7 +49,7 @@ export class KillLog {
     return row;
   }
 
-  table(): string[] {
+  table(): readonly Shown[] {
     const columns = [
       { title: '#', align: 'right' },
       { title: 'killed' },

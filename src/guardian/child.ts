@@ -24,6 +24,7 @@ type RunOrder = Extract<GuardOrder, { kind: 'run' }>;
 /** How long the end may take when the guardian is gone. */
 const ORPHAN_TIMEOUT_MS = 2_000;
 const PROGRESS_EVERY_MS = 50;
+const METRICS_EVERY_MS = 1_000;
 /** How exactly the time to the first new output is known. */
 const FIRST_OUTPUT_EVERY_MS = 2;
 const FORWARDED: readonly (keyof JobEvents)[] = [
@@ -46,6 +47,11 @@ export function serveGuardian(): void {
   process.on('uncaughtExceptionMonitor', (error) =>
     report({ kind: 'crashing', failure: toFailure(error, 'process-death') }),
   );
+  // A reader that has gone away is the guardian's to judge; what is written from then on is lost.
+  process.stdout.once('error', ({ code = '', message }: NodeJS.ErrnoException) =>
+    report({ kind: 'output-lost', code, message }),
+  );
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   const guarded = new GuardedRun();
   process.on('disconnect', () => guarded.orphaned()); // P1
   process.on('message', (order: GuardOrder) => guarded.handle(order));
@@ -115,12 +121,17 @@ class GuardedRun {
     this.#mayPrint = true;
     this.#flushPrint();
     report({ kind: 'event', name: 'status', args: [job.status] });
-    const watches = [this.#watchProgress(job), this.#watchFirstOutput(job)];
+    const watches = [
+      this.#watchProgress(job),
+      this.#watchMetrics(job),
+      this.#watchFirstOutput(job),
+    ];
     this.#applyStop();
     try {
       const result = await job.finished;
       this.#flushPrint();
       report({ kind: 'progress', progress: job.progress(), slots: job.slots() });
+      await this.#reportMetrics(job);
       report({ kind: 'tree', tree: job.tree() });
       report({ kind: 'finished', result }, () => process.exit(0)); // P3
     } finally {
@@ -155,6 +166,24 @@ class GuardedRun {
       () => report({ kind: 'progress', progress: job.progress(), slots: job.slots() }),
       PROGRESS_EVERY_MS,
     );
+  }
+
+  #watchMetrics(job: Job): NodeJS.Timeout {
+    let asked = false;
+    return setInterval(async () => {
+      if (asked) return;
+      asked = true;
+      await this.#reportMetrics(job);
+      asked = false;
+    }, METRICS_EVERY_MS);
+  }
+
+  /** Threads that do not answer have nothing to tell; the next time they may. */
+  async #reportMetrics(job: Job): Promise<void> {
+    const all = await job.metrics().catch(() => undefined);
+    if (all === undefined) return;
+    const { checkpoints: _, ...metrics } = all;
+    report({ kind: 'metrics', metrics });
   }
 
   #watchFirstOutput(job: Job): NodeJS.Timeout {

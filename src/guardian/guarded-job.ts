@@ -3,6 +3,7 @@
 import type { KillCause } from '../host/host-protocol.js';
 import type {
   JobEvents,
+  JobMetrics,
   JobProgress,
   JobResult,
   JobStatus,
@@ -29,13 +30,20 @@ export interface ProcessRestartedEvent {
   readonly replayed: number;
 }
 
+/** A job's metrics, but for those of checkpoints, whose events tell the same. */
+export type GuardedMetrics = Omit<JobMetrics, 'checkpoints'>;
+
 export interface GuardedJobEvents extends JobEvents {
   /** Several times a second. */
   progress: [progress: JobProgress];
+  /** About once a second, and at the end. */
+  metrics: [metrics: GuardedMetrics];
   /** Lines of `print()` sinks. Written to where `output` sends the rest when nobody listens. */
   print: [lines: readonly string[]];
   /** What the job's threads write themselves, with `output: 'events'`. */
   output: [chunk: Buffer];
+  /** Standard output, inherited, takes nothing any more: EPIPE, ENOSPC… The job goes on. */
+  'output-lost': [lost: { readonly code: string; readonly message: string }];
   /** A process of the job has died; a restart or the job's end follows. */
   'process-died': [death: { readonly cause: string; readonly pid: number | undefined }];
   'process-restarted': [event: ProcessRestartedEvent];
@@ -51,6 +59,8 @@ export interface GuardedJob {
   readonly finished: Promise<JobResult>;
   /** As last reported, at most some 50 ms old. */
   progress(): JobProgress;
+  /** As last reported. Undefined before. */
+  metrics(): GuardedMetrics | undefined;
   /** As last reported. */
   slots(): readonly SlotInfo[];
   /** As last reported: when the job runs, with every restart, and at its end. Undefined before. */

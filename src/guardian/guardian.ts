@@ -31,7 +31,7 @@ import { resolveOptions } from '../job/options.js';
 import { type CompiledJob, compileJob, locateJob } from '../module/compile.js';
 import { budgetError, describeDeath, processDied } from './errors.js';
 import { GuardedEvents } from './events.js';
-import type { GuardedJob } from './guarded-job.js';
+import type { GuardedJob, GuardedMetrics } from './guarded-job.js';
 import { type Interruption, restartedEvent } from './interruption.js';
 import {
   type GuardCommand,
@@ -136,6 +136,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   #status: JobStatus = 'starting';
   #progress: JobProgress = { sourceRecords: 0, sinkRecords: 0 };
   #slots: readonly SlotInfo[] = [];
+  #metrics: GuardedMetrics | undefined;
   #tree: JobTreeNode | undefined;
   #restored: RestoredFrom | undefined;
   #newestAtFirst: number | undefined;
@@ -193,6 +194,10 @@ class Guardian extends GuardedEvents implements GuardedJob {
 
   progress(): JobProgress {
     return this.#progress;
+  }
+
+  metrics(): GuardedMetrics | undefined {
+    return this.#metrics;
   }
 
   slots(): readonly SlotInfo[] {
@@ -350,11 +355,18 @@ class Guardian extends GuardedEvents implements GuardedJob {
         this.#slots = report.slots;
         this.tell('progress', report.progress);
         return;
+      case 'metrics':
+        this.#metrics = report.metrics;
+        this.tell('metrics', report.metrics);
+        return;
       case 'tree':
         this.#tree = report.tree;
         return;
       case 'first-output':
         this.#recovered();
+        return;
+      case 'output-lost':
+        this.tell('output-lost', report);
         return;
       case 'print':
         if (!this.tell('print', report.lines)) {
@@ -384,7 +396,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
     const result = failure.details?.['result'];
     const isOurs = failure.code === 'ERR_HOLDFAST_ALREADY_FINISHED' && number > 0;
     if (!isOurs || typeof result !== 'object') return { kind: 'failed', failure };
-    return { kind: 'finished', result: { collected: {}, ...result } as JobResult };
+    return { kind: 'finished', result: { collected: {}, counters: {}, ...result } as JobResult };
   }
 
   #settle(outcome: GuardOutcome): void {
@@ -398,9 +410,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
     const pid = this.#process?.pid;
     this.#process = undefined;
     this.#diedOpen = pid !== undefined && (death.signal !== undefined || !this.#isTold);
-    for (const request of [...this.#requests.keys()]) {
-      this.#take(request)?.reject(processDied(death));
-    }
+    for (const id of [...this.#requests.keys()]) this.#take(id)?.reject(processDied(death));
     this.#lastPid = pid;
     this.#handle({ kind: 'exited', death });
   }
@@ -432,8 +442,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
     const interruption = this.#interruption;
     if (interruption === undefined) return;
     this.#interruption = undefined;
-    const event = restartedEvent(interruption, this.#restored, performance.now());
-    this.tell('process-restarted', event);
+    this.tell('process-restarted', restartedEvent(interruption, this.#restored, performance.now()));
   }
 
   // ---- the end ---------------------------------------------------------------------------------
@@ -485,9 +494,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   }
 
   #notRunning(): HoldfastError {
-    return new HoldfastError(
-      'ERR_HOLDFAST_NOT_RUNNING',
-      `the job is ${this.#status}, not running.`,
-    );
+    const message = `the job is ${this.#status}, not running.`;
+    return new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', message);
   }
 }

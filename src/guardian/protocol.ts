@@ -18,6 +18,7 @@ import type {
   SlotInfo,
 } from '../job/job-types.js';
 import type { CompiledJob } from '../module/compile.js';
+import type { GuardedMetrics } from './guarded-job.js';
 
 /** What can be sent to another process. */
 export type PlainRunOptions = Omit<RunOptions, 'checkpoint' | 'signal' | 'logger' | 'print'> & {
@@ -78,9 +79,12 @@ export type GuardReport =
       readonly progress: JobProgress;
       readonly slots: readonly SlotInfo[];
     }
+  | { readonly kind: 'metrics'; readonly metrics: GuardedMetrics }
   | { readonly kind: 'tree'; readonly tree: JobTreeNode }
   /** The first record since the start of this process has reached a sink. */
   | { readonly kind: 'first-output' }
+  /** What the job's threads write to standard output themselves reaches nobody any more. */
+  | { readonly kind: 'output-lost'; readonly code: string; readonly message: string }
   | { readonly kind: 'print'; readonly lines: readonly string[] }
   | { readonly kind: 'checkpoint-done'; readonly request: number; readonly checkpoint: number }
   | { readonly kind: 'checkpoint-failed'; readonly request: number; readonly failure: Failure }

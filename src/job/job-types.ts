@@ -294,6 +294,8 @@ export interface JobResult {
   readonly checkpoints: number;
   readonly restarts: number;
   readonly durationMs: number;
+  /** What operators have counted, replays not counted twice: `lateRecords` that were dropped… */
+  readonly counters: Readonly<Record<string, number>>;
   /** Rows of `collect` sinks by name. */
   readonly collected: Readonly<Record<string, readonly unknown[]>>;
 }

@@ -1,7 +1,7 @@
 /** The program's own streams, and which reporter suits them. The only file that looks at the terminal. */
 
-import picocolors from 'picocolors';
-import type { Colors } from 'picocolors/types.js';
+import { type Colors, createColors } from './colors.js';
+import { linesOf, type Showable, show } from './escape.js';
 import { JsonReporter } from './json-reporter.js';
 import { LiveReporter } from './live-reporter.js';
 import { PlainReporter } from './plain-reporter.js';
@@ -10,48 +10,87 @@ import type { Reporter } from './reporter.js';
 export type OutputMode = 'people' | 'quiet' | 'json';
 
 export interface Console {
-  write(line: string): void;
-  writeError(line: string): void;
+  /** One line. Whatever is no `Shown` is escaped. */
+  write(line: Showable): void;
+  writeError(line: Showable): void;
+  /**
+   * What the job prints, to standard output or to standard error: data, which goes through a pipe or into a
+   * file as it is, and is escaped for a terminal.
+   */
+  print(lines: readonly string[]): void;
+  printError(lines: readonly string[]): void;
   readonly colors: Colors;
   readonly errorColors: Colors;
   /** A person is looking at standard output. */
   readonly live: boolean;
+  /**
+   * Standard output takes nothing any more, told once: its reader is gone (`| head`), or the disk is full.
+   * Without a listener the program ends at once.
+   */
+  onLost(listener: (lost: LostOutput) => void): void;
 }
 
-export function openConsole(): Console {
+export interface LostOutput {
+  /** The system's: EPIPE, ENOSPC… */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface ConsoleOptions {
+  /** What the program exits with when nobody listens for the loss of its output. */
+  readonly exitLost: (lost: LostOutput) => number;
+}
+
+export function openConsole({ exitLost }: ConsoleOptions): Console {
   const { stdout, stderr, env } = process;
-  // A reader that has gone away (`| head`) is no reason for a stack; the job goes with its guardian.
-  stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (!isHungUp(error)) process.exit(1);
+  let tell: ((lost: LostOutput) => void) | undefined;
+  let isLost = false;
+  stdout.on('error', ({ code = 'unknown', message }: NodeJS.ErrnoException) => {
+    // The terminal was closed: SIGHUP says so, too, and the job is stopped with a last checkpoint.
+    if (isLost || code === 'EIO') return;
+    isLost = true;
+    const lost = { code, message };
+    if (tell === undefined) process.exit(exitLost(lost));
+    tell(lost);
   });
   // Nobody is left to be told.
   stderr.on('error', () => {});
   const wanted = env['NO_COLOR'] === undefined || env['NO_COLOR'] === '';
   const colorsFor = (tty: boolean) =>
-    picocolors.createColors(
-      wanted && env['TERM'] !== 'dumb' && (tty || env['FORCE_COLOR'] !== undefined),
-    );
+    createColors(wanted && env['TERM'] !== 'dumb' && (tty || env['FORCE_COLOR'] !== undefined));
+  const line = (stream: NodeJS.WriteStream) => (text: Showable) => {
+    if (stream === stdout && isLost) return;
+    stream.write(`${show(text).text}\n`);
+  };
+  const print = (stream: NodeJS.WriteStream) => (lines: readonly string[]) => {
+    if (stream === stdout && isLost) return;
+    const texts = stream.isTTY ? lines.flatMap(linesOf).map(({ text }) => text) : lines;
+    stream.write(`${texts.join('\n')}\n`);
+  };
   return {
-    write: (line) => stdout.write(`${line}\n`),
-    writeError: (line) => stderr.write(`${line}\n`),
+    write: line(stdout),
+    writeError: line(stderr),
+    print: print(stdout),
+    printError: print(stderr),
     colors: colorsFor(stdout.isTTY === true),
     errorColors: colorsFor(stderr.isTTY === true),
     live: stdout.isTTY === true && env['TERM'] !== 'dumb',
+    onLost: (listener) => {
+      tell = listener;
+    },
   };
-}
-
-/** The terminal was closed: SIGHUP says so, too, and the job is stopped with a last checkpoint. */
-function isHungUp({ code }: NodeJS.ErrnoException): boolean {
-  return code === 'EIO';
 }
 
 export function createReporter(output: OutputMode, console: Console): Reporter {
   const { write, writeError } = console;
   const now = () => performance.now();
-  if (output === 'json') return new JsonReporter({ write, writeError, now });
+  if (output === 'json') {
+    return new JsonReporter({ write, writeError, print: console.printError, now });
+  }
   if (output === 'people' && console.live) {
     return new LiveReporter({ stream: process.stdout, writeError, colors: console.colors, now });
   }
   const quiet = output === 'quiet';
-  return new PlainReporter({ write, writeError, quiet, colors: console.errorColors, now });
+  const { print, errorColors: colors } = console;
+  return new PlainReporter({ write, writeError, print, quiet, colors, now });
 }

@@ -1,25 +1,29 @@
 /** An error for people: what, why, where in their own code. */
 
 import { fileURLToPath } from 'node:url';
-import type { Colors } from 'picocolors/types.js';
 import { HoldfastError } from '../base/errors.js';
 import { describePlace, type FailurePlace } from '../base/failure.js';
+import type { Colors } from './colors.js';
+import { linesOf, type Shown, shown } from './escape.js';
 
 const OWN_ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const STACK_LINES = 5;
 const CAUSES_MAX = 8;
 
-export function describeError(error: unknown, colors: Colors): string {
-  const lines = [`${colors.red('holdfast:')} ${titleOf(error)}`];
+/** Lines: a message may have several, which stand to the right of what the program says itself. */
+export function describeError(error: unknown, colors: Colors): readonly Shown[] {
+  const [title = shown``, ...more] = linesOf(titleOf(error));
+  const lines = [shown`${colors.red('holdfast:')} ${title}`, ...more.map(indented)];
   const place = placeOf(error);
-  if (place !== undefined) lines.push(`  in ${place}`);
+  if (place !== undefined) lines.push(shown`  in ${place}`);
   let frames = userFrames(error);
   let cause = causeOf(error);
   let said = messageOf(error);
   for (let depth = 0; cause !== undefined && depth < CAUSES_MAX; depth += 1) {
     // A wrapper often ends with its cause's message: it is not said twice.
-    if (!said.includes(messageOf(cause))) lines.push(`  because of ${firstLine(titleOf(cause))}`);
-    else if (hasOwnCode(cause)) lines.push(`  code ${codeOf(cause)}`);
+    if (!said.includes(messageOf(cause)))
+      lines.push(shown`  because of ${firstLine(titleOf(cause))}`);
+    else if (hasOwnCode(cause)) lines.push(shown`  code ${codeOf(cause) ?? ''}`);
     said = messageOf(cause);
     // The innermost that has any: where it began.
     const inner = userFrames(cause);
@@ -27,7 +31,11 @@ export function describeError(error: unknown, colors: Colors): string {
     cause = causeOf(cause);
   }
   lines.push(...frames.map(colors.dim));
-  return lines.join('\n');
+  return lines;
+}
+
+function indented(line: Shown): Shown {
+  return line.text.startsWith('  ') ? line : shown`  ${line}`;
 }
 
 /** For JSON lines. */

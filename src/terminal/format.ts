@@ -6,6 +6,11 @@ export function formatCount(count: number): string {
   return text.length < 5 ? text : text.replace(/\B(?=(\d{3})+$)/g, ' ');
 }
 
+/** `1 checkpoint`, `12 345 checkpoints`. */
+export function formatNumberOf(count: number, thing: string): string {
+  return `${formatCount(count)} ${thing}${count === 1 ? '' : 's'}`;
+}
+
 /** `412 k`, `1.3 M`. */
 export function formatRate(perSecond: number): string {
   if (perSecond >= 999_500) return `${(perSecond / 1_000_000).toFixed(1)} M`;

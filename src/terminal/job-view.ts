@@ -3,7 +3,7 @@
  * terminal: `now` comes in, `live-view.ts` draws.
  */
 
-import type { ProcessRestartedEvent } from '../guardian/guarded-job.js';
+import type { GuardedMetrics, ProcessRestartedEvent } from '../guardian/guarded-job.js';
 import type {
   CheckpointEvent,
   JobProgress,
@@ -11,6 +11,7 @@ import type {
   RestartedEvent,
   SlotInfo,
 } from '../job/job-types.js';
+import { isStored } from './describe-event.js';
 
 export interface Mishap {
   readonly atMs: number;
@@ -41,7 +42,10 @@ export class JobView {
   progress: JobProgress = { sourceRecords: 0, sinkRecords: 0 };
   slots: readonly SlotInfo[] = [];
   checkpoint: { readonly event: CheckpointEvent; readonly atMs: number } | undefined;
+  metrics: GuardedMetrics | undefined;
   checkpointsCompleted = 0;
+  /** Checkpoints lie somewhere: they are not only what output is committed with. */
+  hasStored = false;
   checkpointsFailed = 0;
   mishaps: readonly Mishap[] = [];
   /** Source records per second, oldest first, for a small curve. */
@@ -74,6 +78,7 @@ export class JobView {
   }
 
   handleCheckpoint(event: CheckpointEvent, nowMs: number): void {
+    this.hasStored ||= isStored(event);
     if (event.kind === 'completed') {
       this.checkpointsCompleted += 1;
       this.checkpoint = { event, atMs: nowMs };

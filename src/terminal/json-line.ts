@@ -1,14 +1,17 @@
 /** Data as one line of JSON. */
 
+import { escapeJson } from './escape.js';
+
 /**
  * Never throws, whatever a job may collect, print or fail with: bigints and symbols become texts, Maps
- * and Sets arrays, errors their fields, circles and what cannot be read words that say so.
+ * and Sets arrays, errors their fields, circles and what cannot be read words that say so. Controls that
+ * JSON may hold raw (those of C1, overrides of direction) are escaped as well: the line may go to a terminal.
  */
 export function jsonLine(data: object): string {
   try {
-    return JSON.stringify(data, plainValue);
+    return escapeJson(JSON.stringify(data, plainValue));
   } catch {
-    return JSON.stringify(withoutCircles(data, new Set()), plainValue);
+    return escapeJson(JSON.stringify(withoutCircles(data, new Set()), plainValue));
   }
 }
 

@@ -2,6 +2,7 @@
 
 import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobResult, JobTreeNode } from '../job/job-types.js';
+import { sumCounters } from '../stream/task/task-meter.js';
 import { errorData } from './describe-error.js';
 import { jsonLine } from './json-line.js';
 import type { Reporter } from './reporter.js';
@@ -9,6 +10,8 @@ import type { Reporter } from './reporter.js';
 export interface JsonReporterOptions {
   readonly write: (line: string) => void;
   readonly writeError: (line: string) => void;
+  /** What the job prints. */
+  readonly print: (lines: readonly string[]) => void;
   readonly now: () => number;
 }
 
@@ -17,6 +20,7 @@ const PROGRESS_EVERY_MS = 1_000;
 export class JsonReporter implements Reporter {
   readonly #given: JsonReporterOptions;
   #progressMs = Number.NEGATIVE_INFINITY;
+  #counters: Readonly<Record<string, number>> = {};
 
   constructor(given: JsonReporterOptions) {
     this.#given = given;
@@ -24,7 +28,7 @@ export class JsonReporter implements Reporter {
 
   attach(job: GuardedJob): void {
     this.#line('started', { job: job.name, run: job.id, pid: job.pid });
-    job.on('print', (lines) => this.#given.writeError(lines.join('\n')));
+    job.on('print', (lines) => this.#given.print(lines));
     job.on('status', (status) => this.#line('status', { status }));
     job.on('checkpoint', (event) => this.#line('checkpoint', event));
     job.on('failure', (failure) => this.#line('failure', { failure }));
@@ -34,11 +38,14 @@ export class JsonReporter implements Reporter {
     job.on('rescaled', (event) => this.#line('rescaled', event));
     job.on('process-died', (death) => this.#line('process-died', death));
     job.on('process-restarted', (event) => this.#line('process-restarted', event));
+    job.on('metrics', ({ operators }) => {
+      this.#counters = sumCounters(operators);
+    });
     job.on('progress', (progress) => {
       const nowMs = this.#given.now();
       if (nowMs - this.#progressMs < PROGRESS_EVERY_MS) return;
       this.#progressMs = nowMs;
-      this.#line('progress', progress);
+      this.#line('progress', { ...progress, counters: this.#counters });
     });
   }
 

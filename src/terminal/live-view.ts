@@ -1,20 +1,26 @@
 /** The live view: a `JobView` as lines for a terminal. Pure. */
 
-import type { Colors } from 'picocolors/types.js';
 import type { SlotInfo } from '../job/job-types.js';
+import type { Colors } from './colors.js';
+import { padEnd } from './columns.js';
+import { countedByOperator } from './describe-event.js';
+import { type Shown, shown } from './escape.js';
 import { formatBytes, formatCount, formatMs, formatRate } from './format.js';
 import type { JobView, Mishap } from './job-view.js';
 
 const BARS = '▁▂▃▄▅▆▇█';
 
-export function drawJob(view: JobView, nowMs: number, colors: Colors): string[] {
+export function drawJob(view: JobView, nowMs: number, colors: Colors): readonly Shown[] {
   return [
     headLine(view, nowMs, colors),
     recordsLine(view, colors),
-    checkpointLine(view, nowMs, colors),
+    ...(view.hasStored || view.checkpointsFailed > 0 ? [checkpointLine(view, nowMs, colors)] : []),
+    ...countedByOperator(view.metrics?.operators ?? []).map(
+      (line) => shown`${label('left out', colors)}${colors.yellow(line)}`,
+    ),
     // Of an ended job the threads are gone, which is no news.
     ...(isOver(view) ? [] : view.slots.map((slot) => slotLine(slot, colors))),
-    ...(view.mishaps.length === 0 ? [] : ['']),
+    ...(view.mishaps.length === 0 ? [] : [shown``]),
     ...view.mishaps.map((mishap) => mishapLine(mishap, view, nowMs, colors)),
   ];
 }
@@ -23,7 +29,7 @@ function isOver({ status }: JobView): boolean {
   return ['finished', 'stopped', 'canceled', 'failed'].includes(status);
 }
 
-function headLine(view: JobView, nowMs: number, colors: Colors): string {
+function headLine(view: JobView, nowMs: number, colors: Colors): Shown {
   const paint = {
     starting: colors.yellow,
     running: colors.green,
@@ -37,33 +43,31 @@ function headLine(view: JobView, nowMs: number, colors: Colors): string {
   }[view.status];
   const pid = view.pid === undefined ? '' : `  process ${view.pid}`;
   const since = formatMs(nowMs - view.startedMs);
-  return `${colors.bold(view.name)}  ${paint(view.status)}  ${since}${colors.dim(`${pid}  run ${view.run}`)}`;
+  return shown`${colors.bold(view.name)}  ${paint(view.status)}  ${since}${colors.dim(`${pid}  run ${view.run}`)}`;
 }
 
-function recordsLine(view: JobView, colors: Colors): string {
+function recordsLine(view: JobView, colors: Colors): Shown {
   const { sourceRecords, sinkRecords } = view.progress;
   const most = Math.max(1, ...view.rates);
   const curve = view.rates
     .map((rate) => BARS[Math.min(BARS.length - 1, Math.floor((rate / most) * BARS.length))])
     .join('');
-  return (
-    `${label('records', colors)}${formatCount(sourceRecords)} in, ${formatCount(sinkRecords)} out, ` +
-    `${formatRate(view.rate)}/s  ${colors.cyan(curve)}`
-  );
+  const counts = `${formatCount(sourceRecords)} in, ${formatCount(sinkRecords)} out`;
+  return shown`${label('records', colors)}${counts}, ${formatRate(view.rate)}/s  ${colors.cyan(curve)}`;
 }
 
-function checkpointLine(view: JobView, nowMs: number, colors: Colors): string {
+function checkpointLine(view: JobView, nowMs: number, colors: Colors): Shown {
   const head = label('checkpoint', colors);
   const failed =
     view.checkpointsFailed === 0 ? '' : colors.dim(`, ${view.checkpointsFailed} given up`);
   const last = view.checkpoint;
-  if (last === undefined || last.event.kind !== 'completed') return `${head}none yet${failed}`;
+  if (last === undefined || last.event.kind !== 'completed') return shown`${head}none yet${failed}`;
   const { checkpoint, durationMs, bytes } = last.event;
   const ago = formatMs(nowMs - last.atMs);
-  return `${head}${checkpoint} in ${formatMs(durationMs)}, ${formatBytes(bytes)}, ${ago} ago${failed}`;
+  return shown`${head}${checkpoint} in ${formatMs(durationMs)}, ${formatBytes(bytes)}, ${ago} ago${failed}`;
 }
 
-function slotLine(slot: SlotInfo, colors: Colors): string {
+function slotLine(slot: SlotInfo, colors: Colors): Shown {
   const paint = {
     starting: colors.yellow,
     alive: colors.green,
@@ -77,27 +81,24 @@ function slotLine(slot: SlotInfo, colors: Colors): string {
     slot.restarts === 0
       ? ''
       : `, restarted ${slot.restarts === 1 ? 'once' : `${slot.restarts} times`}`;
-  return (
-    `${label(`slot ${slot.slot}`, colors)}${paint('●')} ${paint(slot.verdict.padEnd(8))} ` +
-    `beat ${formatMs(slot.lastBeatAgoMs)} ago, heap ${formatBytes(slot.heapUsedBytes)}${restarts}`
-  );
+  const beat = `beat ${formatMs(slot.lastBeatAgoMs)} ago, heap ${formatBytes(slot.heapUsedBytes)}`;
+  const head = label(`slot ${slot.slot}`, colors);
+  return shown`${head}${paint('●')} ${paint(slot.verdict.padEnd(8))} ${beat}${restarts}`;
 }
 
-function mishapLine(mishap: Mishap, view: JobView, nowMs: number, colors: Colors): string {
+function mishapLine(mishap: Mishap, view: JobView, nowMs: number, colors: Colors): Shown {
   const at = formatMs(mishap.atMs - view.startedMs).padStart(8);
-  const what = `${colors.dim(at)}  ${mishap.what.padEnd(8)} ${mishap.cause.padEnd(14)}`;
+  const what = shown`${colors.dim(at)}  ${padEnd(mishap.what, 8)} ${padEnd(mishap.cause, 14)}`;
   const { recovery } = mishap;
   if (recovery === undefined) {
-    return `${what} ${colors.yellow(`recovering for ${formatMs(nowMs - mishap.atMs)}`)}`;
+    return shown`${what} ${colors.yellow(`recovering for ${formatMs(nowMs - mishap.atMs)}`)}`;
   }
   const { detectMs, recoverMs, checkpoint, replayed } = recovery;
   const from = checkpoint === undefined ? 'the beginning' : `checkpoint ${checkpoint}`;
-  return (
-    `${what} ${colors.green('recovered')} in ${formatMs(recoverMs)} ` +
-    colors.dim(`(found in ${formatMs(detectMs)}) from ${from}, ${formatCount(replayed)} replayed`)
-  );
+  const details = `(found in ${formatMs(detectMs)}) from ${from}, ${formatCount(replayed)} replayed`;
+  return shown`${what} ${colors.green('recovered')} in ${formatMs(recoverMs)} ${colors.dim(details)}`;
 }
 
-function label(text: string, colors: Colors): string {
-  return colors.dim(text.padEnd(12));
+function label(text: string, colors: Colors): Shown {
+  return colors.dim(padEnd(text, 12));
 }

@@ -1,18 +1,28 @@
 /** Plain lines, for pipes and logs; with `quiet`, only what the job prints and how it failed. */
 
-import type { Colors } from 'picocolors/types.js';
 import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobProgress, JobResult, JobTreeNode } from '../job/job-types.js';
+import { sumCounters } from '../stream/task/task-meter.js';
+import type { Colors } from './colors.js';
 import { describeError } from './describe-error.js';
-import { describePressure } from './describe-pressure.js';
-import { describeRescaled } from './describe-rescaled.js';
-import { formatBytes, formatCount, formatMs, formatRate } from './format.js';
+import {
+  countedLines,
+  describeCheckpoint,
+  describePressure,
+  describeRescaled,
+  describeResult,
+  isStored,
+} from './describe-event.js';
+import { joinShown, type Showable, shown } from './escape.js';
+import { formatCount, formatMs, formatNumberOf, formatRate } from './format.js';
 import type { Reporter } from './reporter.js';
 import { drawTree } from './tree-view.js';
 
 export interface PlainReporterOptions {
-  readonly write: (line: string) => void;
-  readonly writeError: (line: string) => void;
+  readonly write: (line: Showable) => void;
+  readonly writeError: (line: Showable) => void;
+  /** What the job prints. */
+  readonly print: (lines: readonly string[]) => void;
   readonly quiet: boolean;
   readonly colors: Colors;
   /** Milliseconds, from any point in time. */
@@ -24,6 +34,8 @@ const PROGRESS_EVERY_MS = 1_000;
 export class PlainReporter implements Reporter {
   readonly #given: PlainReporterOptions;
   #last: { readonly atMs: number; readonly records: number };
+  #counters: Readonly<Record<string, number>> = {};
+  #stored = false;
 
   constructor(given: PlainReporterOptions) {
     this.#given = given;
@@ -31,24 +43,18 @@ export class PlainReporter implements Reporter {
   }
 
   attach(job: GuardedJob): void {
-    job.on('print', (lines) => this.#given.write(lines.join('\n')));
-    this.#say(`${job.name} runs in process ${job.pid}, run ${job.id}`);
+    job.on('print', (lines) => this.#given.print(lines));
+    this.#say(shown`${job.name} runs in process ${job.pid ?? '?'}, run ${job.id}`);
     job.on('status', (status) => {
       if (status !== 'finished' && status !== 'failed') this.#say(status);
     });
     job.on('checkpoint', (event) => {
-      if (event.kind === 'completed') {
-        const final = event.final ? ' (the last)' : '';
-        this.#say(
-          `checkpoint ${event.checkpoint}${final} in ${formatMs(event.durationMs)}, ${formatBytes(event.bytes)}`,
-        );
-      } else {
-        this.#say(`checkpoint ${event.checkpoint} failed: ${event.failure.message}`);
-      }
+      this.#stored ||= isStored(event);
+      this.#say(describeCheckpoint(event));
     });
     job.on('failure', (failure) => {
       const slot = failure.slot === undefined ? '' : ` on slot ${failure.slot}`;
-      this.#say(`failure${slot}: ${failure.name}: ${failure.message}`);
+      this.#say(shown`failure${slot}: ${failure.name}: ${failure.message}`);
     });
     job.on('pressure', (event) => this.#say(describePressure(event)));
     job.on('rescaled', (event) => {
@@ -57,8 +63,13 @@ export class PlainReporter implements Reporter {
     job.on('restarted', (event) => {
       this.#recovered(`slot ${event.slot ?? '?'}`, event);
     });
-    job.on('process-died', ({ cause, pid }) => this.#say(`process ${pid ?? '?'} died: ${cause}`));
+    job.on('process-died', ({ cause, pid }) =>
+      this.#say(shown`process ${pid ?? '?'} died: ${cause}`),
+    );
     job.on('process-restarted', (event) => this.#recovered('process', event));
+    job.on('metrics', ({ operators }) => {
+      this.#counters = sumCounters(operators);
+    });
     job.on('progress', (progress) => this.#progress(progress));
   }
 
@@ -73,15 +84,11 @@ export class PlainReporter implements Reporter {
   }
 
   finished(result: JobResult): void {
-    const { sourceRecords, checkpoints, restarts, durationMs, status } = result;
-    this.#say(
-      `${status}: ${formatCount(sourceRecords)} records in ${formatMs(durationMs)}, ` +
-        `${checkpoints} checkpoints, ${restarts} restarts`,
-    );
+    this.#say(describeResult(result, this.#stored));
   }
 
   failed(error: unknown): void {
-    this.#given.writeError(describeError(error, this.#given.colors));
+    for (const line of describeError(error, this.#given.colors)) this.#given.writeError(line);
   }
 
   close(): void {}
@@ -99,8 +106,7 @@ export class PlainReporter implements Reporter {
     const from =
       event.checkpoint === undefined ? 'the beginning' : `checkpoint ${event.checkpoint}`;
     this.#say(
-      `${what} recovered from ${event.cause} in ${formatMs(event.recoverMs)} ` +
-        `(found in ${formatMs(event.detectMs)}) from ${from}, ${formatCount(event.replayed)} records replayed`,
+      shown`${what} recovered from ${event.cause} in ${formatMs(event.recoverMs)} (found in ${formatMs(event.detectMs)}) from ${from}, ${formatNumberOf(event.replayed, 'record')} replayed`,
     );
   }
 
@@ -110,13 +116,16 @@ export class PlainReporter implements Reporter {
     if (sinceMs < PROGRESS_EVERY_MS) return;
     const rate = (Math.max(0, progress.sourceRecords - this.#last.records) / sinceMs) * 1_000;
     this.#last = { atMs, records: progress.sourceRecords };
-    this.#say(
-      `${formatCount(progress.sourceRecords)} records in, ${formatCount(progress.sinkRecords)} out, ` +
-        `${formatRate(rate)}/s`,
-    );
+    const parts = [
+      `${formatNumberOf(progress.sourceRecords, 'record')} in`,
+      `${formatCount(progress.sinkRecords)} out`,
+      `${formatRate(rate)}/s`,
+      ...countedLines(this.#counters),
+    ];
+    this.#say(joinShown(parts, ', '));
   }
 
-  #say(line: string): void {
+  #say(line: Showable): void {
     if (!this.#given.quiet) this.#given.write(line);
   }
 }

@@ -1,13 +1,13 @@
 /**
  * A few lines at the bottom of a terminal that are drawn over and over, and text above them.
  *
- * Every line is cut to the terminal's width, for a line that wraps would break the count of lines to
- * go back. The cursor is hidden meanwhile and shown again however the program ends.
+ * `log-update` goes back over what it drew and hides the cursor, which comes back however the program ends.
+ * Every line is cut to the terminal's width first, for what wraps could push the last lines out.
  */
 
-const HIDE_CURSOR = '\x1b[?25l';
-const SHOW_CURSOR = '\x1b[?25h';
-const CLEAR_BELOW = '\x1b[J';
+import { createLogUpdate } from 'log-update';
+import { cutLine } from './cut-line.js';
+import { type Showable, show } from './escape.js';
 
 export interface TerminalStream {
   write(text: string): unknown;
@@ -17,56 +17,37 @@ export interface TerminalStream {
 
 export class Screen {
   readonly #stream: TerminalStream;
-  readonly #restore = () => this.close();
-  #drawn = 0;
+  readonly #update: ReturnType<typeof createLogUpdate>;
   #closed = false;
 
   constructor(stream: TerminalStream) {
     this.#stream = stream;
-    stream.write(HIDE_CURSOR);
-    process.once('exit', this.#restore);
+    this.#update = createLogUpdate(stream as NodeJS.WritableStream);
   }
 
   /** Replaces what was drawn last. */
-  draw(lines: readonly string[]): void {
+  draw(lines: readonly Showable[]): void {
     if (this.#closed) return;
     const width = Math.max(20, this.#stream.columns ?? 80);
     const height = Math.max(4, this.#stream.rows ?? 24) - 1;
-    const shown = lines.slice(0, height).map((line) => cutLine(line, width));
-    this.#stream.write(this.#back() + shown.map((line) => `${line}\n`).join(''));
-    this.#drawn = shown.length;
+    this.#update(
+      lines
+        .slice(0, height)
+        .map((line) => cutLine(line, width))
+        .join('\n'),
+    );
   }
 
-  /** Writes text above the drawn lines; they appear again with the next `draw`. */
-  print(text: string): void {
-    this.#stream.write(this.#back() + (text.endsWith('\n') ? text : `${text}\n`));
-    this.#drawn = 0;
+  /** Writes lines above the drawn ones, which appear again with the next `draw`. */
+  print(lines: readonly Showable[]): void {
+    this.#update.clear();
+    for (const line of lines) this.#stream.write(`${show(line).text}\n`);
   }
 
   /** Leaves what is drawn where it is. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    process.off('exit', this.#restore);
-    this.#stream.write(SHOW_CURSOR);
+    this.#update.done();
   }
-
-  #back(): string {
-    return this.#drawn === 0 ? '' : `\x1b[${this.#drawn}A\r${CLEAR_BELOW}`;
-  }
-}
-
-/** Cuts a line to a number of visible characters; colour codes do not count and are closed. */
-export function cutLine(line: string, width: number): string {
-  let visible = 0;
-  let out = '';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes begin with one.
-  for (const [part] of line.matchAll(/\x1b\[[0-9;]*m|[\s\S]/gu)) {
-    if (part.length > 2 && part.startsWith('\x1b')) out += part;
-    else if (visible < width) {
-      out += part < ' ' ? ' ' : part;
-      visible += 1;
-    }
-  }
-  return out;
 }

@@ -1,4 +1,10 @@
-/** Columns of text. Colours are added by the caller, to whole lines. */
+/**
+ * Columns of text. `cli-table3` and its kind measure by an older table of widths, in which newer emoji take
+ * one column: so they are laid out here, by the widths that the live view uses.
+ */
+
+import { padEnd, padStart, widthOf } from './columns.js';
+import { joinShown, type Showable, type Shown } from './escape.js';
 
 export interface Column {
   readonly title: string;
@@ -9,22 +15,26 @@ export interface Column {
 /** A title line, a rule and the rows, without trailing spaces. */
 export function formatTable(
   columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-): string[] {
+  rows: readonly (readonly Showable[])[],
+): readonly Shown[] {
   const widths = columns.map(({ title }, i) =>
-    Math.max(title.length, ...rows.map((row) => row[i]?.length ?? 0)),
+    Math.max(widthOf(title), ...rows.map((row) => widthOf(row[i] ?? ''))),
   );
-  const line = (cells: readonly string[]): string =>
-    columns
-      .map(({ align }, i) => {
-        const cell = cells[i] ?? '';
-        return align === 'right' ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0);
-      })
-      .join('  ')
-      .trimEnd();
+  const line = (cells: readonly Showable[]): Shown => {
+    const last = cells.findLastIndex((cell) => widthOf(cell) > 0);
+    const shownCells = columns.slice(0, last + 1).map(({ align }, i) => {
+      const cell = cells[i] ?? '';
+      if (align === 'right') return padStart(cell, widths[i] ?? 0);
+      return i === last ? cell : padEnd(cell, widths[i] ?? 0);
+    });
+    return joinShown(shownCells, '  ');
+  };
   return [
     line(columns.map(({ title }) => title)),
-    widths.map((width) => '─'.repeat(width)).join('  '),
+    joinShown(
+      widths.map((width) => '─'.repeat(width)),
+      '  ',
+    ),
     ...rows.map(line),
   ];
 }

@@ -1,8 +1,9 @@
 /** The tree of supervision, drawn as lines. */
 
-import type { Colors } from 'picocolors/types.js';
 import type { JobTreeNode } from '../job/job-types.js';
-import { formatMs } from './format.js';
+import type { Colors } from './colors.js';
+import { joinShown, type Showable, type Shown, shown } from './escape.js';
+import { formatMs, formatNumberOf } from './format.js';
 
 /**
  *     flights  running 12 s  one-for-all
@@ -10,12 +11,12 @@ import { formatMs } from './format.js';
  *     └─ region parquetFile  running 1.2 s  one-for-all  10 … 10 000 ms, 1 of 10 restarts used
  *        ├─ slot 0  running 1.2 s  one-for-all
  */
-export function drawTree(tree: JobTreeNode, colors: Colors): readonly string[] {
+export function drawTree(tree: JobTreeNode, colors: Colors): readonly Shown[] {
   return draw(tree, '', '', colors);
 }
 
-function draw(node: JobTreeNode, lead: string, indent: string, colors: Colors): string[] {
-  const lines = [`${colors.dim(lead)}${describe(node, colors)}`];
+function draw(node: JobTreeNode, lead: string, indent: string, colors: Colors): Shown[] {
+  const lines = [shown`${colors.dim(lead)}${describe(node, colors)}`];
   node.children.forEach((child, at) => {
     const isLast = at === node.children.length - 1;
     const below = draw(
@@ -29,21 +30,21 @@ function draw(node: JobTreeNode, lead: string, indent: string, colors: Colors): 
   return lines;
 }
 
-function describe(node: JobTreeNode, colors: Colors): string {
+function describe(node: JobTreeNode, colors: Colors): Shown {
   const named = node.kind === 'region' || node.kind === 'group';
   const name = colors.bold(named ? `${node.kind} ${node.id}` : node.id);
   const up = node.upMs === undefined ? '' : ` ${formatMs(node.upMs)}`;
   const paint = node.state === 'running' ? colors.green : colors.yellow;
-  const words = [name, paint(`${node.state}${up}`)];
+  const words: Showable[] = [name, paint(`${node.state}${up}`)];
   if (node.strategy !== undefined) words.push(node.strategy);
   if (node.budget !== undefined) words.push(colors.dim(node.budget));
   if (node.restarts > 0 && node.kind !== 'task') {
-    words.push(`${node.restarts} restart${node.restarts === 1 ? '' : 's'}`);
+    words.push(formatNumberOf(node.restarts, 'restart'));
   }
   const { lastFailure } = node;
   if (lastFailure !== undefined && node.kind !== 'task') {
     const message = lastFailure.message.split('\n', 1)[0]!;
-    words.push(colors.dim(`last: ${lastFailure.name}: ${message}`));
+    words.push(colors.dim(shown`last: ${lastFailure.name}: ${message}`));
   }
-  return words.join('  ');
+  return joinShown(words, '  ');
 }

@@ -1,6 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { parseCommandLine } from '../../dist/cli/arguments.js';
-import { UsageError } from '../../dist/cli/usage-error.js';
+import { definedCommands, parseCommandLine, UsageError } from '../../dist/cli/arguments.js';
 import { killCauses } from '../../dist/demo/kill-plan.js';
 
 describe('the command line', () => {
@@ -85,9 +85,40 @@ describe('the command line', () => {
   test.each([[[]], [['help']], [['--help']], [['run', '--help']], [['demo', '-h']]])(
     'help: %j',
     (argv) => {
-      expect(parseCommandLine(argv)).toEqual({ kind: 'help' });
+      expect(parseCommandLine(argv)).toMatchObject({ kind: 'help' });
     },
   );
+
+  test('the page of one command is its own', () => {
+    const page = (...argv: string[]) => parseCommandLine(argv) as { readonly text: string };
+    expect(page('savepoint', '--help').text).toMatch(/^Usage: holdfast savepoint DIR TO/);
+    expect(page('savepoint', '--help').text).not.toContain('--parallelism');
+    for (const { name, flags } of definedCommands()) {
+      for (const flag of flags) {
+        expect(page('--help').text).toContain(flag);
+        expect(page(name, '-h').text).toContain(flag);
+      }
+    }
+  });
+
+  test('README lists the commands, and no option that is none', () => {
+    const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
+    const lists = readme.matchAll(/^(?:npx )?holdfast (\w+)(.*)$/gm);
+    const commands = new Map(definedCommands().map(({ name, flags }) => [name, flags]));
+    const told = new Set<string>();
+    for (const [, name = '', rest = ''] of lists) {
+      told.add(name);
+      for (const [flag] of rest.matchAll(/--[\w-]+/g)) expect(commands.get(name)).toContain(flag);
+    }
+    expect([...told].sort()).toEqual([...commands.keys()].sort());
+  });
+
+  test('a name that is special to JavaScript is an argument like any other', () => {
+    const { args } = parseCommandLine(['run', 'a.ts', '--arg', '__proto__=1']) as {
+      readonly args: object;
+    };
+    expect(Object.entries(args)).toEqual([['__proto__', '1']]);
+  });
 
   test('an argument of the job may look like a request for help', () => {
     expect(parseCommandLine(['run', '--arg', 'x=--help', 'job.ts'])).toMatchObject({ kind: 'run' });
@@ -97,6 +128,7 @@ describe('the command line', () => {
   test.each([
     [['rum'], /'rum' is none of holdfast's commands/],
     [['run'], /run needs a job module/],
+    [['--paralelism', '2'], /Unknown option '--paralelism'/],
     [['savepoint', 'cp'], /savepoint needs two folders/],
     [['savepoint', 'a', 'b', 'c'], /savepoint needs two folders/],
     [['savepoint', 'a', 'b', '--checkpoint', '0'], /--checkpoint must be/],
@@ -111,7 +143,7 @@ describe('the command line', () => {
     [['run', 'a.ts', '--quiet', '--json'], /exclude each other/],
     [['run', 'a.ts', '--interval', '100'], /--interval needs --checkpoints/],
     [['run', 'a.ts', '--restore', 'latest'], /--restore needs --checkpoints/],
-    [['run', 'a.ts', '--json=yes'], /does not take an argument/],
+    [['run', 'a.ts', '--json=yes'], /Unknown option '--json=yes'/],
     [['demo', '--kills', '-1'], /--kills/],
     [['demo', '--kills', '21'], /from 0 to 20/],
     [['demo', '--causes', 'fire'], /--causes knows terminate.*not 'fire'/],

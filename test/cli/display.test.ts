@@ -1,24 +1,26 @@
 import { EventEmitter } from 'node:events';
-import picocolors from 'picocolors';
 import { describe, expect, test } from 'vitest';
 import { HoldfastError } from '../../dist/base/errors.js';
 import { failureToError } from '../../dist/base/failure.js';
 import { CheckpointMeter } from '../../dist/checkpoint/statistics.js';
+import { createColors } from '../../dist/terminal/colors.js';
+import { widthOf } from '../../dist/terminal/columns.js';
+import { cutLine } from '../../dist/terminal/cut-line.js';
 import { describeError, errorData } from '../../dist/terminal/describe-error.js';
-import { describePressure } from '../../dist/terminal/describe-pressure.js';
-import { describeRescaled } from '../../dist/terminal/describe-rescaled.js';
+import { describePressure, describeRescaled } from '../../dist/terminal/describe-event.js';
+import { joinShown, type Showable, show } from '../../dist/terminal/escape.js';
 import { formatBytes, formatCount, formatMs, formatRate } from '../../dist/terminal/format.js';
 import { JobView } from '../../dist/terminal/job-view.js';
 import { jsonLine } from '../../dist/terminal/json-line.js';
 import { JsonReporter } from '../../dist/terminal/json-reporter.js';
 import { drawJob } from '../../dist/terminal/live-view.js';
 import { PlainReporter } from '../../dist/terminal/plain-reporter.js';
-import { cutLine, Screen } from '../../dist/terminal/screen.js';
 import { formatTable } from '../../dist/terminal/table.js';
 import { drawTree } from '../../dist/terminal/tree-view.js';
 
-const plain = picocolors.createColors(false);
-const colored = picocolors.createColors(true);
+const plain = createColors(false);
+const colored = createColors(true);
+const texts = (lines: readonly Showable[]) => lines.map((line) => show(line).text);
 
 test('quantities', () => {
   expect([0, 999, 1_234, 12_345, 1_234_567].map(formatCount)).toEqual([
@@ -86,7 +88,7 @@ test('the tree of supervision', () => {
     },
     plain,
   );
-  expect(lines).toEqual([
+  expect(texts(lines)).toEqual([
     'orders  running 65.0 s  one-for-all',
     '├─ coordinator  running 1.5 s',
     '└─ region numbers  restarting  one-for-all  2 of 5 restarts without progress, after 10 ms  ' +
@@ -110,8 +112,15 @@ test('heap pressure', () => {
     'heap of slot 1 at 89 % (57.0 MiB of 64.0 MiB): taking a checkpoint, then restarting it',
   );
   const lines: string[] = [];
-  const write = (line: string) => void lines.push(line);
-  const given = { write, writeError: write, quiet: false, colors: plain, now: () => 0 };
+  const write = (line: Showable) => void lines.push(show(line).text);
+  const given = {
+    write,
+    writeError: write,
+    print: () => {},
+    quiet: false,
+    colors: plain,
+    now: () => 0,
+  };
   const job = Object.assign(new EventEmitter(), { name: 'job', id: 'r', pid: 7 });
   for (const reporter of [new PlainReporter(given), new JsonReporter(given)]) {
     reporter.attach(job as unknown as Parameters<typeof reporter.attach>[0]);
@@ -134,10 +143,17 @@ test('what a rescale has moved', () => {
     'rescaled counts 2 → 5: 615 of 1024 key groups moved (least possible 614, by ranges 819)',
     'rescaled sums 2 → 5: 615 of 1024 key groups moved (least possible 614, by ranges 819)',
   ];
-  expect(describeRescaled(event)).toEqual(described);
+  expect(texts(describeRescaled(event))).toEqual(described);
   const lines: string[] = [];
-  const write = (line: string) => void lines.push(line);
-  const given = { write, writeError: write, quiet: false, colors: plain, now: () => 0 };
+  const write = (line: Showable) => void lines.push(show(line).text);
+  const given = {
+    write,
+    writeError: write,
+    print: () => {},
+    quiet: false,
+    colors: plain,
+    now: () => 0,
+  };
   const job = Object.assign(new EventEmitter(), { name: 'job', id: 'r', pid: 7 });
   for (const reporter of [new PlainReporter(given), new JsonReporter(given)]) {
     reporter.attach(job as unknown as Parameters<typeof reporter.attach>[0]);
@@ -150,47 +166,44 @@ test('what a rescale has moved', () => {
 test('a table', () => {
   const columns = [{ title: 'name' }, { title: 'n', align: 'right' }] as const;
   expect(
-    formatTable(columns, [
-      ['a', '1'],
-      ['longer', '22'],
-    ]),
+    texts(
+      formatTable(columns, [
+        ['a', '1'],
+        ['longer', '22'],
+      ]),
+    ),
   ).toEqual(['name     n', '──────  ──', 'a        1', 'longer  22']);
 });
 
-describe('the screen', () => {
-  const terminal = (columns: number, rows: number) => {
-    let text = '';
-    return { write: (part: string) => (text += part), columns, rows, text: () => text };
-  };
-
-  test('draws over what it drew, and shows the cursor again', () => {
-    const stream = terminal(80, 24);
-    const screen = new Screen(stream);
-    screen.draw(['one', 'two']);
-    screen.draw(['three']);
-    screen.print('said');
-    screen.draw(['four']);
-    screen.close();
-    screen.close();
-    screen.draw(['never']);
-    expect(stream.text()).toBe(
-      '\x1b[?25lone\ntwo\n\x1b[2A\r\x1b[Jthree\n\x1b[1A\r\x1b[Jsaid\nfour\n\x1b[?25h',
-    );
-  });
-
-  test('never writes a line that wraps, nor more lines than there is room for', () => {
-    const stream = terminal(20, 4);
-    const screen = new Screen(stream);
-    screen.draw(Array.from({ length: 9 }, () => 'x'.repeat(50)));
-    screen.close();
-    expect(stream.text()).toBe(`\x1b[?25l${`${'x'.repeat(20)}\n`.repeat(3)}\x1b[?25h`);
-  });
-
+describe('a line that fits', () => {
   test('colours take no room and are closed', () => {
-    expect(cutLine(`${colored.red('abc')}def`, 4)).toBe('\x1b[31mabc\x1b[39md');
-    expect(cutLine(`ab${colored.red('cdef')}`, 3)).toBe('ab\x1b[31mc\x1b[39m');
-    expect(cutLine('a\tb\nc', 10)).toBe('a b c');
+    const line = (...parts: Showable[]) => joinShown(parts);
+    expect(cutLine(line(colored.red('abc'), 'def'), 4)).toBe('\x1b[31mabc\x1b[39md');
+    expect(cutLine(line('ab', colored.red('cdef')), 3)).toBe('ab\x1b[31mc\x1b[39m');
   });
+
+  test.each([
+    ['日本語日本語', 6, '日本語'],
+    ['日本語', 5, '日本'],
+    ['日本語', 1, ''],
+    ['a日', 2, 'a'],
+    ['👩🏽‍🚀👩🏽‍🚀x', 4, '👩🏽‍🚀👩🏽‍🚀'],
+    ['👩🏽‍🚀x', 1, ''],
+    ['e\u0301e\u0301', 1, 'e\u0301'],
+    ['🫱🏽‍🫲🏻|', 3, '🫱🏽‍🫲🏻|'],
+  ])('%j in %i columns', (line, columns, expected) => {
+    expect(cutLine(line, columns)).toBe(expected);
+    expect(widthOf(cutLine(line, columns))).toBeLessThanOrEqual(columns);
+  });
+});
+
+test('a table of wide characters and emoji keeps its columns', () => {
+  const names = ['plain', '日本語', '👨‍👩‍👧', '🫠', '🫱🏽‍🫲🏻', '⚠️', '🇩🇪', 'e\u0301'];
+  const lines = formatTable(
+    [{ title: 'name' }, { title: 'n', align: 'right' }, { title: 'end' }],
+    names.map((name) => [name, '1', '|']),
+  );
+  expect(new Set(lines.slice(2).map(widthOf))).toEqual(new Set([12]));
 });
 
 describe('the live view', () => {
@@ -231,7 +244,7 @@ describe('the live view', () => {
       600,
     );
     view.handleFailure('slot 1', 'thread-exit', 700);
-    const down = drawJob(view, 800, plain);
+    const down = texts(drawJob(view, 800, plain));
     expect(down[0]).toMatch(/^job {2}running {2}800 ms/);
     expect(down[1]).toMatch(/250 000 in, 100 out, 500 k\/s/);
     expect(down[2]).toMatch(/3 in 34 ms, 2\.0 KiB, 200 ms ago/);
@@ -255,7 +268,7 @@ describe('the live view', () => {
       },
       820,
     );
-    const up = drawJob(view, 900, plain);
+    const up = texts(drawJob(view, 900, plain));
     expect(up).toHaveLength(6);
     expect(up[5]).toMatch(
       /slot 1 {3}exit .*recovered in 120 ms \(found in 3 ms\) from checkpoint 3, 12 345 replayed/,
@@ -282,7 +295,7 @@ describe('errors', () => {
       operator: 'map',
       position: 'line 7',
     });
-    const text = describeError(error, plain);
+    const text = texts(describeError(error, plain)).join('\n');
     expect(text).toContain(
       "holdfast: operator 'map', at line 7: BadRow: no value [ERR_HOLDFAST_USER_CODE]",
     );

@@ -214,3 +214,37 @@ describe('the program killed as a whole', () => {
 });
 
 const pidIn = (text: string) => Number(/"pid":(\d+)/.exec(text)?.[1]);
+
+describe('a reader of standard output that goes away, as head does', () => {
+  test('stops the job with a last checkpoint, says so, 141; the same command goes on', async () => {
+    const started = paced(['--arg', 'rate=8000']);
+    await started.said('checkpoint 3 in');
+    started.child.stdout?.destroy();
+    const { code, stderr } = await started.ended;
+    expect(stderr).toMatch(
+      /^whoever read standard output has gone away\nstopping: taking a last checkpoint; .*\n$/,
+    );
+    expect(code).toBe(141);
+    expect(await left({ staged: false })).toEqual([]);
+    await expectExact();
+  });
+
+  test('also of a job whose threads write to it themselves', async () => {
+    const job = join(folder, 'loud.job.mjs');
+    await writeFile(
+      job,
+      `import { defineJob, discard, generate } from 'holdfast';
+       export default defineJob('loud', (env) => {
+         env.from(generate((i) => i, { ratePerSecond: 2000 }))
+           .map((i) => { console.log('row', i); return i; }).sinkTo(discard());
+       });`,
+    );
+    const started = start(job);
+    await started.said('row 100');
+    started.child.stdout?.destroy();
+    const { code, stderr } = await started.ended;
+    expect(stderr).toMatch(/has gone away\nstopping/);
+    expect(code).toBe(141);
+    expect(stderr).not.toMatch(/EPIPE|died/);
+  });
+});

@@ -39,6 +39,25 @@ test('the job in 20 lines, in TypeScript', async () => {
   await expectAllOrders();
 });
 
+test('Ctrl-C takes a last checkpoint, and the next run goes on from it', async () => {
+  const paced = (rate: string) =>
+    readme
+      .printed('orders.job.ts')
+      .replace('count: 500_000', `count: 500_000, ratePerSecond: ${rate}`);
+  await project.write('orders.job.ts', paced('5_000'));
+  await project.write('main.mjs', readme.printed('main.mjs'));
+  const interrupted = await project.shell(
+    'set -m; node main.mjs & until ls checkpoints/manifests/*.json >/dev/null 2>&1; do sleep 0.1; done; ' +
+      'kill -INT $!; wait $!',
+  );
+  expect(interrupted.code).toBe(0);
+  expect(interrupted.stdout).toMatch(/^stopped \d+$/m);
+  await project.write('orders.job.ts', paced('1_000_000'));
+  const ended = await project.shell('node main.mjs');
+  expect(ended).toMatchObject({ code: 0, stdout: expect.stringContaining('finished 500000') });
+  await expectAllOrders();
+});
+
 test('the same in JavaScript', async () => {
   await project.write('orders.job.js', readme.printed('orders.job.ts'));
   const main = readme.printed('main.mjs').replace('orders.job.ts', 'orders.job.js');

@@ -17,6 +17,7 @@ import { HeapGuard } from '../../pool/heap-guard.js';
 import { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planJob } from '../../stream/graph/planner.js';
+import { sumCounters } from '../../stream/task/task-meter.js';
 import { CheckpointDriver, checkpointMetrics } from '../checkpoints/checkpoint-driver.js';
 import { CollectedRows } from '../checkpoints/collected-rows.js';
 import { type PendingCheckpoint, recordsIn } from '../checkpoints/make-manifest.js';
@@ -422,11 +423,8 @@ export class JobDriver {
 
   /** @param reason what an aborted signal gave */
   async cancel(reason?: unknown): Promise<void> {
-    if (this.#ended) {
-      await this.#finished.promise.catch(() => {});
-      return;
-    }
-    await this.#close('canceled', canceledError(reason));
+    if (this.#ended) await this.#finished.promise.catch(() => {});
+    else await this.#close('canceled', canceledError(reason));
   }
 
   async #fail(error: Error): Promise<void> {
@@ -447,6 +445,7 @@ export class JobDriver {
       checkpoints: this.#checkpoints?.completed ?? 0,
       restarts: this.#restarts,
       durationMs: performance.now() - this.#startedMs,
+      counters: sumCounters(this.#lastMetrics),
       collected: this.#collected.all(this.plan.graph),
     };
     try {

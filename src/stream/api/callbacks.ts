@@ -27,8 +27,8 @@ export function asyncCallbackError(where: string): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_ASYNC_CALLBACK',
     `the callback of ${where} is asynchronous (it gives a promise), but callbacks must answer ` +
-      'synchronously. Do the asynchronous work in a source, or look the data up before the job ' +
-      'starts; asynchronous calls per record are what mapAsync will be for.',
+      'synchronously. Do the asynchronous work in a source or a sink, or look the data up before the ' +
+      'job starts.',
     { details: { where } },
   );
 }

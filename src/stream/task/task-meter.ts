@@ -8,6 +8,19 @@ import {
   restoreCounters,
 } from '../state/counter-section.js';
 
+/** What tasks have counted, in all. */
+export function sumCounters(
+  tasks: readonly { readonly counters: Readonly<Record<string, number>> }[],
+): Readonly<Record<string, number>> {
+  const sums: Record<string, number> = {};
+  for (const { counters } of tasks) {
+    for (const [counter, count] of Object.entries(counters)) {
+      sums[counter] = (sums[counter] ?? 0) + count;
+    }
+  }
+  return sums;
+}
+
 export class TaskMeter {
   readonly #lease: Lease;
   readonly #counting: CountingInstance;

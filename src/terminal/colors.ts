@@ -1,0 +1,13 @@
+/** Colours for text that is shown: they escape what they are given, as everything does. */
+
+import picocolors from 'picocolors';
+import { painted, type Showable, type Shown } from './escape.js';
+
+const NAMES = ['bold', 'dim', 'red', 'green', 'yellow', 'cyan'] as const;
+
+export type Colors = Readonly<Record<(typeof NAMES)[number], (text: Showable) => Shown>>;
+
+export function createColors(enabled: boolean): Colors {
+  const paints = picocolors.createColors(enabled);
+  return Object.fromEntries(NAMES.map((name) => [name, painted(paints[name])])) as Colors;
+}

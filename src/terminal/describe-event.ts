@@ -1,0 +1,81 @@
+/** What happens to a job, in a line each, for plain and live output. */
+
+import type { GuardedMetrics } from '../guardian/guarded-job.js';
+import type { CheckpointEvent, JobResult, PressureEvent, RescaledEvent } from '../job/job-types.js';
+import { joinShown, type Shown, shown } from './escape.js';
+import { formatBytes, formatCount, formatMs, formatNumberOf } from './format.js';
+
+export function describeCheckpoint(event: CheckpointEvent): Shown {
+  const { checkpoint } = event;
+  if (event.kind === 'failed') {
+    return shown`checkpoint ${checkpoint} failed: ${event.failure.message}`;
+  }
+  const took = formatMs(event.durationMs);
+  // Without a place for checkpoints there is only the one in memory that output is committed with.
+  if (!isStored(event)) return shown`output committed in ${took}`;
+  const last = event.final ? ' (the last)' : '';
+  return shown`checkpoint ${checkpoint}${last} in ${took}, ${formatBytes(event.bytes)}`;
+}
+
+/** Something of it lies in a directory or a bucket. */
+export function isStored(event: CheckpointEvent): boolean {
+  return event.kind === 'completed' && event.bytes > 0;
+}
+
+export function describePressure(event: PressureEvent): string {
+  const { slot, heapUsedBytes, heapLimitBytes, share, action } = event;
+  const full = `${Math.round(share * 100)} % (${formatBytes(heapUsedBytes)} of ${formatBytes(heapLimitBytes)})`;
+  const what = action === 'restarting' ? ': taking a checkpoint, then restarting it' : '';
+  return `heap of slot ${slot} at ${full}${what}`;
+}
+
+/** What a rescale has moved, a line for each operator. */
+export function describeRescaled({ operators }: RescaledEvent): readonly Shown[] {
+  return operators.map(
+    ({ operator, before, after, keyGroups, moved, leastPossible, byRanges }) =>
+      shown`rescaled ${operator} ${before} → ${after}: ${moved} of ${keyGroups} key groups moved (least possible ${leastPossible}, by ranges ${byRanges})`,
+  );
+}
+
+/** The program's last line about a job that came to an end. @param stored it has kept checkpoints somewhere */
+export function describeResult(result: JobResult, stored: boolean): Shown {
+  const { status, sourceRecords, durationMs, checkpoints, restarts } = result;
+  const parts = [
+    `${formatNumberOf(sourceRecords, 'record')} in ${formatMs(durationMs)}`,
+    ...(stored ? [formatNumberOf(checkpoints, 'checkpoint')] : []),
+    formatNumberOf(restarts, 'restart'),
+    ...countedLines(result.counters),
+  ];
+  return shown`${status}: ${joinShown(parts, ', ')}`;
+}
+
+/** What is not in the output although it was read: nothing of it goes without a word. */
+export function countedLines(counters: Readonly<Record<string, number>>): readonly string[] {
+  return COUNTED.flatMap(([counter, one, many]) => {
+    const count = counters[counter] ?? 0;
+    return count === 0 ? [] : [`${formatCount(count)} ${count === 1 ? one : many}`];
+  });
+}
+
+/** The same with the operators that have counted it. */
+export function countedByOperator(operators: GuardedMetrics['operators']): readonly Shown[] {
+  return COUNTED.flatMap(([counter, one, many]) => {
+    const by = new Map<string, number>();
+    for (const { vertex, counters } of operators) {
+      const count = counters[counter] ?? 0;
+      if (count > 0) by.set(vertex, (by.get(vertex) ?? 0) + count);
+    }
+    const count = [...by.values()].reduce((sum, each) => sum + each, 0);
+    if (count === 0) return [];
+    const where = joinShown(
+      [...by].map(([vertex, each]) => shown`${vertex} ${formatCount(each)}`),
+      ', ',
+    );
+    return [shown`${formatCount(count)} ${count === 1 ? one : many} (${where})`];
+  });
+}
+
+const COUNTED = [
+  ['lateRecords', 'late record dropped', 'late records dropped'],
+  ['deadLetters', 'dead letter', 'dead letters'],
+] as const;
