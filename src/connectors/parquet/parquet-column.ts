@@ -1,135 +1,141 @@
-/**
- * Decodes one column of a row group into plain values.
- *
- * Instants stay numbers (ms) in the column and become Dates row by row: a column of 300 000 Dates
- * would be 300 000 objects at once, and dictionary pages would share one Date between rows.
- */
+/** The values of one column of a row group, some rows at a time. */
 
-import { isUtf8 } from 'node:buffer';
 import { HoldfastError } from '../../base/errors.js';
-import type { ParquetChunk, ParquetSchemaNode } from './parquet-library.js';
-
-export interface ParquetColumn {
-  readonly name: string;
-  /** Values are ms since 1970, to be shown as Dates. */
-  readonly instant: boolean;
-  readonly values: ArrayLike<unknown>;
-}
+import { LeafCursor } from './leaf-cursor.js';
+import type { ParquetChunk, ParquetLibrary } from './parquet-library.js';
+import type { ColumnShape } from './parquet-shape.js';
+import { type MapForm, RowAssembly, UnfitRow } from './row-assembly.js';
 
 export interface ColumnRequest {
-  readonly node: ParquetSchemaNode;
-  readonly rows: number;
-  readonly bigints: boolean;
+  readonly column: ColumnShape;
+  readonly maps: MapForm;
+  readonly library: ParquetLibrary;
+  /** Of the row group, by leaf. */
+  readonly chunks: readonly ParquetChunk[];
+  read(start: number, end: number): Promise<Uint8Array>;
   /** `flights.parquet column 'delay'`, for messages. */
   readonly place: string;
+  readonly rows: number;
   /** Number in the file of the group's first row, 0-based. */
   readonly firstRow: number;
+  /** Row in the group to begin with. */
+  readonly start: number;
 }
 
-type Parsers = Readonly<Record<string, (value: never) => unknown>>;
+export class ParquetColumn {
+  readonly #leaves: readonly LeafCursor[];
+  /** Undefined where the column is a leaf, and a row's value its only entry. */
+  readonly #assembly: RowAssembly | undefined;
+  readonly #place: string;
+  #row: number;
 
-const strictText = (bytes: Uint8Array | undefined): string | undefined => {
-  if (bytes === undefined) return undefined;
-  if (!isUtf8(bytes)) throw new Error('a text is not valid UTF-8');
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('utf8');
-};
-
-const millisFromMicros = (micros: bigint): number => {
-  const approximate = Number(micros);
-  return Number.isSafeInteger(approximate)
-    ? Math.trunc(approximate / 1_000)
-    : Number(micros / 1_000n);
-};
-
-const nestedParsers: Parsers = { stringFromBytes: strictText };
-const instantParsers: Parsers = {
-  stringFromBytes: strictText,
-  timestampFromMilliseconds: (millis: bigint) => Number(millis),
-  timestampFromMicroseconds: millisFromMicros,
-  timestampFromNanoseconds: (nanos: bigint) => Number(nanos / 1_000_000n),
-  dateFromDays: (days: number) => days * 86_400_000,
-};
-
-export function parsersFor(node: ParquetSchemaNode): Parsers {
-  return node.children.length === 0 ? instantParsers : nestedParsers;
-}
-
-/** The decoded pieces of a column as one run of `rows` values. */
-export function makeColumn(
-  chunks: readonly ParquetChunk[],
-  { node, rows, bigints, place, firstRow }: ColumnRequest,
-): ParquetColumn {
-  const found = chunks.reduce((sum, { columnData }) => sum + columnData.length, 0);
-  if (found !== rows) {
-    throw new Error(`it holds ${found} values where its row group has ${rows} rows`);
+  /** @throws HoldfastError ERR_HOLDFAST_SOURCE for a column that cannot be read */
+  constructor(request: ColumnRequest) {
+    const { column, place, firstRow, start } = request;
+    if (column.refused !== undefined) throw refused(place, column.refused);
+    this.#place = place;
+    this.#row = firstRow + start;
+    this.#leaves = column.leaves.map((leaf) => {
+      const chunk = request.chunks[leaf.index];
+      const { codec, start: from, end, entries } = chunkOf(chunk, place);
+      if (leaf.repetitionMax === 0 && entries !== request.rows) {
+        throw new Error(`it holds ${entries} values where its row group has ${request.rows} rows`);
+      }
+      const { library } = request;
+      return new LeafCursor({
+        column: leaf,
+        pages: { library, codec, start: from, end, read: (a, b) => request.read(a, b) },
+        library,
+        entries,
+        place: column.leaves.length === 1 ? place : `${place} ('${leaf.path}')`,
+        firstRow,
+        skip: start,
+      });
+    });
+    const isLeaf = column.shape.kind === 'leaf';
+    this.#assembly = isLeaf ? undefined : new RowAssembly(column.shape, request.maps);
   }
-  const { element, children } = node;
-  const instant = children.length === 0 && isInstant(element);
-  const convert = converter(node, bigints, place);
-  if (convert === undefined && chunks.length === 1) {
-    return { name: element.name, instant, values: chunks[0]!.columnData };
+
+  /** Rows that can be taken without reading a page. */
+  get available(): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const leaf of this.#leaves) least = Math.min(least, leaf.available);
+    return least;
   }
-  const values: unknown[] = new Array(rows);
-  let row = 0;
-  for (const { columnData } of chunks) {
-    for (let i = 0; i < columnData.length; i += 1, row += 1) {
-      const value = columnData[i];
-      values[row] = convert === undefined ? value : convert(value, firstRow + row);
+
+  /** Reads a page for a leaf that has no row at hand. */
+  async advance(): Promise<void> {
+    for (const leaf of this.#leaves) {
+      if (leaf.available > 0) continue;
+      if (!(await leaf.advance())) throw new Error('it has fewer rows than its row group');
+      return;
     }
   }
-  return { name: element.name, instant, values };
-}
 
-function isInstant(element: ParquetSchemaNode['element']): boolean {
-  const { converted_type: converted, logical_type: logical, type } = element;
-  return (
-    converted === 'DATE' ||
-    converted === 'TIMESTAMP_MILLIS' ||
-    converted === 'TIMESTAMP_MICROS' ||
-    (logical?.type === 'TIMESTAMP' && type === 'INT64') ||
-    (logical?.type === 'DATE' && type === 'INT32') ||
-    (type === 'INT96' && converted === undefined)
-  );
-}
-
-type Convert = (value: unknown, row: number) => unknown;
-
-/** What has to be done to each value of the column; undefined where nothing. */
-function converter(node: ParquetSchemaNode, bigints: boolean, place: string): Convert | undefined {
-  const toNumber: Convert = (value, row) =>
-    typeof value === 'bigint' ? safeNumber(value, place, row) : value;
-  if (node.children.length > 0) {
-    return (value, row) => convertDeep(value, bigints ? undefined : toNumber, row);
-  }
-  switch (node.element.type) {
-    case 'INT64':
-      return bigints ? undefined : toNumber;
-    case 'BYTE_ARRAY':
-    case 'FIXED_LEN_BYTE_ARRAY':
-      // Views into a page would keep the page alive, and be copied with it to another thread.
-      return (value) => (value instanceof Uint8Array ? new Uint8Array(value) : value);
-    default:
-      return undefined;
+  /** The next `count` of the rows available; instants as ms since 1970. */
+  take(count: number): readonly unknown[] {
+    const entries = this.#leaves.map((leaf) => leaf.take(count));
+    const first = this.#row;
+    this.#row += count;
+    if (this.#assembly === undefined) {
+      const { definitions, values } = entries[0]!;
+      return definitions === undefined ? values : withNulls(definitions, values);
+    }
+    try {
+      return this.#assembly.rows(entries, count);
+    } catch (error) {
+      if (!(error instanceof UnfitRow)) throw error;
+      const row = first + error.row;
+      throw new HoldfastError(
+        'ERR_HOLDFAST_MALFORMED_RECORD',
+        `${this.#place}, row ${row}: ${error.message}.`,
+        { cause: error, details: { row } },
+      );
+    }
   }
 }
 
-function convertDeep(value: unknown, toNumber: Convert | undefined, row: number): unknown {
-  if (typeof value === 'bigint') return toNumber === undefined ? value : toNumber(value, row);
-  if (typeof value !== 'object' || value === null || value instanceof Date) return value;
-  if (value instanceof Uint8Array) return new Uint8Array(value);
-  if (Array.isArray(value)) return value.map((item) => convertDeep(item, toNumber, row));
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, convertDeep(item, toNumber, row)]),
-  );
+function withNulls(definitions: Uint8Array, values: readonly unknown[]): readonly unknown[] {
+  const all: unknown[] = new Array(definitions.length);
+  let next = 0;
+  for (let i = 0; i < all.length; i += 1) {
+    if (definitions[i] === 0) {
+      all[i] = null;
+    } else {
+      all[i] = values[next];
+      next += 1;
+    }
+  }
+  return all;
 }
 
-function safeNumber(value: bigint, place: string, row: number): number {
-  const number = Number(value);
-  if (Number.isSafeInteger(number)) return number;
-  throw new HoldfastError(
-    'ERR_HOLDFAST_MALFORMED_RECORD',
-    `${place}, row ${row}: ${value} is beyond 2^53 and no exact number. ` +
-      "Read 64-bit integers as bigints: { int64: 'bigint' }.",
-    { details: { row, value: String(value) } },
+function chunkOf(
+  chunk: ParquetChunk | undefined,
+  place: string,
+): {
+  readonly codec: string;
+  readonly start: number;
+  readonly end: number;
+  readonly entries: number;
+} {
+  if (chunk === undefined) throw new Error('its row group does not hold it');
+  if (chunk.crypto_metadata !== undefined || chunk.meta_data === undefined) {
+    throw refused(place, 'it is encrypted');
+  }
+  if (chunk.file_path !== undefined) {
+    throw refused(place, `its values are in another file, '${chunk.file_path}'`);
+  }
+  const meta = chunk.meta_data;
+  const data = Number(meta.data_page_offset);
+  const dictionary = Number(meta.dictionary_page_offset ?? 0);
+  const start = dictionary > 0 && dictionary < data ? dictionary : data;
+  const end = start + Number(meta.total_compressed_size);
+  return { codec: meta.codec, start, end, entries: Number(meta.num_values) };
+}
+
+function refused(place: string, why: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_SOURCE',
+    `${place} cannot be read: ${why}. Leave it out: name the other columns with \`columns\`.`,
   );
 }

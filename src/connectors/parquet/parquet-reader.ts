@@ -1,27 +1,24 @@
 /**
- * Reads one row group: all its columns are decoded first, then rows are handed out.
+ * Reads one row group, a page of a column at a time; rows are handed out as far as all columns have
+ * them. A restored reader passes over the pages before its position, and over the values before it
+ * within a page.
  *
- * A page cannot be entered in the middle, so a restored reader decodes the group again and skips.
- * Decoding is synchronous inside hyparquet: it is done one column per turn of the event loop, so
- * that the thread goes on answering beats in between.
+ * Decoding is synchronous: it is done one page per turn of the event loop, so that the thread goes on
+ * answering beats in between.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { HoldfastError } from '../../base/errors.js';
 import type { FileHandle } from '../../base/files.js';
 import type { SourceBatch, SourceContext, SourceReader } from '../../stream/source.js';
-import { checkUnchanged } from '../files/file-identity.js';
+import { checkUnchanged, readExactly } from '../files/file-identity.js';
 import type { NamedPath } from '../options.js';
 import type { FileSplit } from '../split-check.js';
-import { makeColumn, type ParquetColumn, parsersFor } from './parquet-column.js';
-import type {
-  ParquetChunk,
-  ParquetFile,
-  ParquetLibrary,
-  ParquetMetadata,
-  ParquetSchemaNode,
-} from './parquet-library.js';
-import { type RowBuilder, rowBuilder } from './parquet-rows.js';
+import { damaged } from './damaged-file.js';
+import { ParquetColumn } from './parquet-column.js';
+import type { ParquetLayout } from './parquet-layout.js';
+import type { ParquetLibrary } from './parquet-library.js';
+import type { MapForm } from './row-assembly.js';
 
 const BATCH_ROWS = 1_000;
 
@@ -35,20 +32,23 @@ export interface ParquetSplit extends FileSplit {
 
 export interface ParquetReaderParts {
   readonly library: ParquetLibrary;
-  readonly metadata: ParquetMetadata;
-  readonly columns: readonly ParquetSchemaNode[];
-  readonly bigints: boolean;
+  readonly layout: ParquetLayout;
+  readonly maps: MapForm;
   readonly path: NamedPath;
   readonly handle: FileHandle;
-  readonly file: ParquetFile;
   readonly split: ParquetSplit;
   readonly start: number;
   readonly context: SourceContext;
 }
 
+interface NamedColumn {
+  readonly name: string;
+  readonly column: ParquetColumn;
+}
+
 export class ParquetReader<T> implements SourceReader<T> {
   readonly #parts: ParquetReaderParts;
-  #build: RowBuilder | undefined;
+  #columns: readonly NamedColumn[] | undefined;
   #batchStart: number;
   #next: number;
   #closed = false;
@@ -63,10 +63,14 @@ export class ParquetReader<T> implements SourceReader<T> {
     const { rows } = this.#parts.split;
     this.#batchStart = this.#next;
     if (this.#next >= rows || this.#closed) return undefined;
-    const build = this.#build;
-    if (build === undefined) return this.#decode();
-    this.#next = Math.min(rows, this.#next + BATCH_ROWS);
-    return { records: build(this.#batchStart, this.#next) as T[] };
+    let count = this.#columns === undefined ? 0 : Math.min(BATCH_ROWS, rows - this.#next);
+    for (const { column } of this.#columns ?? []) count = Math.min(count, column.available);
+    if (count === 0) return this.#load();
+    const values = this.#columns!.map(({ name, column }) =>
+      this.#explained(name, () => column.take(count)),
+    );
+    this.#next += count;
+    return { records: this.#parts.layout.build(count, values) as T[] };
   }
 
   position(taken: number): { readonly row: number } {
@@ -80,13 +84,21 @@ export class ParquetReader<T> implements SourceReader<T> {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#build = undefined;
+    this.#columns = undefined;
     await this.#parts.handle.close();
   }
 
-  async #decode(): Promise<SourceBatch<T> | undefined> {
+  /** Pages for all columns that have no row at hand. */
+  async #load(): Promise<SourceBatch<T> | undefined> {
     try {
-      await this.#decodeColumns();
+      this.#columns ??= this.#open();
+      for (const { name, column } of this.#columns) {
+        while (column.available === 0 && !this.#closed) {
+          await this.#explained(name, () => column.advance());
+          this.#parts.context.alive();
+          await nextTurn();
+        }
+      }
     } catch (error) {
       // A read that `close` cut off is no failure of the file.
       if (!this.#closed) throw error;
@@ -94,50 +106,57 @@ export class ParquetReader<T> implements SourceReader<T> {
     return this.poll() as SourceBatch<T> | undefined;
   }
 
-  async #decodeColumns(): Promise<void> {
-    const { columns, context, handle, path, split } = this.#parts;
-    const decoded: ParquetColumn[] = [];
-    for (const node of columns) {
-      if (this.#closed) return;
-      decoded.push(await this.#column(node));
-      context.alive();
-      await nextTurn();
+  #open(): readonly NamedColumn[] {
+    const { library, layout, maps, path, split, start } = this.#parts;
+    const chunks = layout.metadata.row_groups[split.group]!.columns;
+    return layout.columns.map((shape) => {
+      const { name } = shape;
+      const column = this.#explained(
+        name,
+        () =>
+          new ParquetColumn({
+            column: shape,
+            maps,
+            library,
+            chunks,
+            read: (from, to) => this.#read(from, to),
+            place: `${path.shown} column '${name}'`,
+            rows: split.rows,
+            firstRow: split.firstRow,
+            start,
+          }),
+      );
+      return { name, column };
+    });
+  }
+
+  async #read(start: number, end: number): Promise<Uint8Array> {
+    const { handle, path, split } = this.#parts;
+    if (!(start >= 0 && end >= start && end <= split.size)) {
+      throw new Error(`it points to bytes ${start} to ${end} of ${split.size}`);
     }
-    if (this.#closed) return;
+    const bytes = new Uint8Array(end - start);
+    await readExactly(handle, path, bytes, start);
     await checkUnchanged(handle, path, split);
-    this.#build = rowBuilder(decoded);
+    return bytes;
   }
 
-  async #column(node: ParquetSchemaNode): Promise<ParquetColumn> {
-    const { library, metadata, file, split, path, bigints } = this.#parts;
-    const { rows, firstRow } = split;
-    const { name } = node.element;
-    const place = `${path.shown} column '${name}'`;
-    const chunks: ParquetChunk[] = [];
+  /** A failure of the file, of the column by this name. */
+  #explained<V>(name: string, act: () => V): V {
+    const explain = (error: unknown): unknown => {
+      if (error instanceof HoldfastError || this.#closed) return error;
+      const { path, split } = this.#parts;
+      const row = split.firstRow + this.#next;
+      return damaged(path, `row group ${split.group}, column '${name}', at row ${row}`, error);
+    };
     try {
-      await library.readColumn({
-        file,
-        metadata,
-        column: name,
-        rowStart: firstRow,
-        rowEnd: firstRow + rows,
-        parsers: parsersFor(node),
-        onChunk: (chunk) => chunks.push(chunk),
-      });
-      return makeColumn(chunks, { node, rows, bigints, place, firstRow });
+      const value = act();
+      if (!(value instanceof Promise)) return value;
+      return value.catch((error: unknown) => {
+        throw explain(error);
+      }) as V;
     } catch (error) {
-      if (error instanceof HoldfastError) throw error;
-      throw damaged(path, `row group ${split.group}, column '${name}'`, error);
+      throw explain(error);
     }
   }
-}
-
-export function damaged(path: NamedPath, where: string, error: unknown): HoldfastError {
-  const message = error instanceof Error ? error.message : String(error);
-  return new HoldfastError(
-    'ERR_HOLDFAST_SOURCE',
-    `cannot read '${path.shown}' (${where}): ${message}. ` +
-      'The file is damaged, cut short, or no Parquet file that hyparquet can read.',
-    { cause: error, details: { path: path.absolute } },
-  );
 }

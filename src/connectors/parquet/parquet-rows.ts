@@ -7,23 +7,29 @@
  * JSON text in computed keys only (a plain `__proto__:` would set the prototype).
  */
 
-import type { ParquetColumn } from './parquet-column.js';
+/** The first `count` rows of the columns' values. */
+export type RowBuilder = (
+  count: number,
+  columns: readonly (readonly unknown[])[],
+) => Record<string, unknown>[];
 
-/** Rows `from`…`to` − 1. */
-export type RowBuilder = (from: number, to: number) => Record<string, unknown>[];
+export interface RowColumn {
+  readonly name: string;
+  /** Values are ms since 1970, to be shown as Dates. */
+  readonly instant: boolean;
+}
 
-export function rowBuilder(columns: readonly ParquetColumn[]): RowBuilder {
+export function rowBuilder(columns: readonly RowColumn[]): RowBuilder {
   const properties = columns.map(({ name, instant }, i) => {
     const key = name === '__proto__' ? '["__proto__"]' : JSON.stringify(name);
-    const value = instant ? `(v${i}[r] == null ? null : new Date(v${i}[r]))` : `v${i}[r]`;
+    const value = instant ? `(v${i}[r] === null ? null : new Date(v${i}[r]))` : `v${i}[r]`;
     return `${key}: ${value}`;
   });
   const names = columns.map((_, i) => `v${i}`);
-  const body = `return (from, to) => {
-    const rows = new Array(to - from);
-    for (let r = from, k = 0; r < to; r += 1, k += 1) rows[k] = { ${properties.join(', ')} };
+  const body = `return (count, [${names.join(', ')}]) => {
+    const rows = new Array(count);
+    for (let r = 0; r < count; r += 1) rows[r] = { ${properties.join(', ')} };
     return rows;
   };`;
-  const make = new Function(...names, body) as (...values: ArrayLike<unknown>[]) => RowBuilder;
-  return make(...columns.map(({ values }) => values));
+  return (new Function(body) as () => RowBuilder)();
 }

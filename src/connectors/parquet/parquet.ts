@@ -9,14 +9,11 @@ import type { Source } from '../../stream/source.js';
 import { type FileIdentity, openFile, openSame, readExactly } from '../files/file-identity.js';
 import { checkPath, type NamedPath } from '../options.js';
 import { pathOfSplit, positionField } from '../split-check.js';
-import {
-  loadParquetLibrary,
-  type ParquetFile,
-  type ParquetLibrary,
-  type ParquetMetadata,
-  type ParquetSchemaNode,
-} from './parquet-library.js';
-import { damaged, ParquetReader, type ParquetSplit } from './parquet-reader.js';
+import { type ParquetLayout, readLayout } from './parquet-layout.js';
+import { loadParquetLibrary, type ParquetFile, type ParquetLibrary } from './parquet-library.js';
+import { ParquetReader, type ParquetSplit } from './parquet-reader.js';
+import type { ValueOptions } from './parquet-values.js';
+import type { MapForm } from './row-assembly.js';
 
 export interface ParquetFileOptions {
   /** Only these columns, in this order. Default: all. */
@@ -26,37 +23,55 @@ export interface ParquetFileOptions {
    * or as bigints.
    */
   readonly int64?: 'number' | 'bigint' | undefined;
-}
-
-interface Layout {
-  readonly metadata: ParquetMetadata;
-  readonly columns: readonly ParquetSchemaNode[];
+  /**
+   * Decimals as numbers (the default: the nearest one; a value with more digits than a number can
+   * hold, mostly more than 15, is an error that names column and row), as texts with all digits
+   * (`'1.50'`), or as bigints: the digits without the point (150n for 1.50).
+   */
+  readonly decimal?: 'number' | 'string' | 'bigint' | undefined;
+  /**
+   * JSON columns as texts (the default), or parsed; then a text that is no JSON, or holds a number
+   * that a double cannot hold, is an error that names column and row.
+   */
+  readonly json?: 'text' | 'parse' | undefined;
+  /** Geometries and geographies as bytes of WKB (the default), or as objects of GeoJSON. */
+  readonly geometry?: 'wkb' | 'geojson' | undefined;
+  /**
+   * Maps as objects (the default; keys that are no texts become texts, times in UTC, and a key that
+   * cannot, or is there twice, is an error), or as lists of `[key, value]`.
+   */
+  readonly maps?: 'object' | 'entries' | undefined;
 }
 
 /**
  * A source of the rows of a Parquet file, as objects. One split per row group. Dates and timestamps
- * are Dates (finer parts than a millisecond are cut off), texts strings, unannotated byte arrays
- * `Uint8Array`s, missing values null. The rows are not compared with `T`: it is what you know about
- * the file.
+ * are Dates (finer parts than a millisecond are cut off), texts, enums and UUIDs strings, byte arrays
+ * `Uint8Array`s, times of day numbers in the file's unit, intervals `{ months, days, milliseconds }`,
+ * lists arrays, structs objects, missing values of any kind null. The rows are not compared with
+ * `T`: it is what you know about the file.
  *
- * Failures: ERR_HOLDFAST_SOURCE (missing file or package, damaged file), ERR_HOLDFAST_SOURCE_CHANGED,
- * ERR_HOLDFAST_MALFORMED_RECORD (an integer beyond 2^53), ERR_HOLDFAST_BAD_OPTION (a column that is
- * not there, when the splits are listed).
+ * Failures: ERR_HOLDFAST_SOURCE (missing file or package, damaged or encrypted file, a column that
+ * cannot be read), ERR_HOLDFAST_SOURCE_CHANGED, ERR_HOLDFAST_MALFORMED_RECORD (a value that cannot be
+ * given as the options ask: integer, decimal, time, text, JSON; with column and row),
+ * ERR_HOLDFAST_BAD_OPTION (a column that is not there, when the splits are listed).
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
 export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions): Source<T> {
   const kind = 'parquetFile';
   const named = checkPath('parquetFile.path', path);
-  const given = checkObject<ParquetFileOptions>(kind, options, ['columns', 'int64']);
-  const bigints =
-    checkOneOf('parquetFile.int64', given.int64, 'number', ['number', 'bigint']) === 'bigint';
-  const wanted = given.columns === undefined ? undefined : checkColumns(given.columns);
+  const { wanted, maps, values } = checkOptions(options);
   /** The footer is parsed once per thread, not once per row group. */
-  let cached: { readonly key: string; readonly layout: Promise<Layout> } | undefined;
-  const layoutOf = (key: string, library: ParquetLibrary, file: ParquetFile): Promise<Layout> => {
+  let cached: { readonly key: string; readonly layout: Promise<ParquetLayout> } | undefined;
+  const layoutOf = (
+    identity: FileIdentity,
+    library: ParquetLibrary,
+    handle: FileHandle,
+  ): Promise<ParquetLayout> => {
+    const key = identityKey(identity);
     if (cached?.key !== key) {
-      const layout = readLayout(named, wanted, library, file);
+      const file = asParquetFile(handle, named, identity.size);
+      const layout = readLayout({ path: named, wanted, values, library, file });
       cached = { key, layout };
       layout.catch(() => {
         cached = undefined;
@@ -70,8 +85,7 @@ export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions)
       const library = await loadParquetLibrary();
       const { handle, identity } = await openFile(named);
       try {
-        const file = asParquetFile(handle, named, identity.size);
-        const { metadata } = await layoutOf(identityKey(identity), library, file);
+        const { metadata } = await layoutOf(identity, library, handle);
         const splits: ParquetSplit[] = [];
         let firstRow = 0;
         for (const [group, { num_rows }] of metadata.row_groups.entries()) {
@@ -93,24 +107,33 @@ export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions)
       const library = await loadParquetLibrary();
       const handle = await openSame(named, split);
       try {
-        const file = asParquetFile(handle, named, split.size);
-        const { metadata, columns } = await layoutOf(identityKey(split), library, file);
-        return new ParquetReader<T>({
-          library,
-          metadata,
-          columns,
-          bigints,
-          path: named,
-          handle,
-          file,
-          split,
-          start,
-          context,
-        });
+        const layout = await layoutOf(split, library, handle);
+        const parts = { library, layout, maps, path: named, handle, split, start, context };
+        return new ParquetReader<T>(parts);
       } catch (error) {
         await handle.close();
         throw error;
       }
+    },
+  };
+}
+
+function checkOptions(options: ParquetFileOptions | undefined): {
+  readonly wanted: readonly string[] | undefined;
+  readonly maps: MapForm;
+  readonly values: ValueOptions;
+} {
+  const names = ['columns', 'int64', 'decimal', 'json', 'geometry', 'maps'] as const;
+  const given = checkObject<ParquetFileOptions>('parquetFile', options, names);
+  const { columns, int64, decimal, json, geometry, maps } = given;
+  return {
+    wanted: columns === undefined ? undefined : checkColumns(columns),
+    maps: checkOneOf('parquetFile.maps', maps, 'object', ['object', 'entries']),
+    values: {
+      int64: checkOneOf('parquetFile.int64', int64, 'number', ['number', 'bigint']),
+      decimal: checkOneOf('parquetFile.decimal', decimal, 'number', ['number', 'string', 'bigint']),
+      json: checkOneOf('parquetFile.json', json, 'text', ['text', 'parse']),
+      geometry: checkOneOf('parquetFile.geometry', geometry, 'wkb', ['wkb', 'geojson']),
     },
   };
 }
@@ -127,31 +150,6 @@ function checkColumns(columns: readonly string[]): readonly string[] {
 
 function identityKey({ size, mtimeMs, sha256 }: FileIdentity): string {
   return `${size} ${mtimeMs} ${sha256}`;
-}
-
-async function readLayout(
-  path: NamedPath,
-  wanted: readonly string[] | undefined,
-  library: ParquetLibrary,
-  file: ParquetFile,
-): Promise<Layout> {
-  let metadata: ParquetMetadata;
-  let all: readonly ParquetSchemaNode[];
-  try {
-    if (file.byteLength < 12) throw new Error(`it has only ${file.byteLength} bytes`);
-    metadata = await library.metadata(file);
-    all = library.schema(metadata).children;
-  } catch (error) {
-    throw damaged(path, 'its footer', error);
-  }
-  if (wanted === undefined) return { metadata, columns: all };
-  const columns = wanted.map((name) => {
-    const node = all.find(({ element }) => element.name === name);
-    if (node !== undefined) return node;
-    const names = all.map(({ element }) => `'${element.name}'`).join(', ');
-    throw badOption('parquetFile.columns', name, `a column of '${path.shown}': ${names}`);
-  });
-  return { metadata, columns };
 }
 
 function asParquetFile(handle: FileHandle, path: NamedPath, byteLength: number): ParquetFile {
