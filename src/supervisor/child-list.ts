@@ -31,6 +31,8 @@ export interface Child {
   /** 0 before the first start. */
   incarnation: number;
   attempt: number;
+  /** It ended of itself and needs no restart: only a request starts it again. */
+  done: boolean;
   /** It has not answered the supervisor's own start yet. */
   booting: boolean;
   /** When it starts (waiting) or is killed (stopping). */
@@ -89,6 +91,7 @@ export class ChildList implements Iterable<Child> {
       fate: 'none',
       incarnation: 0,
       attempt: 0,
+      done: false,
       booting: false,
       deadline: undefined,
       killed: 'no',

@@ -28,6 +28,7 @@ export class ChildOrders {
     const incarnation = this.#nextIncarnation(); // O1
     child.incarnation = incarnation;
     child.killed = 'no';
+    child.done = false;
     this.children.set(child, 'starting', 'none');
     commands.push({ kind: 'start-child', child: child.spec.id, attempt, incarnation });
   }

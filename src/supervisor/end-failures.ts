@@ -16,7 +16,7 @@ export function unexplainedEnd(child: string): Failure {
 }
 
 /** A permanent child is never done. */
-export function unwantedEnd(child: string, reason: EndReason): Failure {
+export function unwantedEnd(child: string, reason: 'normal' | 'shutdown'): Failure {
   const how = reason === 'normal' ? 'ended normally' : 'shut itself down';
   return { ...ended, message: `'${child}' ${how}, and it is permanent` };
 }
@@ -31,15 +31,18 @@ export function notStarted(child: string): Failure {
   return { kind: 'internal', name: 'Error', code: 'ERR_HOLDFAST_NOT_RUNNING', message };
 }
 
-/** What is to be told of the end of a child that was being stopped; OTP's `shutdown_error`. */
+/**
+ * What is to be told of the end of a child that was being stopped; OTP's `shutdown_error`. A kill that was
+ * ordered explains an end only when the end says that it came of that.
+ */
 export function stopFailure(
-  { spec, killed, state }: Child,
+  { spec, killed }: Child,
   reason: EndReason,
   failure: Failure | undefined,
 ): Failure | undefined {
   if (killed === 'too-slow') return killedTooSlow(spec.id, spec.shutdown, failure);
-  if (killed === 'at-once') return undefined;
   if (reason === 'abnormal') return failure ?? unexplainedEnd(spec.id);
-  const isUnasked = state === 'running' && reason === 'normal';
-  return isUnasked && spec.restart === 'permanent' ? unwantedEnd(spec.id, reason) : undefined;
+  // It ended of itself, and not because it was asked to.
+  if (reason === 'normal' && spec.restart === 'permanent') return unwantedEnd(spec.id, reason);
+  return undefined;
 }

@@ -7,7 +7,8 @@
  *   stop-child, kill-child                stop, kill
  *   a supervisor's last word              what its parent hears
  *   escalate                              child-ended, abnormal
- *   stopped (asked to, or autoShutdown)   child-ended, shutdown; abnormal when it had died
+ *   stopped because it was asked to       child-ended, shutdown; abnormal when it had died
+ *   stopped by its autoShutdown           child-ended, normal; abnormal when it had died
  *
  *  T1  A supervisor starts before its children, and has started, which its next sibling waits for,
  *      when all of them have. It is down after them.
@@ -299,7 +300,10 @@ export class SupervisionTree {
         if (branch.death !== undefined) this.#over(branch, branch.death, 0);
         else if (branch.parent === undefined) {
           this.#commands.push({ kind: 'ended', reason: command.reason });
-        } else this.#tellParent(branch, { kind: 'child-ended', reason: 'shutdown' });
+        } else {
+          const reason = command.reason === 'auto-shutdown' ? 'normal' : 'shutdown';
+          this.#tellParent(branch, { kind: 'child-ended', reason });
+        }
     }
   }
 
@@ -330,7 +334,7 @@ export class SupervisionTree {
     { parent, id, record }: Branch,
     event:
       | { readonly kind: 'child-started' }
-      | { readonly kind: 'child-ended'; readonly reason: 'shutdown' }
+      | { readonly kind: 'child-ended'; readonly reason: 'normal' | 'shutdown' }
       | { readonly kind: 'child-ended'; readonly reason: 'abnormal'; readonly failure: Failure },
   ): void {
     const { incarnation } = record;

@@ -3,8 +3,11 @@
 import type { Failure } from '../base/failure.js';
 import type { ChildSpec, RestartType } from './child-spec.js';
 
-/** `shutdown`: because it was told to; `abnormal`: a failure. */
-export type EndReason = 'normal' | 'shutdown' | 'abnormal';
+/**
+ * `normal`: of itself, its work is done. `shutdown`: because it was told to. `killed`: by the kill that was
+ * ordered. `abnormal`: a failure, also one that came just before it would have been killed.
+ */
+export type EndReason = 'normal' | 'shutdown' | 'killed' | 'abnormal';
 
 /** Names a request, so that its one reply finds the way back. */
 export type RequestToken = string | number;
@@ -29,7 +32,7 @@ export type ChildEvent =
       readonly kind: 'child-ended';
       readonly child: string;
       readonly reason: EndReason;
-      /** Of an abnormal end. */
+      /** Of an abnormal end; what else is known of a kill. */
       readonly failure?: Failure | undefined;
       readonly incarnation?: number;
     };

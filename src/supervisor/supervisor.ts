@@ -12,6 +12,8 @@
  *      when the budget is spent, giving up. A restart that fails to start is such an end. Temporary
  *      children, and transient ones that end normally, need no answer.
  *  V2  What ends while it is being stopped, or is condemned to be, is collateral: no answer, no cost.
+ *      A transient child that ends of itself is *done*, then and otherwise: no restart of its group starts
+ *      it again, as it would one that was stopped.
  *  V3  An end answers the order that was given: what a former incarnation says changes nothing, nor
  *      does a `shutdown` without an incarnation that no `stop-child` asked for.
  *  V4  In a sequence a child starts when the one before has answered, and is stopped when the one
@@ -214,7 +216,9 @@ export class Supervisor {
       case 'child-ended': {
         const isAsked = child.state === 'stopping' || event.incarnation !== undefined;
         if (event.reason === 'shutdown' && !isAsked) return; // V3
-        this.#ended(child, event.reason, event.failure, now, commands);
+        const isForeign = event.reason === 'killed' && child.killed === 'no';
+        const reason = isForeign ? 'abnormal' : event.reason;
+        this.#ended(child, reason, event.failure, now, commands);
       }
     }
   }
@@ -239,6 +243,8 @@ export class Supervisor {
     commands: Commands,
   ): void {
     const { state, fate, spec } = child;
+    const isOfItself = reason === 'normal' || (reason === 'shutdown' && state !== 'stopping');
+    child.done = isOfItself && spec.restart === 'transient';
     if (fate !== 'none' || this.#phase.kind === 'ending') {
       const told = stopFailure(child, reason, failure);
       if (told !== undefined) this.#report(child, told, 'shutdown-error', commands);
@@ -251,9 +257,9 @@ export class Supervisor {
     }
     // One that has ended normally had started, whether it said so or not.
     if (state === 'starting') this.#started(child, commands);
-    const isFailure = reason === 'abnormal' || spec.restart === 'permanent';
-    const explained =
-      reason === 'abnormal' ? (failure ?? unexplainedEnd(spec.id)) : unwantedEnd(spec.id, reason);
+    const isWell = reason === 'normal' || reason === 'shutdown';
+    const isFailure = !isWell || spec.restart === 'permanent';
+    const explained = isWell ? unwantedEnd(spec.id, reason) : (failure ?? unexplainedEnd(spec.id));
     if (isFailure) {
       this.#report(child, explained, 'child-terminated', commands);
       if (spec.restart !== 'temporary') {
@@ -284,7 +290,7 @@ export class Supervisor {
   /** It is down now: it starts again when the stop was for that, and else stays so, or is forgotten. */
   #down(child: Child, commands: Commands): void {
     this.#orders.callOff(child);
-    const startsAgain = child.fate === 'wait' && this.#phase.kind === 'running';
+    const startsAgain = child.fate === 'wait' && !child.done && this.#phase.kind === 'running';
     this.#children.set(child, startsAgain ? 'waiting' : 'down', 'none');
     for (const token of child.terminations ?? []) {
       const result: AdministrationResult = { kind: 'terminated', child: child.spec.id };
@@ -334,9 +340,9 @@ export class Supervisor {
   #condemn(child: Child): boolean {
     const isTemporary = child.spec.restart === 'temporary';
     if (isAlive(child)) this.#children.set(child, child.state, isTemporary ? 'rest' : 'wait');
-    else if (child.state === 'down') this.#children.set(child, 'waiting');
+    else if (child.state === 'down' && !child.done) this.#children.set(child, 'waiting');
     // A temporary child that waits has never run: what it waits for is no restart.
-    return !isTemporary || child.state === 'waiting';
+    return isTemporary ? child.state === 'waiting' : !child.done;
   }
 
   /** OTP's `do_auto_shutdown/2`. */
@@ -468,9 +474,10 @@ export class Supervisor {
   }
 }
 
-function busyWord({ state }: Child): 'running' | 'restarting' | 'stopping' {
+/** One that will be down, asked yet or not, is being stopped: to terminate it once more helps nobody. */
+function busyWord({ state, fate }: Child): 'running' | 'restarting' | 'stopping' {
   if (state === 'waiting') return 'restarting';
-  return state === 'stopping' ? 'stopping' : 'running';
+  return state === 'stopping' || fate === 'rest' ? 'stopping' : 'running';
 }
 
 function counter(): () => number {

@@ -31,6 +31,18 @@ describe('restart budget', () => {
     expect(budget.describe(111)).toBe('1 of 2 restarts within 100 ms');
   });
 
+  it('intensity: the period slides by milliseconds, wherever whole seconds begin', () => {
+    const intensity = { restarts: 1, periodMs: 1_000 };
+    const answers = (first: number, second: number) => {
+      const budget = new RestartBudget({ intensity, backoff: undefined }, noChance);
+      return [budget.answer(first).kind, budget.answer(second).kind];
+    };
+    expect(answers(1_999, 2_999)).toEqual(['restart', 'give-up']);
+    expect(answers(1_999, 3_000)).toEqual(['restart', 'restart']);
+    expect(answers(1_000, 2_000)).toEqual(['restart', 'give-up']);
+    expect(answers(1_000, 2_001)).toEqual(['restart', 'restart']);
+  });
+
   it('intensity 0: the first failure gives up', () => {
     const intensity = { restarts: 0, periodMs: 100 };
     const budget = new RestartBudget({ intensity, backoff: undefined }, noChance);

@@ -386,6 +386,59 @@ describe('administration', () => {
     expect(bench.states()).toBe('a:down b:running c:down');
   });
 
+  it('deletes a child of a group that is being stopped once it is down: until then it is stopping', () => {
+    const bench = Bench.running(['a', 'b', 'd'], { strategy: 'one-for-all', intensity: 1 });
+    expect(bench.fails('d')).toEqual(['restarting abd #1 in 0: d', 'stop b']);
+    expect(remove(bench, 'a', 1)).toEqual(['reply 1: refused running']); // it would start again
+    expect(terminate(bench, 'a', 2)).toEqual([]); // in turn, when b is down
+    expect(remove(bench, 'a', 3)).toEqual(['reply 3: refused stopping']);
+    expect(restart(bench, 'a', 4)).toEqual(['reply 4: refused stopping']);
+    expect(bench.ends('b')).toEqual(['stop a']);
+    expect(remove(bench, 'a', 5)).toEqual(['reply 5: refused stopping']);
+    expect(bench.ends('a')).toEqual(['reply 2: terminated a', 'start b #1']);
+    expect(remove(bench, 'a', 6)).toEqual(['reply 6: deleted a']);
+    bench.up('b');
+    bench.up('d');
+    expect(bench.states()).toBe('b:running d:running');
+  });
+
+  it('a temporary child of a group that is being stopped is stopping as well', () => {
+    const bench = Bench.running([{ id: 'a', restart: 'temporary' }, 'b', 'c'], {
+      strategy: 'one-for-all',
+    });
+    bench.fails('b');
+    expect(remove(bench, 'a', 1)).toEqual(['reply 1: refused stopping']);
+  });
+
+  it('a child whose group restart failed to start, terminated: those after it start', () => {
+    const backoff = fixedDelay({ attempts: 9, delayMs: 100 });
+    const bench = Bench.running(abc, { strategy: 'rest-for-one', backoff });
+    bench.fails('a');
+    bench.ends('c');
+    bench.ends('b');
+    expect(bench.at(100).tick()).toEqual(['start a #1']);
+    expect(bench.cannotStart('a')).toEqual(['restarting abc #2 in 100: a cannot']);
+    expect(terminate(bench, 'a', 1)).toEqual(['reply 1: terminated a']);
+    expect(comeToRest(bench, bench.at(200).tick())).toEqual(['start b #2', 'start c #2']);
+    expect(bench.states()).toBe('a:down b:running c:running');
+  });
+
+  it('a child that is added between the tries of a group waits for its turn in the next one', () => {
+    const backoff = fixedDelay({ attempts: 9, delayMs: 100 });
+    const bench = Bench.running(['a', 'b'], { strategy: 'one-for-all', backoff });
+    bench.fails('a');
+    bench.ends('b');
+    expect(bench.at(100).tick()).toEqual(['start a #1']);
+    bench.cannotStart('a');
+    expect(add(bench, { id: 'c' }, 1)).toEqual([]);
+    expect(comeToRest(bench, bench.at(200).tick())).toEqual([
+      'start a #2',
+      'start b #2',
+      'start c #2',
+      'reply 1: started c',
+    ]);
+  });
+
   it('terminates a child before its turn in the first start', () => {
     const bench = new Bench(abc);
     bench.start();

@@ -113,6 +113,15 @@ describe('start', () => {
     ]);
   });
 
+  it('a failed start is tried again at once: the failures of others come after it', () => {
+    const bench = Bench.running(['a', 'b'], { intensity: 3 });
+    bench.fails('a', 'first');
+    bench.cannotStart('a', 'second'); // OTP would first read what has come meanwhile
+    expect(bench.fails('b', 'third')).toEqual(['restarting b #3 in 0: third', 'start b #3']);
+    expect(bench.cannotStart('a', 'fourth')).toEqual(['stop b']);
+    expect(bench.ends('b')).toEqual(['escalate after 3: fourth']);
+  });
+
   it('is started once', () => {
     const bench = Bench.running(['a']);
     expect(() => bench.start()).toThrow(
@@ -199,8 +208,32 @@ describe('stop', () => {
   it('brutal kill: nobody is asked, and being killed is no error', () => {
     const bench = Bench.running(['a', { id: 'b', shutdown: 'brutal-kill' }]);
     expect(bench.stop()).toEqual(['kill b']);
-    expect(bench.fails('b', 'killed')).toEqual(['stop a']);
+    expect(bench.ends('b', 'killed')).toEqual(['stop a']);
     expect(bench.reports).toEqual([]);
+  });
+
+  it('brutal kill: one that failed at the same moment did not end of the kill, and is reported', () => {
+    const bench = Bench.running([{ id: 'a', shutdown: 'brutal-kill' }, 'b'], {
+      strategy: 'one-for-all',
+    });
+    expect(bench.fails('b')).toEqual(['restarting ab #1 in 0: b', 'kill a']);
+    expect(bench.fails('a', 'its own')).toEqual(['start a #1']); // V2: at no cost
+    expect(bench.reports).toEqual(['child-terminated b: b', 'shutdown-error a: its own']);
+  });
+
+  it('brutal kill: a permanent child that ended of itself at that moment is reported', () => {
+    const bench = Bench.running([{ id: 'a', shutdown: 'brutal-kill' }]);
+    bench.stop();
+    expect(bench.ends('a', 'normal')).toEqual(['stopped (shutdown)']);
+    expect(bench.reports).toEqual(["shutdown-error a: 'a' ended normally, and it is permanent"]);
+  });
+
+  it('one that was killed by somebody else has failed', () => {
+    const bench = Bench.running(['a', { id: 'b', restart: 'transient' }]);
+    expect(bench.ends('b', 'killed')).toEqual([
+      "restarting b #1 in 0: 'b' ended without an explanation",
+      'start b #1',
+    ]);
   });
 
   it('a child that dies or ends while it is being stopped is down, at no cost', () => {
@@ -230,6 +263,14 @@ describe('stop', () => {
     expect(bench.reports).toEqual(["shutdown-error a: 'a' ended normally, and it is permanent"]);
   });
 
+  it('a permanent child that answers its stop with normal had ended of itself, and is reported', () => {
+    const bench = Bench.running(['a', { id: 'b', restart: 'transient' }]);
+    bench.stop();
+    expect(bench.ends('b', 'normal')).toEqual(['stop a']);
+    expect(bench.ends('a', 'normal')).toEqual(['stopped (shutdown)']);
+    expect(bench.reports).toEqual(["shutdown-error a: 'a' ended normally, and it is permanent"]);
+  });
+
   it('stops during a back-off, and forgets the restart', () => {
     const bench = Bench.running(abc, { backoff: fixedDelay({ delayMs: 100 }) });
     bench.fails('b');
@@ -253,7 +294,7 @@ describe('stop', () => {
     expect(bench.send({ kind: 'kill' })).toEqual(['kill c', 'kill b', 'kill a']);
     expect(bench.supervisor.nextDeadline()).toBeUndefined();
     expect(bench.send({ kind: 'kill' })).toEqual([]);
-    expect([bench.fails('a'), bench.fails('c'), bench.fails('b')]).toEqual([
+    expect(['a', 'c', 'b'].map((child) => bench.ends(child, 'killed'))).toEqual([
       [],
       [],
       ['stopped (shutdown)'],

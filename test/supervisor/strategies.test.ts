@@ -114,12 +114,47 @@ describe('one-for-all', () => {
     expect(bench.fails('a')).toEqual(['escalate after 2: a']);
   });
 
-  it('a child that had ended normally starts again with its group, as in OTP', () => {
-    const bench = Bench.running(['a', { id: 'b', restart: 'transient' }], all);
+  it.each(['one-for-all', 'rest-for-one'] as const)(
+    '%s: a child that is done does not run again with its group; one that was stopped does',
+    (strategy) => {
+      const children = ['a', 'b', 'c', 'd'].map((id) =>
+        id === 'a' ? id : { id, restart: 'transient' as const },
+      );
+      const bench = Bench.running(children, { strategy, backoff: fixedDelay({ delayMs: 100 }) });
+      bench.ends('b', 'normal');
+      bench.ends('c', 'shutdown'); // of its own accord
+      expect(bench.fails('a')).toEqual(['restarting ad #1 in 100: a', 'stop d']);
+      bench.ends('d');
+      expect(comeToRest(bench, bench.at(100).tick())).toEqual(['start a #1', 'start d #1']);
+      expect(bench.states()).toBe('a:running b:down c:down d:running');
+      bench.asks({ kind: 'terminate-child', token: 1, child: 'd' });
+      bench.ends('d');
+      expect(bench.at(200).fails('a')).toEqual(['restarting ad #2 in 100: a']);
+      expect(comeToRest(bench, bench.at(300).tick())).toEqual(['start a #2', 'start d #2']);
+    },
+  );
+
+  it('a child that comes to its own end while its group is being stopped is done as well', () => {
+    const children = ['a', 'b', 'c', 'd'].map((id) => ({ id, restart: 'transient' as const }));
+    const bench = Bench.running(children, { strategy: 'one-for-all' });
+    expect(bench.fails('a')).toEqual(['restarting abcd #1 in 0: a', 'stop d']);
+    expect(bench.ends('c', 'normal')).toEqual([]); // before it is asked
+    expect(bench.ends('d', 'normal')).toEqual(['stop b']); // it had ended when it was asked
+    expect(bench.ends('b', 'shutdown')).toEqual(['start a #1']);
+    expect(comeToRest(bench, bench.up('a'))).toEqual(['start b #1']);
+    expect(bench.states()).toBe('a:running b:running c:down d:down');
+  });
+
+  it('a child that is done starts when that is asked for, and is then like any other', () => {
+    const bench = Bench.running(['a', { id: 'b', restart: 'transient' }], {
+      strategy: 'one-for-all',
+      intensity: 9,
+    });
     bench.ends('b', 'normal');
-    expect(bench.fails('a')).toEqual(['restarting ab #1 in 100: a']);
-    expect(bench.at(100).tick()).toEqual(['start a #1']);
-    expect(bench.up('a')).toEqual(['start b #1']);
+    expect(bench.asks({ kind: 'restart-child', token: 1, child: 'b' })).toEqual(['start b']);
+    bench.up('b');
+    expect(bench.fails('a')).toEqual(['restarting ab #1 in 0: a', 'stop b']);
+    expect(comeToRest(bench, bench.ends('b'))).toEqual(['start a #1', 'start b #1']);
   });
 
   it('a child that says ignore in a restart is kept without a process', () => {

@@ -224,7 +224,7 @@ describe('a tree of three levels', () => {
     const again = TreeBench.running(tree('permanent'));
     again.ends('r/job/a', 'normal');
     expect(again.rest(again.ends('r/job/b', 'normal')).slice(1, 3)).toEqual([
-      "restarting r: job #1 in 0: 'job' shut itself down, and it is permanent",
+      "restarting r: job #1 in 0: 'job' ended normally, and it is permanent",
       'start r/job/helper',
     ]);
   });
@@ -245,7 +245,7 @@ describe('a tree of three levels', () => {
     });
     expect(bench.stop()).toEqual(['stop r/g/h/c']);
     expect(bench.at(50).tick()).toEqual(['kill r/g/a', 'kill r/g/h/c', 'kill r/g/h/b']);
-    expect([bench.fails('r/g/h/c'), bench.fails('r/g/a'), bench.fails('r/g/h/b')]).toEqual([
+    expect(['r/g/h/c', 'r/g/a', 'r/g/h/b'].map((path) => bench.ends(path, 'killed'))).toEqual([
       [],
       [],
       ['ended shutdown'],

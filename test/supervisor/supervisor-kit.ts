@@ -106,7 +106,7 @@ export class Bench {
   }
 
   /** With its incarnation: a `shutdown` may be of its own accord. */
-  ends(child: string, reason: 'normal' | 'shutdown' = 'shutdown'): string[] {
+  ends(child: string, reason: 'normal' | 'shutdown' | 'killed' = 'shutdown'): string[] {
     const incarnation = this.incarnations.get(child)!;
     return this.send({ kind: 'child-ended', child, reason, incarnation });
   }

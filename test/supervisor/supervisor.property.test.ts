@@ -53,6 +53,8 @@ interface Modelled {
   /** It goes down with its group: what it does until then costs nothing. */
   condemned: boolean;
   gone: boolean;
+  /** It ended of itself: nothing but a request would start it again. */
+  done: boolean;
   /** Not before this may it start again. */
   notBeforeMs: number;
 }
@@ -83,6 +85,7 @@ class Model {
       incarnation: 0,
       condemned: false,
       gone: false,
+      done: false,
       notBeforeMs: 0,
     }));
     const backoff = exponentialBackoff({ initialMs: 5, maxMs: 30, maxAttempts: budget });
@@ -156,6 +159,7 @@ class Model {
   start(child: Modelled, incarnation: number): void {
     expect(child.state).toBe('down');
     expect(child.gone).toBe(false);
+    expect(child.done).toBe(false);
     expect(this.over).toBe('no');
     expect(this.now).toBeGreaterThanOrEqual(child.notBeforeMs);
     expect(incarnation).toBeGreaterThan(
@@ -228,7 +232,7 @@ class Model {
   }
 
   goesWith(other: Modelled, failed: Modelled): boolean {
-    if (other.gone) return false;
+    if (other.gone || other.done) return false;
     if (this.strategy === 'one-for-one') return other === failed;
     return this.strategy === 'one-for-all' || Number(other.id) >= Number(failed.id);
   }
@@ -257,6 +261,7 @@ class Model {
         if (child.state !== 'running' || child.restart === 'permanent') return;
         child.state = 'down';
         if (child.restart === 'temporary') child.gone = true;
+        else child.done = true;
         this.send({ kind: 'child-ended', child: id, reason: 'normal', incarnation });
         return;
       case 'zombie':

@@ -69,7 +69,7 @@ export class TreeBench {
     return this.send({ kind: 'child-ended', path, reason: 'abnormal', failure: failureOf(why) });
   }
 
-  ends(path: string, reason: 'normal' | 'shutdown' = 'shutdown'): string[] {
+  ends(path: string, reason: 'normal' | 'shutdown' | 'killed' = 'shutdown'): string[] {
     const incarnation = this.incarnations.get(path)!;
     return this.send({ kind: 'child-ended', path, reason, incarnation });
   }
