@@ -21,6 +21,8 @@ export interface FailurePlace {
   readonly instance?: number | undefined;
   /** What the source calls the record's position (file and line, row number), or records processed. */
   readonly position?: string | undefined;
+  /** The record in work, in words, where it is known. */
+  readonly record?: string | undefined;
 }
 
 export interface Failure extends FailurePlace {
@@ -38,6 +40,7 @@ const CAUSE_DEPTH_MAX = 8;
 /** Of a message or a stack, in characters. */
 const TEXT_MAX = 16_384;
 /** Getters are not called, and large objects not told in full. */
+const RECORD_TEXT_MAX = 500;
 const INSPECT_OPTIONS = {
   depth: 2,
   maxArrayLength: 20,
@@ -164,14 +167,21 @@ export function describePlace(place: FailurePlace): string {
   return text === '' ? '' : `${text}: `;
 }
 
+/** A record in a message: getters are not called, and a large one is not told in full. */
+export function describeRecord(record: unknown): string {
+  const text = describe(record).replaceAll(/\s+/g, ' ');
+  return text.length <= RECORD_TEXT_MAX ? text : `${text.slice(0, RECORD_TEXT_MAX)}…`;
+}
+
 function placeOf(failure: Failure): FailurePlace {
-  const { slot, operator, instance, position } = failure;
+  const { slot, operator, instance, position, record } = failure;
   // What is not known must not hide what the details tell.
   return {
     ...(slot === undefined ? {} : { slot }),
     ...(operator === undefined ? {} : { operator }),
     ...(instance === undefined ? {} : { instance }),
     ...(position === undefined ? {} : { position }),
+    ...(record === undefined ? {} : { record }),
   };
 }
 

@@ -11,6 +11,7 @@ import { localChannel } from '../channels/local-channel.js';
 import { RingInput, RingOutput } from '../channels/ring-channel.js';
 import type { Graph } from '../stream/graph/graph.js';
 import type { PlanVertex } from '../stream/graph/plan.js';
+import { tasksOn } from '../stream/graph/planner.js';
 import { Task } from '../stream/task/task.js';
 import { TaskGate } from '../stream/task/task-gate.js';
 import type { TaskOptions } from '../stream/task/task-types.js';
@@ -43,20 +44,16 @@ interface Ends {
 /** The tasks of a region on this slot, connected, not yet open. */
 export function wireTasks(options: WiringOptions): readonly Task[] {
   const { spec } = options;
-  const own = spec.plan.regions[spec.region]!.vertices.flatMap((index) => {
-    const vertex = spec.plan.vertices[index]!;
-    return vertex.slots.flatMap((slot, instance) =>
-      slot === spec.slot ? [{ vertex, instance }] : [],
-    );
-  });
+  const own = tasksOn(spec.plan, spec.region, spec.slot);
   const gates = new Map(
     own.map(({ vertex, instance }) => [taskId(vertex.index, instance), new TaskGate()]),
   );
   const ends = makeChannels(options, gates);
   return own.map(
-    ({ vertex, instance }) =>
+    ({ vertex, instance }, index) =>
       new Task({
         ...taskParts(options, vertex, instance),
+        mark: options.lease.mark(index),
         ...taskChannels(spec, vertex, instance, ends),
         gate: gates.get(taskId(vertex.index, instance))!,
       }),
@@ -142,7 +139,7 @@ function taskParts(
   options: WiringOptions,
   vertex: PlanVertex,
   instance: number,
-): Omit<TaskOptions, 'inputs' | 'outputs' | 'gate'> {
+): Omit<TaskOptions, 'inputs' | 'outputs' | 'gate' | 'mark'> {
   const { spec, graph, block, lease, report } = options;
   const { epoch, incarnation, slot } = spec;
   const place = { epoch, vertex: vertex.index, instance };

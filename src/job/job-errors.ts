@@ -19,9 +19,24 @@ export function budgetError(failure: Failure, attempts: number): Error {
   if (attempts === 0) return root;
   return new HoldfastError(
     'ERR_HOLDFAST_RESTART_BUDGET',
-    `gave up after ${attempts} restarts without a completed checkpoint between them; the last ` +
-      `failure was: ${root.message}`,
+    `gave up after ${attempts} restart${attempts === 1 ? '' : 's'} without progress, which is a completed ` +
+      `checkpoint beyond where it failed; the last failure was: ${root.message}`,
     { cause: root, details: { ...root.details, attempts } },
+  );
+}
+
+/** @param times how often it has failed so, in a row */
+export function poisonError(failure: Failure, times: number): HoldfastError {
+  const root = failureToError(failure);
+  const { record, position } = failure;
+  const which =
+    record === undefined ? position : `${record}${position === undefined ? '' : ` (${position})`}`;
+  return new HoldfastError(
+    'ERR_HOLDFAST_RESTART_BUDGET',
+    `gave up: user code has failed in the same way ${times} times in a row, each time on the same ` +
+      `record, ${which}, and would again. Mend it, or filter such records out ahead of it. The failure ` +
+      `was: ${root.message}`,
+    { cause: root, details: { ...root.details, attempts: times - 1 } },
   );
 }
 

@@ -59,6 +59,11 @@ export interface OperatorContext {
   alive(): void;
   /** Adds to a counter shown in metrics, e.g. `lateRecords`. */
   count(counter: string, by: number): void;
+  /**
+   * User code has failed on something that is no record of the input, on a window's row say: throws
+   * for it, unless that is put aside.
+   */
+  reject?(what: unknown, timestamp: number, error: unknown): void;
   /** Asks the task to run again soon (after asynchronous work). */
   wake(): void;
   /** Reports an asynchronous failure. */

@@ -39,7 +39,7 @@ export interface ExponentialBackoff extends RestartBase {
   readonly maxMs: number;
   readonly jitter: number;
   readonly maxAttempts: number;
-  /** Without it, only progress begins anew. */
+  /** Absent: only progress begins anew. */
   readonly resetAfterMs?: number | undefined;
 }
 
@@ -78,13 +78,14 @@ export interface ExponentialBackoffOptions extends ResetOptions {
   /** Restarts without progress between them; `Infinity` never gives up. Default 10. */
   readonly maxAttempts?: number | undefined;
   /**
-   * Milliseconds after a restart without another failure that begin delay and attempts anew.
-   * Default: none; a completed checkpoint does.
+   * Milliseconds after a restart without another failure that begin delay and attempts anew, as
+   * progress does; `Infinity`: only progress does. Default 600 000.
    */
   readonly resetAfterMs?: number | undefined;
 }
 
 const RESET_TIMEOUT_MS = 500;
+const RESET_AFTER_MS = 600_000;
 const delay = { min: 0, max: TIMER_MS_MAX, unit: 'milliseconds' } as const;
 const span = { min: 1, max: TIMER_MS_MAX, unit: 'milliseconds' } as const;
 const count = { min: 0, max: Number.POSITIVE_INFINITY, integer: true } as const;
@@ -141,7 +142,10 @@ export function exponentialBackoff(options?: ExponentialBackoffOptions): Exponen
   if (maxMs < initialMs) {
     throw badOption('restart.maxMs', maxMs, `at least restart.initialMs (${initialMs})`);
   }
-  const resetAfterMs = checkNumber('restart.resetAfterMs', given.resetAfterMs, undefined, span);
+  const resetAfterMs = checkNumber('restart.resetAfterMs', given.resetAfterMs, RESET_AFTER_MS, {
+    ...span,
+    max: Number.POSITIVE_INFINITY,
+  });
   return Object.freeze({
     kind: 'exponential-backoff',
     initialMs,
@@ -149,7 +153,7 @@ export function exponentialBackoff(options?: ExponentialBackoffOptions): Exponen
     maxMs,
     jitter: checkNumber('restart.jitter', given.jitter, 0.1, { min: 0, max: 1 }),
     maxAttempts: checkNumber('restart.maxAttempts', given.maxAttempts, 10, count),
-    ...(resetAfterMs === undefined ? {} : { resetAfterMs }),
+    resetAfterMs,
     resetTimeoutMs: resetTimeout(given),
   });
 }

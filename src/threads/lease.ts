@@ -8,11 +8,13 @@
  * written by one thread only; plain writes are enough for them.
  */
 
-const LEASE_BYTES = 64;
+import { TASK_MARK_BYTES, TaskMark } from './task-mark.js';
+
 const EPOCH = 0;
 const FLOATS_OFFSET_BYTES = 16;
 const SOURCE_RECORDS = 0;
 const SINK_RECORDS = 1;
+const MARKS_OFFSET_BYTES = 32;
 
 export class Lease {
   readonly shared: SharedArrayBuffer;
@@ -26,8 +28,11 @@ export class Lease {
     this.#floats = new Float64Array(shared, FLOATS_OFFSET_BYTES, 2);
   }
 
-  static of(epoch: number): Lease {
-    const lease = new Lease(new SharedArrayBuffer(LEASE_BYTES));
+  /** @param tasks how many the deployment has */
+  static of(epoch: number, tasks = 0): Lease {
+    const bytes = MARKS_OFFSET_BYTES + tasks * TASK_MARK_BYTES;
+    const lease = new Lease(new SharedArrayBuffer(bytes));
+    for (let task = 0; task < tasks; task += 1) lease.mark(task).firingMs = Number.NaN;
     Atomics.store(lease.#words, EPOCH, epoch);
     return lease;
   }
@@ -40,6 +45,11 @@ export class Lease {
   /** For good. */
   revoke(): void {
     Atomics.store(this.#words, EPOCH, 0);
+  }
+
+  /** Where the task stands that is the deployment's `index`th. */
+  mark(index: number): TaskMark {
+    return new TaskMark(this.shared, MARKS_OFFSET_BYTES + index * TASK_MARK_BYTES);
   }
 
   /** Position of these tasks' sources: records emitted since the job's first start, replays not counted twice. */

@@ -82,6 +82,8 @@ async function stage(
     transactions: [],
     visible: [],
     sourceRecords: [],
+    records: 0,
+    watermarkMs: Number.NEGATIVE_INFINITY,
     alignMs: 0,
     captureMs: 2,
     cutMs: 1,

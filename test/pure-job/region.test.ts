@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
 import type { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
 import type { Launched, Launcher, LaunchRequest } from '../../src/job/driver/launcher.js';
+import { Progress } from '../../src/job/driver/progress.js';
 import { Region } from '../../src/job/driver/region.js';
 import { Supervision } from '../../src/job/driver/supervision.js';
 import type { Slots } from '../../src/pool/slots.js';
@@ -31,6 +32,8 @@ function stage() {
   const restart = fixedDelay({ attempts: 9, delayMs: 0 });
   const region: Region = new Region({
     plan: plan.regions[0]!,
+    job: plan,
+    progress: new Progress([[0]]),
     resetTimeoutMs: restart.resetTimeoutMs,
     slots: {
       refillSpares() {},
@@ -46,7 +49,7 @@ function stage() {
       launch(request: LaunchRequest) {
         const done = deferred<Launched>();
         launches.push({ request, done });
-        request.onEpoch(launches.length, []);
+        request.onEpoch({ epoch: launches.length, leases: new Map(), checkpoint: undefined });
         return done.promise;
       },
     } as unknown as Launcher,

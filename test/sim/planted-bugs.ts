@@ -17,6 +17,7 @@ import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import type { DeploySpec } from '../../src/host/host-protocol.js';
 import { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
 import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
+import { Progress } from '../../src/job/driver/progress.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
 import {
@@ -227,6 +228,17 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
           return answer.kind === 'restart'
             ? answer
             : { kind: 'restart', attempt: answer.attempts + 1, delayMs: 20 };
+        };
+      }),
+  },
+  {
+    name: 'a budget of restarts is refilled by an empty checkpoint',
+    install: () =>
+      patch(Progress.prototype, 'completed', () => {
+        return function (this: Progress, points) {
+          return [0, 1, 2, 3].filter((group) =>
+            points.some(({ region }) => this.regionsOf(group).includes(region)),
+          );
         };
       }),
   },

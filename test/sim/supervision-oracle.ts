@@ -2,12 +2,16 @@
  * What must hold of every order that supervision gives: a model of its own, told what the tree is told.
  *
  *  I15  A failure is answered by a restart exactly as long as the strategy's budget lasts, after exactly
- *       the strategy's delay; when it is spent, and only then, the group gives up.
+ *       the strategy's delay; when it is spent, and only then, the group gives up. It begins anew by a
+ *       completed checkpoint that has every split beyond where it stood at each failure since the
+ *       last time, and by nothing else.
  *  I30  A group's strategy restarts exactly its set: the one that failed, all, or it and those behind it.
  *       Where these are several they start in their order, none while one behind it is still there, and
  *       are stopped the other way round.
  */
 
+import { Progress, type RegionPoint } from '../../src/job/driver/progress.js';
+import { groupPath } from '../../src/job/driver/supervision.js';
 import type { RestartStrategy } from '../../src/supervisor/restart-strategy.js';
 import {
   SupervisionTree,
@@ -15,7 +19,7 @@ import {
   type TreeEvent,
   type TreeNode,
 } from '../../src/supervisor/supervision-tree.js';
-import { patch } from './patch.js';
+import { allOf, patch } from './patch.js';
 
 interface GroupWatch {
   readonly strategy: TreeNode['strategy'];
@@ -35,16 +39,74 @@ export function watchSupervision(
   violated: (what: string) => void,
 ): () => void {
   const trees = new WeakMap<SupervisionTree, Map<string, GroupWatch>>();
-  return patch(SupervisionTree.prototype, 'handle', (original) => {
+  const refills = watchRefills();
+  const undo = patch(SupervisionTree.prototype, 'handle', (original) => {
     return function (this: SupervisionTree, event, now) {
       const known = trees.get(this) ?? groupsOf(this.describe(now));
       trees.set(this, known);
       const commands = original.call(this, event, now);
+      if (event.kind === 'progress' && !refills.take(event.path)) {
+        violated(`I15: the budget of ${event.path} begins anew, and there was no progress`);
+      }
       hear(known, event);
       for (const command of commands) judge(known, event, command, restart, now, violated);
       return commands;
     };
   });
+  return allOf([undo, refills.undo]);
+}
+
+/** What groups may be refilled, by what their regions have failed at and what checkpoints hold. */
+function watchRefills(): { take(path: string | undefined): boolean; undo: () => void } {
+  /** By region, then task and split: least count. */
+  type Least = Map<number, Map<string, number>>;
+  const failed = new WeakMap<Progress, Least>();
+  const of = (progress: Progress): Least => {
+    const known: Least = failed.get(progress) ?? new Map();
+    failed.set(progress, known);
+    return known;
+  };
+  const due = new Set<string>();
+  const isBehind = (point: RegionPoint, least: ReadonlyMap<string, number>): boolean =>
+    [...least].some(([name, count]) => {
+      const [task, split] = JSON.parse(name) as [string, number];
+      const found = point.tasks.find((one) => one.task === task)?.splits?.[split];
+      return found === undefined || found < count;
+    });
+  const undo = [
+    patch(Progress.prototype, 'failed', (original) => {
+      return function (this: Progress, region, tasks) {
+        const least = of(this);
+        const counts = least.get(region) ?? new Map<string, number>();
+        least.set(region, counts);
+        for (const { task, splits = [] } of tasks) {
+          for (const [split, count] of splits.entries()) {
+            const name = JSON.stringify([task, split]);
+            counts.set(name, Math.max(counts.get(name) ?? count, count));
+          }
+        }
+        original.call(this, region, tasks);
+      };
+    }),
+    patch(Progress.prototype, 'completed', (original) => {
+      return function (this: Progress, points) {
+        const least = of(this);
+        const groups = original.call(this, points);
+        for (const group of groups) {
+          const own = this.regionsOf(group);
+          const behind = points.some((point) => {
+            const counts = own.includes(point.region) ? least.get(point.region) : undefined;
+            return counts !== undefined && isBehind(point, counts);
+          });
+          if (behind) continue;
+          for (const region of own) least.delete(region);
+          due.add(groupPath(group));
+        }
+        return groups;
+      };
+    }),
+  ];
+  return { take: (path) => path !== undefined && due.delete(path), undo: allOf(undo) };
 }
 
 function groupsOf(root: TreeNode): Map<string, GroupWatch> {
@@ -66,7 +128,8 @@ function groupsOf(root: TreeNode): Map<string, GroupWatch> {
 
 function hear(groups: ReadonlyMap<string, GroupWatch>, event: TreeEvent): void {
   if (event.kind === 'progress') {
-    for (const group of groups.values()) group.attempts = 0;
+    const group = groups.get(event.path ?? '');
+    if (group !== undefined) group.attempts = 0;
     return;
   }
   const isOver = event.kind === 'child-ended' || event.kind === 'start-failed';

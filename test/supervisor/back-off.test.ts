@@ -120,7 +120,13 @@ describe('back-off', () => {
   });
 
   it('without a stable time, none is long enough', () => {
-    expect(delays(exponentialBackoff({ jitter: 0 }), [0, 1e15], noChance)).toEqual([10, 20]);
+    const strategy = exponentialBackoff({ jitter: 0, resetAfterMs: Infinity });
+    expect(delays(strategy, [0, 1e15], noChance)).toEqual([10, 20]);
+  });
+
+  it('by default ten minutes are', () => {
+    const strategy = exponentialBackoff({ jitter: 0 });
+    expect(delays(strategy, [0, 600_009, 1_200_029], noChance)).toEqual([10, 20, 10]);
   });
 
   it('resets only after the stable time, whatever the times of the failures', () => {

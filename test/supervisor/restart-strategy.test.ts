@@ -42,6 +42,7 @@ describe('restart strategies', () => {
       maxMs: 10_000,
       jitter: 0.1,
       maxAttempts: 10,
+      resetAfterMs: 600_000,
       resetTimeoutMs: 500,
     };
     expect(exponentialBackoff()).toEqual(exponential);

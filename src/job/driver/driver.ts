@@ -21,13 +21,20 @@ import { sumCounters } from '../../stream/task/task-meter.js';
 import { CheckpointDriver, checkpointMetrics } from '../checkpoints/checkpoint-driver.js';
 import { CollectedRows } from '../checkpoints/collected-rows.js';
 import { type PendingCheckpoint, recordsIn } from '../checkpoints/make-manifest.js';
+import { regionPoints } from '../checkpoints/region-points.js';
 import {
   type CommitInWorker,
   type CreateCommitter,
   SinkCommitter,
 } from '../checkpoints/sink-committer.js';
 import { JobEmitter } from '../job-emitter.js';
-import { budgetError, canceledError, needsCheckpoints, notRunning } from '../job-errors.js';
+import {
+  budgetError,
+  canceledError,
+  needsCheckpoints,
+  notRunning,
+  poisonError,
+} from '../job-errors.js';
 import type {
   JobMetrics,
   JobProgress,
@@ -42,7 +49,9 @@ import { finishedMark, restoreCollected } from '../recovery/collected-state.js';
 import { type Group, planGroups } from './groups.js';
 import { jobTree } from './job-tree.js';
 import { Launcher } from './launcher.js';
+import { Progress } from './progress.js';
 import { Region, type RegionFailure, sumProgress } from './region.js';
+import { EQUAL_FAILURES_MAX } from './repeated-failure.js';
 import { Stopping, savepointTarget } from './stopping.js';
 import { Supervision } from './supervision.js';
 
@@ -78,6 +87,7 @@ export class JobDriver {
   #regions: readonly Region[] = [];
   #groups: readonly Group[] = [];
   #supervision: Supervision | undefined;
+  #progress: Progress | undefined;
   #stopping: Stopping | undefined;
   #heapGuard: HeapGuard | undefined;
   #ended = false;
@@ -215,7 +225,10 @@ export class JobDriver {
       },
       abort: (epochs, checkpoint) => this.#slots.tellAll('abort', [epochs, checkpoint]),
       onEvent: (event) => this.events.tell('checkpoint', event),
-      onDurable: (pending) => this.#collected.append(pending),
+      onDurable: (pending) => {
+        this.#progress!.durable(pending.checkpoint, regionPoints(plan, pending));
+        this.#collected.append(pending);
+      },
       onCommitted: (pending) => this.#committed(pending),
       onGiveUp: (failure) => {
         const concerned = this.#regions.filter(({ plan: { operators } }) =>
@@ -245,6 +258,7 @@ export class JobDriver {
       checkpoints: this.#checkpoints,
     });
     this.#groups = planGroups(plan, this.#options.supervision.groups, this.#options.restart);
+    this.#progress = new Progress(this.#groups.map(({ regions }) => regions));
     this.#regions = plan.regions.map((region) => this.#makeRegion(region));
     this.#supervision = new Supervision({
       groups: this.#groups,
@@ -263,6 +277,8 @@ export class JobDriver {
     const group = this.#groups.find(({ regions }) => regions.includes(plan.index))!;
     const region: Region = new Region({
       plan,
+      job: this.plan,
+      progress: this.#progress!,
       resetTimeoutMs: group.restart.resetTimeoutMs,
       slots: this.#slots,
       launcher: this.#launcher!,
@@ -282,9 +298,15 @@ export class JobDriver {
     return region;
   }
 
-  #givenUp(error: Error): void {
-    if (this.#first !== undefined) this.#first.reject(error);
-    else void this.#fail(error);
+  /** @param hasRun it has failed when tasks ran: the start answers, whether or not it has already */
+  #givenUp(error: Error, hasRun = this.#hasRun): void {
+    if (hasRun) this.#first?.resolve();
+    if (this.#first === undefined || hasRun) void this.#fail(error);
+    else this.#first.reject(error);
+  }
+
+  get #hasRun(): boolean {
+    return this.#regions.some((region) => region.hasRun && region.lastFailure !== undefined);
   }
 
   get #isUp(): boolean {
@@ -305,8 +327,28 @@ export class JobDriver {
     const failure = this.#given.mapFailure(given.failure);
     this.events.tell('failure', failure);
     this.#options.logger?.warn({ failure }, 'a part of the job failed');
-    if (isFatalCode(failure.code)) this.#givenUp(failureToError(failure));
-    else for (const region of regions) region.failed({ ...given, failure });
+    if (isFatalCode(failure.code)) {
+      const hasRun = regions.some((region) => region.hasRun);
+      this.#givenUp(failureToError(failure), hasRun);
+      return;
+    }
+    for (const region of regions) {
+      const times = region.repeated.heard(failure);
+      if (times >= EQUAL_FAILURES_MAX && !this.#isPatient(region)) {
+        this.#givenUp(poisonError(failure, times));
+        return;
+      }
+    }
+    for (const region of regions) region.failed({ ...given, failure });
+  }
+
+  /** Its strategy was told never to give up. */
+  #isPatient({ plan }: Region): boolean {
+    const { restart } = this.#groups.find(({ regions }) => regions.includes(plan.index))!;
+    if (restart.kind === 'fixed-delay') return restart.attempts === Number.POSITIVE_INFINITY;
+    return (
+      restart.kind === 'exponential-backoff' && restart.maxAttempts === Number.POSITIVE_INFINITY
+    );
   }
 
   /** No task was on it: nothing has to go back to a checkpoint. */
@@ -346,6 +388,9 @@ export class JobDriver {
       case 'task-ended':
         this.#checkpoints!.taskEnded(event.epoch, event.vertex, event.instance);
         return;
+      case 'reading':
+        region.reading(event.vertex, event.instance, event.records);
+        return;
       case 'first-output':
         region.output();
         return;
@@ -363,7 +408,10 @@ export class JobDriver {
   // ---- checkpoints, stop, end ------------------------------------------------------------------
 
   #committed(pending: PendingCheckpoint): void {
-    this.#supervision!.progressed();
+    for (const group of this.#progress!.completed(regionPoints(this.plan, pending))) {
+      this.#supervision!.progressed(group);
+      for (const region of this.#groups[group]!.regions) this.#regions[region]!.repeated.forget();
+    }
     if (!pending.final) return;
     if (this.#stopping?.drain === true) {
       void this.#end('stopped');

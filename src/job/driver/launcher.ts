@@ -21,7 +21,7 @@ import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
 import type { ChannelSpec, DeploySpec, TaskRestore } from '../../host/host-protocol.js';
 import type { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
-import { planChannels } from '../../stream/graph/planner.js';
+import { planChannels, tasksOn } from '../../stream/graph/planner.js';
 import { Lease } from '../../threads/lease.js';
 import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
 import type { SinkCommitter } from '../checkpoints/sink-committer.js';
@@ -59,13 +59,21 @@ export type Launched =
     }
   | { readonly kind: 'stale' };
 
+export interface Deployed {
+  readonly epoch: number;
+  /** By slot. */
+  readonly leases: ReadonlyMap<number, Lease>;
+  /** What it goes back to; undefined: to the start. */
+  readonly checkpoint: number | undefined;
+}
+
 export interface LaunchRequest {
   readonly region: PlanRegion;
   readonly splits: SplitsBySource | undefined;
   /** True once this launch has been overtaken by another failure or the end. */
   readonly stale: () => boolean;
-  /** Called when hosts may begin to report under the new epoch, with the leases of its deployments. */
-  readonly onEpoch: (epoch: number, leases: readonly Lease[]) => void;
+  /** Called when hosts may begin to report under the new epoch. */
+  readonly onEpoch: (deployed: Deployed) => void;
   /** Called when all tasks are deployed, before the first of them runs: it may end at once. */
   readonly onDeployed: () => void;
 }
@@ -205,8 +213,13 @@ export class Launcher {
       );
     }
     if (request.stale()) return { kind: 'stale' };
-    const leases = new Map(region.slots.map((slot) => [slot, Lease.of(epoch)]));
-    request.onEpoch(epoch, [...leases.values()]);
+    const leases = new Map(
+      region.slots.map((slot) => [
+        slot,
+        Lease.of(epoch, tasksOn(this.#given.plan, region.index, slot).length),
+      ]),
+    );
+    request.onEpoch({ epoch, leases, checkpoint: manifest?.checkpoint });
     const splits = Object.fromEntries(
       Object.entries(request.splits ?? {}).filter(([source]) => !isKnown(manifest, source)),
     );

@@ -16,14 +16,17 @@
 import { type Failure, failureToError } from '../../base/failure.js';
 import type { Manifest } from '../../checkpoint/store.js';
 import type { Slots } from '../../pool/slots.js';
-import type { PlanRegion } from '../../stream/graph/plan.js';
+import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
+import { tasksOn } from '../../stream/graph/planner.js';
 import type { SourceSplit } from '../../stream/source.js';
 import type { Lease } from '../../threads/lease.js';
-import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
+import { type CheckpointDriver, taskKey } from '../checkpoints/checkpoint-driver.js';
 import { recordsIn } from '../checkpoints/make-manifest.js';
 import type { JobProgress, RestartedEvent } from '../job-types.js';
 import { Incident } from './incident.js';
 import type { Launcher } from './launcher.js';
+import type { Progress, TaskPoint } from './progress.js';
+import { RepeatedFailure } from './repeated-failure.js';
 
 /** What its supervisor hears of it. */
 export type RegionEvent =
@@ -33,6 +36,8 @@ export type RegionEvent =
 
 export interface RegionOptions {
   readonly plan: PlanRegion;
+  readonly job: JobPlan;
+  readonly progress: Progress;
   /** How long a thread may take to stop the region's tasks before it is ended. */
   readonly resetTimeoutMs: number;
   readonly slots: Slots;
@@ -70,10 +75,12 @@ export class Region {
   #launchId = 0;
   /** How often its leases were revoked. */
   #revoked = 0;
-  /** Of the newest deployment; revoked while it is down. */
-  #leases: readonly Lease[] = [];
+  /** Of the newest deployment, by slot; revoked while it is down. */
+  #leases: ReadonlyMap<number, Lease> = new Map();
   /** Fences under way, by slot (R3). */
   readonly #fences = new Map<number, Promise<void>>();
+  /** Of its newest deployment, by source task: records read of each split, in shared memory. */
+  readonly #reading = new Map<string, Float64Array>();
   #incident: Incident | undefined;
   #lastFailure: Failure | undefined;
   readonly #lastFailureOn = new Map<number, Failure>();
@@ -81,6 +88,9 @@ export class Region {
   #restarts = 0;
   #attempt = 0;
   #closed = false;
+  /** Its tasks have been deployed once: what fails from then on is the job's failure, not its start's. */
+  hasRun = false;
+  readonly repeated = new RepeatedFailure();
 
   constructor(given: RegionOptions) {
     this.#given = given;
@@ -115,7 +125,7 @@ export class Region {
 
   /** Of its newest deployment, dead threads included. */
   progress(): JobProgress {
-    return sumProgress(this.#leases);
+    return sumProgress([...this.#leases.values()]);
   }
 
   /** @param splits of all sources, on a fresh start */
@@ -125,7 +135,7 @@ export class Region {
 
   /** None of its tasks goes on (R1), no launch has an effect any more (R2). */
   revoke(): void {
-    for (const lease of this.#leases) lease.revoke();
+    for (const lease of this.#leases.values()) lease.revoke();
     this.#launchId += 1;
     this.#revoked += 1;
   }
@@ -136,6 +146,7 @@ export class Region {
     this.revoke();
     this.#lastFailure = given.failure;
     this.#lastFailureOn.set(given.slot, given.failure);
+    this.#given.progress.failed(this.plan.index, this.#epoch === 0 ? [] : this.#points());
     this.#goDown(given);
     this.#given.onDown();
     this.#fenceAll();
@@ -174,6 +185,11 @@ export class Region {
     });
   }
 
+  /** A source task tells where it counts what it reads. */
+  reading(vertex: number, instance: number, records: SharedArrayBuffer): void {
+    this.#reading.set(taskKey(vertex, instance), new Float64Array(records));
+  }
+
   /** A record of the epoch has reached a sink. */
   output(): void {
     this.#incident?.output(performance.now());
@@ -207,11 +223,16 @@ export class Region {
       region: this.plan,
       splits: this.#splits,
       stale,
-      onEpoch: (epoch, leases) => {
+      onEpoch: ({ epoch, leases, checkpoint }) => {
         this.#epoch = epoch;
         this.#leases = leases;
+        this.#reading.clear();
+        this.#given.progress.restored(this.plan.index, checkpoint);
       },
-      onDeployed: () => checkpoints.up(this.plan.index, this.#epoch),
+      onDeployed: () => {
+        this.hasRun = true;
+        checkpoints.up(this.plan.index, this.#epoch);
+      },
     });
     if (stale() || launched.kind === 'stale') return;
     if (launched.kind === 'running') {
@@ -240,6 +261,24 @@ export class Region {
       sourceRecords: this.progress().sourceRecords,
       nowMs: performance.now(),
     });
+  }
+
+  /** Where its tasks stand, those on dead threads as well. */
+  #points(): readonly TaskPoint[] {
+    const { job } = this.#given;
+    return [...this.#leases].flatMap(([slot, lease]) =>
+      tasksOn(job, this.plan.index, slot).map(({ vertex, instance }, index): TaskPoint => {
+        const { records, firingMs } = lease.mark(index);
+        const isSource = job.graph.nodes[vertex.nodes[0]!]!.kind === 'source';
+        const task = taskKey(vertex.index, instance);
+        return {
+          task,
+          splits: isSource ? [records, ...(this.#reading.get(task) ?? [])] : undefined,
+          records,
+          timeMs: firingMs,
+        };
+      }),
+    );
   }
 
   #fenceAll(): void {

@@ -102,9 +102,9 @@ export class Supervision {
     this.#handle({ ...event, path: this.#paths.get(region)! });
   }
 
-  /** A checkpoint is complete: budgets begin anew. */
-  progressed(): void {
-    this.#handle({ kind: 'progress' });
+  /** The group's budget begins anew: see progress.ts. */
+  progressed(group: number): void {
+    this.#handle({ kind: 'progress', path: groupPath(group) });
   }
 
   /** All input was processed and all output committed: the regions have come to their end. */

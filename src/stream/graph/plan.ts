@@ -55,6 +55,12 @@ export interface JobPlan {
   readonly tables: Readonly<Record<number, Uint16Array>>;
 }
 
+/** One task: an instance of a vertex. */
+export interface PlanTask {
+  readonly vertex: PlanVertex;
+  readonly instance: number;
+}
+
 /** One channel: instance to instance over an edge. */
 export interface PlanChannel {
   readonly edge: number;

@@ -19,7 +19,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { hashKey } from '../../hashring/murmur3.js';
 import { placementTable } from '../../hashring/placement.js';
 import type { GraphData, GraphNodeData, Partition } from './graph.js';
-import type { JobPlan, PlanChannel, PlanEdge, PlanVertex } from './plan.js';
+import type { JobPlan, PlanChannel, PlanEdge, PlanTask, PlanVertex } from './plan.js';
 import { planRegions } from './regions.js';
 
 export interface PlanOptions {
@@ -82,6 +82,14 @@ export function planJob(graph: GraphData, { slots, keyGroups }: PlanOptions): Jo
   const regions = planRegions(graph, vertices, edges);
   const tables = tablesOf(graph, vertices, keyGroups);
   return { graph, slots, keyGroups, vertices, edges, regions, tables };
+}
+
+/** A region's tasks on a slot, in the order of vertices. */
+export function tasksOn(plan: JobPlan, region: number, slot: number): readonly PlanTask[] {
+  return plan.regions[region]!.vertices.flatMap((index) => {
+    const vertex = plan.vertices[index]!;
+    return vertex.slots.flatMap((of, instance) => (of === slot ? [{ vertex, instance }] : []));
+  });
 }
 
 /** Every channel of a plan: by edge, then producing, then consuming instance. */

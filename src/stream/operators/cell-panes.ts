@@ -56,6 +56,10 @@ export class CellPanes implements PaneStore<Cell> {
     return cell.group;
   }
 
+  keyOf(_canonical: PrimitiveKey, cell: Cell): unknown {
+    return cell.key;
+  }
+
   row(pane: Pane<Cell>, _canonical: PrimitiveKey, cell: Cell): unknown {
     return this.#fold.row(cell.value, cell.key, pane.start, pane.end);
   }

@@ -23,6 +23,7 @@ export interface PaneStore<S> {
   add(pane: Pane<S>, canonical: PrimitiveKey, key: unknown, group: number, record: unknown): S;
   /** The slot's key group. */
   groupOf(slot: S): number;
+  keyOf(canonical: PrimitiveKey, slot: S): unknown;
   /** What is emitted for a key. */
   row(pane: Pane<S>, canonical: PrimitiveKey, slot: S): unknown;
   /**

@@ -65,9 +65,13 @@ export class RowPanes implements PaneStore<number> {
     return this.#table.groupOf(row);
   }
 
+  keyOf(canonical: PrimitiveKey, row: number): unknown {
+    return ownKey(canonical) ?? (canonical === null ? null : this.#table.keyOf(row));
+  }
+
   row(pane: Pane<number>, canonical: PrimitiveKey, row: number): unknown {
     const table = this.#table;
-    const key = ownKey(canonical) ?? (canonical === null ? null : table.keyOf(row));
+    const key = this.keyOf(canonical, row);
     const data = table.segments[row >> SEGMENT_SHIFT]!;
     const at = (row & SEGMENT_MASK) * table.stride + ACCUMULATORS_WORD;
     return this.#functions.row(data, at, key, pane.start, pane.end);

@@ -216,7 +216,23 @@ export class WindowOperator<S> implements Operator {
   }
 
   #emit(pane: Pane<S>, canonical: PrimitiveKey, slot: S, behind: number): void {
-    this.#output.onElement(this.#store.row(pane, canonical, slot), pane.end - 1, 0, behind);
+    let row: unknown;
+    try {
+      row = this.#store.row(pane, canonical, slot);
+    } catch (error) {
+      this.#rejected(pane, canonical, slot, error);
+      return;
+    }
+    this.#output.onElement(row, pane.end - 1, 0, behind);
+  }
+
+  /** What has failed is not one record: it is told as the row would have begun. */
+  #rejected(pane: Pane<S>, canonical: PrimitiveKey, slot: S, error: unknown): void {
+    const { reject } = this.#context;
+    if (reject === undefined) throw error;
+    const { start: windowStart, end: windowEnd } = pane;
+    const key = this.#store.keyOf(canonical, slot);
+    reject({ key, windowStart, windowEnd }, windowEnd - 1, error);
   }
 
   #tooLate(record: unknown, timestamp: number, behind: number): void {

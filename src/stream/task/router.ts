@@ -12,7 +12,7 @@ import type { ControlElement, OutputChannel } from '../../channels/element.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { Receiver } from '../operator.js';
-import { locate } from './located-error.js';
+import { locateRecord } from './located-error.js';
 
 const RECORDS_PER_WATERMARK = 2_048;
 
@@ -149,7 +149,7 @@ export class HashRouter extends Router {
       if (typeof key === 'object' && isThenable(key)) throw asyncCallbackError('keyBy');
       return keyGroupOf(key, this.#keyGroups);
     } catch (error) {
-      throw locate(error, this.#given.consumer);
+      throw locateRecord(error, this.#given.consumer, record);
     }
   }
 }

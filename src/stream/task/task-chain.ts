@@ -8,7 +8,7 @@ import type { GraphNode } from '../graph/graph.js';
 import type { PlanEdge } from '../graph/plan.js';
 import type { Operator, OperatorContext, Receiver, TaskSplits } from '../operator.js';
 import { fanOut, mainOutput } from './fan-out.js';
-import { LocatedReceiver } from './located-error.js';
+import { LocatedReceiver, locateRecord } from './located-error.js';
 import {
   BroadcastRouter,
   ForwardRouter,
@@ -158,6 +158,9 @@ class ChainBuilder {
       side: (tag) => outputs.sides.get(tag),
       alive: () => gate.tick(),
       count: this.#hooks.count,
+      reject: (what, _timestamp, error) => {
+        throw locateRecord(error, node.id, what);
+      },
       wake: () => callbacks.wake(),
       fail: (error) => this.#hooks.fail(node.id, error),
       splits: this.#hooks.splits,

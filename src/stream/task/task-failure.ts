@@ -18,11 +18,12 @@ export function taskFailure(
   position: string,
   kind?: FailureKind,
 ): Failure {
-  const { operator, error } = placed(thrown, place);
+  const { operator, error, record } = placed(thrown, place);
   return toFailure(error, kind ?? kindOf(operator, error, place), {
     operator,
     instance: place.instance,
     position,
+    ...(record === undefined ? {} : { record }),
   });
 }
 
@@ -46,8 +47,12 @@ export function originOf(thrown: unknown): number | undefined {
   return typeof origin === 'number' && origin >= 0 ? origin : undefined;
 }
 
-function placed(thrown: unknown, place: TaskPlace): { operator: string; error: unknown } {
-  return thrown instanceof LocatedError ? thrown : { operator: place.head, error: thrown };
+function placed(
+  thrown: unknown,
+  place: TaskPlace,
+): Pick<LocatedError, 'operator' | 'error' | 'record'> {
+  if (thrown instanceof LocatedError) return thrown;
+  return { operator: place.head, error: thrown, record: undefined };
 }
 
 function kindOf(operator: string, error: unknown, place: TaskPlace): FailureKind {

@@ -13,6 +13,7 @@
 import type { Gate } from '../../channels/element.js';
 import type { ControlBlock } from '../../threads/control-block.js';
 import type { Lease } from '../../threads/lease.js';
+import { TaskMark } from '../../threads/task-mark.js';
 import type { Turn } from '../operator.js';
 
 const RECORDS_PER_LOOK_MAX = 32;
@@ -20,8 +21,8 @@ const LOOK_EVERY_MS = 0.25;
 
 export class TaskGate implements Gate, Turn {
   pause = false;
-  /** Written by the task and its source, before each record. */
-  record = 0;
+  /** The record in work counts as taken: its number and one. */
+  #marked = new TaskMark().words;
   #closed = false;
   #block: ControlBlock | undefined;
   #lease: Lease | undefined;
@@ -34,8 +35,18 @@ export class TaskGate implements Gate, Turn {
   #left = 1;
   #lookedAt = 0;
 
+  /** Written by the task and its source, before each record: which one it is. */
+  get record(): number {
+    return this.#marked[0]! - 1;
+  }
+
+  set record(record: number) {
+    this.#marked[0] = record + 1;
+  }
+
   /** From the task: where to count its progress, and what it may work under. */
-  attach(block: ControlBlock, lease: Lease, epoch: number): void {
+  attach(block: ControlBlock, lease: Lease, epoch: number, mark: TaskMark): void {
+    this.#marked = mark.words;
     this.#block = block;
     this.#lease = lease;
     this.#epoch = epoch;

@@ -38,6 +38,8 @@ export interface SnapshotsOptions {
 export interface TaskPart {
   readonly sections: CapturedTask['sections'];
   readonly sourceRecords: CapturedTask['sourceRecords'];
+  readonly records: CapturedTask['records'];
+  readonly watermarkMs: CapturedTask['watermarkMs'];
   readonly alignMs: number;
   /** Taken before all barriers had come. */
   readonly overtaken?: boolean | undefined;
@@ -220,6 +222,8 @@ export class TaskSnapshots {
       transactions,
       visible,
       sourceRecords: snapshot.part.sourceRecords,
+      records: snapshot.part.records,
+      watermarkMs: snapshot.part.watermarkMs,
       alignMs: snapshot.part.alignMs,
       captureMs: performance.now() - snapshot.startedMs,
       cutMs: snapshot.cutMs,

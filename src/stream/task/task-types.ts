@@ -4,6 +4,7 @@ import type { Failure } from '../../base/failure.js';
 import type { InputChannel, OutputChannel } from '../../channels/element.js';
 import type { ControlBlock } from '../../threads/control-block.js';
 import type { Lease } from '../../threads/lease.js';
+import type { TaskMark } from '../../threads/task-mark.js';
 import type { Graph } from '../graph/graph.js';
 import type { JobPlan } from '../graph/plan.js';
 import type { RestoredSection, StateSection } from '../operator.js';
@@ -30,6 +31,8 @@ export interface TaskOptions {
   readonly block: ControlBlock;
   /** What the task works under, as long as it is not revoked. */
   readonly lease: Lease;
+  /** Where it tells how far it has come: of the lease. Absent: told to nobody. */
+  readonly mark?: TaskMark | undefined;
   /** Per source operator: all splits, in list order. Only on a fresh start. */
   readonly splits?: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
   /** From the restored checkpoint. */
@@ -85,6 +88,10 @@ export interface CapturedTask {
     /** The same of each split, in the order in which `splits` of the callbacks told them. */
     readonly splits: Float64Array;
   }[];
+  /** Records taken when it was cut, as in a `TaskMark`. */
+  readonly records: number;
+  /** Windows and timers up to this event time had fired when it was cut. */
+  readonly watermarkMs: number;
   /** From the first barrier's arrival to the last one's. */
   readonly alignMs: number;
   /** From the last barrier's arrival until everything was captured. */

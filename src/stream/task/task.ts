@@ -22,6 +22,7 @@
 import { atPoint } from '../../base/protocol-points.js';
 import { type Batch, NOT_BEHIND } from '../../channels/element.js';
 import type { Lease } from '../../threads/lease.js';
+import { TaskMark } from '../../threads/task-mark.js';
 import type { Receiver } from '../operator.js';
 import { earlier, earliestTime, encodeTime } from '../state/time-section.js';
 import { type LocatedError, locate } from './located-error.js';
@@ -55,6 +56,7 @@ export class Task {
   readonly #id: string;
   readonly #gate: TaskGate;
   readonly #lease: Lease;
+  readonly #mark: TaskMark;
   readonly #chain: Chain;
   readonly #outputs: TaskOutputs;
   readonly #place: TaskPlace;
@@ -92,7 +94,8 @@ export class Task {
     this.#id = vertex.id;
     this.#gate = options.gate;
     this.#lease = options.lease;
-    this.#gate.attach(options.block, options.lease, options.epoch);
+    this.#mark = options.mark ?? new TaskMark();
+    this.#gate.attach(options.block, options.lease, options.epoch, this.#mark);
     const { parallelism } = vertex;
     const table = options.plan.tables[parallelism];
     const counting = { instance: this.instance, parallelism, table };
@@ -179,6 +182,7 @@ export class Task {
     }
     if (this.#earlyError !== undefined) throw taskError(this.#earlyError, this.#place);
     this.#state = 'open';
+    this.#gate.record = (this.#source?.records ?? 0) - 1;
     if (this.#source !== undefined) this.#meter.read(this.#source.records);
   }
 
@@ -218,6 +222,7 @@ export class Task {
       this.#overtake(begin, deadline);
       if (this.#source === undefined) this.#consume();
       else this.#produce(this.#source);
+      this.#fired();
     } catch (error) {
       this.#fail(error);
     }
@@ -330,11 +335,13 @@ export class Task {
     const { records, timestamps, behind, groups, count } = batch;
     const receiver = this.#receiver;
     const gate = this.#gate;
+    // What was in flight in a source's own chain was read before all that the source counts.
+    const first = this.#source === undefined ? this.#recordsIn : this.#source.records - count;
     this.#moved = true;
     this.#unsettled = true;
     while (this.#at < count) {
       const at = this.#at;
-      gate.record = this.#recordsIn + at;
+      gate.record = first + at;
       receiver.onElement(
         records[at],
         timestamps === undefined ? Number.NaN : timestamps[at]!,
@@ -427,7 +434,14 @@ export class Task {
     if (timeMs <= this.#watermark) return;
     this.#watermarkBefore = this.#watermark;
     this.#watermark = timeMs;
+    this.#mark.firingMs = timeMs;
     this.#chain.head.onWatermark(timeMs);
+    this.#fired();
+  }
+
+  /** Unless a firing is half-done, what fails now is none. */
+  #fired(): void {
+    if (!this.#turns.suspended) this.#mark.firingMs = Number.NaN;
   }
 
   /** Everything has been passed on: says so (K5). */
@@ -469,9 +483,14 @@ export class Task {
     const counters = this.#meter.capture();
     if (counters !== undefined) sections.push({ operator: this.#id, ...counters });
     const source = this.#source;
-    if (source === undefined) return { sections, sourceRecords: [], alignMs };
+    const stands = {
+      records: source?.records ?? this.#recordsIn + this.#at,
+      watermarkMs: watermark,
+      alignMs,
+    };
+    if (source === undefined) return { sections, sourceRecords: [], ...stands };
     sections.push({ operator: this.#id, ...atPoint('source:position', () => source.capture()) });
-    return { sections, sourceRecords: [source.counted], alignMs };
+    return { sections, sourceRecords: [source.counted], ...stands };
   }
 
   #restored(operator: string) {
