@@ -92,6 +92,25 @@ export function manifestProblem(value: unknown): string | undefined {
     const problem = filesProblem(part, files) ?? chainProblem(manifest, part);
     if (problem !== undefined) return problem;
   }
+  return stateProblem(manifest);
+}
+
+/** Every instance writes its keyed state, also when there is none: a section that is missing was lost. */
+function stateProblem({ operators, parts }: Manifest): string | undefined {
+  const written = new Set<string>();
+  for (const { vertex, instance, sections } of parts) {
+    for (const { operator, name } of sections) {
+      written.add(JSON.stringify([vertex, instance, operator, name]));
+    }
+  }
+  for (const { id, vertex, parallelism, states = [] } of operators) {
+    for (const { section } of states) {
+      for (let instance = 0; instance < parallelism; instance += 1) {
+        if (written.has(JSON.stringify([vertex, instance, id, section]))) continue;
+        return `no part has the state '${section}' of operator '${id}', instance ${instance}`;
+      }
+    }
+  }
   return undefined;
 }
 

@@ -45,6 +45,29 @@ describe('manifest', () => {
     expect(whole.content).toEqual(manifest);
   });
 
+  test('of an operator with state every instance has a section of it: one that is missing is no empty state', () => {
+    const states = [{ section: 's', layout: 'numbers' }];
+    const operator = {
+      id: 'x',
+      type: 'count',
+      stateful: true,
+      parallelism: 2,
+      vertex: 'x',
+      states,
+    };
+    const other = { ...PART, file: 'c0000000001-other.part', instance: 1 };
+    const problemOf = (...parts: PartDescriptor[]) =>
+      manifestProblem(sampleManifest(7, parts, { operators: [operator] }));
+    expect(problemOf(PART, other)).toBeUndefined();
+    expect(problemOf(PART)).toBe("no part has the state 's' of operator 'x', instance 1");
+    expect(problemOf(PART, { ...other, sections: [] })).toContain("the state 's' of operator 'x'");
+    const bytes = seal('manifest', sampleManifest(7, [PART], { operators: [operator] }));
+    expect(thrown(() => decodeManifest(bytes, 'm'))).toMatchObject({
+      code: 'ERR_HOLDFAST_CHECKPOINT_FORMAT',
+      message: expect.stringContaining('instance 1'),
+    });
+  });
+
   test('comes back with the files that its parts build on', () => {
     const part = { ...withDelta(true), earlier: [EARLIER] } as PartDescriptor;
     const manifest = sampleManifest(7, [part], { format: 2 });
