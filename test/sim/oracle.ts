@@ -112,8 +112,15 @@ export class Oracle implements SinkWatch {
 
   /** Nothing is missing. */
   finished(): void {
-    for (const [id, { groups, order, sibling }] of this.#expected) {
-      if (order === 'late') continue;
+    for (const [id, { groups, order, sibling, surely }] of this.#expected) {
+      if (order === 'late') {
+        for (const [key, rows] of surely ?? []) {
+          const missing = surplus(rows, this.#committed.get(id)!.get(key) ?? []);
+          if (missing === undefined) continue;
+          this.violated(`I24: sink '${id}', key '${key}': ${missing} is late, and not there`);
+        }
+        continue;
+      }
       if (order === 'window') {
         this.#checkLate(id, sibling!, groups);
         continue;

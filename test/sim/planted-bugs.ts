@@ -4,7 +4,7 @@
  */
 
 import { join } from 'node:path';
-import { positionOf } from '../../src/channels/element-frames.js';
+import { positionOf, StoredFrames } from '../../src/channels/element-frames.js';
 import { RingOutput } from '../../src/channels/ring-channel.js';
 import { Aligner } from '../../src/checkpoint/aligner.js';
 import { Coordinator } from '../../src/checkpoint/coordinator.js';
@@ -165,6 +165,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       event.kind === 'captured'
         ? { ...event, sections: event.sections.filter(({ name }) => !TIMES.includes(name)) }
         : event,
+  },
+  {
+    name: 'the marks of records that are behind are lost in channel state',
+    install: () =>
+      patch(StoredFrames.prototype, 'decode', (original) => {
+        return function (this: StoredFrames, frame) {
+          const element = original.call(this, frame);
+          return element.kind === 'batch' ? { ...element, behind: undefined } : element;
+        };
+      }),
   },
   {
     name: 'a manifest that could not be written is believed',

@@ -2,6 +2,7 @@
 
 import {
   copies,
+  DISORDER_MS,
   isDealt,
   keeps,
   lateRow,
@@ -14,6 +15,7 @@ import {
   type SinkKind,
   type Topology,
   tapRow,
+  WINDOW_MS,
   windowOf,
 } from './topology.js';
 
@@ -28,6 +30,8 @@ export interface ExpectedSink {
   readonly unkeyed: boolean;
   /** Of `window` and `late`: the other one. */
   readonly sibling: string | undefined;
+  /** Of `late`: rows of those that are late by their own split's time, whatever the timing. */
+  readonly surely?: ReadonlyMap<string, readonly string[]> | undefined;
 }
 
 export function sinkId(pipeline: number, name: string): string {
@@ -64,6 +68,7 @@ export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
         id: sinkId(index, 'late'),
         kind: 'staged',
         groups: grouped(records.map(lateRow)),
+        surely: grouped(behindOwnSplit(pipeline, index, records).map(lateRow)),
         order: 'late',
         unkeyed: true,
         sibling: sinkId(index, 'sink0'),
@@ -85,6 +90,27 @@ function inputOf(pipeline: PipelineSpec, index: number): readonly SimRecord[] {
     else if (step === 'flatMap') records = records.flatMap(copies);
   }
   return records;
+}
+
+/** Those whose window the time of their own split had closed just before them. */
+function behindOwnSplit(
+  pipeline: PipelineSpec,
+  index: number,
+  records: readonly SimRecord[],
+): readonly SimRecord[] {
+  const late = new Set<string>();
+  const name = ({ s, p, i }: Pick<SimRecord, 's' | 'p' | 'i'>) => `${s}.${p}.${i}`;
+  for (const [s, source] of pipeline.sources.entries()) {
+    for (let p = 0; p < source.splits; p += 1) {
+      let timeMs = Number.NEGATIVE_INFINITY;
+      for (let i = 0; i < source.records; i += 1) {
+        const { t } = recordOf(pipeline, index, s, p, i);
+        if (windowOf(t) + WINDOW_MS - 1 <= timeMs) late.add(name({ s, p, i }));
+        timeMs = Math.max(timeMs, t - DISORDER_MS - 1);
+      }
+    }
+  }
+  return records.filter((record) => late.has(name(record)));
 }
 
 function keyedRows(pipeline: PipelineSpec, records: readonly SimRecord[]): readonly Row[] {

@@ -109,7 +109,7 @@ function changingPipeline(random: Random): PipelineSpec {
 /** Not dealt, with keys of their own: a row that comes out of order can be told. */
 function pressingPipeline(random: Random): PipelineSpec {
   const drawn = drawPipeline(random, 1);
-  const keyed = (['aggregate', 'aggregate', 'reduce', 'window'] as const)[randomInt(random, 4)]!;
+  const keyed = (['aggregate', 'late', 'reduce', 'window'] as const)[randomInt(random, 4)]!;
   const sources = drawn.sources.map((source): SourceSpec => {
     return { ...source, records: source.records + 10, batch: 8, paceMs: 2, single: false };
   });
