@@ -6,11 +6,10 @@
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { ByteViews } from './byte-views.js';
-import type { Batch, Element } from './element.js';
+import { type Element, NOT_BEHIND } from './element.js';
 import { FrameDecoder } from './frame-decoder.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { WORD_SEQUENCE } from './frame-header.js';
-import { TooBig, Untransferable } from './frame-slow.js';
 
 const FRAME_BYTES_MAX = 1024 * 1024;
 
@@ -18,6 +17,7 @@ export class ElementFrames {
   readonly #encoder = new FrameEncoder({
     epoch: 0,
     incarnation: 0,
+    keyed: true,
     frameBytesMax: FRAME_BYTES_MAX,
   });
 
@@ -27,35 +27,29 @@ export class ElementFrames {
    * @throws HoldfastError ERR_HOLDFAST_UNTRANSFERABLE_RECORD
    */
   encode(element: Element, from = 0): Uint8Array[] {
-    if (element.kind !== 'batch') return [new Uint8Array(this.#encoder.control(element))];
+    const encoder = this.#encoder;
+    if (element.kind !== 'batch') return [new Uint8Array(encoder.control(element))];
+    const { records, timestamps, behind, groups, count } = element;
     const frames: Uint8Array[] = [];
-    this.#batch(element, from, element.count, frames);
-    return frames;
-  }
-
-  #batch(batch: Batch, from: number, to: number, frames: Uint8Array[]): void {
-    if (from >= to) return;
-    const { records, timestamps, behind, groups } = batch;
-    try {
-      const frame = this.#encoder.batch(
-        records.slice(from, to),
-        to - from,
-        timestamps?.subarray(from, to),
-        groups?.subarray(from, to),
-        behind?.subarray(from, to),
-      );
-      frames.push(new Uint8Array(frame));
-    } catch (error) {
-      if (error instanceof Untransferable) throw refusal(error);
-      if (!(error instanceof TooBig)) throw error;
-      const middle = (from + to) >> 1;
-      this.#batch(batch, from, middle, frames);
-      this.#batch(batch, middle, to, frames);
+    for (let at = from; at < count; at += 1) {
+      try {
+        const time = timestamps?.[at] ?? Number.NaN;
+        const isFull = encoder.add(
+          records[at],
+          time,
+          groups?.[at] ?? 0,
+          behind?.[at] ?? NOT_BEHIND,
+        );
+        if (isFull || at + 1 === count) frames.push(new Uint8Array(encoder.batch()));
+      } catch (error) {
+        throw isHoldfastError(error, 'ERR_HOLDFAST_UNSUPPORTED_VALUE') ? refusal(error) : error;
+      }
     }
+    return frames;
   }
 }
 
-function refusal({ error }: Untransferable): HoldfastError {
+function refusal(error: HoldfastError): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_UNTRANSFERABLE_RECORD',
     `a record in flight cannot be kept in an unaligned checkpoint: ${error.message} Send records that ` +

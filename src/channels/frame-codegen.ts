@@ -1,5 +1,5 @@
 /**
- * Generated loops: for one layout, a function that takes records apart into columns and one that
+ * Generated functions: for one layout, one that takes a record apart into columns, and a loop that
  * makes records of columns.
  *
  * Why generated: with the keys written in the source each property access has a site of its own
@@ -9,9 +9,8 @@
  * What may enter the source: numbers of our own making, and keys as JSON.stringify writes them
  * (well-formed since ES2019: lone surrogates and line separators are valid string literals).
  *
- *  G1  The encoding loop gives back how many records it took; it stops at the first one that is not
- *      of the layout: other keys or order, another prototype, or a value that its column cannot
- *      hold exactly.
+ *  G1  A record is not taken when it is not of the layout: other keys or order, another prototype, or a
+ *      value that its column cannot hold exactly.
  *  G2  Each property is read once (it may be a getter).
  *  G3  The prototype is looked at after a property was read: V8 then knows the hidden class and
  *      folds the comparison away. Keys are compared in the order of `for … in`, which V8 serves from
@@ -20,14 +19,15 @@
 
 import { pathStep } from '../codec/value-walk.js';
 import type { ByteViews } from './byte-views.js';
-import type { ColumnKind, Layout } from './frame-layout.js';
+import { type ColumnKind, type Layout, layoutSize } from './frame-layout.js';
 
 /** Takes the values of slow columns, row by row. */
 export interface SlowSink {
   begin(record: object): void;
   /** @param name for messages: `record.key` */
   value(value: unknown, name: string): void;
-  end(): void;
+  /** @returns bytes of the row */
+  end(): number;
 }
 
 /** Gives them back in the same order. */
@@ -37,23 +37,21 @@ export interface SlowSource {
   end(): void;
 }
 
-/**
- * @param wideAt where the columns of 8 bytes begin, in units of 8; `wordsAt` and `bytesAt` likewise
- * @param strings receives each string column, concatenated
- * @returns records taken (G1)
- */
-export type EncodeLoop = (
-  records: readonly unknown[],
-  count: number,
-  views: ByteViews,
-  wideAt: number,
-  wordsAt: number,
-  bytesAt: number,
-  strings: string[],
-  slow: SlowSink,
-) => number;
+export interface PutLoop {
+  /**
+   * Takes a record as row `row`, below the capacity.
+   * @returns about how many bytes it needs; −1, and nothing taken, when it is not of the layout (G1)
+   */
+  put(record: unknown, row: number): number;
+  /** Puts the texts of the first `count` rows together, column by column, and forgets them. */
+  take(count: number, strings: string[]): void;
+}
 
-/** Fills `records[0…count − 1]`. False when lengths and strings do not agree. */
+/**
+ * Fills `records[0…count − 1]`. False when lengths and strings do not agree.
+ * @param wideAt where the columns of 8 bytes begin, in units of 8; `wordsAt` and `bytesAt` likewise
+ * @param strings of each string column, concatenated
+ */
 export type DecodeLoop = (
   records: unknown[],
   count: number,
@@ -75,39 +73,78 @@ interface Column {
   readonly text: string;
 }
 
+/** Where columns of `capacity` rows lie: from byte `at` on, both multiples of 8, in the order of the widths. */
+export interface ColumnsPlace {
+  readonly views: ByteViews;
+  readonly at: number;
+  readonly capacity: number;
+}
+
 /** Throws what `new Function` throws where code generation from strings is switched off. */
-export function compileEncode(layout: Layout, prototype: object | undefined): EncodeLoop {
+export function compilePut(
+  layout: Layout,
+  { views, at, capacity }: ColumnsPlace,
+  slow: SlowSink | undefined,
+): PutLoop {
   const columns = columnsOf(layout);
   const { keys } = layout;
-  const body = columns.map((column, i) => encodeColumn(column, `v${i}`)).join('\n');
+  const { wide, words, bytes } = layoutSize(layout.kinds);
+  const starts = {
+    wide: at / 8,
+    words: at / 4 + wide * 2 * capacity,
+    bytes: at + (wide * 8 + words * 4) * capacity,
+  };
+  const offsets = columns
+    .flatMap((column) => [column.at, column.tagAt])
+    .filter((name) => name !== '')
+    .map((name) => {
+      const [, width, index] = /^(\D+)(\d+)$/.exec(name)!;
+      return `const ${name} = ${starts[width as keyof typeof starts] + Number(index) * capacity};`;
+    });
+  const texts = columns.filter((column) => column.text !== '').map(({ text }) => text);
   const reads =
     keys === undefined
       ? 'const v0 = o;'
-      : `if (typeof o !== 'object' || o === null) return r;
+      : `if (typeof o !== 'object' || o === null) return -1;
 const ${keys.map((key, i) => `v${i} = o[${JSON.stringify(key)}]`).join(', ')};
-if (getPrototypeOf(o) !== prototype) return r;
+if (getPrototypeOf(o) !== prototype) return -1;
 let k = 0;
-for (const key in o) { if (key !== keys[k]) return r; k += 1; }
-if (k !== ${keys.length}) return r;`;
-  const slow = columns.filter((column) => column.kind === 'x');
+for (const key in o) { if (key !== keys[k]) return -1; k += 1; }
+if (k !== ${keys.length}) return -1;`;
+  const slowValues = columns.map(({ kind, key }, i) =>
+    kind === 'x' ? `slow.value(v${i}, ${JSON.stringify(`record${pathStep(key!)}`)});` : '',
+  );
+  const rowBytes = wide * 8 + words * 4 + bytes;
   const source = `'use strict';
-return (records, count, views, wideAt, wordsAt, bytesAt, strings, slow) => {
 const { f64, b64, i32, u8 } = views;
-${declareOffsets(columns)}
-${texts(columns, (column) => `let ${column.text} = '';`)}
-for (let r = 0; r < count; r += 1) {
-const o = records[r];
+${offsets.join('\n')}
+${texts.map((text) => `const ${text} = new Array(${capacity}).fill('');`).join('\n')}
+return {
+put(o, r) {
 ${reads}
-${body}
-${slow.length === 0 ? '' : `slow.begin(o);\n${columns.map((c, i) => (c.kind === 'x' ? `slow.value(v${i}, ${JSON.stringify(`record${pathStep(c.key!)}`)});` : '')).join('\n')}\nslow.end();`}
+let n = ${rowBytes};
+${columns.map((column, i) => encodeColumn(column, `v${i}`)).join('\n')}
+${slow === undefined ? '' : `slow.begin(o);\n${slowValues.join('\n')}\nn += slow.end();`}
+return n;
+},
+take(count, strings) {
+${texts.map((text) => `let ${text}j = '';`).join(' ')}
+for (let r = 0; r < count; r += 1) {
+${texts.map((text) => `${text}j += ${text}[r]; ${text}[r] = '';`).join('\n')}
 }
-${texts(columns, (column, i) => `strings[${i}] = ${column.text};`)}
-return count;
+${texts.map((text, i) => `strings[${i}] = ${text}j;`).join('\n')}
+},
 };`;
-  const make = new Function('getPrototypeOf', 'prototype', 'keys', 'dateMs', source) as (
-    ...bound: unknown[]
-  ) => EncodeLoop;
-  return make(Object.getPrototypeOf, prototype, keys, dateMs);
+  const make = new Function(
+    'getPrototypeOf',
+    'prototype',
+    'keys',
+    'dateMs',
+    'views',
+    'slow',
+    source,
+  ) as (...bound: unknown[]) => PutLoop;
+  return make(Object.getPrototypeOf, Object.prototype, keys, dateMs, views, slow);
 }
 
 export function compileDecode(layout: Layout): DecodeLoop {
@@ -187,7 +224,7 @@ function encodeColumn(column: Column, v: string): string {
     case 'f':
     case 'd':
     case 'b':
-      return storeValue(kind, at, v, 'return r;');
+      return storeValue(kind, at, v);
     case 'i?':
     case 'f?':
     case 'd?':
@@ -195,41 +232,42 @@ function encodeColumn(column: Column, v: string): string {
       const base = kind[0] as 'i' | 'f' | 'd' | 'b';
       return `if (${v} === null) u8[${tagAt} + r] = 1;
 else if (${v} === undefined) u8[${tagAt} + r] = 2;
-else { u8[${tagAt} + r] = 0; ${storeValue(base, at, v, 'return r;')} }`;
+else { u8[${tagAt} + r] = 0; ${storeValue(base, at, v)} }`;
     }
     case 's':
-      return `if (typeof ${v} !== 'string') return r;
-i32[${at} + r] = ${v}.length; ${text} += ${v};`;
+      return `if (typeof ${v} !== 'string') return -1;
+i32[${at} + r] = ${v}.length; ${text}[r] = ${v}; n += ${v}.length;`;
     case 's?':
-      return `if (typeof ${v} === 'string') { i32[${at} + r] = ${v}.length; ${text} += ${v}; }
-else if (${v} === null) i32[${at} + r] = -1;
-else if (${v} === undefined) i32[${at} + r] = -2;
-else return r;`;
+      return `if (typeof ${v} === 'string') {
+i32[${at} + r] = ${v}.length; ${text}[r] = ${v}; n += ${v}.length;
+} else if (${v} === null) { i32[${at} + r] = -1; ${text}[r] = ''; }
+else if (${v} === undefined) { i32[${at} + r] = -2; ${text}[r] = ''; }
+else return -1;`;
     case 'o':
       return `if (${v} === false) u8[${at} + r] = 0;
 else if (${v} === true) u8[${at} + r] = 1;
 else if (${v} === null) u8[${at} + r] = 2;
 else if (${v} === undefined) u8[${at} + r] = 3;
-else return r;`;
+else return -1;`;
     case 'x':
       return '';
   }
 }
 
-function storeValue(kind: 'i' | 'f' | 'd' | 'b', at: string, v: string, refuse: string): string {
+function storeValue(kind: 'i' | 'f' | 'd' | 'b', at: string, v: string): string {
   switch (kind) {
     case 'i':
-      return `if (typeof ${v} !== 'number' || (${v} | 0) !== ${v} || Object.is(${v}, -0)) ${refuse}
+      return `if (typeof ${v} !== 'number' || (${v} | 0) !== ${v} || Object.is(${v}, -0)) return -1;
 i32[${at} + r] = ${v};`;
     case 'f':
-      return `if (typeof ${v} !== 'number') ${refuse}
+      return `if (typeof ${v} !== 'number') return -1;
 f64[${at} + r] = ${v};`;
     case 'd':
       return `const ${v}ms = dateMs(${v});
-if (${v}ms === undefined) ${refuse}
+if (${v}ms === undefined) return -1;
 f64[${at} + r] = ${v}ms;`;
     case 'b':
-      return `if (typeof ${v} !== 'bigint' || BigInt.asIntN(64, ${v}) !== ${v}) ${refuse}
+      return `if (typeof ${v} !== 'bigint' || BigInt.asIntN(64, ${v}) !== ${v}) return -1;
 b64[${at} + r] = ${v};`;
   }
 }

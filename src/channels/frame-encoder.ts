@@ -1,21 +1,21 @@
 /**
- * Batches of records, and control elements, to frames. One encoder per channel; it learns the
- * shapes of that channel's records.
+ * Records, one by one, and control elements to frames. One encoder per channel; it learns the shapes
+ * of that channel's records.
  *
- *  F1  A batch of one shape is one section of columns. A batch of several shapes is split by shape,
+ *  F1  A record is taken apart when it is added (encoder-layout.ts): the frame holds what it was then.
+ *  F2  A batch of one shape is one section of columns. A batch of several shapes has a section for each,
  *      and one byte per record says which section it went to; order is kept.
- *  F2  Whatever has no layout (arrays, Maps, rare shapes, shapes beyond the limit) goes to the slow
- *      section, value by value. So every batch has a form, or its first unsupported value is named.
- *  F3  A layout is made when its shape has been seen `sightingsMin` times: objects used as
- *      dictionaries, each of a shape of its own, never use up the limit.
- *  F4  A frame stays near its limit: a batch of several records that needs more is refused with
- *      `TooBig`, and the caller cuts it in two.
+ *  F3  Whatever has no layout (arrays, Maps, rare shapes, shapes beyond the limit) goes to the slow
+ *      section, value by value. So every record has a form, or its first unsupported value is named.
+ *  F4  A batch is full when it has about `frameBytesMax` bytes: a frame exceeds them by one record at
+ *      most.
  */
 
 import { HoldfastError } from '../base/errors.js';
 import { isLatin1 } from '../codec/value-encoder.js';
 import { ByteViews } from './byte-views.js';
-import type { ControlElement } from './element.js';
+import { type ControlElement, NOT_BEHIND } from './element.js';
+import { Columns, EncoderLayout, type OpenSection, SlowSection } from './encoder-layout.js';
 import {
   FLAG_BEHIND,
   FLAG_GROUPS,
@@ -34,43 +34,82 @@ import {
   WORD_KIND,
   WORD_SEQUENCE,
 } from './frame-header.js';
-import { fixedBytes, pad8 } from './frame-layout.js';
-import { SlowWriter, TooBig, Untransferable } from './frame-slow.js';
-import { type EncoderLayout, LayoutTable } from './layout-table.js';
+import { pad8 } from './frame-layout.js';
+import { LayoutTable } from './layout-table.js';
 
 export interface FrameEncoderOptions {
   readonly epoch: number;
   readonly incarnation: number;
-  /** A batch of several records that needs more is refused (F4). */
+  /** Do records carry a key group? */
+  readonly keyed: boolean;
+  /** Records at which a batch is full; 1 024 when absent. */
+  readonly batchRecordsMax?: number | undefined;
+  /** See F4. */
   readonly frameBytesMax: number;
-  /** Most layouts to compile; beyond, records travel through the value codec. */
+  /** Most layouts to compile; beyond, records travel through the value codec. 64 when absent. */
   readonly layoutsMax?: number | undefined;
-  /** See F3. */
+  /** Records of a shape that make a layout of it; 8 when absent. */
   readonly sightingsMin?: number | undefined;
+  /** Looks closely at a record: at the first of each shape, and at one in CHECKED_OF. */
+  readonly check?: ((record: unknown) => void) | undefined;
 }
 
-interface Section {
-  readonly layout: EncoderLayout | undefined;
-  readonly records: unknown[];
-  /** Where in the batch they stood. */
-  readonly indexes: number[];
-}
-
+const BATCH_RECORDS_MAX = 1_024;
+/** Of so many records one is checked in full, besides the first of each shape. */
+export const CHECKED_OF = 64;
 const SCRATCH_KEPT_BYTES = 1 << 20;
+/** Layouts whose columns take a whole batch; with many shapes each has a small share of it. */
+const WIDE_LAYOUTS_MAX = 4;
+const NARROW_ROWS = 64;
 
 export class FrameEncoder {
   readonly #options: FrameEncoderOptions;
-  readonly #layouts: LayoutTable;
-  readonly #slow: SlowWriter;
-  readonly #strings: string[] = [];
-  #views = ByteViews.allocate(4_096);
+  readonly #recordsMax: number;
+  readonly #layouts: LayoutTable<EncoderLayout>;
+  readonly #slow = new SlowSection();
+  /** Of the open batch, in the order of their numbers. */
+  readonly #sections: OpenSection[] = [];
+  /** The one that took the last record. */
+  #section: OpenSection;
+  readonly #sectionOf: Uint8Array;
+  readonly #timestamps: Float64Array;
+  readonly #groups: Uint16Array | undefined;
+  /** Made for the first record that has a mark. */
+  #behind: Float64Array | undefined;
+  #count = 0;
+  /** About so many, of the open batch. */
+  #bytes = 0;
+  #timed = false;
+  #marked = false;
+  /** Records since the last one that was looked at closely. */
+  #unchecked = 0;
+  /** Where frames are made that are not made in place (O4 of encoder-layout.ts). */
+  #scratch = ByteViews.allocate(4_096);
+  /** Where the frame under way lies: from byte `start` on, written up to `position`. */
+  #views = this.#scratch;
+  #start = 0;
   #position = 0;
   #sequence = 0;
 
   constructor(options: FrameEncoderOptions) {
+    const recordsMax = options.batchRecordsMax ?? BATCH_RECORDS_MAX;
     this.#options = options;
-    this.#layouts = new LayoutTable(options.layoutsMax ?? 64, options.sightingsMin ?? 8);
-    this.#slow = new SlowWriter(options.frameBytesMax);
+    this.#recordsMax = recordsMax;
+    let layouts = 0;
+    this.#layouts = new LayoutTable({
+      make: (keys) => {
+        layouts += 1;
+        const rows = layouts > WIDE_LAYOUTS_MAX ? Math.min(NARROW_ROWS, recordsMax) : recordsMax;
+        return new EncoderLayout(keys, rows, options.frameBytesMax);
+      },
+      layoutsMax: options.layoutsMax ?? 64,
+      sightingsMin: options.sightingsMin ?? 8,
+      first: options.check,
+    });
+    this.#section = this.#slow;
+    this.#sectionOf = new Uint8Array(recordsMax);
+    this.#timestamps = new Float64Array(recordsMax);
+    this.#groups = options.keyed ? new Uint16Array(recordsMax) : undefined;
   }
 
   /** Sequence of the next frame, from 0. */
@@ -78,9 +117,14 @@ export class FrameEncoder {
     return this.#sequence;
   }
 
+  /** Records of the open batch. */
+  get count(): number {
+    return this.#count;
+  }
+
   /** The frame of a control element: a view, valid until the next call. */
   control(element: ControlElement): Uint8Array {
-    this.#position = FRAME_HEADER_BYTES;
+    this.#begin(this.#scratch, 0);
     switch (element.kind) {
       case 'barrier':
         return this.#finish(FRAME_BARRIER, 0, element.checkpoint);
@@ -92,169 +136,170 @@ export class FrameEncoder {
   }
 
   /**
-   * The frame of the first `count` records: a view, valid until the next call. Throws `TooBig` and
-   * `Untransferable`; no sequence number is used up then.
-   * @param timestamps left out of the frame when undefined; likewise `groups` and `behind`
+   * Adds a record to the open batch, which must not be full.
+   * @returns whether it is full now
+   * @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE; nothing was added then
    */
-  batch(
-    records: readonly unknown[],
-    count: number,
-    timestamps: Float64Array | undefined,
-    groups: Uint16Array | undefined,
-    behind: Float64Array | undefined,
-  ): Uint8Array {
-    this.#position = FRAME_HEADER_BYTES;
-    if (this.#views.u8.length > Math.max(SCRATCH_KEPT_BYTES, this.#options.frameBytesMax * 2)) {
-      this.#views = ByteViews.allocate(4_096);
-    }
+  add(record: unknown, timestamp: number, group: number, behind: number): boolean {
+    let section = this.#section;
+    let bytes = -1;
     try {
-      this.#times(count, timestamps);
-      this.#times(count, behind);
-      this.#groups(count, groups);
-      const sections = this.#sections(records, count);
-      const flags =
-        (timestamps === undefined ? 0 : FLAG_TIMESTAMPS) |
-        (behind === undefined ? 0 : FLAG_BEHIND) |
-        (groups === undefined ? 0 : FLAG_GROUPS);
-      return this.#finish(FRAME_BATCH | flags, count, sections);
+      this.#unchecked += 1;
+      if (this.#unchecked >= CHECKED_OF) this.#check(record);
+      if (section !== this.#slow) bytes = section.put(record, section.count);
+      if (bytes < 0) {
+        bytes = this.#place(record);
+        section = this.#section;
+      }
     } catch (error) {
-      if (error instanceof TooBig || error instanceof Untransferable) throw error;
-      // Beyond what V8 allows (a string, a buffer), or thrown by a getter: find the record.
-      if (count > 1) throw new TooBig();
-      throw new Untransferable(0, unencodable(error));
+      throw unencodable(error);
     }
+    const at = this.#count;
+    section.count += 1;
+    if (this.#sections.length > 1) this.#sectionOf[at] = section.index;
+    if (this.#timed || !Number.isNaN(timestamp)) this.#time(at, timestamp);
+    if (this.#marked || behind > NOT_BEHIND) this.#mark(at, behind);
+    if (this.#groups !== undefined) this.#groups[at] = group;
+    this.#count = at + 1;
+    this.#bytes += bytes;
+    return (
+      at + 1 >= this.#recordsMax ||
+      section.count >= section.capacity ||
+      this.#bytes >= this.#options.frameBytesMax
+    );
   }
 
-  #times(count: number, times: Float64Array | undefined): void {
-    if (times === undefined) return;
+  /** Closes the open batch, of at least one record. Its frame is a view, valid until the next call. */
+  batch(): Uint8Array {
+    const count = this.#count;
+    const sections = this.#sections.length;
+    const first = this.#sections[0];
+    const groups = this.#groups;
+    const timesBytes = (this.#timed ? count * 8 : 0) + (this.#marked ? count * 8 : 0);
+    const groupsBytes = groups === undefined ? 0 : pad8(count * 2);
+    if (sections === 1 && first instanceof Columns) {
+      const ahead = FRAME_HEADER_BYTES + timesBytes + groupsBytes + 8;
+      this.#begin(first.views, first.at - pad8(first.descriptor.length) - ahead);
+    } else {
+      if (this.#scratch.u8.length > Math.max(SCRATCH_KEPT_BYTES, this.#options.frameBytesMax * 2)) {
+        this.#scratch = ByteViews.allocate(4_096);
+      }
+      this.#begin(this.#scratch, 0);
+    }
+    if (this.#timed) this.#times(this.#timestamps, count);
+    if (this.#marked) this.#times(this.#behind!, count);
+    if (groups !== undefined) {
+      this.#ensure(groupsBytes);
+      this.#views.u16.set(groups.subarray(0, count), this.#position >> 1);
+      this.#position += groupsBytes;
+    }
+    if (sections > 1) {
+      this.#ensure(pad8(count));
+      this.#views.u8.set(this.#sectionOf.subarray(0, count), this.#position);
+      this.#position += pad8(count);
+    }
+    for (const section of this.#sections) {
+      if (section instanceof Columns) this.#columns(section);
+      else this.#values(this.#slow);
+    }
+    const flags =
+      (this.#timed ? FLAG_TIMESTAMPS : 0) |
+      (this.#marked ? FLAG_BEHIND : 0) |
+      (groups === undefined ? 0 : FLAG_GROUPS);
+    this.#forget();
+    return this.#finish(FRAME_BATCH | flags, count, sections);
+  }
+
+  /** Finds the section for a record, and puts it there. @returns its bytes */
+  #place(record: unknown): number {
+    const layout = this.#layouts.of(record);
+    for (let columns = layout?.columns; layout !== undefined; columns = layout.columns) {
+      if (columns !== undefined && this.#hasPlaceFor(columns)) {
+        const bytes = columns.put(record, columns.count);
+        if (bytes >= 0) return this.#opened(columns, bytes);
+      }
+      if (!layout.matches(record) || !layout.widen(record)) break;
+    }
+    return this.#opened(this.#slow, this.#slow.put(record));
+  }
+
+  #check(record: unknown): void {
+    this.#unchecked = 0;
+    this.#options.check?.(record);
+  }
+
+  #hasPlaceFor(columns: Columns): boolean {
+    return columns.index >= 0 || this.#sections.length < SECTIONS_MAX;
+  }
+
+  #opened(section: OpenSection, bytes: number): number {
+    if (section.index < 0) {
+      section.index = this.#sections.length;
+      this.#sections.push(section);
+      // As long as there was one section, nobody wrote this down.
+      if (section.index === 1) this.#sectionOf.fill(0, 0, this.#count);
+    }
+    this.#section = section;
+    return bytes;
+  }
+
+  /** The first time of a batch finds none of the records before it with one. */
+  #time(at: number, timestamp: number): void {
+    if (!this.#timed) this.#timestamps.fill(Number.NaN, 0, at);
+    this.#timed = true;
+    this.#timestamps[at] = timestamp;
+  }
+
+  #mark(at: number, behind: number): void {
+    this.#behind ??= new Float64Array(this.#recordsMax);
+    if (!this.#marked) this.#behind.fill(NOT_BEHIND, 0, at);
+    this.#marked = true;
+    this.#behind[at] = behind;
+  }
+
+  #times(times: Float64Array, count: number): void {
     this.#ensure(count * 8);
     this.#views.f64.set(times.subarray(0, count), this.#position >> 3);
     this.#position += count * 8;
   }
 
-  #groups(count: number, groups: Uint16Array | undefined): void {
-    if (groups === undefined) return;
-    this.#ensure(pad8(count * 2));
-    this.#views.u16.set(groups.subarray(0, count), this.#position >> 1);
-    this.#position += pad8(count * 2);
+  #begin(views: ByteViews, start: number): void {
+    this.#views = views;
+    this.#start = start;
+    this.#position = start + FRAME_HEADER_BYTES;
   }
 
-  #sections(records: readonly unknown[], count: number): number {
-    const layout = this.#layouts.of(records[0], count);
-    if (layout !== undefined && this.#columns(layout, records, count)) return 1;
-    if (count === 1) {
-      this.#values(records, count, undefined);
-      return 1;
-    }
-    return this.#split(records, count);
-  }
-
-  /** F1, F2 */
-  #split(records: readonly unknown[], count: number): number {
-    const sections: Section[] = [];
-    const sectionOf = new Uint8Array(count);
-    let rest: number | undefined;
-    for (let r = 0; r < count; r += 1) {
-      const record = records[r];
-      const layout = this.#layouts.of(record, 1);
-      let s = sections.findIndex((section) => section.layout === layout);
-      if (s < 0) {
-        if (sections.length < SECTIONS_MAX || (layout === undefined && rest === undefined)) {
-          s = sections.length;
-          sections.push({ layout, records: [], indexes: [] });
-          if (layout === undefined) rest = s;
-        } else if (rest !== undefined) {
-          s = rest;
-        } else {
-          s = sections.length;
-          rest = s;
-          sections.push({ layout: undefined, records: [], indexes: [] });
-        }
-      }
-      sectionOf[r] = s;
-      sections[s]!.records.push(record);
-      sections[s]!.indexes.push(r);
-    }
-    if (sections.length > 1) {
-      this.#ensure(pad8(count));
-      this.#views.u8.set(sectionOf, this.#position);
-      this.#position += pad8(count);
-    }
-    for (const { layout, records: members, indexes } of sections) {
-      const fits = layout !== undefined && this.#columns(layout, members, members.length);
-      if (!fits) this.#values(members, members.length, indexes);
-    }
-    return sections.length;
-  }
-
-  /** A section of columns. False, and nothing written, when not all records fit the layout's shape. */
-  #columns(layout: EncoderLayout, records: readonly unknown[], count: number): boolean {
-    const start = this.#position;
-    if (layout.kinds.length === 0) layout.widen(records, count);
-    for (;;) {
-      if (!layout.columnar) return false;
-      const taken = this.#tryColumns(layout, records, count);
-      if (taken === count) return true;
-      this.#position = start;
-      if (!layout.matches(records[taken]) || !layout.widen(records, count)) return false;
-    }
-  }
-
-  #tryColumns(layout: EncoderLayout, records: readonly unknown[], count: number): number {
-    const { size, descriptor } = layout;
-    this.#ensure(8 + pad8(descriptor.length) + fixedBytes(size, count));
+  #columns(columns: Columns): void {
+    const { descriptor, count, size, fixedBytes } = columns;
+    this.#ensure(8 + pad8(descriptor.length) + fixedBytes);
     this.#pair(count, descriptor.length);
     this.#views.u8.set(descriptor, this.#position);
-    const wideAt = this.#position + pad8(descriptor.length);
-    const wordsAt = wideAt + size.wide * 8 * count;
-    const bytesAt = wordsAt + pad8(size.words * 4 * count);
-    this.#slow.reset();
-    const taken = layout.encode(
-      records,
-      count,
-      this.#views,
-      wideAt >> 3,
-      wordsAt >> 2,
-      bytesAt,
-      this.#strings,
-      this.#slow,
-    );
-    if (taken < count) return taken;
-    this.#position = bytesAt + pad8(size.bytes * count);
-    for (let i = 0; i < size.strings; i += 1) {
-      const text = this.#strings[i]!;
-      this.#strings[i] = '';
-      this.#text(text, count);
-    }
-    if (size.slow) this.#slowBytes();
-    return count;
+    this.#position += pad8(descriptor.length);
+    columns.copyTo(this.#views.u8, this.#position);
+    this.#position += fixedBytes;
+    const texts = columns.takeTexts();
+    for (let i = 0; i < size.strings; i += 1) this.#text(texts[i]!);
+    const slow = columns.slowBytes();
+    if (slow !== undefined) this.#slowBytes(slow);
   }
 
-  /** F2: records one after the other. */
-  #values(
-    records: readonly unknown[],
-    count: number,
-    indexes: readonly number[] | undefined,
-  ): void {
-    this.#slow.reset();
-    for (let r = 0; r < count; r += 1) this.#slow.record(records[r], indexes?.[r] ?? r, count);
+  /** F3: records one after the other. */
+  #values(section: SlowSection): void {
     this.#ensure(8);
-    this.#pair(count, 0);
-    this.#slowBytes();
+    this.#pair(section.count, 0);
+    this.#slowBytes(section.slowBytes());
   }
 
-  #text(text: string, count: number): void {
+  #text(text: string): void {
     const latin1 = isLatin1(text);
     const byteCount = latin1 ? text.length : text.length * 2;
-    if (count > 1 && byteCount > this.#options.frameBytesMax) throw new TooBig();
     this.#ensure(8 + pad8(byteCount));
     this.#pair(byteCount, latin1 ? 0 : 1);
     this.#views.u8.write(text, this.#position, latin1 ? 'latin1' : 'utf16le');
     this.#position += pad8(byteCount);
   }
 
-  #slowBytes(): void {
-    const bytes = this.#slow.written();
+  #slowBytes(bytes: Uint8Array): void {
     this.#ensure(8 + pad8(bytes.length));
     this.#pair(bytes.length, 0);
     this.#views.u8.set(bytes, this.#position);
@@ -268,36 +313,52 @@ export class FrameEncoder {
     this.#position += 8;
   }
 
+  /** The next record goes wherever its layout says. */
+  #forget(): void {
+    for (const section of this.#sections) section.clear();
+    this.#sections.length = 0;
+    this.#section = this.#slow;
+    this.#count = 0;
+    this.#bytes = 0;
+    this.#timed = false;
+    this.#marked = false;
+  }
+
   #finish(kind: number, count: number, value: number): Uint8Array {
     const { i32, f64, u8 } = this.#views;
-    i32[WORD_BYTES] = this.#position;
-    i32[WORD_KIND] = kind;
-    i32[WORD_SEQUENCE] = this.#sequence;
-    i32[WORD_EPOCH] = this.#options.epoch;
-    i32[WORD_INCARNATION] = this.#options.incarnation;
-    i32[WORD_COUNT] = count;
-    f64[FLOAT_VALUE] = value;
+    const start = this.#start;
+    const words = start >> 2;
+    i32[words + WORD_BYTES] = this.#position - start;
+    i32[words + WORD_KIND] = kind;
+    i32[words + WORD_SEQUENCE] = this.#sequence;
+    i32[words + WORD_EPOCH] = this.#options.epoch;
+    i32[words + WORD_INCARNATION] = this.#options.incarnation;
+    i32[words + WORD_COUNT] = count;
+    f64[(start >> 3) + FLOAT_VALUE] = value;
     this.#sequence = (this.#sequence + 1) | 0;
-    return u8.subarray(0, this.#position);
+    return u8.subarray(start, this.#position);
   }
 
   #ensure(byteCount: number): void {
     const needed = this.#position + byteCount;
     if (needed <= this.#views.u8.length) return;
     if (needed > FRAME_BYTES_LIMIT) {
-      throw new RangeError(
-        `a frame of ${needed} bytes is beyond the limit of ${FRAME_BYTES_LIMIT}`,
+      throw unencodable(
+        new RangeError(`a frame of ${needed} bytes is beyond the limit of ${FRAME_BYTES_LIMIT}`),
       );
     }
+    // From now on not in place, if it was.
     const grown = ByteViews.allocate(Math.max(needed, this.#views.u8.length * 2));
-    grown.u8.set(this.#views.u8.subarray(0, this.#position));
+    grown.u8.set(this.#views.u8.subarray(this.#start, this.#position), this.#start);
     this.#views = grown;
+    this.#scratch = grown;
   }
 }
 
 /** Offsets in a frame are 31 bits, and its columns are counted from its start. */
 const FRAME_BYTES_LIMIT = 2 ** 30;
 
+/** Beyond what V8 allows (a string, a buffer), or thrown by a getter. */
 function unencodable(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   return new HoldfastError(

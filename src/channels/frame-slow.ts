@@ -7,37 +7,16 @@ import { type DecodeOptions, ValueDecoder } from '../codec/value-decoder.js';
 import { ValueEncoder } from '../codec/value-encoder.js';
 import type { SlowSink, SlowSource } from './frame-codegen.js';
 
-/** Thrown for a batch of several records that needs too many bytes: to be cut in two. */
-export class TooBig {}
-
-/** A record that cannot travel: its index in the batch, and why. */
-export class Untransferable {
-  readonly index: number;
-  readonly error: HoldfastError;
-
-  constructor(index: number, error: HoldfastError) {
-    this.index = index;
-    this.error = error;
-  }
-}
-
 const KEPT_BYTES = 1 << 18;
 
 export class SlowWriter implements SlowSink {
   readonly #writer = new ByteWriter(1_024);
   readonly #encoder = new ValueEncoder();
-  readonly #bytesMax: number;
-  #row = 0;
+  /** Where the row under way begins. */
+  #rowAt = 0;
 
-  /** @param bytesMax beyond it, a batch of several records is `TooBig` */
-  constructor(bytesMax: number) {
-    this.#bytesMax = bytesMax;
-  }
-
+  /** Forgets what was written. */
   reset(): void {
-    // After an error in the middle of a row.
-    if (this.#encoder.busy) this.#encoder.end();
-    this.#row = 0;
     if (this.#writer.bytes.length > KEPT_BYTES) this.#writer.shrink(KEPT_BYTES);
     else this.#writer.reset();
   }
@@ -47,7 +26,7 @@ export class SlowWriter implements SlowSink {
   }
 
   begin(record: object): void {
-    if (this.#row > 0 && this.#writer.position > this.#bytesMax) throw new TooBig();
+    this.#rowAt = this.#writer.position;
     this.#encoder.begin(this.#writer, record);
   }
 
@@ -55,31 +34,28 @@ export class SlowWriter implements SlowSink {
     try {
       this.#encoder.encode(value, name);
     } catch (error) {
-      throw refusal(this.#row, error);
+      this.#encoder.end();
+      this.#writer.position = this.#rowAt;
+      throw error;
     }
   }
 
-  end(): void {
+  end(): number {
     this.#encoder.end();
-    this.#row += 1;
+    return this.#writer.position - this.#rowAt;
   }
 
-  /** A whole record. @param index in the batch of `count` */
-  record(record: unknown, index: number, count: number): void {
-    if (count > 1 && this.#writer.position > this.#bytesMax) throw new TooBig();
+  /** A whole record. @returns its bytes */
+  record(record: unknown): number {
+    const start = this.#writer.position;
     this.#encoder.begin(this.#writer);
     try {
       this.#encoder.encode(record, 'record');
-    } catch (error) {
-      throw refusal(index, error);
     } finally {
       this.#encoder.end();
     }
+    return this.#writer.position - start;
   }
-}
-
-function refusal(index: number, error: unknown): unknown {
-  return error instanceof HoldfastError ? new Untransferable(index, error) : error;
 }
 
 const NOTHING = new Uint8Array(0);

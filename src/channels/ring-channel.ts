@@ -13,26 +13,26 @@
  *      those that wait ahead of the barrier. All before them are whole in the ring: the consumer
  *      copies them there. So each frame ahead of the barrier is with exactly one of the two.
  *
- * Records are encoded when their batch is: whoever changes a record after pushing it changes what
- * is sent.
+ * A record is taken apart when it is pushed: whoever changes it afterwards changes nothing that is
+ * sent.
  */
 
 import { assert } from '../base/assert.js';
 import { HoldfastError } from '../base/errors.js';
+import { checkValue } from '../codec/value-codec.js';
 import type { ControlBlock } from '../threads/control-block.js';
 import { ringDoorbell } from '../threads/doorbell.js';
-import {
-  type Announcement,
-  type ControlElement,
-  type Element,
-  type Gate,
-  type InputChannel,
-  NOT_BEHIND,
-  type OutputChannel,
+import type {
+  Announcement,
+  ControlElement,
+  Element,
+  Gate,
+  InputChannel,
+  OutputChannel,
 } from './element.js';
 import { FrameDecoder } from './frame-decoder.js';
 import { FrameEncoder } from './frame-encoder.js';
-import { damagedFrame, TooBig, Untransferable } from './frame-slow.js';
+import { damagedFrame } from './frame-slow.js';
 import { RingReader, RingWriter } from './ring.js';
 
 export interface RingOutputOptions {
@@ -56,12 +56,8 @@ export interface RingOutputOptions {
   readonly sightingsMin?: number | undefined;
 }
 
-const BATCH_RECORDS_MAX = 1_024;
-const BATCH_RECORDS_FIRST = 64;
 const BATCH_BYTES_MAX = 256 * 1_024;
 const BATCH_BYTES_MIN = 4_096;
-/** Frames of several records may exceed the bytes aimed at by this factor before they are cut. */
-const FRAME_BYTES_FACTOR = 4;
 
 /** A frame that waits for room. */
 interface Waiting {
@@ -76,21 +72,7 @@ export class RingOutput implements OutputChannel {
   readonly #consumer: ControlBlock;
   readonly #gate: Gate;
   readonly #encoder: FrameEncoder;
-  readonly #recordsMax: number;
-  readonly #bytesMax: number;
-  readonly #records: unknown[];
-  readonly #timestamps: Float64Array;
-  /** `NOT_BEHIND` wherever the open batch has no mark; made for the first one. */
-  #behind: Float64Array | undefined;
-  /** Which input record of the task each came from (`Gate.record`). */
-  readonly #origins: Float64Array;
-  readonly #groups: Uint16Array | undefined;
   readonly #waiting: Waiting[] = [];
-  #count = 0;
-  #timed = false;
-  #marked = false;
-  /** Records at which the open batch is full; follows the size of the records. */
-  #limit: number;
   /** Records of all batches before the open one. */
   #pushedBefore = 0;
   #broken: HoldfastError | undefined;
@@ -101,35 +83,31 @@ export class RingOutput implements OutputChannel {
     this.#ring = new RingWriter(options.ring);
     this.#consumer = options.block;
     this.#gate = options.gate;
-    this.#recordsMax = options.batchRecordsMax ?? BATCH_RECORDS_MAX;
-    assert(this.#recordsMax >= 1, 'batchRecordsMax is at least 1');
-    this.#bytesMax =
-      options.batchBytesMax ??
-      Math.max(BATCH_BYTES_MIN, Math.min(BATCH_BYTES_MAX, this.#ring.capacityBytes / 4));
-    this.#limit = Math.min(BATCH_RECORDS_FIRST, this.#recordsMax);
-    this.#records = new Array<unknown>(this.#recordsMax).fill(undefined);
-    this.#timestamps = new Float64Array(this.#recordsMax);
-    this.#origins = new Float64Array(this.#recordsMax);
-    this.#groups = options.keyed ? new Uint16Array(this.#recordsMax) : undefined;
+    const { batchRecordsMax } = options;
+    assert(batchRecordsMax === undefined || batchRecordsMax >= 1, 'batchRecordsMax is at least 1');
     this.#encoder = new FrameEncoder({
       epoch: options.epoch,
       incarnation: options.incarnation,
-      frameBytesMax: this.#bytesMax * FRAME_BYTES_FACTOR,
+      keyed: options.keyed,
+      batchRecordsMax,
+      frameBytesMax:
+        options.batchBytesMax ??
+        Math.max(BATCH_BYTES_MIN, Math.min(BATCH_BYTES_MAX, this.#ring.capacityBytes / 4)),
       layoutsMax: options.layoutsMax,
       sightingsMin: options.sightingsMin,
+      check: (record) => checkValue(record, 'record'),
     });
   }
 
   push(record: unknown, timestamp: number, group: number, behind: number): void {
-    const count = this.#count;
-    this.#records[count] = record;
-    this.#timestamps[count] = timestamp;
-    this.#origins[count] = this.#gate.record ?? Number.NaN;
-    if (!Number.isNaN(timestamp)) this.#timed = true;
-    if (behind > NOT_BEHIND) this.#mark(count, behind);
-    if (this.#groups !== undefined) this.#groups[count] = group;
-    this.#count = count + 1;
-    if (count + 1 >= this.#limit) this.#publish();
+    if (this.#broken !== undefined) throw this.#broken;
+    let isFull = false;
+    try {
+      isFull = this.#encoder.add(record, timestamp, group, behind);
+    } catch (error) {
+      throw this.#refuse(error);
+    }
+    if (isFull) this.#publish();
   }
 
   control(element: ControlElement): void {
@@ -158,7 +136,7 @@ export class RingOutput implements OutputChannel {
   }
 
   get pending(): boolean {
-    return this.#count > 0 || this.#waiting.length > 0;
+    return this.#encoder.count > 0 || this.#waiting.length > 0;
   }
 
   get barrierWaits(): boolean {
@@ -190,68 +168,21 @@ export class RingOutput implements OutputChannel {
 
   #publish(): void {
     if (this.#broken !== undefined) throw this.#broken;
-    const count = this.#count;
+    const { count } = this.#encoder;
     if (count === 0) return;
-    const timestamps = this.#timed ? this.#timestamps : undefined;
-    const behind = this.#marked ? this.#behind : undefined;
-    this.#encode(this.#records, count, timestamps, this.#groups, behind, 0);
-    behind?.fill(NOT_BEHIND, 0, count);
-    this.#records.fill(undefined, 0, count);
     this.#pushedBefore += count;
-    this.#count = 0;
-    this.#timed = false;
-    this.#marked = false;
+    this.#send(this.#encoder.batch());
   }
 
-  #mark(at: number, behind: number): void {
-    this.#behind ??= new Float64Array(this.#recordsMax).fill(NOT_BEHIND);
-    this.#behind[at] = behind;
-    this.#marked = true;
-  }
-
-  /** @param first index of the first of these records in the open batch */
-  #encode(
-    records: readonly unknown[],
-    count: number,
-    timestamps: Float64Array | undefined,
-    groups: Uint16Array | undefined,
-    behind: Float64Array | undefined,
-    first: number,
-  ): void {
-    let frame: Uint8Array;
-    try {
-      frame = this.#encoder.batch(records, count, timestamps, groups, behind);
-    } catch (error) {
-      if (!(error instanceof TooBig)) throw this.#refuse(error, first);
-      const half = count >> 1;
-      this.#encode(records.slice(0, half), half, timestamps, groups, behind, first);
-      this.#encode(
-        records.slice(half, count),
-        count - half,
-        timestamps?.subarray(half),
-        groups?.subarray(half),
-        behind?.subarray(half),
-        first + half,
-      );
-      return;
-    }
-    const fitting = Math.floor((this.#bytesMax * count) / frame.length);
-    this.#limit = Math.max(1, Math.min(fitting, this.#limit * 2, this.#recordsMax));
-    this.#send(frame);
-  }
-
-  #refuse(error: unknown, first: number): unknown {
-    if (!(error instanceof Untransferable)) return error;
-    const { details, message } = error.error;
-    const index = this.#pushedBefore + first + error.index;
-    const origin = this.#origins[first + error.index]!;
-    const known = Number.isNaN(origin) ? {} : { origin };
-    // Every further push finds its batch full, and so the error (C4).
-    this.#limit = 0;
+  /** C4 */
+  #refuse(error: unknown): unknown {
+    if (!(error instanceof HoldfastError)) return error;
+    const { details, message } = error;
+    const index = this.#pushedBefore + this.#encoder.count;
     this.#broken = new HoldfastError(
       'ERR_HOLDFAST_UNTRANSFERABLE_RECORD',
       `a record cannot be sent to another thread: ${message}`,
-      { cause: error.error, details: { index, ...known, path: details['path'] ?? 'record' } },
+      { cause: error, details: { index, path: details['path'] ?? 'record' } },
     );
     return this.#broken;
   }

@@ -224,7 +224,37 @@ describe('ring channel', () => {
     }
   });
 
-  it('names a record among many shapes, one that is a function, and one whose getter throws', () => {
+  it('sends what a record was when it was pushed, whatever becomes of the object', () => {
+    const records = [1, 2, 3].map((n) => ({ n, list: [n] }));
+    for (const sightingsMin of [1, 2, 100]) {
+      const channel = ringChannel({ capacityBytes: 4_096, sightingsMin });
+      const one = { n: 0, list: [] as number[] };
+      for (const { n, list } of records) {
+        one.n = n;
+        one.list[0] = list[0]!;
+        channel.output.push(one, Number.NaN, 0, NOT_BEHIND);
+      }
+      one.list.push(4);
+      channel.output.flush();
+      expect(drain(channel).map((item) => 'record' in item && item.record)).toEqual(records);
+    }
+  });
+
+  it('refuses what a look at the kind alone would lose, in the first record of a shape', () => {
+    const bad = [
+      [{ a: 1, [Symbol('s')]: 2 }, 'record'],
+      [Object.defineProperty({ a: 1 }, 'b', { value: 2 }), 'record.b'],
+    ] as const;
+    for (const [record, path] of bad) {
+      const channel = ringChannel({ capacityBytes: 4_096 });
+      channel.output.push({ b: 1 }, Number.NaN, 0, NOT_BEHIND);
+      const error = thrown(() => channel.output.push(record, Number.NaN, 0, NOT_BEHIND));
+      expect(error.code).toBe('ERR_HOLDFAST_UNTRANSFERABLE_RECORD');
+      expect(error.details).toEqual({ index: 1, path });
+    }
+  });
+
+  it('names a record among many shapes, one that is a function, and one with a getter', () => {
     const cases: readonly (readonly [unknown, string, RegExp])[] = [
       [() => 1, 'record', /record is a function/],
       [[{ a: Symbol('x') }], 'record[0].a', /symbol/],
@@ -235,7 +265,7 @@ describe('ring channel', () => {
           },
         },
         'record.broken',
-        /out of order/,
+        /is an accessor/,
       ],
     ];
     for (const [bad, path, message] of cases) {
