@@ -25,7 +25,7 @@ const flights = () =>
 
 export default defineJob('flight-delays', (env, args) => {
   env
-    .from(parquetFile<Flight>(String(args['file'] ?? flights()), { columns }))
+    .from(parquetFile<Flight>(String(args['file'] ?? flights()), { columns, eventTime: 'date' }))
     .withTimestamps((flight) => flight.date.getTime(), { outOfOrdernessMs: minutes(10) })
     .keyBy((flight) => flight.origin)
     .window(tumbling(days(1)))

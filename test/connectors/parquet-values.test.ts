@@ -12,7 +12,7 @@ import { type ParquetFileOptions, parquetFile } from '../../src/connectors/parqu
 import { loadParquetLibrary } from '../../src/connectors/parquet/parquet-library.js';
 import { leafType } from '../../src/connectors/parquet/parquet-values.js';
 import { parquetBytes, root, withChecksums, withFooter } from './parquet-kit.js';
-import { failureOf, readAll } from './source-kit.js';
+import { failureOf, readAll, readSplit } from './source-kit.js';
 
 let directory: string;
 let duck: DuckDBConnection;
@@ -175,6 +175,30 @@ describe('times', () => {
   it('before 1970 lie within their millisecond and their day', async () => {
     const path = await column(["timestamp '1969-12-31 23:59:59.9999'", "timestamp '1970-01-01'"]);
     expect(await read(path)).toEqual([new Date(-1), new Date(0)]);
+  });
+
+  it('tell the least one of a row group, where the file notes it', async () => {
+    const path = newPath();
+    const times = "timestamp '1969-12-31 23:59:59.9995' + to_seconds(i) x, i n";
+    const query = `select ${times} from range(5000) t(i)`;
+    await duck.run(`copy (${query}) to '${path}' (format parquet, row_group_size 2048)`);
+    const source = parquetFile<{ x: Date }>(path, { eventTime: 'x' });
+    const splits = await source.splits();
+    expect(splits).toHaveLength(3);
+    for (const split of splits) {
+      const rows = await readSplit(source, split);
+      const least = Math.min(...rows.map(({ x }) => x.getTime()));
+      expect(split['earliestMs']).toBeLessThanOrEqual(least);
+      expect(split['earliestMs']).toBeGreaterThanOrEqual(least - 2);
+    }
+    const silent = await file(parquetBytes([{ name: 'x', data: [new Date(5)] }]));
+    const [only] = await parquetFile(silent, { eventTime: 'x' }).splits();
+    expect(only).not.toHaveProperty('earliestMs');
+    for (const column of ['n', 'none']) {
+      const error = await failureOf(() => parquetFile(path, { eventTime: column }).splits());
+      expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+      expect(error.message).toContain('parquetFile.eventTime');
+    }
   });
 
   it('as keys of maps do not depend on the time zone of the process', async () => {

@@ -4,6 +4,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { badOption } from '../../base/option-checks.js';
 import type { NamedPath } from '../options.js';
 import { damaged } from './damaged-file.js';
+import type { LeafColumn } from './leaf-cursor.js';
 import type { ParquetFile, ParquetLibrary, ParquetMetadata } from './parquet-library.js';
 import { type RowBuilder, rowBuilder } from './parquet-rows.js';
 import { type ColumnShape, columnShapes } from './parquet-shape.js';
@@ -49,11 +50,16 @@ export async function readLayout(request: LayoutRequest): Promise<ParquetLayout>
   return { metadata, columns, build };
 }
 
-function columnOf(path: NamedPath, all: readonly ColumnShape[], name: string): ColumnShape {
+function columnOf(
+  path: NamedPath,
+  all: readonly ColumnShape[],
+  name: string,
+  option = 'columns',
+): ColumnShape {
   const column = all.find((one) => one.name === name);
   if (column !== undefined) return column;
   const names = all.map((one) => `'${one.name}'`).join(', ');
-  throw badOption('parquetFile.columns', name, `a column of '${path.shown}': ${names}`);
+  throw badOption(`parquetFile.${option}`, name, `a column of '${path.shown}': ${names}`);
 }
 
 function checkOnlyOne(path: NamedPath, all: readonly ColumnShape[], name: string): void {
@@ -64,6 +70,25 @@ function checkOnlyOne(path: NamedPath, all: readonly ColumnShape[], name: string
       'Read the others only: name them with `columns`.',
     { details: { path: path.absolute, column: name } },
   );
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION for a column without times */
+export function timeLeaf(path: NamedPath, layout: ParquetLayout, name: string): LeafColumn {
+  const { shape } = columnOf(path, layout.columns, name, 'eventTime');
+  if (shape.kind === 'leaf' && shape.leaf.type.instant !== undefined) return shape.leaf;
+  throw badOption('parquetFile.eventTime', name, 'a column of dates or timestamps');
+}
+
+/** No row of the group has an earlier one; in ms, undefined where the file does not say. */
+export function earliestTime(
+  { row_groups }: ParquetMetadata,
+  group: number,
+  leaf: LeafColumn,
+): number | undefined {
+  const least = row_groups[group]?.columns[leaf.index]?.meta_data?.statistics?.min_value;
+  if (!(least instanceof Date) || Number.isNaN(least.getTime())) return undefined;
+  // What is finer than a millisecond may have been rounded up.
+  return least.getTime() - 1;
 }
 
 function encrypted(path: NamedPath): HoldfastError {

@@ -50,6 +50,7 @@ export interface ParquetChunk {
     readonly total_compressed_size: bigint;
     readonly data_page_offset: bigint;
     readonly dictionary_page_offset?: bigint;
+    readonly statistics?: { readonly min_value?: unknown };
   };
   readonly crypto_metadata?: unknown;
 }

@@ -27,6 +27,8 @@ export interface ParquetSplit extends FileSplit {
   readonly group: number;
   readonly rows: number;
   readonly firstRow: number;
+  /** No row has an earlier event time, in ms; where the file and the user say so. */
+  readonly earliestMs?: number;
   readonly [key: string]: unknown;
 }
 

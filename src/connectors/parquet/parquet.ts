@@ -7,9 +7,9 @@ import type { FileHandle } from '../../base/files.js';
 import { badOption, checkObject, checkOneOf } from '../../base/option-checks.js';
 import type { Source } from '../../stream/source.js';
 import { type FileIdentity, openFile, openSame, readExactly } from '../files/file-identity.js';
-import { checkPath, type NamedPath } from '../options.js';
+import { checkPath, checkText, type NamedPath } from '../options.js';
 import { pathOfSplit, positionField } from '../split-check.js';
-import { type ParquetLayout, readLayout } from './parquet-layout.js';
+import { earliestTime, type ParquetLayout, readLayout, timeLeaf } from './parquet-layout.js';
 import { loadParquetLibrary, type ParquetFile, type ParquetLibrary } from './parquet-library.js';
 import { ParquetReader, type ParquetSplit } from './parquet-reader.js';
 import type { ValueOptions } from './parquet-values.js';
@@ -18,6 +18,12 @@ import type { MapForm } from './row-assembly.js';
 export interface ParquetFileOptions {
   /** Only these columns, in this order. Default: all. */
   readonly columns?: readonly string[] | undefined;
+  /**
+   * The column of dates or timestamps that the job takes for its event time. Then a row group whose
+   * least time the file notes need not be opened to find out where it stands among the others. Only
+   * for a job that uses these times as they are, or later ones.
+   */
+  readonly eventTime?: string | undefined;
   /**
    * 64-bit integers as numbers (the default; one beyond 2^53 is an error that names column and row)
    * or as bigints.
@@ -60,7 +66,9 @@ export interface ParquetFileOptions {
 export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions): Source<T> {
   const kind = 'parquetFile';
   const named = checkPath('parquetFile.path', path);
-  const { wanted, maps, values } = checkOptions(options);
+  const { wanted, eventTime, maps, values } = checkOptions(options);
+  // A thread that waits in reserve has it then before it is needed. What fails is met again, and told.
+  loadParquetLibrary().catch(() => {});
   /** The footer is parsed once per thread, not once per row group. */
   let cached: { readonly key: string; readonly layout: Promise<ParquetLayout> } | undefined;
   const layoutOf = (
@@ -85,13 +93,18 @@ export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions)
       const library = await loadParquetLibrary();
       const { handle, identity } = await openFile(named);
       try {
-        const { metadata } = await layoutOf(identity, library, handle);
+        const layout = await layoutOf(identity, library, handle);
+        const { metadata } = layout;
+        const clock = eventTime === undefined ? undefined : timeLeaf(named, layout, eventTime);
         const splits: ParquetSplit[] = [];
         let firstRow = 0;
         for (const [group, { num_rows }] of metadata.row_groups.entries()) {
           const rows = Number(num_rows);
           const id = `${named.shown}#${group}`;
-          if (rows > 0) splits.push({ id, path: named.shown, ...identity, group, rows, firstRow });
+          const earliestMs = clock && earliestTime(metadata, group, clock);
+          const time = earliestMs === undefined ? {} : { earliestMs };
+          const place = { group, rows, firstRow, ...time };
+          if (rows > 0) splits.push({ id, path: named.shown, ...identity, ...place });
           firstRow += rows;
         }
         return splits;
@@ -120,14 +133,16 @@ export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions)
 
 function checkOptions(options: ParquetFileOptions | undefined): {
   readonly wanted: readonly string[] | undefined;
+  readonly eventTime: string | undefined;
   readonly maps: MapForm;
   readonly values: ValueOptions;
 } {
-  const names = ['columns', 'int64', 'decimal', 'json', 'geometry', 'maps'] as const;
+  const names = ['columns', 'eventTime', 'int64', 'decimal', 'json', 'geometry', 'maps'] as const;
   const given = checkObject<ParquetFileOptions>('parquetFile', options, names);
-  const { columns, int64, decimal, json, geometry, maps } = given;
+  const { columns, eventTime, int64, decimal, json, geometry, maps } = given;
   return {
     wanted: columns === undefined ? undefined : checkColumns(columns),
+    eventTime: eventTime === undefined ? undefined : checkText('parquetFile.eventTime', eventTime),
     maps: checkOneOf('parquetFile.maps', maps, 'object', ['object', 'entries']),
     values: {
       int64: checkOneOf('parquetFile.int64', int64, 'number', ['number', 'bigint']),
