@@ -8,6 +8,7 @@
 import { inspect } from 'node:util';
 import { codeOfKind, type ErrorCode, type FailureKind, kindOfCode } from './error-codes.js';
 import { HoldfastError } from './errors.js';
+import { isError } from './realm.js';
 
 export type { FailureKind } from './error-codes.js';
 
@@ -101,7 +102,7 @@ type ErrorLike = Partial<Error> & {
 };
 
 function isErrorLike(thrown: unknown): thrown is ErrorLike {
-  if (thrown instanceof Error) return true;
+  if (isError(thrown)) return true;
   return (
     typeof thrown === 'object' &&
     thrown !== null &&
@@ -201,7 +202,7 @@ function className(error: ErrorLike): string {
 function describe(value: unknown): string {
   if (typeof value === 'string') return cut(value);
   try {
-    if (value instanceof Error) return cut(String(value));
+    if (isError(value)) return cut(String(value));
     return cut(typeof value === 'object' ? inspect(value, INSPECT_OPTIONS) : String(value));
   } catch {
     return Object.prototype.toString.call(value);

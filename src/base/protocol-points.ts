@@ -8,6 +8,7 @@
  */
 
 import { channel } from 'node:diagnostics_channel';
+import { types } from 'node:util';
 
 export const PROTOCOL_POINTS = [
   // The checkpoint directory, file by file.
@@ -82,7 +83,7 @@ export function atPoint<T>(point: ProtocolPoint, act: () => T): T {
   if (!protocol.hasSubscribers) return act();
   tell(point, 'before');
   const result = act();
-  if (!(result instanceof Promise)) {
+  if (!types.isPromise(result)) {
     tell(point, 'after');
     return result;
   }

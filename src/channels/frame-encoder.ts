@@ -12,6 +12,7 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
+import { messageOf } from '../base/realm.js';
 import { isLatin1 } from '../codec/value-encoder.js';
 import { ByteViews } from './byte-views.js';
 import { type ControlElement, NOT_BEHIND } from './element.js';
@@ -363,7 +364,7 @@ function unencodable(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   return new HoldfastError(
     'ERR_HOLDFAST_UNSUPPORTED_VALUE',
-    `record cannot be encoded: ${error instanceof Error ? error.message : String(error)}. A getter ` +
+    `record cannot be encoded: ${messageOf(error)}. A getter ` +
       'that throws, or a text too long, is the usual reason.',
     { cause: error, details: { path: 'record' } },
   );

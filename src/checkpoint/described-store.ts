@@ -1,6 +1,7 @@
 /** A store made anew from its description, in a process that was sent it. */
 
 import { HoldfastError } from '../base/errors.js';
+import { messageOf } from '../base/realm.js';
 import type { CheckpointStore, StoreDescription } from './store.js';
 
 /**
@@ -16,7 +17,7 @@ export async function openDescribed({
   try {
     loaded = (await import(module)) as Readonly<Record<string, unknown>>;
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause);
+    const said = messageOf(cause);
     throw unusable(module, `it could not be loaded: ${said}`, cause);
   }
   const make = loaded[factory];

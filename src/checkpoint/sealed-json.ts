@@ -10,6 +10,7 @@
  */
 
 import { createHash } from 'node:crypto';
+import { isPlainObject } from '../base/realm.js';
 import { corruptError, formatError } from './storage-errors.js';
 
 export const SEALED_FORMAT = 1;
@@ -111,8 +112,7 @@ function findProblem(value: unknown, path: string, depth: number): string | unde
     }
     return undefined;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return `${path} is no plain object`;
+  if (!isPlainObject(value)) return `${path} is no plain object`;
   for (const key of Object.keys(value)) {
     if (FORBIDDEN.has(key)) return `${path} has the forbidden key '${key}'`;
     const entry: unknown = (value as Record<string, unknown>)[key];

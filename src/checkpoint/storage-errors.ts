@@ -1,6 +1,7 @@
 /** What goes wrong with a checkpoint directory, in the words that its user reads. */
 
 import { HoldfastError } from '../base/errors.js';
+import { messageOf } from '../base/realm.js';
 import { errnoOf } from './directory/file-system.js';
 
 const ADVICE: Readonly<Record<string, string>> = {
@@ -22,7 +23,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 function describe(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  return messageOf(cause);
 }
 
 function adviceFor(cause: unknown): string {

@@ -5,6 +5,7 @@
 
 import { Command, type CommanderError, Option } from 'commander';
 import { HoldfastError } from '../base/errors.js';
+import { isError } from '../base/realm.js';
 import { type DemoCause, killCauses } from '../demo/kill-plan.js';
 import type { OutputMode } from '../terminal/console.js';
 import { exitCodePage } from './exit-codes.js';
@@ -479,7 +480,7 @@ function pageOf(program: Command): string {
 }
 
 function isCommanderError(error: unknown): error is CommanderError {
-  return error instanceof Error && /^commander\./.test(String((error as CommanderError).code));
+  return isError(error) && /^commander\./.test(String((error as CommanderError).code));
 }
 
 /** `error: unknown option '--fast'` → `Unknown option '--fast'.` */

@@ -1,4 +1,5 @@
 /** Reads Node's system errors. */
+import { messageOf } from '../base/realm.js';
 
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
@@ -27,6 +28,6 @@ export function explainSystemError(error: unknown): string {
     case 'ENFILE':
       return 'too many files are open. Raise the limit (ulimit -n)';
     default:
-      return error instanceof Error ? error.message : String(error);
+      return messageOf(error);
   }
 }

@@ -5,6 +5,7 @@
  * order of consuming instances. Both ends of a channel are made of the same `ChannelSpec`.
  */
 
+import { types } from 'node:util';
 import { HoldfastError } from '../base/errors.js';
 import type { InputChannel, OutputChannel } from '../channels/element.js';
 import { localChannel } from '../channels/local-channel.js';
@@ -193,7 +194,7 @@ function buffersOf(part: {
   const buffers = new Set<ArrayBuffer>();
   for (const section of part.sections) {
     for (const chunk of section.chunks) {
-      if (chunk.buffer instanceof ArrayBuffer) buffers.add(chunk.buffer);
+      if (types.isArrayBuffer(chunk.buffer)) buffers.add(chunk.buffer);
     }
   }
   return [...buffers];

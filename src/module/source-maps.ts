@@ -10,6 +10,7 @@ import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
+import { isError } from '../base/realm.js';
 import type { CompiledJob } from './compile.js';
 
 /** A chain of causes may be a circle. */
@@ -43,7 +44,7 @@ export function mapFailure(failure: Failure, compiled: CompiledJob): Failure {
 
 /** The same for an error that has been made of a failure already: in place, with its causes. */
 export function mapError(error: unknown, compiled: CompiledJob): void {
-  for (let at = error, depth = 0; at instanceof Error && depth < CAUSES_MAX; depth += 1) {
+  for (let at = error, depth = 0; isError(at) && depth < CAUSES_MAX; depth += 1) {
     if (typeof at.stack === 'string') at.stack = mapStack(at.stack, compiled);
     at = at.cause;
   }

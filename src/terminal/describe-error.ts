@@ -3,6 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../base/errors.js';
 import { describePlace, type FailurePlace } from '../base/failure.js';
+import { isError } from '../base/realm.js';
 import type { Colors } from './colors.js';
 import { linesOf, type Shown, shown } from './escape.js';
 
@@ -42,18 +43,18 @@ function indented(line: Shown): Shown {
 export function errorData(error: unknown, depth = 0): Record<string, unknown> {
   const cause = depth < CAUSES_MAX ? causeOf(error) : undefined;
   return {
-    name: error instanceof Error ? error.name : 'Error',
+    name: isError(error) ? error.name : 'Error',
     ...(codeOf(error) === undefined ? {} : { code: codeOf(error) }),
     message: messageOf(error),
     ...(error instanceof HoldfastError ? { details: error.details } : {}),
-    ...(error instanceof Error && error.stack !== undefined ? { stack: error.stack } : {}),
+    ...(isError(error) && error.stack !== undefined ? { stack: error.stack } : {}),
     ...(cause === undefined ? {} : { cause: errorData(cause, depth + 1) }),
   };
 }
 
 function titleOf(error: unknown): string {
   const code = codeOf(error);
-  const name = error instanceof Error && !(error instanceof HoldfastError) ? `${error.name}: ` : '';
+  const name = isError(error) && !(error instanceof HoldfastError) ? `${error.name}: ` : '';
   return `${name}${messageOf(error)}${code === undefined ? '' : ` [${code}]`}`;
 }
 
@@ -74,7 +75,7 @@ function placeOf(error: unknown): string | undefined {
 
 /** Lines of the stack that are not Node's nor this package's; the user's own before a library's. */
 function userFrames(error: unknown): string[] {
-  const stack = error instanceof Error ? (error.stack ?? '') : '';
+  const stack = isError(error) ? (error.stack ?? '') : '';
   const lines = stack.split('\n').filter((line) => /^\s+at /.test(line) && !isForeign(line));
   const isLibrary = (line: string) => /[\\/]node_modules[\\/]/.test(line);
   const missing = lines.slice(STACK_LINES).filter((line) => !isLibrary(line));
@@ -100,9 +101,9 @@ function codeOf(error: unknown): string | undefined {
 }
 
 function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return isError(error) ? error.message : String(error);
 }
 
 function causeOf(error: unknown): unknown {
-  return error instanceof Error ? error.cause : undefined;
+  return isError(error) ? error.cause : undefined;
 }

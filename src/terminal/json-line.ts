@@ -1,5 +1,6 @@
 /** Data as one line of JSON. */
 
+import { isError } from '../base/realm.js';
 import { escapeJson } from './escape.js';
 
 /**
@@ -18,7 +19,7 @@ export function jsonLine(data: object): string {
 function plainValue(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint' || typeof value === 'symbol') return String(value);
   if (value instanceof Map || value instanceof Set) return [...value];
-  if (value instanceof Error) {
+  if (isError(value)) {
     const { name, message, stack } = value;
     return { ...value, name, message, stack };
   }

@@ -7,6 +7,7 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
+import { messageOf } from '../base/realm.js';
 import { type Cut, Life } from './sink-life.js';
 import type { SinkConformanceOptions } from './sink-options.js';
 
@@ -72,7 +73,7 @@ export class Stage<T> {
   }
 
   fault(problem: string, cause?: unknown): HoldfastError {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     const because = cause === undefined || problem.includes(reason) ? '' : `: ${reason}`;
     return new HoldfastError(
       'ERR_HOLDFAST_SINK_CONTRACT',

@@ -11,6 +11,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { type Endpoint, transfer, wrap } from 'comlink';
 import { HoldfastError } from '../base/errors.js';
+import { isError, isPlainObject } from '../base/realm.js';
 
 export interface CallOptions {
   /** In milliseconds. Default: none, only the thread's death ends the wait. */
@@ -33,11 +34,7 @@ export class WorkerCalls {
     // An answer that cannot be read names no call: none of the open ones can be trusted to come.
     port.on('messageerror', (error) => {
       this.#rejectAll(
-        this.#error(
-          'answers',
-          'an answer could not be read',
-          error instanceof Error ? error : undefined,
-        ),
+        this.#error('answers', 'an answer could not be read', isError(error) ? error : undefined),
       );
     });
   }
@@ -120,12 +117,11 @@ function withTransfers(
     if (index !== at) return arg;
     const list = [...transfers] as unknown as Parameters<typeof transfer>[1];
     if (Array.isArray(arg)) return transfer([...arg], list);
-    const isPlain = Object.getPrototypeOf(arg) === Object.prototype;
-    return transfer(isPlain ? { ...(arg as object) } : (arg as object), list);
+    return transfer(isPlainObject(arg as object) ? { ...(arg as object) } : (arg as object), list);
   });
 }
 
 function describe(error: unknown): string {
-  const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const text = isError(error) ? `${error.name}: ${error.message}` : String(error);
   return text.replace(/\.+$/, '');
 }

@@ -6,6 +6,7 @@
 
 import { join } from 'node:path';
 import { HoldfastError } from '../../base/errors.js';
+import { messageOf } from '../../base/realm.js';
 import {
   checkpointOfManifest,
   layoutOf,
@@ -271,6 +272,6 @@ export function toDamage(file: string, error: unknown): FoundDamage {
   if (error instanceof HoldfastError) {
     return { file, code: error.code, message: error.message, details: error.details };
   }
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return { file, code: errnoOf(error) ?? 'ERR_HOLDFAST_INTERNAL', message, details: {} };
 }

@@ -1,6 +1,7 @@
 /** What goes wrong with an object store, in the words that its user reads. */
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
+import { isError } from '../../base/realm.js';
 import type { LeaseOwner } from './object-index.js';
 
 /** The damaged index: nothing can be said about what there is, so nothing may be written. */
@@ -69,5 +70,5 @@ export function asStoreError(location: string, cause: unknown): HoldfastError {
 }
 
 export function messageOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  return isError(cause) ? cause.message : String(cause);
 }

@@ -1,6 +1,7 @@
 /** The client library of AWS is optional: loaded when a store in S3 is first used. */
 
 import { HoldfastError } from '../../base/errors.js';
+import { messageOf } from '../../base/realm.js';
 
 /** A client of the library, in our own words, so that our types do not need it installed. */
 export interface S3Sender {
@@ -44,7 +45,7 @@ export async function loadS3Library(
       'ERR_HOLDFAST_CHECKPOINT_STORE',
       missing
         ? 's3Checkpoints needs a package that is not installed: npm install @aws-sdk/client-s3'
-        : `s3Checkpoints could not load @aws-sdk/client-s3: ${error instanceof Error ? error.message : String(error)}. Install it again: npm install @aws-sdk/client-s3`,
+        : `s3Checkpoints could not load @aws-sdk/client-s3: ${messageOf(error)}. Install it again: npm install @aws-sdk/client-s3`,
       { cause: error },
     );
   }

@@ -10,6 +10,7 @@
 
 import { createHash, type Hash } from 'node:crypto';
 import { isHoldfastError } from '../../base/errors.js';
+import { messageOf } from '../../base/realm.js';
 import { sha256OfFile } from '../directory/file-reading.js';
 import { errnoOf, type ReadableFile } from '../directory/file-system.js';
 import { corruptError, formatError } from '../storage-errors.js';
@@ -227,7 +228,7 @@ class PartReader {
     try {
       return expandChunk(compression, stored, bytes);
     } catch (error) {
-      const found = error instanceof Error ? error.message : String(error);
+      const found = messageOf(error);
       throw await this.#damage(at, compression, `${bytes} bytes of content`, found);
     }
   }

@@ -13,9 +13,11 @@
 
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { types } from 'node:util';
 import type { Piscina } from 'piscina';
 import { HoldfastError } from '../../base/errors.js';
 import { originalError } from '../../base/failure.js';
+import { messageOf } from '../../base/realm.js';
 import { nodeFileSystem } from '../directory/node-file-system.js';
 import type { PartDescriptor, PartInput, RestoredPartSection } from '../store.js';
 import { bodyBytesOf } from './part-file.js';
@@ -99,7 +101,7 @@ export class WritePool implements PartIo {
       const how = signal.aborted ? `did not answer within ${deadlineMs} ms` : 'died';
       throw new HoldfastError(
         'ERR_HOLDFAST_CHECKPOINT_FAILED',
-        `${what} ${how}: ${error instanceof Error ? error.message : String(error)}. The next attempt gets a new thread; if it goes on, look at the disk and at the memory left.`,
+        `${what} ${how}: ${messageOf(error)}. The next attempt gets a new thread; if it goes on, look at the disk and at the memory left.`,
         { cause: error, details: { file: task.path, bytes, deadlineMs } },
       );
     }
@@ -151,7 +153,7 @@ function packPart(part: PartInput): {
     operator,
     name,
     chunks: chunks.map((chunk) => {
-      if (chunk.buffer instanceof SharedArrayBuffer) return plainView(chunk);
+      if (types.isSharedArrayBuffer(chunk.buffer)) return plainView(chunk);
       const isWhole = chunk.byteLength === chunk.buffer.byteLength;
       // Not `slice`: a Buffer's is a view of the same memory.
       const whole = isWhole ? plainView(chunk) : new Uint8Array(chunk);

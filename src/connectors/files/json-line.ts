@@ -1,6 +1,7 @@
 /** One record as one line of JSON, and nothing lost at its top level without a word. */
 
 import { HoldfastError } from '../../base/errors.js';
+import { isError, messageOf } from '../../base/realm.js';
 
 /** The record's JSON without a newline. Throws ERR_HOLDFAST_SINK for what JSON cannot hold. */
 export function jsonLine(record: unknown, target: string): string {
@@ -8,7 +9,7 @@ export function jsonLine(record: unknown, target: string): string {
   try {
     line = JSON.stringify(record);
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     throw unfit(target, `JSON cannot hold this record: ${message}`, error);
   }
   // The three results behind which JSON hides what it could not say.
@@ -27,7 +28,7 @@ function refuseLoss(record: unknown, target: string): void {
   if (record instanceof Date && Number.isNaN(record.getTime())) {
     throw unfit(target, 'JSON has no invalid dates');
   }
-  if (record instanceof Map || record instanceof Set || record instanceof Error) {
+  if (record instanceof Map || record instanceof Set || isError(record)) {
     throw unfit(target, `JSON would make an empty object of a ${record.constructor.name}`);
   }
 }

@@ -8,6 +8,7 @@
  *      while one is pending they speak of the batch before.
  */
 
+import { types } from 'node:util';
 import { HoldfastError } from '../../base/errors.js';
 import type { FileHandle } from '../../base/files.js';
 import type {
@@ -98,7 +99,7 @@ export class LineReader<T> implements SourceReader<T> {
     } catch (error) {
       return this.#explain(error);
     }
-    if (!(next instanceof Promise)) return this.#begin(next);
+    if (!types.isPromise(next)) return this.#begin(next);
     return next.then(
       (taken) => this.#begin(taken),
       (error: unknown) => this.#explain(error),

@@ -20,6 +20,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
+import { messageOf } from '../../base/realm.js';
 import type { Source, SourceBatch, SourceReader } from '../../stream/source.js';
 import { checkFunction } from '../options.js';
 import { positionField, splitChanged } from '../split-check.js';
@@ -216,7 +217,7 @@ function refusePromise(record: unknown): void {
 }
 
 function generateError(error: unknown, index: number): HoldfastError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new HoldfastError(
     'ERR_HOLDFAST_USER_CODE',
     `generate: the function failed for index ${index}: ${message}`,

@@ -1,9 +1,10 @@
 import { HoldfastError } from '../../base/errors.js';
+import { messageOf } from '../../base/realm.js';
 import type { NamedPath } from '../options.js';
 
 /** @param where what of the file, for the message */
 export function damaged(path: NamedPath, where: string, error: unknown): HoldfastError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   return new HoldfastError(
     'ERR_HOLDFAST_SOURCE',
     `cannot read '${path.shown}' (${where}): ${message}. ` +

@@ -9,6 +9,7 @@
 
 import * as zlib from 'node:zlib';
 import { HoldfastError } from '../../base/errors.js';
+import { messageOf } from '../../base/realm.js';
 import { errorCode } from '../system-error.js';
 
 /** In our own words, so that our types do not need hyparquet installed. */
@@ -189,7 +190,7 @@ const NATIVE: Readonly<Record<string, Decompress>> = {
 };
 
 function notLoaded(error: unknown): HoldfastError {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const missing = errorCode(error) === 'ERR_MODULE_NOT_FOUND';
   return new HoldfastError(
     'ERR_HOLDFAST_SOURCE',

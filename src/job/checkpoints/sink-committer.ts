@@ -7,6 +7,7 @@
  */
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
+import { messageOf } from '../../base/realm.js';
 import type { ManifestTransaction } from '../../checkpoint/store.js';
 import type { Committer } from '../../connectors/committer.js';
 import { checkDistinctTargets, createCommitter } from '../../connectors/committers.js';
@@ -106,7 +107,7 @@ export function isInterrupted(error: unknown): boolean {
 }
 
 function commitError(operator: string, checkpoint: number, cause: unknown): HoldfastError {
-  const problem = cause instanceof Error ? cause.message : String(cause);
+  const problem = messageOf(cause);
   const hint = isHoldfastError(cause, 'ERR_HOLDFAST_CONTROL')
     ? ' A commit may take checkpoint.timeoutMs.'
     : '';

@@ -12,6 +12,7 @@
  *      first frame.
  */
 
+import { types } from 'node:util';
 import { isHoldfastError } from '../../base/errors.js';
 import { type Failure, kindOfError, toFailure } from '../../base/failure.js';
 import { TIMER_MS_MAX } from '../../base/option-checks.js';
@@ -386,7 +387,7 @@ function buffersOf(spec: DeploySpec): readonly ArrayBuffer[] {
     for (const { sections } of task.operators) {
       for (const { bytes, deltas = [] } of sections) {
         for (const { buffer } of [bytes, ...deltas]) {
-          if (buffer instanceof ArrayBuffer) buffers.add(buffer);
+          if (types.isArrayBuffer(buffer)) buffers.add(buffer);
         }
       }
     }

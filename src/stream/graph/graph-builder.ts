@@ -1,6 +1,7 @@
 /** From a job definition to its graph, and from the graph to plain data. */
 
 import { HoldfastError } from '../../base/errors.js';
+import { isError } from '../../base/realm.js';
 import type { BuiltinSinks } from '../api/builtin-sinks.js';
 import { isThenable } from '../api/callbacks.js';
 import { StreamEnvironment } from '../api/environment.js';
@@ -102,8 +103,7 @@ function buildError(job: string, thrown: unknown): unknown {
   // have loaded a copy of this package.
   const code = (thrown as { code?: unknown } | null | undefined)?.code;
   if (typeof code === 'string' && code.startsWith('ERR_HOLDFAST_')) return thrown;
-  const reason =
-    thrown instanceof Error ? `${thrown.name}: ${thrown.message}` : 'it threw no Error';
+  const reason = isError(thrown) ? `${thrown.name}: ${thrown.message}` : 'it threw no Error';
   return new HoldfastError(
     'ERR_HOLDFAST_JOB_BUILD',
     `the build function of job '${job}' failed: ${reason}`,

@@ -16,6 +16,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { messageOf } from '../../base/realm.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 
 export interface LayoutEntry {
@@ -234,7 +235,7 @@ export function migrateValue(
     }
     return migrated;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const reason = messageOf(cause);
     throw new HoldfastError(
       'ERR_HOLDFAST_STATE_MIGRATION',
       `state '${name}' of operator '${operator}' could not be migrated from version ${from} to ${to} for ` +

@@ -8,6 +8,7 @@
  *      crash that text is all that is left of it. So what JSON would drop or change is refused.
  */
 
+import { types } from 'node:util';
 import { HoldfastError } from '../../base/errors.js';
 import { describeValue, isThenable } from '../api/callbacks.js';
 import type { Sink, SinkPrepared, SinkWriter } from '../sink.js';
@@ -63,7 +64,7 @@ export function checkPrepared(
   }
   const { transaction, state, visible } = prepared as Readonly<Record<string, unknown>>;
   if (transaction !== undefined) checkTransaction(operator, sink, transaction);
-  const isState = Array.isArray(state) && state.every((chunk) => chunk instanceof Uint8Array);
+  const isState = Array.isArray(state) && state.every(types.isUint8Array);
   if (state !== undefined && !isState) {
     throw broken(operator, `prepare() gave a state that is ${list(state)}; it must be Uint8Arrays`);
   }
@@ -151,7 +152,7 @@ export function prepareTimeoutError(operator: string, timeoutMs: number): Holdfa
 
 function list(state: unknown): string {
   if (!Array.isArray(state)) return describeValue(state);
-  const wrong = (state as readonly unknown[]).find((chunk) => !(chunk instanceof Uint8Array));
+  const wrong = (state as readonly unknown[]).find((chunk) => !types.isUint8Array(chunk));
   return `an array with ${isThenable(wrong) ? 'a promise' : describeValue(wrong)}`;
 }
 

@@ -11,6 +11,7 @@
  *      waited for about as long as a checkpoint may take: a sink that is stuck fails its task.
  */
 
+import { types } from 'node:util';
 import { inTime } from '../../base/in-time.js';
 import { isThenable } from '../api/callbacks.js';
 import type {
@@ -188,7 +189,7 @@ class SinkCapture implements Capture {
 
 /** Sections' memory is moved to another thread, shared memory apart; the writer may still need its own. */
 function movable(chunk: Uint8Array): Uint8Array {
-  return chunk.buffer instanceof SharedArrayBuffer ? chunk : new Uint8Array(chunk);
+  return types.isSharedArrayBuffer(chunk.buffer) ? chunk : new Uint8Array(chunk);
 }
 
 /** An instance's own state; after a change of parallelism instance 0 gets all of it. */

@@ -2,6 +2,7 @@
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { type Failure, type FailureKind, toFailure } from '../../base/failure.js';
+import { messageOf } from '../../base/realm.js';
 import type { Graph } from '../graph/graph.js';
 import { LocatedError } from './located-error.js';
 
@@ -34,7 +35,7 @@ export function taskError(thrown: unknown, place: TaskPlace): unknown {
   if (error instanceof HoldfastError || (kind !== 'sink' && kind !== 'source')) return error;
   return new HoldfastError(
     kind === 'sink' ? 'ERR_HOLDFAST_SINK' : 'ERR_HOLDFAST_SOURCE',
-    `${kind} '${operator}' could not be opened: ${error instanceof Error ? error.message : String(error)}`,
+    `${kind} '${operator}' could not be opened: ${messageOf(error)}`,
     { cause: error },
   );
 }

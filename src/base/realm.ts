@@ -1,0 +1,25 @@
+/**
+ * What a value is, whichever realm has made it.
+ *
+ * Jest, and vitest's pools `vmThreads` and `vmForks`, load packages in a realm of their own, with an `Error` and an
+ * `Object.prototype` of its own. What Node itself makes there (errors of the file system, buffers, messages of
+ * other threads) is of Node's realm, and `instanceof` does not know it.
+ */
+
+import { types } from 'node:util';
+
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
+}
+
+/** An error's message, or whatever else was thrown as a text. */
+export function messageOf(error: unknown): string {
+  return isError(error) ? error.message : String(error);
+}
+
+/** Made by `{}`, in any realm, or without a prototype. */
+export function isPlainObject(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value) as object | null;
+  if (prototype === null || prototype === Object.prototype) return true;
+  return Object.getPrototypeOf(prototype) === null && Object.hasOwn(prototype, 'isPrototypeOf');
+}
