@@ -1,13 +1,14 @@
 /**
  * How the bundler finds and reads files: the part of compilation that esbuild's options cannot say.
- * See `compile.ts` for C1–C3.
+ * See `compile.ts` for C1 and C2, `own-files.ts` for what becomes of the files.
  */
 
 import { readFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { dirname, extname, join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { Loader, OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
+import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
+import { asItWas, hasStaticSelf, loaderOf, sloppyModule, speaksOfItsPlace } from './own-files.js';
 
 /** This package, as the bundler needs to know it. */
 export interface OwnPackage {
@@ -22,34 +23,18 @@ interface PluginOptions {
   readonly own: OwnPackage;
   readonly format: 'script' | 'module';
   readonly jobFile: string;
+  /** Absolute paths of files whose functions must be told their names (own-files.ts, F2). */
+  readonly named: ReadonlySet<string>;
+  /** … and of files that are not strict in a strict bundle (F3). */
+  readonly sloppy: ReadonlySet<string>;
 }
 
 /** Marks a `require` in the bundle which the bootstrap answers with an imported namespace. */
 export const EXTERNAL_PREFIX = 'holdfast-external:';
 
-/** What depends on the file it is written in, replaced by names that `withFileNames` declares. */
-export const DEFINES: Readonly<Record<string, string>> = {
-  'import.meta.url': '__holdfastUrl',
-  'import.meta.filename': '__holdfastFile',
-  'import.meta.dirname': '__holdfastFolder',
-  'import.meta.resolve': '__holdfastResolve',
-  __filename: '__holdfastFile',
-  __dirname: '__holdfastFolder',
-};
-
 /** Within `dist`. */
 export const PRELUDE = 'module/bundle-prelude.js';
-
-const LOADERS: Readonly<Record<string, Loader>> = {
-  '.js': 'js',
-  '.mjs': 'js',
-  '.cjs': 'js',
-  '.jsx': 'jsx',
-  '.ts': 'ts',
-  '.mts': 'ts',
-  '.cts': 'ts',
-  '.tsx': 'tsx',
-};
+const IMPORT_RESOLVE = 'module/import-resolve.js';
 
 const EXTERNAL_SPACE = 'holdfast-external';
 
@@ -78,10 +63,18 @@ export function bundlePlugin(options: PluginOptions): Plugin {
         loader: 'js',
       }));
       build.onLoad({ filter: /\.[mc]?[jt]sx?$/ }, async ({ path }) => {
-        const loader = LOADERS[extname(path)];
-        if (loader === undefined) return undefined;
-        const text = withFileNames(await readFile(path, 'utf8'), path);
-        return { contents: isWithin(path, own.dist) ? text : withClassNames(text), loader };
+        if (loaderOf(path) === undefined) return undefined;
+        const text = await readFile(path, 'utf8');
+        const isSloppy = options.sloppy.has(path);
+        const keepNames =
+          options.named.has(path) || (isUsers(path, own) && hasStaticSelf(text) && !isSloppy);
+        if (!isSloppy && !keepNames && !speaksOfItsPlace(text)) return undefined;
+        if (isSloppy && /\.cjs$|\.js$/.test(path)) {
+          return { contents: sloppyModule(path, text), loader: 'js' };
+        }
+        const importResolve = join(own.dist, IMPORT_RESOLVE);
+        const code = await asItWas(build.esbuild, { path, text, keepNames, importResolve });
+        return { contents: isSloppy ? sloppyModule(path, code) : code, loader: 'js' };
       });
     },
   };
@@ -144,45 +137,9 @@ function externalModule(specifier: string): string {
   return `export { default } from ${text}; export * from ${text};`;
 }
 
-/** C3. On the first line, so that line numbers stay; after a hashbang or a directive. */
-function withFileNames(text: string, path: string): string {
-  const names: string[] = [];
-  const url = JSON.stringify(pathToFileURL(path).href);
-  if (/import\s*\.\s*meta/.test(text)) {
-    names.push(`__holdfastUrl = ${url}`);
-    if (/\bresolve\b/.test(text)) {
-      names.push(`__holdfastResolve = (name) => globalThis[${RESOLVE_HOOK}](name, ${url})`);
-    }
-  }
-  if (/\b(filename|__filename)\b/.test(text))
-    names.push(`__holdfastFile = ${JSON.stringify(path)}`);
-  if (/\b(dirname|__dirname)\b/.test(text)) {
-    names.push(`__holdfastFolder = ${JSON.stringify(dirname(path))}`);
-  }
-  if (names.length === 0) return text;
-  const head = /^(#![^\n]*\n)?(\s*(['"])use strict\3;?)?/.exec(text)?.[0] ?? '';
-  return `${head}const ${names.join(', ')};${text.slice(head.length)}`;
-}
-
-const RESOLVE_HOOK = "Symbol.for('holdfast.resolve')";
-
-/**
- * A class whose name is taken elsewhere in the bundle is renamed; failures are told by their class,
- * so derived classes get their own name back. Appended, so that nothing moves.
- */
-function withClassNames(text: string): string {
-  const names = new Set<string>();
-  for (const match of text.matchAll(
-    /^(?:export\s+)?(?:default\s+)?class\s+([\w$]+)[^{;]*\bextends\b/gm,
-  )) {
-    names.add(match[1] ?? '');
-  }
-  const lines = [...names].map(
-    (name) =>
-      `if (typeof ${name} === 'function' && typeof ${name}.name === 'string')` +
-      ` Object.defineProperty(${name}, 'name', { value: '${name}', configurable: true });`,
-  );
-  return lines.length === 0 ? text : `${text}\n;${lines.join('\n')}`;
+/** Neither Holdfast's nor that of a package of Holdfast's. */
+export function isUsers(path: string, own: OwnPackage): boolean {
+  return !isWithin(path, own.dist) && !isWithin(path, join(own.root, 'node_modules'));
 }
 
 function packageName(specifier: string): string {

@@ -10,7 +10,7 @@
  *      this very package from every bundled file.
  *  C2  A package of the user's is never bundled: it is loaded from where its importer finds it. (The
  *      user's own files are, also when a workspace link makes them look like a package.)
- *  C3  Every source file keeps its own `import.meta.url`, `__dirname` and `__filename`.
+ *  C3  Every file stays what it is by itself: its place, its names, strict or not (own-files.ts).
  *  C4  A bundle's folder is named by a hash of its content, written atomically, and only ever
  *      replaced by the same content: two runs at once cannot disturb each other.
  *  C5  The output is a classic script, for only those take a code cache. A job with a top-level
@@ -21,21 +21,29 @@
 
 import { createHash } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { BuildFailure, BuildOptions, BuildResult } from 'esbuild';
+import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild';
 import { HoldfastError } from '../base/errors.js';
 import type { BootData } from './boot-data.js';
 import { bundleFolder, claimBundle, pruneBundles, writeBundle } from './compile-cache.js';
 import { compileError, isTopLevelAwait } from './compile-errors.js';
 import {
   bundlePlugin,
-  DEFINES,
   EXTERNAL_PREFIX,
+  isUsers,
   type OwnPackage,
   PRELUDE,
 } from './compile-plugin.js';
+import {
+  BUNDLE_TARGET,
+  declaresFunction,
+  isDeclaredStrict,
+  loaderOf,
+  renamedIn,
+} from './own-files.js';
 
 /** A job as it is loaded by workers. Plain data: it travels to the guardian's next process. */
 export interface CompiledJob {
@@ -59,7 +67,19 @@ interface Output {
   readonly code: Uint8Array;
   readonly map: Uint8Array;
   readonly externals: readonly string[];
+  /** What the bundle should have been made with, now that it is known what is in it. */
+  readonly wanted: Treatment;
 }
+
+/** What is known of a job's files only after they were bundled once. */
+interface Treatment {
+  /** The script is strict: true when any file of the user's is an ES module, as nearly all are. */
+  readonly strict: boolean;
+  readonly named: ReadonlySet<string>;
+  readonly sloppy: ReadonlySet<string>;
+}
+
+const FIRST: Treatment = { strict: true, named: new Set(), sloppy: new Set() };
 
 const FALLBACKS: Readonly<Record<string, string>> = {
   '.ts': '.js',
@@ -157,22 +177,38 @@ function ownPackage(hostEntry: string): OwnPackage {
 async function bundle(file: string, own: OwnPackage): Promise<Output> {
   const { build } = await import('esbuild');
   try {
-    return await bundleAs('script', build, file, own);
+    return await bundleTreated('script', build, file, own);
   } catch (error) {
     if (!isTopLevelAwait(error)) throw compileError(error as BuildFailure, file);
   }
   try {
-    return await bundleAs('module', build, file, own);
+    return await bundleTreated('module', build, file, own);
   } catch (error) {
     throw compileError(error as BuildFailure, file);
   }
 }
 
-async function bundleAs(
+/** Most jobs need one pass; another is made for files that the first has shown to need it. */
+async function bundleTreated(
   format: BootData['format'],
-  build: (options: BuildOptions) => Promise<BuildResult>,
+  build: Build,
   file: string,
   own: OwnPackage,
+): Promise<Output> {
+  const first = await bundleAs(format, build, file, own, FIRST);
+  const { strict, named, sloppy } = first.wanted;
+  if (strict && named.size === 0 && sloppy.size === 0) return first;
+  return await bundleAs(format, build, file, own, first.wanted);
+}
+
+type Build = (options: BuildOptions) => Promise<BuildResult>;
+
+async function bundleAs(
+  format: BootData['format'],
+  build: Build,
+  file: string,
+  own: OwnPackage,
+  treatment: Treatment,
 ): Promise<Output> {
   const script = format === 'script';
   const result = await build({
@@ -186,7 +222,7 @@ async function bundleAs(
     metafile: true,
     platform: 'node',
     supported: script ? { 'dynamic-import': false } : {},
-    target: 'node20.19',
+    target: BUNDLE_TARGET,
     format: script ? 'cjs' : 'esm',
     // Identifiers keep their names: with the code cache shorter ones gain nothing, and the names of
     // classes and functions are the user's.
@@ -194,16 +230,15 @@ async function bundleAs(
     minifySyntax: true,
     // Any condition here switches esbuild's own `module` off, which Node does not know.
     conditions: ['node'],
-    define: DEFINES,
     sourcemap: 'external',
     sourcesContent: false,
     outfile: join(dirname(file), OUTPUT_NAME),
     absWorkingDir: dirname(file),
     logLevel: 'silent',
     legalComments: 'none',
-    banner: { js: script ? SCRIPT_HEAD : MODULE_HEAD },
+    banner: { js: !script ? MODULE_HEAD : treatment.strict ? STRICT_HEAD : SCRIPT_HEAD },
     footer: { js: script ? '})' : '' },
-    plugins: [bundlePlugin({ own, format, jobFile: file })],
+    plugins: [bundlePlugin({ own, format, jobFile: file, ...treatment })],
   });
   const files = result.outputFiles ?? [];
   const code = files.find((output) => !output.path.endsWith('.map'));
@@ -224,7 +259,33 @@ async function bundleAs(
     code: script ? Buffer.from(code.text.replace(LATE_IMPORT, '$1$$hfload(')) : code.contents,
     map: withAbsoluteSources(map.text, dirname(file)),
     externals: [...new Set(externals)],
+    wanted: await treatmentFor(result.metafile?.inputs ?? {}, map.text, dirname(file), own),
   };
+}
+
+async function treatmentFor(
+  inputs: Metafile['inputs'],
+  mapText: string,
+  folder: string,
+  own: OwnPackage,
+): Promise<Treatment> {
+  const renamed = new Map(
+    [...renamedIn(JSON.parse(mapText))].map(([source, names]) => [resolve(folder, source), names]),
+  );
+  let strict = false;
+  const named = new Set<string>();
+  const sloppy = new Set<string>();
+  for (const [input, { format }] of Object.entries(inputs)) {
+    if (input.startsWith(EXTERNAL_PREFIX)) continue;
+    const path = resolve(folder, input);
+    if (loaderOf(path) === undefined || !isUsers(path, own) || path === own.hostEntry) continue;
+    strict ||= format === 'esm';
+    const text = await readFile(path, 'utf8');
+    if (format === 'cjs' && !isDeclaredStrict(text)) sloppy.add(path);
+    const names = [...(renamed.get(path) ?? [])];
+    if (names.some((name) => declaresFunction(text, name))) named.add(path);
+  }
+  return { strict, named, sloppy: strict ? sloppy : new Set() };
 }
 
 /** Only in the map's and the bundler's own messages: nothing is written there. */
@@ -241,6 +302,8 @@ function withAbsoluteSources(text: string, folder: string): Uint8Array {
 
 /** A function expression that the bootstrap calls with what a CommonJS module gets, and one thing more. */
 const SCRIPT_HEAD = '(function (exports, require, module, __filename, __dirname, $hfload) {';
+
+const STRICT_HEAD = `${SCRIPT_HEAD}"use strict";`;
 
 /**
  * C6. What the bundler prints for an `import()` that leads out of the bundle, when it is told that

@@ -157,6 +157,151 @@ describe('what a job may be', () => {
   });
 });
 
+describe('a file stays what it is by itself', () => {
+  const modes = `
+    const outcome = (act) => { try { act(); return 'silent'; } catch (error) { return error.name; } };
+    const results = () => [
+      outcome(() => { Object.freeze({ a: 1 }).a = 2; }),
+      outcome(() => { undeclaredName = 1; delete globalThis.undeclaredName; }),
+      (function () { return this === undefined; })(),
+    ];`;
+  const strict = ['TypeError', 'ReferenceError', true];
+  const sloppy = ['silent', 'silent', false];
+  const ts = (text: string) => `// @ts-nocheck\n${text}`;
+
+  test('ES modules are strict, with or without a top-level await', async () => {
+    const files = {
+      'job.ts': ts(`import { there } from './there.js'; ${modes}
+        export default { answer: () => [results(), there()] };`),
+      'there.js': `${modes} export const there = results;`,
+    };
+    const script = await answerOf(files);
+    expect(script.compiled.boot.format).toBe('script');
+    expect(script.answer).toEqual([strict, strict]);
+    const waiting = { ...files, 'job.ts': `${files['job.ts']}\nawait 0;` };
+    const module = await answerOf(waiting);
+    expect(module.compiled.boot.format).toBe('module');
+    expect(module.answer).toEqual([strict, strict]);
+  });
+
+  test('CommonJS files are as they say, alone and beside ES modules', async () => {
+    const alone = await answerOf(
+      { 'job.cjs': `${modes} module.exports = { answer: results };` },
+      'job.cjs',
+    );
+    expect(alone.answer).toEqual(sloppy);
+    const folder = await project({
+      'job.ts': ts(`
+        import old, { own } from './old/old.cjs'; import typed from './old/typed.cjs'; import modern from './modern.cjs';
+        ${modes}
+        export default {
+          answer: () => [results(), old.results(), typed(), modern(), old.parts, own, old.holdfast, old.missing],
+          fail: () => old.fail(),
+        };`),
+      'old/old.cjs': `${modes}
+        const part = require('./part.cjs');
+        exports.results = results; exports.own = 010; exports.parts = [part.name, __dirname, __filename, module.exports === exports];
+        exports.holdfast = require('holdfast').seconds(2);
+        exports.missing = outcome(() => { try { require('./not-there.cjs'); } catch (error) { throw error; } });
+        exports.fail = () => {
+          throw new RangeError('no'); // here
+        };`,
+      'old/part.cjs': "// require('./nothing.cjs')\nexports.name = 'part';",
+      'old/typed.cts': ts(`${modes} export = (): unknown => results();`),
+      'modern.cjs': `'use strict'; ${modes} module.exports = results;`,
+    });
+    const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const { answer, failure } = await load(compiled);
+    const old = join(folder, 'old');
+    const parts = ['part', old, join(old, 'old.cjs'), true];
+    expect(answer).toEqual([strict, sloppy, sloppy, strict, parts, 8, 2_000, 'Error']);
+    const mapped = mapFailure(failure as Failure, compiled);
+    const lines = (await readFile(join(old, 'old.cjs'), 'utf8')).split('\n');
+    const line = lines.findIndex((text) => text.endsWith('// here')) + 1;
+    expect(mapped.stack).toContain(`${join(old, 'old.cjs')}:${line}:17`);
+  });
+
+  test('a directive without a semicolon, before a place', async () => {
+    const { answer, folder } = await answerOf({
+      'job.ts': `'use strict'\nimport { there } from './there.js'\nconst here = import.meta.url\nexport default { answer: () => [here, there] }`,
+      'there.cjs':
+        "'use strict'\nmodule.exports = [__dirname, (function () { return this === undefined; })()]",
+      'there.js':
+        "'use strict'\n  ;[1].forEach(String)\nimport old from './there.cjs'\nexport const there = [old, import.meta.filename]",
+    });
+    expect(answer).toEqual([
+      pathToFileURL(join(folder, 'job.ts')).href,
+      [[folder, true], join(folder, 'there.js')],
+    ]);
+  });
+
+  test('import.meta.resolve chooses what import chooses', async () => {
+    const { answer, folder } = await answerOf({
+      'job.ts': `
+        const attempt = (name: string) => { try { return import.meta.resolve(name); } catch (error) { return (error as { code: string }).code; } };
+        export default { answer: () => ['only', 'dual', 'dual/sub', './x.js', '../y', 'fs', 'node:fs', 'none', 'https://a.b/c', '#own'].map(attempt) };`,
+      'package.json': '{"type":"module","imports":{"#own":"./own.js"}}',
+      'node_modules/only/package.json': pkg('only', {
+        type: 'module',
+        exports: { import: './a.js' },
+      }),
+      'node_modules/only/a.js': '',
+      'node_modules/dual/package.json': pkg('dual', {
+        exports: { '.': { import: './a.mjs', require: './a.cjs' }, './*': { import: './*.mjs' } },
+      }),
+      'node_modules/dual/a.mjs': '',
+      'node_modules/dual/a.cjs': '',
+      'node_modules/dual/sub.mjs': '',
+    });
+    const base = pathToFileURL(`${folder}/`).href;
+    expect(answer).toEqual([
+      `${base}node_modules/only/a.js`,
+      `${base}node_modules/dual/a.mjs`,
+      `${base}node_modules/dual/sub.mjs`,
+      `${base}x.js`,
+      new URL('../y', base).href,
+      'node:fs',
+      'node:fs',
+      'ERR_MODULE_NOT_FOUND',
+      'https://a.b/c',
+      `${base}own.js`,
+    ]);
+  });
+
+  test('classes and functions keep their names, whatever other files and Holdfast declare', async () => {
+    const named = `
+      export class Order {} export class HoldfastError extends Error {} class Err extends RangeError {}
+      class Self { static one = new Self(); static own = Self.name; }
+      function helper() { class Order {} const inner = () => 1; return [Order.name, inner.name]; }
+      const arrow = () => 1; const Expression = class {};
+      export const names = () => [Order, HoldfastError, Err, Self, helper, arrow, Expression].map((each) => each.name)
+        .concat(helper(), Self.own, new Err('x').constructor.name);`;
+    const expected = [
+      ...['Order', 'HoldfastError', 'Err', 'Self', 'helper', 'arrow', 'Expression'],
+      ...['Order', 'inner', 'Self', 'Err'],
+    ];
+    const { answer } = await answerOf({
+      'job.ts': `
+        import { names } from './a.js'; import { names as more } from './b.js'; import { names as most } from './c.cjs';
+        export default { answer: () => [names(), more(), most()] };`,
+      'a.ts': named,
+      'b.js': named,
+      'c.cjs':
+        named.replaceAll('export class', 'class').replace('export const', 'const') +
+        ' exports.names = names;',
+    });
+    expect(answer).toEqual([expected, expected, expected]);
+  });
+
+  test('a file whose names nobody else uses costs nothing more', async () => {
+    const { compiled } = await answerOf({
+      'job.ts':
+        'class Mine {} const fine = () => new Mine(); export default { answer: () => fine().constructor.name };',
+    });
+    expect(await readFile(compiled.boot.bundle, 'utf8')).not.toContain('__name');
+  });
+});
+
 describe('packages', () => {
   test('stay outside, whatever their kind, with the exports Node gives', async () => {
     const { answer, compiled } = await answerOf({
