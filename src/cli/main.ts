@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The command line: parse, dispatch, exit code. */
 
-import { packageVersion } from '../job/checkpoints/make-manifest.js';
+import { packageVersion } from '../module/own-package.js';
 import { type Console, openConsole } from '../terminal/console.js';
 import { describeError, errorData } from '../terminal/describe-error.js';
 import { linesOf, shown } from '../terminal/escape.js';

@@ -6,6 +6,7 @@ import { inTime } from '../base/in-time.js';
 import { Host } from '../host/host.js';
 import { type HostCallbacks, type HostLink, unwrap } from '../host/host-link.js';
 import type { HostControl, Outcome } from '../host/host-protocol.js';
+import { checkCodeGeneration, ownPackageFiles } from '../module/own-package.js';
 import type { JobDefinition } from '../stream/api/job-definition.js';
 import { defineJob } from '../stream/api/job-definition.js';
 import { ControlBlock } from '../threads/control-block.js';
@@ -24,6 +25,8 @@ export async function runInline(
   job: JobDefinition | JobDefinition['build'],
   options: Omit<RunOptions, 'parallelism' | 'spares' | 'slot'> = {},
 ): Promise<JobResult> {
+  ownPackageFiles();
+  checkCodeGeneration();
   const definition = typeof job === 'function' ? defineJob('inline', job) : job;
   const resolved = resolveOptions({ ...options, parallelism: 1, spares: 0 });
   const running = await launchJob(

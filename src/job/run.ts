@@ -6,6 +6,7 @@ import type { Failure } from '../base/failure.js';
 import { type HostCallbacks, type HostLink, type HostSpawner, unwrap } from '../host/host-link.js';
 import type { Beat, HostControl, HostEvent, Outcome } from '../host/host-protocol.js';
 import { type CompiledJob, compileJob } from '../module/compile.js';
+import { checkCodeGeneration } from '../module/own-package.js';
 import { mapError, mapFailure, warmSourceMap } from '../module/source-maps.js';
 import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
 import { settleScavenging } from '../threads/scavenging.js';
@@ -45,6 +46,7 @@ export async function compiledJob(
   url: URL | string,
   options: ResolvedOptions,
 ): Promise<{ readonly compiled: CompiledJob; readonly spawn: HostSpawner }> {
+  checkCodeGeneration();
   const compiled = await compileJob(url, {
     hostEntry: fileURLToPath(new URL('../host/worker-main.js', import.meta.url)),
   });

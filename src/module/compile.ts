@@ -22,7 +22,6 @@
 import { createHash } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild';
@@ -44,6 +43,7 @@ import {
   loaderOf,
   renamedIn,
 } from './own-files.js';
+import { ownPackageFiles } from './own-package.js';
 
 /** A job as it is loaded by workers. Plain data: it travels to the guardian's next process. */
 export interface CompiledJob {
@@ -95,7 +95,7 @@ const handedOver = new Map<string, CompiledJob>();
  *
  * @param url of a file, or a path relative to the working directory
  * @throws HoldfastError ERR_HOLDFAST_JOB_MODULE when there is no such file, ERR_HOLDFAST_COMPILE
- *   with file, line and column when it does not compile
+ *   with file, line and column when it does not compile, ERR_HOLDFAST_ENVIRONMENT where no job can run
  */
 export async function compileJob(url: URL | string, options: CompileOptions): Promise<CompiledJob> {
   const file = locateJob(url);
@@ -162,10 +162,7 @@ function toPath(url: URL | string): string {
 }
 
 function ownPackage(hostEntry: string): OwnPackage {
-  const root = realpathSync(fileURLToPath(new URL('../..', import.meta.url)));
-  const manifest = createRequire(import.meta.url)(join(root, 'package.json')) as {
-    readonly exports: Readonly<Record<string, { readonly default?: string } | string>>;
-  };
+  const { root, manifest } = ownPackageFiles();
   const entries = new Map<string, string>();
   for (const [name, target] of Object.entries(manifest.exports)) {
     const path = typeof target === 'string' ? target : target.default;

@@ -29,8 +29,12 @@ export type S3Library = Readonly<
   readonly S3Client: new (configuration: Input) => S3Sender & { destroy(): void };
 };
 
-// A literal name, so that bundlers see it and leave it external.
-const importPackage = (): Promise<unknown> => import('@aws-sdk/client-s3');
+// A literal name, so that bundlers see it; with a `catch`, so that they leave it external where it is not installed.
+const importPackage = (): Promise<unknown> => import('@aws-sdk/client-s3').catch(missing);
+
+function missing(error: unknown): never {
+  throw error;
+}
 
 /** Rejects with ERR_HOLDFAST_CHECKPOINT_STORE that says what to install. */
 export async function loadS3Library(
@@ -40,10 +44,10 @@ export async function loadS3Library(
   try {
     loaded = await load();
   } catch (error) {
-    const missing = (error as { readonly code?: unknown }).code === 'ERR_MODULE_NOT_FOUND';
+    const isMissing = (error as { readonly code?: unknown }).code === 'ERR_MODULE_NOT_FOUND';
     throw new HoldfastError(
       'ERR_HOLDFAST_CHECKPOINT_STORE',
-      missing
+      isMissing
         ? 's3Checkpoints needs a package that is not installed: npm install @aws-sdk/client-s3'
         : `s3Checkpoints could not load @aws-sdk/client-s3: ${messageOf(error)}. Install it again: npm install @aws-sdk/client-s3`,
       { cause: error },

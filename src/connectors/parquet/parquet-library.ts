@@ -118,23 +118,27 @@ export interface ParquetLibrary {
 
 type Import = (name: string) => Promise<unknown>;
 
-// Literal names, so that bundlers see them and leave them external.
+// Literal names, so that bundlers see them; with a `catch`, so that they leave external what is not installed.
 const importPackage: Import = (name) => {
   switch (name) {
     case 'hyparquet':
-      return import('hyparquet');
+      return import('hyparquet').catch(rethrown);
     case 'hyparquet/src/column.js':
-      return import('hyparquet/src/column.js');
+      return import('hyparquet/src/column.js').catch(rethrown);
     case 'hyparquet/src/delta.js':
-      return import('hyparquet/src/delta.js');
+      return import('hyparquet/src/delta.js').catch(rethrown);
     case 'hyparquet/src/encoding.js':
-      return import('hyparquet/src/encoding.js');
+      return import('hyparquet/src/encoding.js').catch(rethrown);
     case 'hyparquet/src/wkb.js':
-      return import('hyparquet/src/wkb.js');
+      return import('hyparquet/src/wkb.js').catch(rethrown);
     default:
-      return import('hyparquet-compressors');
+      return import('hyparquet-compressors').catch(rethrown);
   }
 };
+
+function rethrown(error: unknown): never {
+  throw error;
+}
 
 /** Rejects with ERR_HOLDFAST_SOURCE that says what to install. */
 export async function loadParquetLibrary(load: Import = importPackage): Promise<ParquetLibrary> {

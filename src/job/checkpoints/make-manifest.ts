@@ -1,8 +1,8 @@
 /** A checkpoint while its parts come in, and the manifest made of it when all are there. */
 
-import { readFileSync } from 'node:fs';
 import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { CapturedPart } from '../../host/host-protocol.js';
+import { packageVersion } from '../../module/own-package.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
 
 export interface PendingCheckpoint {
@@ -80,14 +80,4 @@ export function recordsIn(manifest: Manifest | undefined, operators?: readonly s
     if (operators === undefined || operators.includes(operator)) sum += records;
   }
   return sum;
-}
-
-let version: string | undefined;
-
-export function packageVersion(): string {
-  if (version === undefined) {
-    const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-    version = String((JSON.parse(text) as { version: unknown }).version);
-  }
-  return version;
 }

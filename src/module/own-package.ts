@@ -1,0 +1,65 @@
+/** This package as it lies on disk, and whether it can work where it lies. */
+
+import { readFileSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { HoldfastError } from '../base/errors.js';
+
+interface PackageManifest {
+  readonly name: string;
+  readonly version: string;
+  readonly exports: Readonly<Record<string, { readonly default?: string } | string>>;
+}
+
+let found: { readonly root: string; readonly manifest: PackageManifest } | undefined;
+
+/**
+ * The package's folder and its `package.json`.
+ * @throws HoldfastError ERR_HOLDFAST_ENVIRONMENT when this code was bundled into an application, where the
+ *   files that threads and processes start from are not
+ */
+export function ownPackageFiles(): NonNullable<typeof found> {
+  if (found !== undefined) return found;
+  const here = fileURLToPath(import.meta.url);
+  try {
+    const root = realpathSync(join(dirname(here), '../..'));
+    const manifest = JSON.parse(
+      readFileSync(join(root, 'package.json'), 'utf8'),
+    ) as PackageManifest;
+    realpathSync(join(root, 'dist/module/bootstrap.cjs'));
+    if (manifest.name !== 'holdfast') throw new Error(`the package there is ${manifest.name}`);
+    found = { root, manifest };
+  } catch (cause) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_ENVIRONMENT',
+      `Holdfast was bundled into ${here}, and does not find the files there that its threads start from. ` +
+        'Leave it out of the bundle, and install it beside the application: --external:holdfast for ' +
+        "esbuild, external: ['holdfast', /^holdfast\\//] for others. Job modules stay files of their own.",
+      { cause, details: { file: here } },
+    );
+  }
+  return found;
+}
+
+/** For what a checkpoint says about who wrote it. */
+export function packageVersion(): string {
+  return ownPackageFiles().manifest.version;
+}
+
+/**
+ * The loops over the records of a shape are generated, and nothing else is as fast.
+ * @throws HoldfastError ERR_HOLDFAST_ENVIRONMENT
+ */
+export function checkCodeGeneration(): void {
+  try {
+    new Function('return 1');
+  } catch (cause) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_ENVIRONMENT',
+      'Node was started with --disallow-code-generation-from-strings, but Holdfast generates code for the ' +
+        'shapes of records. Leave that option out, or run the job in a process of its own, which does ' +
+        'not inherit it: runGuarded(…), or holdfast run.',
+      { cause },
+    );
+  }
+}
