@@ -10,8 +10,8 @@ const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 /** @param entry path of a TypeScript file, from the repository's root */
 export async function becomeBundled(entry) {
   const name = basename(dirname(entry));
-  // As deep below the root as dist/job/checkpoints/…, from where package.json is found.
-  const bundle = join(root, '.cache', name, String(process.pid), `${name}.mjs`);
+  // As deep below the root as dist/module/…, from where the package is found.
+  const bundle = join(root, '.cache', name, `${name}-${process.pid}.mjs`);
   await build({
     absWorkingDir: root,
     entryPoints: [join(root, entry)],
@@ -24,7 +24,7 @@ export async function becomeBundled(entry) {
     sourcemap: 'inline',
     logLevel: 'warning',
   });
-  process.on('exit', () => rmSync(dirname(bundle), { recursive: true, force: true }));
+  process.on('exit', () => rmSync(bundle, { force: true }));
   process.setSourceMapsEnabled(true);
   await import(pathToFileURL(bundle).href);
 }
