@@ -15,6 +15,8 @@ export type {
   TaskCheckpointStatistics,
 } from './checkpoint/statistics.js';
 export type { CheckpointStore, StoreDescription } from './checkpoint/store.js';
+export type { Codec } from './codec/codec-registry.js';
+export { type CodecOptions, defineCodec } from './codec/define-codec.js';
 export {
   collect,
   discard,

@@ -44,6 +44,7 @@ const CODES = {
   ERR_HOLDFAST_CHECKPOINT_NOT_FOUND: { fatal: true },
   ERR_HOLDFAST_CHECKPOINT_STORE: {},
   ERR_HOLDFAST_CHILD_ENDED: {},
+  ERR_HOLDFAST_CODEC: { fatal: true },
   ERR_HOLDFAST_COLLECT_LIMIT: { fatal: true },
   ERR_HOLDFAST_COMPILE: { fatal: true },
   ERR_HOLDFAST_CONTROL: { kinds: ['unresponsive'] },

@@ -3,6 +3,7 @@
  * shared references and views are those of the encoder: both walk as value-walk.ts says.
  */
 
+import { fromData, toData } from './codec-registry.js';
 import {
   defineField,
   makeError,
@@ -11,13 +12,20 @@ import {
   setOwn,
   temporalParts,
 } from './value-forms.js';
-import { classify, kindName, type ObjectKind, unbox, whyUnsupported } from './value-kinds.js';
+import {
+  classify,
+  customCodec,
+  kindName,
+  type ObjectKind,
+  unbox,
+  whyUnsupported,
+} from './value-kinds.js';
 import { VALUE_DEPTH_MAX } from './value-tags.js';
 import { isDense, ValueWalk } from './value-walk.js';
 
 export class ValueCopier extends ValueWalk {
   /** Copies by the number of the object that they are of. */
-  readonly #copies: object[] = [];
+  readonly #copies: (object | undefined)[] = [];
   #isBusy = false;
 
   /** Is a copy being made? (A getter of a value may copy something itself.) */
@@ -56,7 +64,11 @@ export class ValueCopier extends ValueWalk {
 
   #object(value: object): object {
     const known = this.numberOf(value);
-    if (known >= 0) return this.#copies[known]!;
+    if (known >= 0) {
+      const copy = this.#copies[known];
+      if (copy === undefined) throw this.refuseLoop();
+      return copy;
+    }
     if (this.depth >= VALUE_DEPTH_MAX) throw this.refuseDepth();
     this.remember(value);
     const kind = classify(value);
@@ -108,6 +120,8 @@ export class ValueCopier extends ValueWalk {
         return this.#set(value as Set<unknown>);
       case 'error':
         return this.#error(value as Error);
+      case 'custom':
+        return this.#custom(value);
       case 'null-object':
         return this.#properties(value, this.#keep(Object.create(null) as object));
       default:
@@ -173,6 +187,16 @@ export class ValueCopier extends ValueWalk {
       this.path[this.depth] = key;
       defineField(copy, { key, value: this.#value(value), isHidden });
     }
+    return copy;
+  }
+
+  #custom(value: object): object {
+    const codec = customCodec(value);
+    const number = this.#copies.push(undefined) - 1;
+    this.path[this.depth] = `<${codec.id}>`;
+    const data = this.#value(toData(codec, value, () => this.where()));
+    const copy = fromData(codec.id, codec.version, data);
+    this.#copies[number] = copy;
     return copy;
   }
 

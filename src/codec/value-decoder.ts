@@ -11,6 +11,7 @@
 
 import { isHoldfastError } from '../base/errors.js';
 import type { ByteReader } from './byte-reader.js';
+import { fromData } from './codec-registry.js';
 import { defineField, makeError, makeTemporal, makeView, setOwn, viewUnit } from './value-forms.js';
 import { errorKinds, temporalKinds, viewKinds } from './value-kinds.js';
 import {
@@ -142,6 +143,8 @@ export class ValueDecoder {
         return this.#errorFields();
       case Tag.boxed:
         return this.#boxed();
+      case Tag.custom:
+        return this.#custom();
       default:
         throw this.#reader.corrupt(`an unknown tag ${tag}`, this.#reader.position - 1);
     }
@@ -324,6 +327,19 @@ export class ValueDecoder {
       defineField(error, { key, value: this.decode(), isHidden });
     }
     return error;
+  }
+
+  #custom(): object {
+    const reader = this.#reader;
+    const id = this.#text();
+    const version = reader.varint();
+    // Numbered before its data is read, which holds no reference to it.
+    const number = this.#count;
+    this.#objects[number] = undefined;
+    this.#count += 1;
+    const made = fromData(id, version, this.decode());
+    this.#objects[number] = made;
+    return made;
   }
 
   #boxed(): object {

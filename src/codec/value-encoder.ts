@@ -10,9 +10,11 @@
 
 import { types } from 'node:util';
 import type { ByteWriter } from './byte-writer.js';
+import { toData } from './codec-registry.js';
 import { temporalParts } from './value-forms.js';
 import {
   classify,
+  customCodec,
   errorKinds,
   kindName,
   type ObjectKind,
@@ -44,6 +46,8 @@ export function isLatin1(text: string): boolean {
 export class ValueEncoder extends ValueWalk {
   #writer!: ByteWriter;
   readonly #isStrict: boolean;
+  /** Numbers of instances whose codecs' data is being written: nothing in it can refer to them. */
+  readonly #open: number[] = [];
   #busy = false;
 
   /** @param options.isStrict see E3 */
@@ -70,6 +74,7 @@ export class ValueEncoder extends ValueWalk {
   /** Forgets the objects seen. Must follow every `begin`, errors included. */
   end(): void {
     this.forget();
+    this.#open.length = 0;
     this.#busy = false;
   }
 
@@ -187,6 +192,7 @@ export class ValueEncoder extends ValueWalk {
   #object(value: object): void {
     const known = this.numberOf(value);
     if (known >= 0) {
+      if (this.#open.length > 0 && this.#open.includes(known)) throw this.refuseLoop();
       this.#writer.u8(Tag.reference);
       this.#writer.varint(known);
       return;
@@ -248,6 +254,9 @@ export class ValueEncoder extends ValueWalk {
         return;
       case 'error':
         this.#error(value as Error);
+        return;
+      case 'custom':
+        this.#custom(value);
         return;
       default:
         this.#writer.u8(kind === 'null-object' ? Tag.nullObject : Tag.object);
@@ -363,6 +372,18 @@ export class ValueEncoder extends ValueWalk {
     const fields = this.errorFields(error);
     if (kind <= FIRST_ERRORS_MAX && isUsual(fields)) this.#usualError(kind, fields);
     else this.#errorFields(kind, error, fields);
+  }
+
+  #custom(value: object): void {
+    const codec = customCodec(value);
+    const number = this.count - 1;
+    this.#writer.u8(Tag.custom);
+    this.#string(codec.id);
+    this.#writer.varint(codec.version);
+    this.path[this.depth] = `<${codec.id}>`;
+    this.#open.push(number);
+    this.#value(toData(codec, value, () => this.where()));
+    this.#open.pop();
   }
 
   /** The form of version 1. */

@@ -131,6 +131,12 @@ export function classify(value: object): ObjectKind {
   return kind.isReal(value) ? kind.kind : 'unsupported';
 }
 
+/** Is it the prototype of a kind that needs no codec? */
+export function isBuiltIn(prototype: object): boolean {
+  const isPlain = prototype === Object.prototype || prototype === Array.prototype;
+  return isPlain || find(prototype) !== null;
+}
+
 /** The name of the kind in its list: `Uint8Array`, `TypeError`. For a value that was classified. */
 export function kindName(value: object): string {
   const kind = find(Object.getPrototypeOf(value) as object);

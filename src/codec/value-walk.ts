@@ -215,6 +215,13 @@ export class ValueWalk {
     );
   }
 
+  protected refuseLoop(): HoldfastError {
+    return this.refuse(
+      'an instance that its own data refers to',
+      'its codec cannot make it from what it is part of; leave the reference out of the data.',
+    );
+  }
+
   protected refuseDepth(): HoldfastError {
     return this.refuse(`nested more than ${VALUE_DEPTH_MAX} levels deep`, 'use a flatter form.');
   }

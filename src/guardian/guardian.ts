@@ -17,6 +17,7 @@ import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import { absolutePlace } from '../checkpoint/checkpoint-place.js';
+import { registerCodecs } from '../codec/codec-registry.js';
 import type { KillCause } from '../host/host-protocol.js';
 import { canceledError } from '../job/job-errors.js';
 import type {
@@ -75,11 +76,13 @@ export async function runGuarded(
   url: URL | string,
   options: GuardedOptions = {},
 ): Promise<GuardedJob> {
-  const { signal, output = 'inherit', ...given } = options;
+  // Codecs stay here: rows travel between the processes as bytes.
+  const { signal, output = 'inherit', codecs, ...given } = options;
   const place = describePlace(given);
   checkPlainOptions(place.options);
   if (place.store !== undefined) checkPlainOptions({ 'checkpoint.store.description': place.store });
-  const resolved = resolveOptions({ ...given, signal });
+  const resolved = resolveOptions({ ...given, codecs, signal });
+  registerCodecs(resolved.codecs);
   const compiled = await compileUnless(signal, url);
   const machine = new GuardMachine({
     restart: resolved.restart,

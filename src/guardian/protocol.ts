@@ -21,7 +21,10 @@ import type { CompiledJob } from '../module/compile.js';
 import type { GuardedMetrics } from './guarded-job.js';
 
 /** What can be sent to another process. */
-export type PlainRunOptions = Omit<RunOptions, 'checkpoint' | 'signal' | 'logger' | 'print'> & {
+export type PlainRunOptions = Omit<
+  RunOptions,
+  'checkpoint' | 'codecs' | 'signal' | 'logger' | 'print'
+> & {
   readonly checkpoint?: Omit<CheckpointOptions, 'store'> | undefined;
 };
 

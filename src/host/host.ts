@@ -10,6 +10,7 @@
 
 import { HoldfastError } from '../base/errors.js';
 import { type FailureKind, toFailure } from '../base/failure.js';
+import { registerCodecs } from '../codec/codec-registry.js';
 import { collect, print } from '../connectors/index.js';
 import type { BuiltinSinks } from '../stream/api/builtin-sinks.js';
 import type { JobDefinition } from '../stream/api/job-definition.js';
@@ -80,6 +81,7 @@ export class Host implements HostControl {
     return outcome('build', async () => {
       this.#args = args;
       this.#graph = buildGraph(this.#definition, args, BUILTIN_SINKS);
+      registerCodecs(this.#graph.codecs);
       return graphData(this.#graph);
     });
   }
@@ -106,6 +108,7 @@ export class Host implements HostControl {
       await this.#dispose(spec.region);
       this.#block.phase = 'restoring';
       const graph = buildGraph(this.#definition, this.#args, BUILTIN_SINKS);
+      registerCodecs(graph.codecs);
       const deployment: Deployment = {
         spec,
         graph,

@@ -6,6 +6,7 @@ import type { Failure } from '../base/failure.js';
 import type { Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStatistics, CheckpointSummary } from '../checkpoint/statistics.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
+import type { Codec } from '../codec/codec-registry.js';
 import type { KillCause } from '../host/host-protocol.js';
 import type { PressureEvent, SlotInfo } from '../pool/pool-types.js';
 import type { JobPlan } from '../stream/graph/plan.js';
@@ -158,6 +159,11 @@ export interface RunOptions {
     | undefined;
   /** Arguments for the job's build function; structured-cloneable. */
   readonly args?: Readonly<Record<string, unknown>> | undefined;
+  /**
+   * Of classes whose instances `collected(name)` gives: for this thread, which never runs the job's
+   * module. The job's own threads know those of `env.codecs(…)`.
+   */
+  readonly codecs?: readonly Codec[] | undefined;
   /** Cancels the job. */
   readonly signal?: AbortSignal | undefined;
   readonly logger?: Logger | undefined;

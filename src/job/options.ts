@@ -11,6 +11,7 @@ import {
 import { isS3Place } from '../checkpoint/checkpoint-place.js';
 import { COMPRESSIONS, type Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
+import { type Codec, checkCodecs } from '../codec/codec-registry.js';
 import { HEAP_SHARE_MIN } from '../supervisor/heap-watch.js';
 import {
   checkRestartStrategy,
@@ -71,6 +72,7 @@ export interface ResolvedOptions {
     readonly heap: { readonly reportAt: number; readonly restartAt: number | undefined };
   };
   readonly args: Readonly<Record<string, unknown>>;
+  readonly codecs: readonly Codec[];
   readonly signal: AbortSignal | undefined;
   readonly logger: Logger | undefined;
   readonly print: (line: string) => void;
@@ -127,6 +129,7 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     'channel',
     'slot',
     'args',
+    'codecs',
     'signal',
     'logger',
     'print',
@@ -148,6 +151,7 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     channel: resolveChannel(given.channel),
     slot,
     args: resolveArgs(given.args),
+    codecs: resolveCodecs(given.codecs),
     signal: checkSignal(given.signal),
     logger: checkLogger(given.logger),
     print: checkPrint(given.print),
@@ -428,6 +432,13 @@ function resolveArgs(given: RunOptions['args']): ResolvedOptions['args'] {
   }
   // What the caller does with the object later reaches no thread.
   return Object.freeze(structuredClone({ ...given }));
+}
+
+function resolveCodecs(given: RunOptions['codecs']): readonly Codec[] {
+  if (given === undefined) return [];
+  if (!Array.isArray(given)) throw badOption('codecs', given, 'an array of what defineCodec gives');
+  checkCodecs(given);
+  return [...given];
 }
 
 function checkSignal(given: RunOptions['signal']): AbortSignal | undefined {

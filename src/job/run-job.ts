@@ -3,6 +3,7 @@
 import type { Failure } from '../base/failure.js';
 import { openCheckpointDirectory } from '../checkpoint/directory/directory-store.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
+import { registerCodecs } from '../codec/codec-registry.js';
 import type { HostSpawner } from '../host/host-link.js';
 import type { CreateCommitter } from './checkpoints/sink-committer.js';
 import { JobDriver } from './driver/driver.js';
@@ -24,6 +25,7 @@ export async function launchJob(
 ): Promise<RunningJob> {
   const { signal } = options;
   if (signal?.aborted) throw canceledError(signal.reason);
+  registerCodecs(options.codecs);
   const store = openStore(options);
   await store?.acquire();
   let driver: JobDriver;

@@ -65,6 +65,12 @@ function revoked(): object {
   return proxy;
 }
 
+const WELL_FORMED = new Set([
+  'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
+  'ERR_HOLDFAST_CODEC',
+  'ERR_HOLDFAST_UNSUPPORTED_VALUE',
+]);
+
 const hex = (text: string): Uint8Array =>
   new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'));
 
@@ -511,7 +517,8 @@ describe('value codec', () => {
       try {
         decodeValue(new ByteReader(bytes));
       } catch (error) {
-        if (!isHoldfastError(error, 'ERR_HOLDFAST_CHECKPOINT_CORRUPT')) throw error;
+        // A codec that is not registered, a class that this Node lacks: bytes may say so, too.
+        if (!(error instanceof HoldfastError) || !WELL_FORMED.has(error.code)) throw error;
       }
     };
     fc.assert(fc.property(fc.uint8Array({ maxLength: 100 }), survive), { numRuns: 5_000 });

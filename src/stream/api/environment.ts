@@ -1,6 +1,7 @@
 /** What a job's build function is given to draw with. */
 
 import { HoldfastError } from '../../base/errors.js';
+import { type Codec, checkCodecs } from '../../codec/codec-registry.js';
 import type { GraphDraft } from '../graph/graph-draft.js';
 import type { Source } from '../source.js';
 import { describeValue } from './callbacks.js';
@@ -13,6 +14,17 @@ export class StreamEnvironment {
   /** @internal */
   constructor(draft: GraphDraft) {
     this.#draft = draft;
+  }
+
+  /**
+   * Lets instances of these classes be in records and in state: see `defineCodec`. Whatever is not plain
+   * data and has no codec is refused.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, at the end of the build for two of one id or class
+   */
+  codecs(...codecs: readonly Codec[]): void {
+    this.#draft.requireOpen();
+    checkCodecs(codecs);
+    this.#draft.codecs.push(...codecs);
   }
 
   /**

@@ -2,6 +2,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { isError } from '../../base/realm.js';
+import { checkCodecs } from '../../codec/codec-registry.js';
 import type { BuiltinSinks } from '../api/builtin-sinks.js';
 import { isThenable } from '../api/callbacks.js';
 import { StreamEnvironment } from '../api/environment.js';
@@ -42,11 +43,13 @@ export function buildGraph(definition: unknown, args: JobArguments, sinks: Built
   }
   const drafts = draft.close();
   checkGraph(name, drafts);
+  checkCodecs(draft.codecs);
   const ids = nodeIds(drafts);
   const nodes = drafts.map((node) => graphNode(node, ids[node.index]!));
   return Object.freeze({
     job: name,
     nodes,
+    codecs: draft.codecs,
     hash: graphHash({ job: name, nodes: nodes.map(nodeData) }),
   });
 }

@@ -5,6 +5,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import type { Codec } from '../../codec/codec-registry.js';
 import type { BuiltinSinks } from '../api/builtin-sinks.js';
 import { describeValue } from '../api/callbacks.js';
 import type { KeySelector } from '../api/key-selector.js';
@@ -62,6 +63,7 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f]/;
 export class GraphDraft {
   readonly job: string;
   readonly sinks: BuiltinSinks;
+  readonly codecs: Codec[] = [];
   readonly #nodes: NodeDraft[] = [];
   #open = true;
 

@@ -3,6 +3,7 @@
  * Protocol file: shapes only; `graph-builder.ts` makes it, `plan.ts` cuts it into tasks.
  */
 
+import type { Codec } from '../../codec/codec-registry.js';
 import type { Operator } from '../operator.js';
 import type { CommitterData, Sink } from '../sink.js';
 import type { Source } from '../source.js';
@@ -57,6 +58,8 @@ export interface GraphNode {
 export interface Graph {
   readonly job: string;
   readonly nodes: readonly GraphNode[];
+  /** Of the user's classes: registered by whoever runs the graph. */
+  readonly codecs: readonly Codec[];
   /** Hash over everything in `GraphData` but parallelism and names; equal in every worker or the job is refused. */
   readonly hash: string;
 }
