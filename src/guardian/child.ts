@@ -11,6 +11,7 @@
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { type Failure, toFailure } from '../base/failure.js';
 import { recordsIn } from '../job/checkpoints/make-manifest.js';
+import { encodeRecord } from '../job/checkpoints/row-record.js';
 import { canceledError } from '../job/job-errors.js';
 import type { Job, JobEvents, RunOptions } from '../job/job-types.js';
 import { type CollectSinks, readCollected } from '../job/recovery/collected-state.js';
@@ -133,7 +134,10 @@ class GuardedRun {
       report({ kind: 'progress', progress: job.progress(), slots: job.slots() });
       await this.#reportMetrics(job);
       report({ kind: 'tree', tree: job.tree() });
-      report({ kind: 'finished', result }, () => process.exit(0)); // P3
+      const { collected, ...rest } = result;
+      report({ kind: 'finished', result: rest, collected: encodeRecord(collected) }, () =>
+        process.exit(0),
+      ); // P3
     } finally {
       for (const watch of watches) clearInterval(watch);
     }

@@ -19,6 +19,7 @@ import { seededRandom } from '../base/random.js';
 import { absolutePlace } from '../checkpoint/checkpoint-place.js';
 import { registerCodecs } from '../codec/codec-registry.js';
 import type { KillCause } from '../host/host-protocol.js';
+import { type EncodedRecord, rowRecord } from '../job/checkpoints/row-record.js';
 import { canceledError } from '../job/job-errors.js';
 import type {
   JobProgress,
@@ -384,7 +385,10 @@ class Guardian extends GuardedEvents implements GuardedJob {
         this.#take(report.request)?.reject(failureToError(report.failure));
         return;
       case 'finished':
-        this.#settle({ kind: 'finished', result: report.result });
+        this.#settle({
+          kind: 'finished',
+          result: { ...report.result, collected: rowRecord(report.collected) },
+        });
         return;
       case 'failed':
         this.#settle(this.#outcomeOf(report.failure, number));
@@ -399,7 +403,9 @@ class Guardian extends GuardedEvents implements GuardedJob {
     const result = failure.details?.['result'];
     const isOurs = failure.code === 'ERR_HOLDFAST_ALREADY_FINISHED' && number > 0;
     if (!isOurs || typeof result !== 'object') return { kind: 'failed', failure };
-    return { kind: 'finished', result: { collected: {}, counters: {}, ...result } as JobResult };
+    const { collected = [], ...rest } = result as { collected?: EncodedRecord };
+    const found = { counters: {}, ...rest, collected: rowRecord(collected) };
+    return { kind: 'finished', result: found as unknown as JobResult };
   }
 
   #settle(outcome: GuardOutcome): void {

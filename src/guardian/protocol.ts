@@ -8,6 +8,7 @@
 import type { Failure } from '../base/failure.js';
 import type { StoreDescription } from '../checkpoint/store.js';
 import type { KillCause } from '../host/host-protocol.js';
+import type { EncodedRecord } from '../job/checkpoints/row-record.js';
 import type {
   CheckpointOptions,
   JobEvents,
@@ -93,5 +94,9 @@ export type GuardReport =
   | { readonly kind: 'checkpoint-failed'; readonly request: number; readonly failure: Failure }
   /** The last words of a process that ends through an error of its own. */
   | { readonly kind: 'crashing'; readonly failure: Failure }
-  | { readonly kind: 'finished'; readonly result: JobResult }
+  | {
+      readonly kind: 'finished';
+      readonly result: Omit<JobResult, 'collected'>;
+      readonly collected: EncodedRecord;
+    }
   | { readonly kind: 'failed'; readonly failure: Failure };

@@ -7,6 +7,7 @@
  */
 
 import type { Failure } from '../base/failure.js';
+import type { EncodedRows } from '../codec/encoded-rows.js';
 import type { GraphData } from '../stream/graph/graph.js';
 import type { JobPlan } from '../stream/graph/plan.js';
 import type { RestoredSection } from '../stream/operator.js';
@@ -123,7 +124,12 @@ export interface HostControl {
 }
 
 /** A task's part of a checkpoint, with where it came from. */
-export interface CapturedPart extends CapturedTask {
+export interface CapturedPart extends Omit<CapturedTask, 'visible'> {
+  readonly visible: readonly {
+    readonly operator: string;
+    readonly instance: number;
+    readonly rows: EncodedRows;
+  }[];
   readonly kind: 'captured';
   readonly epoch: number;
   readonly incarnation: number;
@@ -177,7 +183,7 @@ export type HostEvent =
       readonly epoch: number;
       readonly operator: string;
       readonly instance: number;
-      readonly rows: readonly unknown[];
+      readonly rows: EncodedRows;
     }
   | { readonly kind: 'print'; readonly epoch: number; readonly line: string };
 

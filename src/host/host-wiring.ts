@@ -7,9 +7,11 @@
 
 import { types } from 'node:util';
 import { HoldfastError } from '../base/errors.js';
+import { type Failure, toFailure } from '../base/failure.js';
 import type { InputChannel, OutputChannel } from '../channels/element.js';
 import { localChannel } from '../channels/local-channel.js';
 import { RingInput, RingOutput } from '../channels/ring-channel.js';
+import { encodeRows } from '../codec/encoded-rows.js';
 import type { Graph } from '../stream/graph/graph.js';
 import type { PlanVertex } from '../stream/graph/plan.js';
 import { tasksOn } from '../stream/graph/planner.js';
@@ -18,7 +20,7 @@ import { TaskGate } from '../stream/task/task-gate.js';
 import type { TaskOptions } from '../stream/task/task-types.js';
 import { ControlBlock } from '../threads/control-block.js';
 import type { Lease } from '../threads/lease.js';
-import type { ChannelSpec, DeploySpec, HostEvent } from './host-protocol.js';
+import type { CapturedPart, ChannelSpec, DeploySpec, HostEvent } from './host-protocol.js';
 
 const LOCAL_CAPACITY_RECORDS_MAX = 4_096;
 const LOCAL_CAPACITY_RECORDS_MIN = 64;
@@ -147,6 +149,10 @@ function taskParts(
   const restore = spec.restores.find(
     (entry) => entry.vertex === vertex.index && entry.instance === instance,
   );
+  const failed = (failure: Failure): void => {
+    report({ kind: 'task-failed', ...place, failure: { ...failure, slot } });
+    options.failed();
+  };
   return {
     graph,
     plan: spec.plan,
@@ -167,18 +173,32 @@ function taskParts(
     incarnation,
     bufferTimeoutMs: spec.bufferTimeoutMs,
     callbacks: {
-      captured: (part) =>
-        report({ kind: 'captured', ...place, incarnation, slot, ...part }, buffersOf(part)),
+      captured: (part) => {
+        const visible: CapturedPart['visible'][number][] = [];
+        for (const { operator, rows } of part.visible) {
+          try {
+            visible.push({ operator, instance, rows: encodeRows(rows) });
+          } catch (error) {
+            failed(toFailure(error, 'sink', { operator, instance }));
+            return;
+          }
+        }
+        const given = { ...part, visible };
+        report({ kind: 'captured', ...place, incarnation, slot, ...given }, buffersOf(given));
+      },
       declined: (checkpoint, failure) =>
         report({ kind: 'declined', ...place, checkpoint, failure: { ...failure, slot } }),
       ended: () => report({ kind: 'task-ended', ...place }),
-      failed: (failure) => {
-        report({ kind: 'task-failed', ...place, failure: { ...failure, slot } });
-        options.failed();
-      },
+      failed,
       firstOutput: () => report({ kind: 'first-output', epoch, slot }),
       restoredVisible: (operator, rows) =>
-        report({ kind: 'restored-visible', epoch, operator, instance, rows }),
+        report({
+          kind: 'restored-visible',
+          epoch,
+          operator,
+          instance,
+          rows: encodeRows(rows),
+        }),
       reading: (operator, splits, records) =>
         report({ kind: 'reading', ...place, operator, splits, records }),
       print: (line) => report({ kind: 'print', epoch, line }),

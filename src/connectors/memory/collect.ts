@@ -11,9 +11,9 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import { ByteReader } from '../../codec/byte-reader.js';
 import { ByteWriter } from '../../codec/byte-writer.js';
-import { decodeValue, encodeValue } from '../../codec/value-codec.js';
+import { decodeRows } from '../../codec/encoded-rows.js';
+import { encodeValue } from '../../codec/value-codec.js';
 import type { Sink, SinkContext, SinkPrepared, SinkWriter } from '../../stream/sink.js';
 import { checkText } from '../options.js';
 
@@ -72,7 +72,7 @@ class CollectWriter implements SinkWriter<unknown> {
     const restored: unknown[] = [];
     for (const { bytes } of context.restored) {
       if (bytes.length === 0) continue;
-      decodeCollected(bytes, name, restored);
+      decodeRows(bytes, `rows of collect('${name}')`, restored);
       this.#keep(bytes);
     }
     this.#restored = restored;
@@ -133,10 +133,4 @@ class CollectWriter implements SinkWriter<unknown> {
     }
     this.#chunks.push(chunk);
   }
-}
-
-/** Appends the rows of an instance's state to `into`. */
-export function decodeCollected(bytes: Uint8Array, name: string, into: unknown[]): void {
-  const reader = new ByteReader(bytes, { what: `rows of collect('${name}')` });
-  while (reader.remaining > 0) into.push(decodeValue(reader));
 }

@@ -1,20 +1,24 @@
 /** The rows of `collect` sinks, as far as completed checkpoints have made them visible. */
 
 import { HoldfastError } from '../../base/errors.js';
+import { decodeRows, type EncodedRows } from '../../codec/encoded-rows.js';
 import { COLLECT_ROWS_MAX, collectLimit } from '../../connectors/memory/collect.js';
 import type { CapturedPart } from '../../host/host-protocol.js';
 import type { GraphData } from '../../stream/graph/graph.js';
 import type { PendingCheckpoint } from './make-manifest.js';
+import { type EncodedRecord, type RowRecord, rowRecord, rowsOf } from './row-record.js';
 
 export class CollectedRows {
   /** By operator and instance: what the checkpoint from which this process started had shown. */
-  readonly #restored = new Map<string, Map<number, readonly unknown[]>>();
-  readonly #rows = new Map<string, unknown[]>();
+  readonly #restored = new Map<string, Map<number, EncodedRows>>();
+  readonly #rows = new Map<string, EncodedRows[]>();
+  /** What was decoded so far, to be decoded once only; by the bytes. */
+  readonly #decoded = new WeakMap<Uint8Array, readonly unknown[]>();
   /** Of a checkpoint under way: how many rows of each operator. */
   #announced = { checkpoint: 0, rows: new Map<string, number>() };
 
   /** May come again for an instance, when the job fails before it has a checkpoint of its own. */
-  restore(operator: string, instance: number, rows: readonly unknown[]): void {
+  restore(operator: string, instance: number, rows: EncodedRows): void {
     let instances = this.#restored.get(operator);
     if (instances === undefined) {
       instances = new Map();
@@ -36,7 +40,7 @@ export class CollectedRows {
       this.#announced = { checkpoint, rows: new Map() };
     const { rows } = this.#announced;
     for (const { operator, rows: more } of visible) {
-      rows.set(operator, (rows.get(operator) ?? 0) + more.length);
+      rows.set(operator, (rows.get(operator) ?? 0) + more.count);
     }
     for (const { operator } of visible) {
       const name = graph.nodes.find(({ id }) => id === operator)?.collectName;
@@ -53,33 +57,54 @@ export class CollectedRows {
     }
   }
 
-  /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when no sink has that name */
+  /**
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when no sink has that name; …_CODEC for an instance of a
+   *   class whose codec this thread does not know
+   */
   of(name: string, graph: GraphData): readonly unknown[] {
-    const sinks = graph.nodes.filter((node) => node.collectName === name);
-    if (sinks.length === 0) throw unknownName(name, graph);
-    return sinks.flatMap(({ id }) => [
-      ...[...(this.#restored.get(id) ?? [])].sort(([a], [b]) => a - b).flatMap(([, rows]) => rows),
-      ...(this.#rows.get(id) ?? []),
-    ]);
+    if (graph.nodes.every((node) => node.collectName !== name)) throw unknownName(name, graph);
+    return this.#chunks(name, graph).flatMap((bytes) => this.#decode(name, bytes));
   }
 
-  all(graph: GraphData): Readonly<Record<string, readonly unknown[]>> {
+  all(graph: GraphData): RowRecord {
     const names = new Set(graph.nodes.map((node) => node.collectName));
-    return Object.fromEntries(
-      [...names].filter((name) => name !== undefined).map((name) => [name, this.of(name, graph)]),
+    const chunks: EncodedRecord = [...names]
+      .filter((name) => name !== undefined)
+      .map((name) => [name, this.#chunks(name, graph)]);
+    return rowRecord(chunks);
+  }
+
+  #chunks(name: string, graph: GraphData): readonly Uint8Array[] {
+    const sinks = graph.nodes.filter((node) => node.collectName === name);
+    return sinks.flatMap(({ id }) =>
+      [...(this.#restored.get(id) ?? [])]
+        .sort(([a], [b]) => a - b)
+        .map(([, rows]) => rows)
+        .concat(this.#rows.get(id) ?? [])
+        .map(({ bytes }) => bytes),
     );
+  }
+
+  #decode(name: string, bytes: Uint8Array): readonly unknown[] {
+    const known = this.#decoded.get(bytes);
+    if (known !== undefined) return known;
+    const rows: unknown[] = [];
+    decodeRows(bytes, rowsOf(name), rows);
+    this.#decoded.set(bytes, rows);
+    return rows;
   }
 
   #countOf(operator: string): number {
     const restored = [...(this.#restored.get(operator)?.values() ?? [])];
-    const before = restored.reduce((sum, { length }) => sum + length, 0);
-    return before + (this.#rows.get(operator)?.length ?? 0);
+    const all = restored.concat(this.#rows.get(operator) ?? []);
+    return all.reduce((sum, { count }) => sum + count, 0);
   }
 
-  #push(operator: string, rows: readonly unknown[]): void {
+  #push(operator: string, rows: EncodedRows): void {
+    if (rows.count === 0) return;
     const known = this.#rows.get(operator);
-    if (known === undefined) this.#rows.set(operator, [...rows]);
-    else for (const row of rows) known.push(row);
+    if (known === undefined) this.#rows.set(operator, [rows]);
+    else known.push(rows);
   }
 }
 

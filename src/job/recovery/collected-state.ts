@@ -1,22 +1,22 @@
 /** Rows of `collect` sinks as a checkpoint holds them, for a run that has nothing left to run. */
 
 import type { CheckpointStore, FinishedMark, Manifest } from '../../checkpoint/store.js';
-import { decodeCollected } from '../../connectors/memory/collect.js';
 import type { GraphData } from '../../stream/graph/graph.js';
 import { STATE_SECTION } from '../../stream/task/sink-tail.js';
 import type { CollectedRows } from '../checkpoints/collected-rows.js';
+import type { EncodedRecord } from '../checkpoints/row-record.js';
 import type { JobResult } from '../job-types.js';
 
 /** By name, the operators whose rows it shows. JSON data. */
 export type CollectSinks = Readonly<Record<string, readonly string[]>>;
 
 function collectSinks(graph: GraphData): CollectSinks {
-  const sinks: Record<string, string[]> = {};
+  const sinks = new Map<string, readonly string[]>();
   for (const { id, collectName } of graph.nodes) {
     if (collectName === undefined) continue;
-    sinks[collectName] = [...(sinks[collectName] ?? []), id];
+    sinks.set(collectName, [...(sinks.get(collectName) ?? []), id]);
   }
-  return sinks;
+  return Object.fromEntries(sinks);
 }
 
 /** What a finished run leaves in its store: its figures, and where its rows are to be found. */
@@ -37,18 +37,18 @@ export async function readCollected(
   store: Pick<CheckpointStore, 'readPart'>,
   manifest: Manifest,
   sinks: CollectSinks,
-): Promise<Readonly<Record<string, readonly unknown[]>>> {
-  const collected: Record<string, unknown[]> = {};
+): Promise<EncodedRecord> {
+  const collected: [string, readonly Uint8Array[]][] = [];
   for (const [name, operators] of Object.entries(sinks)) {
-    const rows: unknown[] = [];
+    const rows: Uint8Array[] = [];
     for (const part of manifest.parts.toSorted((a, b) => a.instance - b.instance)) {
       if (!part.sections.some(({ operator }) => operators.includes(operator))) continue;
       for (const { operator, name: section, bytes } of await store.readPart(part)) {
         if (section !== STATE_SECTION || !operators.includes(operator)) continue;
-        decodeCollected(bytes, name, rows);
+        rows.push(bytes);
       }
     }
-    collected[name] = rows;
+    collected.push([name, rows]);
   }
   return collected;
 }
@@ -62,7 +62,10 @@ export async function restoreCollected(
 ): Promise<void> {
   for (const { id, collectName } of graph.nodes) {
     if (collectName === undefined) continue;
-    const collected = await readCollected(store, manifest, { [collectName]: [id] });
-    rows.restore(id, 0, collected[collectName]!);
+    for (const [, chunks] of await readCollected(store, manifest, { [collectName]: [id] })) {
+      const bytes = new Uint8Array(Buffer.concat(chunks));
+      // Nothing runs any more that could make them too many: nobody counts.
+      rows.restore(id, 0, { count: 0, bytes });
+    }
   }
 }
