@@ -43,7 +43,7 @@ const END = { kind: 'end' } as const;
 export class FrameDecoder {
   readonly #epoch: number | undefined;
   readonly #layouts = new Map<string, DecoderLayout>();
-  readonly #slow: SlowReader;
+  readonly #slow = new SlowReader();
   readonly #strings: string[] = [];
   readonly #records: unknown[] = [];
   #timestamps = new Float64Array(0);
@@ -55,13 +55,9 @@ export class FrameDecoder {
   #position = 0;
   #end = 0;
 
-  /**
-   * @param epoch undefined for frames that were stored: of any epoch and sequence, and from elsewhere,
-   *   so that values with keys like `__proto__` are refused
-   */
+  /** @param epoch undefined for frames that were stored: of any epoch and sequence */
   constructor(epoch: number | undefined) {
     this.#epoch = epoch;
-    this.#slow = new SlowReader({ untrusted: epoch === undefined });
   }
 
   /** Sequence of the next frame to come. */

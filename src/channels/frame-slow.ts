@@ -3,7 +3,7 @@
 import { HoldfastError } from '../base/errors.js';
 import { ByteReader } from '../codec/byte-reader.js';
 import { ByteWriter } from '../codec/byte-writer.js';
-import { type DecodeOptions, ValueDecoder } from '../codec/value-decoder.js';
+import { ValueDecoder } from '../codec/value-decoder.js';
 import { ValueEncoder } from '../codec/value-encoder.js';
 import type { SlowSink, SlowSource } from './frame-codegen.js';
 
@@ -61,12 +61,8 @@ export class SlowWriter implements SlowSink {
 const NOTHING = new Uint8Array(0);
 
 export class SlowReader implements SlowSource {
-  readonly #decoder: ValueDecoder;
+  readonly #decoder = new ValueDecoder();
   #reader = new ByteReader(NOTHING);
-
-  constructor(options: DecodeOptions = {}) {
-    this.#decoder = new ValueDecoder(options);
-  }
 
   /** Reads from these bytes, which are in memory that will be written to again. */
   open(bytes: Uint8Array): void {

@@ -6,17 +6,13 @@
 import type { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
 import { ValueCopier } from './value-copier.js';
-import { type DecodeOptions, ValueDecoder } from './value-decoder.js';
+import { ValueDecoder } from './value-decoder.js';
 import { ValueEncoder } from './value-encoder.js';
-
-export type { DecodeOptions } from './value-decoder.js';
 
 const sharedEncoder = new ValueEncoder();
 const sharedChecker = new ValueEncoder({ isStrict: true });
 const sharedCopier = new ValueCopier();
-// Decoding runs no foreign code, so one decoder of each kind is never used twice at a time.
 const sharedDecoder = new ValueDecoder();
-const strictDecoder = new ValueDecoder({ untrusted: true });
 const scratch = new ByteWriter();
 const SCRATCH_KEPT_BYTES = 1 << 16;
 
@@ -74,8 +70,8 @@ export function copyValue<T>(value: T, path = 'value'): T {
  * (ERR_HOLDFAST_CHECKPOINT_CORRUPT unless it was given another). Throws ERR_HOLDFAST_UNSUPPORTED_VALUE for
  * a value of a class that this Node lacks.
  */
-export function decodeValue(reader: ByteReader, options?: DecodeOptions): unknown {
-  const decoder = options?.untrusted === true ? strictDecoder : sharedDecoder;
+export function decodeValue(reader: ByteReader): unknown {
+  const decoder = sharedDecoder.isBusy ? new ValueDecoder() : sharedDecoder;
   decoder.begin(reader);
   try {
     return decoder.decode();

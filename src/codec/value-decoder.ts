@@ -5,8 +5,8 @@
  *      registered, no class is looked up by a name in the bytes, depth is limited, and memory grows only
  *      with the bytes that were really read. What was written well and cannot be made here (a class
  *      that this Node lacks, a codec that is not registered) is an error of another code.
- *  D2  A property is always the object's own: a key `__proto__` sets no prototype. Where the bytes
- *      come from elsewhere (`untrusted`), such keys are refused altogether.
+ *  D2  A property is always the object's own: a key `__proto__` sets no prototype, one named `constructor`
+ *      hides none. So any key may come back that could be written.
  */
 
 import { isHoldfastError } from '../base/errors.js';
@@ -25,29 +25,26 @@ import {
   VALUE_DEPTH_MAX,
 } from './value-tags.js';
 
-export interface DecodeOptions {
-  /** Refuse the keys `__proto__`, `constructor` and `prototype`. */
-  readonly untrusted?: boolean | undefined;
-}
-
 /** Arrays longer than this, and than what is stored of them, are made without room for each element. */
 const SPARSE_LENGTH_MIN = 4_096;
 const ARRAY_LENGTH_MAX = 0xffff_ffff;
 const OBJECTS_KEPT = 64;
 
 export class ValueDecoder {
-  readonly #untrusted: boolean;
   readonly #objects: (object | undefined)[] = [];
   #count = 0;
   #depth = 0;
   #reader!: ByteReader;
+  #isBusy = false;
 
-  constructor(options: DecodeOptions = {}) {
-    this.#untrusted = options.untrusted ?? false;
+  /** Is a value being read? (A codec of the user's may read another one.) */
+  get isBusy(): boolean {
+    return this.#isBusy;
   }
 
   /** Begins a group of values that may refer to each other's objects. @param root object 0, if given */
   begin(reader: ByteReader, root?: object): void {
+    this.#isBusy = true;
     this.#reader = reader;
     this.#count = 0;
     this.#depth = 0;
@@ -60,6 +57,7 @@ export class ValueDecoder {
     if (this.#count > OBJECTS_KEPT) this.#objects.length = 0;
     else for (let i = 0; i < this.#count; i += 1) this.#objects[i] = undefined;
     this.#count = 0;
+    this.#isBusy = false;
   }
 
   /** The next value. */
@@ -156,8 +154,6 @@ export class ValueDecoder {
     for (let i = 0; i < count; i += 1) {
       const key = this.#name();
       if (key === 'length' && Array.isArray(target)) throw reader.corrupt("a property 'length'");
-      const dangerous = key === '__proto__' || key === 'constructor' || key === 'prototype';
-      if (dangerous && this.#untrusted) throw reader.corrupt(`a property named '${key}'`);
       setOwn(target, key, this.decode());
     }
     return target;

@@ -57,6 +57,7 @@ describe('options', () => {
       scavenging: 'auto',
     },
     args: {},
+    codecs: [],
     signal: undefined,
     logger: undefined,
     print: expect.any(Function),

@@ -26,11 +26,12 @@ export async function listSplits(
   slots: Pick<Slots, 'anyLoaded'>,
   mayRestart: boolean,
 ): Promise<SplitsBySource> {
-  const splits: Record<string, readonly SourceSplit[]> = {};
+  const splits = new Map<string, readonly SourceSplit[]>();
   for (const { id, kind } of graph.nodes) {
-    if (kind === 'source') splits[id] = await listOne(id, slots, mayRestart ? DEATHS_MAX : 1);
+    if (kind === 'source') splits.set(id, await listOne(id, slots, mayRestart ? DEATHS_MAX : 1));
   }
-  return splits;
+  // Ids are users' names, `__proto__` among them.
+  return Object.fromEntries(splits);
 }
 
 async function listOne(

@@ -7,8 +7,11 @@ import type { CollectedRows } from '../checkpoints/collected-rows.js';
 import type { EncodedRecord } from '../checkpoints/row-record.js';
 import type { JobResult } from '../job-types.js';
 
-/** By name, the operators whose rows it shows. JSON data. */
-export type CollectSinks = Readonly<Record<string, readonly string[]>>;
+/**
+ * By name, the operators whose rows it shows. JSON data; version 0.1.0 wrote an object, whose keys a
+ * sealed document does not take as they come.
+ */
+export type CollectSinks = readonly (readonly [name: string, operators: readonly string[]])[];
 
 function collectSinks(graph: GraphData): CollectSinks {
   const sinks = new Map<string, readonly string[]>();
@@ -16,7 +19,7 @@ function collectSinks(graph: GraphData): CollectSinks {
     if (collectName === undefined) continue;
     sinks.set(collectName, [...(sinks.get(collectName) ?? []), id]);
   }
-  return Object.fromEntries(sinks);
+  return [...sinks];
 }
 
 /** What a finished run leaves in its store: its figures, and where its rows are to be found. */
@@ -36,10 +39,11 @@ export function finishedMark(
 export async function readCollected(
   store: Pick<CheckpointStore, 'readPart'>,
   manifest: Manifest,
-  sinks: CollectSinks,
+  sinks: CollectSinks | Readonly<Record<string, readonly string[]>>,
 ): Promise<EncodedRecord> {
   const collected: [string, readonly Uint8Array[]][] = [];
-  for (const [name, operators] of Object.entries(sinks)) {
+  const all = Array.isArray(sinks) ? (sinks as CollectSinks) : Object.entries(sinks);
+  for (const [name, operators] of all) {
     const rows: Uint8Array[] = [];
     for (const part of manifest.parts.toSorted((a, b) => a.instance - b.instance)) {
       if (!part.sections.some(({ operator }) => operators.includes(operator))) continue;
@@ -62,7 +66,7 @@ export async function restoreCollected(
 ): Promise<void> {
   for (const { id, collectName } of graph.nodes) {
     if (collectName === undefined) continue;
-    for (const [, chunks] of await readCollected(store, manifest, { [collectName]: [id] })) {
+    for (const [, chunks] of await readCollected(store, manifest, [[collectName, [id]]])) {
       const bytes = new Uint8Array(Buffer.concat(chunks));
       // Nothing runs any more that could make them too many: nobody counts.
       rows.restore(id, 0, { count: 0, bytes });

@@ -61,7 +61,7 @@ export function restoreCounters(
 
 function decode(bytes: Uint8Array): Encoded {
   const reader = new ByteReader(bytes, { what: 'counters of a task' });
-  const encoded = decodeValue(reader, { untrusted: true }) as Partial<Encoded> | null | undefined;
+  const encoded = decodeValue(reader) as Partial<Encoded> | null | undefined;
   if (!Number.isInteger(encoded?.lowestGroup) || !Array.isArray(encoded?.counters)) {
     throw reader.corrupt('no counters', 0);
   }

@@ -101,6 +101,8 @@ function checkTransaction(operator: string, sink: Sink<unknown>, transaction: un
   );
 }
 
+const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
+
 /**
  * Where a value would not come out of JSON as it went in (Y2); undefined when it does.
  * @param path of the value, for the message
@@ -132,7 +134,8 @@ export function jsonProblem(
   }
   if (Object.getOwnPropertySymbols(value).length > 0) return `${path} has a symbol as a key`;
   for (const [key, entry] of Object.entries(value)) {
-    if (key === '__proto__') return `${path} has a key __proto__`;
+    // As sealed documents do, in which transactions are kept.
+    if (RESERVED.has(key)) return `${path} has a key ${key}`;
     const problem = jsonProblem(entry, `${path}.${key}`, inside);
     if (problem !== undefined) return problem;
   }
