@@ -8,6 +8,7 @@
  */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { isError } from '../base/realm.js';
 
 /** How instances of a class are told in plain data, and made again: see `defineCodec`. */
 export interface Codec<T extends object = object, D = unknown> {
@@ -139,7 +140,7 @@ function missing(id: string, version: number): HoldfastError {
 
 function codecFailed(codec: Codec, method: string, of: string, error: unknown): HoldfastError {
   if (isHoldfastError(error, 'ERR_HOLDFAST_CODEC')) return error;
-  const reason = error instanceof Error ? `${error.name}: ${error.message}` : show(error);
+  const reason = isError(error) ? `${error.name}: ${error.message}` : show(error);
   return new HoldfastError(
     'ERR_HOLDFAST_CODEC',
     `${method} of the codec '${codec.id}' failed for ${of}: ${reason}`,

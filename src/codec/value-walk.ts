@@ -14,6 +14,7 @@
 
 import { isDeepStrictEqual, types } from 'node:util';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { isError } from '../base/realm.js';
 import {
   builtIn,
   kindName,
@@ -207,7 +208,7 @@ export class ValueWalk {
   protected unreadable(error: unknown): HoldfastError {
     if (isHoldfastError(error)) return error;
     const path = this.where();
-    const what = error instanceof Error ? error.message : typeof error;
+    const what = isError(error) ? error.message : typeof error;
     return new HoldfastError(
       'ERR_HOLDFAST_UNSUPPORTED_VALUE',
       `${path} cannot be read: ${what}. An accessor that throws is the usual reason.`,
