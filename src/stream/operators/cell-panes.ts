@@ -32,7 +32,7 @@ export class CellPanes implements PaneStore<Cell> {
     if (context.incremental === true) this.#table.track();
   }
 
-  newIndex(start: number): Map<PrimitiveKey, Cell> {
+  newSlots(start: number): Map<PrimitiveKey, Cell> {
     return this.#table.bucket(start).cells;
   }
 
@@ -44,7 +44,7 @@ export class CellPanes implements PaneStore<Cell> {
     record: unknown,
   ): Cell {
     const table = this.#table;
-    const cell = pane.index.get(canonical);
+    const cell = pane.slots.get(canonical);
     if (cell === undefined) return this.#create(pane, key, group, record);
     // Before the fold, so that even a user's fold that changes its value in place does no harm.
     if (cell.seen < table.active) table.save(this.#bucketOf(pane), cell);

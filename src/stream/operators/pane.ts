@@ -5,20 +5,23 @@ import type { PrimitiveKey } from '../state/primitive-key.js';
 import type { StateDescription } from '../state/state-layout.js';
 
 export interface Pane<S> {
+  /** Which window it is: start = index × size + offset. */
+  readonly index: number;
   /** Window: [start, end), event time in ms. */
   readonly start: number;
   readonly end: number;
   /** The watermark has passed the window's end: its rows have been emitted. */
   fired: boolean;
-  readonly index: Map<PrimitiveKey, S>;
+  /** The state of each key. */
+  readonly slots: Map<PrimitiveKey, S>;
 }
 
 /** Keeps the state of panes; a slot (row number, cell) is the state of one key in one pane. */
 export interface PaneStore<S> {
   readonly state: StateDescription;
   open(context: OperatorContext): void;
-  /** A new pane's index. */
-  newIndex(start: number): Map<PrimitiveKey, S>;
+  /** Where a new pane finds the state of its keys. */
+  newSlots(start: number): Map<PrimitiveKey, S>;
   /** Adds the record to its key's state. @returns the slot */
   add(pane: Pane<S>, canonical: PrimitiveKey, key: unknown, group: number, record: unknown): S;
   /** The slot's key group. */
@@ -27,7 +30,7 @@ export interface PaneStore<S> {
   /** What is emitted for a key. */
   row(pane: Pane<S>, canonical: PrimitiveKey, slot: S): unknown;
   /**
-   * The key's state is not needed any more, and in no snapshot from now on; the pane's index is dropped
+   * The key's state is not needed any more, and in no snapshot from now on; the pane's slots are dropped
    * as a whole later.
    */
   release(slot: S, pane: Pane<S>): void;

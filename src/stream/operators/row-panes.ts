@@ -42,7 +42,7 @@ export class RowPanes implements PaneStore<number> {
     this.#table.overlap(context.maxConcurrent ?? 1);
   }
 
-  newIndex(): Map<PrimitiveKey, number> {
+  newSlots(): Map<PrimitiveKey, number> {
     return new Map();
   }
 
@@ -54,7 +54,7 @@ export class RowPanes implements PaneStore<number> {
     record: unknown,
   ): number {
     const table = this.#table;
-    const row = pane.index.get(canonical) ?? this.#create(pane, key, group);
+    const row = pane.slots.get(canonical) ?? this.#create(pane, key, group);
     if (row < table.guardRows) table.protect(row);
     const data = table.segments[row >> SEGMENT_SHIFT]!;
     this.#functions.add(data, (row & SEGMENT_MASK) * table.stride + ACCUMULATORS_WORD, record);
@@ -100,7 +100,7 @@ export class RowPanes implements PaneStore<number> {
       (row, entry) => {
         const data = table.segments[row >> SEGMENT_SHIFT]!;
         const start = data[(row & SEGMENT_MASK) * table.stride + START_WORD]!;
-        paneOf(start).index.set(canonicalKey(entry.key), row);
+        paneOf(start).slots.set(canonicalKey(entry.key), row);
       },
       alive,
     );
@@ -120,7 +120,7 @@ export class RowPanes implements PaneStore<number> {
     data[at + START_WORD] = pane.start;
     this.#functions.init(data, at + ACCUMULATORS_WORD);
     // The key may be a piece of a whole frame's text; the one read back stands for itself.
-    pane.index.set(canonicalKey(table.keyOf(row)), row);
+    pane.slots.set(canonicalKey(table.keyOf(row)), row);
     return row;
   }
 }

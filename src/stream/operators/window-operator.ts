@@ -30,6 +30,7 @@ import { refuseOtherKind, type StateDescription } from '../state/state-layout.js
 import { earliestTime, encodeTime } from '../state/time-section.js';
 import { type GroupTimes, groupTimes } from './group-times.js';
 import { hasPassed, isLate } from './lateness.js';
+import { OpenPanes } from './open-panes.js';
 import { keyOfSelected } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 
@@ -70,8 +71,7 @@ export class WindowOperator<S> implements Operator {
   #watermark = Number.NEGATIVE_INFINITY;
   /** Before the one that work is under way for. */
   #watermarkBefore = Number.NEGATIVE_INFINITY;
-  /** In order of time. */
-  readonly #panes: Pane<S>[] = [];
+  readonly #panes = new OpenPanes<S>();
   /** Where the last record fell: the next one mostly falls there too. */
   #last: Pane<S> | undefined;
   /** No pane has anything to do below this watermark. */
@@ -123,7 +123,7 @@ export class WindowOperator<S> implements Operator {
         section,
         (group) => context.ownsGroup(group),
         () => context.alive(),
-        (start) => this.#find(start) ?? this.#openPane(start),
+        (start) => this.#paneOf(this.#indexOf(start)),
       );
     }
     if (ahead.isAhead(this.#watermark)) this.#ahead = ahead;
@@ -132,12 +132,12 @@ export class WindowOperator<S> implements Operator {
   onElement(record: unknown, timestamp: number, group: number, behind: number): void {
     let pane = this.#last;
     if (pane === undefined || !(timestamp >= pane.start && timestamp < pane.end)) {
-      const start = this.#startOf(timestamp);
-      if (this.#isLate(start + this.#window.sizeMs, group, behind)) {
+      const index = this.#indexOf(timestamp);
+      if (this.#isLate(this.#startOf(index + 1), group, behind)) {
         this.#tooLate(record, timestamp, behind);
         return;
       }
-      pane = this.#find(start) ?? this.#openPane(start);
+      pane = this.#paneOf(index);
       this.#last = pane;
     } else if (behind > NOT_BEHIND || this.#ahead !== undefined) {
       // Where the last record was not late, only its mark or its key group makes this one late.
@@ -210,7 +210,7 @@ export class WindowOperator<S> implements Operator {
 
   /** In the midst of firing: a time at which what has fired had, and nothing else (W6). */
   #reached(): number {
-    const next = this.#panes.find((pane) => !pane.fired);
+    const next = this.#panes.nextToFire;
     if (next === undefined || next.end - 1 > this.#watermark) return this.#watermark;
     return Math.max(this.#watermarkBefore, next.start - 1);
   }
@@ -249,65 +249,69 @@ export class WindowOperator<S> implements Operator {
     );
   }
 
-  #startOf(timestamp: number): number {
+  /** Number of the window that the time falls into. */
+  #indexOf(timestamp: number): number {
     if (!Number.isFinite(timestamp)) throw noTimestamp();
     const { sizeMs, offsetMs } = this.#window;
-    return Math.floor((timestamp - offsetMs) / sizeMs) * sizeMs + offsetMs;
+    return Math.floor((timestamp - offsetMs) / sizeMs);
+  }
+
+  #startOf(index: number): number {
+    const { sizeMs, offsetMs } = this.#window;
+    return index * sizeMs + offsetMs;
   }
 
   #closeOf(end: number): number {
     return end - 1 + this.#options.allowedLatenessMs;
   }
 
-  #find(start: number): Pane<S> | undefined {
-    // From the newest on: there are few panes, and most records fall into the last ones.
-    for (let i = this.#panes.length - 1; i >= 0; i -= 1) {
-      const pane = this.#panes[i]!;
-      if (pane.start === start) return pane;
-      if (pane.start < start) return undefined;
-    }
-    return undefined;
+  #paneOf(index: number): Pane<S> {
+    return this.#panes.find(index) ?? this.#openPane(index);
   }
 
-  #openPane(start: number): Pane<S> {
+  #openPane(index: number): Pane<S> {
+    const start = this.#startOf(index);
     const end = start + this.#window.sizeMs;
     const fired = hasPassed(this.#watermark, end - 1);
-    const pane: Pane<S> = { start, end, fired, index: this.#store.newIndex(start) };
-    let at = this.#panes.length;
-    while (at > 0 && this.#panes[at - 1]!.start > start) at -= 1;
-    this.#panes.splice(at, 0, pane);
+    const pane: Pane<S> = { index, start, end, fired, slots: this.#store.newSlots(start) };
+    this.#panes.add(pane);
     this.#due = Math.min(this.#due, this.#dueOf(pane));
     return pane;
   }
 
-  #dueOf(pane: Pane<S>): number {
+  /** What it waits for: to fire, or to be freed; never, when there is none. */
+  #dueOf(pane: Pane<S> | undefined): number {
+    if (pane === undefined) return Number.POSITIVE_INFINITY;
     return pane.fired ? this.#closeOf(pane.end) : pane.end - 1;
   }
 
+  #ifDue(pane: Pane<S> | undefined): Pane<S> | undefined {
+    return hasPassed(this.#watermark, this.#dueOf(pane)) ? pane : undefined;
+  }
+
   #nextDue(): number {
-    let due = Number.POSITIVE_INFINITY;
-    for (const pane of this.#panes) due = Math.min(due, this.#dueOf(pane));
-    return due;
+    const { nextToFire, nextToFree } = this.#panes;
+    return Math.min(this.#dueOf(nextToFire), this.#dueOf(nextToFree));
   }
 
   /** The earliest pane that the watermark has something to do with. */
   #nextSweep(): Sweep<S> | undefined {
-    for (const pane of this.#panes) {
-      if (this.#dueOf(pane) > this.#watermark) continue;
-      const emits = !pane.fired;
-      const frees = hasPassed(this.#watermark, this.#closeOf(pane.end));
-      return { pane, entries: pane.index.entries(), emits, frees };
-    }
-    return undefined;
+    // What has fired is earlier than what has not.
+    const pane = this.#ifDue(this.#panes.nextToFree) ?? this.#ifDue(this.#panes.nextToFire);
+    if (pane === undefined) return undefined;
+    const frees = hasPassed(this.#watermark, this.#closeOf(pane.end));
+    return { pane, entries: pane.slots.entries(), emits: !pane.fired, frees };
   }
 
-  #finish(sweep: Sweep<S>): void {
+  #finish({ pane, frees }: Sweep<S>): void {
     this.#sweep = undefined;
-    sweep.pane.fired = true;
-    if (!sweep.frees) return;
-    this.#panes.splice(this.#panes.indexOf(sweep.pane), 1);
-    if (this.#last === sweep.pane) this.#last = undefined;
-    this.#store.drop(sweep.pane);
+    if (!frees) {
+      this.#panes.fired(pane);
+      return;
+    }
+    this.#panes.remove(pane);
+    if (this.#last === pane) this.#last = undefined;
+    this.#store.drop(pane);
   }
 }
 
