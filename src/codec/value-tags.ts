@@ -4,8 +4,8 @@
  * A value is a tag byte and what the tag says. The format is a storage format; these hold for ever:
  *
  *  V1  A tag's number and meaning never change and are never used again for something else. A new
- *      kind of value gets a new number and raises `VALUE_CODEC_VERSION`, which headers of stored
- *      parts carry; a reader refuses a tag that it does not know.
+ *      kind of value gets a new number and raises `VALUE_CODEC_VERSION`; a reader refuses a tag
+ *      that it does not know.
  *  V2  Values that can be shared or cyclic (all but primitives) are numbered in the order in which
  *      their tags appear, from 0; `reference` + number stands for one that was begun before. Writer
  *      and reader count alike.

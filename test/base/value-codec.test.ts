@@ -506,6 +506,47 @@ describe('value codec', () => {
     expect(all).toBe('3f79a62f7eeb9b7c7bb99a103e72262b13b9ebb612e572986a946c33dce937d1');
   });
 
+  it('keeps the bytes of what came with version 2', () => {
+    const all = Uint8Array.of(1, 2, 3, 4);
+    const golden: readonly (readonly [unknown, string])[] = [
+      [Buffer.from('ab'), '18 0c 02 6162'],
+      [Object.assign(/a/g, { lastIndex: 3 }), '1c 4161 4167 83'],
+      [
+        Object.assign(new RangeError('m'), { stack: 's', code: 'E' }),
+        '1d 02 03 45737461636b 00 4173 476d657373616765 00 416d 44636f6465 01 4145',
+      ],
+      [[all, all.subarray(1, 3)], '11 02 18 01 04 01020304 1e 01 01 01 02'],
+      [[all, all.buffer], '11 02 18 01 04 01020304 1f 01'],
+      [[all.buffer, new Uint16Array(all.buffer, 2)], '11 02 17 04 01020304 1e 04 01 02 02'],
+    ];
+    for (const [value, bytes] of golden) {
+      expect(Buffer.from(encode(value)).toString('hex')).toBe(bytes.replaceAll(' ', ''));
+      expect(same(decode(hex(bytes)), value)).toBe(true);
+    }
+  });
+
+  it.each([
+    ['Float16Array', '18 0d 02 003c', 'Float16Array', 24],
+    ['Temporal', '20 00 01 0801e8', 'Temporal.Instant', 26],
+  ])('names a class that this Node lacks: %s', (name, bytes, what, node) => {
+    const late = globalThis as Record<string, unknown>;
+    const known = Object.getOwnPropertyDescriptor(globalThis, name);
+    if (known !== undefined) {
+      expect(Buffer.from(encode(decode(hex(bytes)))).toString('hex')).toBe(
+        bytes.replaceAll(' ', ''),
+      );
+    }
+    try {
+      delete late[name];
+      const error = thrown(() => decode(hex(bytes)));
+      expect(error.code).toBe('ERR_HOLDFAST_UNSUPPORTED_VALUE');
+      expect(error.message).toContain(`hold a ${what}, which Node`);
+      expect(error.message).toContain(`Node ${node} or newer`);
+    } finally {
+      if (known !== undefined) Object.defineProperty(globalThis, name, known);
+    }
+  });
+
   it('ends hostile bytes in a value or in the error for corrupt data', () => {
     const survive = (bytes: Uint8Array): void => {
       try {
@@ -546,6 +587,12 @@ describe('value codec', () => {
     ['a malformed regular expression', '19 4128 40'],
     ['an integer that is too long', '05 ffffffffffffffffff01'],
     ['an integer with a needless byte', '05 8000'],
+    ['an error with fields, of an unknown kind', '1d 63 00'],
+    ['a view inside of no bytes', '11 02 13 00 1e 01 01 00 00'],
+    ['a view beyond the bytes', '11 02 17 02 0102 1e 01 01 01 02'],
+    ['a view at an odd place', '11 02 17 04 01020304 1e 04 01 01 02'],
+    ['a malformed Temporal object', '20 63 00'],
+    ['a codec without an id', '21 81 01 81'],
     ['nothing', ''],
   ])('refuses %s', (_, bytes) => {
     const error = thrown(() => decodeValue(new ByteReader(hex(bytes))));

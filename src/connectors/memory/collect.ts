@@ -25,8 +25,8 @@ const CUTS_KEPT = 9;
 /**
  * A sink whose rows `job.collected(name)` shows: for results that fit into memory. At most 1 000 000
  * rows in all, ERR_HOLDFAST_COLLECT_LIMIT beyond: an instance that has so many by itself fails there and
- * then, otherwise the checkpoint that would show too many does. Rows must be structured-cloneable,
- * ERR_HOLDFAST_UNSUPPORTED_VALUE otherwise.
+ * then, otherwise the checkpoint that would show too many does. What may be in a
+ * row is told in docs/values.md; ERR_HOLDFAST_UNSUPPORTED_VALUE otherwise.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
