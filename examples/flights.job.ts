@@ -31,8 +31,8 @@ export default defineJob('flight-delays', (env, args) => {
     .window(tumbling(days(1)))
     .aggregate({
       flights: count(),
-      delay: average((flight: Flight) => flight.delay),
-      worst: max((flight: Flight) => flight.delay),
+      delay: average((flight) => flight.delay),
+      worst: max((flight) => flight.delay),
     })
     .sinkTo(ndjsonFiles(String(args['out'] ?? 'out/delays')));
 });

@@ -1,10 +1,11 @@
 /** The front door. */
 
 export { days, hours, minutes, seconds } from './base/durations.js';
-export { type ErrorCode, HoldfastError } from './base/errors.js';
-export type { Failure, FailureKind } from './base/failure.js';
+export { type ErrorCode, HoldfastError, type HoldfastErrorOptions } from './base/errors.js';
+export type { Failure, FailureKind, FailurePlace } from './base/failure.js';
 export { openCheckpointDirectory } from './checkpoint/directory/directory-store.js';
 export { MemoryStore } from './checkpoint/memory-store.js';
+export type { Compression } from './checkpoint/parts/compression.js';
 export type {
   CheckpointKind,
   CheckpointPhase,
@@ -14,7 +15,19 @@ export type {
   Spread,
   TaskCheckpointStatistics,
 } from './checkpoint/statistics.js';
-export type { CheckpointStore, StoreDescription } from './checkpoint/store.js';
+export type {
+  CheckpointStore,
+  FinishedMark,
+  Manifest,
+  ManifestTransaction,
+  PartDescriptor,
+  PartFile,
+  PartInput,
+  PartSection,
+  RestoredPartSection,
+  StoreDescription,
+  StoredSection,
+} from './checkpoint/store.js';
 export type { Codec } from './codec/codec-registry.js';
 export { type CodecOptions, defineCodec } from './codec/define-codec.js';
 export {
@@ -32,7 +45,16 @@ export {
   type TextFileOptions,
   textFile,
 } from './connectors/index.js';
+export type {
+  GuardedJob,
+  GuardedJobEvents,
+  GuardedMetrics,
+  ProcessRestartedEvent,
+  ProcessSignal,
+} from './guardian/guarded-job.js';
 export { type GuardedOptions, runGuarded } from './guardian/guardian.js';
+export type { GuardedOutput } from './guardian/process.js';
+export type { KillCause } from './host/host-protocol.js';
 export { type CheckedJob, type CheckJobOptions, checkJob } from './job/check-job.js';
 export type {
   CheckpointAlignment,
@@ -54,23 +76,34 @@ export type {
   RestartedEvent,
   RunOptions,
   SlotInfo,
+  StopOptions,
   SupervisionGroup,
 } from './job/job-types.js';
-export type { OperatorFate } from './job/recovery/compatibility.js';
+export type { Compatibility, OperatorFate } from './job/recovery/compatibility.js';
 export { run } from './job/run.js';
 export { runInline } from './job/run-inline.js';
 export {
   type Aggregation,
+  type AggregationResults,
+  type AggregationSpec,
   average,
+  type Counted,
   count,
   max,
   min,
+  type NumberSelector,
+  type NumericAggregation,
   sum,
+  type ValueAggregation,
+  type Words,
 } from './stream/api/aggregations.js';
+export type { NotPromise } from './stream/api/callbacks.js';
 export type {
   DataStream,
   KeyedRow,
   KeyedStream,
+  NoneOf,
+  NoTags,
   RecordOf,
   TimestampOptions,
   WindowedStream,
@@ -79,14 +112,27 @@ export type {
 export type { StreamEnvironment } from './stream/api/environment.js';
 export { defineJob, type JobArguments, type JobDefinition } from './stream/api/job-definition.js';
 export type { Key } from './stream/api/key-selector.js';
+export type { StateVersion } from './stream/api/state-version.js';
 export type { StreamSink } from './stream/api/stream-sink.js';
-export { aggregation } from './stream/api/user-aggregation.js';
+export {
+  aggregation,
+  type UserAggregation,
+  type UserAggregationWithResult,
+} from './stream/api/user-aggregation.js';
 export {
   type TumblingOptions,
   type TumblingWindow,
   tumbling,
   type WindowDefinition,
 } from './stream/api/windows.js';
+export type {
+  GraphData,
+  GraphNodeData,
+  NodeKind,
+  NodeParameters,
+  Partition,
+} from './stream/graph/graph.js';
+export type { JobPlan, PlanEdge, PlanRegion, PlanVertex } from './stream/graph/plan.js';
 export type {
   CommitterData,
   Sink,
@@ -97,6 +143,7 @@ export type {
 } from './stream/sink.js';
 export type {
   RejectedRecord,
+  RejectingSource,
   Source,
   SourceBatch,
   SourceContext,
@@ -104,11 +151,21 @@ export type {
   SourceReader,
   SourceSplit,
 } from './stream/source.js';
+export type { StateDescription } from './stream/state/state-layout.js';
+export type { TaskMetrics } from './stream/task/task-types.js';
 export {
+  type ExponentialBackoff,
+  type ExponentialBackoffOptions,
   exponentialBackoff,
+  type FailureRate,
+  type FailureRateOptions,
+  type FixedDelay,
+  type FixedDelayOptions,
   failureRate,
   fixedDelay,
+  type NoRestart,
   noRestart,
+  type ResetOptions,
   type RestartStrategy,
 } from './supervisor/restart-strategy.js';
 export { alive } from './threads/alive.js';

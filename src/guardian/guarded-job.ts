@@ -41,13 +41,27 @@ export interface GuardedJobEvents extends JobEvents {
   /** Lines of `print()` sinks. Written to where `output` sends the rest when nobody listens. */
   print: [lines: readonly string[]];
   /** What the job's threads write themselves, with `output: 'events'`. */
-  output: [chunk: Buffer];
+  output: [chunk: Uint8Array];
   /** Standard output, inherited, takes nothing any more: EPIPE, ENOSPC… The job goes on. */
   'output-lost': [lost: { readonly code: string; readonly message: string }];
   /** A process of the job has died; a restart or the job's end follows. */
   'process-died': [death: { readonly cause: string; readonly pid: number | undefined }];
   'process-restarted': [event: ProcessRestartedEvent];
 }
+
+/** Of the signals that end, stop or wake a process. */
+export type ProcessSignal =
+  | 'SIGABRT'
+  | 'SIGCONT'
+  | 'SIGHUP'
+  | 'SIGINT'
+  | 'SIGKILL'
+  | 'SIGQUIT'
+  | 'SIGSEGV'
+  | 'SIGSTOP'
+  | 'SIGTERM'
+  | 'SIGUSR1'
+  | 'SIGUSR2';
 
 export interface GuardedJob {
   readonly id: string;
@@ -75,7 +89,7 @@ export interface GuardedJob {
   /** For demonstrations and tests. */
   kill(slot: number, cause: KillCause | 'terminate'): void;
   /** For demonstrations and tests: a signal to the whole process. Default SIGKILL. */
-  killProcess(signal?: NodeJS.Signals): void;
+  killProcess(signal?: ProcessSignal): void;
   on<E extends keyof GuardedJobEvents>(
     event: E,
     listener: (...args: GuardedJobEvents[E]) => void,

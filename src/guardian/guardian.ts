@@ -33,7 +33,7 @@ import { resolveOptions } from '../job/options.js';
 import { type CompiledJob, compileJob, locateJob } from '../module/compile.js';
 import { budgetError, describeDeath, processDied } from './errors.js';
 import { GuardedEvents } from './events.js';
-import type { GuardedJob, GuardedMetrics } from './guarded-job.js';
+import type { GuardedJob, GuardedMetrics, ProcessSignal } from './guarded-job.js';
 import { type Interruption, restartedEvent } from './interruption.js';
 import {
   type GuardCommand,
@@ -155,7 +155,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   #cancelReason: unknown;
   #wasStarted = false;
   #held: (() => unknown)[] | undefined;
-  readonly #early: Buffer[] = [];
+  readonly #early: Uint8Array[] = [];
   /** The last process has not closed what it had open. */
   #diedOpen = false;
   /** It has said how the job ended, having closed everything. */
@@ -216,7 +216,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
     this.#process?.order({ kind: 'kill', slot, cause });
   }
 
-  killProcess(signal: NodeJS.Signals = 'SIGKILL'): void {
+  killProcess(signal: ProcessSignal = 'SIGKILL'): void {
     this.#killed = { atMs: performance.now() };
     this.#process?.kill(signal);
   }
@@ -306,7 +306,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   }
 
   /** What the job's module says while it is loaded is for the listeners to come as well. */
-  #output(chunk: Buffer): void {
+  #output(chunk: Uint8Array): void {
     if (this.#wasStarted) this.#inTurn(() => this.tell('output', chunk));
     else this.#early.push(chunk);
   }

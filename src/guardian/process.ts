@@ -9,6 +9,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
+import type { ProcessSignal } from './guarded-job.js';
 import type { ProcessDeath } from './machine.js';
 import type { GuardOrder, GuardReport } from './protocol.js';
 
@@ -18,7 +19,7 @@ export type GuardedOutput = 'inherit' | 'stderr' | 'events';
 export interface GuardProcessOptions {
   readonly output: GuardedOutput;
   readonly onReport: (report: GuardReport) => void;
-  readonly onOutput: (chunk: Buffer) => void;
+  readonly onOutput: (chunk: Uint8Array) => void;
   readonly onExit: (death: ProcessDeath) => void;
 }
 
@@ -66,7 +67,7 @@ export class GuardProcess {
     if (this.#child.connected) this.#child.send(order, () => {});
   }
 
-  kill(signal: NodeJS.Signals): void {
+  kill(signal: ProcessSignal): void {
     this.#child.kill(signal);
   }
 

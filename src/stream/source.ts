@@ -70,3 +70,6 @@ export interface Source<T> {
   /** Only for type inference. */
   readonly __record?: T;
 }
+
+/** A source that puts malformed input aside, under a name that the user has chosen. */
+export type RejectingSource<T> = Source<T> & { readonly rejectTag: string };

@@ -15,7 +15,7 @@ export class JobOutput {
   #partial = '';
 
   /** @returns the lines that are complete now */
-  take(chunk: Buffer): readonly Shown[] {
+  take(chunk: Uint8Array): readonly Shown[] {
     this.#partial += this.#decoder.write(chunk);
     const end = this.#partial.lastIndexOf('\n');
     if (end < 0) return this.#partial.length > PARTIAL_MAX ? this.end() : [];

@@ -6,7 +6,7 @@ import { defineJob, type JobArguments } from '../../src/stream/api/job-definitio
 import type { Graph, GraphNode } from '../../src/stream/graph/graph.js';
 import { buildGraph } from '../../src/stream/graph/graph-builder.js';
 import type { Sink } from '../../src/stream/sink.js';
-import type { Source } from '../../src/stream/source.js';
+import type { RejectingSource, Source } from '../../src/stream/source.js';
 
 export interface Flight {
   readonly date: Date;
@@ -16,6 +16,8 @@ export interface Flight {
   readonly distance: number;
 }
 
+export function source<T>(kind: string, rejectTag: string): RejectingSource<T>;
+export function source<T>(kind?: string): Source<T>;
 export function source<T>(kind = 'testSource', rejectTag?: string): Source<T> {
   const never = (): never => {
     throw new Error('a graph is drawn without opening its sources');

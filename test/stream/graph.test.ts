@@ -184,6 +184,7 @@ describe('what is refused', () => {
     ],
     [
       'a side output that does not exist',
+      // @ts-expect-error a map puts nothing aside
       (env) => env.from(source('lines', 'bad')).map(String).sideOutput('bad').print(),
       'JOB_BUILD',
       /no side output 'bad': map \(node 1\) has no side outputs/,
@@ -252,6 +253,7 @@ describe('what is refused', () => {
     ],
     [
       'an answer that hides the key',
+      // @ts-expect-error the row has a key already
       (env) => env.from(source()).keyBy(String).aggregate({ key: count() }),
       'BAD_OPTION',
       /'key', which is taken/,
@@ -259,6 +261,7 @@ describe('what is refused', () => {
     [
       'an answer that hides the window',
       (env) =>
+        // @ts-expect-error the row has an end already
         env.from(source()).keyBy(String).window(tumbling(1)).aggregate({ windowEnd: count() }),
       'BAD_OPTION',
       /'windowEnd', which is taken/,

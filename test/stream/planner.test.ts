@@ -55,7 +55,7 @@ describe('planJob', () => {
       const a = env.from(source<number>('a', 'bad'));
       const b = a.map((n) => n);
       const c = a.filter(() => true);
-      a.sideOutput<number>('bad').sinkTo(sink('rejects'));
+      a.sideOutput('bad').sinkTo(sink('rejects'));
       b.union(c).sinkTo(sink('both'));
     });
     expect(shape(planned)).toEqual({
@@ -90,7 +90,7 @@ describe('planJob', () => {
     const planned = plan((env) => {
       const lines = env.from(source<number>('lines', 'bad'));
       lines.print();
-      lines.sideOutput<number>('bad').rebalance().sinkTo(sink('rejects'));
+      lines.sideOutput('bad').rebalance().sinkTo(sink('rejects'));
     });
     expect(shape(planned).edges).toEqual(['lines:bad -rebalance-> rejects']);
   });

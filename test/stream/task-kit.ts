@@ -15,6 +15,7 @@ import { ElementFrames } from '../../src/channels/element-frames.js';
 import type { Sink, SinkPrepared, SinkTransaction } from '../../src/stream/sink.js';
 import type {
   RejectedRecord,
+  RejectingSource,
   Source,
   SourceBatch,
   SourceReader,
@@ -144,6 +145,10 @@ export interface TestSourceOptions {
 }
 
 /** A source over arrays. A position is the next record's index. */
+export function testSource<T>(
+  options: TestSourceOptions & { readonly rejectTag: string },
+): RejectingSource<T>;
+export function testSource<T>(options: TestSourceOptions): Source<T>;
 export function testSource<T>(options: TestSourceOptions): Source<T> {
   const { splits, batchRecords = 4, random, rejectTag, failAt } = options;
   const later = (): boolean => random !== undefined && random.next() < 0.3;

@@ -1,6 +1,7 @@
 /** What the compiler knows about a job, from source to sink. Checked by tsc; running it is a formality. */
 
 import { describe, expectTypeOf, it } from 'vitest';
+import { ndjsonFile } from '../../src/connectors/index.js';
 import {
   type Aggregation,
   average,
@@ -9,12 +10,12 @@ import {
   min,
   sum,
 } from '../../src/stream/api/aggregations.js';
-import type { DataStream, KeyedStream } from '../../src/stream/api/data-stream.js';
+import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
 import { defineJob } from '../../src/stream/api/job-definition.js';
 import type { StreamSink } from '../../src/stream/api/stream-sink.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { tumbling } from '../../src/stream/api/windows.js';
-import type { RejectedRecord } from '../../src/stream/source.js';
+import type { RejectedRecord, Source } from '../../src/stream/source.js';
 import { draw, type Flight, sink, source } from './graph-kit.js';
 
 /** Type-checks `use`, and never runs it: graphs that are only typed need not be whole. */
@@ -102,7 +103,7 @@ describe('types flow from source to sink', () => {
         DataStream<{
           key: readonly [string, string];
           flights: number;
-          miles: number | null;
+          miles: number;
           least: number | null;
         }>
       >();
@@ -112,15 +113,27 @@ describe('types flow from source to sink', () => {
         .sideOutputLate('late')
         .aggregate({ delay: average((flight) => flight.delay), worst: max((f) => f.delay) });
       expectTypeOf(windows).toEqualTypeOf<
-        DataStream<{
-          key: readonly [string, string];
-          windowStart: number;
-          windowEnd: number;
-          delay: number | null;
-          worst: number | null;
-        }>
+        DataStream<
+          {
+            key: readonly [string, string];
+            windowStart: number;
+            windowEnd: number;
+            delay: number | null;
+            worst: number | null;
+          },
+          { readonly late: Flight }
+        >
       >();
+      expectTypeOf(windows.sideOutput('late')).toEqualTypeOf<DataStream<Flight>>();
       expectTypeOf(windows.sideOutput<Flight>('late')).toEqualTypeOf<DataStream<Flight>>();
+      expectTypeOf(windows.name('n').uid('u').sideOutput('late')).toEqualTypeOf<
+        DataStream<Flight>
+      >();
+      // Whoever takes such a stream need not know what is put aside.
+      expectTypeOf(windows).toExtend<DataStream<{ readonly worst: number | null }>>();
+      expectTypeOf<RecordOf<typeof windows>['windowStart']>().toEqualTypeOf<number>();
+      const both = windows.union(windows.map((row) => row.delay));
+      expectTypeOf(both).toExtend<DataStream<unknown>>();
       expectTypeOf(keyed.window(tumbling(1_000)).reduce((_, flight) => flight)).toEqualTypeOf<
         DataStream<Flight>
       >();
@@ -152,10 +165,16 @@ describe('types flow from source to sink', () => {
   });
 
   it('takes side outputs of malformed input', () => {
-    typed((flights) => {
-      expectTypeOf(flights.sideOutput<RejectedRecord>('bad')).toEqualTypeOf<
-        DataStream<RejectedRecord>
-      >();
+    draw((env) => {
+      const flights = env.from(ndjsonFile<Flight>('in', { malformed: 'bad' }));
+      const rejected = flights.sideOutput('bad');
+      expectTypeOf(rejected).toEqualTypeOf<DataStream<RejectedRecord>>();
+      expectTypeOf(flights.sideOutput<RejectedRecord>('bad')).toEqualTypeOf<typeof rejected>();
+      const own: Source<Flight> = source<Flight>('own');
+      const others = env.from(own);
+      expectTypeOf(others).toEqualTypeOf<DataStream<Flight>>();
+      flights.union(others).print();
+      rejected.print();
     });
   });
 });
@@ -204,6 +223,49 @@ describe('types refuse', () => {
       keyed.aggregate({ x: sum((record: { altitude: number }) => record.altitude) });
       // @ts-expect-error a row, not an aggregation
       keyed.aggregate({ x: 1 });
+    });
+  });
+
+  it('answers under names that the row has already', () => {
+    typed((flights) => {
+      const keyed = flights.keyBy((flight) => flight.origin);
+      // @ts-expect-error the key's
+      keyed.aggregate({ key: count() });
+      // @ts-expect-error the key's, beside another
+      keyed.aggregate({ key: count(), miles: sum((flight) => flight.distance) });
+      const windows = keyed.window(tumbling(1_000));
+      // @ts-expect-error the window's
+      windows.aggregate({ windowStart: count() });
+      // @ts-expect-error the window's
+      windows.aggregate({ windowEnd: max((flight) => flight.delay) });
+      // Of a stream without windows these are free.
+      keyed.aggregate({ windowEnd: count() });
+    });
+  });
+
+  it('side outputs that nobody fills, and records of another type in them', () => {
+    typed((flights) => {
+      const keyed = flights.keyBy((flight) => flight.origin);
+      const windows = keyed.window(tumbling(1_000)).sideOutputLate('late');
+      const rows = windows.aggregate({ n: count() });
+      // @ts-expect-error there is 'late'
+      rows.sideOutput('lat');
+      // @ts-expect-error late flights are no numbers
+      rows.sideOutput<number>('late');
+      // @ts-expect-error a map puts nothing aside
+      rows.map((row) => row.n).sideOutput('late');
+      // @ts-expect-error nothing is put aside
+      keyed.window(tumbling(1_000)).aggregate({ n: count() }).sideOutput('late');
+      // @ts-expect-error nothing is put aside
+      flights.sideOutput('bad');
+      const reduced = windows.reduce((_, flight) => flight);
+      expectTypeOf(reduced.sideOutput('late')).toEqualTypeOf<DataStream<Flight>>();
+    });
+    draw((env) => {
+      const lines = env.from(ndjsonFile<Flight>('in'));
+      // @ts-expect-error malformed lines end the job
+      typed(() => lines.sideOutput('bad'));
+      lines.print();
     });
   });
 

@@ -1,5 +1,5 @@
 import { checkObject } from '../../base/option-checks.js';
-import type { Source } from '../../stream/source.js';
+import type { RejectingSource, Source } from '../../stream/source.js';
 import { checkPaths, checkText } from '../options.js';
 import { lineSource } from './line-source.js';
 import { checkLineBytes, checkSplitBytes, type TextFileOptions } from './text-file.js';
@@ -20,6 +20,14 @@ export interface NdjsonFileOptions extends TextFileOptions {
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
+export function ndjsonFile<T>(
+  path: string | URL | readonly (string | URL)[],
+  options: NdjsonFileOptions & { readonly malformed: string },
+): RejectingSource<T>;
+export function ndjsonFile<T>(
+  path: string | URL | readonly (string | URL)[],
+  options?: NdjsonFileOptions,
+): Source<T>;
 export function ndjsonFile<T>(
   path: string | URL | readonly (string | URL)[],
   options?: NdjsonFileOptions,

@@ -62,33 +62,44 @@ export type AggregationResults<A> = {
 /** Selects a number of the record; null and undefined are skipped. */
 export type NumberSelector<T> = (record: T) => number | null | undefined;
 
+/** The answer over what a selector gives: a number where it always gives one, else null when it never did. */
+export type Counted<N> = [N] extends [number] ? number : number | null;
+
 /** The number of records. */
 export function count(): Aggregation<unknown, number> {
   return new Count();
 }
 
 /** The sum of what `select` gives; null when it never gave a number. Plain float64 additions. */
-export function sum<T>(select: NumberSelector<T>): Aggregation<T, number | null> {
+export function sum<T, N extends number | null | undefined = number | null | undefined>(
+  select: (record: T) => N,
+): Aggregation<T, Counted<N>> {
   checkCallback(select, 'sum');
-  return new Sum(select);
+  return new Sum(select) as NumericAggregation<T, Counted<N>>;
 }
 
 /** The least of what `select` gives; null when it never gave a number. */
-export function min<T>(select: NumberSelector<T>): Aggregation<T, number | null> {
+export function min<T, N extends number | null | undefined = number | null | undefined>(
+  select: (record: T) => N,
+): Aggregation<T, Counted<N>> {
   checkCallback(select, 'min');
-  return new Min(select);
+  return new Min(select) as NumericAggregation<T, Counted<N>>;
 }
 
 /** The greatest of what `select` gives; null when it never gave a number. */
-export function max<T>(select: NumberSelector<T>): Aggregation<T, number | null> {
+export function max<T, N extends number | null | undefined = number | null | undefined>(
+  select: (record: T) => N,
+): Aggregation<T, Counted<N>> {
   checkCallback(select, 'max');
-  return new Max(select);
+  return new Max(select) as NumericAggregation<T, Counted<N>>;
 }
 
 /** The mean of what `select` gives; null when it never gave a number. */
-export function average<T>(select: NumberSelector<T>): Aggregation<T, number | null> {
+export function average<T, N extends number | null | undefined = number | null | undefined>(
+  select: (record: T) => N,
+): Aggregation<T, Counted<N>> {
   checkCallback(select, 'average');
-  return new Average(select);
+  return new Average(select) as NumericAggregation<T, Counted<N>>;
 }
 
 class Count implements NumericAggregation<unknown, number> {
@@ -242,7 +253,8 @@ function refuseUnlessMissing(value: unknown, type: string): void {
   );
 }
 
-const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
+/** Names that JavaScript itself has taken: no answer can have one of them. */
+export const RESERVED_NAMES: readonly string[] = ['__proto__', 'constructor', 'prototype'];
 
 /**
  * Refuses a spec that has no aggregations, things that are none, or names that a row's own fields
@@ -262,7 +274,7 @@ export function requireAggregations(
   if (entries.length === 0)
     throw badSpec('needs at least one aggregation, such as { flights: count() }');
   for (const [name, value] of entries) {
-    if (taken.includes(name) || RESERVED.has(name)) {
+    if (taken.includes(name) || RESERVED_NAMES.includes(name)) {
       throw badSpec(`cannot give an answer the name '${name}', which is taken; choose another`);
     }
     const kind = (value as { kind?: unknown } | null | undefined)?.kind;

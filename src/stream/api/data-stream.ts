@@ -14,7 +14,7 @@ import { flatMapOperator } from '../operators/flat-map-operator.js';
 import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
 import { keyedReduceOperator } from '../operators/keyed-reduce-operator.js';
 import { mapOperator } from '../operators/map-operator.js';
-import { aggregatedState } from '../operators/row-shape.js';
+import { aggregatedState, KEYED_FIELDS, WINDOW_FIELDS } from '../operators/row-shape.js';
 import { timestampsOperator } from '../operators/timestamps-operator.js';
 import { windowAggregateOperator } from '../operators/window-aggregate-operator.js';
 import { windowedState } from '../operators/window-operator.js';
@@ -45,9 +45,21 @@ export interface TimestampOptions {
 }
 
 /** The type of a stream's records. */
-export type RecordOf<S> = S extends DataStream<infer T> ? T : never;
+export type RecordOf<S> = S extends DataStream<infer T, infer _> ? T : never;
 
-export class DataStream<T> {
+/** Of a stream whose operator puts nothing aside. */
+export type NoTags = Readonly<Record<never, never>>;
+
+/** Names that the fields of a row have already: no answer can have one of them. */
+export type NoneOf<Names extends string> = { readonly [N in Names]?: never };
+
+/**
+ * Records of type `T`.
+ *
+ * @typeParam Tags what the operator that made the stream puts aside: names of side outputs, with the type of
+ *   their records
+ */
+export class DataStream<T, Tags = NoTags> {
   protected readonly origin: StreamOrigin;
 
   /** @internal Streams come from `env.from` and from other streams. */
@@ -139,10 +151,16 @@ export class DataStream<T> {
 
   /**
    * What the operator just made puts aside under `tag`: late records (`sideOutputLate`), malformed
-   * input (a source's `malformed` option). Name the type: `sideOutput<RejectedRecord>('bad')`.
+   * input (a source's `malformed` option). The stream's type knows the names and the records; of a source's
+   * it knows the records alone.
    * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD when that operator has no such side output
    */
-  sideOutput<X>(tag: string): DataStream<X> {
+  sideOutput<N extends keyof Tags & string>(tag: N): DataStream<Tags[N]>;
+  /** With the records' type told, which must be true of them. */
+  sideOutput<X>(
+    tag: { [N in keyof Tags]: Tags[N] extends X ? N : never }[keyof Tags] & string,
+  ): DataStream<X>;
+  sideOutput(tag: string): DataStream<unknown> {
     return new DataStream(this.origin.side(tag));
   }
 
@@ -285,8 +303,8 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   /** Emits, for each record, the row `{ key, …answers }` of its key so far. */
-  aggregate<A extends AggregationSpec<T>>(spec: A): DataStream<KeyedRow<K, A>> {
-    requireAggregations(spec, ['key']);
+  aggregate<A extends AggregationSpec<T>>(spec: A & NoneOf<'key'>): DataStream<KeyedRow<K, A>> {
+    requireAggregations(spec, KEYED_FIELDS);
     return this.operator('aggregate', {
       stateful: true,
       parameters: { aggregations: describeAggregations(spec) },
@@ -342,8 +360,11 @@ interface WindowedOrigin {
   readonly lateTag: string | undefined;
 }
 
+/** Late records under the name that `sideOutputLate` gave them, if it did. */
+type LateTags<T, Late extends string> = [Late] extends [never] ? NoTags : Readonly<Record<Late, T>>;
+
 /** A keyed stream cut into windows: says what to do with late records, then how to fold a window. */
-export class WindowedStream<T, K> {
+export class WindowedStream<T, K, Late extends string = never> {
   readonly #origin: WindowedOrigin;
 
   /** @internal */
@@ -355,16 +376,16 @@ export class WindowedStream<T, K> {
    * Keeps a window for `ms` of event time after its end: each late record within that time fires it
    * again. Default 0.
    */
-  allowedLateness(ms: number): WindowedStream<T, K> {
+  allowedLateness(ms: number): WindowedStream<T, K, Late> {
     requireWholeMs('allowedLateness(ms)', ms, 0);
     return new WindowedStream({ ...this.#origin, allowedLatenessMs: ms });
   }
 
   /**
    * Sends records that came too late to the side output `tag` of the folded stream, instead of only
-   * counting them (`lateRecords` in the metrics). Read it there with `.sideOutput<T>(tag)`.
+   * counting them (`lateRecords` in the metrics). Read it there with `.sideOutput(tag)`.
    */
-  sideOutputLate(tag: string): WindowedStream<T, K> {
+  sideOutputLate<const L extends string>(tag: L): WindowedStream<T, K, L> {
     if (typeof tag !== 'string' || tag === '') {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
@@ -375,7 +396,10 @@ export class WindowedStream<T, K> {
   }
 
   /** Folds the records of a window into one, emitted when the window fires. `fn` changes neither argument. */
-  reduce(fn: (reduced: T, record: T) => T, state: StateVersion<T> = {}): DataStream<T> {
+  reduce(
+    fn: (reduced: T, record: T) => T,
+    state: StateVersion<T> = {},
+  ): DataStream<T, LateTags<T, Late>> {
     checkCallback(fn, 'reduce');
     const { select, window } = this.#origin;
     const { parameters, description } = reducedState(state);
@@ -387,8 +411,10 @@ export class WindowedStream<T, K> {
   }
 
   /** Emits `{ key, windowStart, windowEnd, …answers }` when a window fires. */
-  aggregate<A extends AggregationSpec<T>>(spec: A): DataStream<WindowRow<K, A>> {
-    requireAggregations(spec, ['key', 'windowStart', 'windowEnd']);
+  aggregate<A extends AggregationSpec<T>>(
+    spec: A & NoneOf<'key' | 'windowStart' | 'windowEnd'>,
+  ): DataStream<WindowRow<K, A>, LateTags<T, Late>> {
+    requireAggregations(spec, WINDOW_FIELDS);
     const { select, window } = this.#origin;
     return this.#operator('window-aggregate', {
       parameters: { ...this.#parameters(), aggregations: describeAggregations(spec) },
@@ -409,7 +435,7 @@ export class WindowedStream<T, K> {
   #operator<O>(
     type: string,
     node: Pick<NewNode, 'parameters' | 'states' | 'create'>,
-  ): DataStream<O> {
+  ): DataStream<O, LateTags<T, Late>> {
     const { draft, inputs, lateTag } = this.#origin;
     const added = draft.add({
       ...node,

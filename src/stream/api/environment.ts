@@ -3,7 +3,7 @@
 import { HoldfastError } from '../../base/errors.js';
 import { type Codec, checkCodecs } from '../../codec/codec-registry.js';
 import type { GraphDraft } from '../graph/graph-draft.js';
-import type { Source } from '../source.js';
+import type { RejectedRecord, RejectingSource, Source } from '../source.js';
 import { describeValue } from './callbacks.js';
 import { DataStream } from './data-stream.js';
 import { StreamOrigin } from './stream-origin.js';
@@ -31,6 +31,8 @@ export class StreamEnvironment {
    * Begins a stream at a source.
    * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
    */
+  from<T>(source: RejectingSource<T>): DataStream<T, Readonly<Record<string, RejectedRecord>>>;
+  from<T>(source: Source<T>): DataStream<T>;
   from<T>(source: Source<T>): DataStream<T> {
     if (
       typeof source !== 'object' ||

@@ -11,6 +11,7 @@ import { HoldfastError } from '../../base/errors.js';
 import {
   type Aggregation,
   type NumericAggregation,
+  RESERVED_NAMES,
   versionOf,
   type Words,
 } from '../api/aggregations.js';
@@ -19,7 +20,6 @@ import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 export type AnyAggregation = Aggregation<never, unknown>;
 export type AggregationSpecData = Readonly<Record<string, AnyAggregation>>;
 
-const RESERVED: readonly string[] = ['__proto__', 'constructor', 'prototype'];
 export const KEYED_FIELDS = ['key'] as const;
 export const WINDOW_FIELDS = ['key', 'windowStart', 'windowEnd'] as const;
 
@@ -166,7 +166,7 @@ function rowText(
   const names = Object.keys(spec);
   if (fields.length === 0) return result(0);
   for (const name of names) {
-    if (!RESERVED.includes(name) && !fields.includes(name)) continue;
+    if (!RESERVED_NAMES.includes(name) && !fields.includes(name)) continue;
     throw new HoldfastError(
       'ERR_HOLDFAST_BAD_OPTION',
       `an aggregation cannot be called '${name}': the name is taken; choose another.`,
