@@ -2,6 +2,7 @@
 
 import { toFailure } from '../base/failure.js';
 import { isThenable } from '../stream/api/callbacks.js';
+import type { GraphNotice } from '../stream/graph/plan.js';
 import type { Logger } from './job-types.js';
 
 /**
@@ -35,4 +36,12 @@ export function safeLogger(logger: Logger): Logger {
     warn: guard('warn'),
     error: guard('error'),
   };
+}
+
+/** To the logger, or as warnings of the process where there is none. */
+export function tellNotices(notices: readonly GraphNotice[], logger: Logger | undefined): void {
+  for (const { operator, text } of notices) {
+    if (logger !== undefined) logger.warn({ operator }, text);
+    else process.emitWarning(text, { type: 'HoldfastWarning', code: 'HOLDFAST_NOTICE' });
+  }
 }

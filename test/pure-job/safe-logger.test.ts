@@ -1,6 +1,10 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { fromCollection } from '../../src/connectors/memory/from-collection.js';
 import type { Logger } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';
+import { runInline } from '../../src/job/run-inline.js';
+import { tellNotices } from '../../src/job/safe-logger.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 
 const warnings = vi.spyOn(process, 'emitWarning').mockImplementation(() => {});
 afterEach(() => {
@@ -44,5 +48,40 @@ describe('a logger', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(warnings).toHaveBeenCalledTimes(1);
     expect(warnings.mock.calls[0]?.[0]).toContain('far away');
+  });
+});
+
+describe('notices of a graph', () => {
+  const notices = [{ operator: 'times', text: 'stands behind an exchange' }];
+
+  test('go to the logger, with the operator', () => {
+    const lines: unknown[] = [];
+    tellNotices(notices, guarded(all((data, message) => lines.push([data, message]))));
+    expect(lines).toEqual([[{ operator: 'times' }, 'stands behind an exchange']]);
+    expect(warnings).not.toHaveBeenCalled();
+  });
+
+  test('are warnings of the process where there is no logger', () => {
+    tellNotices(notices, undefined);
+    expect(warnings).toHaveBeenCalledWith('stands behind an exchange', {
+      type: 'HoldfastWarning',
+      code: 'HOLDFAST_NOTICE',
+    });
+  });
+
+  test('are told when a job with one is started', async () => {
+    await runInline((env) => {
+      env
+        .from(fromCollection([1, 2]))
+        .rebalance()
+        .withTimestamps((n) => n)
+        .keyBy((n) => n)
+        .window(tumbling(10))
+        .reduce((a) => a)
+        .collect('rows');
+    });
+    expect(warnings.mock.calls.flat()).toContainEqual(
+      expect.stringMatching(/withTimestamps.*exchange/),
+    );
   });
 });

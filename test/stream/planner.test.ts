@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { count } from '../../src/stream/api/aggregations.js';
 import type { DataStream } from '../../src/stream/api/data-stream.js';
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
+import { tumbling } from '../../src/stream/api/windows.js';
 import type { GraphData } from '../../src/stream/graph/graph.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import type { JobPlan } from '../../src/stream/graph/plan.js';
@@ -301,5 +303,64 @@ describe('every plan', () => {
       expect(planJob(graph, { slots, keyGroups })).toEqual(planned);
       expect(structuredClone(planned)).toEqual(planned);
     });
+  });
+});
+
+describe('notices', () => {
+  const day = tumbling(1_000);
+  const notices = (build: (numbers: Numbers, env: StreamEnvironment) => Numbers, slots = 2) =>
+    plan((env) => {
+      const timed = build(env.from(source<number>()), env);
+      timed
+        .keyBy((n) => n)
+        .window(day)
+        .reduce((a) => a)
+        .sinkTo(sink());
+    }, slots).notices.map(({ operator }) => operator);
+  const timed = (numbers: Numbers) => numbers.withTimestamps((n) => n).uid('times');
+
+  it('tell that what is late depends on how records arrive, where times are given behind an exchange', () => {
+    expect(notices((numbers) => timed(numbers.rebalance().map((n) => n)))).toEqual(['times']);
+    expect(notices((numbers) => timed(numbers.broadcast().map((n) => n)))).toEqual(['times']);
+    expect(notices((numbers) => timed(numbers).parallelism(1))).toEqual(['times']);
+    expect(
+      notices((numbers, env) => timed(numbers.union(env.from(source<number>()).uid('other')))),
+    ).toEqual(['times']);
+    const { notices: told } = plan((env) => {
+      timed(
+        env
+          .from(source<number>())
+          .keyBy((n) => n)
+          .count(),
+      )
+        .keyBy((n) => n)
+        .window(day)
+        .aggregate({ n: count() })
+        .sinkTo(sink());
+    });
+    expect(told).toMatchObject([
+      { operator: 'times', text: expect.stringMatching(/late.*ahead of keyBy/) },
+    ]);
+  });
+
+  it('tell nothing where they are given in the source’s own chain, or no window judges by them', () => {
+    expect(notices((numbers) => timed(numbers.map((n) => n).filter(Boolean)))).toEqual([]);
+    expect(notices((numbers) => timed(numbers).parallelism(1), 1)).toEqual([]);
+    expect(
+      notices((numbers, env) =>
+        timed(numbers).union(env.from(source<number>()).uid('other').withTimestamps(Number)),
+      ),
+    ).toEqual([]);
+    const { notices: unread } = plan((env) => {
+      timed(env.from(source<number>()).rebalance()).sinkTo(sink());
+    });
+    expect(unread).toEqual([]);
+    // Those of the later one are the times that count.
+    const again = (numbers: Numbers) =>
+      timed(numbers.rebalance())
+        .map((n) => n)
+        .withTimestamps(Number)
+        .uid('again');
+    expect(notices(again)).toEqual(['again']);
   });
 });

@@ -46,6 +46,7 @@ import type {
 } from '../job-types.js';
 import type { ResolvedOptions } from '../options.js';
 import { finishedMark, restoreCollected } from '../recovery/collected-state.js';
+import { tellNotices } from '../safe-logger.js';
 import { type Group, planGroups } from './groups.js';
 import { jobTree } from './job-tree.js';
 import { Launcher } from './launcher.js';
@@ -184,6 +185,7 @@ export class JobDriver {
       slots: this.#options.parallelism,
       keyGroups: this.#options.keyGroups,
     });
+    tellNotices(this.#plan.notices, this.#options.logger);
     this.#prepare(this.#plan);
     const { manifest } = this.#given;
     if (manifest?.final === true) {

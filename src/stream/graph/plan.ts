@@ -43,6 +43,13 @@ export interface PlanRegion {
   readonly slots: readonly number[];
 }
 
+/** Something that the graph does not promise, although one might think so. */
+export interface GraphNotice {
+  /** Id of the operator that it is about. */
+  readonly operator: string;
+  readonly text: string;
+}
+
 export interface JobPlan {
   readonly graph: GraphData;
   readonly slots: number;
@@ -53,6 +60,7 @@ export interface JobPlan {
   readonly regions: readonly PlanRegion[];
   /** Per distinct operator parallelism q: entry g (1…m; entry 0 unused) is the owning instance. */
   readonly tables: Readonly<Record<number, Uint16Array>>;
+  readonly notices: readonly GraphNotice[];
 }
 
 /** One task: an instance of a vertex. */

@@ -19,6 +19,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { hashKey } from '../../hashring/murmur3.js';
 import { placementTable } from '../../hashring/placement.js';
 import type { GraphData, GraphNodeData, Partition } from './graph.js';
+import { noticesOf } from './notices.js';
 import type { JobPlan, PlanChannel, PlanEdge, PlanTask, PlanVertex } from './plan.js';
 import { planRegions } from './regions.js';
 
@@ -81,7 +82,8 @@ export function planJob(graph: GraphData, { slots, keyGroups }: PlanOptions): Jo
   });
   const regions = planRegions(graph, vertices, edges);
   const tables = tablesOf(graph, vertices, keyGroups);
-  return { graph, slots, keyGroups, vertices, edges, regions, tables };
+  const notices = noticesOf(graph, vertices);
+  return { graph, slots, keyGroups, vertices, edges, regions, tables, notices };
 }
 
 /** A region's tasks on a slot, in the order of vertices. */
