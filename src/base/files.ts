@@ -16,10 +16,12 @@ import * as fs from 'node:fs';
 import { promisify } from 'node:util';
 
 export const link = promisify(fs.link);
+export const lstat = promisify(fs.lstat);
 export const mkdir = promisify(fs.mkdir);
 export const readdir = promisify(fs.readdir);
 export const readFile = promisify(fs.readFile);
 export const readlink = promisify(fs.readlink);
+export const realpath = promisify(fs.realpath.native);
 export const rename = promisify(fs.rename);
 export const rm = promisify(fs.rm);
 export const stat = promisify(fs.stat);
@@ -35,6 +37,22 @@ const writeDescriptor = promisify(fs.write);
 /** @param flags as of `fs.open`: `r`, `w`, `wx`… */
 export async function open(path: string, flags: string): Promise<FileHandle> {
   return new FileHandle(await openDescriptor(path, flags));
+}
+
+/** For reading, at once: the opening of a FIFO does not wait for somebody who writes to it. */
+export async function openAtOnce(path: string): Promise<FileHandle> {
+  // Windows has no such flag, nor FIFOs among its files.
+  const flags = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
+  return new FileHandle(await openDescriptor(path, flags));
+}
+
+/** What it is instead of a regular file; undefined where it is one. */
+export function oddKind(stats: fs.Stats): string | undefined {
+  if (stats.isFile()) return undefined;
+  if (stats.isDirectory()) return 'a directory';
+  if (stats.isFIFO()) return 'a FIFO';
+  if (stats.isSocket()) return 'a socket';
+  return 'a device';
 }
 
 /** An open file. Whoever opened it closes it: nobody else does. */

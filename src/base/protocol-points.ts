@@ -40,6 +40,7 @@ export const PROTOCOL_POINTS = [
   'output:seal',
   'output:staged',
   'output:staging-sync',
+  'output:record',
   'output:publish',
   'output:sync',
   'output:sweep',

@@ -1,5 +1,7 @@
 /** Which committer a sink's data asks for, and that no two of a job work in the same place. */
 
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { HoldfastError } from '../base/errors.js';
 import type { CommitterData } from '../stream/sink.js';
 import type { Committer } from './committer.js';
@@ -15,25 +17,39 @@ export function createCommitter(data: CommitterData): Committer {
 }
 
 /**
- * Two sinks of one job may not write to one target: their files would get the same names.
+ * Two sinks of one job may not write to one target: their files would get the same names. Whether two
+ * folders are one is a question of where they really are: a link leads to the same place.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION that names both
  */
 export function checkDistinctTargets(
   sinks: readonly { readonly id: string; readonly committer: CommitterData | undefined }[],
 ): void {
-  const owners = new Map<string, string>();
+  const owners = new Map<string, { readonly id: string; readonly directory: string }>();
   for (const { id, committer } of sinks) {
     if (committer === undefined || committer.kind !== 'rename') continue;
     const { directory } = committer as unknown as RenameCommitterData;
-    const owner = owners.get(directory);
+    const place = realPlace(directory);
+    const owner = owners.get(place);
     if (owner !== undefined) {
+      const through = owner.directory === directory ? '' : `, through '${owner.directory}'`;
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
-        `the sinks '${owner}' and '${id}' both write to '${directory}'. Give each a folder of its own.`,
-        { details: { sinks: [owner, id], directory } },
+        `the sinks '${owner.id}' and '${id}' both write to '${directory}'${through}. Give each a ` +
+          'folder of its own.',
+        { details: { sinks: [owner.id, id], directory, place } },
       );
     }
-    owners.set(directory, id);
+    owners.set(place, { id, directory });
+  }
+}
+
+/** Without links, as far as the path is there yet. */
+function realPlace(path: string): string {
+  try {
+    return realpathSync.native(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPlace(parent), basename(path));
   }
 }

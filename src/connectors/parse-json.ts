@@ -5,32 +5,61 @@
  * them back), and fractions that are neither too large nor too small; these are rounded to the
  * nearest double, as everywhere.
  *
- * Nearly no text holds a number that could be lost: one look for 16 digits or an exponent of three
- * tells, and only then the numbers are looked at one by one.
+ * Nearly no text holds a number that could be lost. What was parsed tells: such a number has become
+ * one beyond 2^53, or 0. Only then the text is looked at, number by number: looking for long numbers in
+ * every text would take several times as long.
  */
 
 import { isExactInteger } from './exact-number.js';
 
-const SUSPICIOUS = /\d{16}|\d[eE][+-]?\d{3}/;
+const TINY = /[eE]-\d{3}|\.0{300}/;
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
 const INTEGER = /^-?\d+$/;
 
+export class InexactNumber extends Error {}
+
 /**
  * @param bigints integers that a double cannot hold become bigints
- * @throws SyntaxError for what is no JSON, RangeError for a number that a double cannot hold
+ * @throws SyntaxError for what is no JSON, InexactNumber for a number that a double cannot hold
  */
 export function parseJson(text: string, bigints = false): unknown {
   const value: unknown = JSON.parse(text);
-  if (!SUSPICIOUS.test(text)) return value;
+  const found = extremeIn(value);
+  if (found === 'none' || (found === 'zero' && !TINY.test(text))) return value;
   const large = new Set<string>();
   for (const [token] of text.matchAll(TOKENS)) {
     if (token.startsWith('"') || isHeld(token)) continue;
     if (!bigints || !INTEGER.test(token)) {
-      throw new RangeError(`the number ${shorten(token)} is beyond what a double can hold`);
+      throw new InexactNumber(`the number ${shorten(token)} is beyond what a double can hold`);
     }
     large.add(token);
   }
   return large.size === 0 ? value : parseWithBigints(text, value, large);
+}
+
+/** What a number that was lost may have become. */
+function extremeIn(value: unknown): 'none' | 'zero' | 'large' {
+  if (typeof value === 'number') {
+    if (!(value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER)) return 'large';
+    return value === 0 ? 'zero' : 'none';
+  }
+  if (typeof value !== 'object' || value === null) return 'none';
+  let found: 'none' | 'zero' | 'large' = 'none';
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i += 1) {
+      const inside = extremeIn(value[i]);
+      if (inside === 'large') return inside;
+      if (inside === 'zero') found = inside;
+    }
+    return found;
+  }
+  // It was just parsed: it has no properties but its own.
+  for (const name in value) {
+    const inside = extremeIn((value as Record<string, unknown>)[name]);
+    if (inside === 'large') return inside;
+    if (inside === 'zero') found = inside;
+  }
+  return found;
 }
 
 function isHeld(token: string): boolean {

@@ -1,11 +1,14 @@
+import { execFileSync } from 'node:child_process';
 import { mkdtemp, rename, rm, stat, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ndjsonFile } from '../../src/connectors/files/ndjson-file.js';
 import { textFile } from '../../src/connectors/files/text-file.js';
+import { parquetFile } from '../../src/connectors/parquet/parquet.js';
 import { conforms, context, failureOf, readAll, readRest, readSplit } from './source-kit.js';
 
 let directory: string;
@@ -225,6 +228,61 @@ describe('ndjsonFile', () => {
 
 describe('a file that is not what it was', () => {
   const content = Array.from({ length: 20_000 }, (_, i) => `line ${i}`).join('\n');
+
+  it.skipIf(process.platform === 'win32')('no regular file, at once', async () => {
+    const fifo = join(directory, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    for (const [path, kind] of [
+      [fifo, 'a FIFO'],
+      ['/dev/zero', 'a device'],
+      ['/dev/null', 'a device'],
+    ] as const) {
+      for (const source of [textFile(path), ndjsonFile(path), parquetFile(path)]) {
+        const error = await failureOf(() => source.splits());
+        expect(error.code).toBe('ERR_HOLDFAST_SOURCE');
+        expect(error.message).toContain(`'${path}': it is ${kind}, not a regular file`);
+      }
+    }
+  });
+
+  it.skipIf(process.platform !== 'linux')('made up when it is read', async () => {
+    const error = await failureOf(() => textFile('/proc/cpuinfo').splits());
+    expect(error.code).toBe('ERR_HOLDFAST_SOURCE');
+    expect(error.message).toContain("'/proc/cpuinfo': it says that it is empty, and is not");
+    expect(await readAll(textFile(await file('')))).toEqual([]);
+  });
+
+  it('another format than lines, by its name', async () => {
+    for (const [content, name] of [
+      [gzipSync('a\n'), 'compressed by gzip'],
+      [Buffer.from('28b52ffd0000', 'hex'), 'compressed by zstd'],
+      [Buffer.from('fd377a585a0000', 'hex'), 'compressed by xz'],
+      [Buffer.from('504b03040a00', 'hex'), 'a zip archive'],
+      [Buffer.from('PAR1'), 'parquetFile'],
+    ] as const) {
+      const path = await file(content);
+      for (const source of [textFile(path), ndjsonFile(path, { malformed: 'rejects' })]) {
+        const error = await failureOf(() => source.splits());
+        expect(error.code).toBe('ERR_HOLDFAST_SOURCE');
+        expect(error.message).toContain(path);
+        expect(error.message).toContain(name);
+      }
+    }
+  });
+
+  it('numbers that a double cannot hold, by file and line', async () => {
+    for (const number of ['12345678901234567890', '9007199254740993', '1e400', '1e-400']) {
+      const path = await file(`{"id": 1}\n{"id": [${number}]}\n{"id": 2}\n`);
+      const error = await failureOf(() => readAll(ndjsonFile(path)));
+      expect(error.code).toBe('ERR_HOLDFAST_MALFORMED_RECORD');
+      expect(error.message).toContain(`${path} line 2: the number ${number} is beyond`);
+      const rejects = await readAll(ndjsonFile(path, { malformed: 'rejects' }));
+      expect(rejects).toMatchObject([{ id: 1 }, { line: 2 }, { id: 2 }]);
+    }
+    const path = await file('[9007199254740993, 9007199254740992, 0.1]\n');
+    const rows = await readAll(ndjsonFile(path, { largeIntegers: 'bigint' }));
+    expect(rows).toEqual([[9007199254740993n, 9007199254740992, 0.1]]);
+  });
 
   it('missing, a directory, unreadable', async () => {
     for (const [path, why] of [

@@ -1,4 +1,14 @@
-import { link, mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import {
+  link,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -35,7 +45,9 @@ async function parts(directory: string): Promise<string[]> {
   return (await readdir(directory)).filter((name) => name.startsWith('part-')).sort();
 }
 async function staged(directory: string): Promise<string[]> {
-  return (await readdir(join(directory, '.staging'))).filter((name) => name !== 'run.json').sort();
+  return (await readdir(join(directory, '.staging')))
+    .filter((name) => !/^(run\.json|published-\d+)$/.test(name))
+    .sort();
 }
 /** What a reader of the folder sees. */
 async function rows(directory: string): Promise<unknown[]> {
@@ -162,30 +174,71 @@ describe('ndjsonFiles', () => {
     expect(await staged(out)).toEqual([]);
   });
 
-  it('refuses what JSON would lose', async () => {
+  it('refuses what JSON would lose, by the path to it', async () => {
     const { writer } = await start(folder(), 'run-1');
     const cycle: { self?: unknown } = {};
     cycle.self = cycle;
-    for (const record of [
-      undefined,
-      5n,
-      { nested: 5n },
-      () => 1,
-      Symbol('s'),
-      Number.NaN,
-      new Date(Number.NaN),
-      new Map([[1, 2]]),
-      new Set([1]),
-      new Error('x'),
-      { toJSON: () => undefined },
-      cycle,
-    ]) {
+    const losses: readonly (readonly [record: unknown, why: string])[] = [
+      [undefined, 'no undefined'],
+      [5n, 'no bigint'],
+      [{ nested: 5n }, 'no bigint (at nested)'],
+      [() => 1, 'no function'],
+      [Symbol('s'), 'no symbol'],
+      [Number.NaN, 'no NaN'],
+      [new Date(Number.NaN), 'no invalid dates'],
+      [new Map([[1, 2]]), 'of a Map'],
+      [new Set([1]), 'of a Set'],
+      [new Error('x'), 'of a Error'],
+      [{ toJSON: () => undefined }, 'toJSON() of this record gave nothing'],
+      [cycle, 'circular'],
+      [{ key: Number.NaN, n: 1 }, 'no NaN (at key)'],
+      [{ key: Number.NEGATIVE_INFINITY }, 'no -Infinity (at key)'],
+      [{ order: { lines: [{ price: 1 }, { price: Infinity }] } }, 'at order.lines[1].price'],
+      [{ a: { 'b c': new Map() } }, 'of a Map (at a["b c"])'],
+      [[1, [new Set()]], 'of a Set (at [1][0])'],
+      [{ e: new TypeError('x') }, 'of a Error (at e)'],
+      [{ e: Object.assign(new RangeError('x'), { code: 7 }) }, '(at e)'],
+      [{ bytes: Uint8Array.of(1) }, 'a Uint8Array as an object (at bytes)'],
+      [{ bytes: Buffer.from('x') }, '(at bytes)'],
+      [{ bytes: new ArrayBuffer(1) }, '(at bytes)'],
+      [{ at: [new Date(Number.NaN)] }, 'no invalid dates (at at[0])'],
+      [{ list: [undefined] }, 'undefined in a list (at list[0])'],
+      [{ pattern: /x/ }, 'of a RegExp (at pattern)'],
+      [{ f: () => 1 }, 'no function (at f)'],
+      [{ s: Symbol('s') }, 'no symbol (at s)'],
+      [
+        new (class Row {
+          value = Number.NaN;
+        })(),
+        'no NaN (at value)',
+      ],
+    ];
+    for (const [record, why] of losses) {
       const error = await failureOf(() => writer.write(record, 0));
       expect(error.code).toBe('ERR_HOLDFAST_SINK');
       expect(error.message).toContain('plain JSON data');
+      expect(error.message).toContain(why);
     }
-    writer.write({}, 0);
     await writer.close();
+  });
+
+  it('writes what JSON holds as JSON.stringify does', async () => {
+    const out = folder();
+    const { committer, writer } = await start(out, 'run-1');
+    const records = [
+      {},
+      null,
+      { key: null, left: undefined, at: new Date(5), deep: [{ a: [] }, null, 'x', -0.5, true] },
+      new (class Row {
+        readonly id = 1;
+        readonly inner = { ok: true };
+      })(),
+      { toJSON: () => ({ own: 1 }) },
+      JSON.parse('{"__proto__": {"a": 1}, "constructor": 2}'),
+      Object.create(null, { a: { value: 1, enumerable: true } }),
+    ];
+    await committer.commit(1, await cut(writer, 1, ...records));
+    expect(await rows(out)).toEqual(records.map((record) => JSON.parse(JSON.stringify(record))));
   });
 
   it('refuses nonsense options', async () => {
@@ -207,6 +260,49 @@ describe('ndjsonFiles', () => {
     expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
     expect(error.message).toContain("'one' and 'two'");
     checkDistinctTargets([sinks[0]!, { id: 'x', committer: undefined }]);
+  });
+
+  it('refuses two sinks into one folder through links, also to a folder that is not there yet', async () => {
+    const [real, linked] = [folder(), folder()];
+    await mkdir(real);
+    await symlink(real, linked);
+    for (const below of ['', 'deep/er']) {
+      const sinks = [real, linked].map((directory) => {
+        const { committer } = ndjsonFiles(join(directory, below));
+        return { id: directory, committer };
+      });
+      const error = await failureOf(() => checkDistinctTargets(sinks));
+      expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+      expect(error.message).toContain(`'${real}' and '${linked}'`);
+      expect(error.message).toContain(`through '${join(real, below)}'`);
+    }
+  });
+
+  it('writes through no link that stands where its own files belong', async () => {
+    const out = folder();
+    const other = folder();
+    await mkdir(join(out, '.staging'), { recursive: true });
+    await mkdir(other);
+    const file = join(other, 'file');
+    await writeFile(file, 'not mine');
+    await symlink(file, join(out, '.staging', 'run.json.tmp'));
+    const { committer, writer } = await start(out, 'run-1');
+    await committer.commit(1, await cut(writer, 1, 'a'));
+    expect(await readFile(file, 'utf8')).toBe('not mine');
+    expect(await rows(out)).toEqual(['a']);
+
+    const linked = folder();
+    await mkdir(linked);
+    await symlink(other, join(linked, '.staging'));
+    for (const act of [
+      () => committerOf(linked).check!(fresh('run-1')),
+      () => committerOf(linked).recover(fresh('run-1')),
+    ]) {
+      const error = await failureOf(act);
+      expect(error.code).toBe('ERR_HOLDFAST_SINK');
+      expect(error.message).toContain(`'${join(linked, '.staging')}' is no folder, but a link`);
+    }
+    expect(await readdir(other)).toEqual(['file']);
   });
 
   it('fails the task and every later cut when the folder cannot be written', async () => {
@@ -439,6 +535,55 @@ describe('recovery of the rename sink', () => {
     for (const name of await parts(out)) await rm(join(out, name));
     await committerOf(out).recover({ run: 'run-1', checkpoint: 2, transactions: second });
     expect(await rows(out)).toEqual([]);
+  });
+
+  it('does not take a staged part that is gone for one that was published', async () => {
+    const out = folder();
+    const { committer, writer } = await start(out, 'run-1');
+    await committer.commit(1, await cut(writer, 1, 'a'));
+    const promised = await cut(writer, 2, 'b');
+    for (const name of await staged(out)) await rm(join(out, '.staging', name));
+    const restored = { run: 'run-1', checkpoint: 2, transactions: promised };
+    for (const act of [
+      () => committer.commit(2, promised),
+      () => committerOf(out).recover(restored),
+    ]) {
+      const error = await failureOf(act);
+      expect(error.code).toBe('ERR_HOLDFAST_SINK');
+      expect(error.message).toContain('part-0000000002-0.ndjson');
+      expect(error.message).toContain('neither staged nor published');
+    }
+    expect(await rows(out)).toEqual(['a']);
+  });
+
+  it('knows nothing of what readers of a folder of version 0.1.0 have taken away', async () => {
+    const out = folder();
+    const second = await published(out, 'run-1');
+    for (const name of await readdir(join(out, '.staging'))) {
+      if (name.startsWith('published-')) await rm(join(out, '.staging', name));
+    }
+    for (const name of await parts(out)) await rm(join(out, name));
+    await committerOf(out).recover({ run: 'run-1', checkpoint: 2, transactions: second });
+    const writer = writerOf(out, sinkContext({ run: 'run-1' }));
+    const committer = committerOf(out);
+    await committer.recover({ run: 'run-1', checkpoint: 2, transactions: second });
+    const third = await cut(writer, 3, 'c');
+    for (const name of await staged(out)) await rm(join(out, '.staging', name));
+    expect((await failureOf(() => committer.commit(3, third))).message).toContain('neither staged');
+  });
+
+  it('does not go on in a folder that was deleted under it', async () => {
+    const out = folder();
+    const { committer, writer } = await start(out, 'run-1');
+    await committer.commit(1, await cut(writer, 1, 'a'));
+    await rm(out, { recursive: true });
+    // A writer makes the folder again, and promises a part in it.
+    const promised = await cut(writer, 2, 'b');
+    expect((await failureOf(() => committer.commit(2, promised))).code).toBe('ERR_HOLDFAST_SINK');
+    const restored = { run: 'run-1', checkpoint: 2, transactions: promised };
+    const error = await failureOf(() => committer.recover(restored));
+    expect(error.code).toBe('ERR_HOLDFAST_SINK');
+    expect(error.message).toContain('the folder was deleted, emptied, moved or exchanged');
   });
 
   it('takes a new folder for a run that goes on', async () => {

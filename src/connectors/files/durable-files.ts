@@ -1,7 +1,7 @@
 /** The few file operations that survive a power cut. */
 
 import { dirname } from 'node:path';
-import { type FileHandle, open, rename, stat } from '../../base/files.js';
+import { type FileHandle, open, rename, rm, stat } from '../../base/files.js';
 import { errorCode } from '../system-error.js';
 
 /**
@@ -28,7 +28,9 @@ export async function syncDirectory(path: string): Promise<void> {
 /** Replaces a small file: after it resolves the new content survives, before it the old one does. */
 export async function writeDurably(path: string, content: string): Promise<void> {
   const temporary = `${path}.tmp`;
-  const handle = await open(temporary, 'w');
+  // Never through a link that somebody has put in its place.
+  await rm(temporary, { force: true });
+  const handle = await open(temporary, 'wx');
   try {
     await handle.writeAll(Buffer.from(content));
     await handle.sync();

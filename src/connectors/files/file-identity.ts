@@ -10,7 +10,7 @@
 
 import { createHash } from 'node:crypto';
 import { HoldfastError } from '../../base/errors.js';
-import { type FileHandle, open } from '../../base/files.js';
+import { type FileHandle, oddKind, openAtOnce } from '../../base/files.js';
 import type { NamedPath } from '../options.js';
 import { explainSystemError } from '../system-error.js';
 
@@ -33,14 +33,20 @@ export function sourceError(path: NamedPath, error: unknown): HoldfastError {
   );
 }
 
-/** Opens the file and tells what it is. Rejects with ERR_HOLDFAST_SOURCE. The caller closes the handle. */
-export async function openFile(
-  path: NamedPath,
-): Promise<{ handle: FileHandle; identity: FileIdentity }> {
+export interface IdentifiedFile {
+  /** The caller closes it. */
+  readonly handle: FileHandle;
+  readonly identity: FileIdentity;
+  /** Its first 4 KiB. */
+  readonly head: Buffer;
+}
+
+/** Opens the file and tells what it is. Rejects with ERR_HOLDFAST_SOURCE. */
+export async function openFile(path: NamedPath): Promise<IdentifiedFile> {
   let handle: FileHandle | undefined;
   try {
-    handle = await open(path.absolute, 'r');
-    return { handle, identity: await identify(handle, path) };
+    handle = await openAtOnce(path.absolute);
+    return { handle, ...(await identify(handle, path)) };
   } catch (error) {
     await handle?.close();
     throw sourceError(path, error);
@@ -92,13 +98,23 @@ export async function readExactly(
   }
 }
 
-async function identify(handle: FileHandle, path: NamedPath): Promise<FileIdentity> {
+async function identify(
+  handle: FileHandle,
+  path: NamedPath,
+): Promise<Omit<IdentifiedFile, 'handle'>> {
   const stat = await handle.stat();
-  if (!stat.isFile()) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_SOURCE',
-      `cannot read '${path.shown}': it is not a regular file. Positions in it could not be found again.`,
-      { details: { path: path.absolute } },
+  const kind = oddKind(stat);
+  if (kind !== undefined) {
+    throw unreadable(
+      path,
+      `it is ${kind}, not a regular file. Positions in it could not be found again`,
+    );
+  }
+  if (stat.size === 0 && (await handle.read(new Uint8Array(1), 0, 1, 0)).bytesRead > 0) {
+    throw unreadable(
+      path,
+      'it says that it is empty, and is not: its content is made up when it is read, so that it ' +
+        'cannot be read again from a position. Copy it to a file first',
     );
   }
   const head = Buffer.alloc(Math.min(SAMPLE_BYTES, stat.size));
@@ -106,7 +122,13 @@ async function identify(handle: FileHandle, path: NamedPath): Promise<FileIdenti
   await readExactly(handle, path, head, 0);
   await readExactly(handle, path, tail, stat.size - tail.length);
   const sha256 = createHash('sha256').update(head).update(tail).digest('hex');
-  return { size: stat.size, mtimeMs: stat.mtimeMs, sha256 };
+  return { identity: { size: stat.size, mtimeMs: stat.mtimeMs, sha256 }, head };
+}
+
+export function unreadable(path: NamedPath, why: string): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_SOURCE', `cannot read '${path.shown}': ${why}.`, {
+    details: { path: path.absolute },
+  });
 }
 
 function compare(path: NamedPath, expected: FileIdentity, found: FileIdentity): void {

@@ -3,7 +3,7 @@
 import type { Source } from '../../stream/source.js';
 import type { NamedPath } from '../options.js';
 import { pathOfSplit, positionField } from '../split-check.js';
-import { openFile, openSame } from './file-identity.js';
+import { openFile, openSame, unreadable } from './file-identity.js';
 import { LineNumbers } from './line-numbers.js';
 import { type LineFormat, type LinePosition, LineReader, type LineSplit } from './line-reader.js';
 
@@ -45,9 +45,21 @@ export function lineSource<T>({
   };
 }
 
+const UNPACK = 'Unpack it first: lines are found again by their place in the file';
+/** Files that are often taken for files of lines, and how they begin. */
+const FORMATS: readonly (readonly [why: string, magic: Buffer])[] = [
+  [`it is compressed by gzip. ${UNPACK} (gunzip)`, Buffer.from('1f8b', 'hex')],
+  [`it is compressed by zstd. ${UNPACK} (unzstd)`, Buffer.from('28b52ffd', 'hex')],
+  [`it is compressed by xz. ${UNPACK} (unxz)`, Buffer.from('fd377a585a00', 'hex')],
+  [`it is a zip archive. ${UNPACK} (unzip)`, Buffer.from('504b0304', 'hex')],
+  ['it is a Parquet file. Read it with parquetFile', Buffer.from('50415231', 'hex')],
+];
+
 async function splitsOf(path: NamedPath, splitBytes: number): Promise<readonly LineSplit[]> {
-  const { handle, identity } = await openFile(path);
+  const { handle, identity, head } = await openFile(path);
   await handle.close();
+  const format = FORMATS.find(([, magic]) => magic.equals(head.subarray(0, magic.length)));
+  if (format !== undefined) throw unreadable(path, format[0]);
   const { size } = identity;
   const bytes = Math.max(splitBytes, Math.ceil(size / SPLITS_PER_FILE_MAX));
   return Array.from({ length: Math.ceil(size / bytes) }, (_, i) => ({

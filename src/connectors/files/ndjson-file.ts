@@ -1,6 +1,7 @@
-import { checkObject } from '../../base/option-checks.js';
+import { checkObject, checkOneOf } from '../../base/option-checks.js';
 import type { RejectingSource, Source } from '../../stream/source.js';
 import { checkPaths, checkText } from '../options.js';
+import { InexactNumber, parseJson } from '../parse-json.js';
 import { lineSource } from './line-source.js';
 import { checkLineBytes, checkSplitBytes, type TextFileOptions } from './text-file.js';
 
@@ -10,13 +11,19 @@ export interface NdjsonFileOptions extends TextFileOptions {
    * malformed line ends the job.
    */
   readonly malformed?: string | undefined;
+  /**
+   * Integers that a number cannot hold (beyond 2^53) make a line malformed (the default), or become
+   * bigints. Other numbers that a double cannot hold, like 1e400, always make it malformed.
+   */
+  readonly largeIntegers?: 'refuse' | 'bigint' | undefined;
 }
 
 /**
  * A source of JSON values, one per line, in UTF-8; blank lines are skipped. The values are not
  * compared with `T`: it is what you know about the file.
  *
- * Failures: as `textFile`, and ERR_HOLDFAST_MALFORMED_RECORD with file and line for what is no JSON.
+ * Failures: as `textFile`, and ERR_HOLDFAST_MALFORMED_RECORD with file and line for what is no JSON, or
+ * holds a number that a double cannot hold.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
@@ -33,11 +40,18 @@ export function ndjsonFile<T>(
   options?: NdjsonFileOptions,
 ): Source<T> {
   const kind = 'ndjsonFile';
-  const { maxLineBytes, splitBytes, malformed } = checkObject<NdjsonFileOptions>(kind, options, [
+  const given = checkObject<NdjsonFileOptions>(kind, options, [
     'maxLineBytes',
     'splitBytes',
     'malformed',
+    'largeIntegers',
   ]);
+  const { maxLineBytes, splitBytes, malformed } = given;
+  const large = checkOneOf('ndjsonFile.largeIntegers', given.largeIntegers, 'refuse', [
+    'refuse',
+    'bigint',
+  ]);
+  const bigints = large === 'bigint';
   if (malformed !== undefined) checkText('ndjsonFile.malformed', malformed);
   return lineSource<T>({
     paths: checkPaths('ndjsonFile.path', path),
@@ -48,7 +62,16 @@ export function ndjsonFile<T>(
       skipBlank: true,
       maxLineBytes: checkLineBytes(kind, maxLineBytes),
       reject: malformed !== undefined,
-      parse: (line) => JSON.parse(line) as T,
+      parse: bigints ? (line) => parseJson(line, true) as T : parseExactly<T>,
     },
   });
+}
+
+function parseExactly<T>(line: string): T {
+  try {
+    return parseJson(line) as T;
+  } catch (error) {
+    if (!(error instanceof InexactNumber)) throw error;
+    throw new InexactNumber(`${error.message} (integers can be: { largeIntegers: 'bigint' })`);
+  }
 }

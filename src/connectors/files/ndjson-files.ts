@@ -20,7 +20,12 @@ export interface NdjsonFilesOptions {
  * that completes (without checkpoints: at the end); files in the order of their names keep the order
  * per key. `.staging` in the folder is the sink's own.
  *
- * Failures: ERR_HOLDFAST_SINK (unwritable, full disk, a record that JSON cannot hold),
+ * What JSON would write as something else is refused, by the path to it: NaN and Infinity, bigints, Maps,
+ * Sets, errors, bytes, functions and symbols. A property that is undefined is left out. Readers may take
+ * published parts away.
+ *
+ * Failures: ERR_HOLDFAST_SINK (unwritable, full disk, a record that JSON cannot hold, a folder that was
+ * deleted under the run, staged rows that are gone),
  * ERR_HOLDFAST_SINK_OCCUPIED (another run's folder), ERR_HOLDFAST_SINK_REWOUND.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION

@@ -6,6 +6,7 @@
  *     DIR/.staging/<run>-7-1-3-9f2c41d0a7b6e815             staged for checkpoint 7: instance, incarnation
  *     DIR/.staging/<run>-open-1-3-9f2c41d0a7b6e815          being written, in no checkpoint yet
  *     DIR/.staging/run.json                                 whose the folder is (run-marker.ts)
+ *     DIR/.staging/published-0000000007                     numbers published so far (published-record.ts)
  */
 
 import { join } from 'node:path';

@@ -3,8 +3,9 @@
  *
  *  R1  A part is published by one rename out of `.staging`: readers of the folder see all of it or
  *      nothing. Nothing is ever renamed over another file.
- *  R2  Only a durable manifest's handles are published, so a staged file that a manifest names and
- *      that is gone has been published: committing twice changes nothing.
+ *  R2  Only a durable manifest's handles are published, so committing twice changes nothing. A part that is
+ *      staged no more was published, and perhaps taken away by a reader, if the folder's record says that
+ *      its number was reached (published-record.ts); else its rows are lost, and that is an error.
  *  R3  The folder is one run's at a time (run-marker.ts): the marker is durable before anything is
  *      staged, and a run that finds another's marker publishes nothing.
  *  R4  Numbers up to the marker's `base` are earlier runs'; the run's checkpoint n has number base + n.
@@ -14,12 +15,15 @@
  *      have named that. What it had staged for a checkpoint stays. Parts are removed only where the
  *      user said so. An overwriting start removes the old parts first and takes the folder last: when
  *      it is cut short, the next one begins anew.
+ *  R6  A folder that this process has taken has the run's marker for as long as the run goes on. Without it the
+ *      folder was deleted or emptied, and with it what was published: there is no going on in an empty one.
+ *  R7  `.staging` is a folder of this folder: a link would lead the run's files elsewhere.
  */
 
 import { join } from 'node:path';
 import { assert } from '../../base/assert.js';
 import { HoldfastError } from '../../base/errors.js';
-import { readdir, rename, unlink } from '../../base/files.js';
+import { lstat, readdir, rename, unlink } from '../../base/files.js';
 import { makeDirectory } from '../../base/make-directory.js';
 import { atPoint } from '../../base/protocol-points.js';
 import type { SinkTransaction } from '../../stream/sink.js';
@@ -37,6 +41,7 @@ import {
   type StagedName,
   stagingPath,
 } from './part-names.js';
+import { PublishedRecord } from './published-record.js';
 import { partsOfTransaction, type StagedPartHandle } from './rename-transaction.js';
 import { type RunMarker, readMarker, writeMarker } from './run-marker.js';
 
@@ -51,18 +56,29 @@ export interface RenameCommitterData {
   readonly onRewind: 'refuse' | 'remove';
 }
 
+interface PublishedPart {
+  /** Its name in the staging folder, and among the published ones. */
+  readonly from: string;
+  readonly to: string;
+  /** Which file it is. */
+  readonly file: string;
+}
+
 export class RenameCommitter implements Committer {
   readonly #data: RenameCommitterData;
+  readonly #record: PublishedRecord;
   #marker: RunMarker | undefined;
 
   constructor(data: RenameCommitterData) {
     this.#data = data;
+    this.#record = new PublishedRecord(data.directory);
   }
 
   async check(state: RecoverState): Promise<void> {
     const { directory, existing, onRewind } = this.#data;
     try {
       // A damaged one is no obstacle for an overwriting start, as in #begin.
+      await this.#checkStaging();
       const replaces = existing === 'overwrite' && state.checkpoint === undefined;
       const found = await readMarker(directory).catch((error: unknown) => {
         if (!replaces) throw error;
@@ -88,6 +104,7 @@ export class RenameCommitter implements Committer {
     const { directory } = this.#data;
     assert(isRunId(state.run), `'${state.run}' is a run's id`);
     try {
+      await this.#checkStaging();
       await makeDirectory(join(directory, STAGING));
       this.#marker =
         state.checkpoint === undefined ? await this.#begin(state.run) : await this.#resume(state);
@@ -138,23 +155,43 @@ export class RenameCommitter implements Committer {
     if (found?.run === run) return found;
     const parts = await this.#parts();
     if (found !== undefined || parts.length > 0) throw this.#occupied(parts, found?.run);
+    if (this.#marker !== undefined) throw this.#emptied(); // R6
     // A new folder for an old run (a new sink, a moved job): right, unless rows were promised here.
     for (const { staged } of partsOfAll(transactions, run)) {
-      if ((await fileAt(stagingPath(directory, staged))) === undefined) {
-        throw new HoldfastError(
-          'ERR_HOLDFAST_SINK',
-          `'${directory}' has no record of this run, and rows that its checkpoint promised are not ` +
-            'there: the folder was emptied, moved or exchanged. Put it back, or start the job afresh ' +
-            "(restore: 'none').",
-          { details: { directory, missing: staged } },
-        );
-      }
+      if ((await fileAt(stagingPath(directory, staged))) === undefined) throw this.#emptied(staged);
     }
     return await this.#take({ run, base: 0 });
   }
 
+  #emptied(missing?: string): HoldfastError {
+    const { directory } = this.#data;
+    return new HoldfastError(
+      'ERR_HOLDFAST_SINK',
+      `'${directory}' has no record of this run, and rows that it has written or promised are not ` +
+        'there: the folder was deleted, emptied, moved or exchanged. Put it back, or start the job ' +
+        "afresh (restore: 'none').",
+      { details: { directory, missing } },
+    );
+  }
+
+  /** R7. */
+  async #checkStaging(): Promise<void> {
+    const path = join(this.#data.directory, STAGING);
+    const stats = await lstat(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    if (stats === undefined || stats.isDirectory()) return;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_SINK',
+      `'${path}' is no folder, but ${stats.isSymbolicLink() ? 'a link' : 'a file'}. Who has put it ` +
+        'there? Remove it, or use another folder.',
+      { details: { directory: this.#data.directory } },
+    );
+  }
+
   async #take(marker: RunMarker): Promise<RunMarker> {
     await atPoint('output:marker', () => writeMarker(this.#data.directory, marker));
+    await this.#record.write(await this.#record.read(), marker.base);
     // The staging folder's own name must survive as well.
     await syncDirectory(this.#data.directory);
     return marker;
@@ -167,6 +204,8 @@ export class RenameCommitter implements Committer {
     if (this.#data.onRewind === 'refuse') throw this.#rewound(newer, state);
     await state.beforeRemoval?.();
     await this.#remove(newer);
+    const { base } = this.#marker!;
+    await this.#record.write(await this.#record.read(), base + (state.checkpoint ?? 0));
   }
 
   #rewound(newer: readonly PartName[], { checkpoint = 0 }: RecoverState): HoldfastError {
@@ -187,34 +226,53 @@ export class RenameCommitter implements Committer {
   async #publish(handles: readonly StagedPartHandle[]): Promise<void> {
     if (handles.length === 0) return;
     const { directory } = this.#data;
-    for (const handle of handles) await this.#publishOne(handle);
+    const { base } = this.#marker!;
+    const reached = await this.#record.read();
+    const number = Math.max(...handles.map(({ checkpoint }) => base + checkpoint));
+    assert(number <= PART_NUMBER_MAX, `${number} fits into a part's name`);
+    const staged: PublishedPart[] = [];
+    for (const handle of handles) {
+      const from = stagingPath(directory, handle.staged);
+      const to = join(directory, partName(base + handle.checkpoint, handle.instance));
+      const file = await fileAt(from);
+      if (file !== undefined) staged.push({ from, to, file });
+      // In this order: a committer that was given up may publish it between the two looks.
+      else if (reached === undefined || base + handle.checkpoint <= reached) continue;
+      else if ((await fileAt(to)) === undefined) throw this.#lost(to, handle.staged); // R2
+    }
+    if (number > (reached ?? -1)) await this.#record.write(reached, number);
+    for (const part of staged) await this.#publishOne(part);
     // Also when all were published before: that may not have been durable.
     await atPoint('output:sync', () => syncDirectory(directory));
   }
 
-  async #publishOne({ staged, checkpoint, instance }: StagedPartHandle): Promise<void> {
-    const { directory } = this.#data;
-    const number = this.#marker!.base + checkpoint;
-    assert(number <= PART_NUMBER_MAX, `${number} fits into a part's name`);
-    const from = stagingPath(directory, staged);
-    const to = join(directory, partName(number, instance));
-    const stagedFile = await fileAt(from);
-    if (stagedFile === undefined) return;
+  async #publishOne({ from, to, file }: PublishedPart): Promise<void> {
     const published = await fileAt(to);
-    if (published === undefined || published === stagedFile) {
+    if (published === undefined || published === file) {
       const move = () => (published === undefined ? rename(from, to) : unlink(from));
       await atPoint('output:publish', move).catch(async (error: NodeJS.ErrnoException) => {
         // A committer that was given up may be publishing the same file at the same moment.
-        if (error.code !== 'ENOENT' || (await fileAt(to)) !== stagedFile) throw error;
+        if (error.code !== 'ENOENT' || (await fileAt(to)) !== file) throw error;
       });
     } else {
       throw new HoldfastError(
         'ERR_HOLDFAST_SINK',
         `'${to}' is there already and is another file than the one to be published. Something else ` +
           'writes to this folder (another sink of the job?): give each sink a folder of its own.',
-        { details: { directory, part: to, staged } },
+        { details: { directory: this.#data.directory, part: to, staged: from } },
       );
     }
+  }
+
+  #lost(part: string, staged: string): HoldfastError {
+    const { directory } = this.#data;
+    return new HoldfastError(
+      'ERR_HOLDFAST_SINK',
+      `the rows of '${part}' are promised by the checkpoint, and are neither staged nor published: ` +
+        'something has removed it from the staging folder. Put it back, or start the job afresh ' +
+        "(restore: 'none').",
+      { details: { directory, part, staged } },
+    );
   }
 
   async #parts(): Promise<readonly PartName[]> {
