@@ -3,14 +3,27 @@
  * average delay and the worst one. `npm run demo` runs this job and kills it again and again.
  *
  *   npx holdfast run examples/flights.job.ts --parallelism 2 --checkpoints ./checkpoints
+ *
+ * `--arg file=flights.ndjson` reads lines instead, as the demo does where the real flights are not installed.
  */
 
 import { fileURLToPath } from 'node:url';
-import { average, count, days, defineJob, max, minutes, ndjsonFiles, tumbling } from 'holdfast';
+import {
+  average,
+  count,
+  days,
+  defineJob,
+  max,
+  minutes,
+  ndjsonFile,
+  ndjsonFiles,
+  tumbling,
+} from 'holdfast';
 import { parquetFile } from 'holdfast/parquet';
 
 interface Flight {
-  readonly date: Date;
+  /** In lines of JSON: ms. */
+  readonly date: Date | number;
   /** Minutes; negative when early, null when cancelled. */
   readonly delay: number | null;
   readonly origin: string;
@@ -23,10 +36,15 @@ const columns = ['date', 'delay', 'origin'];
 const flights = () =>
   fileURLToPath(new URL('../data/flights-3m.parquet', import.meta.resolve('vega-datasets')));
 
+const read = (file: string) =>
+  file.endsWith('.ndjson')
+    ? ndjsonFile<Flight>(file)
+    : parquetFile<Flight>(file, { columns, eventTime: 'date' });
+
 export default defineJob('flight-delays', (env, args) => {
   env
-    .from(parquetFile<Flight>(String(args['file'] ?? flights()), { columns, eventTime: 'date' }))
-    .withTimestamps((flight) => flight.date.getTime(), { outOfOrdernessMs: minutes(10) })
+    .from(read(String(args['file'] ?? flights())))
+    .withTimestamps((flight) => Number(flight.date), { outOfOrdernessMs: minutes(10) })
     .keyBy((flight) => flight.origin)
     .window(tumbling(days(1)))
     .aggregate({

@@ -237,7 +237,7 @@ function demoCommand(use: (command: CommandLine) => void): Command {
   const command = new Command('demo')
     .summary('kill a job again and again, and compare its result')
     .description(
-      'Runs a job over three million real flights, kills it again and again, and compares what it has published with a plain fold over the same data. Needs the packages vega-datasets, hyparquet and hyparquet-compressors.',
+      'Runs a job over three million real flights, kills it again and again, and compares what it has published with a plain fold over the same data. Where the packages vega-datasets, hyparquet and hyparquet-compressors are not installed, the flights are made ones.',
     )
     .usage('[options]')
     .addOption(

@@ -1,5 +1,5 @@
 /**
- * `holdfast demo`: three million real flights, a job that is killed again and again, and the proof
+ * `holdfast demo`: three million real flights (or made ones, where their package is not installed), a job that is killed again and again, and the proof
  * that its published files are those of a plain single-threaded fold.
  */
 
@@ -10,12 +10,12 @@ import { join } from 'node:path';
 import { isHoldfastError } from '../base/errors.js';
 import { type Comparison, comparePublished } from '../demo/compare.js';
 import { type KilledRun, runKilled } from '../demo/demo-run.js';
-import { countFlights, findFlights, foldFlights } from '../demo/flights-data.js';
+import { FLIGHTS_PACKAGES, openFlights } from '../demo/flights-data.js';
 import { median } from '../demo/kill-log.js';
 import { planKills } from '../demo/kill-plan.js';
 import { runGuarded } from '../guardian/guardian.js';
 import { type Console, createReporter } from '../terminal/console.js';
-import { formatCount } from '../terminal/format.js';
+import { formatCount, formatNumberOf } from '../terminal/format.js';
 import { jsonLine } from '../terminal/json-line.js';
 import type { Reporter } from '../terminal/reporter.js';
 import type { DemoCommand } from './arguments.js';
@@ -29,15 +29,9 @@ const HEAP_LIMIT_MB = 64;
 
 export async function demoCommand(command: DemoCommand, console: Console): Promise<number> {
   const startedMs = performance.now();
-  const file = findFlights(DEMO_JOB);
-  const records = await countFlights(file);
   const seed = command.seed ?? Math.floor(Math.random() * 1_000_000);
   const isJson = command.output === 'json';
   const say = (line: string) => (isJson ? console.writeError(line) : console.write(line));
-  say(
-    `${formatCount(records)} flights, ${SLOTS} slots, ${command.kills} kills of a slot and one of the ` +
-      `process, seed ${seed}`,
-  );
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
   const reporter = createReporter(command.output, console);
   const signals = new StopSignals({
@@ -52,6 +46,15 @@ export async function demoCommand(command: DemoCommand, console: Console): Promi
   };
   process.once('exit', removeNow);
   try {
+    const flights = await openFlights(directory);
+    const { file, records } = flights;
+    if (!flights.real) {
+      say(`Made flights: for three million real ones, npm install ${FLIGHTS_PACKAGES.join(' ')}`);
+    }
+    say(
+      `${formatCount(records)} flights, ${SLOTS} slots, ${formatNumberOf(command.kills, 'kill')} of a slot ` +
+        `and one of the process, seed ${seed}`,
+    );
     const plan = planKills({ ...command, seed, slots: SLOTS, records });
     const job = await runGuarded(DEMO_JOB, {
       parallelism: SLOTS,
@@ -70,7 +73,7 @@ export async function demoCommand(command: DemoCommand, console: Console): Promi
     reporter.finished(killed.result);
     const seconds = (performance.now() - startedMs) / 1_000;
     say('comparing with a plain single-threaded fold …');
-    const fold = await foldFlights(file);
+    const fold = await flights.fold();
     const comparison = await comparePublished(join(directory, 'out'), fold.rows);
     const outcome = judge(killed, comparison, plan.length, fold.records);
     isKept = outcome.faults.length > 0;

@@ -1,9 +1,12 @@
-/** Where the demo's real data is, and a plain fold over it: the result to compare with. */
+/** The demo's data, and a plain fold over it: the result to compare with. */
 
-import { statSync } from 'node:fs';
+import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { HoldfastError } from '../base/errors.js';
+import { createInterface } from 'node:readline';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { seededRandom } from '../base/random.js';
 
 /**
  * The expected row of one airport and day. The code shares nothing with the job: another reader, a
@@ -20,55 +23,101 @@ export interface FlightsRow {
 
 const DAY_MS = 86_400_000;
 
-/**
- * Path of the Parquet file.
- *
- * @param job the demo's job, which is part of the repository but not of the package
- * @throws HoldfastError when it, or a development package, is not there
- */
-export function findFlights(job: URL): string {
+/** The flights of one demo: real ones where their package is installed, else made ones. */
+export interface Flights {
+  readonly file: string;
+  readonly records: number;
+  readonly real: boolean;
+  /** Single-threaded; key `origin day`. */
+  fold(): Promise<{ readonly rows: ReadonlyMap<string, FlightsRow>; readonly records: number }>;
+}
+
+/** What real flights need beside Holdfast. */
+export const FLIGHTS_PACKAGES = ['vega-datasets', 'hyparquet', 'hyparquet-compressors'] as const;
+
+/** @param folder for the file of made flights */
+export async function openFlights(folder: string): Promise<Flights> {
+  const file = findRealFlights();
+  const library = file === undefined ? undefined : await loadHyparquet().catch(() => undefined);
+  if (file !== undefined && library !== undefined) {
+    const { asyncBufferFromFile, parquetMetadataAsync } = library;
+    const metadata = await parquetMetadataAsync(await asyncBufferFromFile(file));
+    const records = Number(metadata.num_rows);
+    return { file, records, real: true, fold: () => foldParquet(file, library) };
+  }
+  const made = join(folder, 'flights.ndjson');
+  await writeMadeFlights(made);
+  return { file: made, records: MADE_FLIGHTS, real: false, fold: () => foldLines(made) };
+}
+
+/** Path of the Parquet file, if there is one. */
+function findRealFlights(): string | undefined {
   try {
-    statSync(job);
     const entry = createRequire(import.meta.url).resolve('vega-datasets');
     const path = join(dirname(entry), '../data/flights-3m.parquet');
-    if (statSync(path).isFile()) return path;
-  } catch (error) {
-    throw notInstalled(error);
+    return statSync(path).isFile() ? path : undefined;
+  } catch {
+    return undefined;
   }
-  throw notInstalled(undefined);
 }
+
+type Hyparquet = Awaited<ReturnType<typeof loadHyparquet>>;
 
 async function loadHyparquet() {
-  try {
-    const { compressors } = await import('hyparquet-compressors');
-    return { ...(await import('hyparquet')), compressors };
-  } catch (error) {
-    throw notInstalled(error);
-  }
+  const { compressors } = await import('hyparquet-compressors').catch(rethrown);
+  return { ...(await import('hyparquet').catch(rethrown)), compressors };
 }
 
-function notInstalled(cause: unknown): HoldfastError {
-  return new HoldfastError(
-    'ERR_HOLDFAST_SOURCE',
-    'the demo needs a checkout of the repository with its development packages (vega-datasets, ' +
-      'hyparquet, hyparquet-compressors). Run it there with `npm run demo`, which installs what is ' +
-      'missing, or run `npm install` first.',
-    { cause },
-  );
+/** A `catch` of its own lets bundlers leave out what is not installed. */
+function rethrown(error: unknown): never {
+  throw error;
 }
 
-export async function countFlights(path: string): Promise<number> {
-  const { asyncBufferFromFile, parquetMetadataAsync } = await loadHyparquet();
-  const metadata = await parquetMetadataAsync(await asyncBufferFromFile(path));
-  return Number(metadata.num_rows);
+const MADE_FLIGHTS = 2_000_000;
+const MADE_DAYS = 181;
+const MADE_AIRPORTS = 97;
+const MADE_FROM_MS = Date.UTC(2001, 0, 1);
+/** They take off in order, but for less than the job waits. */
+const MADE_DISORDER_MS = 240_000;
+const MADE_CHUNK = 10_000;
+
+/** As like the real ones as need be: half a year, some airports busier than others, some flights cancelled. */
+async function writeMadeFlights(path: string): Promise<void> {
+  const random = seededRandom(2_001);
+  const stepMs = (MADE_DAYS * DAY_MS - MADE_DISORDER_MS) / MADE_FLIGHTS;
+  const lines = function* (): Generator<string> {
+    for (let at = 0; at < MADE_FLIGHTS; ) {
+      let text = '';
+      for (const end = Math.min(at + MADE_CHUNK, MADE_FLIGHTS); at < end; at += 1) {
+        const date = Math.floor(MADE_FROM_MS + at * stepMs + random.next() * MADE_DISORDER_MS);
+        const airport = Math.floor(random.next() ** 2 * MADE_AIRPORTS);
+        const delay = random.next() < 0.02 ? null : Math.floor(random.next() ** 4 * 300) - 15;
+        text += `{"date":${date},"delay":${delay},"origin":"A${airport}"}\n`;
+      }
+      yield text;
+    }
+  };
+  await pipeline(Readable.from(lines()), createWriteStream(path));
 }
 
-/** Single-threaded, row group by row group; key `origin day`. */
-export async function foldFlights(
+async function foldLines(
   path: string,
 ): Promise<{ readonly rows: ReadonlyMap<string, FlightsRow>; readonly records: number }> {
-  const { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, compressors } =
-    await loadHyparquet();
+  const rows = new Map<string, FlightsRow>();
+  let records = 0;
+  for await (const line of createInterface({ input: createReadStream(path) })) {
+    const { date, ...flight } = JSON.parse(line) as Record<string, unknown>;
+    foldFlight(rows, { ...flight, date: new Date(Number(date)) });
+    records += 1;
+  }
+  return { rows, records };
+}
+
+/** Row group by row group. */
+async function foldParquet(
+  path: string,
+  { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, compressors }: Hyparquet,
+): Promise<{ readonly rows: ReadonlyMap<string, FlightsRow>; readonly records: number }> {
   const file = await asyncBufferFromFile(path);
   const metadata = await parquetMetadataAsync(file);
   const rows = new Map<string, FlightsRow>();
