@@ -132,7 +132,13 @@ export type {
   NodeParameters,
   Partition,
 } from './stream/graph/graph.js';
-export type { JobPlan, PlanEdge, PlanRegion, PlanVertex } from './stream/graph/plan.js';
+export type {
+  GraphNotice,
+  JobPlan,
+  PlanEdge,
+  PlanRegion,
+  PlanVertex,
+} from './stream/graph/plan.js';
 export type {
   CommitterData,
   Sink,
