@@ -1,10 +1,12 @@
 /**
- * The whole check, in order: types, format and lint, dead exports, tests, 2 000 simulated runs; then, side by side, a
- * process killed at every point of the protocol, and a smoke run of every benchmark.
+ * The whole check, in order: types, format and lint, dead exports, tests, 2 000 simulated runs; then,
+ * side by side, a process killed at every point of the protocol, and a smoke run of every benchmark.
  *
  *   npm test                            everything
  *   npm test -- test/hashring           vitest alone, with this filter
  *   npm test -- pure test/hashring      … in one of its projects (`pure` or `threads`)
+ *   npm run check:fast                  between two edits: types, lint, and the fast tests of `pure`
+ *                                       (vitest.config.ts lists the slow ones)
  *
  * A later step runs even when an earlier one failed. Every step but vitest counts as one. A test
  * file that cannot be loaded counts as one failure; so does a vitest that ends badly without naming
@@ -34,17 +36,13 @@ let failed = 0;
 const failures = [];
 
 const filters = process.argv.slice(2);
-if (filters.length > 0) {
+if (filters[0] === '--fast') {
+  await look();
+  await vitest(['--project=pure'], ['--reporter=dot']);
+} else if (filters.length > 0) {
   await vitest(filters);
 } else {
-  const types = ['--noEmit', '-p', 'tsconfig.test.json'];
-  await Promise.all([
-    step('types', program('typescript', 'bin', 'tsc'), types, { capture: true }),
-    step('format and lint', program('@biomejs', 'biome', 'bin', 'biome'), ['check', '.'], {
-      capture: true,
-    }),
-    step('dead exports', program('knip', 'bin', 'knip.js'), ['--production'], { capture: true }),
-  ]);
+  await look();
   await vitest([]);
   await step('simulation', at('scripts', 'sim.mjs'), ['--seeds', '2000']);
   // Both wait more than they compute.
@@ -59,6 +57,18 @@ for (const line of failures) console.log(`failed: ${line}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
 
+/** What needs no run. */
+async function look() {
+  const types = ['--noEmit', '-p', 'tsconfig.test.json'];
+  await Promise.all([
+    step('types', program('typescript', 'bin', 'tsc'), types, { capture: true }),
+    step('format and lint', program('@biomejs', 'biome', 'bin', 'biome'), ['check', '.'], {
+      capture: true,
+    }),
+    step('dead exports', program('knip', 'bin', 'knip.js'), ['--production'], { capture: true }),
+  ]);
+}
+
 /** @param capture show what it prints when it has ended, for another runs beside it */
 async function step(name, script, args, { capture = false } = {}) {
   if (!capture) console.log(`\n▸ ${name}`);
@@ -72,18 +82,18 @@ async function step(name, script, args, { capture = false } = {}) {
   else fail(`${name} (${why})`);
 }
 
-async function vitest(filters) {
+async function vitest(filters, reporter = ['--reporter=default']) {
   console.log('\n▸ tests');
   rmSync(REPORT, { force: true });
   mkdirSync(dirname(REPORT), { recursive: true });
-  const projects = ['pure', 'threads'];
-  const args = filters.flatMap((word) => (projects.includes(word) ? ['--project', word] : [word]));
+  const projects = { pure: '--project=pure*', threads: '--project=threads' };
+  const args = filters.map((word) => projects[word] ?? word);
   const { ok, why } = await call(
     process.execPath,
     [
       program('vitest', 'vitest.mjs'),
       'run',
-      '--reporter=default',
+      ...reporter,
       '--reporter=json',
       `--outputFile.json=${REPORT}`,
       ...workers(),

@@ -3,6 +3,8 @@
  * seeds are run by `npm run sim`, which is a step of `npm test`.
  */
 
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { FAULT_KINDS } from './faults.js';
 import { OCCASIONS, type Occasion } from './life.js';
@@ -13,17 +15,12 @@ import { runSeed } from './simulation.js';
 const SEEDS_MAX = 500;
 const LONG_MS = 240_000;
 
-/** Seeds that have found them are tried first: any other within the limit will do as well. */
-const LAST_FOUND_BY: Readonly<Record<string, number>> = {
-  'sinks are not told of a checkpoint that was given up': 3,
-  'a failed checkpoint leaves alone those that are in flight with it': 29,
-  'what an old epoch tells is believed': 59,
-  'leases are not revoked': 120,
-  'the state of watermarks is not in snapshots': 171,
-  'the marks of records that are behind are lost in channel state': 74,
-  'a manifest that could not be written is believed': 113,
-  'changes of a checkpoint that was given up are forgotten': 110,
-};
+/**
+ * By the names of mistakes: the seeds that found them last, which are tried first. When a change lets a
+ * seed take another course, the test looks for a new one and writes it down here.
+ */
+const FOUND_BY = new URL('found-by.json', import.meta.url);
+const foundBy = JSON.parse(readFileSync(FOUND_BY, 'utf8')) as Record<string, number>;
 
 describe('the simulator', () => {
   test('gives the same trace for the same seed, and another for another', async () => {
@@ -69,7 +66,7 @@ describe('the simulator', () => {
     'tells of a failing seed only what the failure needs',
     async () => {
       const bug = PLANTED_BUGS.find(({ name }) => name.includes('one record too far'))!;
-      const failing = await firstFailing(bug.name, async (seed) => {
+      const failing = await firstFailing(`${bug.name}, by two faults`, async (seed) => {
         const result = await runSeed(seed, { bug });
         return result.applied.length > 1 ? result : undefined;
       });
@@ -90,6 +87,11 @@ describe('the simulator', () => {
 });
 
 describe('the simulator finds that', () => {
+  test('what no mistake is called any more is not kept', () => {
+    const names = PLANTED_BUGS.flatMap(({ name }) => [name, `${name}, by two faults`]);
+    expect(Object.keys(foundBy).filter((name) => !names.includes(name))).toEqual([]);
+  });
+
   test.each(PLANTED_BUGS)(
     '$name',
     async (bug) => {
@@ -107,10 +109,15 @@ async function firstFailing(
   run: (seed: number) => Promise<Result | undefined>,
 ): Promise<Result> {
   const seeds = Array.from({ length: SEEDS_MAX }, (_, index) => index + 1);
-  const first = LAST_FOUND_BY[name];
+  const first = foundBy[name];
   for (const seed of first === undefined ? seeds : [first, ...seeds]) {
     const result = await run(seed);
-    if (result !== undefined && result.violations.length > 0) return result;
+    if (result === undefined || result.violations.length === 0) continue;
+    if (seed !== first) {
+      foundBy[name] = seed;
+      await writeFile(FOUND_BY, `${JSON.stringify(foundBy, undefined, 2)}\n`);
+    }
+    return result;
   }
   throw new Error(`${SEEDS_MAX} seeds have not found that ${name}`);
 }
