@@ -1,5 +1,6 @@
 /** Manifests as bytes: what a valid one is, the same for writer and reader. */
 
+import { EPOCH_MAX } from './epoch-limit.js';
 import { type Check, describeValue, each, optional, record } from './json-check.js';
 import { COMPRESSIONS } from './parts/compression.js';
 import { chainOf, filesOf } from './parts/part-chain.js';
@@ -48,7 +49,8 @@ const manifestShape = record({
   job: text,
   run: name,
   checkpoint: positive,
-  epoch: count,
+  epoch: (value) =>
+    count(value) ?? ((value as number) > EPOCH_MAX ? 'an epoch that a run can have' : undefined),
   createdAtMs: time,
   graphHash: text,
   keyGroups: positive,

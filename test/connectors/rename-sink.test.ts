@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   link,
   mkdir,
@@ -304,6 +305,19 @@ describe('ndjsonFiles', () => {
     }
     expect(await readdir(other)).toEqual(['file']);
   });
+
+  it.skipIf(process.platform === 'win32')(
+    'waits for no FIFO in the place of its mark',
+    async () => {
+      const out = folder();
+      await mkdir(join(out, '.staging'), { recursive: true });
+      const path = join(out, '.staging', 'run.json');
+      execFileSync('mkfifo', [path]);
+      const error = await failureOf(() => committerOf(out).recover(fresh('run-1')));
+      expect(error.code).toBe('ERR_HOLDFAST_SINK');
+      expect(error.message).toContain(`'${path}': it is a FIFO`);
+    },
+  );
 
   it('fails the task and every later cut when the folder cannot be written', async () => {
     const out = folder();

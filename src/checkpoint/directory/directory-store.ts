@@ -234,7 +234,7 @@ export class DirectoryStore implements CheckpointStore {
       return decodeFinished(await readWhole(this.#files, this.#at.finished), this.#at.finished);
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
-      throw errnoOf(error) === undefined ? error : unreadableError(this.#at.finished, error);
+      throw isHoldfastError(error) ? error : unreadableError(this.#at.finished, error);
     }
   }
 

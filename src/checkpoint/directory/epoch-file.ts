@@ -1,5 +1,6 @@
 /** The greatest epoch that a directory's runs were ever given. */
 
+import { EPOCH_MAX, epochError } from '../epoch-limit.js';
 import { seal, unseal } from '../sealed-json.js';
 import { formatError } from '../storage-errors.js';
 import { readWhole } from './file-reading.js';
@@ -23,6 +24,9 @@ export async function readEpoch(files: FileSystem, path: string): Promise<number
   }
   const content = unseal('epoch', bytes, path);
   const epoch = (content as { readonly epoch?: unknown } | null)?.epoch;
-  if (Number.isSafeInteger(epoch) && (epoch as number) >= 0) return epoch as number;
+  if (Number.isSafeInteger(epoch) && (epoch as number) >= 0) {
+    if ((epoch as number) > EPOCH_MAX) throw epochError(path, epoch as number);
+    return epoch as number;
+  }
   throw formatError(path, 'it holds no epoch');
 }

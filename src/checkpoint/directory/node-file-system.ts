@@ -1,6 +1,16 @@
 /** The real file system behind `FileSystem`; asynchronous throughout. */
 
-import { type FileHandle, link, open, readdir, rename, stat, unlink } from '../../base/files.js';
+import {
+  type FileHandle,
+  link,
+  oddKind,
+  open,
+  openAtOnce,
+  readdir,
+  rename,
+  stat,
+  unlink,
+} from '../../base/files.js';
 import { makeDirectory } from '../../base/make-directory.js';
 import { atDirectory, atFile } from './file-points.js';
 import { errnoOf, type FileSystem, type OpenDirectory, type OpenFile } from './file-system.js';
@@ -38,12 +48,25 @@ class NodeFile implements OpenFile {
 /** Windows opens no directories; there the file system's own journal has to do. */
 const unsyncedDirectory: OpenDirectory = { sync: async () => {}, close: async () => {} };
 
+/** What else may stand there (a FIFO, a device) has no end, or waits for somebody. */
+async function openRegular(path: string): Promise<FileHandle> {
+  const handle = await openAtOnce(path);
+  try {
+    const kind = oddKind(await handle.stat());
+    if (kind !== undefined) throw new Error(`'${path}' is ${kind}, not a regular file`);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
 export const nodeFileSystem: FileSystem = {
   create: async (path) => new NodeFile(await atFile('create', path, () => open(path, 'wx')), path),
-  open: async (path) => new NodeFile(await atFile('read', path, () => open(path, 'r')), path),
+  open: async (path) => new NodeFile(await atFile('read', path, () => openRegular(path)), path),
   openDirectory: async (path) => {
     if (process.platform === 'win32') return unsyncedDirectory;
-    const handle = await open(path, 'r');
+    const handle = await openAtOnce(path);
     return { sync: () => atDirectory(path, () => handle.sync()), close: () => handle.close() };
   },
   makeDirectory,

@@ -1,7 +1,7 @@
 /** The few file operations that survive a power cut. */
 
 import { dirname } from 'node:path';
-import { type FileHandle, open, rename, rm, stat } from '../../base/files.js';
+import { type FileHandle, oddKind, open, openAtOnce, rename, rm, stat } from '../../base/files.js';
 import { errorCode } from '../system-error.js';
 
 /**
@@ -39,6 +39,23 @@ export async function writeDurably(path: string, content: string): Promise<void>
   }
   await rename(temporary, path);
   await syncDirectory(dirname(path));
+}
+
+const SMALL_BYTES_MAX = 64 * 1024;
+
+/** What `writeDurably` has written; nothing else that may stand there is waited for, or read for long. */
+export async function readSmall(path: string): Promise<string> {
+  const handle = await openAtOnce(path);
+  try {
+    const stats = await handle.stat();
+    const kind = oddKind(stats);
+    if (kind !== undefined) throw new Error(`it is ${kind}, not a regular file`);
+    const bytes = Buffer.alloc(Math.min(stats.size, SMALL_BYTES_MAX));
+    const { bytesRead } = await handle.read(bytes, 0, bytes.length, 0);
+    return bytes.toString('utf8', 0, bytesRead);
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Which file a name stands for; undefined when it stands for none. */

@@ -6,10 +6,9 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import { readFile } from '../../base/files.js';
 import { sinkError } from '../sink-error.js';
 import { errorCode } from '../system-error.js';
-import { writeDurably } from './durable-files.js';
+import { readSmall, writeDurably } from './durable-files.js';
 import { isRunId, PART_NUMBER_MAX, stagingPath } from './part-names.js';
 
 export interface RunMarker {
@@ -36,7 +35,7 @@ export async function readMarker(directory: string): Promise<RunMarker | undefin
   const path = markerPath(directory);
   let text: string;
   try {
-    text = await readFile(path, 'utf8');
+    text = await readSmall(path);
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return undefined;
     throw sinkError('read', path, error);
