@@ -288,8 +288,9 @@ export class ValueEncoder extends ValueWalk {
     }
     writer.u8(Tag.array);
     writer.varint(length);
+    const { path, depth } = this;
     for (let i = 0; i < length; i += 1) {
-      this.path[this.depth] = keys[i]!;
+      path[depth] = keys[i]!;
       this.#value(value[i]);
     }
   }

@@ -32,6 +32,7 @@ import { RestartBudget } from '../../src/supervisor/restart-budget.js';
 import { Lease } from '../../src/threads/lease.js';
 import { allOf, patch } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
+import { Coin } from './sim-values.js';
 import { CHECKPOINTS } from './watched-store.js';
 
 /** Everything as it is, but for syncs, which do nothing. */
@@ -173,6 +174,21 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         return function (this: StoredFrames, frame) {
           const element = original.call(this, frame);
           return element.kind === 'batch' ? { ...element, behind: undefined } : element;
+        };
+      }),
+  },
+  {
+    name: 'instances lose their class in channel state',
+    install: () =>
+      patch(StoredFrames.prototype, 'decode', (original) => {
+        return function (this: StoredFrames, frame) {
+          const element = original.call(this, frame);
+          if (element.kind !== 'batch') return element;
+          const records = element.records.map((record) => {
+            const { x } = record as { readonly x?: unknown };
+            return x instanceof Coin ? { ...(record as object), x: { ...x } } : record;
+          });
+          return { ...element, records };
         };
       }),
   },

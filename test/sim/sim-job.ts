@@ -8,6 +8,7 @@ import { tumbling } from '../../src/stream/api/windows.js';
 import type { Sink } from '../../src/stream/sink.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
 import { sinkId } from './reference.js';
+import { coin, wrong } from './sim-values.js';
 import {
   copies,
   DISORDER_MS,
@@ -41,6 +42,7 @@ export interface JobHooks {
 
 export function simJob(topology: Topology, hooks: JobHooks): JobDefinition {
   return defineJob('simulated', (env) => {
+    env.codecs(coin);
     topology.pipelines.forEach((pipeline, index) => void drawGraph(env, pipeline, index, hooks));
   });
 }
@@ -109,11 +111,16 @@ function keyedRows(
   const keyed = stream.keyBy(({ k }) => k);
   switch (pipeline.keyed) {
     case 'reduce': {
-      const counted = width(keyed.map((record) => ({ k: record.k, n: 1, v: record.v })));
+      const counted = width(keyed.map(({ k, v, n, x }) => ({ k, count: 1, v, n, x })));
+      // With the value of the record that came last: state is of all kinds, too.
       const reduced = counted
         .keyBy(({ k }) => k)
-        .reduce((a, b) => ({ k: a.k, n: a.n + b.n, v: a.v + b.v }));
-      return width(labelled(reduced, 'keyed').map(({ k, n, v }) => ({ g: k, r: `${n}:${v}` })));
+        .reduce((a, b) => ({ ...b, count: a.count + b.count, v: a.v + b.v }));
+      return width(
+        labelled(reduced, 'keyed').map(({ k, count, v, n, x }) => {
+          return { g: k, r: `${count}:${v}${wrong(x, n)}` };
+        }),
+      );
     }
     case 'twice': {
       const once = labelled(keyed.aggregate({ n: count() }), 'keyed');

@@ -8,6 +8,7 @@
  */
 
 import { type Random, randomInt } from '../../src/base/random.js';
+import { carried, wrong } from './sim-values.js';
 
 export interface SimRecord {
   /** Source, split, index in it, and copy (of a flatMap). */
@@ -19,6 +20,10 @@ export interface SimRecord {
   readonly v: number;
   readonly t: number;
   readonly pad: string;
+  /** The number of the value that it carries; undefined where records are plain. */
+  readonly n: number | undefined;
+  /** `carried(n)` (sim-values.ts). */
+  readonly x: unknown;
 }
 
 export interface Row {
@@ -185,7 +190,10 @@ export function recordOf(
   const at = (p * pipeline.sources[s]!.records + i) * TIME_STEP_MS;
   const isLate = pipeline.keyed === 'late' && mix(own, 7) % 3 === 0;
   const lag = isLate ? DISORDER_MS + (own % 250) : own % (DISORDER_MS + 1);
-  return { s, p, i, c: 0, k, v, t: Math.max(0, at - lag), pad: 'x'.repeat(pipeline.padding) };
+  const pad = 'x'.repeat(pipeline.padding);
+  const n = mix(pipelineIndex, pipeline.keyCount, s) % 2 === 0 ? own : undefined;
+  const x = n === undefined ? undefined : carried(n);
+  return { s, p, i, c: 0, k, v, t: Math.max(0, at - lag), pad, n, x };
 }
 
 export const keeps = (record: SimRecord): boolean => mix(record.s, record.p, record.i) % 4 !== 0;
@@ -198,12 +206,12 @@ export const splitOf = (record: SimRecord): string => `${record.s}.${record.p}`;
 
 export const tapRow = (record: SimRecord): Row => ({
   g: splitOf(record),
-  r: `${record.i}.${record.c}:${record.v}`,
+  r: `${record.i}.${record.c}:${record.v}${wrong(record.x, record.n)}`,
 });
 
 export const lateRow = (record: SimRecord): Row => ({
   g: record.k,
-  r: `${windowOf(record.t)}:${record.s}.${record.p}.${record.i}.${record.c}`,
+  r: `${windowOf(record.t)}:${record.s}.${record.p}.${record.i}.${record.c}${wrong(record.x, record.n)}`,
 });
 
 export const windowOf = (time: number): number => Math.floor(time / WINDOW_MS) * WINDOW_MS;
