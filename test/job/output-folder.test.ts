@@ -1,0 +1,65 @@
+import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { fixedDelay, HoldfastError } from '../../dist/index.js';
+import { fixture, Meter, temporaryFolder, until } from './kit.js';
+import { run } from './run-compiled.js';
+
+async function rowsIn(folder: string): Promise<number> {
+  let count = 0;
+  for (const name of await readdir(folder)) {
+    if (!name.startsWith('part-')) continue;
+    count += (await readFile(join(folder, name), 'utf8')).split('\n').length - 1;
+  }
+  return count;
+}
+
+async function failure(promise: Promise<unknown>): Promise<HoldfastError> {
+  const reason = await promise.then(
+    (value) => value,
+    (error: unknown) => error,
+  );
+  expect(reason).toBeInstanceOf(HoldfastError);
+  return reason as HoldfastError;
+}
+
+test('a folder that is deleted under a run ends it, and rows are never missed in silence', async () => {
+  const out = join(await temporaryFolder(), 'out');
+  const meter = new Meter(1_000);
+  const job = await run(fixture('output-folder'), {
+    parallelism: 2,
+    args: { meter: meter.shared, count: 3_000, out },
+    checkpoint: { directory: await temporaryFolder(), intervalMs: 3_600_000 },
+    restart: fixedDelay({ attempts: 3, delayMs: 0 }),
+  });
+  const finished = failure(job.finished);
+  await until(() => job.progress().sinkRecords === 1_000, job);
+  await job.checkpointNow();
+  expect(await rowsIn(out)).toBe(1_000);
+  await rm(out, { recursive: true });
+  meter.raise(2_000);
+  await until(() => job.progress().sinkRecords >= 2_000 || job.status === 'failed');
+  await job.checkpointNow().catch(() => {});
+  meter.raise(3_000);
+  const error = await finished;
+  expect(JSON.stringify([error.message, String(error.cause), error.details])).toContain(
+    'the folder was deleted, emptied, moved or exchanged',
+  );
+});
+
+test('two sinks into one folder are refused at the start, also through a link', async () => {
+  const folder = await temporaryFolder();
+  const [out, other] = [join(folder, 'out'), join(folder, 'link')];
+  await mkdir(out);
+  await symlink(out, other);
+  const meter = new Meter(1_000);
+  const started = run(fixture('output-folder'), {
+    parallelism: 2,
+    args: { meter: meter.shared, count: 1_000, out, other },
+    checkpoint: { directory: await temporaryFolder() },
+  });
+  const error = await failure(started);
+  expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+  expect(error.message).toContain("'one' and 'two'");
+  expect(await readdir(out)).toEqual([]);
+});
