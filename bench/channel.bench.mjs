@@ -39,7 +39,6 @@ export default async function channelBench({ smoke, log }) {
     gate,
     epoch: 1,
     incarnation: 1,
-    keyed: false,
     batchRecordsMax: BATCH_RECORDS,
   });
   const sleeper = new Sleeper(own);

@@ -17,7 +17,6 @@ export class ElementFrames {
   readonly #encoder = new FrameEncoder({
     epoch: 0,
     incarnation: 0,
-    keyed: true,
     frameBytesMax: FRAME_BYTES_MAX,
   });
 

@@ -54,6 +54,7 @@ export interface OpenSection {
 export class Columns implements OpenSection {
   readonly size: LayoutSize;
   readonly descriptor: Buffer;
+  readonly keysCount: number;
   readonly capacity: number;
   readonly put: PutLoop['put'];
   /** Where they lie, with room for a frame around them (O4). */
@@ -80,6 +81,7 @@ export class Columns implements OpenSection {
     const capacity = pad8(rows);
     this.capacity = capacity;
     this.size = layoutSize(kinds);
+    this.keysCount = keys?.length ?? 0;
     this.descriptor = Buffer.from(describeLayout(layout), 'latin1');
     this.at = FRAME_HEADER_BYTES + 18 * capacity + 8 + pad8(this.descriptor.length);
     const behind = this.size.strings > 0 || this.size.slow ? textBytes : 0;

@@ -36,13 +36,11 @@ import {
   WORD_SEQUENCE,
 } from './frame-header.js';
 import { pad8 } from './frame-layout.js';
-import { LayoutTable } from './layout-table.js';
+import { CHECKED_OF, isWhole, LayoutTable } from './layout-table.js';
 
 export interface FrameEncoderOptions {
   readonly epoch: number;
   readonly incarnation: number;
-  /** Do records carry a key group? */
-  readonly keyed: boolean;
   /** Records at which a batch is full; 1 024 when absent. */
   readonly batchRecordsMax?: number | undefined;
   /** See F4. */
@@ -56,8 +54,6 @@ export interface FrameEncoderOptions {
 }
 
 const BATCH_RECORDS_MAX = 1_024;
-/** Of so many records one is checked in full, besides the first of each shape. */
-export const CHECKED_OF = 64;
 const SCRATCH_KEPT_BYTES = 1 << 20;
 /** Layouts whose columns take a whole batch; with many shapes each has a small share of it. */
 const WIDE_LAYOUTS_MAX = 4;
@@ -74,7 +70,8 @@ export class FrameEncoder {
   #section: OpenSection;
   readonly #sectionOf: Uint8Array;
   readonly #timestamps: Float64Array;
-  readonly #groups: Uint16Array | undefined;
+  /** Made for the first record with a key group. */
+  #groups: Uint16Array | undefined;
   /** Made for the first record that has a mark. */
   #behind: Float64Array | undefined;
   #count = 0;
@@ -82,6 +79,7 @@ export class FrameEncoder {
   #bytes = 0;
   #timed = false;
   #marked = false;
+  #grouped = false;
   /** Records since the last one that was looked at closely. */
   #unchecked = 0;
   /** Where frames are made that are not made in place (O4 of encoder-layout.ts). */
@@ -110,7 +108,6 @@ export class FrameEncoder {
     this.#section = this.#slow;
     this.#sectionOf = new Uint8Array(recordsMax);
     this.#timestamps = new Float64Array(recordsMax);
-    this.#groups = options.keyed ? new Uint16Array(recordsMax) : undefined;
   }
 
   /** Sequence of the next frame, from 0. */
@@ -160,7 +157,7 @@ export class FrameEncoder {
     if (this.#sections.length > 1) this.#sectionOf[at] = section.index;
     if (this.#timed || !Number.isNaN(timestamp)) this.#time(at, timestamp);
     if (this.#marked || behind > NOT_BEHIND) this.#mark(at, behind);
-    if (this.#groups !== undefined) this.#groups[at] = group;
+    if (this.#grouped || group !== 0) this.#group(at, group);
     this.#count = at + 1;
     this.#bytes += bytes;
     return (
@@ -175,7 +172,7 @@ export class FrameEncoder {
     const count = this.#count;
     const sections = this.#sections.length;
     const first = this.#sections[0];
-    const groups = this.#groups;
+    const groups = this.#grouped ? this.#groups : undefined;
     const timesBytes = (this.#timed ? count * 8 : 0) + (this.#marked ? count * 8 : 0);
     const groupsBytes = groups === undefined ? 0 : pad8(count * 2);
     if (sections === 1 && first instanceof Columns) {
@@ -220,12 +217,19 @@ export class FrameEncoder {
         if (bytes >= 0) return this.#opened(columns, bytes);
       }
       if (!layout.matches(record) || !layout.widen(record)) break;
+      // A value of another kind may hide what the first record had not.
+      this.#options.check?.(record);
     }
     return this.#opened(this.#slow, this.#slow.put(record));
   }
 
   #check(record: unknown): void {
     this.#unchecked = 0;
+    const section = this.#section;
+    const isFlat = section instanceof Columns && !section.size.slow;
+    if (isFlat && typeof record === 'object' && record !== null) {
+      if (isWhole(record, section.keysCount)) return;
+    }
     this.#options.check?.(record);
   }
 
@@ -256,6 +260,13 @@ export class FrameEncoder {
     if (!this.#marked) this.#behind.fill(NOT_BEHIND, 0, at);
     this.#marked = true;
     this.#behind[at] = behind;
+  }
+
+  #group(at: number, group: number): void {
+    this.#groups ??= new Uint16Array(this.#recordsMax);
+    if (!this.#grouped) this.#groups.fill(0, 0, at);
+    this.#grouped = true;
+    this.#groups[at] = group;
   }
 
   #times(times: Float64Array, count: number): void {
@@ -323,6 +334,7 @@ export class FrameEncoder {
     this.#bytes = 0;
     this.#timed = false;
     this.#marked = false;
+    this.#grouped = false;
   }
 
   #finish(kind: number, count: number, value: number): Uint8Array {

@@ -9,11 +9,19 @@
  *  T4  Streams of a few shapes in turn find theirs among the last ones, without a text of the keys.
  */
 
+import { types } from 'node:util';
 import { LAYOUT_KEYS_MAX, SEEN_OTHER, seen } from './frame-layout.js';
 
 const SIGHTINGS_MAX = 256;
+/** Of so many records one is looked at closely, besides the first of each shape. */
+export const CHECKED_OF = 64;
 /** Shapes that are tried before the table is asked (T4). */
 const RECENT_MAX = 4;
+
+/** Has an object of so many enumerable keys nothing besides: symbols, hidden properties, another's face? */
+export function isWhole(record: object, keys: number): boolean {
+  return !types.isProxy(record) && Reflect.ownKeys(record).length === keys;
+}
 
 export class Shape {
   /** Undefined when the records are the values themselves (a stream of numbers, of strings). */
@@ -43,7 +51,7 @@ export interface LayoutTableOptions<L extends Shape> {
   readonly layoutsMax: number;
   /** See T3. */
   readonly sightingsMin: number;
-  /** Called with the first record of each shape, and of each kind that has none. */
+  /** Called with the first records of each shape, and the first of each kind that has none. */
   readonly first?: ((record: unknown) => void) | undefined;
 }
 
@@ -89,7 +97,8 @@ export class LayoutTable<L extends Shape> {
   #learn(name: string, keys: readonly string[] | undefined, record: unknown): L | undefined {
     const { layoutsMax, sightingsMin, make, first } = this.#options;
     const sightings = (this.#sightings.get(name) ?? 0) + 1;
-    if (sightings === 1 && keys !== undefined) first?.(record);
+    // All until there is a layout, which then knows the kinds of their values.
+    if (sightings <= sightingsMin && keys !== undefined) first?.(record);
     if (sightings < sightingsMin || this.#byKeys.size >= layoutsMax) {
       if (this.#sightings.size >= SIGHTINGS_MAX) this.#sightings.clear();
       this.#sightings.set(name, sightings);

@@ -3,10 +3,9 @@
  *
  *  Q1  Order, blocking and control elements are those of a channel between threads, so that
  *      alignment and back-pressure do not depend on where tasks live.
- *  Q2  The consumer receives the very object that was pushed. Whoever changes a record after
- *      emitting it, or a record it received, changes it for the other side too; a job must not.
- *      What could not travel between threads (a function) passes here, until its tasks are placed
- *      on two threads.
+ *  Q2  The consumer receives a copy (record-keeper.ts): whoever changes a record after emitting it, or a
+ *      record it received, changes nothing for the other side. What could not travel between threads
+ *      is refused here as well: where tasks are placed decides nothing.
  *  Q3  Nothing waits for a full batch: the consumer takes the open one when there is no other.
  *  Q4  All that was pushed is with the consumer at once, so a barrier overtakes nothing on the
  *      producer's side. Records are encoded only when an unaligned checkpoint asks for copies.
@@ -24,6 +23,8 @@ import {
   type OutputChannel,
 } from './element.js';
 import { ElementFrames } from './element-frames.js';
+import { type RecordKeeper, type RecordsMode, recordKeeper } from './record-keeper.js';
+import { untransferable } from './untransferable.js';
 
 export interface LocalChannelOptions {
   /** Records on their way at which the producer is blocked. */
@@ -32,6 +33,8 @@ export interface LocalChannelOptions {
   readonly gate: Gate;
   /** Longest batch; 256 when absent. */
   readonly batchRecordsMax?: number | undefined;
+  /** How records are kept apart; 'checked' when absent. */
+  readonly records?: RecordsMode | undefined;
   /** Called when there is something to take again after there was nothing. */
   readonly wakeConsumer?: (() => void) | undefined;
   /** Called when a blocked producer may go on: half of the capacity is free again. */
@@ -53,6 +56,7 @@ class LocalChannel implements OutputChannel, InputChannel {
   readonly #capacity: number;
   readonly #batchMax: number;
   readonly #gate: Gate;
+  readonly #keeper: RecordKeeper;
   readonly #wakeConsumer: (() => void) | undefined;
   readonly #wakeProducer: (() => void) | undefined;
   readonly #queue: Element[] = [];
@@ -72,18 +76,20 @@ class LocalChannel implements OutputChannel, InputChannel {
     this.#capacity = options.capacityRecords;
     this.#batchMax = options.batchRecordsMax ?? BATCH_RECORDS_MAX;
     this.#gate = options.gate;
+    this.#keeper = recordKeeper(options.records);
     this.#wakeConsumer = options.wakeConsumer;
     this.#wakeProducer = options.wakeProducer;
   }
 
   push(record: unknown, timestamp: number, group: number, behind: number): void {
+    const kept = this.#kept(record);
     const wasEmpty = !this.ready;
     let open = this.#open;
     if (open === undefined) {
       open = new OpenBatch(this.#batchMax);
       this.#open = open;
     }
-    open.add(record, timestamp, group, behind);
+    open.add(kept, timestamp, group, behind);
     this.#records += 1;
     if (open.count >= this.#batchMax) this.flush();
     if (this.#records >= this.#capacity) {
@@ -159,6 +165,14 @@ class LocalChannel implements OutputChannel, InputChannel {
     const count = Math.max(0, (position - this.#taken) | 0);
     const frames = new ElementFrames();
     return this.#queue.slice(0, count).flatMap((element) => frames.encode(element));
+  }
+
+  #kept(record: unknown): unknown {
+    try {
+      return this.#keeper.keep(record);
+    } catch (error) {
+      throw untransferable(error);
+    }
   }
 
   #enqueue(element: Element): void {

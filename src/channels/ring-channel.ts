@@ -33,7 +33,9 @@ import type {
 import { FrameDecoder } from './frame-decoder.js';
 import { FrameEncoder } from './frame-encoder.js';
 import { damagedFrame } from './frame-slow.js';
+import { type RecordKeeper, type RecordsMode, recordKeeper } from './record-keeper.js';
 import { RingReader, RingWriter } from './ring.js';
+import { untransferable } from './untransferable.js';
 
 export interface RingOutputOptions {
   /** Made by `createRing`; one ring for one output and one input. */
@@ -44,8 +46,8 @@ export interface RingOutputOptions {
   readonly gate: Gate;
   readonly epoch: number;
   readonly incarnation: number;
-  /** Do records carry a key group? */
-  readonly keyed: boolean;
+  /** 'frozen': records are frozen on both sides, as in a channel within a thread. */
+  readonly records?: RecordsMode | undefined;
   /** Longest batch; 1 024 when absent. */
   readonly batchRecordsMax?: number | undefined;
   /** Batches are cut to about so many bytes; a quarter of the ring, at most 256 KiB, when absent. */
@@ -72,6 +74,8 @@ export class RingOutput implements OutputChannel {
   readonly #consumer: ControlBlock;
   readonly #gate: Gate;
   readonly #encoder: FrameEncoder;
+  /** Freezes what was pushed, if that is asked for. */
+  readonly #keeper: RecordKeeper | undefined;
   readonly #waiting: Waiting[] = [];
   /** Records of all batches before the open one. */
   #pushedBefore = 0;
@@ -83,12 +87,12 @@ export class RingOutput implements OutputChannel {
     this.#ring = new RingWriter(options.ring);
     this.#consumer = options.block;
     this.#gate = options.gate;
+    this.#keeper = options.records === 'frozen' ? recordKeeper('frozen') : undefined;
     const { batchRecordsMax } = options;
     assert(batchRecordsMax === undefined || batchRecordsMax >= 1, 'batchRecordsMax is at least 1');
     this.#encoder = new FrameEncoder({
       epoch: options.epoch,
       incarnation: options.incarnation,
-      keyed: options.keyed,
       batchRecordsMax,
       frameBytesMax:
         options.batchBytesMax ??
@@ -103,6 +107,7 @@ export class RingOutput implements OutputChannel {
     if (this.#broken !== undefined) throw this.#broken;
     let isFull = false;
     try {
+      if (this.#keeper !== undefined) this.#keeper.keep(record);
       isFull = this.#encoder.add(record, timestamp, group, behind);
     } catch (error) {
       throw this.#refuse(error);
@@ -176,15 +181,9 @@ export class RingOutput implements OutputChannel {
 
   /** C4 */
   #refuse(error: unknown): unknown {
-    if (!(error instanceof HoldfastError)) return error;
-    const { details, message } = error;
-    const index = this.#pushedBefore + this.#encoder.count;
-    this.#broken = new HoldfastError(
-      'ERR_HOLDFAST_UNTRANSFERABLE_RECORD',
-      `a record cannot be sent to another thread: ${message}`,
-      { cause: error, details: { index, path: details['path'] ?? 'record' } },
-    );
-    return this.#broken;
+    const refused = untransferable(error, this.#pushedBefore + this.#encoder.count);
+    if (refused instanceof HoldfastError) this.#broken = refused;
+    return refused;
   }
 
   /** C1, C2 */
@@ -228,13 +227,17 @@ export interface RingInputOptions {
   readonly block: ControlBlock;
   /** Frames of other epochs are dropped. */
   readonly epoch: number;
+  /** See RingOutputOptions. */
+  readonly records?: RecordsMode | undefined;
 }
 
 export class RingInput implements InputChannel {
   readonly #ring: RingReader;
   readonly #decoder: FrameDecoder;
+  readonly #keeper: RecordKeeper | undefined;
 
   constructor(options: RingInputOptions) {
+    this.#keeper = options.records === 'frozen' ? recordKeeper('frozen') : undefined;
     this.#ring = new RingReader(options.ring, options.block);
     this.#decoder = new FrameDecoder(options.epoch);
   }
@@ -245,7 +248,8 @@ export class RingInput implements InputChannel {
       if (place === undefined) return undefined;
       const element = this.#decoder.decode(place.views, place.offset, place.length);
       this.#ring.release();
-      if (element !== undefined) return element;
+      if (element === undefined) continue;
+      return this.#keeper === undefined ? element : frozenElement(element, this.#keeper);
     }
   }
 
@@ -273,4 +277,10 @@ export class RingInput implements InputChannel {
   get sequence(): number {
     return this.#decoder.sequence;
   }
+}
+
+function frozenElement(element: Element, keeper: RecordKeeper): Element {
+  if (element.kind !== 'batch') return element;
+  const records = element.records.slice(0, element.count).map((record) => keeper.keep(record));
+  return { ...element, records };
 }

@@ -49,6 +49,39 @@ export class ValueCopier extends ValueWalk {
     }
   }
 
+  /**
+   * Begins the copy of a record part by part, which may refer to each other and to the record.
+   * @param name what the record is called in messages
+   */
+  begin(record: object, copy: object, name: string): void {
+    this.#isBusy = true;
+    this.path[0] = name;
+    this.remember(record);
+    this.#copies.push(copy);
+  }
+
+  /** The copy of the value of one of its properties. After an error nothing is under way. */
+  part(value: unknown, key: string): unknown {
+    if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') {
+      return value;
+    }
+    this.depth = 1;
+    this.path[1] = key;
+    try {
+      return this.#value(value);
+    } catch (error) {
+      const refused = this.unreadable(error);
+      this.end();
+      throw refused;
+    }
+  }
+
+  end(): void {
+    this.#copies.length = 0;
+    this.forget();
+    this.#isBusy = false;
+  }
+
   #value(value: unknown): unknown {
     switch (typeof value) {
       case 'object':

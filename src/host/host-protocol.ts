@@ -7,6 +7,7 @@
  */
 
 import type { Failure } from '../base/failure.js';
+import type { RecordsMode } from '../channels/record-keeper.js';
 import type { EncodedRows } from '../codec/encoded-rows.js';
 import type { GraphData } from '../stream/graph/graph.js';
 import type { JobPlan } from '../stream/graph/plan.js';
@@ -72,6 +73,8 @@ export interface DeploySpec {
   /** In flight at a time. */
   readonly maxConcurrent: number;
   readonly bufferTimeoutMs: number;
+  /** How records are kept apart where the runtime keeps them. */
+  readonly records: RecordsMode;
   readonly channelCapacityBytes: number;
 }
 

@@ -77,6 +77,7 @@ function makeChannels(options: WiringOptions, gates: ReadonlyMap<string, TaskGat
       const { input, output } = localChannel({
         capacityRecords: localCapacityRecords(spec.channelCapacityBytes),
         gate: gate!,
+        records: spec.records,
         wakeConsumer: options.wake,
         wakeProducer: options.wake,
       });
@@ -91,7 +92,7 @@ function makeChannels(options: WiringOptions, gates: ReadonlyMap<string, TaskGat
           gate: gate!,
           epoch: spec.epoch,
           incarnation: spec.incarnation,
-          keyed: edge.partition === 'hash',
+          records: spec.records,
         }),
       );
     } else {
@@ -101,6 +102,7 @@ function makeChannels(options: WiringOptions, gates: ReadonlyMap<string, TaskGat
           ring: channel.ring,
           block: blocks[channel.fromSlot]!,
           epoch: spec.epoch,
+          records: spec.records,
         }),
       );
     }
@@ -172,6 +174,7 @@ function taskParts(
     epoch,
     incarnation,
     bufferTimeoutMs: spec.bufferTimeoutMs,
+    records: spec.records,
     callbacks: {
       captured: (part) => {
         const visible: CapturedPart['visible'][number][] = [];

@@ -3,6 +3,7 @@
  */
 
 import type { Failure } from '../base/failure.js';
+import type { RecordsMode } from '../channels/record-keeper.js';
 import type { Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStatistics, CheckpointSummary } from '../checkpoint/statistics.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
@@ -157,6 +158,13 @@ export interface RunOptions {
         readonly scavenging?: 'auto' | 'parallel' | 'serial' | undefined;
       }
     | undefined;
+  /**
+   * How records are kept apart where the runtime keeps one: in queues, for several readers of a stream, in
+   * state. Default 'checked': each is checked and copied, so that nobody sees what another changes.
+   * 'trusted': no copies; for jobs that never change a record they have emitted or received. 'frozen', to
+   * look for such places: they are frozen instead, and a change throws where it is made.
+   */
+  readonly records?: RecordsMode | undefined;
   /** Arguments for the job's build function; structured-cloneable. */
   readonly args?: Readonly<Record<string, unknown>> | undefined;
   /**

@@ -8,6 +8,7 @@ import {
   checkOneOf,
   TIMER_MS_MAX,
 } from '../base/option-checks.js';
+import { RECORDS_MODES, type RecordsMode } from '../channels/record-keeper.js';
 import { isS3Place } from '../checkpoint/checkpoint-place.js';
 import { COMPRESSIONS, type Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
@@ -71,6 +72,7 @@ export interface ResolvedOptions {
     readonly scavenging: Scavenging;
     readonly heap: { readonly reportAt: number; readonly restartAt: number | undefined };
   };
+  readonly records: RecordsMode;
   readonly args: Readonly<Record<string, unknown>>;
   readonly codecs: readonly Codec[];
   readonly signal: AbortSignal | undefined;
@@ -128,6 +130,7 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     'heartbeat',
     'channel',
     'slot',
+    'records',
     'args',
     'codecs',
     'signal',
@@ -146,6 +149,7 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     allowDropped: resolveAllowance(given.allowDropped),
     restart,
     supervision: resolveSupervision(given.supervision, restart),
+    records: checkOneOf('records', given.records, 'checked', RECORDS_MODES),
     spares: checkNumber('spares', given.spares, 1, { min: 0, max: SPARES_MAX, integer: true }),
     heartbeat: resolveHeartbeat(given.heartbeat),
     channel: resolveChannel(given.channel),

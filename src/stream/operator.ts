@@ -13,6 +13,7 @@
  *      call is what the sections will hold, whatever is processed afterwards.
  */
 
+import type { RecordsMode } from '../channels/record-keeper.js';
 import type { SinkPrepared } from './sink.js';
 
 /** Takes records and watermarks: the next operator of the chain, a fan-out, or a router to channels. */
@@ -44,6 +45,8 @@ export interface OperatorContext {
   readonly incremental?: boolean | undefined;
   /** Checkpoints in flight at a time: what so many snapshots gave is still in use. Default 1. */
   readonly maxConcurrent?: number | undefined;
+  /** How a user's values are kept apart where state holds them. Default 'checked'. */
+  readonly records?: RecordsMode | undefined;
   /** Does this instance own the key group (1…m)? */
   ownsGroup(group: number): boolean;
   /** Which instance had the group in the restored checkpoint; undefined when no group has moved since. */

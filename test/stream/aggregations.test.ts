@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { hours } from '../../src/base/durations.js';
+import { HoldfastError } from '../../src/base/errors.js';
 import {
   type Aggregation,
   average,
@@ -187,6 +188,131 @@ describe('aggregation', () => {
   it('refuses what is no spec', () => {
     for (const spec of [undefined, {}, { initial: () => 1 }, { initial: 1, add: () => 1 }]) {
       expect(thrownBy(() => aggregation(spec as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    }
+  });
+});
+
+describe('state of an aggregation of one’s own', () => {
+  interface Part {
+    n: number;
+    also?: Part;
+  }
+  const step = <S>(initial: () => S, add: (state: S, record: number) => void) =>
+    aggregation<number, S>({ initial, add: add as never, result: undefined });
+
+  it('keeps an object that stands in two places one, as plain JavaScript does', () => {
+    const spec = step<{ a?: Part; b?: Part; at?: Map<string, Part> }>(
+      () => ({}),
+      (state, record) => {
+        if (state.a === undefined) {
+          const one = { n: 0 };
+          state.a = one;
+          state.b = one;
+          state.at = new Map([['one', one]]);
+        }
+        state.a.n += record;
+      },
+    );
+    expect(fold(spec, [1, 2, 3])).toEqual({
+      a: { n: 6 },
+      b: { n: 6 },
+      at: new Map([['one', { n: 6 }]]),
+    });
+  });
+
+  it('is right, or refused with the reason, when a part contains itself', () => {
+    const inner = step<{ a?: Part }>(
+      () => ({}),
+      (state, record) => {
+        if (state.a === undefined) {
+          state.a = { n: 0 };
+          state.a.also = state.a;
+        }
+        state.a.also!.n += record;
+      },
+    );
+    const error = thrownBy(() => {
+      const { a } = fold(inner, [1, 2, 3]) as { a: Part };
+      expect([a.n, a.also === a]).toEqual([6, true]);
+      throw new HoldfastError('ERR_HOLDFAST_UNSUPPORTED_VALUE', 'into itself');
+    });
+    expect(error.code).toBe('ERR_HOLDFAST_UNSUPPORTED_VALUE');
+    expect(error.message).toContain('into itself');
+  });
+
+  it('holds Dates and binary data, changed in place, and emits what they were', () => {
+    const spec = step<{ at: Date; bytes?: Buffer; floats: Float64Array }>(
+      () => ({ at: new Date(0), floats: new Float64Array(1) }),
+      (state, record) => {
+        state.bytes ??= Buffer.from('ab');
+        state.at.setTime(state.at.getTime() + record);
+        state.floats[0]! += record;
+      },
+    );
+    const state = fold(spec, [1, 2, 3]);
+    expect(state).toEqual({
+      at: new Date(6),
+      bytes: Buffer.from('ab'),
+      floats: new Float64Array([6]),
+    });
+    expect(state.bytes!.toString('hex')).toBe('6162');
+  });
+
+  it('does not share what `initial` gives again and again', () => {
+    const shared = { seen: [] as number[], at: new Date(0) };
+    const spec = step(
+      () => shared,
+      (state, record) => {
+        state.seen.push(record);
+        state.at.setTime(record);
+      },
+    );
+    expect(fold(spec, [1, 2])).toEqual({ seen: [1, 2], at: new Date(2) });
+    expect(fold(spec, [3])).toEqual({ seen: [3], at: new Date(3) });
+    expect(shared).toEqual({ seen: [], at: new Date(0) });
+  });
+
+  it('gives Maps and Sets that the reader of a row may change', () => {
+    const spec = step<Map<string, Set<number>>>(
+      () => new Map(),
+      (state, record) => {
+        const key = record % 2 === 0 ? 'even' : 'odd';
+        const of = state.get(key);
+        if (of === undefined) state.set(key, new Set([record]));
+        else of.add(record);
+      },
+    );
+    if (spec.kind !== 'value') throw new Error('a value');
+    const first = spec.add(spec.initial(), 1);
+    const row = spec.result(first);
+    row.get('odd')!.add(99);
+    row.clear();
+    expect(spec.result(spec.add(first, 3))).toEqual(new Map([['odd', new Set([1, 3])]]));
+  });
+
+  it('is refused at the record that brings what has no form as data, with the path', () => {
+    class Money {
+      cents = 1;
+    }
+    const cases: readonly (readonly [(state: Record<string, unknown>) => void, string])[] = [
+      [(state) => (state['m'] = new Money()), 'state.m'],
+      [(state) => (state['list'] = [1, { m: new Money() }]), 'state.list[1].m'],
+      [(state) => (state['map'] = new Map([['k', () => 1]])), 'state.map<value 0>'],
+      [(state) => Object.assign(state, { [Symbol('s')]: 1 }), 'state'],
+    ];
+    for (const [change, path] of cases) {
+      let turn = 0;
+      const spec = step<Record<string, unknown>>(
+        () => ({ n: 0 }),
+        (state) => {
+          turn += 1;
+          if (turn === 3) change(state);
+        },
+      );
+      const error = thrownBy(() => fold(spec, [1, 2, 3, 4]));
+      expect(error.code).toBe('ERR_HOLDFAST_UNSUPPORTED_VALUE');
+      expect(error.message).toContain(`${path} is`);
+      expect(turn).toBe(3);
     }
   });
 });

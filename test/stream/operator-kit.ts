@@ -5,6 +5,7 @@
  */
 
 import { NOT_BEHIND } from '../../src/channels/element.js';
+import type { RecordsMode } from '../../src/channels/record-keeper.js';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
 import type {
   Capture,
@@ -43,6 +44,7 @@ export interface KitOptions {
   readonly formerOwner?: (group: number) => number | undefined;
   readonly parallelism?: number;
   readonly ownsGroup?: (group: number) => boolean;
+  readonly records?: RecordsMode;
 }
 
 /** One operator with everything around it. */
@@ -69,6 +71,7 @@ export class Harness {
       instance: options.instance ?? 0,
       parallelism: options.parallelism ?? 1,
       keyGroups: KEY_GROUPS,
+      records: options.records,
       ownsGroup: options.ownsGroup ?? (() => true),
       formerOwner: options.formerOwner ?? (() => undefined),
       turn: this.turn,

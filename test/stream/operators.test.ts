@@ -381,9 +381,18 @@ describe('keyed operators', () => {
     }
   });
 
-  it('a value that cannot be kept fails the snapshot and names operator and key', () => {
+  it('a value that cannot be kept is refused at the record that makes it', () => {
     const create = keyedReduceOperator(key, (_: Row, b: Row) => ({ ...b, n: () => 1 }) as never);
     const harness = new Harness(create);
+    harness.feed({ record: { k: 'culprit', n: 1 } });
+    const error = thrownBy(() => harness.feed({ record: { k: 'culprit', n: 2 } }));
+    expect(error.code).toBe('ERR_HOLDFAST_UNSUPPORTED_VALUE');
+    expect(error.message).toContain('state.n is a function');
+  });
+
+  it('a value that slipped into state fails the snapshot and names operator and key', () => {
+    const create = keyedReduceOperator(key, (_: Row, b: Row) => ({ ...b, n: () => 1 }) as never);
+    const harness = new Harness(create, { records: 'trusted' });
     for (const n of [1, 2]) harness.feed({ record: { k: 'culprit', n } });
     const error = thrownBy(() => harness.snapshot());
     expect(error.code).toBe('ERR_HOLDFAST_UNSUPPORTED_VALUE');

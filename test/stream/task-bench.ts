@@ -2,6 +2,7 @@
 
 import type { Failure } from '../../src/base/failure.js';
 import type { Element } from '../../src/channels/element.js';
+import type { RecordsMode } from '../../src/channels/record-keeper.js';
 import type { Graph } from '../../src/stream/graph/graph.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import { planChannels, planJob } from '../../src/stream/graph/planner.js';
@@ -22,6 +23,7 @@ export interface BenchOptions {
   readonly mode?: TaskOptions['mode'];
   readonly alignedTimeoutMs?: number;
   readonly incremental?: boolean;
+  readonly records?: RecordsMode;
   readonly splits?: number;
   readonly restored?: TaskOptions['restored'];
   readonly bufferTimeoutMs?: number;
@@ -86,6 +88,7 @@ export class TaskBench {
       mode: options.mode ?? 'exactly-once',
       alignedTimeoutMs: options.alignedTimeoutMs,
       incremental: options.incremental,
+      records: options.records,
       run: 'run',
       epoch: 5,
       incarnation: 1,

@@ -142,10 +142,7 @@ export class TaskCluster {
     };
     const channels = planChannels(plan).map((spec) => ({
       ...spec,
-      ...this.#channel(
-        gate(plan.edges[spec.edge]!.fromVertex, spec.fromInstance),
-        plan.edges[spec.edge]!.partition === 'hash',
-      ),
+      ...this.#channel(gate(plan.edges[spec.edge]!.fromVertex, spec.fromInstance)),
     }));
     const alignedTimeoutMs = draw(this.#random, this.#options.alignments ?? [Infinity]);
     const cut = this.#cut(plan);
@@ -211,7 +208,7 @@ export class TaskCluster {
     for (const slot of this.#slots) for (const task of slot.tasks) await task.open();
   }
 
-  #channel(gate: TaskGate, keyed: boolean): { input: InputChannel; output: OutputChannel } {
+  #channel(gate: TaskGate): { input: InputChannel; output: OutputChannel } {
     if (this.#options.alignments === undefined) {
       const channel = new TestChannel({ gate });
       return { input: channel, output: channel };
@@ -229,7 +226,7 @@ export class TaskCluster {
     const epoch = this.#epoch;
     return {
       input: new RingInput({ ring, block, epoch }),
-      output: new RingOutput({ ring, block, epoch, incarnation: 1, gate, keyed, batchRecordsMax }),
+      output: new RingOutput({ ring, block, epoch, incarnation: 1, gate, batchRecordsMax }),
     };
   }
 

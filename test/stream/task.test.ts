@@ -175,7 +175,7 @@ describe('snapshots', () => {
         .name('reduce')
         .sinkTo({ kind: 'out', open: () => ({ write: () => {}, close: () => {} }) });
     });
-    const bench = await TaskBench.open(graph, { vertex: 'reduce' });
+    const bench = await TaskBench.open(graph, { vertex: 'reduce', records: 'trusted' });
     bench.feed(0, [1, 1], barrier(1), [1]);
     bench.task.trigger(1);
     await bench.settle();

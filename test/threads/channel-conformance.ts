@@ -26,7 +26,7 @@ export interface Channel {
 export interface ChannelCase {
   readonly name: string;
   /** Of a small capacity: a few hundred small records at most. */
-  make(options: { readonly keyed: boolean; readonly batchRecordsMax: number }): Channel;
+  make(options: { readonly batchRecordsMax: number }): Channel;
 }
 
 /** One entry of a channel's content, batches taken apart. */
@@ -82,7 +82,7 @@ export function describeChannel({ name, make }: ChannelCase): void {
           fc.array(step, { maxLength: 80 }),
           fc.integer({ min: 1, max: 9 }),
           (steps, max) => {
-            const channel = make({ keyed: true, batchRecordsMax: max });
+            const channel = make({ batchRecordsMax: max });
             const { output, input } = channel;
             const sent: Item[] = [];
             const received: Item[] = [];
@@ -136,7 +136,7 @@ export function describeChannel({ name, make }: ChannelCase): void {
           fc.integer({ min: 1, max: 5 }),
           fc.boolean(),
           (before, after, max, waits) => {
-            const { output, input } = make({ keyed: true, batchRecordsMax: max });
+            const { output, input } = make({ batchRecordsMax: max });
             let pushed = 0;
             const act = ([kind, argument]: (typeof before)[number]): void => {
               for (let i = 0; kind === 'push' && i < argument; i += 1) {
@@ -184,7 +184,7 @@ export function describeChannel({ name, make }: ChannelCase): void {
     });
 
     it('is empty at first', () => {
-      const { output, input } = make({ keyed: false, batchRecordsMax: 4 });
+      const { output, input } = make({ batchRecordsMax: 4 });
       expect(input.ready).toBe(false);
       expect(input.take()).toBe(undefined);
       expect(output.pending).toBe(false);
@@ -195,7 +195,7 @@ export function describeChannel({ name, make }: ChannelCase): void {
     });
 
     it('carries timestamps where records have them, and groups on keyed edges only', () => {
-      const plain = make({ keyed: false, batchRecordsMax: 4 });
+      const plain = make({ batchRecordsMax: 4 });
       plain.output.push('a', Number.NaN, 0, NOT_BEHIND);
       plain.output.flush();
       const first = plain.input.take();
@@ -216,14 +216,14 @@ export function describeChannel({ name, make }: ChannelCase): void {
       plain.output.push('d', Number.NaN, 0, NOT_BEHIND);
       plain.output.flush();
       expect(plain.input.take()).toMatchObject({ timestamps: undefined });
-      const keyed = make({ keyed: true, batchRecordsMax: 4 });
+      const keyed = make({ batchRecordsMax: 4 });
       keyed.output.push('a', -1.5, 1_024, NOT_BEHIND);
       keyed.output.flush();
       expect(drain(keyed)).toEqual([{ record: 'a', timestamp: -1.5, group: 1_024, behind }]);
     });
 
     it('carries the marks of records that are behind, in batches that have some, and no others', () => {
-      const { output, input } = make({ keyed: false, batchRecordsMax: 4 });
+      const { output, input } = make({ batchRecordsMax: 4 });
       const sent = (...marks: readonly number[]): readonly number[] => {
         for (const mark of marks) output.push('a', 1, 0, mark);
         output.flush();
@@ -252,7 +252,7 @@ export function describeChannel({ name, make }: ChannelCase): void {
     });
 
     it('keeps marks in the frames of an unaligned checkpoint', () => {
-      const { output, input } = make({ keyed: false, batchRecordsMax: 4 });
+      const { output, input } = make({ batchRecordsMax: 4 });
       output.push('a', 1, 0, NOT_BEHIND);
       output.push('b', 2, 0, 30);
       output.control({ kind: 'barrier', checkpoint: 3 });
@@ -266,7 +266,7 @@ export function describeChannel({ name, make }: ChannelCase): void {
     });
 
     it('blocks a producer whose consumer does not take, within a bound, and loses nothing', () => {
-      const channel = make({ keyed: false, batchRecordsMax: 4 });
+      const channel = make({ batchRecordsMax: 4 });
       const { output, input, gate } = channel;
       let pushed = 0;
       while (!gate.closed) {
@@ -305,7 +305,7 @@ export function describeChannel({ name, make }: ChannelCase): void {
     });
 
     it('wakes a sleeping consumer for records and for control elements', () => {
-      const channel = make({ keyed: false, batchRecordsMax: 4 });
+      const channel = make({ batchRecordsMax: 4 });
       channel.consumerSleeps();
       channel.output.push(1, Number.NaN, 0, NOT_BEHIND);
       channel.output.flush();

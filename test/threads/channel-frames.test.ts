@@ -30,7 +30,6 @@ class Pipe {
     this.encoder = new FrameEncoder({
       epoch: 1,
       incarnation: 1,
-      keyed: false,
       frameBytesMax: 1 << 24,
       sightingsMin: 1,
       ...options,
@@ -351,7 +350,7 @@ describe('frames', () => {
     }));
     fc.assert(
       fc.property(fc.nat(), fc.integer({ min: 0, max: 255 }), (where, byte) => {
-        const options = { epoch: 1, incarnation: 1, keyed: true, frameBytesMax: 1 << 20 };
+        const options = { epoch: 1, incarnation: 1, frameBytesMax: 1 << 20 };
         const encoder = new FrameEncoder({ ...options, sightingsMin: 3 });
         for (const record of records) encoder.add(record, 0, 0, NOT_BEHIND);
         const frame = encoder.batch();

@@ -17,7 +17,6 @@ const output = new RingOutput({
   gate,
   epoch: 4,
   incarnation: 1,
-  keyed: true,
 });
 const sleeper = new Sleeper(block);
 let sleeps = 0;

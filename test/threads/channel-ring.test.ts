@@ -25,7 +25,6 @@ function ringChannel({ capacityBytes, inputEpoch, ...options }: RingOptions): Ch
   const woken = (block: ControlBlock): boolean => block.words[block.doorbellIndex] === 0;
   return {
     output: new RingOutput({
-      keyed: false,
       ...options,
       epoch,
       incarnation: 3,

@@ -11,6 +11,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { recordKeeper } from '../../channels/record-keeper.js';
 import { ByteWriter } from '../../codec/byte-writer.js';
 import { decodeRows } from '../../codec/encoded-rows.js';
 import { encodeValue } from '../../codec/value-codec.js';
@@ -58,6 +59,8 @@ class CollectWriter implements SinkWriter<unknown> {
   readonly #limit: number;
   readonly #chunks: Uint8Array[] = [];
   readonly #open = new ByteWriter();
+  /** What is shown is what was written, whatever becomes of the record. */
+  readonly #keeper = recordKeeper('checked', 'row');
   /** Shown once, then forgotten. */
   #restored: unknown[] | undefined;
   /** Not yet part of a cut that may still complete. */
@@ -84,7 +87,7 @@ class CollectWriter implements SinkWriter<unknown> {
       throw collectLimit(this.#name, this.#limit);
     }
     encodeValue(this.#open, record, 'row');
-    this.#rows.push(record);
+    this.#rows.push(this.#keeper.keep(record));
     this.#count += 1;
   }
 

@@ -130,6 +130,8 @@ class GenerateReader<T> implements SourceReader<T> {
   #next: number;
   /** Thrown by the user's function behind the records of the batch polled last. */
   #failure: HoldfastError | undefined;
+  /** Does the user's function give the same objects again? Known with the first batch. */
+  #shares: boolean | undefined;
 
   constructor(
     make: (index: number) => T,
@@ -156,14 +158,16 @@ class GenerateReader<T> implements SourceReader<T> {
     if (this.#pace === undefined) return this.#batch(Math.min(BATCH_RECORDS, left));
     const due = this.#pace.due();
     if (due > 0) {
-      const count = Math.min(BATCH_RECORDS, left, due);
-      this.#pace.took(count);
-      return this.#batch(count);
+      const batch = this.#batch(Math.min(BATCH_RECORDS, left, due));
+      this.#pace.took(batch.records.length);
+      return batch;
     }
     return this.#pace.wait().then(() => ({ records: [] }));
   }
 
-  #batch(count: number): SourceBatch<T> {
+  #batch(most: number): SourceBatch<T> {
+    // Records made of one object would all be the last one: each is emitted before the next is made.
+    const count = this.#shares === true ? 1 : most;
     const make = this.#make;
     const timestamp = this.#timestamp;
     const step = this.#step;
@@ -188,6 +192,13 @@ class GenerateReader<T> implements SourceReader<T> {
       records.length = done;
     }
     refusePromise(records[0]);
+    if (this.#shares === undefined && records.length > 1) {
+      this.#shares = shareObjects(records[0], records[1]);
+      if (this.#shares) {
+        this.#failure = undefined;
+        return this.#batch(1);
+      }
+    }
     this.#next = index;
     return { records, timestamps: timestamps?.subarray(0, records.length) };
   }
@@ -203,6 +214,15 @@ class GenerateReader<T> implements SourceReader<T> {
   close(): void {
     this.#pace?.stop();
   }
+}
+
+/** Are two records one object, or is an object a property of both? */
+function shareObjects(first: unknown, second: unknown): boolean {
+  if (typeof first !== 'object' || first === null) return false;
+  if (first === second) return true;
+  if (typeof second !== 'object' || second === null) return false;
+  const parts = Object.values(first).filter((part) => typeof part === 'object' && part !== null);
+  return parts.length > 0 && Object.values(second).some((part) => parts.includes(part));
 }
 
 /** Once per batch: a function that returns one promise returns nothing else. */

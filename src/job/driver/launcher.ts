@@ -337,6 +337,7 @@ export class Launcher {
       incremental: options.checkpoint.incremental,
       maxConcurrent: options.checkpoint.maxConcurrent,
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
+      records: options.records,
       channelCapacityBytes: capacity,
     }));
     return new Map(specs.map((spec) => [spec.slot, spec]));

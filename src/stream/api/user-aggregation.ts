@@ -2,16 +2,25 @@
  * A user's own aggregation over an immutable value, written as if the value could be changed: `add`
  * gets an immer draft, and what it does to it makes the next value.
  *
- * The value before a record must survive that record, for a snapshot may still be writing it. immer
- * gives that for plain objects, arrays, Maps, Sets and whatever JavaScript cannot change; it would
- * hand class instances and typed arrays out as they are, to be changed in place, so these are refused.
+ * A value that was emitted must survive the next record. immer gives that for plain objects, arrays, Maps
+ * and Sets, as long as they form a tree: an object that stands in two places of a value comes apart at its
+ * first change, and one that contains itself has no end.
+ *
+ *  U1  Each change is looked at (value-change.ts): what has no form as data is refused at the record that
+ *      brings it, with its path.
+ *  U2  A value that is no tree is changed without immer: in a copy, in which what was one object still is.
+ *      It costs as much as the value is large, and is right.
+ *  U3  Dates and binary data in a value are the user's to change in place: state is saved for a snapshot
+ *      before `add` is called.
  */
 
-import { type Draft, enableMapSet, isDraftable, produce } from 'immer';
+import { type Draft, enableMapSet, Immer, isDraftable } from 'immer';
 import { HoldfastError } from '../../base/errors.js';
+import { copyValue } from '../../codec/value-codec.js';
 import type { Aggregation } from './aggregations.js';
 import { asyncCallbackError, checkCallback, describeValue, isThenable } from './callbacks.js';
 import { checkVersion } from './state-version.js';
+import { emittedValue, isTree, looksAtChange } from './value-change.js';
 
 interface UserAggregationBase<T, S> {
   /** The value before any record. */
@@ -62,30 +71,62 @@ export function aggregation<T, S>(
   // Idempotent, and here rather than at the top of the module, which has to stay free of effects.
   enableMapSet();
   const { initial, add, result, version, migrate } = spec;
+  const called = (state: Draft<S>, record: T): unknown => {
+    const answer = add(state, record);
+    if (isThenable(answer)) throw asyncCallbackError('aggregation({ add })');
+    return answer;
+  };
+  const begun = (value: unknown, where: string): unknown => {
+    const state = copyValue(requireImmutable(value, where), 'state');
+    looksAtChange(undefined, state);
+    return state;
+  };
   return {
     kind: 'value',
     type: 'aggregation',
     version,
     migrate:
-      migrate &&
-      ((state, fromVersion) => requireImmutable(migrate(state as never, fromVersion), 'migrate')),
-    initial: () => requireImmutable(initial(), 'initial'),
+      migrate && ((state, fromVersion) => begun(migrate(state as never, fromVersion), 'migrate')),
+    initial: () => begun(initial(), 'initial'),
     add(state, record) {
-      const next: unknown = produce(state as S, (draft: Draft<S>) => {
-        const answer = add(draft, record);
-        if (isThenable(answer)) throw asyncCallbackError('aggregation({ add })');
-        return answer as never;
-      });
-      // Unchanged, or changed through the draft, it is what it was; a replacement could be anything.
-      return next === state ? state : requireImmutable(next, 'add');
+      const next = isTree(state)
+        ? produced(state, (draft) => called(draft as Draft<S>, record))
+        : changedCopy(state, (copy) => called(copy as Draft<S>, record));
+      if (next === state) return state;
+      looksAtChange(state, requireImmutable(next, 'add'));
+      return next;
     },
     result(state) {
-      if (result === undefined) return state;
+      if (result === undefined) return emittedValue(state);
       const answer = result(state as S);
       if (isThenable(answer)) throw asyncCallbackError('aggregation({ result })');
-      return answer;
+      return emittedValue(answer);
     },
   };
+}
+
+/** What was looked at is frozen by value-change.ts; immer would put methods into Maps. */
+const immer = new Immer({ autoFreeze: false });
+
+function produced(state: unknown, change: (draft: unknown) => unknown): unknown {
+  try {
+    return immer.produce(state, change as never);
+  } catch (error) {
+    if (!(error instanceof RangeError) || !/call stack/.test(error.message)) throw error;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_UNSUPPORTED_VALUE',
+      "'add' of aggregation(…) has put the state, or a part of it, into itself (or recursed without " +
+        'end). Keep a name or an index there instead of the object.',
+      { cause: error, details: { where: 'add' } },
+    );
+  }
+}
+
+/** U2 */
+function changedCopy(state: unknown, change: (copy: unknown) => unknown): unknown {
+  const copy = copyValue(state, 'state');
+  const answer = change(copy);
+  return answer === undefined ? copy : answer;
 }
 
 function requireImmutable(value: unknown, where: string): unknown {

@@ -12,6 +12,8 @@ import {
 
 /** The cell is saved for a snapshot under way before `add` is called, so values may change in place. */
 export interface CellFold {
+  /** The values are the user's own objects: a copy of each is kept, so that nobody else changes it. */
+  readonly isUsers: boolean;
   /** The value after a key's first record. */
   first(record: unknown): unknown;
   add(value: unknown, record: unknown): unknown;
@@ -27,6 +29,7 @@ export function reduceFold(
 ): CellFold {
   const reduce = fn as (previous: unknown, record: unknown) => unknown;
   return {
+    isUsers: true,
     first: (record) => record,
     add(value, record) {
       const next = reduce(value, record);
@@ -42,6 +45,7 @@ export function reduceFold(
 export function mixedFold(spec: AggregationSpecData, fields: readonly string[]): CellFold {
   const functions = mixedFunctions(spec, fields);
   return {
+    isUsers: false,
     first(record) {
       const state = functions.initial();
       functions.add(state, record);

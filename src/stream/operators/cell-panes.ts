@@ -1,10 +1,12 @@
 /** Panes of any immutable values: a bucket of cells per window. */
 
 import { assert } from '../../base/assert.js';
+import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { Cell, CellBucket } from '../state/cell.js';
 import { CellTable } from '../state/cell-table.js';
+import { detachedKey } from '../state/detached.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
@@ -15,6 +17,7 @@ export class CellPanes implements PaneStore<Cell> {
   readonly #fold: CellFold;
   #context!: OperatorContext;
   #table!: CellTable;
+  #keeper: RecordKeeper | undefined;
 
   constructor(fold: CellFold, state: StateDescription) {
     this.#fold = fold;
@@ -23,7 +26,8 @@ export class CellPanes implements PaneStore<Cell> {
 
   open(context: OperatorContext): void {
     this.#context = context;
-    const { operator } = context;
+    const { operator, records } = context;
+    this.#keeper = this.#fold.isUsers ? recordKeeper(records, 'state') : undefined;
     this.#table = new CellTable({
       operator,
       layout: this.state.layout,
@@ -46,9 +50,9 @@ export class CellPanes implements PaneStore<Cell> {
     const table = this.#table;
     const cell = pane.slots.get(canonical);
     if (cell === undefined) return this.#create(pane, key, group, record);
-    // Before the fold, so that even a user's fold that changes its value in place does no harm.
+    // Before the fold, which may change its value in place.
     if (cell.seen < table.active) table.save(this.#bucketOf(pane), cell);
-    table.set(cell, this.#fold.add(cell.value, record));
+    table.set(cell, this.#kept(this.#fold.add(cell.value, record)));
     return cell;
   }
 
@@ -61,7 +65,8 @@ export class CellPanes implements PaneStore<Cell> {
   }
 
   row(pane: Pane<Cell>, _canonical: PrimitiveKey, cell: Cell): unknown {
-    return this.#fold.row(cell.value, cell.key, pane.start, pane.end);
+    // The value may stay in state, and the key does.
+    return this.#fold.row(this.#kept(cell.value), detachedKey(cell.key), pane.start, pane.end);
   }
 
   release(cell: Cell, pane: Pane<Cell>): void {
@@ -86,6 +91,10 @@ export class CellPanes implements PaneStore<Cell> {
     for (const start of this.#table.buckets.keys()) paneOf(start);
   }
 
+  #kept(value: unknown): unknown {
+    return this.#keeper === undefined ? value : this.#keeper.keep(value);
+  }
+
   #bucketOf(pane: Pane<Cell>): CellBucket {
     return this.#table.bucket(pane.start);
   }
@@ -97,6 +106,11 @@ export class CellPanes implements PaneStore<Cell> {
       context.ownsGroup(group),
       `a record of key group ${group} reached an instance without it`,
     );
-    return this.#table.create(this.#bucketOf(pane), group, key, this.#fold.first(record));
+    return this.#table.create(
+      this.#bucketOf(pane),
+      group,
+      key,
+      this.#kept(this.#fold.first(record)),
+    );
   }
 }

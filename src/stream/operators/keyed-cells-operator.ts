@@ -1,6 +1,7 @@
 /** Keyed folds over any immutable value: one cell per key, in buckets by key group. */
 
 import { assert } from '../../base/assert.js';
+import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { CellBucket } from '../state/cell.js';
@@ -14,6 +15,7 @@ export class KeyedCellsOperator extends KeyedOperator {
   readonly #fold: CellFold;
   readonly #state: StateDescription;
   #table!: CellTable;
+  #keeper: RecordKeeper | undefined;
   /** By key group. */
   readonly #buckets: (CellBucket | undefined)[] = [];
 
@@ -24,7 +26,8 @@ export class KeyedCellsOperator extends KeyedOperator {
   }
 
   override open(context: OperatorContext, restored: readonly RestoredSection[]): void {
-    const { operator } = context;
+    const { operator, records } = context;
+    this.#keeper = this.#fold.isUsers ? recordKeeper(records, 'state') : undefined;
     this.#table = new CellTable({
       operator,
       layout: this.#state.layout,
@@ -53,15 +56,20 @@ export class KeyedCellsOperator extends KeyedOperator {
     const table = this.#table;
     const fold = this.#fold;
     const bucket = this.#buckets[group] ?? this.#newBucket(group);
-    let cell = bucket.cells.get(canonical);
+    const keeper = this.#keeper;
+    const cell = bucket.cells.get(canonical);
+    let value: unknown;
     if (cell === undefined) {
-      cell = table.create(bucket, group, key, fold.first(record));
+      value = fold.first(record);
+      table.create(bucket, group, key, keeper === undefined ? value : keeper.keep(value));
     } else {
-      // Before the fold, so that even a user's fold that changes its value in place does no harm.
+      // Before the fold, which may change its value in place.
       if (cell.seen < table.active) table.save(bucket, cell);
-      table.set(cell, fold.add(cell.value, record));
+      value = fold.add(cell.value, record);
+      table.set(cell, keeper === undefined ? value : keeper.keep(value));
     }
-    this.output.onElement(fold.row(cell.value, key, 0, 0), timestamp, 0, behind);
+    // What is kept is a copy: the value itself may go on.
+    this.output.onElement(fold.row(value, key, 0, 0), timestamp, 0, behind);
   }
 
   capture(checkpoint: number, base?: number): Capture {

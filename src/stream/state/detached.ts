@@ -20,23 +20,31 @@ export function detachedKey(key: unknown): unknown {
 
 /**
  * The same value with its texts flat, as far as it consists of plain objects and arrays; they are
- * copied, never changed. Anything else in it is left as it is.
+ * copied, never changed, and what stands in two places still does. Anything else in it is left as it is.
  */
 export function detachedValue(value: unknown): unknown {
+  return detached(value, new Map());
+}
+
+function detached(value: unknown, copies: Map<object, unknown>): unknown {
   if (typeof value === 'string') return flat(value);
   if (typeof value !== 'object' || value === null) return value;
-  if (Array.isArray(value)) return value.map(detachedValue);
-  if (Object.getPrototypeOf(value) !== Object.prototype) return value;
-  let copy: Record<string, unknown> | undefined;
-  for (const name in value) {
-    const own = (value as Record<string, unknown>)[name];
-    if (typeof own !== 'object' && (typeof own !== 'string' || own.length < SLICED_LENGTH_MIN)) {
-      continue;
+  const isArray = Array.isArray(value);
+  if (!isArray && Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  const copy = (isArray ? new Array(value.length) : {}) as Record<string, unknown>;
+  copies.set(value, copy);
+  for (const name of Object.keys(value)) {
+    const own = detached((value as Record<string, unknown>)[name], copies);
+    if (name === '__proto__') {
+      const property = { value: own, writable: true, enumerable: true, configurable: true };
+      Object.defineProperty(copy, name, property);
+    } else {
+      copy[name] = own;
     }
-    copy ??= { ...value };
-    copy[name] = detachedValue(own);
   }
-  return copy ?? value;
+  return copy;
 }
 
 function flat(text: string): string {

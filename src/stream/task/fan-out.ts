@@ -1,24 +1,39 @@
 /** Receivers made of receivers. */
 
+import { type RecordKeeper, type RecordsMode, recordKeeper } from '../../channels/record-keeper.js';
 import type { Receiver } from '../operator.js';
+import { Router } from './router.js';
 
 class Nowhere implements Receiver {
   onElement(): void {}
   onWatermark(): void {}
 }
 
+/**
+ * All receivers get the record, and may change what they get: the last one has the record itself, each
+ * before it a copy. Routers come first, and need none: they hand on what the record is at that moment.
+ */
 class FanOut implements Receiver {
   readonly #receivers: readonly Receiver[];
+  readonly #routers: number;
+  readonly #keeper: RecordKeeper;
 
-  constructor(receivers: readonly Receiver[]) {
-    this.#receivers = receivers;
+  constructor(receivers: readonly Receiver[], records: RecordsMode | undefined) {
+    const isRouter = (receiver: Receiver) => receiver instanceof Router;
+    const routers = receivers.filter(isRouter);
+    this.#receivers = [...routers, ...receivers.filter((receiver) => !isRouter(receiver))];
+    this.#routers = routers.length;
+    this.#keeper = recordKeeper(records);
   }
 
   onElement(record: unknown, timestamp: number, group: number, behind: number): void {
     const receivers = this.#receivers;
-    for (let i = 0; i < receivers.length; i += 1) {
-      receivers[i]!.onElement(record, timestamp, group, behind);
+    const last = receivers.length - 1;
+    for (let i = 0; i < last; i += 1) {
+      const own = i < this.#routers ? record : this.#keeper.keep(record);
+      receivers[i]!.onElement(own, timestamp, group, behind);
     }
+    receivers[last]!.onElement(record, timestamp, group, behind);
   }
 
   onWatermark(timeMs: number): void {
@@ -46,10 +61,10 @@ class MainOutput implements Receiver {
   }
 }
 
-/** Hands everything to all of them, in order. */
-export function fanOut(receivers: readonly Receiver[]): Receiver {
+/** Hands everything to all of them. */
+export function fanOut(receivers: readonly Receiver[], records?: RecordsMode): Receiver {
   if (receivers.length === 0) return new Nowhere();
-  return receivers.length === 1 ? receivers[0]! : new FanOut(receivers);
+  return receivers.length === 1 ? receivers[0]! : new FanOut(receivers, records);
 }
 
 export function mainOutput(main: Receiver, sides: readonly Receiver[]): Receiver {

@@ -133,8 +133,12 @@ class ChainBuilder {
       if (edge.fromNode === node.index) add(edge.tag, router);
     }
     const sides = new Map<string, Receiver>();
-    for (const [tag, receivers] of byTag) if (tag !== undefined) sides.set(tag, fanOut(receivers));
-    return { main: mainOutput(fanOut(byTag.get(undefined) ?? []), [...sides.values()]), sides };
+    const { records } = this.#options;
+    for (const [tag, receivers] of byTag) {
+      if (tag !== undefined) sides.set(tag, fanOut(receivers, records));
+    }
+    const main = fanOut(byTag.get(undefined) ?? [], records);
+    return { main: mainOutput(main, [...sides.values()]), sides };
   }
 
   #context(node: GraphNode, outputs: Outputs): OperatorContext {
@@ -151,6 +155,7 @@ class ChainBuilder {
       keyGroups: plan.keyGroups,
       incremental: this.#options.incremental,
       maxConcurrent: this.#options.maxConcurrent,
+      records: this.#options.records,
       ownsGroup: (group) => table === undefined || table[group] === instance,
       formerOwner: (group) => former?.[group - 1],
       turn: gate,

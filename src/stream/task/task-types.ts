@@ -2,6 +2,7 @@
 
 import type { Failure } from '../../base/failure.js';
 import type { InputChannel, OutputChannel } from '../../channels/element.js';
+import type { RecordsMode } from '../../channels/record-keeper.js';
 import type { ControlBlock } from '../../threads/control-block.js';
 import type { Lease } from '../../threads/lease.js';
 import type { TaskMark } from '../../threads/task-mark.js';
@@ -64,6 +65,8 @@ export interface TaskOptions {
   readonly incarnation: number;
   /** How long a partial batch may wait. */
   readonly bufferTimeoutMs: number;
+  /** How records are kept apart where the runtime keeps them; 'checked' when absent. */
+  readonly records?: RecordsMode | undefined;
   readonly callbacks: TaskCallbacks;
 }
 
