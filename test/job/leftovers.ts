@@ -29,9 +29,9 @@ export async function leftovers(places: Places): Promise<string[]> {
     }
   }
   if (places.out !== undefined) {
-    // The mark of the run that owns the folder stays.
+    // What the run that owns the folder has written about itself stays: who it is, how far it has published.
     const staged = (await allIn(join(places.out, '.staging'))).filter(
-      (path) => path !== 'run.json',
+      (path) => path !== 'run.json' && !/^published-\d{10}$/.test(path),
     );
     found.push(...staged.map((path) => `staged: ${path}`));
   }
