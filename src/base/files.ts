@@ -21,7 +21,6 @@ export const mkdir = promisify(fs.mkdir);
 export const readdir = promisify(fs.readdir);
 export const readFile = promisify(fs.readFile);
 export const readlink = promisify(fs.readlink);
-export const realpath = promisify(fs.realpath.native);
 export const rename = promisify(fs.rename);
 export const rm = promisify(fs.rm);
 export const stat = promisify(fs.stat);
