@@ -381,6 +381,43 @@ describe('keyed operators', () => {
     }
   });
 
+  it('state with binary data, or with one object in two places, is the same after a restore', () => {
+    interface State {
+      bytes?: Buffer;
+      a?: { n: number };
+      b?: { n: number };
+    }
+    const create = keyedAggregateOperator(
+      key,
+      {
+        seen: aggregation({
+          initial: (): State => ({}),
+          add: (state, { n }: Row) => {
+            state.bytes ??= Buffer.from('ab');
+            if (state.a === undefined) {
+              const one = { n: 0 };
+              state.a = one;
+              state.b = one;
+            }
+            state.a.n += n;
+          },
+          result: ({ bytes, b }) => `${bytes!.toString('hex')} ${b!.n}`,
+        }),
+      },
+      'row',
+    );
+    let harness = new Harness(create);
+    for (const [n, seen] of [
+      [1, '6162 1'],
+      [2, '6162 3'],
+      [3, '6162 6'],
+    ] as const) {
+      harness.feed({ record: { k: 'a', n } });
+      expect(harness.emitted).toMatchObject([{ record: { seen } }]);
+      harness = new Harness(create, {}, harness.snapshot());
+    }
+  });
+
   it('a value that cannot be kept is refused at the record that makes it', () => {
     const create = keyedReduceOperator(key, (_: Row, b: Row) => ({ ...b, n: () => 1 }) as never);
     const harness = new Harness(create);
