@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -36,6 +36,12 @@ afterEach(async () => {
 });
 
 const out = () => join(folder, 'out');
+
+/** A job with these records emits half of them, and waits: whatever is done to it comes before its end. */
+const held = (records: number) => ({ records, gate: join(folder, 'gate') });
+/** @param records how many it may emit now; all of them when absent */
+const letGo = (records?: number) =>
+  writeFile(join(folder, 'gate'), records === undefined ? '' : String(records));
 
 async function start(options: GuardedOptions, url = paced): Promise<GuardedJob> {
   const job = await runGuarded(url, {
@@ -114,18 +120,22 @@ describe('a guarded job', () => {
   });
 
   test('goes on from its newest checkpoint when its process is killed, twice', async () => {
-    const job = await start({ args: { records: 20_000, rate: 8_000 } });
+    const job = await start({ args: held(20_000) });
     const pids: (number | undefined)[] = [];
     for (let i = 0; i < 2; i += 1) {
       await completed(job);
       pids.push(job.pid);
       const restarted = next(job, 'process-restarted');
+      const died = next(job, 'process-died');
       job.killProcess();
+      await died;
+      await letGo(12_000 + i * 2_000); // it is told with the first output after it
       const [event] = await restarted;
       expect(event).toMatchObject({ cause: 'SIGKILL', signal: 'SIGKILL', pid: pids[i] });
       expect(event.checkpoint).toBeGreaterThan(1);
       expect(job.pid).not.toBe(pids[i]);
     }
+    await letGo();
     expect(await job.finished).toMatchObject({
       status: 'finished',
       sourceRecords: 20_000,
@@ -154,24 +164,29 @@ describe('a guarded job', () => {
     await first.finished;
     await rm(out(), { recursive: true });
     const job = await start({
-      args: { records: 3_000, rate: 4_000 },
+      args: held(3_000),
       restore: 'none',
       checkpoint: { directory: join(folder, 'checkpoints'), intervalMs: 60_000 },
       restart: fixedDelay({ attempts: 3, delayMs: 1 }),
     });
     job.killProcess();
+    await letGo();
     expect(await job.finished).toMatchObject({ sourceRecords: 3_000, restarts: 1 });
     expect(await published()).toEqual(expectedRows(3_000));
   });
 
   test('kills of threads are answered within the process', async () => {
-    const job = await start({ args: { records: 20_000, rate: 8_000 } });
+    const job = await start({ args: held(20_000) });
     const { pid } = job;
     await completed(job);
     const restarted = next(job, 'restarted');
+    const failed = next(job, 'failure');
     job.kill(1, 'throw');
+    await failed;
+    await letGo(15_000); // it is told with the first output after it
     expect(await restarted).toMatchObject([{ cause: 'throw', slot: 1 }]);
     expect(job.pid).toBe(pid);
+    await letGo();
     expect(await job.finished).toMatchObject({ sourceRecords: 20_000, restarts: 1 });
     expect(await published()).toEqual(expectedRows(20_000));
   });
@@ -189,13 +204,14 @@ describe('a guarded job', () => {
   });
 
   test('stops with a last checkpoint, and another run goes on from there', async () => {
-    const job = await start({ args: { records: 20_000, rate: 8_000 } });
+    const job = await start({ args: held(20_000) });
     await completed(job);
     const stopped = await job.stop();
     expect(stopped.status).toBe('stopped');
     expect(stopped.sourceRecords).toBeLessThan(20_000);
     await expectNothingLeft([]);
-    const again = await start({ args: { records: 20_000 } });
+    await letGo();
+    const again = await start({ args: held(20_000) });
     expect(again.id).toBe(job.id);
     expect(await again.finished).toMatchObject({ status: 'finished', sourceRecords: 20_000 });
     expect(await published()).toEqual(expectedRows(20_000));
@@ -279,14 +295,20 @@ describe('a process that dies', () => {
   test('is not given up while checkpoints complete between its deaths', async () => {
     const job = await start({
       restart: fixedDelay({ attempts: 1, delayMs: 1 }),
-      args: { records: 20_000, rate: 8_000 },
+      args: held(20_000),
     });
     for (let i = 0; i < 3; i += 1) {
+      // Another process must have come further than the one before it, and have kept that.
+      const records = (i + 1) * 3_000;
+      await letGo(records);
+      while (job.progress().sourceRecords < records) await sleep(5);
       await completed(job);
+      await completed(job); // that began when all of them had been read
       const died = next(job, 'process-died');
       job.killProcess();
       await died;
     }
+    await letGo();
     expect(await job.finished).toMatchObject({ status: 'finished', restarts: 3 });
     expect(await published()).toEqual(expectedRows(20_000));
   });
@@ -294,7 +316,7 @@ describe('a process that dies', () => {
   test('does not keep a stop waiting for the delay of its restart', async () => {
     const job = await start({
       restart: fixedDelay({ attempts: 1, delayMs: 3_600_000 }),
-      args: { records: 20_000, rate: 8_000 },
+      args: held(20_000),
     });
     await completed(job);
     const died = next(job, 'process-died');
@@ -302,7 +324,8 @@ describe('a process that dies', () => {
     await died;
     expect(await job.stop()).toMatchObject({ status: 'stopped', restarts: 1 });
     await expectNothingLeft([]);
-    await (await start({ args: { records: 20_000 } })).finished;
+    await letGo();
+    await (await start({ args: held(20_000) })).finished;
     expect(await published()).toEqual(expectedRows(20_000));
   });
 

@@ -14,8 +14,9 @@ const dist = new URL('../../dist/index.js', import.meta.url).href;
 const ends = {
   finished: { args: { how: 'none', records: 500 }, act: '' },
   failed: { args: { how: 'none', rate: 0 }, act: '' },
-  stopped: { args: { how: 'none', records: 1_000_000 }, act: 'await job.stop();' },
-  canceled: { args: { how: 'none', records: 1_000_000 }, act: 'await job.cancel();' },
+  // More than comes in a week.
+  stopped: { args: { how: 'none', records: 2 ** 40 }, act: 'await job.stop();' },
+  canceled: { args: { how: 'none', records: 2 ** 40 }, act: 'await job.cancel();' },
 } as const;
 
 const cases = (['run', 'runGuarded'] as const).flatMap((runner) =>

@@ -20,6 +20,8 @@ import { fixture, Meter, temporaryFolder, totalsProblems } from './kit.js';
 const KILLS = 120;
 /** Pools, caches and compiled code have their size after so many. */
 const WARM_UP = 20;
+/** Of a thread with nothing in it, by far. */
+const THREAD_BYTES_MIN = 2 * 2 ** 20;
 const RECORDS_PER_KILL = 100;
 const RING_BYTES = 64 * 1024;
 /** The rings of some epoch or other may not be collected yet: of eight at most, four rings each. */
@@ -178,7 +180,8 @@ test(`${KILLS} random kills leave nothing behind but the right rows (seed ${SEED
   expect(after).toMatchObject(counts);
   expect(after.heap).toBeLessThan(heap * 1.1);
   expect(after.buffers).toBeLessThan(buffers * 1.1 + RINGS_SPREAD_BYTES);
-  expect(after.resident).toBeLessThan(resident + 64 * 2 ** 20);
+  // The allocator keeps what it likes; a thread that stayed behind would take more than this each time.
+  expect(after.resident).toBeLessThan(resident + (KILLS - WARM_UP) * THREAD_BYTES_MIN);
 }, 300_000);
 
 /** The `restarted` line as the `failure` event tells it. */

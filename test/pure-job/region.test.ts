@@ -1,6 +1,6 @@
-/** A region whose threads answer when the test says so. */
+/** A region whose threads answer when the test says so, by the test's own clock. */
 
-import { expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
 import type { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
 import type { Launched, Launcher, LaunchRequest } from '../../src/job/driver/launcher.js';
@@ -19,11 +19,23 @@ const plan = planJob(graphData(draw((env) => env.from(source()).sinkTo(sink())))
 });
 const failure = { kind: 'user-code', name: 'Error', message: 'broken' } as const;
 
-/** Long enough for what should not happen to happen. */
-const settled = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+/** All that can happen by itself has happened: every timer and every promise of the next minute. */
+const settled = async (): Promise<void> => {
+  await vi.advanceTimersByTimeAsync(60_000);
+};
 
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  for (let ms = 0; !condition(); ms += 1) {
+    if (ms > 60_000) throw new Error('it does not come to pass');
+    await vi.advanceTimersByTimeAsync(1);
+  }
 }
 
 function stage() {
