@@ -54,6 +54,10 @@ export interface DeploySpec {
   readonly plan: JobPlan;
   /** Shared memory of the deployment's lease. */
   readonly lease: SharedArrayBuffer;
+  /** By `vertex/instance`: how far source tasks had come before a failure; see TaskOptions. */
+  readonly reached: Readonly<Record<string, readonly number[]>>;
+  /** Shared memory of the region's backlog, on all its slots the same. */
+  readonly backlog: SharedArrayBuffer;
   /** By slot, for doorbells: control blocks of those that have tasks of the region. */
   readonly blocks: readonly (SharedArrayBuffer | undefined)[];
   /** The region's, with an end on this slot. */

@@ -18,7 +18,9 @@ import { tasksOn } from '../stream/graph/planner.js';
 import { Task } from '../stream/task/task.js';
 import { TaskGate } from '../stream/task/task-gate.js';
 import type { TaskOptions } from '../stream/task/task-types.js';
+import { Backlog } from '../threads/backlog.js';
 import { ControlBlock } from '../threads/control-block.js';
+import { ringDoorbell } from '../threads/doorbell.js';
 import type { Lease } from '../threads/lease.js';
 import type { CapturedPart, ChannelSpec, DeploySpec, HostEvent } from './host-protocol.js';
 
@@ -52,11 +54,14 @@ export function wireTasks(options: WiringOptions): readonly Task[] {
     own.map(({ vertex, instance }) => [taskId(vertex.index, instance), new TaskGate()]),
   );
   const ends = makeChannels(options, gates);
+  const backlog = backlogOf(options);
   return own.map(
     ({ vertex, instance }, index) =>
       new Task({
         ...taskParts(options, vertex, instance),
         mark: options.lease.mark(index),
+        backlog,
+        reached: spec.reached[taskId(vertex.index, instance)],
         ...taskChannels(spec, vertex, instance, ends),
         gate: gates.get(taskId(vertex.index, instance))!,
       }),
@@ -110,6 +115,16 @@ function makeChannels(options: WiringOptions, gates: ReadonlyMap<string, TaskGat
   return ends;
 }
 
+/** When it is over, all threads of the region are told. */
+function backlogOf({ spec, wake }: WiringOptions): Backlog {
+  return new Backlog(spec.backlog, () => {
+    wake();
+    for (const shared of spec.blocks) {
+      if (shared !== undefined) ringDoorbell(new ControlBlock(shared));
+    }
+  });
+}
+
 function taskChannels(
   spec: DeploySpec,
   vertex: PlanVertex,
@@ -144,7 +159,7 @@ function taskParts(
   options: WiringOptions,
   vertex: PlanVertex,
   instance: number,
-): Omit<TaskOptions, 'inputs' | 'outputs' | 'gate' | 'mark'> {
+): Omit<TaskOptions, 'inputs' | 'outputs' | 'gate' | 'mark' | 'backlog' | 'reached'> {
   const { spec, graph, block, lease, report } = options;
   const { epoch, incarnation, slot } = spec;
   const place = { epoch, vertex: vertex.index, instance };

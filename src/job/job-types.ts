@@ -41,10 +41,11 @@ export interface CheckpointOptions {
   /** Default 'exactly-once'. */
   readonly mode?: 'exactly-once' | 'at-least-once' | undefined;
   /**
-   * Default 'aligned': a checkpoint's barriers wait behind the records that were sent before them, and
-   * under back-pressure that takes as long as the back-pressure. 'unaligned': they overtake those
-   * records, which become part of the checkpoint. Or aligned at first, and unaligned where the barriers
-   * have not all come `alignedTimeoutMs` after the first. Only in mode 'exactly-once'.
+   * 'aligned': a checkpoint's barriers wait behind the records that were sent before them, and under
+   * back-pressure that takes as long as the back-pressure. 'unaligned': they overtake those records,
+   * which become part of the checkpoint. Or aligned at first, and unaligned where the barriers have not
+   * all come `alignedTimeoutMs` after the first; both only in mode 'exactly-once'. Default
+   * `{ alignedTimeoutMs: 1_000 }`, and 'aligned' in mode 'at-least-once' or with `maxConcurrent` above 1.
    */
   readonly alignment?: CheckpointAlignment | undefined;
   /**

@@ -82,6 +82,8 @@ export interface ResolvedOptions {
 
 const KEY_GROUPS_MAX = 32_768;
 const HEAP_REPORT_AT = 0.85;
+/** Long against any alignment without back-pressure, short against what a checkpoint may take. */
+const ALIGNED_TIMEOUT_MS = 1_000;
 const SPARES_MAX = 64;
 /** What is larger passes in pieces: a small ring is slow, and loses nothing. */
 const CAPACITY_BYTES_MIN = 1024;
@@ -233,7 +235,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
       integer: true,
     }),
     mode,
-    alignedTimeoutMs: resolveAlignment(given.alignment, mode),
+    alignedTimeoutMs: resolveAlignment(given, mode),
     maxConcurrent: resolveConcurrency(given),
     // A store of the user's own may not know that several manifests name the same files.
     incremental: checkIncremental(given.incremental) ?? directory !== undefined,
@@ -254,10 +256,14 @@ function resolveCompression(
 }
 
 function resolveAlignment(
-  given: NonNullable<RunOptions['checkpoint']>['alignment'],
+  { alignment: given, maxConcurrent = 1 }: NonNullable<RunOptions['checkpoint']>,
   mode: ResolvedOptions['checkpoint']['mode'],
 ): number {
-  if (given === undefined || given === 'aligned') return Number.POSITIVE_INFINITY;
+  if (given === 'aligned') return Number.POSITIVE_INFINITY;
+  if (given === undefined) {
+    const mayOvertake = mode === 'exactly-once' && maxConcurrent === 1;
+    return mayOvertake ? ALIGNED_TIMEOUT_MS : Number.POSITIVE_INFINITY;
+  }
   if (given !== 'unaligned' && (typeof given !== 'object' || given === null)) {
     const allowed = "'aligned', 'unaligned', or { alignedTimeoutMs }";
     throw badOption('checkpoint.alignment', given, allowed);

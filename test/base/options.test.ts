@@ -40,7 +40,7 @@ describe('options', () => {
       retain: 3,
       tolerableFailures: 0,
       mode: 'exactly-once',
-      alignedTimeoutMs: Number.POSITIVE_INFINITY,
+      alignedTimeoutMs: 1_000,
       incremental: false,
       compression: undefined,
     },
@@ -74,10 +74,13 @@ describe('options', () => {
     expect(waits('aligned')).toBe(Number.POSITIVE_INFINITY);
     expect(waits('unaligned')).toBe(0);
     expect(waits({ alignedTimeoutMs: 250 })).toBe(250);
-    const { alignedTimeoutMs } = resolveOptions({
-      checkpoint: { directory: 'x', mode: 'at-least-once', alignment: 'aligned' },
-    }).checkpoint;
-    expect(alignedTimeoutMs).toBe(Number.POSITIVE_INFINITY);
+    for (const more of [{ mode: 'at-least-once' }, { maxConcurrent: 2 }] as const) {
+      for (const alignment of ['aligned', undefined] as const) {
+        const checkpoint = { directory: 'x', alignment, ...more };
+        const { alignedTimeoutMs } = resolveOptions({ checkpoint }).checkpoint;
+        expect(alignedTimeoutMs).toBe(Number.POSITIVE_INFINITY);
+      }
+    }
   });
 
   it('an explicit undefined is an option not given', () => {

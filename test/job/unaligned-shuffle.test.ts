@@ -34,6 +34,8 @@ interface Shuffle {
   readonly gate: Meter;
   /** Lets the sources emit this share (0…1) of all they have. */
   raise(share: number): void;
+  /** What sources may read up to a share. */
+  allowed(share: number): number;
 }
 
 async function start({ parallelism, perSplit, alignment }: Shape): Promise<Shuffle> {
@@ -62,7 +64,9 @@ async function start({ parallelism, perSplit, alignment }: Shape): Promise<Shuff
     meter.raise(Math.ceil(count * share));
     controlMeter.raise(Math.ceil(CONTROLS * share));
   };
-  return { job, directory, faults, gate, raise };
+  const allowed = (share: number): number =>
+    2 * Math.ceil(count * share) + Math.ceil(CONTROLS * share);
+  return { job, directory, faults, gate, raise, allowed };
 }
 
 /** Lost, repeated and disordered numbers, by the rows alone. */
@@ -91,9 +95,17 @@ function problems(rows: readonly unknown[], { parallelism, perSplit }: Shape): r
   return found.slice(0, 20);
 }
 
+/** Nothing is emitted for so many looks although it may: the channels are full. */
+const FULL_LOOKS = 200;
+
 /** Something has been emitted that the sink has not taken, and most likely all that there is room for. */
 async function filled({ job }: Shuffle, before: number): Promise<void> {
-  await until(() => job.progress().sourceRecords > before, job);
+  let looks = 0;
+  // Unless there was no room for more to begin with.
+  await until(() => {
+    looks += 1;
+    return job.progress().sourceRecords > before || looks === FULL_LOOKS;
+  }, job);
   let last = -1;
   await until(() => {
     const { sourceRecords } = job.progress();
@@ -156,6 +168,9 @@ async function throughFailures({ rounds, ...shape }: Case): Promise<void> {
   const wanted: number[] = [];
   job.on('restarted', ({ checkpoint }) => restored.push(checkpoint));
   for (const [i, round] of rounds.entries()) {
+    // Sources read on when what was in flight at the restart has been worked off.
+    it.raise((i + 0.25) / rounds.length);
+    await until(() => job.progress().sourceRecords > it.allowed(i / rounds.length), job);
     gate.raise(0);
     const before = job.progress().sourceRecords;
     it.raise((i + 0.5) / rounds.length);

@@ -87,6 +87,7 @@ function launch({ launcher }: Stage, stale: () => boolean) {
   const request = {
     region: plan.regions[0]!,
     splits: {},
+    reached: {},
     stale,
     onEpoch: () => {},
     onDeployed: () => {},

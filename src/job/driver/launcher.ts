@@ -71,6 +71,7 @@ export interface Deployed {
 export interface LaunchRequest {
   readonly region: PlanRegion;
   readonly splits: SplitsBySource | undefined;
+  readonly reached: DeploySpec['reached'];
   /** True once this launch has been overtaken by another failure or the end. */
   readonly stale: () => boolean;
   /** Called when hosts may begin to report under the new epoch. */
@@ -225,7 +226,7 @@ export class Launcher {
       Object.entries(request.splits ?? {}).filter(([source]) => !isKnown(manifest, source)),
     );
     const cut = manifest === undefined ? undefined : cutOf(manifest, this.#given.plan);
-    const specs = this.#specs(region, epoch, leases, restores, splits, cut);
+    const specs = this.#specs(request, epoch, leases, restores, splits, cut);
     await this.#onAll(region, (slot) => {
       const spec = specs.get(slot)!;
       return atPoint('recovery:deploy', () =>
@@ -300,7 +301,7 @@ export class Launcher {
   }
 
   #specs(
-    region: PlanRegion,
+    { region, reached }: LaunchRequest,
     epoch: number,
     leases: ReadonlyMap<number, Lease>,
     restores: Restores,
@@ -318,10 +319,13 @@ export class Launcher {
         ...channel,
         ring: channel.fromSlot === channel.toSlot ? undefined : createRing(capacity),
       }));
+    const backlog = new SharedArrayBuffer(4);
     const specs = region.slots.map((slot) => ({
       region: region.index,
       slot,
       lease: leases.get(slot)!.shared,
+      backlog,
+      reached,
       epoch,
       incarnation: slots.incarnation(slot),
       run,

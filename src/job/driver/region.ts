@@ -81,6 +81,8 @@ export class Region {
   readonly #fences = new Map<number, Promise<void>>();
   /** Of its newest deployment, by source task: records read of each split, in shared memory. */
   readonly #reading = new Map<string, Float64Array>();
+  /** By source task: the furthest that it has been at a failure. */
+  readonly #reached = new Map<string, readonly number[]>();
   #incident: Incident | undefined;
   #lastFailure: Failure | undefined;
   readonly #lastFailureOn = new Map<number, Failure>();
@@ -146,7 +148,9 @@ export class Region {
     this.revoke();
     this.#lastFailure = given.failure;
     this.#lastFailureOn.set(given.slot, given.failure);
-    this.#given.progress.failed(this.plan.index, this.#epoch === 0 ? [] : this.#points());
+    const points = this.#epoch === 0 ? [] : this.#points();
+    this.#given.progress.failed(this.plan.index, points);
+    this.#reach(points);
     this.#goDown(given);
     this.#given.onDown();
     this.#fenceAll();
@@ -222,6 +226,7 @@ export class Region {
     const launched = await launcher.launch({
       region: this.plan,
       splits: this.#splits,
+      reached: Object.fromEntries(this.#reached),
       stale,
       onEpoch: ({ epoch, leases, checkpoint }) => {
         this.#epoch = epoch;
@@ -261,6 +266,17 @@ export class Region {
       sourceRecords: this.progress().sourceRecords,
       nowMs: performance.now(),
     });
+  }
+
+  #reach(points: readonly TaskPoint[]): void {
+    for (const { task, splits } of points) {
+      const before = this.#reached.get(task) ?? [];
+      if (splits === undefined || splits.length < before.length) continue;
+      this.#reached.set(
+        task,
+        splits.map((count, at) => Math.max(count, before[at] ?? 0)),
+      );
+    }
   }
 
   /** Where its tasks stand, those on dead threads as well. */

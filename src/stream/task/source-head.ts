@@ -120,6 +120,17 @@ export class SourceHead {
     return { operator, instance, records: this.#records, splits };
   }
 
+  /**
+   * It has not come as far in every split.
+   * @param reached records read of all its splits together, then of each; those of each may be missing
+   */
+  isBehind([all = 0, ...splits]: readonly number[]): boolean {
+    if (splits.length === 0) return this.#records < all;
+    return this.#splits.some(
+      ({ records, finished }, at) => !finished && records < (splits[at] ?? 0),
+    );
+  }
+
   get ended(): boolean {
     return this.#reading.kind === 'ended';
   }

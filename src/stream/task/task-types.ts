@@ -3,6 +3,7 @@
 import type { Failure } from '../../base/failure.js';
 import type { InputChannel, OutputChannel } from '../../channels/element.js';
 import type { RecordsMode } from '../../channels/record-keeper.js';
+import type { Backlog } from '../../threads/backlog.js';
 import type { ControlBlock } from '../../threads/control-block.js';
 import type { Lease } from '../../threads/lease.js';
 import type { TaskMark } from '../../threads/task-mark.js';
@@ -34,6 +35,10 @@ export interface TaskOptions {
   readonly lease: Lease;
   /** Where it tells how far it has come: of the lease. Absent: told to nobody. */
   readonly mark?: TaskMark | undefined;
+  /** Of a source: how far it had come before a failure, see `SourceHead.isBehind`. */
+  readonly reached?: readonly number[] | undefined;
+  /** Of the region's tasks. Absent: sources wait for none. */
+  readonly backlog?: Backlog | undefined;
   /** Per source operator: all splits, in list order. Only on a fresh start. */
   readonly splits?: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
   /** From the restored checkpoint. */

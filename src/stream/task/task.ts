@@ -21,6 +21,7 @@
 
 import { atPoint } from '../../base/protocol-points.js';
 import { type Batch, NOT_BEHIND } from '../../channels/element.js';
+import { Backlog } from '../../threads/backlog.js';
 import type { Lease } from '../../threads/lease.js';
 import { TaskMark } from '../../threads/task-mark.js';
 import type { Receiver } from '../operator.js';
@@ -57,6 +58,9 @@ export class Task {
   readonly #gate: TaskGate;
   readonly #lease: Lease;
   readonly #mark: TaskMark;
+  readonly #backlog: Backlog;
+  /** It has not worked its own off. */
+  #hasBacklog = false;
   readonly #chain: Chain;
   readonly #outputs: TaskOutputs;
   readonly #place: TaskPlace;
@@ -95,6 +99,7 @@ export class Task {
     this.#gate = options.gate;
     this.#lease = options.lease;
     this.#mark = options.mark ?? new TaskMark();
+    this.#backlog = options.backlog ?? new Backlog();
     this.#gate.attach(options.block, options.lease, options.epoch, this.#mark);
     const { parallelism } = vertex;
     const table = options.plan.tables[parallelism];
@@ -183,6 +188,8 @@ export class Task {
     if (this.#earlyError !== undefined) throw taskError(this.#earlyError, this.#place);
     this.#state = 'open';
     this.#gate.record = (this.#source?.records ?? 0) - 1;
+    if (this.#inputs.restoring) this.#backlog.begin();
+    this.#hasBacklog = this.#inputs.restoring;
     if (this.#source !== undefined) this.#meter.read(this.#source.records);
   }
 
@@ -198,7 +205,7 @@ export class Task {
     if (this.#held) return false;
     if (suspended || this.#batch !== undefined || this.#unsettled) return true;
     if (this.#inputs.restoring) return true;
-    if (this.#source !== undefined) return this.#input === 'open' && this.#source.ready;
+    if (this.#source !== undefined) return this.#mayEmit && this.#source.ready;
     return !this.#checkpoints.isWaiting && this.#inputs.ready;
   }
 
@@ -223,6 +230,7 @@ export class Task {
       if (this.#source === undefined) this.#consume();
       else this.#produce(this.#source);
       this.#fired();
+      this.#workedOff();
     } catch (error) {
       this.#fail(error);
     }
@@ -405,10 +413,22 @@ export class Task {
         if (this.#turns.suspended) continue;
         this.#end();
       }
-      if (this.#input !== 'open' || this.#gate.pause || !this.#emit(source)) return;
+      if (!this.#mayEmit || this.#gate.pause || !this.#emit(source)) return;
       this.#moved = true;
       this.#unsettled = true;
     }
+  }
+
+  /** A source goes no further than it had come, while tasks have something in flight of before the restore. */
+  get #mayEmit(): boolean {
+    if (this.#input !== 'open') return false;
+    return !this.#backlog.isPending || this.#source!.isBehind(this.#options.reached ?? []);
+  }
+
+  #workedOff(): void {
+    if (!this.#hasBacklog || this.#inputs.restoring) return;
+    this.#hasBacklog = false;
+    this.#backlog.end();
   }
 
   #emit(source: SourceHead): boolean {
