@@ -108,6 +108,7 @@ export type {
   TimestampOptions,
   WindowedStream,
   WindowRow,
+  WithDeadLetters,
 } from './stream/api/data-stream.js';
 export type { StreamEnvironment } from './stream/api/environment.js';
 export { defineJob, type JobArguments, type JobDefinition } from './stream/api/job-definition.js';
@@ -125,6 +126,7 @@ export {
   tumbling,
   type WindowDefinition,
 } from './stream/api/windows.js';
+export type { DeadLetter, ErrorPolicy } from './stream/dead-letter.js';
 export type {
   GraphData,
   GraphNodeData,

@@ -34,7 +34,8 @@ export function poisonError(failure: Failure, times: number): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_RESTART_BUDGET',
     `gave up: user code has failed in the same way ${times} times in a row, each time on the same ` +
-      `record, ${which}, and would again. Mend it, or filter such records out ahead of it. The failure ` +
+      `record, ${which}, and would again. Mend it, or have such records put aside with .onError(…) on the ` +
+      `operator. The failure ` +
       `was: ${root.message}`,
     { cause: root, details: { ...root.details, attempts: times - 1 } },
   );

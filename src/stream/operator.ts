@@ -43,6 +43,8 @@ export interface OperatorContext {
   readonly keyGroups: number;
   /** Snapshots may build on earlier ones: state notes what changes. */
   readonly incremental?: boolean | undefined;
+  /** What a record has changed in state is undone when user code throws on it: the job goes on. */
+  readonly undoes?: boolean | undefined;
   /** Checkpoints in flight at a time: what so many snapshots gave is still in use. Default 1. */
   readonly maxConcurrent?: number | undefined;
   /** How a user's values are kept apart where state holds them. Default 'checked'. */

@@ -15,6 +15,7 @@ import { defineJob } from '../../src/stream/api/job-definition.js';
 import type { StreamSink } from '../../src/stream/api/stream-sink.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { tumbling } from '../../src/stream/api/windows.js';
+import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { RejectedRecord, Source } from '../../src/stream/source.js';
 import { draw, type Flight, sink, source } from './graph-kit.js';
 
@@ -24,6 +25,22 @@ function typed(use: (stream: DataStream<Flight>) => unknown): void {
 }
 
 describe('types flow from source to sink', () => {
+  it('a policy for errors changes nothing in a stream', () => {
+    typed((flights) => {
+      const lengths = flights.map((flight) => flight.origin.length).onError({ sideOutput: 'dead' });
+      expectTypeOf(lengths.sideOutput('dead')).toEqualTypeOf<DataStream<DeadLetter<unknown>>>();
+      // @ts-expect-error: no such side output
+      lengths.sideOutput('deed');
+      const dead = lengths.sideOutput<DeadLetter<Flight>>('dead').map(({ record }) => record);
+      expectTypeOf(dead).toEqualTypeOf<DataStream<Flight | undefined>>();
+      const keyed = flights.keyBy((flight) => flight.origin).onError('drop');
+      expectTypeOf(keyed).toEqualTypeOf<KeyedStream<Flight, string>>();
+      // @ts-expect-error: no such policy
+      flights.map((flight) => flight).onError('skip');
+      return dead;
+    });
+  });
+
   it('infers records through operators', () => {
     draw((env) => {
       const flights = env.from(source<Flight>());

@@ -7,6 +7,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import type { DeadLetter, ErrorPolicy } from '../dead-letter.js';
 import type { Partition } from '../graph/graph.js';
 import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
 import { filterOperator } from '../operators/filter-operator.js';
@@ -52,6 +53,12 @@ export type NoTags = Readonly<Record<never, never>>;
 
 /** Names that the fields of a row have already: no answer can have one of them. */
 export type NoneOf<Names extends string> = { readonly [N in Names]?: never };
+
+/** A stream whose operator puts aside what it fails on. Of which records it does, only the job knows. */
+export interface WithDeadLetters<Tag extends string> {
+  sideOutput(tag: Tag): DataStream<DeadLetter<unknown>>;
+  sideOutput<X extends DeadLetter<unknown>>(tag: Tag): DataStream<X>;
+}
 
 /**
  * Records of type `T`.
@@ -200,6 +207,24 @@ export class DataStream<T, Tags = NoTags> {
   /** Instances of the operator just made, at most the job's parallelism, which is the default. */
   parallelism(instances: number): this {
     this.origin.draft.parallelism(this.origin.node(), instances);
+    return this;
+  }
+
+  /**
+   * What becomes of a record that the callbacks of the operator just made throw on. `'fail'`, the default: the
+   * job fails and restarts. `'drop'`: it is left out and counted (`deadLetters` in the metrics). With
+   * `{ sideOutput: tag }` it is read as a `DeadLetter` with `.sideOutput(tag)`, and counted; name the type
+   * of its records if it matters: `.sideOutput<DeadLetter<Order>>(tag)`. What
+   * the operator would have emitted and changed for it is undone. After `keyBy`, give it to the operator that
+   * follows: the key selector belongs to that one.
+   */
+  onError(policy: 'fail' | 'drop'): this;
+  onError<const L extends string>(
+    policy: Readonly<Record<'sideOutput', L>>,
+  ): this & WithDeadLetters<L>;
+  onError(policy: ErrorPolicy): this & WithDeadLetters<string>;
+  onError(policy: ErrorPolicy): unknown {
+    this.origin.draft.onError(this.origin.node(), policy);
     return this;
   }
 

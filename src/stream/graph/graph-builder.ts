@@ -78,6 +78,7 @@ function graphNode(node: NodeDraft, id: string): GraphNode {
     states: node.states,
     source: node.source,
     sink: node.sink,
+    onError: node.onError ?? 'fail',
     create: node.create,
   });
 }

@@ -9,6 +9,7 @@ import type { Codec } from '../../codec/codec-registry.js';
 import type { BuiltinSinks } from '../api/builtin-sinks.js';
 import { describeValue } from '../api/callbacks.js';
 import type { KeySelector } from '../api/key-selector.js';
+import type { ErrorPolicy } from '../dead-letter.js';
 import type { Operator } from '../operator.js';
 import type { Sink } from '../sink.js';
 import type { Source } from '../source.js';
@@ -30,7 +31,7 @@ export interface NodeDraft {
   readonly stateful: boolean;
   readonly inputs: readonly EdgeDraft[];
   /** Side outputs that it has. */
-  readonly tags: readonly string[];
+  tags: readonly string[];
   readonly parameters: NodeParameters | undefined;
   readonly states: readonly StateDescription[];
   readonly source: Source<unknown> | undefined;
@@ -39,6 +40,7 @@ export interface NodeDraft {
   name: string | undefined;
   uid: string | undefined;
   parallelism: number | undefined;
+  onError: ErrorPolicy | undefined;
 }
 
 /** What a node is given by whoever adds it; the rest is its labels. */
@@ -90,6 +92,7 @@ export class GraphDraft {
       name: undefined,
       uid: undefined,
       parallelism: undefined,
+      onError: undefined,
     };
     this.#nodes.push(draft);
     return draft;
@@ -125,6 +128,37 @@ export class GraphDraft {
     node.parallelism = instances as number;
   }
 
+  /** What becomes of records that the node's user code fails on. */
+  onError(node: NodeDraft, policy: unknown): void {
+    this.requireOpen();
+    const given = checkPolicy(policy);
+    if (node.kind !== 'operator') {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        `onError(…) is for an operator with a callback, and ${describeNode(node)} is a ${node.kind}. ` +
+          "Malformed input is put aside by a source's option `malformed`.",
+      );
+    }
+    if (node.onError !== undefined) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        `onError(…) is for ${describeNode(node)}, which has one already. It applies to the operator just made; ` +
+          'give each only one.',
+      );
+    }
+    if (typeof given === 'object') {
+      if (node.tags.includes(given.sideOutput)) {
+        throw new HoldfastError(
+          'ERR_HOLDFAST_BAD_OPTION',
+          `onError({ sideOutput: '${given.sideOutput}' }): ${describeNode(node)} has a side output of that name ` +
+            'already. Choose another name.',
+        );
+      }
+      node.tags = [...node.tags, given.sideOutput];
+    }
+    node.onError = given;
+  }
+
   /** Closes the draft: streams that outlive the build function draw nothing any more. */
   close(): readonly NodeDraft[] {
     this.#open = false;
@@ -139,6 +173,18 @@ export class GraphDraft {
         'change afterwards. Draw all of it synchronously inside the build function.',
     );
   }
+}
+
+function checkPolicy(policy: unknown): ErrorPolicy {
+  if (policy === 'fail' || policy === 'drop') return policy;
+  const { sideOutput, ...others } = (policy ?? {}) as { readonly sideOutput?: unknown };
+  if (typeof sideOutput === 'string' && sideOutput !== '' && Object.keys(others).length === 0) {
+    return { sideOutput };
+  }
+  throw new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `onError(…) needs 'fail', 'drop' or { sideOutput: 'name' }, but was given ${describeValue(policy)}.`,
+  );
 }
 
 /** `map 'parse'`, `count (node 4)`: a node in a message. */

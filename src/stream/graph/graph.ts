@@ -4,6 +4,7 @@
  */
 
 import type { Codec } from '../../codec/codec-registry.js';
+import type { ErrorPolicy } from '../dead-letter.js';
 import type { Operator } from '../operator.js';
 import type { CommitterData, Sink } from '../sink.js';
 import type { Source } from '../source.js';
@@ -51,6 +52,8 @@ export interface GraphNode {
   readonly states: readonly StateDescription[];
   readonly source: Source<unknown> | undefined;
   readonly sink: Sink<unknown> | undefined;
+  /** What becomes of records that its user code fails on. No part of the hash: it changes no state. */
+  readonly onError: ErrorPolicy;
   /** A fresh operator instance; for sources and sinks the task wraps `source` and `sink` itself. */
   readonly create: (() => Operator) | undefined;
 }

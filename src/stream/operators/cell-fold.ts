@@ -1,5 +1,6 @@
 /** How a record changes a cell's value. */
 
+import { copyValue } from '../../codec/value-codec.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { type AggregationSpecData, type MixedState, mixedFunctions } from './row-shape.js';
@@ -17,6 +18,8 @@ export interface CellFold {
   /** The value after a key's first record. */
   first(record: unknown): unknown;
   add(value: unknown, record: unknown): unknown;
+  /** A value that `add` does not change when it changes this one. */
+  copy(value: unknown): unknown;
   /** See state-evolution.ts. */
   evolution(operator: string, before: string, now: StateDescription): EvolveValue;
   /** What is emitted. */
@@ -36,6 +39,7 @@ export function reduceFold(
       if (isThenable(next)) throw asyncCallbackError('reduce');
       return next;
     },
+    copy: (value) => copyValue(value),
     evolution: (operator, before, now) => reducedEvolution(operator, before, now, migrate),
     row: (value) => value,
   };
@@ -54,6 +58,11 @@ export function mixedFold(spec: AggregationSpecData, fields: readonly string[]):
     add(value, record) {
       functions.add(value as MixedState, record);
       return value;
+    },
+    // Values of aggregations are never changed in place.
+    copy(value) {
+      const { numbers, values } = value as MixedState;
+      return { numbers: Array.from(numbers), values: [...values] };
     },
     evolution: (operator, before, now) =>
       mixedEvolution(operator, before, now, Object.values(spec), functions.initial),

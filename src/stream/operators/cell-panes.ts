@@ -52,7 +52,17 @@ export class CellPanes implements PaneStore<Cell> {
     if (cell === undefined) return this.#create(pane, key, group, record);
     // Before the fold, which may change its value in place.
     if (cell.seen < table.active) table.save(this.#bucketOf(pane), cell);
-    table.set(cell, this.#kept(this.#fold.add(cell.value, record)));
+    if (this.#context.undoes !== true) {
+      table.set(cell, this.#kept(this.#fold.add(cell.value, record)));
+      return cell;
+    }
+    const before = this.#fold.copy(cell.value);
+    try {
+      table.set(cell, this.#kept(this.#fold.add(cell.value, record)));
+    } catch (error) {
+      table.set(cell, before);
+      throw error;
+    }
     return cell;
   }
 

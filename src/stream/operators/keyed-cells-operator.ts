@@ -57,19 +57,28 @@ export class KeyedCellsOperator extends KeyedOperator {
     const fold = this.#fold;
     const bucket = this.#buckets[group] ?? this.#newBucket(group);
     const keeper = this.#keeper;
-    const cell = bucket.cells.get(canonical);
-    let value: unknown;
-    if (cell === undefined) {
-      value = fold.first(record);
-      table.create(bucket, group, key, keeper === undefined ? value : keeper.keep(value));
-    } else {
-      // Before the fold, which may change its value in place.
-      if (cell.seen < table.active) table.save(bucket, cell);
-      value = fold.add(cell.value, record);
-      table.set(cell, keeper === undefined ? value : keeper.keep(value));
+    const undoes = this.context.undoes === true;
+    const known = bucket.cells.get(canonical);
+    // Before the fold, which may change its value in place.
+    if (known !== undefined && known.seen < table.active) table.save(bucket, known);
+    const before = undoes && known !== undefined ? fold.copy(known.value) : undefined;
+    let cell = known;
+    let row: unknown;
+    try {
+      const value = known === undefined ? fold.first(record) : fold.add(known.value, record);
+      const kept = keeper === undefined ? value : keeper.keep(value);
+      if (cell === undefined) cell = table.create(bucket, group, key, kept);
+      else table.set(cell, kept);
+      row = fold.row(value, key, 0, 0);
+    } catch (error) {
+      if (undoes) {
+        if (known !== undefined) table.set(known, before);
+        else if (cell !== undefined) table.delete(bucket, cell);
+      }
+      throw error;
     }
     // What is kept is a copy: the value itself may go on.
-    this.output.onElement(fold.row(value, key, 0, 0), timestamp, 0, behind);
+    this.output.onElement(row, timestamp, 0, behind);
   }
 
   capture(checkpoint: number, base?: number): Capture {

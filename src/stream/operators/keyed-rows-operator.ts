@@ -8,13 +8,14 @@ import { type RowCopier, RowTable } from '../state/row-table.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { KeyedOperator } from './keyed-operator.js';
 import { keyOfSelected } from './operator-key.js';
-import type { NumericFunctions } from './row-shape.js';
+import { type NumericFunctions, undoing } from './row-shape.js';
 
 /** Words of a row before the accumulators: the key's reference. */
 const LEAD_WORDS = 1;
 
 export class KeyedRowsOperator extends KeyedOperator {
   readonly #functions: NumericFunctions;
+  #add: NumericFunctions['add'];
   readonly #table: RowTable;
   readonly #stride: number;
   readonly #section: string;
@@ -29,6 +30,7 @@ export class KeyedRowsOperator extends KeyedOperator {
   ) {
     super(key, state);
     this.#functions = functions;
+    this.#add = functions.add;
     this.#section = state.section;
     this.#table = new RowTable({
       words: functions.words,
@@ -40,6 +42,7 @@ export class KeyedRowsOperator extends KeyedOperator {
 
   override open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     if (context.incremental === true) this.#table.track();
+    if (context.undoes === true) this.#add = undoing(this.#functions);
     this.#table.overlap(context.maxConcurrent ?? 1);
     this.#index = new RowIndex(this.#table, context.keyGroups, (group) => context.ownsGroup(group));
     super.open(context, restored);
@@ -68,12 +71,18 @@ export class KeyedRowsOperator extends KeyedOperator {
     const canonical = keyOfSelected(key);
     const group = this.groupOf(key, givenGroup);
     const table = this.#table;
-    const row = this.#index.find(group, canonical) ?? this.#create(group, key);
+    const known = this.#index.find(group, canonical);
+    const row = known ?? this.#create(group, key);
     if (row < table.guardRows) table.protect(row);
     const data = table.segments[row >> SEGMENT_SHIFT]!;
     const at = (row & SEGMENT_MASK) * this.#stride + 1;
     const functions = this.#functions;
-    functions.add(data, at, record);
+    try {
+      this.#add(data, at, record);
+    } catch (error) {
+      if (known === undefined) this.#index.remove(group, canonical, row);
+      throw error;
+    }
     this.output.onElement(functions.row(data, at, key, 0, 0), timestamp, 0, behind);
   }
 

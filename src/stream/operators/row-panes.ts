@@ -9,7 +9,7 @@ import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
 import { type RowCopier, RowTable } from '../state/row-table.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { Pane, PaneStore } from './pane.js';
-import type { NumericFunctions } from './row-shape.js';
+import { type NumericFunctions, undoing } from './row-shape.js';
 
 /** Words of a row: key reference, window start, accumulators. */
 const START_WORD = 1;
@@ -18,6 +18,7 @@ const ACCUMULATORS_WORD = 2;
 export class RowPanes implements PaneStore<number> {
   readonly state: StateDescription;
   readonly #functions: NumericFunctions;
+  #add: NumericFunctions['add'];
   readonly #table: RowTable;
   #context!: OperatorContext;
 
@@ -29,6 +30,7 @@ export class RowPanes implements PaneStore<number> {
   ) {
     this.state = state;
     this.#functions = functions;
+    this.#add = functions.add;
     this.#table = new RowTable({
       words: functions.words + 1,
       layout: state.layout,
@@ -38,6 +40,7 @@ export class RowPanes implements PaneStore<number> {
 
   open(context: OperatorContext): void {
     this.#context = context;
+    if (context.undoes === true) this.#add = undoing(this.#functions);
     if (context.incremental === true) this.#table.track();
     this.#table.overlap(context.maxConcurrent ?? 1);
   }
@@ -54,10 +57,19 @@ export class RowPanes implements PaneStore<number> {
     record: unknown,
   ): number {
     const table = this.#table;
-    const row = pane.slots.get(canonical) ?? this.#create(pane, key, group);
+    const known = pane.slots.get(canonical);
+    const row = known ?? this.#create(pane, key, group);
     if (row < table.guardRows) table.protect(row);
     const data = table.segments[row >> SEGMENT_SHIFT]!;
-    this.#functions.add(data, (row & SEGMENT_MASK) * table.stride + ACCUMULATORS_WORD, record);
+    try {
+      this.#add(data, (row & SEGMENT_MASK) * table.stride + ACCUMULATORS_WORD, record);
+    } catch (error) {
+      if (known === undefined) {
+        pane.slots.delete(canonical);
+        table.release(row);
+      }
+      throw error;
+    }
     return row;
   }
 

@@ -100,6 +100,20 @@ export function numericFunctions(
   };
 }
 
+/** `add`, which leaves the accumulators as they were when a selector throws half-way. */
+export function undoing({ add, words }: NumericFunctions): NumericAdd {
+  const before = new Float64Array(words);
+  return (data, at, record) => {
+    for (let word = 0; word < words; word += 1) before[word] = data[at + word]!;
+    try {
+      add(data, at, record);
+    } catch (error) {
+      for (let word = 0; word < words; word += 1) data[at + word] = before[word]!;
+      throw error;
+    }
+  };
+}
+
 /**
  * Accumulators of a spec with at least one value aggregation. Changed in place, so saved before.
  * Both are plain arrays: a typed array for each key would take three times the memory, and restoring

@@ -32,6 +32,12 @@ export class RowIndex {
     return row;
   }
 
+  /** Takes back what `create` has made. */
+  remove(group: number, canonical: PrimitiveKey, row: number): void {
+    this.#groups[group]!.delete(canonical);
+    this.#table.release(row);
+  }
+
   /** For restores: the row exists already. */
   add(group: number, key: unknown, row: number): void {
     this.#groups[group]!.set(canonicalKey(key), row);

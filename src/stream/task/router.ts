@@ -120,7 +120,12 @@ export interface HashRouterOptions {
   readonly key: (record: unknown) => unknown;
   /** The operator that asked for the key: an error in the selector is its. */
   readonly consumer: string;
+  /** It puts records aside that it fails on: it is given those that have no key, and meets their error itself. */
+  readonly putsAside: boolean;
 }
+
+/** Where records go that have no key. */
+const KEYLESS_GROUP = 1;
 
 export class HashRouter extends Router {
   readonly #given: HashRouterOptions;
@@ -149,6 +154,7 @@ export class HashRouter extends Router {
       if (typeof key === 'object' && isThenable(key)) throw asyncCallbackError('keyBy');
       return keyGroupOf(key, this.#keyGroups);
     } catch (error) {
+      if (this.#given.putsAside) return KEYLESS_GROUP;
       throw locateRecord(error, this.#given.consumer, record);
     }
   }

@@ -8,6 +8,7 @@ import type { GraphNode } from '../graph/graph.js';
 import type { PlanEdge } from '../graph/plan.js';
 import type { Operator, OperatorContext, Receiver, TaskSplits } from '../operator.js';
 import { fanOut, mainOutput } from './fan-out.js';
+import { GuardedOperator } from './guarded-operator.js';
 import { LocatedReceiver, locateRecord } from './located-error.js';
 import {
   BroadcastRouter,
@@ -108,8 +109,13 @@ class ChainBuilder {
   }
 
   #add(node: GraphNode, outputs: Outputs): Receiver {
-    const operator = node.kind === 'sink' ? this.#sink(node) : node.create?.();
-    assert(operator !== undefined, `node '${node.id}' has no operator`);
+    const bare = node.kind === 'sink' ? this.#sink(node) : node.create?.();
+    assert(bare !== undefined, `node '${node.id}' has no operator`);
+    const { onError } = node;
+    const operator =
+      onError === 'fail'
+        ? bare
+        : new GuardedOperator(bare, onError === 'drop' ? undefined : onError.sideOutput);
     const receiver = new LocatedReceiver(operator, node.id);
     this.#receivers.set(node.index, receiver);
     this.#operators.unshift({ node, operator, context: this.#context(node, outputs) });
@@ -217,6 +223,7 @@ class ChainBuilder {
           keyGroups: plan.keyGroups,
           key,
           consumer: consumer.id,
+          putsAside: consumer.onError !== 'fail',
         });
       }
     }

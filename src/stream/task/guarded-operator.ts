@@ -1,0 +1,193 @@
+/**
+ * Stands for an operator whose failures on single records are put aside: `.onError(…)`.
+ *
+ *  D1  What an operator emits for a record is held until it has returned, and goes on only then: nothing of
+ *      a record that fails gets out. So an answer of `flatMap` is read to its end first, and has to fit
+ *      in memory.
+ *  D2  What a record has changed in the operator's state before it failed is undone by the operator itself,
+ *      which is told so (`context.undoes`).
+ *  D3  Put aside is what the operator's own user code throws, and what is wrong with what it gives. What is
+ *      thrown downstream is others' business; a mistake of ours, or of the job as a whole (a callback
+ *      that is asynchronous), fails the task as ever.
+ *  D4  Each is counted once, in the task's snapshot, as `deadLetters` and `deadLetters:OPERATOR`.
+ *  D5  A firing is no record: its rows go out one by one, and only the ones that fail are put aside
+ *      (`context.reject`).
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import { describeRecord, toFailure } from '../../base/failure.js';
+import { copyValue } from '../../codec/value-codec.js';
+import type { DeadLetter } from '../dead-letter.js';
+import type {
+  Capture,
+  Operator,
+  OperatorContext,
+  Receiver,
+  RestoredSection,
+  Turn,
+} from '../operator.js';
+import { LocatedError } from './located-error.js';
+
+type Held =
+  | {
+      readonly to: Receiver;
+      readonly record: unknown;
+      readonly timestamp: number;
+      readonly group: number;
+      readonly behind: number;
+    }
+  | { readonly to: Receiver; readonly timeMs: number };
+
+export class GuardedOperator implements Operator {
+  readonly #inner: Operator;
+  readonly #tag: string | undefined;
+  #context!: OperatorContext;
+  #side: Receiver | undefined;
+  /** The operator is at work on a record (D1). */
+  #holding = false;
+  readonly #held: Held[] = [];
+  /** Where the emission of what was held stands. */
+  #at = 0;
+
+  /** @param tag the side output; undefined: failures are only counted */
+  constructor(inner: Operator, tag: string | undefined) {
+    this.#inner = inner;
+    this.#tag = tag;
+  }
+
+  open(context: OperatorContext, restored: readonly RestoredSection[]): void | Promise<void> {
+    this.#context = context;
+    this.#side = this.#tag === undefined ? undefined : context.side(this.#tag);
+    const sides = new Map<string, Receiver | undefined>();
+    const guarded: OperatorContext = {
+      ...context,
+      output: this.#holder(context.output),
+      turn: this.#turn(context.turn),
+      undoes: true,
+      side: (tag) => {
+        const side = context.side(tag);
+        if (!sides.has(tag)) sides.set(tag, side && this.#holder(side));
+        return sides.get(tag);
+      },
+      reject: (what, timestamp, error) => {
+        if (!isPutAside(error)) context.reject?.(what, timestamp, error);
+        this.#putAside(what, timestamp, Number.NEGATIVE_INFINITY, error);
+      },
+    };
+    return this.#inner.open(guarded, restored);
+  }
+
+  get suspended(): boolean {
+    return this.#held.length > 0 || this.#inner.suspended === true;
+  }
+
+  get divisible(): boolean {
+    return this.#held.length === 0 && this.#inner.divisible === true;
+  }
+
+  onElement(record: unknown, timestamp: number, group: number, behind: number): void {
+    this.#holding = true;
+    try {
+      this.#inner.onElement(record, timestamp, group, behind);
+    } catch (error) {
+      this.#holding = false;
+      this.#held.length = 0;
+      if (!isPutAside(error)) throw error;
+      this.#putAside(record, timestamp, behind, error);
+      return;
+    }
+    this.#holding = false;
+    this.#emit();
+  }
+
+  onWatermark(timeMs: number): void {
+    this.#inner.onWatermark(timeMs);
+  }
+
+  resume(): void {
+    if (this.#held.length > 0) this.#emit();
+    else this.#inner.resume?.();
+  }
+
+  settle(): void {
+    this.#inner.settle?.();
+  }
+
+  capture(checkpoint: number, base?: number): Capture | undefined {
+    return this.#inner.capture?.(checkpoint, base);
+  }
+
+  close(): void | Promise<void> {
+    return this.#inner.close?.();
+  }
+
+  /** As far as there is room (O2). */
+  #emit(): void {
+    const held = this.#held;
+    while (this.#at < held.length) {
+      const one = held[this.#at]!;
+      this.#at += 1;
+      if ('timeMs' in one) one.to.onWatermark(one.timeMs);
+      else one.to.onElement(one.record, one.timestamp, one.group, one.behind);
+      if (this.#at === held.length) break;
+      this.#context.alive();
+      if (this.#context.turn.pause) return;
+    }
+    held.length = 0;
+    this.#at = 0;
+  }
+
+  #holder(to: Receiver): Receiver {
+    return {
+      onElement: (record, timestamp, group, behind) => {
+        if (this.#holding) this.#held.push({ to, record, timestamp, group, behind });
+        else to.onElement(record, timestamp, group, behind);
+      },
+      onWatermark: (timeMs) => {
+        if (this.#holding) this.#held.push({ to, timeMs });
+        else to.onWatermark(timeMs);
+      },
+    };
+  }
+
+  /** While outputs are held, room is no matter. */
+  #turn(turn: Turn): Turn {
+    const isHolding = (): boolean => this.#holding;
+    return {
+      get pause() {
+        return !isHolding() && turn.pause;
+      },
+    };
+  }
+
+  #putAside(what: unknown, timestamp: number, behind: number, error: unknown): void {
+    const { operator, count } = this.#context;
+    count('deadLetters', 1); // D4
+    count(`deadLetters:${operator}`, 1);
+    if (this.#side === undefined) return;
+    const { name, message, code = null } = toFailure(error, 'user-code');
+    const letter: DeadLetter<unknown> = {
+      ...travelling(what),
+      error: { name, message, code },
+      operator,
+      timestamp: Number.isNaN(timestamp) ? null : timestamp,
+    };
+    this.#side.onElement(letter, timestamp, 0, behind);
+  }
+}
+
+/** D3 */
+function isPutAside(error: unknown): boolean {
+  if (error instanceof LocatedError) return false;
+  if (!(error instanceof HoldfastError)) return true;
+  return error.code !== 'ERR_HOLDFAST_INTERNAL' && error.code !== 'ERR_HOLDFAST_ASYNC_CALLBACK';
+}
+
+/** A copy, which nobody changes any more; or its description, when it cannot leave the operator. */
+function travelling(what: unknown): Pick<DeadLetter<unknown>, 'record' | 'description'> {
+  try {
+    return { record: copyValue(what, 'record') };
+  } catch {
+    return { record: undefined, description: describeRecord(what) };
+  }
+}
