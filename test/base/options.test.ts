@@ -30,6 +30,7 @@ describe('options', () => {
   const defaults = {
     parallelism: availableParallelism(),
     keyGroups: 1_024,
+    records: 'checked',
     checkpoint: {
       directory: undefined,
       store: undefined,
