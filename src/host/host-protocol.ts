@@ -79,6 +79,10 @@ export interface DeploySpec {
   readonly bufferTimeoutMs: number;
   /** How records are kept apart where the runtime keeps them. */
   readonly records: RecordsMode;
+  /** Readers that a source task may have open at a time. */
+  readonly maxOpenSplits: number;
+  /** What the region's source tasks know of each other's time (source-alignment.ts); undefined: there is but one. */
+  readonly alignment: SharedArrayBuffer | undefined;
   readonly channelCapacityBytes: number;
 }
 
@@ -115,6 +119,8 @@ export interface HostControl {
   ): Promise<Outcome<undefined>>;
   /** The checkpoint was given up: tasks stop capturing it and release what it blocked. */
   abort(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>>;
+  /** The checkpoint is complete, and its sinks have committed: readers are told. `epochs`: of all regions then. */
+  committed(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>>;
   /** For sinks that commit in a worker. */
   commit(
     operator: string,

@@ -15,6 +15,7 @@ import { encodeRows } from '../codec/encoded-rows.js';
 import type { Graph } from '../stream/graph/graph.js';
 import type { PlanVertex } from '../stream/graph/plan.js';
 import { tasksOn } from '../stream/graph/planner.js';
+import { alignedSources, SourceAlignment } from '../stream/task/source-alignment.js';
 import { Task } from '../stream/task/task.js';
 import { TaskGate } from '../stream/task/task-gate.js';
 import type { TaskOptions } from '../stream/task/task-types.js';
@@ -190,6 +191,8 @@ function taskParts(
     incarnation,
     bufferTimeoutMs: spec.bufferTimeoutMs,
     records: spec.records,
+    maxOpenSplits: spec.maxOpenSplits,
+    alignment: alignmentOf(spec, block, instance),
     callbacks: {
       captured: (part) => {
         const visible: CapturedPart['visible'][number][] = [];
@@ -223,6 +226,24 @@ function taskParts(
       wake: options.wake,
     },
   };
+}
+
+/** For the source tasks of an instance. */
+function alignmentOf(
+  spec: DeploySpec,
+  block: ControlBlock,
+  instance: number,
+): TaskOptions['alignment'] {
+  const { alignment, plan, region, blocks, slot: own } = spec;
+  if (alignment === undefined) return undefined;
+  const ring = (source: string, other: number): void => {
+    const slot = plan.vertices.find(({ id }) => id === source)!.slots[other]!;
+    const shared = blocks[slot];
+    ringDoorbell(slot === own || shared === undefined ? block : new ControlBlock(shared));
+  };
+  const sources = alignedSources(plan, region);
+  return (operator) =>
+    new SourceAlignment({ shared: alignment, sources, operator, instance, ring });
 }
 
 /** ArrayBuffers of a part, to be moved instead of copied. Shared ones are shared anyway. */

@@ -166,6 +166,12 @@ export class Host implements HostControl {
     });
   }
 
+  committed(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>> {
+    return this.#inEpochs(epochs, (deployment) => {
+      for (const task of deployment.tasks) task.committed(checkpoint);
+    });
+  }
+
   commit(
     operator: string,
     checkpoint: number,

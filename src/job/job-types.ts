@@ -131,6 +131,11 @@ export interface RunOptions {
   readonly supervision?: { readonly groups?: readonly SupervisionGroup[] | undefined } | undefined;
   /** Warm threads kept ready. Default 1. */
   readonly spares?: number | undefined;
+  /**
+   * Readers that an instance of a source may have open at a time: files, connections. With more splits than
+   * that they are closed where they stand, and opened again. Default 64.
+   */
+  readonly maxOpenSplits?: number | undefined;
   readonly heartbeat?: HeartbeatOptions | undefined;
   readonly channel?:
     | {

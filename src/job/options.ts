@@ -13,6 +13,7 @@ import { isS3Place } from '../checkpoint/checkpoint-place.js';
 import { COMPRESSIONS, type Compression } from '../checkpoint/parts/compression.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import { type Codec, checkCodecs } from '../codec/codec-registry.js';
+import { MAX_OPEN_SPLITS } from '../stream/task/task-types.js';
 import { HEAP_SHARE_MIN } from '../supervisor/heap-watch.js';
 import {
   checkRestartStrategy,
@@ -58,6 +59,7 @@ export interface ResolvedOptions {
   readonly restart: RestartStrategy;
   readonly supervision: { readonly groups: readonly GroupOptions[] };
   readonly spares: number;
+  readonly maxOpenSplits: number;
   readonly heartbeat: {
     readonly intervalMs: number;
     readonly timeoutMs: number;
@@ -85,6 +87,7 @@ const HEAP_REPORT_AT = 0.85;
 /** Long against any alignment without back-pressure, short against what a checkpoint may take. */
 const ALIGNED_TIMEOUT_MS = 1_000;
 const SPARES_MAX = 64;
+const OPEN_SPLITS_MAX = 65_536;
 /** What is larger passes in pieces: a small ring is slow, and loses nothing. */
 const CAPACITY_BYTES_MIN = 1024;
 const CAPACITY_BYTES_MAX = 1024 * 1024 * 1024;
@@ -129,6 +132,7 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     'restart',
     'supervision',
     'spares',
+    'maxOpenSplits',
     'heartbeat',
     'channel',
     'slot',
@@ -153,6 +157,11 @@ export function resolveOptions(options: RunOptions = {}): ResolvedOptions {
     supervision: resolveSupervision(given.supervision, restart),
     records: checkOneOf('records', given.records, 'checked', RECORDS_MODES),
     spares: checkNumber('spares', given.spares, 1, { min: 0, max: SPARES_MAX, integer: true }),
+    maxOpenSplits: checkNumber('maxOpenSplits', given.maxOpenSplits, MAX_OPEN_SPLITS, {
+      min: 1,
+      max: OPEN_SPLITS_MAX,
+      integer: true,
+    }),
     heartbeat: resolveHeartbeat(given.heartbeat),
     channel: resolveChannel(given.channel),
     slot,

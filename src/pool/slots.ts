@@ -194,7 +194,7 @@ export class Slots {
   }
 
   /** A thread that cannot be told is dying: its death is what matters, and it is reported. */
-  tellAll<M extends 'trigger' | 'abort' | 'stopSources'>(
+  tellAll<M extends 'trigger' | 'abort' | 'committed' | 'stopSources'>(
     method: M,
     args: Parameters<HostControl[M]>,
   ): void {

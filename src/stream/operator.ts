@@ -75,18 +75,33 @@ export interface OperatorContext {
   fail(error: unknown): void;
   /** The splits that the task reads; undefined when its records come from other tasks. */
   readonly splits?: TaskSplits | undefined;
+  /**
+   * Could the split, or without splits any input, have given a record at any time since then (performance.now()
+   * ms), as far as this task is concerned? Not while nobody asked it, or what it gave waits here.
+   */
+  wasAsked?(split: number, sinceMs: number): boolean;
 }
 
-/** The splits of a source task, for operators that keep something for each of them. */
+/** The splits of a source task, for operators that keep a time for each of them. */
 export interface TaskSplits {
   /** Is told from now on which splits there are, and which of them a record comes from. */
-  attach(observer: SplitObserver): void;
+  attach(operator: string, times: SplitObserver): void;
 }
 
 /** Splits go by their places in the list of all. */
 export interface SplitObserver {
   /** The split counts from now on. @param earliestMs no record of it is earlier; absent: not known */
   add(split: number, earliestMs?: number): void;
+  /** The first record still to come of the split has this time. */
+  touch(split: number, timeMs: number): void;
+  /** Is it known where it stands? */
+  isKnown(split: number): boolean;
+  /** Where it stands; −∞ when that is not known. */
+  ownMs(split: number): number;
+  /** The least of where those stand that hold the watermark; +∞ when none does. */
+  readonly leastMs: number;
+  /** See TimestampOptions. */
+  readonly maxDriftMs: number | undefined;
   /** The records that follow are of this split. */
   begin(split: number): void;
   /** It has no more records. */

@@ -5,10 +5,27 @@
  * Splits and positions are plain data (the value codec's types); they are part of every snapshot.
  */
 
-/** One independently readable part of the input. Listed once, at a job's first start, then kept in snapshots. */
+/**
+ * One independently readable part of the input. Listed once, at a job's first start, then kept in snapshots.
+ *
+ * Unbounded splits are read side by side, a batch at a time; one whose poll is pending stops no other.
+ * Bounded ones are read one after the other, in list order; in a job that gives records their times with
+ * `withTimestamps` right behind the source, the one that stands at the least time comes first. More readers
+ * than `maxOpenSplits` are never open in an instance: others are closed, and opened again at their position.
+ */
 export interface SourceSplit {
   /** Unique within the source, shown in messages. */
   readonly id: string;
+  /**
+   * It has an end, and is read to it without waiting for the world: a file, a range. Absent: as the source
+   * says, and if that says nothing, it may go on for ever.
+   */
+  readonly bounded?: boolean | undefined;
+  /**
+   * No record of it has an event time (ms) below this, whatever the job takes for one. Saves reading the
+   * beginning of every split to find out where it stands.
+   */
+  readonly earliestMs?: number | undefined;
   /** Whatever the source needs to find it and to notice that it changed (path, size, mtime, hashes). */
   readonly [key: string]: unknown;
 }
@@ -51,6 +68,11 @@ export interface SourceReader<T> {
   position(taken: number): SourcePosition;
   /** For messages: where record `index` of the batch polled last comes from, e.g. `flights.ndjson line 17`. */
   describe(index: number): string;
+  /**
+   * The checkpoint is complete, and committed; the split's position in it is `position` (undefined: its start).
+   * For sources that let go of what they need not read again. Must not wait; what it throws fails the task.
+   */
+  committed?(checkpoint: number, position: SourcePosition | undefined): void;
   close(): void | Promise<void>;
 }
 
@@ -59,6 +81,8 @@ export interface Source<T> {
   readonly kind: string;
   /** The side output for malformed input, when the user asked for one. */
   readonly rejectTag?: string | undefined;
+  /** Of splits that do not say themselves whether they are bounded. Absent: they are not. */
+  readonly bounded?: boolean | undefined;
   /** Lists the splits. Their number does not depend on the parallelism. Rejects when input is missing. */
   splits(): Promise<readonly SourceSplit[]>;
   /** Opens one split; `position` undefined means its start. Rejects when the split is not what it was. */
@@ -67,6 +91,13 @@ export interface Source<T> {
     position: SourcePosition | undefined,
     context: SourceContext,
   ): Promise<SourceReader<T>>;
+  /**
+   * Finds splits that have come since: gives all, or only new ones (known ids are left alone), as soon as there
+   * may be any; undefined when there will never be more. Called again once it has settled, so it waits
+   * itself for what it looks for. Every instance calls it, and keeps the splits whose ids are its own by
+   * hash; with this method those of `splits()` are dealt in the same way.
+   */
+  discover?(context: SourceContext): Promise<readonly SourceSplit[] | undefined>;
   /** Only for type inference. */
   readonly __record?: T;
 }

@@ -50,6 +50,7 @@ describe('options', () => {
     restart: noRestart(),
     supervision: { groups: [] },
     spares: 1,
+    maxOpenSplits: 64,
     heartbeat: { intervalMs: 100, timeoutMs: 1_000, busyLimitMs: undefined },
     channel: { capacityBytes: 1_048_576, bufferTimeoutMs: 5 },
     slot: {
@@ -93,6 +94,7 @@ describe('options', () => {
       allowDropped: undefined,
       restart: undefined,
       spares: undefined,
+      maxOpenSplits: undefined,
       heartbeat: { intervalMs: undefined, timeoutMs: undefined, busyLimitMs: undefined },
       channel: { capacityBytes: undefined, bufferTimeoutMs: undefined },
       slot: { resourceLimits: undefined },
@@ -318,6 +320,7 @@ describe('options', () => {
       { restart: { kind: 'fixed-delay', attempts: -1 } },
       ['restart.attempts', '-1'],
     ],
+    ['no open splits', { maxOpenSplits: 0 }, ['maxOpenSplits', '0', '1', '65536']],
     ['negative spares', { spares: -1 }, ['spares', '-1', '64']],
     ['a beat of no time', { heartbeat: { intervalMs: 1 } }, ['heartbeat.intervalMs', '1', '10']],
     [

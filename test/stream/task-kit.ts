@@ -133,6 +133,8 @@ function described(element: Element): unknown[] {
 }
 
 export interface TestSourceOptions {
+  /** Default true. */
+  readonly bounded?: boolean;
   readonly kind?: string;
   /** Records of each split; a `RejectedRecord` is told as one. */
   readonly splits: readonly (readonly unknown[])[];
@@ -154,6 +156,7 @@ export function testSource<T>(options: TestSourceOptions): Source<T> {
   const later = (): boolean => random !== undefined && random.next() < 0.3;
   return {
     kind: options.kind ?? 'testSource',
+    bounded: options.bounded ?? true,
     rejectTag,
     splits: async () => splits.map((_, i) => ({ id: `split ${i}` })),
     async open(split: SourceSplit, position) {

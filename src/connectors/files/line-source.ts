@@ -30,6 +30,7 @@ export function lineSource<T>({
   return {
     kind,
     rejectTag,
+    bounded: true,
     async splits() {
       const splits: LineSplit[] = [];
       for (const path of paths) splits.push(...(await splitsOf(path, splitBytes)));

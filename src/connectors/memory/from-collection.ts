@@ -23,6 +23,7 @@ export function fromCollection<T>(items: Iterable<T>): Source<T> {
   const kind = 'fromCollection';
   return {
     kind,
+    bounded: true,
     async splits() {
       return rangeSplits(kind, all.length, all.length < SPLIT_FROM_ITEMS ? 1 : SPLITS_MAX);
     },

@@ -1,18 +1,16 @@
 /**
  * Records out of a function of their index.
  *
- * How indexes are dealt to splits decides how useful watermarks are: an instance reads its splits
- * one after the other, and its watermark never goes back, so time must not jump back from one split
- * to the next.
+ * How indexes are dealt to splits decides in which order they come.
  *
  *  G1  With a `count` and no rate, splits are consecutive ranges, many more than there are instances
  *      (up to 256, of 256 records at least). Instance k of p reads ranges k, k + p, k + 2p…: indexes
  *      only grow, and all instances stay within p ranges of each other.
- *  G2  Without a `count` a split never ends, and whoever reads it reads no other. So there is one
- *      split, unless `splits` asks for more: then split s owns the indexes i ≡ s (mod splits), and
- *      the parallelism must be at least `splits`, or the last ones are never read.
- *  G3  With a rate the same layout is used: one split keeps the whole rate in index order; with more,
- *      each keeps its share, which makes the rate when all of them are read at the same time.
+ *  G2  Without a `count` a split never ends. There is one, unless `splits` asks for more: then split s owns
+ *      the indexes i ≡ s (mod splits). They are read side by side.
+ *  G3  With a rate the same layout is used, and splits count as unbounded, with a `count` as well: one that waits
+ *      for the clock stops no other. One split keeps the whole rate in index order; with more, each
+ *      keeps its share.
  *
  * The loop of `poll` is the hot path of benchmarks: one call of the user's function and one store
  * per record.
@@ -39,7 +37,7 @@ export interface GenerateOptions<T> {
   readonly ratePerSecond?: number | undefined;
   /**
    * Into how many parts the indexes are divided. Default: with a `count` and no rate up to 256
-   * consecutive ranges; otherwise 1, and more of them need at least as many instances.
+   * consecutive ranges; otherwise 1.
    */
   readonly splits?: number | undefined;
   /** Event time in ms of a record; NaN for none. */
@@ -98,6 +96,7 @@ export function generate<T>(
       }));
   return {
     kind,
+    bounded: ranged,
     async splits() {
       return listed;
     },

@@ -89,6 +89,7 @@ export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions)
   };
   return {
     kind,
+    bounded: true,
     async splits() {
       const library = await loadParquetLibrary();
       const { handle, identity } = await openFile(named);

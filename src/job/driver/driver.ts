@@ -414,6 +414,7 @@ export class JobDriver {
       this.#supervision!.progressed(group);
       for (const region of this.#groups[group]!.regions) this.#regions[region]!.repeated.forget();
     }
+    this.#slots.tellAll('committed', [pending.epochs, pending.checkpoint]);
     if (!pending.final) return;
     if (this.#stopping?.drain === true) {
       void this.#end('stopped');

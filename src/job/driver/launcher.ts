@@ -23,6 +23,7 @@ import type { ChannelSpec, DeploySpec, TaskRestore } from '../../host/host-proto
 import type { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planChannels, tasksOn } from '../../stream/graph/planner.js';
+import { alignedSources, SourceAlignment } from '../../stream/task/source-alignment.js';
 import { Lease } from '../../threads/lease.js';
 import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
 import type { SinkCommitter } from '../checkpoints/sink-committer.js';
@@ -320,6 +321,9 @@ export class Launcher {
         ring: channel.fromSlot === channel.toSlot ? undefined : createRing(capacity),
       }));
     const backlog = new SharedArrayBuffer(4);
+    const sources = alignedSources(plan, region.index);
+    const readers = sources.reduce((sum, { instances }) => sum + instances, 0);
+    const alignment = readers < 2 ? undefined : SourceAlignment.memoryFor(sources);
     const specs = region.slots.map((slot) => ({
       region: region.index,
       slot,
@@ -342,6 +346,8 @@ export class Launcher {
       maxConcurrent: options.checkpoint.maxConcurrent,
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
       records: options.records,
+      maxOpenSplits: options.maxOpenSplits,
+      alignment,
       channelCapacityBytes: capacity,
     }));
     return new Map(specs.map((spec) => [spec.slot, spec]));

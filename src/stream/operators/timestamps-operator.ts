@@ -61,7 +61,7 @@ class TimestampsOperator implements Operator {
     this.#times.restore(restored);
     this.#isUnsaid = this.#times.saidMs > Number.NEGATIVE_INFINITY;
     if (context.splits === undefined) this.#times.addOnly();
-    else context.splits.attach(this.#times);
+    else context.splits.attach(context.operator, this.#times);
   }
 
   onElement(record: unknown, _timestamp: number, group: number): void {

@@ -8,9 +8,13 @@ import { describeValue } from '../api/callbacks.js';
 import type { SourceBatch, SourceReader, SourceSplit } from '../source.js';
 
 /** @throws HoldfastError ERR_HOLDFAST_SOURCE when these are no splits, or two have the same id */
-export function checkSplits(operator: string, splits: unknown): readonly SourceSplit[] {
+export function checkSplits(
+  operator: string,
+  splits: unknown,
+  method: 'splits()' | 'discover()' = 'splits()',
+): readonly SourceSplit[] {
   const wrong = (what: string): HoldfastError =>
-    new HoldfastError('ERR_HOLDFAST_SOURCE', `splits() of source '${operator}' gave ${what}`);
+    new HoldfastError('ERR_HOLDFAST_SOURCE', `${method} of source '${operator}' gave ${what}`);
   if (!Array.isArray(splits)) {
     throw wrong(`${describeValue(splits)}: it must give an array of splits, as [{ id: 'a' }].`);
   }
@@ -24,6 +28,15 @@ export function checkSplits(operator: string, splits: unknown): readonly SourceS
     }
     if (ids.has(id)) throw wrong(`two splits with the id '${id}': ids must be unique.`);
     ids.add(id);
+    const { bounded, earliestMs } = split as Partial<SourceSplit>;
+    if (bounded !== undefined && typeof bounded !== 'boolean') {
+      throw wrong(`split '${id}' with bounded ${describeValue(bounded)}: it is true or false.`);
+    }
+    if (earliestMs !== undefined && !Number.isFinite(earliestMs)) {
+      throw wrong(
+        `split '${id}' with earliestMs ${describeValue(earliestMs)}: it is a time in ms.`,
+      );
+    }
   }
   return splits as readonly SourceSplit[];
 }

@@ -1,33 +1,37 @@
 /**
- * The head of a source task: reads the instance's splits, one at a time, in list order.
+ * The head of a source task: emits what its splits give, record by record.
  *
  *  H1  A record counts as emitted once the chain has been called with it; the position in a snapshot is
  *      that of the next one. A snapshot is taken between two records, so nothing is in between.
- *  H2  `position` is asked for only while no poll is under way; when a batch is used up, its end is noted
- *      before the next poll.
- *  H3  A promise of a poll means rest: the task is woken when it settles. What settles after `close`
- *      is ignored.
- *  H4  What is wrong with a source fails its task, in `emit`, and never the thread: no error leaves a
- *      promise's callback.
- *  H5  How many records of a split were read lies in shared memory, the one in work included: after the
+ *  H2  Which split is read next say bounded-splits.ts and flowing-splits.ts; how one is opened, polled and closed
+ *      split-reader.ts.
+ *  H3  What is wrong with a source fails its task, in `emit`, and never the thread.
+ *  H4  How many records of a split were read lies in shared memory, the one in work included: after the
  *      thread's death it tells which record that was.
+ *  H5  Splits that are discovered are read from then on, and are in the next snapshot.
  */
 
 import { assert } from '../../base/assert.js';
 import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
-import { isThenable } from '../api/callbacks.js';
-import type { Receiver, RestoredSection, SplitObserver, StateSection } from '../operator.js';
-import type { Source, SourceBatch, SourceReader, SourceSplit } from '../source.js';
-import { openInTime } from './opening.js';
-import { checkBatch, checkReader } from './source-checks.js';
+import type { Receiver, RestoredSection, StateSection } from '../operator.js';
+import type { Source, SourceBatch, SourceSplit } from '../source.js';
+import { BoundedSplits } from './bounded-splits.js';
+import { FlowingSplits } from './flowing-splits.js';
+import type { ObservedSplits } from './observed-splits.js';
+import { OpenReaders } from './open-readers.js';
+import type { SourceAlignment } from './source-alignment.js';
 import {
+  type Dealing,
   encodeSplits,
+  freshSplit,
   freshSplits,
+  isOwn,
   restoreSplits,
-  type SourceState,
   type SplitProgress,
 } from './source-splits.js';
+import { SplitDiscovery } from './split-discovery.js';
+import { SplitReader, type SplitReaderOptions } from './split-reader.js';
 import type { TaskGate } from './task-gate.js';
 import type { CapturedTask } from './task-types.js';
 
@@ -42,51 +46,64 @@ export interface SourceHeadOptions {
   /** Where rejected input goes. */
   readonly rejected: Receiver | undefined;
   /** Told which split a record comes from. */
-  readonly observers: SplitObserver;
+  readonly observers: ObservedSplits;
   /** Told what is read: see TaskCallbacks. */
   readonly reading: (splits: readonly string[], records: SharedArrayBuffer) => void;
+  /** What the region's sources know of each other's time; undefined: there is nobody else. */
+  readonly alignment: SourceAlignment | undefined;
+  /** Readers that may be open at a time. */
+  readonly maxOpenSplits: number;
   readonly wake: () => void;
 }
 
-/** What the reader is up to. */
-type Reading =
-  /** A batch is at hand, or a poll may be made. */
-  | { readonly kind: 'ready' }
-  /** A promise is under way. */
-  | { readonly kind: 'waiting' }
-  | { readonly kind: 'failed'; readonly error: unknown }
-  /** All splits are finished. */
-  | { readonly kind: 'ended' };
-
-const READY: Reading = { kind: 'ready' };
-const WAITING: Reading = { kind: 'waiting' };
+/** Positions at a checkpoint, for readers that want to hear when it is complete. */
+type Positions = readonly { readonly reader: SplitReader; readonly position: unknown }[];
 
 export class SourceHead {
   readonly #given: SourceHeadOptions;
-  #splits: readonly SplitProgress[] = [];
+  readonly #dealing: Dealing;
+  readonly #open: OpenReaders;
+  readonly #readerOptions: SplitReaderOptions;
+  /** By place. */
+  readonly #readers: SplitReader[] = [];
+  readonly #byIndex = new Map<number, SplitReader>();
+  #bounded!: BoundedSplits;
+  #flowing!: FlowingSplits;
+  readonly #discovery: SplitDiscovery | undefined;
+  #nextIndex = 0;
+  #unfinished = 0;
   #records = 0;
-  /** By place in `#splits`: what was read of each, with the record in work (H5). */
+  /** By place: what was read of each, with the record in work (H4). */
   #counts = new Float64Array(new SharedArrayBuffer(0));
-  #reading: Reading = READY;
-  #current: SplitProgress | undefined;
-  /** Of the current one in `#splits`. */
-  #place = -1;
-  #reader: SourceReader<unknown> | undefined;
-  #batch: SourceBatch<unknown> | undefined;
-  #at = 0;
-  /** Next index into `batch.rejected`. */
-  #rejectedAt = 0;
-  readonly #closing = new AbortController();
+  /** Something may be done that could not be done before. */
+  #isStirred = true;
+  /** Whose records are being emitted, or were last. */
+  #current: SplitReader | undefined;
+  /** What was emitted of it in one go: the number of its first record, and where in the batch that was. */
+  #stretch = { record: 0, at: 0 };
+  readonly #positions = new Map<number, Positions>();
+  #closed = false;
 
   constructor(given: SourceHeadOptions) {
     this.#given = given;
+    const { source, operator, instance, parallelism, gate, maxOpenSplits } = given;
+    this.#dealing = { instance, parallelism, byId: source.discover !== undefined };
+    this.#open = new OpenReaders(maxOpenSplits);
+    const wake = (): void => {
+      this.#isStirred = true;
+      if (!this.#closed) given.wake();
+    };
+    this.#readerOptions = { source, operator, instance, gate, open: this.#open, wake };
+    const context = { operator, instance, alive: () => gate.tick() };
+    this.#discovery =
+      source.discover === undefined ? undefined : new SplitDiscovery(source, context, wake);
   }
 
   open(restored: readonly RestoredSection[]): void {
-    const { instance, parallelism, splits, operator } = this.#given;
+    const { splits, operator, observers, alignment } = this.#given;
     const state =
-      restoreSplits(restored, instance, parallelism) ??
-      (splits === undefined ? undefined : freshSplits(splits, instance, parallelism));
+      restoreSplits(restored, this.#dealing) ??
+      (splits === undefined ? undefined : freshSplits(splits, this.#dealing));
     if (state === undefined) {
       throw new HoldfastError(
         'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
@@ -94,18 +111,19 @@ export class SourceHead {
           ".uid(), or start afresh with restore: 'none'.",
       );
     }
-    this.#splits = state.splits;
+    const ended = (reader: SplitReader): void => this.#finish(reader);
+    const open = this.#open;
+    this.#bounded = new BoundedSplits({ observers, open, alignment, ended });
+    const mayDrift = (timeMs: number): boolean => this.#mayDrift(timeMs);
+    this.#flowing = new FlowingSplits({ observers, open, ended, mayDrift });
+    this.#nextIndex = state.nextIndex;
     this.#records = state.records;
-    const counts = new SharedArrayBuffer(8 * state.splits.length);
-    this.#counts = new Float64Array(counts);
-    this.#splits.forEach(({ records }, at) => {
-      this.#counts[at] = records;
-    });
-    this.#given.reading(
-      this.#splits.map(({ split }) => split.id),
-      counts,
-    );
-    this.#next();
+    this.#add(state.splits);
+    this.#discovery?.begin();
+    this.#tellTime();
+    // Without a bounded split it holds up nobody, and is perhaps never asked to emit.
+    const isFree = this.#bounded.count === 0;
+    alignment?.tellBound(isFree ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
   }
 
   /** Records emitted since the job's first start. */
@@ -116,7 +134,7 @@ export class SourceHead {
   /** The same, for a manifest. */
   get counted(): CapturedTask['sourceRecords'][number] {
     const { operator, instance } = this.#given;
-    const splits = Float64Array.from(this.#splits, ({ records }) => records);
+    const splits = Float64Array.from(this.#readers, ({ progress }) => progress.records);
     return { operator, instance, records: this.#records, splits };
   }
 
@@ -132,47 +150,79 @@ export class SourceHead {
   }
 
   get ended(): boolean {
-    return this.#reading.kind === 'ended';
+    return this.#unfinished === 0 && this.#discovery?.isOpen !== true;
   }
 
   /** `emit` would do something. */
   get ready(): boolean {
-    return this.#reading.kind === 'ready' || this.#reading.kind === 'failed';
+    return this.#isStirred || this.#next() !== undefined;
+  }
+
+  /** There is no batch that reading has stopped in: a good moment to settle. */
+  get atBatchEnd(): boolean {
+    return this.#current?.batch === undefined;
+  }
+
+  /** When time alone makes something due (performance.now() ms). */
+  get dueMs(): number | undefined {
+    return this.#flowing.dueMs;
+  }
+
+  /** Something has become due. */
+  stir(): void {
+    this.#isStirred = true;
+  }
+
+  /** Could the split have given a record ever since then, as far as this task is concerned? */
+  wasAsked(index: number, sinceMs: number): boolean {
+    const reader = this.#byIndex.get(index);
+    return reader !== undefined && (reader.kind === 'polling' || reader.fedMs >= sinceMs);
+  }
+
+  /** The split's id. */
+  idOf(index: number): string | undefined {
+    return this.#byIndex.get(index)?.progress.split.id;
   }
 
   /**
-   * Emits until the gate says pause, the batch ends, or there is nothing to emit now.
+   * Emits some records, or does what has to be done first.
    * @returns whether anything was done
    */
   emit(): boolean {
-    switch (this.#reading.kind) {
-      case 'failed':
-        throw this.#reading.error;
-      case 'ready':
-        if (this.#batch === undefined) this.#read();
-        else this.#emitBatch(this.#batch);
-        return true;
-      default:
-        return false;
+    this.#given.gate.tick();
+    if (this.#isStirred) {
+      this.#isStirred = false;
+      if (this.#advance()) this.#isStirred = true;
     }
+    const next = this.#next();
+    if (next === undefined) return this.#isStirred;
+    this.#isStirred = true;
+    const { chunkRecords } = next.bounded ? this.#bounded : this.#flowing;
+    this.#emitBatch(next, next.batch!, next.at + chunkRecords);
+    return true;
   }
 
-  /** Is the batch at hand used up, so that this is a good moment to settle? */
-  get atBatchEnd(): boolean {
-    return this.#batch === undefined;
-  }
-
-  get #closed(): boolean {
-    return this.#closing.signal.aborted;
-  }
-
-  capture(): StateSection {
-    const current = this.#current;
-    if (current !== undefined && this.#batch !== undefined) {
-      current.position = this.#reader!.position(this.#at);
+  capture(checkpoint: number): StateSection {
+    const positions: { reader: SplitReader; position: unknown }[] = [];
+    for (const reader of this.#readers) {
+      reader.note();
+      const { position } = reader.progress;
+      if (reader.hearsCommits) positions.push({ reader, position });
     }
-    const state: SourceState = { splits: this.#splits, records: this.#records };
+    if (positions.length > 0) this.#positions.set(checkpoint, positions);
+    const splits = this.#readers.map(({ progress }) => progress);
+    const state = { splits, nextIndex: this.#nextIndex, records: this.#records };
     return encodeSplits(state, this.#given.parallelism);
+  }
+
+  /** The checkpoint is complete and committed: it and all older ones are told of no more. */
+  committed(checkpoint: number): void {
+    for (const { reader, position } of this.#positions.get(checkpoint) ?? []) {
+      reader.committed(checkpoint, position);
+    }
+    for (const older of this.#positions.keys()) {
+      if (older <= checkpoint) this.#positions.delete(older);
+    }
   }
 
   /**
@@ -180,63 +230,140 @@ export class SourceHead {
    * @param record a record emitted before (`TaskGate.record`) that is meant instead
    */
   describe(record?: number): string | undefined {
-    if (record !== undefined) return this.#describeEarlier(record);
-    try {
-      if (this.#batch === undefined) return this.#current?.split.id;
-      return this.#reader?.describe(this.#at);
-    } catch {
-      return this.#current?.split.id;
+    const current = this.#current;
+    if (current === undefined) return this.#readers.find(isUnfinished)?.progress.split.id;
+    const here =
+      current.batch === undefined ? current.progress.split.id : current.describe(current.at);
+    if (record === undefined) return here;
+    const { record: first, at } = this.#stretch;
+    if (current.batch !== undefined && record >= first) {
+      return current.describe(at + record - first);
     }
+    const back = this.#records - record;
+    return `${back} records before ${current.batch === undefined ? 'the next one of ' : ''}${here}`;
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    const reader = this.#reader;
-    this.#reader = undefined;
-    await reader?.close();
+    this.#closed = true;
+    this.#discovery?.close();
+    const closing = await Promise.allSettled(this.#readers.map((reader) => reader.close()));
+    for (const result of closing) if (result.status === 'rejected') throw result.reason;
   }
 
-  /** By its own position while its batch is at hand, later by how far back it was. */
-  #describeEarlier(record: number): string {
-    const back = this.#records - record;
-    const batch = this.#batch;
-    try {
-      if (batch !== undefined && back <= this.#at) return this.#reader!.describe(this.#at - back);
-    } catch {
-      // A reader that cannot say is no reason to say nothing.
+  /** Whatever can be done without emitting. True when anything was done. */
+  #advance(): boolean {
+    const found = this.#discovery?.take();
+    if (found !== undefined) this.#discovered(found);
+    const isFlowing = this.#flowing.count > 0 && this.#flowing.advance(performance.now());
+    const isBounded = this.#bounded.advance();
+    this.#tellTime();
+    return isFlowing || isBounded || found !== undefined;
+  }
+
+  #next(): SplitReader | undefined {
+    const flowing = this.#flowing.count === 0 ? undefined : this.#flowing.next();
+    const bounded = this.#bounded.next;
+    if (flowing === undefined || bounded === undefined) {
+      if (flowing !== undefined) return flowing;
+      return bounded !== undefined && this.#mayDrift(this.#ownMs(bounded)) ? bounded : undefined;
     }
-    return `${back} records before ${batch === undefined ? 'the next one of ' : ''}${this.describe()}`;
+    if (!this.#mayDrift(this.#ownMs(bounded))) return flowing;
+    if (!this.#given.observers.areTimed) return this.#current === flowing ? bounded : flowing;
+    return this.#ownMs(bounded) <= this.#ownMs(flowing) ? bounded : flowing;
   }
 
-  #emitBatch(batch: SourceBatch<unknown>): void {
+  #ownMs({ index }: SplitReader): number {
+    const { observers } = this.#given;
+    return observers.areTimed ? observers.ownMs(index) : Number.NEGATIVE_INFINITY;
+  }
+
+  #mayDrift(timeMs: number): boolean {
+    const { alignment, observers } = this.#given;
+    const { maxDriftMs } = observers;
+    if (alignment === undefined || maxDriftMs === undefined) return true;
+    return alignment.mayDrift(timeMs, maxDriftMs);
+  }
+
+  #tellTime(): void {
+    this.#given.alignment?.tellTime(
+      this.ended ? Number.POSITIVE_INFINITY : this.#given.observers.leastMs,
+    );
+  }
+
+  #add(splits: readonly SplitProgress[]): void {
+    const added = splits.map((progress) => {
+      const reader = new SplitReader(this.#readerOptions, progress, this.#readers.length);
+      this.#readers.push(reader);
+      this.#byIndex.set(reader.index, reader);
+      return reader;
+    });
+    const counts = new SharedArrayBuffer(8 * this.#readers.length);
+    this.#counts = new Float64Array(counts);
+    for (const { place, progress } of this.#readers) this.#counts[place] = progress.records;
+    this.#given.reading(
+      this.#readers.map(({ progress }) => progress.split.id),
+      counts,
+    );
+    const unfinished = added.filter(isUnfinished);
+    this.#unfinished += unfinished.length;
+    for (const { index, progress } of unfinished) {
+      this.#given.observers.add(index, progress.split.earliestMs);
+    }
+    this.#bounded.add(unfinished.filter(({ bounded }) => bounded));
+    this.#flowing.add(unfinished.filter(({ bounded }) => !bounded));
+  }
+
+  #discovered(splits: readonly SourceSplit[]): void {
+    const known = new Set(this.#readers.map(({ progress }) => progress.split.id));
+    const own = splits.filter(({ id }) => !known.has(id) && isOwn(id, this.#dealing));
+    this.#add(
+      own.map((split) => {
+        const index = this.#nextIndex;
+        this.#nextIndex += this.#dealing.parallelism;
+        return freshSplit(split, index);
+      }),
+    );
+  }
+
+  #finish(reader: SplitReader): void {
+    reader.progress.finished = true;
+    this.#unfinished -= 1;
+    this.#given.observers.finish(reader.index);
+    if (this.#current === reader) this.#current = undefined;
+  }
+
+  #emitBatch(reader: SplitReader, batch: SourceBatch<unknown>, until: number): void {
     const { gate, observers } = this.#given;
-    const { length } = batch.records;
-    const current = this.#current!;
-    const before = this.#at;
+    const { progress, place } = reader;
+    const end = Math.min(until, batch.records.length);
+    const before = reader.at;
     const first = this.#records - before;
-    const place = this.#place;
-    const read = current.records - before;
-    observers.begin(current.index);
+    const read = progress.records - before;
+    this.#current = reader;
+    this.#stretch = { record: this.#records, at: before };
+    observers.begin(reader.index);
     try {
-      while (this.#at < length) {
-        const at = this.#at;
+      while (reader.at < end) {
+        const { at } = reader;
         gate.record = first + at;
         this.#counts[place] = read + at + 1;
-        this.#emitRecord(batch, at);
-        this.#at = at + 1;
+        this.#emitRecord(reader, batch, at);
+        reader.at = at + 1;
         gate.tick();
         if (gate.pause) break;
       }
     } finally {
-      this.#records += this.#at - before;
-      current.records += this.#at - before;
+      this.#records += reader.at - before;
+      progress.records += reader.at - before;
     }
-    if (this.#at === length) this.#usedUp();
+    reader.fedMs = performance.now();
+    if (reader.at === batch.records.length) reader.usedUp();
   }
 
-  #emitRecord({ records, timestamps, rejected }: SourceBatch<unknown>, at: number): void {
-    if (rejected !== undefined && rejected[this.#rejectedAt] === at) {
-      this.#rejectedAt += 1;
+  #emitRecord(reader: SplitReader, batch: SourceBatch<unknown>, at: number): void {
+    const { records, timestamps, rejected } = batch;
+    if (rejected !== undefined && rejected[reader.rejectedAt] === at) {
+      reader.rejectedAt += 1;
       this.#reject(records[at]);
       return;
     }
@@ -249,85 +376,8 @@ export class SourceHead {
     assert(rejected !== undefined, 'a source rejects records only to a side output that is read');
     rejected.onElement(record, Number.NaN, 0, NOT_BEHIND);
   }
+}
 
-  /** The batch is done: its end is where a restore would go on (H2). */
-  #usedUp(): void {
-    this.#current!.position = this.#reader!.position(this.#at);
-    this.#batch = undefined;
-  }
-
-  #read(): void {
-    const { gate } = this.#given;
-    gate.tick();
-    const reader = this.#reader;
-    if (reader === undefined) {
-      this.#await(this.#openSplit(), () => {});
-      return;
-    }
-    const polled = reader.poll();
-    if (isThenable(polled)) {
-      this.#await(Promise.resolve(polled), (batch) => this.#take(batch));
-    } else {
-      this.#take(polled);
-    }
-  }
-
-  async #openSplit(): Promise<void> {
-    const { source, operator, instance, gate } = this.#given;
-    const current = this.#current!;
-    const opening = source.open(current.split, current.position, {
-      operator,
-      instance,
-      alive: () => gate.tick(),
-    });
-    const reader = await openInTime('source', operator, opening, this.#closing.signal);
-    if (this.#closed) await reader?.close();
-    else this.#reader = checkReader(operator, reader);
-  }
-
-  #take(polled: unknown): void {
-    const batch = checkBatch(this.#given.operator, polled);
-    this.#at = 0;
-    this.#rejectedAt = 0;
-    if (batch !== undefined) {
-      if (batch.records.length > 0) this.#batch = batch;
-      return;
-    }
-    const reader = this.#reader;
-    this.#reader = undefined;
-    const current = this.#current!;
-    current.finished = true;
-    this.#given.observers.finish(current.index);
-    this.#next();
-    // It has given all it had: what closing it may have to say is of no consequence.
-    void (async () => reader?.close())().catch(() => {});
-  }
-
-  #next(): void {
-    this.#place = this.#splits.findIndex((split) => !split.finished);
-    this.#current = this.#splits[this.#place];
-    if (this.#current !== undefined) this.#given.observers.add(this.#current.index);
-    this.#reading = this.#current === undefined ? { kind: 'ended' } : READY;
-  }
-
-  #await<T>(promise: Promise<T>, then: (value: T) => void): void {
-    this.#reading = WAITING;
-    promise.then(
-      (value) => {
-        if (this.#closed) return;
-        this.#reading = READY;
-        try {
-          then(value);
-        } catch (error) {
-          this.#reading = { kind: 'failed', error }; // H4
-        }
-        this.#given.wake();
-      },
-      (error: unknown) => {
-        if (this.#closed) return;
-        this.#reading = { kind: 'failed', error };
-        this.#given.wake();
-      },
-    );
-  }
+function isUnfinished({ progress }: SplitReader): boolean {
+  return !progress.finished;
 }

@@ -6,18 +6,23 @@
  *  S2  Finished splits are remembered by whoever has them: no split is read twice, none forgotten.
  *  S3  The number of records emitted is cumulative over restores. After a change of parallelism, instance
  *      i takes over the counts of the old instances i, i + p, i + 2p…
+ *  S4  Of a source that discovers splits each instance has those whose ids are its own by hash: whoever looks
+ *      for new ones knows which of them it knows. Each gives its own indexes to what it finds, p apart.
  */
 
 import { HoldfastError } from '../../base/errors.js';
 import { ByteReader } from '../../codec/byte-reader.js';
 import { ByteWriter } from '../../codec/byte-writer.js';
 import { decodeValue, encodeValue } from '../../codec/value-codec.js';
+import { hashKey } from '../../hashring/murmur3.js';
 import type { RestoredSection, StateSection } from '../operator.js';
 import type { SourcePosition, SourceSplit } from '../source.js';
 
 const SECTION = 'splits';
 /** 1 (0.1.0): without records per split. */
 const VERSION = 2;
+/** Indexes from here on are of discovered splits. */
+const DISCOVERED_FROM = 2 ** 24;
 
 export interface SplitProgress {
   /** In the list of all splits. */
@@ -32,6 +37,8 @@ export interface SplitProgress {
 
 export interface SourceState {
   readonly splits: readonly SplitProgress[];
+  /** Index of the next split that is discovered by this instance (S4). */
+  readonly nextIndex: number;
   /** Records emitted since the job's first start, replays not counted twice. */
   readonly records: number;
 }
@@ -41,19 +48,33 @@ interface EncodedState extends SourceState {
   readonly parallelism: number;
 }
 
-export function freshSplits(
-  splits: readonly SourceSplit[],
-  instance: number,
-  parallelism: number,
-): SourceState {
-  const all = splits.map((split, index) => ({
-    index,
-    split,
-    position: undefined,
-    finished: false,
+/** How splits are dealt. */
+export interface Dealing {
+  readonly instance: number;
+  readonly parallelism: number;
+  /** The source discovers splits (S4). */
+  readonly byId: boolean;
+}
+
+export function isOwn(id: string, { instance, parallelism }: Dealing): boolean {
+  return hashKey(id) % parallelism === instance;
+}
+
+export function freshSplits(splits: readonly SourceSplit[], dealing: Dealing): SourceState {
+  const { instance, parallelism, byId } = dealing;
+  return {
+    splits: splits
+      .map((split, index) => freshSplit(split, index))
+      .filter(({ index, split }) =>
+        byId ? isOwn(split.id, dealing) : index % parallelism === instance,
+      ),
+    nextIndex: DISCOVERED_FROM + instance,
     records: 0,
-  }));
-  return { splits: all.filter(({ index }) => index % parallelism === instance), records: 0 };
+  };
+}
+
+export function freshSplit(split: SourceSplit, index: number): SplitProgress {
+  return { index, split, position: undefined, finished: false, records: 0 };
 }
 
 export function encodeSplits(state: SourceState, parallelism: number): StateSection {
@@ -65,9 +86,9 @@ export function encodeSplits(state: SourceState, parallelism: number): StateSect
 /** Undefined when the checkpoint holds nothing of this source. */
 export function restoreSplits(
   restored: readonly RestoredSection[],
-  instance: number,
-  parallelism: number,
+  dealing: Dealing,
 ): SourceState | undefined {
+  const { instance, parallelism, byId } = dealing;
   const sections = restored
     .filter((section) => section.name === SECTION)
     .map((section) => ({ instance: section.instance, state: decode(section.bytes) }));
@@ -76,6 +97,7 @@ export function restoreSplits(
     const own = sections.filter((section) => section.instance === instance);
     return {
       splits: own.flatMap(({ state }) => state.splits),
+      nextIndex: own[0]?.state.nextIndex ?? DISCOVERED_FROM + instance,
       records: own.reduce((sum, { state }) => sum + state.records, 0),
     };
   }
@@ -83,9 +105,12 @@ export function restoreSplits(
   const open = all.filter((split) => !split.finished);
   const finished = all.filter((split) => split.finished);
   return {
-    splits: [open, finished]
-      .flatMap((group) => group.filter((_, i) => i % parallelism === instance))
-      .sort((a, b) => a.index - b.index),
+    splits: byId
+      ? all.filter(({ split }) => isOwn(split.id, dealing))
+      : [open, finished]
+          .flatMap((group) => group.filter((_, i) => i % parallelism === instance))
+          .sort((a, b) => a.index - b.index),
+    nextIndex: Math.max(...sections.map(({ state }) => state.nextIndex)) + instance,
     records: sections
       .filter((section) => section.instance % parallelism === instance)
       .reduce((sum, { state }) => sum + state.records, 0),
@@ -100,7 +125,8 @@ export function splitsIn(name: string, bytes: Uint8Array): readonly SplitProgres
 function decode(bytes: Uint8Array): EncodedState {
   const state = decodeValue(new ByteReader(bytes)) as EncodedState;
   if (state?.version === 1) {
-    return { ...state, splits: state.splits.map((split) => ({ ...split, records: 0 })) };
+    const splits = state.splits.map((split) => ({ ...split, records: 0 }));
+    return { ...state, splits, nextIndex: DISCOVERED_FROM };
   }
   if (state?.version !== VERSION) {
     throw new HoldfastError(

@@ -38,6 +38,8 @@ export interface SplitTimesOptions {
   readonly outOfOrdernessMs: number;
   /** After how many ms without a record a split is idle (X4). Default: never. */
   readonly idleAfterMs?: number | undefined;
+  /** How far ahead of other sources this one may be read, in ms. Default: as far as it comes. */
+  readonly maxDriftMs?: number | undefined;
 }
 
 interface SplitTime {
@@ -60,6 +62,7 @@ interface RestoredTime {
 }
 
 export class SplitTimes implements SplitObserver {
+  readonly maxDriftMs: number | undefined;
   readonly #lagMs: number;
   readonly #idleAfterMs: number;
   readonly #splits = new Map<number, SplitTime>();
@@ -67,11 +70,14 @@ export class SplitTimes implements SplitObserver {
   readonly #holding: LeastFirst<SplitTime>;
   #current = stray();
   #saidMs = NEVER;
+  /** When idleness was judged last. */
+  #judgedMs = NEVER;
   readonly #restored = new Map<number, RestoredTime>();
   /** What a restored instance without times per split, or with other splits, had seen (X6). */
   #restoredMs = NEVER;
 
-  constructor({ outOfOrdernessMs, idleAfterMs }: SplitTimesOptions) {
+  constructor({ outOfOrdernessMs, idleAfterMs, maxDriftMs }: SplitTimesOptions) {
+    this.maxDriftMs = maxDriftMs;
     this.#lagMs = outOfOrdernessMs + 1;
     this.#idleAfterMs = idleAfterMs ?? Number.POSITIVE_INFINITY;
     this.#holding = new LeastFirst((split) => this.#ownMs(split));
@@ -179,6 +185,12 @@ export class SplitTimes implements SplitObserver {
     this.#saidMs = Number.POSITIVE_INFINITY;
   }
 
+  /** The least of where those stand that hold the watermark; +∞ when none does. */
+  get leastMs(): number {
+    const least = this.#holding.least();
+    return least === undefined ? Number.POSITIVE_INFINITY : this.#ownMs(least);
+  }
+
   /** The split that holds the watermark; undefined when none does. */
   get holder(): { readonly index: number; readonly ownMs: number } | undefined {
     const least = this.#holding.least();
@@ -193,15 +205,17 @@ export class SplitTimes implements SplitObserver {
   /**
    * Finds out which splits are idle (X4).
    * @param now on any clock in ms that does not go back
-   * @param isAsked could the split have given a record ever since this was called last?
+   * @param wasAsked could the split have given a record ever since then?
    */
-  judge(now: number, isAsked: (index: number) => boolean): void {
+  judge(now: number, wasAsked: (index: number, sinceMs: number) => boolean): void {
     if (this.#idleAfterMs === Number.POSITIVE_INFINITY) return;
+    const sinceMs = this.#judgedMs;
+    this.#judgedMs = now;
     for (const split of this.#splits.values()) {
       if (split.idle) continue;
       const { spoke } = split;
       split.spoke = false;
-      if (split.quietSinceMs === undefined || spoke || !isAsked(split.index)) {
+      if (split.quietSinceMs === undefined || spoke || !wasAsked(split.index, sinceMs)) {
         split.quietSinceMs = now;
       } else if (now >= split.quietSinceMs + this.#idleAfterMs) {
         split.idle = true;

@@ -1,4 +1,4 @@
-/** What a task needs to be made, and what it tells. Protocol file: shapes only. */
+/** What a task needs to be made, and what it tells. Protocol file: shapes, and one default. */
 
 import type { Failure } from '../../base/failure.js';
 import type { InputChannel, OutputChannel } from '../../channels/element.js';
@@ -12,7 +12,11 @@ import type { JobPlan } from '../graph/plan.js';
 import type { RestoredSection, StateSection } from '../operator.js';
 import type { SinkTransaction } from '../sink.js';
 import type { SourceSplit } from '../source.js';
+import type { SourceAlignment } from './source-alignment.js';
 import type { TaskGate } from './task-gate.js';
+
+/** Readers that a source task may have open at a time, when nobody says otherwise. */
+export const MAX_OPEN_SPLITS = 64;
 
 export interface TaskOptions {
   readonly graph: Graph;
@@ -65,6 +69,10 @@ export interface TaskOptions {
   readonly incremental?: boolean | undefined;
   /** Checkpoints in flight at a time. Default 1. */
   readonly maxConcurrent?: number | undefined;
+  /** Readers that a source task may have open at a time. Default MAX_OPEN_SPLITS. */
+  readonly maxOpenSplits?: number | undefined;
+  /** What the region's sources know of each other's time, seen by one of them; absent: nothing. */
+  readonly alignment?: ((source: string) => SourceAlignment) | undefined;
   readonly run: string;
   readonly epoch: number;
   readonly incarnation: number;

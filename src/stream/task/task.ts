@@ -40,7 +40,8 @@ import { TaskMeter } from './task-meter.js';
 import { TaskOutputs } from './task-outputs.js';
 import { type TaskPart, TaskSnapshots } from './task-snapshots.js';
 import { TaskTurns } from './task-turns.js';
-import type { TaskMetrics, TaskOptions } from './task-types.js';
+import { MAX_OPEN_SPLITS, type TaskMetrics, type TaskOptions } from './task-types.js';
+import { TimeProbe } from './time-probe.js';
 
 /** Section of the task's own, beside its first operator's; the names of all such begin with '~'. */
 const TASK_SECTION = '~task';
@@ -106,7 +107,7 @@ export class Task {
     const counting = { instance: this.instance, parallelism, table };
     this.#meter = new TaskMeter(options.lease, counting, () => options.callbacks.firstOutput());
     const { source } = options.graph.nodes[vertex.nodes[0]!]!;
-    const splits = source === undefined ? undefined : new ObservedSplits();
+    const splits = source === undefined ? undefined : observedSplitsOf(options);
     this.#chain = buildChain(options, {
       splits,
       written: () => this.#meter.written(),
@@ -253,6 +254,16 @@ export class Task {
     this.#checkpoints.abort(checkpoint);
   }
 
+  /** The checkpoint is complete, and its sinks have committed. */
+  committed(checkpoint: number): void {
+    if (!this.#live) return;
+    try {
+      this.#source?.committed(checkpoint);
+    } catch (error) {
+      this.#fail(locate(error, this.#id));
+    }
+  }
+
   /**
    * A source task: emits no more records, but goes on answering triggers.
    * @param drain ends the input here and now, so that windows fire
@@ -271,7 +282,9 @@ export class Task {
   flushDue(now: number): number | undefined {
     if (!this.#live) return undefined;
     try {
-      const due = this.#checkpoints.dueMs;
+      const source = this.#source?.dueMs;
+      if (source !== undefined && source <= now) this.#source!.stir();
+      const due = earlier(this.#checkpoints.dueMs, source);
       return earlier(this.#outputs.flushDue(now), due !== undefined && due > now ? due : undefined);
     } catch (error) {
       this.#fail(error);
@@ -496,7 +509,7 @@ export class Task {
     this.#options.block.phase = this.#checkpoints.phase;
   }
 
-  #part({ alignMs }: DuePart): TaskPart {
+  #part({ checkpoint, alignMs }: DuePart): TaskPart {
     // What is left of a watermark is done when it comes again.
     const watermark = this.#turns.suspended ? this.#watermarkBefore : this.#watermark;
     const sections = [{ operator: this.#id, ...encodeTime(TASK_SECTION, watermark) }];
@@ -509,7 +522,10 @@ export class Task {
       alignMs,
     };
     if (source === undefined) return { sections, sourceRecords: [], ...stands };
-    sections.push({ operator: this.#id, ...atPoint('source:position', () => source.capture()) });
+    sections.push({
+      operator: this.#id,
+      ...atPoint('source:position', () => source.capture(checkpoint)),
+    });
     return { sections, sourceRecords: [source.counted], ...stands };
   }
 
@@ -552,6 +568,15 @@ function sourceHeadOf(options: TaskOptions, chain: Chain, observers: ObservedSpl
     rejected: chain.rejected,
     observers,
     reading: (ids, records) => callbacks.reading(id, ids, records),
+    alignment: options.alignment?.(id),
+    maxOpenSplits: options.maxOpenSplits ?? MAX_OPEN_SPLITS,
     wake: () => callbacks.wake(),
   });
+}
+
+function observedSplitsOf({ graph, plan, vertex, instance, gate }: TaskOptions): ObservedSplits {
+  const { keyGroups } = plan;
+  const { parallelism } = plan.vertices[vertex]!;
+  const context = { instance, parallelism, keyGroups, alive: () => gate.tick() };
+  return new ObservedSplits((operator) => TimeProbe.of(graph, operator, context));
 }

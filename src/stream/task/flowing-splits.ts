@@ -1,0 +1,114 @@
+/**
+ * The unbounded splits of a source task: read side by side, so that one that has nothing to give stops no other.
+ *
+ *  F1  All that may be open are polled. With event time the batch of the one that stands at the least time is
+ *      emitted first, else they take turns.
+ *  F2  With more splits than may be open they take turns in that, too: after TURN_MS one that has nothing at hand
+ *      is closed at its position, and the one that has waited longest is opened.
+ */
+
+import type { ObservedSplits } from './observed-splits.js';
+import type { OpenReaders } from './open-readers.js';
+import type { SplitReader } from './split-reader.js';
+
+const CHUNK_RECORDS = 64;
+const TURN_MS = 250;
+
+export interface FlowingSplitsOptions {
+  readonly observers: ObservedSplits;
+  readonly open: OpenReaders;
+  readonly ended: (reader: SplitReader) => void;
+  /** May a split that stands there be read now? */
+  readonly mayDrift: (timeMs: number) => boolean;
+}
+
+export class FlowingSplits {
+  readonly #given: FlowingSplitsOptions;
+  readonly #isTimed: boolean;
+  #open: SplitReader[] = [];
+  /** Closed, or being closed. */
+  #waiting: SplitReader[] = [];
+  #turn = 0;
+
+  constructor(given: FlowingSplitsOptions) {
+    this.#given = given;
+    this.#isTimed = given.observers.areTimed;
+  }
+
+  add(readers: readonly SplitReader[]): void {
+    this.#waiting.push(...readers);
+  }
+
+  get count(): number {
+    return this.#open.length + this.#waiting.length;
+  }
+
+  /** Does whatever needs no waiting. True when anything was done. @throws what went wrong with one of them */
+  advance(now: number): boolean {
+    let moved = this.#makeRoom(now);
+    while (this.#given.open.isFree) {
+      const next = this.#waiting.findIndex(({ kind }) => kind === 'closed');
+      if (next < 0) break;
+      const [reader] = this.#waiting.splice(next, 1);
+      this.#open.push(reader!);
+      reader!.advance();
+      moved = true;
+    }
+    for (const reader of this.#open) {
+      reader.check();
+      if (reader.kind === 'ended') this.#given.ended(reader);
+    }
+    const { length } = this.#open;
+    this.#open = this.#open.filter(({ kind }) => kind !== 'ended');
+    if (this.#open.length < length) moved = true;
+    for (const reader of this.#open) if (reader.advance()) moved = true;
+    return moved;
+  }
+
+  /** The one whose batch is to be emitted now. */
+  next(): SplitReader | undefined {
+    let chosen: SplitReader | undefined;
+    let chosenMs = Number.POSITIVE_INFINITY;
+    const { length } = this.#open;
+    for (let i = 0; i < length; i += 1) {
+      const reader = this.#open[(this.#turn + i) % length]!;
+      if (reader.kind !== 'holding') continue;
+      const timeMs = this.#isTimed ? this.#given.observers.ownMs(reader.index) : 0;
+      if (chosen !== undefined && timeMs >= chosenMs) continue;
+      chosen = reader;
+      chosenMs = timeMs;
+    }
+    if (chosen === undefined || !this.#given.mayDrift(chosenMs)) return undefined;
+    this.#turn = (this.#open.indexOf(chosen) + 1) % length;
+    return chosen;
+  }
+
+  get chunkRecords(): number {
+    return this.#isTimed && this.count > 1 ? CHUNK_RECORDS : Number.POSITIVE_INFINITY;
+  }
+
+  /** When one may have to make room for another (performance.now() ms). */
+  get dueMs(): number | undefined {
+    if (this.#waiting.length === 0) return undefined;
+    const turns = this.#open.filter(({ kind }) => kind === 'polling');
+    if (turns.length === 0) return undefined;
+    return Math.min(...turns.map(({ openedMs }) => openedMs + TURN_MS));
+  }
+
+  /** F2 */
+  #makeRoom(now: number): boolean {
+    if (this.#waiting.length === 0 || this.#given.open.isFree) return false;
+    let wanted = this.#waiting.filter(({ kind }) => kind === 'closed').length;
+    const leaving = this.#open.filter(({ kind, openedMs }) => {
+      if (wanted === 0 || (kind !== 'polling' && kind !== 'ready')) return false;
+      if (now < openedMs + TURN_MS) return false;
+      wanted -= 1;
+      return true;
+    });
+    if (leaving.length === 0) return false;
+    for (const reader of leaving) reader.rest();
+    this.#open = this.#open.filter((reader) => !leaving.includes(reader));
+    this.#waiting.push(...leaving);
+    return true;
+  }
+}
