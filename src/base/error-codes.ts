@@ -50,6 +50,7 @@ const CODES = {
   ERR_HOLDFAST_CONTROL: { kinds: ['unresponsive'] },
   ERR_HOLDFAST_DUPLICATE_UID: { fatal: true },
   ERR_HOLDFAST_ENVIRONMENT: { fatal: true },
+  ERR_HOLDFAST_FUTURE_TIMESTAMP: {},
   ERR_HOLDFAST_GRAPH_INCOMPATIBLE: { fatal: true },
   ERR_HOLDFAST_GRAPH_MISMATCH: { fatal: true },
   ERR_HOLDFAST_INTERNAL: { kinds: ['internal'] },

@@ -42,7 +42,15 @@ export interface End {
   readonly kind: 'end';
 }
 
-export type ControlElement = Barrier | Watermark | End;
+/**
+ * Time need not wait for this channel until something comes over it again, a batch or a watermark. Its watermark
+ * stands where it was.
+ */
+export interface Idle {
+  readonly kind: 'idle';
+}
+
+export type ControlElement = Barrier | Watermark | End | Idle;
 export type Element = Batch | ControlElement;
 
 /**

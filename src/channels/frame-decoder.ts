@@ -20,6 +20,7 @@ import {
   FRAME_BATCH,
   FRAME_END,
   FRAME_HEADER_BYTES,
+  FRAME_IDLE,
   FRAME_WATERMARK,
   SECTIONS_MAX,
   WORD_BYTES,
@@ -39,6 +40,7 @@ interface DecoderLayout {
 /** Loops kept; a channel that needs more of them compiles some again. */
 const LAYOUTS_KEPT_MAX = 512;
 const END = { kind: 'end' } as const;
+const IDLE = { kind: 'idle' } as const;
 
 export class FrameDecoder {
   readonly #epoch: number | undefined;
@@ -95,6 +97,8 @@ export class FrameDecoder {
         return { kind: 'watermark', timeMs: value };
       case FRAME_END:
         return END;
+      case FRAME_IDLE:
+        return IDLE;
       default:
         throw damagedFrame(`an unknown kind ${kind}`, WORD_KIND * 4);
     }

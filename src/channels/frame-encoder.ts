@@ -26,6 +26,7 @@ import {
   FRAME_BATCH,
   FRAME_END,
   FRAME_HEADER_BYTES,
+  FRAME_IDLE,
   FRAME_WATERMARK,
   SECTIONS_MAX,
   WORD_BYTES,
@@ -130,6 +131,8 @@ export class FrameEncoder {
         return this.#finish(FRAME_WATERMARK, 0, element.timeMs);
       case 'end':
         return this.#finish(FRAME_END, 0, 0);
+      case 'idle':
+        return this.#finish(FRAME_IDLE, 0, 0);
     }
   }
 

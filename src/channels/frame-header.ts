@@ -21,6 +21,7 @@ export const FRAME_BATCH = 1;
 export const FRAME_BARRIER = 2;
 export const FRAME_WATERMARK = 3;
 export const FRAME_END = 4;
+export const FRAME_IDLE = 5;
 
 export const FLAG_TIMESTAMPS = 1 << 8;
 export const FLAG_GROUPS = 1 << 9;

@@ -15,6 +15,7 @@ import type { RestoredSection } from '../stream/operator.js';
 import type { SinkTransaction } from '../stream/sink.js';
 import type { SourceSplit } from '../stream/source.js';
 import type { CapturedTask, TaskMetrics } from '../stream/task/task-types.js';
+import type { TimeHolder } from '../stream/task/time-holder.js';
 
 /** Result objects instead of exceptions: comlink keeps only an error's message, name and stack. */
 export type Outcome<T> =
@@ -187,6 +188,15 @@ export type HostEvent =
       readonly operator: string;
       readonly splits: readonly string[];
       readonly records: SharedArrayBuffer;
+    }
+  /** A split has kept time waiting for long: see TaskCallbacks. */
+  | {
+      readonly kind: 'holding';
+      readonly epoch: number;
+      readonly vertex: number;
+      readonly instance: number;
+      readonly operator: string;
+      readonly holder: TimeHolder;
     }
   /** The first record of this epoch has reached a sink on this slot. */
   | { readonly kind: 'first-output'; readonly epoch: number; readonly slot: number }

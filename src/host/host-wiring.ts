@@ -222,6 +222,7 @@ function taskParts(
         }),
       reading: (operator, splits, records) =>
         report({ kind: 'reading', ...place, operator, splits, records }),
+      holding: (operator, holder) => report({ kind: 'holding', ...place, operator, holder }),
       print: (line) => report({ kind: 'print', epoch, line }),
       wake: options.wake,
     },

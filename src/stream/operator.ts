@@ -25,7 +25,10 @@ export interface Receiver {
    *   is not ahead of that; `NOT_BEHIND` otherwise. Whatever is made of a record has its mark.
    */
   onElement(record: unknown, timestamp: number, group: number, behind: number): void;
+  /** The same one may come again. */
   onWatermark(timeMs: number): void;
+  /** Time need not wait for what comes from here until the next record or watermark. Absent: it waits. */
+  onIdle?(): void;
 }
 
 /** Shared by the operators of one task; the task and its channels write it. */
@@ -100,6 +103,10 @@ export interface SplitObserver {
   ownMs(split: number): number;
   /** The least of where those stand that hold the watermark; +∞ when none does. */
   readonly leastMs: number;
+  /** The split that holds the watermark, where it stands, and whether another one is further. */
+  readonly holder:
+    | { readonly index: number; readonly ownMs: number; readonly isBehind: boolean }
+    | undefined;
   /** See TimestampOptions. */
   readonly maxDriftMs: number | undefined;
   /** The records that follow are of this split. */
@@ -167,6 +174,8 @@ export interface Operator extends Receiver {
    * watermark. Never called while an operator of the chain is suspended.
    */
   settle?(): void;
+  /** When time alone gives `settle` something to do (performance.now() ms). */
+  readonly dueMs?: number | undefined;
   /**
    * Starts a snapshot; undefined when there is no state.
    * @param base the newest completed checkpoint: a section may hold only what has changed since

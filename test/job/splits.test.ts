@@ -154,3 +154,22 @@ describe('an input that rests', () => {
     },
   );
 });
+
+describe('an input that says nothing', () => {
+  const variants = ['silent', 'filtered', 'exchanged', 'halfSilent'] as const;
+
+  test.each(variants)('is idle, before and after a restart: %s', async (variant) => {
+    const directory = await temporaryFolder();
+    const meter = new Meter(400);
+    const args = { variant, meter: meter.shared, count: 1_000_000 };
+    const options = { checkpoint: { directory, intervalMs: 20 }, args };
+    const fired = (job: Job): number => job.collected('rows').length;
+    const first = await run(fixture('splits'), { ...options, parallelism: 2 });
+    await until(() => fired(first) > 100, first);
+    await first.stop();
+    meter.raise(1_000);
+    const second = await run(fixture('splits'), { ...options, parallelism: 3 });
+    await until(() => fired(second) > 400, second);
+    await second.cancel();
+  });
+});

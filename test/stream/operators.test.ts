@@ -305,15 +305,34 @@ describe('timestamps', () => {
     expect(watermarksOf(harness.emitted)).toEqual([289]);
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, undefined, '12', new Date(5)])(
-    'refuses %s as a time',
-    (time) => {
-      const bad = timestampsOperator(() => time, { outOfOrdernessMs: 0 });
-      const error = thrownBy(() => runPlain(bad, [{ record: 1 }]));
-      expect(error.code).toBe('ERR_HOLDFAST_NO_TIMESTAMP');
-      if (time instanceof Date) expect(error.message).toContain('getTime()');
-    },
-  );
+  it('refuses a time too far ahead of the clock, when asked to', () => {
+    const now = Date.now();
+    const guarded = timestampsOperator((n: number) => n, {
+      outOfOrdernessMs: 0,
+      maxFutureMs: 60_000,
+    });
+    const harness = new Harness(guarded);
+    harness.feed({ record: now + 1_000 });
+    const error = thrownBy(() => harness.feed({ record: now + 1_000_000 }));
+    expect(error.code).toBe('ERR_HOLDFAST_FUTURE_TIMESTAMP');
+    harness.settle();
+    expect(watermarksOf(harness.emitted)).toEqual([now + 999]);
+  });
+
+  it.each([
+    Number.NaN,
+    Number.POSITIVE_INFINITY,
+    8.64e15 + 2,
+    -8.64e15 - 2,
+    undefined,
+    '12',
+    new Date(5),
+  ])('refuses %s as a time', (time) => {
+    const bad = timestampsOperator(() => time, { outOfOrdernessMs: 0 });
+    const error = thrownBy(() => runPlain(bad, [{ record: 1 }]));
+    expect(error.code).toBe('ERR_HOLDFAST_NO_TIMESTAMP');
+    if (time instanceof Date) expect(error.message).toContain('getTime()');
+  });
 });
 
 describe('keyed operators', () => {

@@ -104,6 +104,7 @@ export class TaskBench {
           this.woken += 1;
         },
         print: (line) => this.printed.push(line),
+        holding: () => {},
         reading: () => {},
         restoredVisible: (operator, rows) => this.visible.push({ operator, rows }),
         firstOutput: () => {
@@ -157,5 +158,6 @@ export class TaskBench {
 }
 
 export const barrier = (checkpoint: number): Element => ({ kind: 'barrier', checkpoint });
+export const idle: Element = { kind: 'idle' };
 export const watermark = (timeMs: number): Element => ({ kind: 'watermark', timeMs });
 export const end: Element = { kind: 'end' };

@@ -197,6 +197,7 @@ export class TaskCluster {
             },
             wake: () => {},
             print: () => {},
+            holding: () => {},
             reading: () => {},
             restoredVisible: () => {},
             firstOutput: () => {},

@@ -129,7 +129,7 @@ export function contents(channel: TestChannel): unknown[] {
 function described(element: Element): unknown[] {
   if (element.kind === 'batch') return element.records.slice(0, element.count);
   if (element.kind === 'barrier') return [`barrier ${element.checkpoint}`];
-  return [element.kind === 'watermark' ? `watermark ${element.timeMs}` : 'end'];
+  return [element.kind === 'watermark' ? `watermark ${element.timeMs}` : element.kind];
 }
 
 export interface TestSourceOptions {

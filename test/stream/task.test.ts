@@ -4,7 +4,7 @@ import type { Graph } from '../../src/stream/graph/graph.js';
 import type { Sink, SinkContext, SinkWriter } from '../../src/stream/sink.js';
 import type { Source, SourceReader } from '../../src/stream/source.js';
 import { draw, sink, source } from './graph-kit.js';
-import { barrier, end, TaskBench, watermark } from './task-bench.js';
+import { barrier, end, idle, TaskBench, watermark } from './task-bench.js';
 import { contents, testSink, testSource } from './task-kit.js';
 
 /** Two inputs, a map, and an output to another task. */
@@ -63,6 +63,42 @@ describe('time', () => {
     ]);
     expect(bench.ended).toBe(1);
     expect(bench.captured).toHaveLength(1);
+  });
+
+  it('goes on without an idle input, and waits for one that returns, where it stands', async () => {
+    const bench = await relayed();
+    const said = async (): Promise<unknown[]> => {
+      await bench.settle();
+      bench.task.flushDue(Number.MAX_VALUE);
+      return contents(bench.outputs[0]![0]!);
+    };
+    bench.feed(0, watermark(50));
+    bench.feed(1, watermark(20), idle);
+    expect(await said()).toEqual(['watermark 50']);
+    bench.feed(1, [7]);
+    expect(await said()).toEqual([7]);
+    bench.feed(0, watermark(90));
+    expect(await said()).toEqual([]);
+    bench.feed(1, watermark(70));
+    expect(await said()).toEqual(['watermark 70']);
+    bench.feed(1, watermark(95));
+    expect(await said()).toEqual(['watermark 90']);
+  });
+
+  it('stays where it is when all inputs are idle, and says its time again for one that returns', async () => {
+    const bench = await relayed();
+    const said = async (): Promise<unknown[]> => {
+      await bench.settle();
+      bench.task.flushDue(Number.MAX_VALUE);
+      return contents(bench.outputs[0]![0]!);
+    };
+    bench.feed(0, watermark(50), idle);
+    bench.feed(1, watermark(20));
+    expect(await said()).toEqual(['watermark 20']);
+    bench.feed(1, idle);
+    expect(await said()).toEqual(['idle']);
+    bench.feed(1, [8]);
+    expect(await said()).toEqual(['watermark 20', 8]);
   });
 
   it('goes on where it was after a restore', async () => {

@@ -402,6 +402,15 @@ export class JobDriver {
           this.#collected.restore(event.operator, event.instance, event.rows);
         }
         return;
+      case 'holding': {
+        const { operator, instance, holder } = event;
+        this.#options.logger?.warn(
+          { operator, instance, ...holder },
+          `event time waits for split '${holder.split}' of source '${operator}': withTimestamps has idleAfterMs ` +
+            'for splits that rest',
+        );
+        return;
+      }
       case 'print':
         this.#options.print(event.line);
     }

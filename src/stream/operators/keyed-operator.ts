@@ -39,6 +39,10 @@ export abstract class KeyedOperator implements Operator {
     this.output.onWatermark(timeMs);
   }
 
+  onIdle(): void {
+    this.output.onIdle?.();
+  }
+
   /** Records come over keyed edges, which carry the group; elsewhere it has to be found. */
   protected groupOf(key: unknown, group: number): number {
     return group === 0 ? keyGroupOf(key, this.context.keyGroups) : group;

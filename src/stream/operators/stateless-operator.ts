@@ -14,4 +14,8 @@ export abstract class StatelessOperator implements Operator {
   onWatermark(timeMs: number): void {
     this.output.onWatermark(timeMs);
   }
+
+  onIdle(): void {
+    this.output.onIdle?.();
+  }
 }

@@ -10,6 +10,8 @@
  *      Withholding one is always allowed.
  *  T4  Watermarks from upstream mean another notion of time and end here, but for the last one,
  *      +Infinity: the input is over.
+ *  T6  When all splits are idle that is said, once: again after a restore. Before the next record the watermark
+ *      is said again, which takes it back.
  *  T5  A record that is behind its split's time carries that as its mark (lateness.ts).
  */
 
@@ -24,38 +26,47 @@ import type {
   Turn,
 } from '../operator.js';
 import { readyCapture } from '../state/captures.js';
-import { SplitTimes } from '../task/split-times.js';
+import { SplitTimes, type SplitTimesOptions } from '../task/split-times.js';
 import { markOf } from './lateness.js';
 
 const RECORDS_PER_WATERMARK = 64;
 
-export interface TimestampsOptions {
-  /** How far behind the highest time seen a record may be without being late. */
-  readonly outOfOrdernessMs: number;
+export interface TimestampsOptions extends SplitTimesOptions {
+  /** How far ahead of the clock on the wall a timestamp may be, in ms. */
+  readonly maxFutureMs?: number | undefined;
 }
+
+/** What a Date holds, in ms on either side of 1970. */
+const TIME_MAX_MS = 8.64e15;
 
 export function timestampsOperator(
   fn: (record: never) => unknown,
   options: TimestampsOptions,
 ): () => Operator {
-  return () => new TimestampsOperator(fn as (record: unknown) => unknown, options.outOfOrdernessMs);
+  return () => new TimestampsOperator(fn as (record: unknown) => unknown, options);
 }
 
 class TimestampsOperator implements Operator {
   readonly #fn: (record: unknown) => unknown;
   readonly #times: SplitTimes;
+  readonly #maxFutureMs: number | undefined;
+  #context!: OperatorContext;
   #output!: Receiver;
   #turn!: Turn;
   /** What was restored has not been said again (T1). */
   #isUnsaid = false;
+  /** That all splits are idle has been said, and nothing since (T6). */
+  #isIdle = false;
   #recordsSince = 0;
 
-  constructor(fn: (record: unknown) => unknown, outOfOrdernessMs: number) {
+  constructor(fn: (record: unknown) => unknown, options: TimestampsOptions) {
     this.#fn = fn;
-    this.#times = new SplitTimes({ outOfOrdernessMs });
+    this.#times = new SplitTimes(options);
+    this.#maxFutureMs = options.maxFutureMs;
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
+    this.#context = context;
     this.#output = context.output;
     this.#turn = context.turn;
     this.#times.restore(restored);
@@ -67,21 +78,44 @@ class TimestampsOperator implements Operator {
   onElement(record: unknown, _timestamp: number, group: number): void {
     const fn = this.#fn;
     const time = fn(record);
-    if (typeof time !== 'number' || !Number.isFinite(time)) throw badTimestamp(time);
+    // NaN is no number between these.
+    if (typeof time !== 'number' || !(time >= -TIME_MAX_MS && time <= TIME_MAX_MS)) {
+      throw badTimestamp(time);
+    }
+    if (this.#maxFutureMs !== undefined && time > Date.now() + this.#maxFutureMs) {
+      throw futureTimestamp(time, this.#maxFutureMs);
+    }
     const before = this.#times.observe(time);
+    if (this.#isIdle) this.#wakeUp();
     this.#recordsSince += 1;
     this.#output.onElement(record, time, group, markOf(time, before)); // T5
     if (this.#recordsSince >= RECORDS_PER_WATERMARK && !this.#turn.pause) this.#advance();
   }
 
   onWatermark(timeMs: number): void {
-    if (timeMs !== Number.POSITIVE_INFINITY) return;
+    if (timeMs !== Number.POSITIVE_INFINITY) {
+      if (this.#isIdle && !this.#times.isIdle) this.#wakeUp();
+      return;
+    }
     this.#times.end();
     this.#output.onWatermark(timeMs);
   }
 
+  /** What is before this operator has nothing to give: nor has this one. */
+  onIdle(): void {
+    this.#rest();
+  }
+
   settle(): void {
+    this.#times.judge(performance.now(), (split, sinceMs) =>
+      this.#context.wasAsked === undefined ? true : this.#context.wasAsked(split, sinceMs),
+    );
     this.#advance();
+    if (this.#times.isIdle) this.#rest();
+  }
+
+  get dueMs(): number | undefined {
+    return this.#times.idleDueMs;
   }
 
   capture(): Capture {
@@ -94,6 +128,27 @@ class TimestampsOperator implements Operator {
     this.#isUnsaid = false;
     if (timeMs !== undefined) this.#output.onWatermark(timeMs);
   }
+
+  #rest(): void {
+    if (this.#isIdle) return;
+    this.#isIdle = true;
+    this.#output.onIdle?.();
+  }
+
+  #wakeUp(): void {
+    this.#isIdle = false;
+    this.#output.onWatermark(this.#times.saidMs);
+  }
+}
+
+function futureTimestamp(timeMs: number, maxFutureMs: number): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_FUTURE_TIMESTAMP',
+    `the callback of withTimestamps gave ${timeMs} (${new Date(timeMs).toISOString()}), which is more than ` +
+      `maxFutureMs (${maxFutureMs}) ahead of the clock: it would make late what comes until then. Mend the ` +
+      'record or its clock, or put such records aside with .onError(…) behind withTimestamps.',
+    { details: { timeMs, maxFutureMs } },
+  );
 }
 
 function badTimestamp(given: unknown): HoldfastError {
@@ -102,6 +157,6 @@ function badTimestamp(given: unknown): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_NO_TIMESTAMP',
     `the callback of withTimestamps gave ${describeValue(given)} instead of a time in milliseconds ` +
-      `(a finite number).${way} Filter records without a time out before withTimestamps.`,
+      `(a number that a Date can hold, ±8.64e15 at most).${way} Filter records without a time out before withTimestamps.`,
   );
 }

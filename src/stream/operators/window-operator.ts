@@ -155,6 +155,10 @@ export class WindowOperator<S> implements Operator {
     }
   }
 
+  onIdle(): void {
+    this.#output.onIdle?.();
+  }
+
   onWatermark(timeMs: number): void {
     if (timeMs > this.#watermark) {
       this.#watermarkBefore = this.#watermark;

@@ -36,6 +36,10 @@ class FanOut implements Receiver {
     receivers[last]!.onElement(record, timestamp, group, behind);
   }
 
+  onIdle(): void {
+    for (const receiver of this.#receivers) receiver.onIdle?.();
+  }
+
   onWatermark(timeMs: number): void {
     for (const receiver of this.#receivers) receiver.onWatermark(timeMs);
   }
@@ -53,6 +57,11 @@ class MainOutput implements Receiver {
 
   onElement(record: unknown, timestamp: number, group: number, behind: number): void {
     this.#main.onElement(record, timestamp, group, behind);
+  }
+
+  onIdle(): void {
+    this.#main.onIdle?.();
+    for (const side of this.#sides) side.onIdle?.();
   }
 
   onWatermark(timeMs: number): void {

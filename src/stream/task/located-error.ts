@@ -47,6 +47,14 @@ export class LocatedReceiver implements Receiver {
     }
   }
 
+  onIdle(): void {
+    try {
+      this.#receiver.onIdle?.();
+    } catch (error) {
+      throw locate(error, this.#operator);
+    }
+  }
+
   onWatermark(timeMs: number): void {
     try {
       this.#receiver.onWatermark(timeMs);

@@ -60,6 +60,10 @@ export class ObservedSplits implements TaskSplits {
     return this.#observers[0]?.times.leastMs ?? Number.POSITIVE_INFINITY;
   }
 
+  get holder(): SplitObserver['holder'] {
+    return this.#observers[0]?.times.holder;
+  }
+
   /** How far ahead of the region's other sources it may be read, in ms. */
   get maxDriftMs(): number | undefined {
     return this.#observers[0]?.times.maxDriftMs;

@@ -5,6 +5,8 @@
  *  U2  A watermark waits for company: sending it publishes every channel's open batch, however small. It
  *      goes out with a flush, before a barrier or the end, or after RECORDS_PER_WATERMARK records
  *      per channel. Late watermarks are always allowed; only the last one counts.
+ *  U4  Who has said that it is idle says its watermark again before the next record, the same one if it has to
+ *      be, and to all: an instance that gets no record would not wait for those that come later.
  *  U3  Two records of one key take the same channel, in order.
  */
 
@@ -25,6 +27,8 @@ export abstract class Router implements Receiver {
   #watermark = Number.NEGATIVE_INFINITY;
   #held = false;
   #watermarkAtRecords = 0;
+  /** Has been sent, and nothing since (U4). */
+  #isIdle = false;
 
   constructor(producer: string, channels: readonly OutputChannel[]) {
     this.producer = producer;
@@ -33,7 +37,19 @@ export abstract class Router implements Receiver {
 
   abstract onElement(record: unknown, timestamp: number, group: number, behind: number): void;
 
+  onIdle(): void {
+    if (this.#isIdle) return;
+    this.control({ kind: 'idle' });
+    this.#isIdle = true;
+  }
+
   onWatermark(timeMs: number): void {
+    if (this.#isIdle) {
+      this.#isIdle = false;
+      this.#watermark = Math.max(this.#watermark, timeMs);
+      this.#held = true;
+      this.#sendWatermark();
+    }
     if (timeMs <= this.#watermark) return;
     this.#watermark = timeMs;
     this.#held = true;

@@ -16,6 +16,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import type { Receiver, RestoredSection, StateSection } from '../operator.js';
 import type { Source, SourceBatch, SourceSplit } from '../source.js';
+import { earlier } from '../state/time-section.js';
 import { BoundedSplits } from './bounded-splits.js';
 import { FlowingSplits } from './flowing-splits.js';
 import type { ObservedSplits } from './observed-splits.js';
@@ -34,6 +35,7 @@ import { SplitDiscovery } from './split-discovery.js';
 import { SplitReader, type SplitReaderOptions } from './split-reader.js';
 import type { TaskGate } from './task-gate.js';
 import type { CapturedTask } from './task-types.js';
+import { type TimeHolder, TimeHolders } from './time-holder.js';
 
 export interface SourceHeadOptions {
   readonly source: Source<unknown>;
@@ -82,6 +84,7 @@ export class SourceHead {
   /** What was emitted of it in one go: the number of its first record, and where in the batch that was. */
   #stretch = { record: 0, at: 0 };
   readonly #positions = new Map<number, Positions>();
+  readonly #holders = new TimeHolders();
   #closed = false;
 
   constructor(given: SourceHeadOptions) {
@@ -165,7 +168,19 @@ export class SourceHead {
 
   /** When time alone makes something due (performance.now() ms). */
   get dueMs(): number | undefined {
-    return this.#flowing.dueMs;
+    return earlier(this.#flowing.dueMs, this.#holders.dueMs);
+  }
+
+  /** The split that keeps time waiting, in this task or in others of the region; undefined: none does. */
+  holder(now: number): TimeHolder | undefined {
+    this.#noteHolder(now);
+    return this.#holders.now(now);
+  }
+
+  /** The same, once it has done so for long; once for each. */
+  longHolder(now: number): TimeHolder | undefined {
+    this.#noteHolder(now);
+    return this.#holders.take(now);
   }
 
   /** Something has become due. */
@@ -177,11 +192,6 @@ export class SourceHead {
   wasAsked(index: number, sinceMs: number): boolean {
     const reader = this.#byIndex.get(index);
     return reader !== undefined && (reader.kind === 'polling' || reader.fedMs >= sinceMs);
-  }
-
-  /** The split's id. */
-  idOf(index: number): string | undefined {
-    return this.#byIndex.get(index)?.progress.split.id;
   }
 
   /**
@@ -288,6 +298,19 @@ export class SourceHead {
     this.#given.alignment?.tellTime(
       this.ended ? Number.POSITIVE_INFINITY : this.#given.observers.leastMs,
     );
+  }
+
+  #noteHolder(now: number): void {
+    const { observers, alignment } = this.#given;
+    const { holder } = observers;
+    const keepsWaiting =
+      holder !== undefined && (holder.isBehind || alignment?.isBehind(holder.ownMs) === true);
+    if (keepsWaiting) this.#holders.note(now, this.#idOf(holder.index), holder.ownMs);
+    else this.#holders.note(now, undefined, Number.NaN);
+  }
+
+  #idOf(index: number): string | undefined {
+    return this.#byIndex.get(index)?.progress.split.id;
   }
 
   #add(splits: readonly SplitProgress[]): void {

@@ -31,6 +31,9 @@ const FORMER_SECTION = 'time';
 /** The one split of a task that reads none (X6). */
 export const ONLY_SPLIT = 0;
 
+/** How often idleness is judged, as a share of the time after which a split is idle. */
+const JUDGED_EVERY = 1 / 16;
+
 const NEVER = Number.NEGATIVE_INFINITY;
 
 export interface SplitTimesOptions {
@@ -70,6 +73,8 @@ export class SplitTimes implements SplitObserver {
   readonly #holding: LeastFirst<SplitTime>;
   #current = stray();
   #saidMs = NEVER;
+  /** Of all that were observed. */
+  #latestMs = NEVER;
   /** When idleness was judged last. */
   #judgedMs = NEVER;
   readonly #restored = new Map<number, RestoredTime>();
@@ -135,7 +140,10 @@ export class SplitTimes implements SplitObserver {
   observe(timeMs: number): number {
     const split = this.#current;
     const before = split.highestMs - this.#lagMs;
-    if (timeMs > split.highestMs) split.highestMs = timeMs;
+    if (timeMs > split.highestMs) {
+      split.highestMs = timeMs;
+      if (timeMs > this.#latestMs) this.#latestMs = timeMs;
+    }
     split.spoke = true;
     if (split.idle) this.#wakeUp(split);
     return before;
@@ -192,9 +200,11 @@ export class SplitTimes implements SplitObserver {
   }
 
   /** The split that holds the watermark; undefined when none does. */
-  get holder(): { readonly index: number; readonly ownMs: number } | undefined {
+  get holder(): SplitObserver['holder'] {
     const least = this.#holding.least();
-    return least && { index: least.index, ownMs: this.#ownMs(least) };
+    if (least === undefined) return undefined;
+    const ownMs = this.#ownMs(least);
+    return { index: least.index, ownMs, isBehind: this.#latestMs - this.#lagMs > ownMs };
   }
 
   /** There are splits, and all of them are idle. */
@@ -210,6 +220,7 @@ export class SplitTimes implements SplitObserver {
   judge(now: number, wasAsked: (index: number, sinceMs: number) => boolean): void {
     if (this.#idleAfterMs === Number.POSITIVE_INFINITY) return;
     const sinceMs = this.#judgedMs;
+    if (now < sinceMs + this.#idleAfterMs * JUDGED_EVERY) return;
     this.#judgedMs = now;
     for (const split of this.#splits.values()) {
       if (split.idle) continue;
@@ -227,12 +238,13 @@ export class SplitTimes implements SplitObserver {
   /** When a split may become idle by time alone, on the clock of `judge`; undefined: none. */
   get idleDueMs(): number | undefined {
     if (this.#idleAfterMs === Number.POSITIVE_INFINITY) return undefined;
-    let due: number | undefined;
+    let due = Number.POSITIVE_INFINITY;
     for (const { idle, quietSinceMs } of this.#splits.values()) {
       if (idle || quietSinceMs === undefined) continue;
-      due = Math.min(due ?? Number.POSITIVE_INFINITY, quietSinceMs + this.#idleAfterMs);
+      due = Math.min(due, quietSinceMs + this.#idleAfterMs);
     }
-    return due;
+    if (due === Number.POSITIVE_INFINITY) return undefined;
+    return Math.max(due, this.#judgedMs + this.#idleAfterMs * JUDGED_EVERY);
   }
 
   capture(): StateSection {

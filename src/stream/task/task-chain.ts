@@ -28,6 +28,8 @@ export interface ChainHooks {
   readonly fail: (operator: string, error: unknown) => void;
   /** Undefined in a task without a source. */
   readonly splits: TaskSplits | undefined;
+  /** See OperatorContext. */
+  readonly wasAsked: (split: number, sinceMs: number) => boolean;
 }
 
 export interface ChainOperator {
@@ -175,6 +177,7 @@ class ChainBuilder {
       wake: () => callbacks.wake(),
       fail: (error) => this.#hooks.fail(node.id, error),
       splits: this.#hooks.splits,
+      wasAsked: this.#hooks.wasAsked,
     };
   }
 

@@ -4,6 +4,8 @@
  *  P1  Channels are read round robin, a batch at a time; held ones (alignment) are left alone.
  *  P2  The task's watermark is the least of the watermarks of the inputs that have not ended, and never goes
  *      back (I23): not when an input ends, and not after a restore, which begins with the last one.
+ *  P5  An idle input does not hold time back until something comes over it again. Then it does, at its own
+ *      watermark: time waits for it where it stands (I25). When all are idle time stays where it is.
  *  P3  What was in flight in the restored checkpoint comes before anything else (U7).
  *  P4  After a rescale the sources emit the restored checkpoint's barrier once more, ahead of their first
  *      record. It takes no snapshot and is aligned on, so that nothing from behind the cut is processed
@@ -57,6 +59,8 @@ export interface TaskInputsOptions {
 interface Input extends TaskInput {
   watermarkMs: number;
   ended: boolean;
+  /** Time need not wait for it (P5). */
+  idle: boolean;
   held: boolean;
   /** Position at the task's last part. */
   cutAt: number;
@@ -87,6 +91,7 @@ export class TaskInputs {
       ...input,
       watermarkMs: Number.NEGATIVE_INFINITY,
       ended: false,
+      idle: false,
       held: false,
       cutAt: 0,
     }));
@@ -120,13 +125,25 @@ export class TaskInputs {
     return this.#inputs.every((input) => input.ended);
   }
 
-  /** Least watermark of the inputs that go on; +Infinity when none does. */
+  /** Least watermark of the inputs that go on (P2, P5); +∞ when none does, −∞ when all of them are idle. */
   get watermarkMs(): number {
+    if (this.isIdle) return Number.NEGATIVE_INFINITY;
     let least = Number.POSITIVE_INFINITY;
     for (const input of this.#inputs) {
-      if (!input.ended && input.watermarkMs < least) least = input.watermarkMs;
+      if (!input.ended && !input.idle && input.watermarkMs < least) least = input.watermarkMs;
     }
     return least;
+  }
+
+  /** Some go on, and all of them are idle. */
+  get isIdle(): boolean {
+    let isIdle = false;
+    for (const { ended, idle } of this.#inputs) {
+      if (ended) continue;
+      if (!idle) return false;
+      isIdle = true;
+    }
+    return isIdle;
   }
 
   /** The operator that the batch taken last was sent to; undefined for the head of the chain. */
@@ -157,6 +174,18 @@ export class TaskInputs {
   advance(timeMs: number): void {
     const input = this.#inputs[this.#current];
     if (input !== undefined && timeMs > input.watermarkMs) input.watermarkMs = timeMs;
+  }
+
+  /** The input that the element taken last came from is idle. */
+  rest(): void {
+    const input = this.#inputs[this.#current];
+    if (input !== undefined) input.idle = true;
+  }
+
+  /** A batch or a watermark was taken: its input is not idle any more. */
+  wakeUp(): void {
+    const input = this.#inputs[this.#current];
+    if (input !== undefined) input.idle = false;
   }
 
   /** An end was taken. */
@@ -346,6 +375,7 @@ export class TaskInputs {
       recorder.close(at);
       return;
     }
+    if (element.kind === 'idle') return; // Said again by who is.
     try {
       recorder.add(at, new ElementFrames().encode(element));
     } catch (error) {

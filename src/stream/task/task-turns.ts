@@ -9,6 +9,7 @@
  */
 
 import type { Operator } from '../operator.js';
+import { earlier } from '../state/time-section.js';
 import { locate } from './located-error.js';
 import type { ChainOperator } from './task-chain.js';
 import type { TaskGate } from './task-gate.js';
@@ -52,6 +53,13 @@ export class TaskTurns {
   /** The input rests for a moment. */
   settle(): void {
     for (const operator of this.#settling) this.#operate(operator, () => operator.settle?.());
+  }
+
+  /** When time alone gives `settle` something to do (performance.now() ms). */
+  get dueMs(): number | undefined {
+    let due: number | undefined;
+    for (const { dueMs } of this.#settling) due = earlier(due, dueMs);
+    return due;
   }
 
   /** Would `force` get anywhere? */

@@ -14,6 +14,7 @@ import type { SinkTransaction } from '../sink.js';
 import type { SourceSplit } from '../source.js';
 import type { SourceAlignment } from './source-alignment.js';
 import type { TaskGate } from './task-gate.js';
+import type { TimeHolder } from './time-holder.js';
 
 /** Readers that a source task may have open at a time, when nobody says otherwise. */
 export const MAX_OPEN_SPLITS = 64;
@@ -140,6 +141,8 @@ export interface TaskCallbacks {
    * when there are more.
    */
   reading(operator: string, splits: readonly string[], records: SharedArrayBuffer): void;
+  /** A split has kept time waiting for long; told once for each wait. */
+  holding(operator: string, holder: TimeHolder): void;
   /** Rows that were visible in the restored checkpoint already. */
   restoredVisible(operator: string, rows: readonly unknown[]): void;
   /** The first record of this epoch has reached one of the task's sinks. */
@@ -156,6 +159,8 @@ export interface TaskMetrics {
   readonly recordsOut: number;
   readonly busyMs: number;
   readonly blockedMs: number;
+  /** A source task: the split that keeps the region's time waiting; undefined: none does. */
+  readonly holder?: TimeHolder | undefined;
   /** Undefined until there is one. */
   readonly watermarkMs: number | undefined;
   /** Since the job's first start, replays not counted twice: `lateRecords`… */

@@ -78,6 +78,9 @@ export class Task {
   #watermarkBefore = Number.NEGATIVE_INFINITY;
   /** It was restored, and has not been said again: what is behind this task may have no other way to it. */
   #isUnsaid = false;
+  #isIdle = false;
+  /** When a batch was taken last. */
+  #takenMs = Number.NEGATIVE_INFINITY;
   #batch: Batch | undefined;
   #at = 0;
   /** Where the batch goes. */
@@ -110,6 +113,7 @@ export class Task {
     const splits = source === undefined ? undefined : observedSplitsOf(options);
     this.#chain = buildChain(options, {
       splits,
+      wasAsked: (split, sinceMs) => this.#wasAsked(split, sinceMs),
       written: () => this.#meter.written(),
       count: (counter, by) => this.#meter.count(counter, by),
       fail: (operator, error) => this.#fail(locate(error, operator)),
@@ -167,7 +171,7 @@ export class Task {
     const own = this.#restored(this.#id);
     this.#watermark = earliestTime(TASK_SECTION, own);
     this.#isUnsaid = this.#watermark > Number.NEGATIVE_INFINITY;
-    this.#unsettled = this.#options.restored.length > 0;
+    this.#unsettled = true;
     this.#meter.restore(own);
     for (const { node, operator, context } of [...this.#chain.operators].reverse()) {
       const restored = this.#restored(node.id).filter(({ name }) => !name.startsWith('~'));
@@ -284,7 +288,11 @@ export class Task {
     try {
       const source = this.#source?.dueMs;
       if (source !== undefined && source <= now) this.#source!.stir();
-      const due = earlier(this.#checkpoints.dueMs, source);
+      const holder = this.#source?.longHolder(now);
+      if (holder !== undefined) this.#options.callbacks.holding(this.#id, holder);
+      const settling = this.#turns.dueMs;
+      if (settling !== undefined && settling <= now) this.#unsettled = true;
+      const due = [this.#checkpoints.dueMs, source, settling].reduce(earlier);
       return earlier(this.#outputs.flushDue(now), due !== undefined && due > now ? due : undefined);
     } catch (error) {
       this.#fail(error);
@@ -309,6 +317,7 @@ export class Task {
       recordsOut: this.#meter.sinkRecords + this.#outputs.records,
       busyMs: this.#meter.busyMs,
       blockedMs: this.#meter.blockedMs,
+      holder: this.#source?.holder(performance.now()),
       watermarkMs: Number.isFinite(this.#watermark) ? this.#watermark : undefined,
       counters: { ...this.#meter.counters },
     };
@@ -384,17 +393,26 @@ export class Task {
     if (element === undefined) return false;
     switch (element.kind) {
       case 'batch':
+        this.#awake();
+        this.#takenMs = performance.now();
         this.#batch = element;
         this.#at = 0;
         this.#receiver = this.#receiverOf(this.#inputs.receiver);
         return true;
       case 'watermark':
         this.#inputs.advance(element.timeMs);
+        this.#awake();
         this.#advance(this.#inputs.watermarkMs);
+        return true;
+      case 'idle':
+        this.#inputs.rest();
+        this.#advance(this.#inputs.watermarkMs);
+        this.#rest();
         return true;
       case 'end':
         this.#inputs.end();
         this.#advance(this.#inputs.watermarkMs);
+        this.#rest();
         if (this.#inputs.allEnded) this.#input = 'ending';
         return true;
       case 'barrier':
@@ -402,6 +420,20 @@ export class Task {
         this.#options.block.phase = this.#checkpoints.phase;
         return true;
     }
+  }
+
+  /** All that goes on is idle: so is this task. */
+  #rest(): void {
+    if (this.#isIdle || !this.#inputs.isIdle) return;
+    this.#isIdle = true;
+    this.#chain.head.onIdle?.();
+  }
+
+  #awake(): void {
+    this.#inputs.wakeUp();
+    if (!this.#isIdle) return;
+    this.#isIdle = false;
+    this.#chain.head.onWatermark(this.#watermark);
   }
 
   #produce(source: SourceHead): void {
@@ -527,6 +559,11 @@ export class Task {
       ...atPoint('source:position', () => source.capture(checkpoint)),
     });
     return { sections, sourceRecords: [source.counted], ...stands };
+  }
+
+  #wasAsked(split: number, sinceMs: number): boolean {
+    if (this.#source !== undefined) return this.#source.wasAsked(split, sinceMs);
+    return this.#takenMs >= sinceMs || !this.#inputs.ready;
   }
 
   #restored(operator: string) {
