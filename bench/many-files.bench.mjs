@@ -26,7 +26,7 @@ const KEYS = 1_000;
 const call = promisify(execFile);
 
 export default async function manyFiles({ smoke, log }) {
-  const [files, rounds] = smoke ? [50, 1] : [Number(process.env.FILES ?? 10_000), 1];
+  const [files, rounds] = smoke ? [50, 1] : [10_000, 3];
   const folder = mkdtempSync(join(tmpdir(), 'holdfast-bench-'));
   try {
     const [many, one] = ['many', 'one'].map((name) => join(folder, name));
