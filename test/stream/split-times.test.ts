@@ -170,6 +170,16 @@ describe('idleness', () => {
     expect(times.advance()).toBeUndefined();
   });
 
+  it('lets time come as far as it would have, when several are found idle late', () => {
+    const times = timesOf([0, 1], { idleAfterMs: 100 });
+    times.judge(0, always);
+    speak(times, 0, 500);
+    times.judge(50, always);
+    times.judge(1_000, always);
+    expect(times.isIdle).toBe(true);
+    expect(times.advance()).toBe(489);
+  });
+
   it('is off by default', () => {
     const times = timesOf([0]);
     times.judge(0, always);

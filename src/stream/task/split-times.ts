@@ -77,6 +77,8 @@ export class SplitTimes implements SplitObserver {
   #latestMs = NEVER;
   /** When idleness was judged last. */
   #judgedMs = NEVER;
+  /** Where the least stood before splits were found idle. */
+  #reachedMs = NEVER;
   readonly #restored = new Map<number, RestoredTime>();
   /** What a restored instance without times per split, or with other splits, had seen (X6). */
   #restoredMs = NEVER;
@@ -180,9 +182,7 @@ export class SplitTimes implements SplitObserver {
 
   /** The watermark to be said now; undefined while it has not grown. It counts as said (X2). */
   advance(): number | undefined {
-    const least = this.#holding.least();
-    if (least === undefined) return undefined; // X5
-    const timeMs = this.#ownMs(least);
+    const timeMs = Math.max(this.#reachedMs, this.#leastMs()); // X5: −∞ when all are idle
     if (timeMs <= this.#saidMs) return undefined;
     this.#saidMs = timeMs;
     return timeMs;
@@ -219,6 +219,7 @@ export class SplitTimes implements SplitObserver {
    */
   judge(now: number, wasAsked: (index: number, sinceMs: number) => boolean): void {
     if (this.#idleAfterMs === Number.POSITIVE_INFINITY) return;
+    const due: SplitTime[] = [];
     const sinceMs = this.#judgedMs;
     if (now < sinceMs + this.#idleAfterMs * JUDGED_EVERY) return;
     this.#judgedMs = now;
@@ -228,11 +229,27 @@ export class SplitTimes implements SplitObserver {
       split.spoke = false;
       if (split.quietSinceMs === undefined || spoke || !wasAsked(split.index, sinceMs)) {
         split.quietSinceMs = now;
-      } else if (now >= split.quietSinceMs + this.#idleAfterMs) {
-        split.idle = true;
-        this.#holding.remove(split);
-      }
+      } else if (now >= split.quietSinceMs + this.#idleAfterMs) due.push(split);
     }
+    this.#rest(due);
+  }
+
+  /** In the order in which they fell quiet, as if they had been judged at once: time has come in between (X5). */
+  #rest(due: SplitTime[]): void {
+    due.sort((a, b) => a.quietSinceMs! - b.quietSinceMs!);
+    let before: number | undefined;
+    for (const split of due) {
+      if (split.quietSinceMs !== before)
+        this.#reachedMs = Math.max(this.#reachedMs, this.#leastMs());
+      before = split.quietSinceMs;
+      split.idle = true;
+      this.#holding.remove(split);
+    }
+  }
+
+  #leastMs(): number {
+    const least = this.#holding.least();
+    return least === undefined ? NEVER : this.#ownMs(least);
   }
 
   /** When a split may become idle by time alone, on the clock of `judge`; undefined: none. */
