@@ -147,8 +147,8 @@ export class SourceHead {
    */
   isBehind([all = 0, ...splits]: readonly number[]): boolean {
     if (splits.length === 0) return this.#records < all;
-    return this.#splits.some(
-      ({ records, finished }, at) => !finished && records < (splits[at] ?? 0),
+    return this.#readers.some(
+      ({ progress, place }) => !progress.finished && progress.records < (splits[place] ?? 0),
     );
   }
 
