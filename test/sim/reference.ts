@@ -24,14 +24,10 @@ export interface ExpectedSink {
   readonly kind: SinkKind;
   /** Rows of each group, in their order. */
   readonly groups: ReadonlyMap<string, readonly string[]>;
-  /** `free`: rows of a group come in any order. `window`, `late`: which is which depends on timing. */
-  readonly order: 'exact' | 'free' | 'window' | 'late';
+  /** `free`: rows of a group come in any order. `last`: those of a window come again with more in it. */
+  readonly order: 'exact' | 'free' | 'last';
   /** Behind no keyed step: rows of a group are those of a split, and have their order from its path. */
   readonly unkeyed: boolean;
-  /** Of `window` and `late`: the other one. */
-  readonly sibling: string | undefined;
-  /** Of `late`: rows of those that are late by their own split's time, whatever the timing. */
-  readonly surely?: ReadonlyMap<string, readonly string[]> | undefined;
 }
 
 export function sinkId(pipeline: number, name: string): string {
@@ -41,37 +37,36 @@ export function sinkId(pipeline: number, name: string): string {
 export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
   return topology.pipelines.flatMap((pipeline, index) => {
     const records = inputOf(pipeline, index);
+    const late = behindOwnSplit(pipeline, index, records);
+    const onTime = records.filter((record) => !late.includes(record));
     const tapped = records.map(tapRow);
     const order = isDealt(pipeline) ? 'free' : 'exact';
     const sinks = pipeline.sinks.map((kind, at): ExpectedSink => {
       const id = sinkId(index, `sink${at}`);
       if (pipeline.keyed === 'none') {
-        return { id, kind, groups: grouped(tapped), order, unkeyed: true, sibling: undefined };
+        return { id, kind, groups: grouped(tapped), order, unkeyed: true };
       }
       const isLate = pipeline.keyed === 'late';
       return {
         id,
         kind,
-        groups: grouped(isLate ? records.map(lateRow) : keyedRows(pipeline, records)),
-        order: isLate ? 'window' : 'exact',
+        groups: grouped(isLate ? windowCounts(onTime) : keyedRows(pipeline, records)),
+        order: isLate && pipeline.latenessMs > 0 ? 'last' : 'exact',
         unkeyed: false,
-        sibling: isLate ? sinkId(index, 'late') : undefined,
       };
     });
     if (pipeline.tap !== undefined) {
       const id = sinkId(index, 'tap');
       const groups = grouped(tapped);
-      sinks.push({ id, kind: pipeline.tap, groups, order, unkeyed: true, sibling: undefined });
+      sinks.push({ id, kind: pipeline.tap, groups, order, unkeyed: true });
     }
     if (pipeline.keyed === 'late') {
       sinks.push({
         id: sinkId(index, 'late'),
         kind: 'staged',
-        groups: grouped(records.map(lateRow)),
-        surely: grouped(behindOwnSplit(pipeline, index, records).map(lateRow)),
-        order: 'late',
+        groups: grouped(late.map(lateRow)),
+        order: 'free',
         unkeyed: true,
-        sibling: sinkId(index, 'sink0'),
       });
     }
     return sinks;
@@ -105,12 +100,26 @@ function behindOwnSplit(
       let timeMs = Number.NEGATIVE_INFINITY;
       for (let i = 0; i < source.records; i += 1) {
         const { t } = recordOf(pipeline, index, s, p, i);
-        if (windowOf(t) + WINDOW_MS - 1 <= timeMs) late.add(name({ s, p, i }));
+        if (windowOf(t) + WINDOW_MS - 1 + pipeline.latenessMs <= timeMs)
+          late.add(name({ s, p, i }));
         timeMs = Math.max(timeMs, t - DISORDER_MS - 1);
       }
     }
   }
   return records.filter((record) => late.has(name(record)));
+}
+
+/** Rows of a key in order of time: windows fire in it. */
+function windowCounts(records: readonly SimRecord[]): readonly Row[] {
+  const counts = new Map<number, Map<string, number>>();
+  for (const { k, t } of records) {
+    const start = windowOf(t);
+    const keys = counts.get(start) ?? new Map<string, number>();
+    counts.set(start, keys.set(k, (keys.get(k) ?? 0) + 1));
+  }
+  return [...counts]
+    .sort(([a], [b]) => a - b)
+    .flatMap(([start, keys]) => [...keys].map(([k, n]) => ({ g: k, r: `${start}:${n}` })));
 }
 
 function keyedRows(pipeline: PipelineSpec, records: readonly SimRecord[]): readonly Row[] {

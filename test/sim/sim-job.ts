@@ -138,7 +138,11 @@ function keyedRows(
     }
     case 'late': {
       const windows = labelled(
-        keyed.window(tumbling(WINDOW_MS)).sideOutputLate('late').aggregate({ n: count() }),
+        keyed
+          .window(tumbling(WINDOW_MS))
+          .allowedLateness(pipeline.latenessMs)
+          .sideOutputLate('late')
+          .aggregate({ n: count() }),
         'keyed',
       );
       end(width(windows.sideOutput<SimRecord>('late').map(lateRow)), 'late', 'staged');

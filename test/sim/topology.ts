@@ -49,6 +49,8 @@ export interface PipelineSpec {
   readonly sources: readonly SourceSpec[];
   readonly steps: readonly Step[];
   readonly keyed: Keyed;
+  /** Allowed by windows that take late records. */
+  readonly latenessMs: number;
   /** Keys: of each split its own, or shared by all. */
   readonly keys: 'own' | 'shared';
   readonly keyCount: number;
@@ -144,6 +146,7 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
     sources,
     steps,
     keyed,
+    latenessMs: keyed === 'late' ? pick(0, 0, WINDOW_MS / 2, 2 * WINDOW_MS) : 0,
     keys: isDealt({ sources, steps }) ? 'shared' : pick('own', 'shared'),
     keyCount: pick(1, 3, 10),
     sinks:
