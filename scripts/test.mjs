@@ -1,5 +1,5 @@
 /**
- * The whole check, in order: types, format and lint, dead exports, tests, 2 000 simulated runs; then,
+ * The whole check, in order: types, format and lint, dead exports, tests, 100 drawn jobs, 2 000 simulated runs; then,
  * side by side, a process killed at every point of the protocol, and a smoke run of every benchmark.
  *
  *   npm test                            everything
@@ -44,6 +44,7 @@ if (filters[0] === '--fast') {
 } else {
   await look();
   await vitest([]);
+  await step('fuzz', at('scripts', 'fuzz.mjs'), ['--draws', '100']);
   await step('simulation', at('scripts', 'sim.mjs'), ['--seeds', '2000']);
   // Both wait more than they compute.
   await Promise.all([

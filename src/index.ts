@@ -31,8 +31,10 @@ export type {
 export type { Codec } from './codec/codec-registry.js';
 export { type CodecOptions, defineCodec } from './codec/define-codec.js';
 export {
+  type AsyncIterableOptions,
   collect,
   discard,
+  fromAsyncIterable,
   fromCollection,
   type GenerateOptions,
   generate,
@@ -155,6 +157,7 @@ export type {
   Source,
   SourceBatch,
   SourceContext,
+  SourceLife,
   SourcePosition,
   SourceReader,
   SourceSplit,

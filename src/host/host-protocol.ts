@@ -13,7 +13,7 @@ import type { GraphData } from '../stream/graph/graph.js';
 import type { JobPlan } from '../stream/graph/plan.js';
 import type { RestoredSection } from '../stream/operator.js';
 import type { SinkTransaction } from '../stream/sink.js';
-import type { SourceSplit } from '../stream/source.js';
+import type { SourceLife, SourceSplit } from '../stream/source.js';
 import type { CapturedTask, TaskMetrics } from '../stream/task/task-types.js';
 import type { TimeHolder } from '../stream/task/time-holder.js';
 
@@ -73,6 +73,7 @@ export interface DeploySpec {
   /** How long a sink may take to prepare, in milliseconds. */
   readonly prepareTimeoutMs: number;
   readonly cut: number | undefined;
+  readonly checkpoints: SourceLife['checkpoints'];
   /** Checkpoints may build on earlier ones. */
   readonly incremental: boolean;
   /** In flight at a time. */

@@ -187,6 +187,7 @@ function taskParts(
     incremental: spec.incremental,
     maxConcurrent: spec.maxConcurrent,
     run: spec.run,
+    checkpoints: spec.checkpoints,
     epoch,
     incarnation,
     bufferTimeoutMs: spec.bufferTimeoutMs,

@@ -50,7 +50,26 @@ export interface RejectedRecord {
   readonly error: string;
 }
 
-export interface SourceContext {
+/** What a source that keeps something of its own needs to name it, and to know for how long. */
+export interface SourceLife {
+  /** Id of this run of the job: the same across restarts and processes, new for a fresh run. */
+  readonly run: string;
+  /** Greater after each restart. */
+  readonly epoch: number;
+  /** Another for each thread. */
+  readonly incarnation: number;
+  /** Undefined: the job takes none, so nothing is ever read again. */
+  readonly checkpoints:
+    | {
+        /** How many are kept: reading may go on from each of them. */
+        readonly retain: number;
+        /** Where they are; undefined when their store is no directory. */
+        readonly directory: string | undefined;
+      }
+    | undefined;
+}
+
+export interface SourceContext extends SourceLife {
   readonly operator: string;
   readonly instance: number;
   /** Long work without records (decoding a column) counts as progress by calling this. */

@@ -19,10 +19,11 @@ import {
   TIMER_MS_MAX,
 } from '../base/option-checks.js';
 import { AT_LEAST_ONCE_CLAUSES, COMMON_CLAUSES } from './common-clauses.js';
+import type { ConformanceCase } from './conformance-case.js';
 import { CRASH_CLAUSES } from './crash-clauses.js';
 import { EXACTLY_ONCE_CLAUSES } from './exactly-once-clauses.js';
 import type { Clause } from './sink-clause.js';
-import type { ConformanceCase, SinkConformanceOptions } from './sink-options.js';
+import type { SinkConformanceOptions } from './sink-options.js';
 import { Stage, TIMEOUT_MS } from './sink-stage.js';
 
 const NAMES = [

@@ -41,16 +41,3 @@ export interface SinkConformanceOptions<T> {
   /** How long anything that the sink promises may take, in milliseconds. Default 10 000. */
   readonly timeoutMs?: number | undefined;
 }
-
-/** One clause of the contract, to be run by whatever runs your tests. */
-export interface ConformanceCase {
-  /** Stable: `commit-twice`. */
-  readonly clause: string;
-  /** The clause in words, for a test's title. */
-  readonly name: string;
-  /**
-   * Resolves when the sink keeps the clause. One case at a time: they share the target.
-   * @throws HoldfastError ERR_HOLDFAST_SINK_CONTRACT that says which clause is broken, and what was seen
-   */
-  run(): Promise<void>;
-}

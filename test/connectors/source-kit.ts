@@ -13,7 +13,15 @@ import type {
   SourceSplit,
 } from '../../src/stream/source.js';
 
-export const context: SourceContext = { operator: 'source', instance: 0, alive: () => {} };
+export const context: SourceContext = {
+  operator: 'source',
+  instance: 0,
+  run: 'kit',
+  epoch: 1,
+  incarnation: 1,
+  checkpoints: undefined,
+  alive: () => {},
+};
 
 /** Splits and positions survive what a snapshot does to them. */
 export function throughSnapshot<V>(value: V): V {

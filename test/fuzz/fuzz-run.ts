@@ -107,7 +107,8 @@ class SimulatedRun {
       if (end.how === 'stop' && this.#running !== undefined) {
         const { stop } = this.#running;
         void stop.call(this.#running).catch(() => {});
-      } else {
+      } else if (this.#running?.status !== 'finishing' && this.#running?.status !== 'finished') {
+        // Whoever was killed behind its last checkpoint has told its result, or its guardian would.
         this.#kill();
       }
     });
@@ -119,7 +120,12 @@ class SimulatedRun {
     this.#world.after(this.#guard, 20, () => this.#start());
   }
 
+  /** A thread that dies before the job runs ends the start, as it should: so it dies later. */
   #crash(): void {
+    if (this.#running === undefined) {
+      this.#world.after(this.#guard, 10, () => this.#crash());
+      return;
+    }
     const living = this.#threads.filter((thread) => thread.domain.alive && !thread.dead);
     living[Math.floor(this.#world.random.next() * living.length)]?.crash('ended by itself');
   }

@@ -92,6 +92,7 @@ export class TaskBench {
       run: 'run',
       epoch: 5,
       incarnation: 1,
+      checkpoints: undefined,
       bufferTimeoutMs: options.bufferTimeoutMs ?? 5,
       callbacks: {
         captured: (part) => this.captured.push(part),

@@ -183,6 +183,7 @@ export class TaskCluster {
           run: 'run',
           epoch: this.#epoch,
           incarnation: this.#epoch,
+          checkpoints: undefined,
           bufferTimeoutMs: 0,
           callbacks: {
             captured: (part) => this.#captured(task, plan, part),

@@ -23,6 +23,7 @@ import type { ChannelSpec, DeploySpec, TaskRestore } from '../../host/host-proto
 import type { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planChannels, tasksOn } from '../../stream/graph/planner.js';
+import type { SourceLife } from '../../stream/source.js';
 import { alignedSources, SourceAlignment } from '../../stream/task/source-alignment.js';
 import { Lease } from '../../threads/lease.js';
 import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
@@ -342,6 +343,7 @@ export class Launcher {
       alignedTimeoutMs: options.checkpoint.alignedTimeoutMs,
       prepareTimeoutMs: prepareTimeoutMs(options.checkpoint),
       cut,
+      checkpoints: checkpointsOf(options.checkpoint),
       incremental: options.checkpoint.incremental,
       maxConcurrent: options.checkpoint.maxConcurrent,
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
@@ -366,6 +368,15 @@ export class Launcher {
       ),
     );
   }
+}
+
+/** What sources are told of the job's checkpoints. */
+function checkpointsOf({
+  store,
+  directory,
+  retain,
+}: ResolvedOptions['checkpoint']): SourceLife['checkpoints'] {
+  return store === undefined && directory === undefined ? undefined : { retain, directory };
 }
 
 /**

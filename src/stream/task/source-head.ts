@@ -15,7 +15,7 @@ import { assert } from '../../base/assert.js';
 import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import type { Receiver, RestoredSection, StateSection } from '../operator.js';
-import type { Source, SourceBatch, SourceSplit } from '../source.js';
+import type { Source, SourceBatch, SourceContext, SourceLife, SourceSplit } from '../source.js';
 import { earlier } from '../state/time-section.js';
 import { BoundedSplits } from './bounded-splits.js';
 import { FlowingSplits } from './flowing-splits.js';
@@ -42,6 +42,7 @@ export interface SourceHeadOptions {
   readonly operator: string;
   readonly instance: number;
   readonly parallelism: number;
+  readonly life: SourceLife;
   readonly splits: readonly SourceSplit[] | undefined;
   readonly gate: TaskGate;
   readonly output: Receiver;
@@ -96,8 +97,9 @@ export class SourceHead {
       this.#isStirred = true;
       if (!this.#closed) given.wake();
     };
-    this.#readerOptions = { source, operator, instance, gate, open: this.#open, wake };
-    const context = { operator, instance, alive: () => gate.tick() };
+    const alive = (): void => gate.tick();
+    const context: SourceContext = { ...given.life, operator, instance, alive };
+    this.#readerOptions = { source, context, gate, open: this.#open, wake };
     this.#discovery =
       source.discover === undefined ? undefined : new SplitDiscovery(source, context, wake);
   }

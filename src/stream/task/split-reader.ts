@@ -10,7 +10,7 @@
  */
 
 import { isThenable } from '../api/callbacks.js';
-import type { Source, SourceBatch, SourceReader } from '../source.js';
+import type { Source, SourceBatch, SourceContext, SourceReader } from '../source.js';
 import type { OpenReaders } from './open-readers.js';
 import { openInTime } from './opening.js';
 import { checkBatch, checkReader } from './source-checks.js';
@@ -19,8 +19,7 @@ import type { TaskGate } from './task-gate.js';
 
 export interface SplitReaderOptions {
   readonly source: Source<unknown>;
-  readonly operator: string;
-  readonly instance: number;
+  readonly context: SourceContext;
   readonly gate: TaskGate;
   /** A promise has settled. */
   readonly wake: () => void;
@@ -165,18 +164,18 @@ export class SplitReader {
   }
 
   async #open(): Promise<void> {
-    const { source, operator, instance, gate } = this.#given;
+    const { source, context } = this.#given;
     const { signal } = this.#closing;
     const { split, position } = this.progress;
-    const opening = source.open(split, position, { operator, instance, alive: () => gate.tick() });
-    const reader = await openInTime('source', operator, opening, signal);
+    const opening = source.open(split, position, context);
+    const reader = await openInTime('source', context.operator, opening, signal);
     if (signal.aborted) await reader?.close();
-    else this.#reader = checkReader(operator, reader);
+    else this.#reader = checkReader(context.operator, reader);
     this.openedMs = performance.now();
   }
 
   #take(polled: unknown): void {
-    const batch = checkBatch(this.#given.operator, polled);
+    const batch = checkBatch(this.#given.context.operator, polled);
     this.at = 0;
     this.rejectedAt = 0;
     if (batch !== undefined) {

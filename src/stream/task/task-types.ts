@@ -11,7 +11,7 @@ import type { Graph } from '../graph/graph.js';
 import type { JobPlan } from '../graph/plan.js';
 import type { RestoredSection, StateSection } from '../operator.js';
 import type { SinkTransaction } from '../sink.js';
-import type { SourceSplit } from '../source.js';
+import type { SourceLife, SourceSplit } from '../source.js';
 import type { SourceAlignment } from './source-alignment.js';
 import type { TaskGate } from './task-gate.js';
 import type { TimeHolder } from './time-holder.js';
@@ -77,6 +77,7 @@ export interface TaskOptions {
   readonly run: string;
   readonly epoch: number;
   readonly incarnation: number;
+  readonly checkpoints: SourceLife['checkpoints'];
   /** How long a partial batch may wait. */
   readonly bufferTimeoutMs: number;
   /** How records are kept apart where the runtime keeps them; 'checked' when absent. */

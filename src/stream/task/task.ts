@@ -592,6 +592,7 @@ export class Task {
 
 function sourceHeadOf(options: TaskOptions, chain: Chain, observers: ObservedSplits): SourceHead {
   const { graph, plan, vertex, instance, splits, gate, callbacks } = options;
+  const { run, epoch, incarnation, checkpoints } = options;
   const { nodes, parallelism } = plan.vertices[vertex]!;
   const { id, source } = graph.nodes[nodes[0]!]!;
   return new SourceHead({
@@ -599,6 +600,7 @@ function sourceHeadOf(options: TaskOptions, chain: Chain, observers: ObservedSpl
     operator: id,
     instance,
     parallelism,
+    life: { run, epoch, incarnation, checkpoints },
     splits: splits?.[id],
     gate,
     output: chain.head,

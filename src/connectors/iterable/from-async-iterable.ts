@@ -1,0 +1,141 @@
+/** A source over an iterable: anything that JavaScript can loop over, also where it cannot be read twice. */
+
+import { join } from 'node:path';
+import { HoldfastError } from '../../base/errors.js';
+import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
+import type { Source, SourceContext } from '../../stream/source.js';
+import { checkFunction, checkPath, checkText } from '../options.js';
+import { badPosition } from '../split-check.js';
+import { IterableReader, type MakeIterable } from './iterable-reader.js';
+import { Journal } from './journal.js';
+
+export interface AsyncIterableOptions {
+  /** For messages, and stable: it names the split in checkpoints. Default `iterable`. */
+  readonly name?: string | undefined;
+  /** The iterable comes to an end. Default false. */
+  readonly bounded?: boolean | undefined;
+  readonly journal?:
+    | {
+        /** A folder that outlives the process. Default: `journal` in the checkpoint directory. */
+        readonly directory?: string | URL | undefined;
+        /** At most so many bytes (256 MiB): beyond, nothing is read until a checkpoint is complete. */
+        readonly maxBytes?: number | undefined;
+        /**
+         * fsync before a record is emitted: then it survives the end of the machine, too. Default false: it
+         * survives the end of the process.
+         */
+        readonly sync?: boolean | undefined;
+      }
+    | undefined;
+}
+
+const MAX_BYTES = 256 * 1024 * 1024;
+
+/**
+ * What `make(from)` iterates over, `from` being how many records were read before: 0 at first.
+ *
+ * With checkpoints what is read goes to a journal before it is emitted. After a death the records since the
+ * restored checkpoint come from there, and `make` is called with the number behind the last one. One
+ * instance reads. A function without a parameter would begin anew: it is refused with checkpoints.
+ *
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function fromAsyncIterable<T>(
+  make: MakeIterable<T>,
+  options: AsyncIterableOptions = {},
+): Source<T> {
+  checkFunction('fromAsyncIterable(make)', make);
+  const given = checkObject('fromAsyncIterable', options, ['name', 'bounded', 'journal']);
+  const name =
+    given.name === undefined ? 'iterable' : checkText('fromAsyncIterable.name', given.name);
+  const journal = checkObject('fromAsyncIterable.journal', given.journal ?? {}, [
+    'directory',
+    'maxBytes',
+    'sync',
+  ]);
+  const { bounded } = given;
+  for (const [option, value] of Object.entries({ bounded, 'journal.sync': journal.sync })) {
+    if (value === undefined || typeof value === 'boolean') continue;
+    throw badOption(`fromAsyncIterable.${option}`, value, 'true or false');
+  }
+  const directory =
+    journal.directory === undefined
+      ? undefined
+      : checkPath('fromAsyncIterable.journal.directory', journal.directory).absolute;
+  const maxBytes = checkNumber('fromAsyncIterable.journal.maxBytes', journal.maxBytes, MAX_BYTES, {
+    min: 1,
+    max: Number.MAX_SAFE_INTEGER,
+    unit: 'bytes',
+  });
+  const kind = 'fromAsyncIterable';
+  return {
+    kind,
+    splits: async () => [{ id: name, bounded: bounded === true }],
+    async open({ id }, position, context) {
+      const from = position ?? 0;
+      if (typeof from !== 'number' || !Number.isSafeInteger(from) || from < 0) {
+        throw badPosition(kind, id, position);
+      }
+      const { operator, checkpoints } = context;
+      if (checkpoints !== undefined && make.length === 0) throw beginsAnew(operator);
+      const opened =
+        checkpoints === undefined
+          ? undefined
+          : await openJournal(context, directory, id, journal.sync === true);
+      if (opened !== undefined) {
+        if (from < opened.first) throw wasCut(operator, from, opened.first);
+        // Lost with the machine, and in the checkpoint: it is not needed.
+        if (from > opened.end) await opened.skipTo(from);
+      }
+      return new IterableReader({
+        name,
+        operator,
+        make,
+        from,
+        journal: opened,
+        maxBytes,
+        retain: checkpoints?.retain ?? 1,
+      });
+    },
+  };
+}
+
+async function openJournal(
+  { operator, run, epoch, incarnation, checkpoints }: SourceContext,
+  chosen: string | undefined,
+  split: string,
+  sync: boolean,
+): Promise<Journal> {
+  const below = chosen ?? checkpoints?.directory;
+  if (below === undefined) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_BAD_OPTION',
+      `source '${operator}' needs a folder for its journal, because checkpoints go to a store that is no ` +
+        "directory: fromAsyncIterable(…, { journal: { directory: './journal' } }).",
+      { details: { operator } },
+    );
+  }
+  const directory = join(below, 'journal', run, encodeURIComponent(`${operator}.${split}`));
+  return await Journal.open({ directory, source: operator, epoch, incarnation, sync });
+}
+
+function beginsAnew(operator: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `source '${operator}' cannot be read again: its function takes no parameter, so after a failure it would ` +
+      'begin anew, and its first records would be counted twice. Give fromAsyncIterable a function of ' +
+      'how many records were read before, (from) => iterable, that goes on behind them; or run without ' +
+      'checkpoints.',
+    { details: { operator } },
+  );
+}
+
+function wasCut(operator: string, from: number, first: number): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_SOURCE',
+    `source '${operator}' is to go on at record ${from}, but its journal begins at ${first}: it is kept for ` +
+      'the retained checkpoints only (checkpoint.retain), and this one, or this savepoint, is older. ' +
+      "Restore a newer one, or start afresh (restore: 'none').",
+    { details: { operator, record: from, first } },
+  );
+}

@@ -1,0 +1,155 @@
+/**
+ * Reads an iterable that cannot begin anew: what a journal holds comes first, then the iterable goes on.
+ *
+ *  R1  With a journal, a record is in it before it is given away. So whatever was emitted can be emitted again.
+ *  R2  The iterable is asked for its next record one at a time, as `for await` would; what comes without waiting is
+ *      gathered into one batch.
+ *  R3  While the journal is at its bound nothing is read: the next complete checkpoint cuts it.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import type { SourceBatch, SourceReader } from '../../stream/source.js';
+import type { Journal } from './journal.js';
+
+const BATCH_RECORDS = 512;
+
+export type MakeIterable<T> = (from: number) => AsyncIterable<T> | Iterable<T>;
+
+export interface IterableReaderOptions<T> {
+  readonly name: string;
+  readonly operator: string;
+  readonly make: MakeIterable<T>;
+  /** Number of the first record to give. */
+  readonly from: number;
+  /** Undefined: the job takes no checkpoints, and nothing is ever read again. */
+  readonly journal: Journal | undefined;
+  /** Of the journal. */
+  readonly maxBytes: number;
+  /** Checkpoints that may be restored: the journal is kept for the oldest of them. */
+  readonly retain: number;
+}
+
+type Next<T> = Promise<IteratorResult<T>>;
+
+export class IterableReader<T> implements SourceReader<T> {
+  readonly #given: IterableReaderOptions<T>;
+  /** Of the batch given last, and of the one that comes. */
+  #first: number;
+  #next: number;
+  #iterator: AsyncIterator<T> | Iterator<T> | undefined;
+  /** Asked for, and not here yet. */
+  #pending: Next<T> | undefined;
+  #ended = false;
+  #closed = false;
+  /** Positions in the checkpoints completed last, oldest first. */
+  #committed: number[] = [];
+  #onRoom: () => void = () => {};
+  /** Of a cut: told by the next poll. */
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(given: IterableReaderOptions<T>) {
+    this.#given = given;
+    this.#first = given.from;
+    this.#next = given.from;
+  }
+
+  async poll(): Promise<SourceBatch<T> | undefined> {
+    const { journal, maxBytes } = this.#given;
+    if (this.#failure !== undefined) throw this.#failure.error;
+    if (journal !== undefined && this.#next < journal.end) {
+      return this.#give((await journal.read(this.#next)) as readonly T[]);
+    }
+    if (journal !== undefined && journal.bytes > maxBytes) {
+      // R3
+      await new Promise<void>((resolve) => {
+        this.#onRoom = resolve;
+      });
+      return { records: [] };
+    }
+    const records = await this.#gather();
+    if (this.#closed) return { records: [] };
+    if (records.length === 0) return undefined;
+    await journal?.append(records); // R1
+    return this.#give(records);
+  }
+
+  position(taken: number): number {
+    return this.#first + taken;
+  }
+
+  describe(index: number): string {
+    return `record ${this.#first + index} of ${this.#given.name}`;
+  }
+
+  committed(_checkpoint: number, position: unknown): void {
+    const { journal, retain } = this.#given;
+    if (journal === undefined || typeof position !== 'number') return;
+    this.#committed = [...this.#committed, position].slice(-retain);
+    if (this.#committed.length < retain) return;
+    journal.cut(this.#committed[0]!).then(
+      () => this.#onRoom(),
+      (error: unknown) => {
+        this.#failure = { error };
+        this.#onRoom();
+      },
+    );
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#onRoom();
+    // An iterable that is waiting may never answer: nobody waits for it.
+    void (async () => this.#iterator?.return?.())().catch(() => {});
+    await this.#given.journal?.close();
+  }
+
+  #give(records: readonly T[]): SourceBatch<T> {
+    this.#first = this.#next;
+    this.#next += records.length;
+    return { records };
+  }
+
+  /** R2 @returns none at the end */
+  async #gather(): Promise<T[]> {
+    const records: T[] = [];
+    const here = new Promise<'not yet'>((resolve) => setImmediate(resolve, 'not yet'));
+    while (!this.#ended && !this.#closed && records.length < BATCH_RECORDS) {
+      this.#pending ??= this.#ask();
+      const next = records.length === 0 ? this.#pending : Promise.race([this.#pending, here]);
+      const result = await next;
+      if (result === 'not yet') break;
+      this.#pending = undefined;
+      if (result.done === true) this.#ended = true;
+      else records.push(result.value);
+    }
+    return records;
+  }
+
+  async #ask(): Next<T> {
+    try {
+      this.#iterator ??= this.#begin();
+      return await this.#iterator.next();
+    } catch (cause) {
+      throw this.#failed('it failed', cause);
+    }
+  }
+
+  #begin(): AsyncIterator<T> | Iterator<T> {
+    const iterable = this.#given.make(this.#next) as AsyncIterable<T> & Iterable<T>;
+    if (typeof iterable?.[Symbol.asyncIterator] === 'function')
+      return iterable[Symbol.asyncIterator]();
+    if (typeof iterable?.[Symbol.iterator] === 'function') return iterable[Symbol.iterator]();
+    throw new TypeError('the function gives nothing that can be iterated over');
+  }
+
+  #failed(what: string, cause: unknown): HoldfastError {
+    const { name, operator } = this.#given;
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return new HoldfastError(
+      'ERR_HOLDFAST_SOURCE',
+      `source '${operator}' (${name}): ${what} behind record ${this.#next}: ${why}`,
+      { cause, details: { operator, record: this.#next } },
+    );
+  }
+}
