@@ -75,6 +75,18 @@ export function countedByOperator(operators: GuardedMetrics['operators']): reado
   });
 }
 
+/** From then on whoever holds time back is shown. */
+const HELD_MS = 10_000;
+
+/** Whoever has kept event time waiting for long: windows do not fire, and this is why. */
+export function timeHolders(operators: GuardedMetrics['operators']): readonly Shown[] {
+  return operators.flatMap(({ vertex, holder }) =>
+    holder === undefined || holder.heldMs < HELD_MS
+      ? []
+      : [shown`waits for split '${holder.split}' of ${vertex} since ${formatMs(holder.heldMs)}`],
+  );
+}
+
 const COUNTED = [
   ['lateRecords', 'late record dropped', 'late records dropped'],
   ['deadLetters', 'dead letter', 'dead letters'],

@@ -21,6 +21,8 @@ export class JsonReporter implements Reporter {
   readonly #given: JsonReporterOptions;
   #progressMs = Number.NEGATIVE_INFINITY;
   #counters: Readonly<Record<string, number>> = {};
+  /** Splits that event time waits for. */
+  #holders: readonly object[] = [];
 
   constructor(given: JsonReporterOptions) {
     this.#given = given;
@@ -39,13 +41,16 @@ export class JsonReporter implements Reporter {
     job.on('process-died', (death) => this.#line('process-died', death));
     job.on('process-restarted', (event) => this.#line('process-restarted', event));
     job.on('metrics', ({ operators }) => {
+      this.#holders = operators.flatMap(({ vertex, instance, holder }) =>
+        holder === undefined ? [] : [{ operator: vertex, instance, ...holder }],
+      );
       this.#counters = sumCounters(operators);
     });
     job.on('progress', (progress) => {
       const nowMs = this.#given.now();
       if (nowMs - this.#progressMs < PROGRESS_EVERY_MS) return;
       this.#progressMs = nowMs;
-      this.#line('progress', { ...progress, counters: this.#counters });
+      this.#line('progress', { ...progress, counters: this.#counters, timeHolders: this.#holders });
     });
   }
 

@@ -3,7 +3,7 @@
 import type { SlotInfo } from '../job/job-types.js';
 import type { Colors } from './colors.js';
 import { padEnd } from './columns.js';
-import { countedByOperator } from './describe-event.js';
+import { countedByOperator, timeHolders } from './describe-event.js';
 import { type Shown, shown } from './escape.js';
 import { formatBytes, formatCount, formatMs, formatRate } from './format.js';
 import type { JobView, Mishap } from './job-view.js';
@@ -17,6 +17,9 @@ export function drawJob(view: JobView, nowMs: number, colors: Colors): readonly 
     ...(view.hasStored || view.checkpointsFailed > 0 ? [checkpointLine(view, nowMs, colors)] : []),
     ...countedByOperator(view.metrics?.operators ?? []).map(
       (line) => shown`${label('left out', colors)}${colors.yellow(line)}`,
+    ),
+    ...(isOver(view) ? [] : timeHolders(view.metrics?.operators ?? [])).map(
+      (line) => shown`${label('time', colors)}${colors.yellow(line)}`,
     ),
     // Of an ended job the threads are gone, which is no news.
     ...(isOver(view) ? [] : view.slots.map((slot) => slotLine(slot, colors))),

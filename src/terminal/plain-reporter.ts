@@ -12,8 +12,9 @@ import {
   describeRescaled,
   describeResult,
   isStored,
+  timeHolders,
 } from './describe-event.js';
-import { joinShown, type Showable, shown } from './escape.js';
+import { joinShown, type Showable, type Shown, shown } from './escape.js';
 import { formatCount, formatMs, formatNumberOf, formatRate } from './format.js';
 import type { Reporter } from './reporter.js';
 import { drawTree } from './tree-view.js';
@@ -35,6 +36,7 @@ export class PlainReporter implements Reporter {
   readonly #given: PlainReporterOptions;
   #last: { readonly atMs: number; readonly records: number };
   #counters: Readonly<Record<string, number>> = {};
+  #holders: readonly Shown[] = [];
   #stored = false;
 
   constructor(given: PlainReporterOptions) {
@@ -68,6 +70,7 @@ export class PlainReporter implements Reporter {
     );
     job.on('process-restarted', (event) => this.#recovered('process', event));
     job.on('metrics', ({ operators }) => {
+      this.#holders = timeHolders(operators);
       this.#counters = sumCounters(operators);
     });
     job.on('progress', (progress) => this.#progress(progress));
@@ -121,6 +124,7 @@ export class PlainReporter implements Reporter {
       `${formatCount(progress.sinkRecords)} out`,
       `${formatRate(rate)}/s`,
       ...countedLines(this.#counters),
+      ...this.#holders.map((holder) => shown`time ${holder}`),
     ];
     this.#say(joinShown(parts, ', '));
   }
