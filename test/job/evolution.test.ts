@@ -24,7 +24,7 @@ beforeAll(async () => {
   const job = await run(fixture('evolving'), {
     parallelism: 2,
     args: { version: 1, count: COUNT, meter: meter.shared },
-    checkpoint: { directory: stopped, intervalMs: 30 },
+    checkpoint: { directory: stopped, intervalMs: 30, alignment: 'aligned' },
   });
   await until(() => job.progress().sourceRecords >= HALF, job);
   await job.checkpointNow();

@@ -12,7 +12,7 @@ import { resolveOptions } from '../../src/job/options.js';
 import { launchJob } from '../../src/job/run-job.js';
 import type { JobDefinition } from '../../src/stream/api/job-definition.js';
 import type { JobPlan } from '../../src/stream/graph/plan.js';
-import { parseChannelSection } from '../../src/stream/task/channel-state.js';
+import { holdsElements } from '../../src/stream/task/channel-state.js';
 import type { CrashFileSystem } from '../checkpoint/crash-file-system.js';
 import type { Oracle } from './oracle.js';
 import type { PlantedBug } from './planted-bug.js';
@@ -214,7 +214,7 @@ export class Life {
     const { on, onManifest } = this.#given;
     const { parts, checkpoint } = manifest;
     this.#manifests.set(checkpoint, manifest);
-    if (parts.some(({ sections }) => sections.some(isInFlight))) {
+    if (parts.some(({ sections }) => sections.some(holdsElements))) {
       on('checkpoints with records in flight');
     }
     if (parts.some(({ earlier }) => earlier !== undefined)) on('checkpoints with changes only');
@@ -317,20 +317,13 @@ export class Life {
   }
 }
 
-/** A section of what is in flight that holds more than where it goes on. */
-function isInFlight({ name, bytes }: { readonly name: string; readonly bytes: number }): boolean {
-  return parseChannelSection(name) !== undefined && bytes > EMPTY_CHANNEL_BYTES;
-}
-
 function hasInFlight({ restores }: DeploySpec): boolean {
   return restores.some(({ operators }) =>
     operators.some(({ sections }) =>
-      sections.some(({ name, bytes }) => isInFlight({ name, bytes: bytes.length })),
+      sections.some(({ name, bytes }) => holdsElements({ name, bytes: bytes.length })),
     ),
   );
 }
-
-const EMPTY_CHANNEL_BYTES = 6;
 
 function identity(pid: number): ProcessIdentity {
   return { pid, host: 'simulation', started: `${pid}`, pidNamespace: 'simulation' };

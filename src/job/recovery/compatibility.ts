@@ -14,7 +14,7 @@ import type { Manifest } from '../../checkpoint/store.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
 import { compareLayouts, kindProblem, stateRefused } from '../../stream/state/state-layout.js';
-import { parseChannelSection } from '../../stream/task/channel-state.js';
+import { holdsElements, parseChannelSection } from '../../stream/task/channel-state.js';
 
 export interface OperatorFate {
   readonly operator: string;
@@ -164,7 +164,7 @@ function judgeGone(id: string, before: Before | undefined, context: Context): vo
   const sections = manifest.parts.flatMap((part) =>
     part.sections.filter(({ operator }) => operator === id),
   );
-  const isInFlight = sections.some(({ name }) => parseChannelSection(name) !== undefined);
+  const isInFlight = sections.some(holdsElements);
   const isPromised = manifest.transactions.some(({ operator }) => operator === id);
   // A chain's own section (its watermark) may go when the chain is cut differently and its head was stateless.
   const isVertex = plan.vertices.some((vertex) => vertex.id === id);

@@ -67,6 +67,11 @@ export function encodeChannel(
   return { name: `~${side}:${input}:${from}:${to}`, chunks: [bytes] };
 }
 
+/** Does a section hold anything that was in flight, and not only where its channel goes on? */
+export function holdsElements({ name, bytes }: { readonly name: string; readonly bytes: number }) {
+  return parseChannelSection(name) !== undefined && bytes > HEADER_BYTES;
+}
+
 /** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT */
 export function decodeChannel(bytes: Uint8Array): ChannelContent {
   const reader = new ByteReader(bytes, { what: 'records in flight' });
