@@ -3,6 +3,7 @@
 export { days, hours, minutes, seconds } from './base/durations.js';
 export { type ErrorCode, HoldfastError, type HoldfastErrorOptions } from './base/errors.js';
 export type { Failure, FailureKind, FailurePlace } from './base/failure.js';
+export type { RecordsMode } from './channels/record-keeper.js';
 export { openCheckpointDirectory } from './checkpoint/directory/directory-store.js';
 export { MemoryStore } from './checkpoint/memory-store.js';
 export type { Compression } from './checkpoint/parts/compression.js';
@@ -38,6 +39,7 @@ export {
   fromCollection,
   type GenerateOptions,
   generate,
+  type MakeIterable,
   type NdjsonFileOptions,
   type NdjsonFilesOptions,
   ndjsonFile,
@@ -164,6 +166,7 @@ export type {
 } from './stream/source.js';
 export type { StateDescription } from './stream/state/state-layout.js';
 export type { TaskMetrics } from './stream/task/task-types.js';
+export type { TimeHolder } from './stream/task/time-holder.js';
 export {
   type ExponentialBackoff,
   type ExponentialBackoffOptions,

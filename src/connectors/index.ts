@@ -4,6 +4,7 @@ export { type NdjsonFileOptions, ndjsonFile } from './files/ndjson-file.js';
 export { type NdjsonFilesOptions, ndjsonFiles } from './files/ndjson-files.js';
 export { type TextFileOptions, textFile } from './files/text-file.js';
 export { type AsyncIterableOptions, fromAsyncIterable } from './iterable/from-async-iterable.js';
+export type { MakeIterable } from './iterable/iterable-reader.js';
 export { collect } from './memory/collect.js';
 export { discard } from './memory/discard.js';
 export { fromCollection } from './memory/from-collection.js';
