@@ -127,7 +127,8 @@ const MAP: Round = { by: 'map', planted: ['map'], failures: 1 };
 const SOURCE: Round = { by: 'terminate', planted: ['open source'], failures: 2 };
 const PREPARE: Round = { by: 'checkpoint', planted: ['prepare'], failures: 1 };
 const SINK: Round = { by: 'exit', planted: ['open sink'], failures: 2 };
-const ENCODE: Round = { by: 'checkpoint', planted: ['encode'], failures: 1 };
+/** A state that has no form as data is refused at the record that makes it so. */
+const ENCODE: Round = { by: 'map', planted: ['encode'], failures: 1 };
 const THROW: Round = { by: 'throw', planted: [], failures: 1 };
 const CLOSE: Round = { by: 'map', planted: ['map', 'close'], failures: 1 };
 
@@ -147,7 +148,6 @@ async function fail(it: Shuffle, { by, planted, failures }: Round, slot: number)
   for (const place of planted) faults.arm(place);
   gate.raise(1);
   if (by === 'checkpoint') {
-    await until(() => !planted.includes('encode') || faults.happened('encode') > 0, job);
     await expect(job.checkpointNow()).rejects.toThrow();
   } else if (by !== 'map') {
     job.kill(slot, by);
