@@ -19,12 +19,6 @@ export const SOURCE_TIMEOUT_MS = 10_000;
 export const SOURCE_RECORDS = 200;
 const SHOWN_MAX = 120;
 
-/** A reader at work, and how far it is. */
-export interface Reading {
-  readonly reader: SourceReader<unknown>;
-  readonly split: SourceSplit;
-}
-
 export class SourceStage {
   readonly #options: SourceConformanceOptions<unknown>;
   readonly #clause: string;
