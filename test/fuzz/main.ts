@@ -9,10 +9,9 @@
  * The last line is `N passed, N failed`; the exit code is 1 when a draw failed.
  */
 
-import { type ChildProcess, fork } from 'node:child_process';
-import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { dealNumbers } from '../deal-numbers.js';
 import { describeDraw, runDraw, shrinkDraw } from './draw.js';
 
 /** A draw takes some 100 ms; this one does not come to its end. */
@@ -69,51 +68,27 @@ function count(option: string, given: string): number {
   process.exit(2);
 }
 
-/** Deals draws to as many processes as there are cores. @returns those that failed */
+/** @returns those that failed */
 async function many(from: number, draws: number): Promise<number[]> {
   const failed: number[] = [];
-  let next = from;
   let reports = 0;
-  const work = async (): Promise<void> => {
-    while (next < from + draws) await serveSome();
-  };
-  /** One process, until it has died or no draw is left. */
-  const serveSome = (): Promise<void> =>
-    new Promise((resolve) => {
-      const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['--child']);
-      let draw: number | undefined;
-      let timer: NodeJS.Timeout | undefined;
-      const give = (): void => {
-        clearTimeout(timer);
-        draw = next < from + draws ? next : undefined;
-        next += 1;
-        if (draw === undefined) {
-          child.disconnect();
-          return;
-        }
-        timer = setTimeout(() => child.kill('SIGKILL'), DRAW_MS_MAX);
-        child.send({ draw, reports: reports < REPORTS_MAX });
-      };
-      child.on('message', (message) => {
-        const told = message as Answer;
-        if (told.failed) failed.push(told.draw);
-        if (told.report !== undefined) {
-          reports += 1;
-          console.log(told.report);
-        }
-        give();
-      });
-      child.on('exit', () => {
-        clearTimeout(timer);
-        if (draw !== undefined) {
-          failed.push(draw);
-          console.log(`draw ${draw} failed: its process did not come to an end, or died`);
-        }
-        resolve();
-      });
-      give();
-    });
-  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  await dealNumbers<Answer>({
+    script: fileURLToPath(import.meta.url),
+    from,
+    count: draws,
+    msMax: DRAW_MS_MAX,
+    message: (draw) => ({ draw, reports: reports < REPORTS_MAX }),
+    onAnswer: (told) => {
+      if (told.failed) failed.push(told.draw);
+      if (told.report === undefined) return;
+      reports += 1;
+      console.log(told.report);
+    },
+    onLost: (draw) => {
+      failed.push(draw);
+      console.log(`draw ${draw} failed: its process did not come to an end, or died`);
+    },
+  });
   return failed;
 }
 

@@ -8,10 +8,10 @@
  * The last line is `N passed, N failed`; the exit code is 1 when a seed failed.
  */
 
-import { type ChildProcess, execFileSync, fork } from 'node:child_process';
-import { availableParallelism } from 'node:os';
+import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { dealNumbers } from '../deal-numbers.js';
 import { OCCASIONS, type Occasion } from './life.js';
 import { describeResult, shrink } from './report.js';
 import { runSeed, type SeedResult } from './simulation.js';
@@ -115,43 +115,19 @@ function commit(): string {
   }
 }
 
-/** Deals seeds to as many processes as there are cores. */
 async function many(from: number, seeds: number, totals: Totals): Promise<void> {
-  let next = from;
-  const work = async (): Promise<void> => {
-    while (next < from + seeds) await serveSome();
-  };
-  /** One process, until it has died or no seed is left. */
-  const serveSome = (): Promise<void> =>
-    new Promise((resolve) => {
-      const child: ChildProcess = fork(fileURLToPath(import.meta.url), ['--child']);
-      let seed: number | undefined;
-      let timer: NodeJS.Timeout | undefined;
-      const give = (): void => {
-        clearTimeout(timer);
-        seed = next < from + seeds ? next : undefined;
-        next += 1;
-        if (seed === undefined) child.disconnect();
-        else {
-          timer = setTimeout(() => child.kill('SIGKILL'), SEED_MS_MAX);
-          child.send({ seed, reports: totals.failed.length < REPORTS_MAX });
-        }
-      };
-      child.on('message', (answer) => {
-        add(totals, answer as Answer);
-        give();
-      });
-      child.on('exit', () => {
-        clearTimeout(timer);
-        if (seed !== undefined) {
-          totals.failed.push(seed);
-          console.log(`seed ${seed} failed: its process did not come to an end, or died`);
-        }
-        resolve();
-      });
-      give();
-    });
-  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  await dealNumbers<Answer>({
+    script: fileURLToPath(import.meta.url),
+    from,
+    count: seeds,
+    msMax: SEED_MS_MAX,
+    message: (seed) => ({ seed, reports: totals.failed.length < REPORTS_MAX }),
+    onAnswer: (answer) => add(totals, answer),
+    onLost: (seed) => {
+      totals.failed.push(seed);
+      console.log(`seed ${seed} failed: its process did not come to an end, or died`);
+    },
+  });
 }
 
 function add(
