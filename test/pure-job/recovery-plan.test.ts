@@ -189,7 +189,7 @@ describe('planRecovery', () => {
               ? `~output:0:${one.instance}:${other}`
               : `~input:0:${other}:${one.instance}`,
           );
-          const channels = names.map((name) => ({ operator: 'totals', name, bytes: 1 }));
+          const channels = names.map((name) => ({ operator: 'totals', name, bytes: 100 }));
           return { ...one, sections: [...one.sections, ...channels] };
         }),
       };
