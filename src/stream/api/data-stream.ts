@@ -440,7 +440,7 @@ export class WindowedStream<T, K, Late extends string = never> {
     return new WindowedStream({ ...this.#origin, lateTag: tag });
   }
 
-  /** Folds the records of a window into one, emitted when the window fires. `fn` changes neither argument. */
+  /** Folds the records of a window into one, emitted when the window fires. `fn` may change `reduced` and give it back. */
   reduce(
     fn: (reduced: T, record: T) => T,
     state: StateVersion<T> = {},
