@@ -33,6 +33,8 @@ export interface RunCommand extends S3Flags {
   readonly restore: string | undefined;
   readonly allowDropped: readonly string[];
   readonly stopTimeoutMs: number | undefined;
+  /** After what silence a thread is taken for hung. */
+  readonly heartbeatTimeoutMs: number | undefined;
   readonly args: Readonly<Record<string, string>>;
   /** Show the tree of supervision. */
   readonly tree: boolean;
@@ -155,19 +157,21 @@ function bare(command: Command): Command {
     .helpOption('-h, --help', 'print this page');
 }
 
+interface RunGiven extends S3Given {
+  readonly parallelism?: number;
+  readonly checkpoints?: string;
+  readonly interval?: number;
+  readonly restore?: string;
+  readonly allowDropped?: readonly string[];
+  readonly stopTimeout?: number;
+  readonly heartbeatTimeout?: number;
+  readonly arg?: Readonly<Record<string, string>>;
+  readonly tree?: true;
+  readonly quiet?: true;
+  readonly json?: true;
+}
+
 function runCommand(use: (command: CommandLine) => void): Command {
-  interface Given extends S3Given {
-    readonly parallelism?: number;
-    readonly checkpoints?: string;
-    readonly interval?: number;
-    readonly restore?: string;
-    readonly allowDropped?: readonly string[];
-    readonly stopTimeout?: number;
-    readonly arg?: Readonly<Record<string, string>>;
-    readonly tree?: true;
-    readonly quiet?: true;
-    readonly json?: true;
-  }
   const command = new Command('run')
     .summary('run a job module (TypeScript or JavaScript) to its end')
     .description(
@@ -196,6 +200,14 @@ function runCommand(use: (command: CommandLine) => void): Command {
         MOST_MS,
       ),
     )
+    .addOption(
+      whole(
+        '--heartbeat-timeout <MS>',
+        'after so long without a beat and without progress a thread is taken for hung; default 1000',
+        200,
+        MOST_MS,
+      ),
+    )
     .addOption(jobArguments())
     .option('--tree', 'show the tree of supervision when the job runs, and at its end')
     .option('--quiet', 'print nothing but what the job prints')
@@ -203,7 +215,7 @@ function runCommand(use: (command: CommandLine) => void): Command {
       '--json',
       'one JSON object per line on standard output; the job prints to standard error',
     );
-  return withS3(command).action((_job, given: Given) => {
+  return withS3(command).action((_job, given: RunGiven) => {
     const job = one(command, 'a job module', 'holdfast run my.job.ts');
     if (given.quiet && given.json) throw new UsageError('--quiet and --json exclude each other.');
     for (const option of ['interval', 'restore'] as const) {
@@ -219,6 +231,7 @@ function runCommand(use: (command: CommandLine) => void): Command {
       restore: given.restore,
       allowDropped: given.allowDropped ?? [],
       stopTimeoutMs: given.stopTimeout,
+      heartbeatTimeoutMs: given.heartbeatTimeout,
       ...s3Flags(given, [given.checkpoints, given.restore]),
       args: given.arg ?? {},
       tree: given.tree ?? false,

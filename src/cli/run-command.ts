@@ -52,6 +52,7 @@ function optionsOf(command: RunCommand, console: Console, signal: AbortSignal): 
     checkpoint: checkpoints === undefined ? undefined : { ...placeOf(checkpoints), intervalMs },
     restore: command.restore,
     allowDropped: command.allowDropped,
+    heartbeat: { timeoutMs: command.heartbeatTimeoutMs },
     args: command.args,
     signal,
     output: output === 'json' ? 'stderr' : isLive ? 'events' : 'inherit',

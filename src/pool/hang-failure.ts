@@ -20,7 +20,7 @@ export function hangFailure({ slot, heartbeat, ...hang }: Hang): Failure {
       'thread for so long, raise it, or leave it out.'
     : `slot ${slot} gave no beat and made no progress for ` +
       `${Math.round(Math.min(hang.beatSilenceMs, hang.progressSilenceMs))} ms (phase ${hang.phase}). ` +
-      `If one record can take that long, raise heartbeat.timeoutMs (now ${timeoutMs}) or call ` +
-      "alive() of 'holdfast' in the work.";
+      `If one record can take that long, raise heartbeat.timeoutMs (now ${timeoutMs}; on the command line ` +
+      "--heartbeat-timeout) or call alive() of 'holdfast' in the work.";
   return { kind: 'hung', name: 'HoldfastError', code: 'ERR_HOLDFAST_WORKER_HUNG', message, slot };
 }

@@ -36,6 +36,17 @@ describe('the command line', () => {
     });
   });
 
+  test('run, with patience', () => {
+    const given = ['run', 'my.job.ts', '--stop-timeout', '20000', '--heartbeat-timeout', '5000'];
+    expect(parseCommandLine(given)).toMatchObject({
+      stopTimeoutMs: 20_000,
+      heartbeatTimeoutMs: 5_000,
+    });
+    expect(() => parseCommandLine([...given.slice(0, 4), '--heartbeat-timeout', '100'])).toThrow(
+      '--heartbeat-timeout',
+    );
+  });
+
   test('demo and checkpoints', () => {
     expect(parseCommandLine(['demo'])).toEqual({
       kind: 'demo',

@@ -239,7 +239,7 @@ const deaths: Readonly<Record<Exclude<Cause, 'exception'>, Partial<Failure>>> = 
   hang: {
     kind: 'hung',
     code: 'ERR_HOLDFAST_WORKER_HUNG',
-    message: expect.stringContaining('heartbeat.timeoutMs (now 400)'),
+    message: expect.stringContaining('heartbeat.timeoutMs (now 400;'),
   },
   'out-of-memory': {
     kind: 'out-of-memory',

@@ -15,7 +15,8 @@ describe('the failure of a hang', () => {
     expect(failure).toMatchObject({ kind: 'hung', code: 'ERR_HOLDFAST_WORKER_HUNG', slot: 1 });
     expect(failure.message).toBe(
       'slot 1 gave no beat and made no progress for 1050 ms (phase running). If one record can ' +
-        "take that long, raise heartbeat.timeoutMs (now 1000) or call alive() of 'holdfast' in the work.",
+        'take that long, raise heartbeat.timeoutMs (now 1000; on the command line --heartbeat-timeout) or call ' +
+        "alive() of 'holdfast' in the work.",
     );
   });
 

@@ -180,6 +180,21 @@ describe('idleness', () => {
     expect(times.advance()).toBe(489);
   });
 
+  it.each([
+    ['falls idle with the others', 0],
+    ['falls idle after the others', 100],
+  ])('does not let one that never spoke hold time back when it %s (X5)', (_, openedMs) => {
+    const times = timesOf([0, 1, 2], { idleAfterMs: 100 });
+    speak(times, 1, 500);
+    speak(times, 2, 700);
+    const asked = (split: number, sinceMs: number): boolean => split > 0 || sinceMs >= openedMs;
+    for (let now = 0; now <= 400; now += 50) times.judge(now, asked);
+    expect(times.isIdle).toBe(true);
+    expect(times.advance()).toBe(489);
+    speak(times, 0, 5);
+    expect(times.advance()).toBeUndefined();
+  });
+
   it('is off by default', () => {
     const times = timesOf([0]);
     times.judge(0, always);

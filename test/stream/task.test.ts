@@ -101,6 +101,15 @@ describe('time', () => {
     expect(await said()).toEqual(['watermark 20', 8]);
   });
 
+  it('does not wait for an input that never spoke and is the last to be idle', async () => {
+    const bench = await relayed();
+    bench.feed(0, watermark(50), idle);
+    bench.feed(1, idle);
+    await bench.settle();
+    bench.task.flushDue(Number.MAX_VALUE);
+    expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark 50', 'idle']);
+  });
+
   it('goes on where it was after a restore', async () => {
     const before = await relayed();
     for (const input of [0, 1]) before.feed(input, watermark(40), barrier(1));

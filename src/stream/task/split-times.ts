@@ -11,7 +11,8 @@
  *  X4  An idle split does not hold the watermark. It is one that could have given a record for `idleAfterMs`
  *      and did not: the time during which nobody asked it does not count. When it gives one, it counts again
  *      at its own time, and the watermark waits for it where it stands (I25).
- *  X5  When all are idle the watermark stays where it is: it does not go on to the latest of them.
+ *  X5  When all are idle the watermark does not go on to the latest of them. It stays, or goes on to the least
+ *      of those that have spoken: who never spoke does not hold it back by having been the last to fall idle.
  *  X6  Records that are not read from splits, but come from other tasks, are one split (`ONLY_SPLIT`).
  *  X7  In a snapshot times go by the split's place in the list of all, so they find it again whoever reads it.
  */
@@ -182,7 +183,7 @@ export class SplitTimes implements SplitObserver {
 
   /** The watermark to be said now; undefined while it has not grown. It counts as said (X2). */
   advance(): number | undefined {
-    const timeMs = Math.max(this.#reachedMs, this.#leastMs()); // X5: −∞ when all are idle
+    const timeMs = Math.max(this.#reachedMs, this.#leastMs());
     if (timeMs <= this.#saidMs) return undefined;
     this.#saidMs = timeMs;
     return timeMs;
@@ -249,7 +250,17 @@ export class SplitTimes implements SplitObserver {
 
   #leastMs(): number {
     const least = this.#holding.least();
-    return least === undefined ? NEVER : this.#ownMs(least);
+    return least === undefined ? this.#leastIdleMs() : this.#ownMs(least);
+  }
+
+  /** Where the least stands that has spoken, all being idle (X5); −∞ when none has. */
+  #leastIdleMs(): number {
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (const split of this.#splits.values()) {
+      const ownMs = this.#ownMs(split);
+      if (ownMs > NEVER && ownMs < leastMs) leastMs = ownMs;
+    }
+    return leastMs === Number.POSITIVE_INFINITY ? NEVER : leastMs;
   }
 
   /** When a split may become idle by time alone, on the clock of `judge`; undefined: none. */

@@ -125,14 +125,19 @@ export class TaskInputs {
     return this.#inputs.every((input) => input.ended);
   }
 
-  /** Least watermark of the inputs that go on (P2, P5); +∞ when none does, −∞ when all of them are idle. */
+  /**
+   * Least watermark of the inputs that go on and are not idle (P2, P5); +∞ when none goes on. When all of them are
+   * idle, the least of those that have said one: who has not, does not hold time back by falling idle last.
+   */
   get watermarkMs(): number {
-    if (this.isIdle) return Number.NEGATIVE_INFINITY;
+    const { isIdle } = this;
     let least = Number.POSITIVE_INFINITY;
-    for (const input of this.#inputs) {
-      if (!input.ended && !input.idle && input.watermarkMs < least) least = input.watermarkMs;
+    for (const { ended, idle, watermarkMs } of this.#inputs) {
+      if (ended || idle !== isIdle) continue;
+      if (isIdle && watermarkMs === Number.NEGATIVE_INFINITY) continue;
+      if (watermarkMs < least) least = watermarkMs;
     }
-    return least;
+    return isIdle && least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least;
   }
 
   /** Some go on, and all of them are idle. */
