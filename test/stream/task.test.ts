@@ -110,6 +110,24 @@ describe('time', () => {
     expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark 50', 'idle']);
   });
 
+  it('does not come to an end of time with one input when the other is idle', async () => {
+    const bench = await relayed();
+    const said = async (): Promise<unknown[]> => {
+      await bench.settle();
+      bench.task.flushDue(Number.MAX_VALUE);
+      return contents(bench.outputs[0]![0]!);
+    };
+    bench.feed(1, watermark(20), idle);
+    bench.feed(0, watermark(50));
+    expect(await said()).toEqual(['watermark 50']);
+    bench.feed(0, watermark(Number.POSITIVE_INFINITY));
+    expect(await said()).toEqual([]);
+    bench.feed(0, end);
+    expect(await said()).toEqual(['idle']);
+    bench.feed(1, [7], watermark(Number.POSITIVE_INFINITY), end);
+    expect(await said()).toEqual(['watermark 50', 7, 'watermark Infinity', 'end']);
+  });
+
   it('goes on where it was after a restore', async () => {
     const before = await relayed();
     for (const input of [0, 1]) before.feed(input, watermark(40), barrier(1));

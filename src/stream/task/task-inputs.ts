@@ -5,7 +5,8 @@
  *  P2  The task's watermark is the least of the watermarks of the inputs that have not ended, and never goes
  *      back (I23): not when an input ends, and not after a restore, which begins with the last one.
  *  P5  An idle input does not hold time back until something comes over it again. Then it does, at its own
- *      watermark: time waits for it where it stands (I25). When all are idle time stays where it is.
+ *      watermark: time waits for it where it stands (I25). When all are idle time stays where it is. An
+ *      input that has said +∞ is over, also before its end is taken: it says nothing of the idle ones.
  *  P3  What was in flight in the restored checkpoint comes before anything else (U7).
  *  P4  After a rescale the sources emit the restored checkpoint's barrier once more, ahead of their first
  *      record. It takes no snapshot and is aligned on, so that nothing from behind the cut is processed
@@ -132,8 +133,9 @@ export class TaskInputs {
   get watermarkMs(): number {
     const { isIdle } = this;
     let least = Number.POSITIVE_INFINITY;
-    for (const { ended, idle, watermarkMs } of this.#inputs) {
-      if (ended || idle !== isIdle) continue;
+    for (const input of this.#inputs) {
+      const { idle, watermarkMs } = input;
+      if (isOver(input) || idle !== isIdle) continue;
       if (isIdle && watermarkMs === Number.NEGATIVE_INFINITY) continue;
       if (watermarkMs < least) least = watermarkMs;
     }
@@ -143,9 +145,9 @@ export class TaskInputs {
   /** Some go on, and all of them are idle. */
   get isIdle(): boolean {
     let isIdle = false;
-    for (const { ended, idle } of this.#inputs) {
-      if (ended) continue;
-      if (!idle) return false;
+    for (const input of this.#inputs) {
+      if (isOver(input)) continue;
+      if (!input.idle) return false;
       isIdle = true;
     }
     return isIdle;
@@ -411,6 +413,11 @@ export class TaskInputs {
     }
     return due;
   }
+}
+
+/** Has it said the last that it can say of time (P5)? */
+function isOver({ ended, watermarkMs }: Input): boolean {
+  return ended || watermarkMs === Number.POSITIVE_INFINITY;
 }
 
 /** Has the consumer taken what the producer kept, or some of it, before its own part (U1)? */
