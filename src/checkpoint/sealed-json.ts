@@ -11,6 +11,7 @@
 
 import { createHash } from 'node:crypto';
 import { isPlainObject } from '../base/realm.js';
+import { withArticle } from '../base/with-article.js';
 import { corruptError, formatError } from './storage-errors.js';
 
 export const SEALED_FORMAT = 1;
@@ -103,7 +104,8 @@ function findProblem(value: unknown, path: string, depth: number): string | unde
   if (typeof value === 'number') {
     return Number.isFinite(value) ? undefined : `${path} is ${value}, which JSON cannot hold`;
   }
-  if (typeof value !== 'object') return `${path} is a ${typeof value}, which JSON cannot hold`;
+  if (typeof value !== 'object')
+    return `${path} is ${withArticle(typeof value)}, which JSON cannot hold`;
   if (depth >= DEPTH_MAX) return `${path} is nested deeper than ${DEPTH_MAX} levels`;
   if (Array.isArray(value)) {
     for (let i = 0; i < value.length; i += 1) {

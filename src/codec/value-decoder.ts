@@ -10,6 +10,7 @@
  */
 
 import { isHoldfastError } from '../base/errors.js';
+import { withArticle } from '../base/with-article.js';
 import type { ByteReader } from './byte-reader.js';
 import { fromData } from './codec-registry.js';
 import { defineField, makeError, makeTemporal, makeView, setOwn, viewUnit } from './value-forms.js';
@@ -213,7 +214,7 @@ export class ValueDecoder {
     if (name === undefined) throw reader.corrupt('an unknown kind of view', at);
     const bytes = reader.copy(reader.length()).buffer;
     if (bytes.byteLength % viewUnit(name) !== 0) {
-      throw reader.corrupt(`a ${name} of ${bytes.byteLength} bytes`, at);
+      throw reader.corrupt(`${withArticle(name)} of ${bytes.byteLength} bytes`, at);
     }
     return this.#remember(makeView(name, bytes, 0, bytes.byteLength));
   }
@@ -228,7 +229,7 @@ export class ValueDecoder {
     const bytes = reader.varint();
     const unit = viewUnit(name);
     if (offset + bytes > byteLength || bytes % unit !== 0 || (byteOffset + offset) % unit !== 0) {
-      throw reader.corrupt(`a ${name} of ${bytes} bytes at ${offset}`, at);
+      throw reader.corrupt(`${withArticle(name)} of ${bytes} bytes at ${offset}`, at);
     }
     return this.#remember(makeView(name, buffer, byteOffset + offset, bytes));
   }

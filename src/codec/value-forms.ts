@@ -4,6 +4,7 @@
  */
 
 import { HoldfastError } from '../base/errors.js';
+import { withArticle } from '../base/with-article.js';
 import { builtIn, kindName, temporalClass } from './value-kinds.js';
 import type { ErrorField } from './value-walk.js';
 
@@ -122,7 +123,7 @@ export function setOwn(target: object, key: string, value: unknown): void {
 function lacking(name: string, node: number): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_UNSUPPORTED_VALUE',
-    `the bytes hold a ${name}, which Node ${process.versions.node} does not have: read them with ` +
+    `the bytes hold ${withArticle(name)}, which Node ${process.versions.node} does not have: read them with ` +
       `Node ${node} or newer.`,
     { details: { what: name, node: process.versions.node } },
   );

@@ -10,6 +10,7 @@
 
 import { types } from 'node:util';
 import { HoldfastError } from '../base/errors.js';
+import { withArticle } from '../base/with-article.js';
 import { type Codec, codecOf } from './codec-registry.js';
 
 export type ObjectKind =
@@ -157,11 +158,11 @@ export function whyUnsupported(value: object): { readonly what: string; readonly
   const name = className(value);
   if (name === undefined || name === tag) {
     const shown = tag === 'Object' ? 'object of an unknown kind' : tag;
-    return { what: `${article(shown)} ${shown}`, advice: PLAIN_ADVICE };
+    return { what: withArticle(shown), advice: PLAIN_ADVICE };
   }
   if (isNative(Object.getPrototypeOf(value) as object)) {
     const shown = tag === 'Object' ? name : tag;
-    return { what: `${article(shown)} ${shown}`, advice: PLAIN_ADVICE };
+    return { what: withArticle(shown), advice: PLAIN_ADVICE };
   }
   return {
     what: `an instance of the class ${name}`,
@@ -288,8 +289,4 @@ function className(value: object): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function article(name: string): string {
-  return /^[AEIOUo]/.test(name) ? 'an' : 'a';
 }

@@ -15,6 +15,7 @@
 import { isDeepStrictEqual, types } from 'node:util';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { isError } from '../base/realm.js';
+import { withArticle } from '../base/with-article.js';
 import {
   builtIn,
   kindName,
@@ -116,7 +117,7 @@ export class ValueWalk {
         return { number: place.number, offset };
       }
       throw this.refuse(
-        `${isView ? `a ${kindName(value)}` : 'an ArrayBuffer'} that shares only a part of its bytes with an earlier part of the value`,
+        `${isView ? withArticle(kindName(value)) : 'an ArrayBuffer'} that shares only a part of its bytes with an earlier part of the value`,
         'put the one that holds all of the bytes first, or copy the bytes.',
       );
     }
@@ -160,7 +161,8 @@ export class ValueWalk {
     const isPlain = kind === 'object' || kind === 'null-object' || kind === 'array';
     if (!isPlain) {
       const key = strangeProperty(kind, value);
-      if (key !== undefined) throw this.#refuseProperty(key, `a property of a ${kindName(value)}`);
+      if (key !== undefined)
+        throw this.#refuseProperty(key, `a property of ${withArticle(kindName(value))}`);
       return;
     }
     if (kind === 'object' && Object.prototype.toString.call(value) !== '[object Object]') {

@@ -5,6 +5,8 @@
  * way there and back. Every decimal of up to 15 digits has such a double, within its range.
  */
 
+/** As JSON has it. */
+const NUMBER = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 const POWERS = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 
 /** The double that stands for `unscaled` · 10^−`scale`; undefined when there is none. */
@@ -23,15 +25,39 @@ export function exactDecimal(unscaled: number | bigint, scale: number): number |
   return found.digits === wanted && found.exponent === zeros - scale ? number : undefined;
 }
 
-/** Does the double that JSON.parse makes of an integer's text stand for it? */
-export function isExactInteger(integer: string): boolean {
-  const number = Number(integer);
-  return Number.isSafeInteger(number) || exactDecimal(BigInt(integer), 0) !== undefined;
+/** Does the double that JSON.parse makes of a number's text stand for it? */
+export function isExact(text: string): boolean {
+  const number = Number(text);
+  if (!Number.isFinite(number)) return false;
+  const wanted = decimalOf(text);
+  const found = significant(number);
+  return found.digits === wanted.digits && found.exponent === wanted.exponent;
+}
+
+/** The integer that a number's text stands for, with a fraction and an exponent or without. */
+export function integerOf(text: string): bigint | undefined {
+  const { digits, exponent } = decimalOf(text);
+  if (exponent < 0) return undefined;
+  const integer = BigInt(digits + '0'.repeat(exponent));
+  return text.startsWith('-') ? -integer : integer;
+}
+
+/** The text is ± digits · 10^exponent; the digits neither begin nor end with 0, and are '0' for zero. */
+function decimalOf(text: string): { readonly digits: string; readonly exponent: number } {
+  const [, whole, fraction = '', power = '0'] = NUMBER.exec(text)!;
+  const digits = (whole! + fraction).replace(/^0+/, '');
+  const shown = digits.replace(/0+$/, '');
+  if (shown === '') return { digits: '0', exponent: 0 };
+  return {
+    digits: shown,
+    exponent: Number(power) - fraction.length + digits.length - shown.length,
+  };
 }
 
 /** The number is ± digits · 10^exponent; the digits end with none of 0. */
 function significant(number: number): { readonly digits: string; readonly exponent: number } {
   const [mantissa, exponent] = Math.abs(number).toExponential().split('e') as [string, string];
   const digits = mantissa.replace('.', '').replace(/0+$/, '');
+  if (digits === '') return { digits: '0', exponent: 0 };
   return { digits, exponent: Number(exponent) - (digits.length - 1) };
 }

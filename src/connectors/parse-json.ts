@@ -1,16 +1,17 @@
 /**
  * JSON without silent loss: a number that a double cannot hold is an error, or a bigint.
  *
- * Held are integers whose double has the same shortest text (JSON.parse and JSON.stringify bring
- * them back), and fractions that are neither too large nor too small; these are rounded to the
- * nearest double, as everywhere.
+ * Held are numbers beyond 2^53 whose double has the same digits in its shortest text (JSON.parse and
+ * JSON.stringify bring them back), however they are written: 9007199254740993.0 is as lost as
+ * 9007199254740993. Smaller numbers with a fraction are rounded to the nearest double, as everywhere,
+ * unless that is 0.
  *
  * Nearly no text holds a number that could be lost. What was parsed tells: such a number has become
  * one beyond 2^53, or 0. Only then the text is looked at, number by number: looking for long numbers in
  * every text would take several times as long.
  */
 
-import { isExactInteger } from './exact-number.js';
+import { integerOf, isExact } from './exact-number.js';
 
 const TINY = /[eE]-\d{3}|\.0{300}/;
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
@@ -29,7 +30,7 @@ export function parseJson(text: string, bigints = false): unknown {
   const large = new Set<string>();
   for (const [token] of text.matchAll(TOKENS)) {
     if (token.startsWith('"') || isHeld(token)) continue;
-    if (!bigints || !INTEGER.test(token)) {
+    if (!bigints || !isInteger(token)) {
       throw new InexactNumber(`the number ${shorten(token)} is beyond what a double can hold`);
     }
     large.add(token);
@@ -63,10 +64,15 @@ function extremeIn(value: unknown): 'none' | 'zero' | 'large' {
 }
 
 function isHeld(token: string): boolean {
-  if (INTEGER.test(token)) return isExactInteger(token);
   const number = Number(token);
   if (number === 0) return /^-?[0.]+([eE]|$)/.test(token);
-  return Number.isFinite(number);
+  return Number.isSafeInteger(Math.trunc(number)) || isExact(token);
+}
+
+/** What is written as 1e400 is none: who writes so means no digits, and 1e999999999 has too many. */
+function isInteger(token: string): boolean {
+  if (INTEGER.test(token)) return true;
+  return Number.isFinite(Number(token)) && integerOf(token) !== undefined;
 }
 
 /** The numbers go through as texts with a mark that no text of the value holds. */
@@ -77,7 +83,9 @@ function parseWithBigints(text: string, value: unknown, large: ReadonlySet<strin
   while (plain.includes(mark)) mark = `bigint:${mark}`;
   const marked = text.replace(TOKENS, (token) => (large.has(token) ? `"${mark}${token}"` : token));
   return JSON.parse(marked, (_key, value: unknown) =>
-    typeof value === 'string' && value.startsWith(mark) ? BigInt(value.slice(mark.length)) : value,
+    typeof value === 'string' && value.startsWith(mark)
+      ? integerOf(value.slice(mark.length))
+      : value,
   );
 }
 

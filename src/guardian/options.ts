@@ -1,6 +1,7 @@
 /** What can be handed to another process: checked at the guardian's door. */
 
 import { HoldfastError } from '../base/errors.js';
+import { withArticle } from '../base/with-article.js';
 import type { PlainRunOptions } from './protocol.js';
 
 /**
@@ -32,7 +33,7 @@ function checkPlain(name: string, value: unknown, seen: Set<unknown>): void {
   const kind = typeof value;
   const isTaken = name in WAYS_OUT;
   if (kind === 'function' || kind === 'symbol' || isTaken) {
-    const given = kind === 'object' ? 'an object with methods' : `a ${kind}`;
+    const given = kind === 'object' ? 'an object with methods' : withArticle(kind);
     throw new HoldfastError(
       'ERR_HOLDFAST_BAD_OPTION',
       `option ${name} of a guarded run is ${given}, which cannot travel to another process. ` +

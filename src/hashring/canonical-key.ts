@@ -17,6 +17,7 @@
 
 import { types } from 'node:util';
 import { HoldfastError } from '../base/errors.js';
+import { withArticle } from '../base/with-article.js';
 
 /** What may be a key: primitives, dates, and tuples of these. */
 export type Key = string | number | bigint | boolean | null | Date | readonly Key[];
@@ -87,7 +88,7 @@ function unsupported(given: string, element: number): HoldfastError {
 
 function describe(value: unknown): string {
   if (value === undefined) return 'undefined';
-  if (typeof value !== 'object' || value === null) return `a ${typeof value}`;
+  if (typeof value !== 'object' || value === null) return withArticle(typeof value);
   const name: unknown = Object.getPrototypeOf(value)?.constructor?.name;
   return typeof name === 'string' && name !== '' && name !== 'Object'
     ? `an object of class ${name}`

@@ -44,6 +44,8 @@ describe('fromCollection', () => {
     const error = await failureOf(() => fromCollection({ length: 2 } as never));
     expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
     expect(error.message).toContain('{"length":2}');
+    // @ts-expect-error a text is not taken apart
+    expect((await failureOf(() => fromCollection('ab'))).code).toBe('ERR_HOLDFAST_BAD_OPTION');
   });
 
   it('refuses a split of a collection of another size', async () => {

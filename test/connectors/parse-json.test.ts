@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { exactDecimal, isExactInteger } from '../../src/connectors/exact-number.js';
+import { exactDecimal, integerOf, isExact } from '../../src/connectors/exact-number.js';
 import { parseJson } from '../../src/connectors/parse-json.js';
 
 describe('parseJson', () => {
@@ -30,6 +30,32 @@ describe('parseJson', () => {
     ]) {
       expect(() => parseJson(`{"a": ["x", ${number}]}`), number).toThrow('what a double can hold');
     }
+  });
+
+  it('refuses them however they are written, and takes what comes back', () => {
+    for (const number of [
+      '9007199254740993.0',
+      '-9007199254740993.000',
+      '9007199254740993e0',
+      '90071992547409930e-1',
+      '9007199254.740993e6',
+      '9007199254740993.5',
+      '9007199254740991.75',
+    ]) {
+      expect(() => parseJson(`[${number}]`), number).toThrow('what a double can hold');
+    }
+    const text =
+      '[9007199254740992.0, 1e21, 1.50E+300, 12345678901234567e3, 0.1, 1.10, 123456789012345678e-3]';
+    expect(parseJson(text)).toEqual(JSON.parse(text));
+    expect(parseJson(text, true)).toEqual(JSON.parse(text));
+  });
+
+  it('gives integers as bigints however they are written', () => {
+    expect(
+      parseJson('[9007199254740993.0, -900719925474099.30e1, 1234567890123456789e2]', true),
+    ).toEqual([9007199254740993n, -9007199254740993n, 123456789012345678900n]);
+    expect(() => parseJson('[9007199254740993.5]', true)).toThrow('what a double can hold');
+    expect(() => parseJson('[1e999999999]', true)).toThrow('what a double can hold');
   });
 
   it('takes fractions as everywhere, and digits in texts as they are', () => {
@@ -69,11 +95,30 @@ describe('exactDecimal', () => {
     );
   });
 
+  it('is not asked of integers written in other ways', () => {
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: -(10n ** 30n), max: 10n ** 30n }),
+        fc.nat(40),
+        (integer, shift) => {
+          for (const text of [
+            `${integer}.${'0'.repeat(shift + 1)}`,
+            `${integer}${'0'.repeat(shift)}e-${shift}`,
+          ]) {
+            expect(integerOf(text)).toBe(integer);
+            expect(isExact(text)).toBe(isExact(String(integer)));
+          }
+          expect(integerOf(`${integer}.5`)).toBeUndefined();
+        },
+      ),
+    );
+  });
+
   it('is only what comes back', () => {
     fc.assert(
       fc.property(fc.bigInt({ min: -(10n ** 20n), max: 10n ** 20n }), (integer) => {
         const same = BigInt(String(Number(integer))) === integer;
-        expect(isExactInteger(String(integer))).toBe(same);
+        expect(isExact(String(integer))).toBe(same);
       }),
     );
   });

@@ -175,6 +175,13 @@ describe('ndjsonFiles', () => {
     expect(await staged(out)).toEqual([]);
   });
 
+  class Account {
+    readonly #cents = 5;
+    get cents() {
+      return this.#cents;
+    }
+  }
+
   it('refuses what JSON would lose, by the path to it', async () => {
     const { writer } = await start(folder(), 'run-1');
     const cycle: { self?: unknown } = {};
@@ -189,15 +196,15 @@ describe('ndjsonFiles', () => {
       [new Date(Number.NaN), 'no invalid dates'],
       [new Map([[1, 2]]), 'of a Map'],
       [new Set([1]), 'of a Set'],
-      [new Error('x'), 'of a Error'],
-      [{ toJSON: () => undefined }, 'toJSON() of this record gave nothing'],
+      [new Error('x'), 'of an Error'],
+      [{ toJSON: () => undefined }, 'its toJSON() gave nothing'],
       [cycle, 'circular'],
       [{ key: Number.NaN, n: 1 }, 'no NaN (at key)'],
       [{ key: Number.NEGATIVE_INFINITY }, 'no -Infinity (at key)'],
       [{ order: { lines: [{ price: 1 }, { price: Infinity }] } }, 'at order.lines[1].price'],
       [{ a: { 'b c': new Map() } }, 'of a Map (at a["b c"])'],
       [[1, [new Set()]], 'of a Set (at [1][0])'],
-      [{ e: new TypeError('x') }, 'of a Error (at e)'],
+      [{ e: new TypeError('x') }, 'of an Error (at e)'],
       [{ e: Object.assign(new RangeError('x'), { code: 7 }) }, '(at e)'],
       [{ bytes: Uint8Array.of(1) }, 'a Uint8Array as an object (at bytes)'],
       [{ bytes: Buffer.from('x') }, '(at bytes)'],
@@ -207,6 +214,14 @@ describe('ndjsonFiles', () => {
       [{ pattern: /x/ }, 'of a RegExp (at pattern)'],
       [{ f: () => 1 }, 'no function (at f)'],
       [{ s: Symbol('s') }, 'no symbol (at s)'],
+      [Object.assign([1], { total: 5 }), 'leave out the property "total" of a list'],
+      [{ a: { found: /(b)c/.exec('abc') } }, 'of a list (at a.found)'],
+      [[-0, { left: undefined }, Number.NaN], 'no NaN (at [2])'],
+      [{ inner: { toJSON: () => undefined } }, 'toJSON() gave nothing (at inner)'],
+      [{ inner: { toJSON: () => ({ deep: Number.NaN }) } }, 'no NaN (at inner)'],
+      [{ secret: new Account() }, 'make an empty object of an Account (at secret)'],
+      [new Account(), 'make an empty object of an Account'],
+      [{ seen: new WeakMap() }, 'make an empty object of a WeakMap (at seen)'],
       [
         new (class Row {
           value = Number.NaN;
@@ -240,6 +255,20 @@ describe('ndjsonFiles', () => {
     ];
     await committer.commit(1, await cut(writer, 1, ...records));
     expect(await rows(out)).toEqual(records.map((record) => JSON.parse(JSON.stringify(record))));
+  });
+
+  it('keeps the sign of zero, wherever it stands', async () => {
+    const out = folder();
+    const { committer, writer } = await start(out, 'run-1');
+    const records = [
+      -0,
+      [-0, 0, '-0', '"-00"'],
+      { mean: -0, deep: { mean: [0, -0, -0.5], text: '-000' } },
+      { toJSON: () => ({ own: -0 }) },
+    ];
+    const commit = await cut(writer, 1, ...records);
+    await committer.commit(1, commit);
+    expect(await rows(out)).toEqual([...records.slice(0, 3), { own: -0 }]);
   });
 
   it('refuses nonsense options', async () => {
@@ -541,6 +570,26 @@ describe('recovery of the rename sink', () => {
     const error = await failureOf(() => committerOf(out).recover(restored));
     expect(error.code).toBe('ERR_HOLDFAST_SINK');
     expect(error.message).toContain('emptied, moved or exchanged');
+  });
+
+  it('says that the record of whose a folder is has gone', async () => {
+    const out = folder();
+    const second = await published(out, 'run-1');
+    await rm(join(out, '.staging'), { recursive: true });
+    const restored = { run: 'run-1', checkpoint: 2, transactions: second };
+    for (const act of [
+      () => committerOf(out).check!(restored),
+      () => committerOf(out).recover(restored),
+      () => committerOf(out).recover(fresh('run-2')),
+    ]) {
+      const error = await failureOf(act);
+      expect(error.code).toBe('ERR_HOLDFAST_SINK_OCCUPIED');
+      expect(error.message).toContain('no record of whose they are');
+      expect(error.message).toContain(join(out, '.staging', 'run.json'));
+      expect(error.message).toContain('part-0000000001-0.ndjson, part-0000000002-0.ndjson');
+      expect(error.message).not.toContain('another run');
+    }
+    expect(await rows(out)).toEqual(['a', 'b']);
   });
 
   it('accepts that readers take published parts away', async () => {

@@ -146,6 +146,22 @@ describe('an iterable without checkpoints', () => {
       code: 'ERR_HOLDFAST_BAD_OPTION',
       message: expect.stringContaining('(from) => iterable'),
     });
+    // Functions of both kinds have the length 0.
+    const defaulted = runInline(
+      (env) => void env.from(fromAsyncIterable((from = 0) => [from])).collect('a'),
+      { checkpoint: { directory: folder } },
+    );
+    await expect(defaulted).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_BAD_OPTION',
+      message: expect.stringContaining('One with a default value'),
+    });
+  });
+
+  test('a text is not taken apart', async () => {
+    const started = runInline(
+      (env) => void env.from(fromAsyncIterable((() => 'ab') as never)).collect('a'),
+    );
+    await expect(started).rejects.toThrow('the function gives a text');
   });
 
   test('what cannot be iterated over is told', async () => {

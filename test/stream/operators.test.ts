@@ -253,6 +253,17 @@ describe('stateless operators', () => {
     expect(error).toMatchObject({ code: 'ERR_HOLDFAST_USER_CODE' });
     expect(error.message).toMatch(/undefined.*array/s);
   });
+
+  it('flatMap takes no text apart', () => {
+    const create = flatMapOperator(() => 'ab');
+    const error = thrownBy(() => runPlain(create, [at(1)]));
+    expect(error).toMatchObject({ code: 'ERR_HOLDFAST_USER_CODE' });
+    expect(error.message).toContain(
+      'gave the string "ab". Texts are not taken apart: return an array',
+    );
+    const inside = flatMapOperator(() => ['ab', 'c']);
+    expect(recordsOf(runPlain(inside, [at(1)]).emitted)).toEqual([at('ab'), at('c')]);
+  });
 });
 
 describe('timestamps', () => {

@@ -205,6 +205,8 @@ describe('types refuse', () => {
       flights.filter(async (flight) => flight.distance > 1);
       // @ts-expect-error a promise cannot be iterated
       flights.flatMap(async (flight) => [flight]);
+      // @ts-expect-error a text is not taken apart
+      flights.flatMap((flight) => flight.origin);
       // @ts-expect-error a promise is no key
       flights.keyBy(async (flight) => flight.origin);
       // @ts-expect-error a promise is no timestamp

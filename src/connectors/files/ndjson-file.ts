@@ -12,8 +12,9 @@ export interface NdjsonFileOptions extends TextFileOptions {
    */
   readonly malformed?: string | undefined;
   /**
-   * Integers that a number cannot hold (beyond 2^53) make a line malformed (the default), or become
-   * bigints. Other numbers that a double cannot hold, like 1e400, always make it malformed.
+   * Integers that a number cannot hold (beyond 2^53, also written as 9007199254740993.0) make a line
+   * malformed (the default), or become bigints. Other numbers that a double cannot hold, like 1e400 or
+   * 9007199254740993.5, always make it malformed; smaller fractions are rounded to the nearest double.
    */
   readonly largeIntegers?: 'refuse' | 'bigint' | undefined;
 }

@@ -21,8 +21,11 @@ export interface NdjsonFilesOptions {
  * per key. `.staging` in the folder is the sink's own.
  *
  * What JSON would write as something else is refused, by the path to it: NaN and Infinity, bigints, Maps,
- * Sets, errors, bytes, functions and symbols. A property that is undefined is left out. Readers may take
- * published parts away.
+ * Sets, errors, bytes, functions and symbols, a list's properties of other names, instances with nothing to
+ * show. A property that is undefined is left out, and so are symbols as keys and hidden properties.
+ *
+ * Readers may take published parts away. So the sink does not miss a published part that is gone, whoever
+ * has removed it: what a reader has moved on and what was deleted look the same from here.
  *
  * Failures: ERR_HOLDFAST_SINK (unwritable, full disk, a record that JSON cannot hold, a folder that was
  * deleted under the run, staged rows that are gone),

@@ -306,12 +306,17 @@ export class RenameCommitter implements Committer {
 
   #occupied(parts: readonly PartName[], owner: string | undefined): HoldfastError {
     const { directory } = this.#data;
-    const whose = owner === undefined ? 'another run' : `run ${owner}`;
+    // Without a marker nobody can say whose the parts are, nor from which checkpoints.
     const holds =
-      parts.length === 0 ? `belongs to ${whose}` : `holds parts of ${whose}: ${listNames(parts)}`;
+      owner === undefined
+        ? `holds parts, and no record of whose they are: ${listNames(parts)}. If this run has ` +
+          `written them, put back '${stagingPath(directory, 'run.json')}', which is gone. Otherwise use`
+        : parts.length === 0
+          ? `belongs to run ${owner}. Use`
+          : `holds parts of run ${owner}: ${listNames(parts)}. Use`;
     return new HoldfastError(
       'ERR_HOLDFAST_SINK_OCCUPIED',
-      `'${directory}' ${holds}. Use another folder, or, for a fresh start, add to it ` +
+      `'${directory}' ${holds} another folder, or, for a fresh start (restore: 'none'), add to it ` +
         "({ existing: 'append' }) or replace it ({ existing: 'overwrite' }).",
       { details: { directory, owner, parts: parts.map(({ name }) => name) } },
     );

@@ -36,7 +36,8 @@ const MAX_BYTES = 256 * 1024 * 1024;
  *
  * With checkpoints what is read goes to a journal before it is emitted. After a death the records since the
  * restored checkpoint come from there, and `make` is called with the number behind the last one. One
- * instance reads. A function without a parameter would begin anew: it is refused with checkpoints.
+ * instance reads. A function without a parameter would begin anew: it is refused with checkpoints, and so
+ * is one whose parameter has a default value, which JavaScript does not tell from it.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
@@ -123,7 +124,8 @@ function beginsAnew(operator: string): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',
     `source '${operator}' cannot be read again: its function takes no parameter, so after a failure it would ` +
-      'begin anew, and its first records would be counted twice. Give fromAsyncIterable a function of ' +
+      'begin anew, and its first records would be counted twice. (One with a default value, as in ' +
+      '(from = 0) => …, does not count: a number is always given.) Give fromAsyncIterable a function of ' +
       'how many records were read before, (from) => iterable, that goes on behind them; or run without ' +
       'checkpoints.',
     { details: { operator } },

@@ -137,6 +137,7 @@ export class IterableReader<T> implements SourceReader<T> {
 
   #begin(): AsyncIterator<T> | Iterator<T> {
     const iterable = this.#given.make(this.#next) as AsyncIterable<T> & Iterable<T>;
+    if (typeof iterable === 'string') throw new TypeError('the function gives a text');
     if (typeof iterable?.[Symbol.asyncIterator] === 'function')
       return iterable[Symbol.asyncIterator]();
     if (typeof iterable?.[Symbol.iterator] === 'function') return iterable[Symbol.iterator]();

@@ -13,10 +13,12 @@ const SPLITS_MAX = 16;
  * here, once per thread: the job's build function runs in every thread and must give the same items
  * each time. Fewer than 1 000 items are one split, more are up to 16 consecutive ranges.
  *
- * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when `items` is not iterable
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when `items` is not iterable, or a text
  */
-export function fromCollection<T>(items: Iterable<T>): Source<T> {
-  if (typeof (items as Iterable<T> | undefined | null)?.[Symbol.iterator] !== 'function') {
+export function fromCollection<T>(items: Iterable<T> & object): Source<T> {
+  // A text is iterable, and nobody means its characters.
+  const given = items as Iterable<T> | string | undefined | null;
+  if (typeof given === 'string' || typeof given?.[Symbol.iterator] !== 'function') {
     throw badOption('fromCollection.items', items, 'an array or another iterable');
   }
   const all = Array.from(items);

@@ -10,6 +10,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { withArticle } from '../../base/with-article.js';
 import type { Manifest } from '../../checkpoint/store.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
@@ -210,7 +211,10 @@ function outputOfNobody(
   before: string,
   now: string | undefined,
 ): HoldfastError {
-  const found = now === undefined ? 'does not have' : `has as a ${now}, not as a ${before}`;
+  const found =
+    now === undefined
+      ? 'does not have'
+      : `has as ${withArticle(now)}, not as ${withArticle(before)}`;
   const wayOut =
     now === undefined
       ? 'Give the sink its former id with .uid(), let'
@@ -227,8 +231,8 @@ function outputOfNobody(
 function typeChanged(manifest: Manifest, before: Before, now: string): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-    `operator '${before.id}' was a ${before.type} in checkpoint ${manifest.checkpoint} and is a ` +
-      `${now} now: its state cannot be read. Give it another id with .uid() and let the former state ` +
+    `operator '${before.id}' was ${withArticle(before.type)} in checkpoint ${manifest.checkpoint} and is ` +
+      `${withArticle(now)} now: its state cannot be read. Give it another id with .uid() and let the former state ` +
       "be lost with allowDropped, or start afresh with restore: 'none'.",
     { details: { operator: before.id, before: before.type, now } },
   );

@@ -108,8 +108,8 @@ export class DataStream<T, Tags = NoTags> {
     return this.operator('filter', { create: filterOperator(fn) });
   }
 
-  /** One record in, any number out: `fn` gives an array or another iterable, e.g. a generator. */
-  flatMap<O>(fn: (record: T) => Iterable<O>): DataStream<O> {
+  /** One record in, any number out: `fn` gives an array or another iterable, e.g. a generator; no text. */
+  flatMap<O>(fn: (record: T) => Iterable<O> & object): DataStream<O> {
     checkCallback(fn, 'flatMap');
     return this.operator('flatMap', { create: flatMapOperator(fn) });
   }

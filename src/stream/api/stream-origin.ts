@@ -8,6 +8,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { withArticle } from '../../base/with-article.js';
 import {
   describeNode,
   type EdgeDraft,
@@ -69,7 +70,7 @@ export class StreamOrigin {
   side(tag: string): StreamOrigin {
     const node = this.#node;
     if (node === undefined || !node.tags.includes(tag)) {
-      const what = node === undefined ? `a ${this.#type}` : describeNode(node);
+      const what = node === undefined ? withArticle(this.#type) : describeNode(node);
       const has =
         node === undefined || node.tags.length === 0
           ? 'no side outputs'

@@ -5,6 +5,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { withArticle } from '../../base/with-article.js';
 import type { Codec } from '../../codec/codec-registry.js';
 import type { BuiltinSinks } from '../api/builtin-sinks.js';
 import { describeValue } from '../api/callbacks.js';
@@ -135,7 +136,7 @@ export class GraphDraft {
     if (node.kind !== 'operator') {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
-        `onError(…) is for an operator with a callback, and ${describeNode(node)} is a ${node.kind}. ` +
+        `onError(…) is for an operator with a callback, and ${describeNode(node)} is ${withArticle(node.kind)}. ` +
           "Malformed input is put aside by a source's option `malformed`.",
       );
     }

@@ -94,14 +94,19 @@ class FlatMapOperator extends StatelessOperator {
 }
 
 function iteratorOf(result: unknown): Iterator<unknown> {
+  if (typeof result === 'string') throw notIterable(result, 'Texts are not taken apart');
   const iterable = result as Partial<Iterable<unknown> & AsyncIterable<unknown>> | null | undefined;
   if (typeof iterable?.[Symbol.iterator] === 'function') return iterable[Symbol.iterator]!();
   if (isThenable(result) || typeof iterable?.[Symbol.asyncIterator] === 'function') {
     throw asyncCallbackError('flatMap');
   }
-  throw new HoldfastError(
+  throw notIterable(result, 'It cannot be iterated over');
+}
+
+function notIterable(result: unknown, why: string): HoldfastError {
+  return new HoldfastError(
     'ERR_HOLDFAST_USER_CODE',
-    `the callback of flatMap gave ${describeValue(result)}, which cannot be iterated over. Return an ` +
-      'array or another iterable; an empty array for no records.',
+    `the callback of flatMap gave ${describeValue(result)}. ${why}: return an array or another ` +
+      'iterable of records; an empty array for no records.',
   );
 }
