@@ -11,6 +11,7 @@ import type { SourceSplit } from '../../src/stream/source.js';
 import { Task } from '../../src/stream/task/task.js';
 import { TaskGate } from '../../src/stream/task/task-gate.js';
 import type { CapturedTask, TaskOptions } from '../../src/stream/task/task-types.js';
+import type { TimeHolder } from '../../src/stream/task/time-holder.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
 import { Lease } from '../../src/threads/lease.js';
 import { batchOf, TestChannel } from './task-kit.js';
@@ -43,6 +44,7 @@ export class TaskBench {
   readonly failures: Failure[] = [];
   readonly visible: unknown[] = [];
   readonly printed: string[] = [];
+  readonly holders: (TimeHolder & { readonly operator: string })[] = [];
   ended = 0;
   woken = 0;
   firstOutputs = 0;
@@ -105,7 +107,7 @@ export class TaskBench {
           this.woken += 1;
         },
         print: (line) => this.printed.push(line),
-        holding: () => {},
+        holding: (operator, holder) => this.holders.push({ operator, ...holder }),
         reading: () => {},
         restoredVisible: (operator, rows) => this.visible.push({ operator, rows }),
         firstOutput: () => {

@@ -26,7 +26,7 @@ import type {
   Turn,
 } from '../operator.js';
 import { readyCapture } from '../state/captures.js';
-import { SplitTimes, type SplitTimesOptions } from '../task/split-times.js';
+import { SplitTimes, type SplitTimesOptions, TIME_MAX_MS } from '../task/split-times.js';
 import { markOf } from './lateness.js';
 
 const RECORDS_PER_WATERMARK = 64;
@@ -35,9 +35,6 @@ export interface TimestampsOptions extends SplitTimesOptions {
   /** How far ahead of the clock on the wall a timestamp may be, in ms. */
   readonly maxFutureMs?: number | undefined;
 }
-
-/** What a Date holds, in ms on either side of 1970. */
-const TIME_MAX_MS = 8.64e15;
 
 export function timestampsOperator(
   fn: (record: never) => unknown,

@@ -159,7 +159,7 @@ export class BoundedSplits {
       this.#spare.delete(reader);
       ahead.push(reader);
     }
-    if (!this.#isTimed || ahead.length < 2) return;
+    if (!this.#isTimed || ahead.length === 0) return;
     this.#sort();
     for (;;) {
       const least = this.#order.least();

@@ -33,6 +33,7 @@ import {
 } from './source-splits.js';
 import { SplitDiscovery } from './split-discovery.js';
 import { SplitReader, type SplitReaderOptions } from './split-reader.js';
+import { TIME_MAX_MS } from './split-times.js';
 import type { TaskGate } from './task-gate.js';
 import type { CapturedTask } from './task-types.js';
 import { type TimeHolder, TimeHolders } from './time-holder.js';
@@ -393,6 +394,10 @@ export class SourceHead {
       return;
     }
     const timestamp = timestamps === undefined ? Number.NaN : timestamps[at]!;
+    // NaN, for none, is no number beyond these.
+    if (timestamp > TIME_MAX_MS || timestamp < -TIME_MAX_MS) {
+      throw badTimestamp(this.#given.operator, reader.describe(at), timestamp);
+    }
     this.#given.output.onElement(records[at], timestamp, 0, NOT_BEHIND);
   }
 
@@ -405,4 +410,13 @@ export class SourceHead {
 
 function isUnfinished({ progress }: SplitReader): boolean {
   return !progress.finished;
+}
+
+function badTimestamp(operator: string, place: string, given: number): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_NO_TIMESTAMP',
+    `source '${operator}' gave ${given} as the event time of a record (${place}): it is a number of ` +
+      'milliseconds that a Date can hold, ±8.64e15 at most, or NaN for none.',
+    { details: { operator, timeMs: given } },
+  );
 }

@@ -7,7 +7,8 @@
  *  S3  The number of records emitted is cumulative over restores. After a change of parallelism, instance
  *      i takes over the counts of the old instances i, i + p, i + 2p…
  *  S4  Of a source that discovers splits each instance has those whose ids are its own by hash: whoever looks
- *      for new ones knows which of them it knows. Each gives its own indexes to what it finds, p apart.
+ *      for new ones knows which of them it knows. Each gives its own indexes to what it finds, p apart. So a
+ *      source that did not discover when its splits were dealt has to be dealt anew before it may.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -95,8 +96,11 @@ export function restoreSplits(
   if (sections.length === 0) return undefined;
   if (sections.every(({ state }) => state.parallelism === parallelism)) {
     const own = sections.filter((section) => section.instance === instance);
+    const splits = own.flatMap(({ state }) => state.splits);
+    const stranger = byId ? splits.find(({ split }) => !isOwn(split.id, dealing)) : undefined;
+    if (stranger !== undefined) throw dealtByNumber(stranger.split.id, parallelism);
     return {
-      splits: own.flatMap(({ state }) => state.splits),
+      splits,
       nextIndex: own[0]?.state.nextIndex ?? DISCOVERED_FROM + instance,
       records: own.reduce((sum, { state }) => sum + state.records, 0),
     };
@@ -136,4 +140,15 @@ function decode(bytes: Uint8Array): EncodedState {
     );
   }
   return state;
+}
+
+/** Another instance would take the split for a new one, and read it again. */
+function dealtByNumber(id: string, parallelism: number): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `the checkpoint was made when the source had no discover(): split '${id}' belongs to another instance now. ` +
+      `Start once with another parallelism than ${parallelism}, which deals all splits anew, or afresh with ` +
+      "restore: 'none'.",
+    { details: { split: id, parallelism } },
+  );
 }

@@ -29,6 +29,9 @@ const VERSION = 1;
 /** Of 0.1.0: the highest timestamp of the instance, of whichever split. */
 const FORMER_SECTION = 'time';
 
+/** What a Date holds, in ms on either side of 1970: a timestamp beyond it makes late whatever follows. */
+export const TIME_MAX_MS = 8.64e15;
+
 /** The one split of a task that reads none (X6). */
 export const ONLY_SPLIT = 0;
 

@@ -1,0 +1,89 @@
+/** Splits that are found while a job runs, acknowledged when a checkpoint is complete; sources that wait for each other. */
+
+import { expect, test } from 'vitest';
+import type { Job } from '../../dist/index.js';
+import { ACKNOWLEDGED, ALLOWED, IS_ALL, PER_SPLIT, THERE } from './fixtures/growing.job.js';
+import { fixture, Meter, runningAgain, temporaryFolder, until } from './kit.js';
+import { run } from './run-compiled.js';
+
+const SPLITS = 8;
+
+test('splits that come while the job runs are read once each, through kills and a rescale', async () => {
+  const directory = await temporaryFolder();
+  const shared = new SharedArrayBuffer(4 * (ACKNOWLEDGED + SPLITS));
+  const words = new Int32Array(shared);
+  const set = (word: number, value: number) => Atomics.store(words, word, value);
+  const acknowledged = (splits: number) =>
+    Array.from({ length: splits }, (_, i) => Atomics.load(words, ACKNOWLEDGED + i));
+  const start = (parallelism: number): Promise<Job> =>
+    run(fixture('growing'), {
+      parallelism,
+      args: { words: shared },
+      checkpoint: { directory, intervalMs: 3_600_000 },
+    });
+  const untilRead = (job: Job, records: number) =>
+    until(() => job.progress().sourceRecords >= records, job);
+
+  set(THERE, 2);
+  set(ALLOWED, 50);
+  const first = await start(2);
+  await untilRead(first, 2 * 50);
+  set(THERE, 4);
+  await untilRead(first, 4 * 50);
+  expect(acknowledged(4)).toEqual([0, 0, 0, 0]);
+  await first.checkpointNow();
+  await until(() => acknowledged(4).every((at) => at === 50), first);
+  set(THERE, 5);
+  set(ALLOWED, 70);
+  await untilRead(first, 5 * 70);
+  // Read, and in no checkpoint.
+  expect(acknowledged(5)).toEqual([50, 50, 50, 50, 0]);
+  for (const slot of [0, 1]) {
+    const again = runningAgain(first);
+    first.kill(slot, 'terminate');
+    await again;
+  }
+  // The fifth was in no checkpoint: it is found again.
+  await untilRead(first, 5 * 70);
+  await first.stop();
+  await first.finished;
+
+  set(THERE, SPLITS);
+  set(ALLOWED, PER_SPLIT);
+  const second = await start(3);
+  await untilRead(second, SPLITS * PER_SPLIT);
+  await second.checkpointNow();
+  await until(() => acknowledged(SPLITS).every((at) => at === PER_SPLIT), second);
+  set(IS_ALL, 1);
+  const { collected, sourceRecords } = await second.finished;
+  expect(sourceRecords).toBe(SPLITS * PER_SPLIT);
+  const expected = Array.from(
+    { length: SPLITS * PER_SPLIT },
+    (_, i) => `${i % SPLITS}.${Math.floor(i / SPLITS)}`,
+  );
+  expect([...collected['rows']!].sort()).toEqual(expected.sort());
+});
+
+test.each([1, 2])(
+  'a source with a drift bound is read no further ahead of the other, on %i slots',
+  async (parallelism) => {
+    const count = 3_000;
+    const batchMs = 64 * 100;
+    const meter = new Meter(0);
+    const ahead = new SharedArrayBuffer(4);
+    const job = await run(fixture('growing'), {
+      parallelism,
+      args: { meter: meter.shared, ahead, count },
+    });
+    const rows = () => job.progress().sourceRecords;
+    for (let allowed = 100; allowed <= count; allowed += 100) {
+      meter.raise(allowed);
+      // Both get on: the slow one as far as it may, the other as far as that lets it.
+      await until(() => rows() >= 2 * allowed - 200, job);
+    }
+    const { collected } = await job.finished;
+    expect(collected['rows']).toHaveLength(2 * count);
+    // It is asked for each batch.
+    expect(Atomics.load(new Int32Array(ahead), 0)).toBeLessThanOrEqual(1_000 + batchMs);
+  },
+);

@@ -1,0 +1,362 @@
+/** Splits that come while the job runs, and readers that hear of checkpoints. */
+
+import { describe, expect, it } from 'vitest';
+import type { Graph } from '../../src/stream/graph/graph.js';
+import type { Source, SourceReader, SourceSplit } from '../../src/stream/source.js';
+import { draw, sink } from './graph-kit.js';
+import { type BenchOptions, TaskBench } from './task-bench.js';
+import { contents } from './task-kit.js';
+
+type Found = readonly SourceSplit[] | undefined;
+
+/** Three records for each split, numbered by the split's number; a test says what is found. */
+class Growing {
+  readonly asked: {
+    readonly give: (found: unknown) => void;
+    readonly fail: (error: Error) => void;
+  }[] = [];
+  readonly opened: string[] = [];
+  readonly heard: string[] = [];
+  /** Each reader gives its records, then ends. */
+  bounded = true;
+
+  source(options: { readonly discovers?: boolean } = {}): Source<number> {
+    const discover = (): Promise<Found> =>
+      new Promise((resolve, reject) => {
+        this.asked.push({ give: (found) => resolve(found as Found), fail: reject });
+      });
+    return {
+      kind: 'growing',
+      bounded: this.bounded,
+      splits: async () => [],
+      open: async (split, position) => this.#reader(split, position),
+      ...(options.discovers === false ? {} : { discover }),
+    };
+  }
+
+  found(...numbers: readonly number[]): void {
+    this.asked.at(-1)!.give(numbers.map(split));
+  }
+
+  #reader(split: SourceSplit, position: unknown): SourceReader<number> {
+    this.opened.push(split.id);
+    const first = 10 * Number(split.id.slice('split '.length));
+    let next = (position as number | undefined) ?? 0;
+    let start = next;
+    return {
+      poll: () => {
+        start = next;
+        if (next === 3) return this.bounded ? undefined : new Promise(() => {});
+        next += 1;
+        return { records: [first + start] };
+      },
+      position: (taken) => start + taken,
+      describe: () => split.id,
+      committed: (checkpoint, at) => this.heard.push(`${split.id}: ${checkpoint} at ${String(at)}`),
+      close: () => {},
+    };
+  }
+}
+
+const split = (number: number): SourceSplit => ({ id: `split ${number}` });
+const reading = (source: Source<number>, narrow = true): Graph =>
+  draw((env) => {
+    const stream = env.from(source).name('numbers');
+    (narrow ? stream.parallelism(1) : stream)
+      .rebalance()
+      .map((n) => n)
+      .sinkTo(sink());
+  });
+const open = (source: Source<number>, options: Partial<BenchOptions> = {}): Promise<TaskBench> =>
+  TaskBench.open(reading(source, options.slots === undefined), {
+    vertex: 'numbers',
+    capacityRecords: 1_000,
+    ...options,
+  });
+const read = (bench: TaskBench): unknown[] =>
+  bench.outputs[0]!.flatMap((channel) => contents(channel)).filter(Number.isInteger);
+
+describe('splits that are discovered', () => {
+  it('are read from then on, each once, and hold the end back until there will be no more', async () => {
+    const growing = new Growing();
+    const bench = await open(growing.source(), { splits: 1 });
+    await bench.settle();
+    expect(read(bench)).toEqual([0, 1, 2]);
+    expect(bench.ended).toBe(0);
+    growing.found(0, 1);
+    await bench.settle();
+    growing.found(2, 0, 1);
+    await bench.settle();
+    expect(read(bench)).toEqual([10, 11, 12, 20, 21, 22]);
+    expect(growing.opened).toEqual(['split 0', 'split 1', 'split 2']);
+    expect(bench.ended).toBe(0);
+    growing.asked.at(-1)!.give(undefined);
+    await bench.settle();
+    expect(bench.ended).toBe(1);
+    expect(growing.asked).toHaveLength(3);
+  });
+
+  it('are in the next snapshot: a restore reads on, and takes none of them for new', async () => {
+    const growing = new Growing();
+    const bench = await open(growing.source(), { splits: 1 });
+    await bench.settle();
+    growing.found(1, 2);
+    while (bench.lease.sourceRecords < 4) {
+      bench.task.run(0);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    bench.task.trigger(1);
+    bench.task.run(0);
+    const all = contents(bench.outputs[0]![0]!);
+    const before = all.slice(0, all.indexOf('barrier 1')).filter(Number.isInteger);
+    const again = new Growing();
+    const next = await open(again.source(), { restored: bench.restorable() });
+    again.found(0, 1, 2, 3);
+    await next.settle();
+    expect([...before, ...read(next)]).toEqual([0, 1, 2, 10, 11, 12, 20, 21, 22, 30, 31, 32]);
+    expect(again.opened).not.toContain('split 0');
+    expect(next.lease.sourceRecords).toBe(12);
+  });
+
+  it('belong to one instance each, before and after a change of parallelism', async () => {
+    const numbers = [0, 1, 2, 3, 4, 5, 6, 7];
+    const life = async (
+      slots: number,
+      known: BenchOptions['restored'],
+      found: readonly number[],
+    ) => {
+      const rows: unknown[] = [];
+      const parts: NonNullable<BenchOptions['restored']>[number]['sections'][number][] = [];
+      for (let instance = 0; instance < slots; instance += 1) {
+        const growing = new Growing();
+        const options: Partial<BenchOptions> =
+          known === undefined ? { splits: 2 } : { restored: known };
+        const bench = await open(growing.source(), { slots, instance, ...options });
+        await bench.settle();
+        growing.found(...found);
+        await bench.settle();
+        rows.push(...read(bench));
+        bench.task.trigger(1);
+        await bench.settle();
+        for (const { sections } of bench.restorable()) parts.push(...sections);
+      }
+      return { rows: rows as number[], restored: [{ operator: 'numbers', sections: parts }] };
+    };
+    const first = await life(3, undefined, numbers.slice(0, 5));
+    expect(first.rows.toSorted((a, b) => a - b)).toEqual(
+      numbers.slice(0, 5).flatMap((n) => [10 * n, 10 * n + 1, 10 * n + 2]),
+    );
+    const second = await life(2, first.restored, numbers);
+    expect(second.rows.toSorted((a, b) => a - b)).toEqual(
+      numbers.slice(5).flatMap((n) => [10 * n, 10 * n + 1, 10 * n + 2]),
+    );
+  });
+
+  it('of a source that did not discover before are dealt anew, or the start is refused', async () => {
+    const captured: { instance: number; name: string; bytes: Uint8Array }[] = [];
+    for (const instance of [0, 1]) {
+      const bench = await open(new Growing().source({ discovers: false }), {
+        slots: 2,
+        instance,
+        splits: 6,
+      });
+      bench.task.trigger(1);
+      bench.task.run(0);
+      for (const { sections } of bench.restorable()) captured.push(...sections);
+    }
+    const restored = [{ operator: 'numbers', sections: captured }];
+    const source = () => new Growing().source();
+    const starts = [0, 1].map((instance) =>
+      open(source(), { slots: 2, instance, restored }).then(
+        () => 'started',
+        (error: unknown) => (error as { code: string; message: string }).message,
+      ),
+    );
+    // By number split 1 is instance 1's, by its id it is not: one of them at least has a stranger.
+    expect(await Promise.all(starts)).toContainEqual(
+      expect.stringMatching(/had no discover\(\).*another parallelism than 2/),
+    );
+    const rows: unknown[] = [];
+    for (const instance of [0, 1, 2]) {
+      const bench = await open(source(), { slots: 3, instance, restored });
+      await bench.settle();
+      rows.push(...read(bench));
+    }
+    expect(rows).toHaveLength(18);
+    expect(new Set(rows).size).toBe(18);
+  });
+
+  it.each<[string, (growing: Growing) => void, RegExp]>([
+    ['a failure', ({ asked }) => asked[0]!.fail(new Error('no listing')), /no listing/],
+    [
+      'no array',
+      ({ asked }) => asked[0]!.give('all'),
+      /discover\(\) of source 'numbers' gave the string "all"/,
+    ],
+    [
+      'a split without an id',
+      ({ asked }) => asked[0]!.give([{ path: 'x' }]),
+      /discover\(\) of source 'numbers' gave a split without an id/,
+    ],
+    ['one id twice', (growing) => growing.found(4, 4), /two splits with the id 'split 4'/],
+  ])('that are %s fail the source', async (_, act, message) => {
+    const growing = new Growing();
+    const bench = await open(growing.source(), { splits: 1 });
+    await bench.settle();
+    act(growing);
+    await bench.settle();
+    expect(bench.failures).toMatchObject([{ kind: 'source', operator: 'numbers' }]);
+    expect(bench.failures[0]!.message).toMatch(message);
+  });
+
+  it('are nobody’s any more once the task is closed', async () => {
+    const growing = new Growing();
+    const bench = await open(growing.source(), { splits: 1 });
+    await bench.settle();
+    await bench.task.close();
+    const { woken } = bench;
+    growing.found(1);
+    await bench.settle();
+    expect([bench.woken, growing.opened, growing.asked.length]).toEqual([woken, ['split 0'], 1]);
+  });
+});
+
+describe('a reader that wants to know', () => {
+  it('hears of complete checkpoints with its position in them, and never of given-up ones', async () => {
+    const growing = new Growing();
+    growing.bounded = false;
+    const bench = await open(growing.source({ discovers: false }), { splits: 2 });
+    await bench.settle();
+    bench.task.trigger(1);
+    await bench.settle();
+    bench.task.trigger(2);
+    await bench.settle();
+    bench.task.trigger(3);
+    await bench.settle();
+    expect(growing.heard).toEqual([]);
+    bench.task.committed(1);
+    expect(growing.heard).toEqual(['split 0: 1 at 3', 'split 1: 1 at 3']);
+    bench.task.committed(3);
+    expect(growing.heard.slice(2)).toEqual(['split 0: 3 at 3', 'split 1: 3 at 3']);
+    // 2 was given up, or is over; what is told twice is heard once.
+    bench.task.committed(2);
+    bench.task.committed(3);
+    expect(growing.heard).toHaveLength(4);
+  });
+
+  it('fails the task when it throws', async () => {
+    const source: Source<number> = {
+      kind: 'deaf',
+      splits: async () => [],
+      open: async () => ({
+        poll: () => new Promise(() => {}),
+        position: () => 0,
+        describe: () => 'nowhere',
+        committed: () => {
+          throw new Error('no acknowledgement');
+        },
+        close: () => {},
+      }),
+    };
+    const bench = await open(source, { splits: 1 });
+    await bench.settle();
+    bench.task.trigger(1);
+    await bench.settle();
+    bench.task.committed(1);
+    await bench.settle();
+    expect(bench.failures).toMatchObject([
+      { kind: 'source', operator: 'numbers', message: 'no acknowledgement' },
+    ]);
+  });
+});
+
+describe('an event time of the source itself', () => {
+  const given = (...times: readonly number[]): Source<number> => ({
+    kind: 'timed',
+    bounded: true,
+    splits: async () => [],
+    open: async () => {
+      let done = false;
+      return {
+        poll: () => {
+          if (done) return undefined;
+          done = true;
+          return { records: times.map((_, i) => i), timestamps: Float64Array.from(times) };
+        },
+        position: () => 0,
+        describe: (index) => `line ${index + 1}`,
+        close: () => {},
+      };
+    },
+  });
+
+  it.each([8.64e15 + 2, -8.65e15, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])(
+    'that no Date holds is refused, with the record: %d',
+    async (time) => {
+      const bench = await open(given(5, time, 7), { splits: 1 });
+      await bench.settle();
+      expect(read(bench)).toEqual([0]);
+      expect(bench.failures).toMatchObject([
+        {
+          kind: 'source',
+          code: 'ERR_HOLDFAST_NO_TIMESTAMP',
+          operator: 'numbers',
+          position: 'line 2',
+          message: expect.stringContaining(`gave ${time} as the event time of a record (line 2)`),
+        },
+      ]);
+    },
+  );
+
+  it('may be the first and the last that a Date holds, and none', async () => {
+    const bench = await open(given(8.64e15, -8.64e15, Number.NaN), { splits: 1 });
+    await bench.settle();
+    expect(bench.failures).toEqual([]);
+    expect(read(bench)).toEqual([0, 1, 2]);
+  });
+});
+
+describe('who keeps time waiting', () => {
+  /** Two splits that stand at different times, and then rest. */
+  const resting: Source<{ t: number }> = {
+    kind: 'resting',
+    splits: async () => [],
+    open: async ({ id }) => {
+      let left = id === 'split 0' ? [{ t: 100 }] : [{ t: 500 }, { t: 600 }];
+      return {
+        poll: () => {
+          const records = left;
+          left = [];
+          return records.length > 0 ? { records } : new Promise(() => {});
+        },
+        position: () => 0,
+        describe: () => id,
+        close: () => {},
+      };
+    },
+  };
+  const timed = draw((env) => {
+    env
+      .from(resting)
+      .name('numbers')
+      .parallelism(1)
+      .withTimestamps(({ t }) => t)
+      .rebalance()
+      .map(({ t }) => t)
+      .sinkTo(sink());
+  });
+
+  it('is told after 10 s, once for each wait, with where it stands', async () => {
+    const bench = await TaskBench.open(timed, { vertex: 'numbers', splits: 2 });
+    await bench.settle();
+    const now = performance.now();
+    bench.task.flushDue(now);
+    expect(bench.holders).toEqual([]);
+    bench.task.flushDue(now + 10_001);
+    expect(bench.holders).toMatchObject([{ operator: 'numbers', split: 'split 0', timeMs: 99 }]);
+    expect(bench.holders[0]!.heldMs).toBeGreaterThanOrEqual(10_000);
+    bench.task.flushDue(now + 60_000);
+    expect(bench.holders).toHaveLength(1);
+    expect(bench.task.metrics().holder).toMatchObject({ split: 'split 0', timeMs: 99 });
+  });
+});
