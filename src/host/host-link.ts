@@ -11,6 +11,8 @@ type Answer<M extends keyof HostControl> =
   Awaited<ReturnType<HostControl[M]>> extends Outcome<infer T> ? T : never;
 
 export interface HostLink {
+  /** In messages; a spare thread gets another one when it is given a slot. */
+  name: string;
   /** Counters that outlive the thread. */
   readonly block: ControlBlock;
   readonly threadId: number;

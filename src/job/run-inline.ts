@@ -31,7 +31,7 @@ export async function runInline(
   const resolved = resolveOptions({ ...options, parallelism: 1, spares: 0 });
   const running = await launchJob(
     resolved,
-    (_name, callbacks) => new InlineLink(definition, callbacks),
+    (name, callbacks) => new InlineLink(name, definition, callbacks),
     (failure) => failure,
   );
   return await running.finished;
@@ -50,11 +50,13 @@ function notAnswered(method: string, timeoutMs: number): HoldfastError {
 class InlineLink implements HostLink {
   readonly block = new ControlBlock();
   readonly threadId = 0;
+  name: string;
   readonly #host: Host;
   readonly #beats: NodeJS.Timeout;
   dead = false;
 
-  constructor(definition: JobDefinition, callbacks: HostCallbacks) {
+  constructor(name: string, definition: JobDefinition, callbacks: HostCallbacks) {
+    this.name = name;
     this.#host = new Host({
       definition,
       block: this.block,

@@ -84,6 +84,14 @@ class WorkerLink implements HostLink {
     });
   }
 
+  get name(): string {
+    return this.#handle.name;
+  }
+
+  set name(name: string) {
+    this.#handle.name = name;
+  }
+
   get block(): HostLink['block'] {
     return this.#handle.block;
   }

@@ -8,7 +8,7 @@ import { isBuiltin } from 'node:module';
 import { dirname, extname, join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
-import { asItWas, hasStaticSelf, loaderOf, sloppyModule, speaksOfItsPlace } from './own-files.js';
+import { asItWas, loaderOf, losesNames, sloppyModule, speaksOfItsPlace } from './own-files.js';
 
 /** This package, as the bundler needs to know it. */
 export interface OwnPackage {
@@ -67,7 +67,7 @@ export function bundlePlugin(options: PluginOptions): Plugin {
         const text = await readFile(path, 'utf8');
         const isSloppy = options.sloppy.has(path);
         const keepNames =
-          options.named.has(path) || (isUsers(path, own) && hasStaticSelf(text) && !isSloppy);
+          options.named.has(path) || (isUsers(path, own) && losesNames(text) && !isSloppy);
         if (!isSloppy && !keepNames && !speaksOfItsPlace(text)) return undefined;
         if (isSloppy && /\.cjs$|\.js$/.test(path)) {
           return { contents: sloppyModule(path, text), loader: 'js' };

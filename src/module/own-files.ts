@@ -5,7 +5,7 @@
  *      the bundler itself, which knows a name from a word in a text or a directive from a statement.
  *  F2  Classes and functions keep the names that they were written with: people key by
  *      `constructor.name`. The bundler renames what is declared twice in one bundle, and a class that
- *      speaks of itself in a static member. Only files with such names are treated, for keeping names costs
+ *      speaks of itself in a static member, and what a file exports without a name. Only files with such names are treated, for keeping names costs
  *      a call for each function that is made.
  *  F3  A CommonJS file without `'use strict'` is not strict, though the bundle is: it is handed to the
  *      engine as a function of its own (`bundle-prelude.ts`).
@@ -24,9 +24,20 @@ export function speaksOfItsPlace(text: string): boolean {
   return /\bimport\s*\.\s*meta\b|\b__(?:dir|file)name\b/.test(text);
 }
 
-/** F2: may a class of the file be renamed whatever else is in the bundle? */
-export function hasStaticSelf(text: string): boolean {
+/** F2: may a class or a function of the file be renamed whatever else is in the bundle? */
+export function losesNames(text: string): boolean {
+  return hasStaticSelf(text) || hasUnnamedDefault(text);
+}
+
+function hasStaticSelf(text: string): boolean {
   return /\bclass\s+[\w$]+[^{]*\{[\s\S]*\bstatic\b/.test(text) || /^\s*@\w/m.test(text);
+}
+
+/** Its name is `default`, as the language has it; the bundler names it after the file. */
+function hasUnnamedDefault(text: string): boolean {
+  return /\bexport\s+default\s+(?:async\s*)?(?:class\s*(?:extends\b|\{)|function\s*\*?\s*\(|\(|[\w$]+\s*=>)/.test(
+    text,
+  );
 }
 
 /** Is the name one that a class or a function of the text is declared with? */

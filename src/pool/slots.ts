@@ -52,7 +52,6 @@ export interface SlotsOptions {
 }
 
 interface Member {
-  readonly name: string;
   readonly link: HostLink;
   readonly loaded: Promise<GraphData>;
   readonly detector: FaultDetector;
@@ -127,7 +126,9 @@ export class Slots {
       return false;
     }
     this.#assertOpen();
-    const member = this.#takeSpare() ?? this.#newMember(`holdfast-slot-${slot}`);
+    const name = `holdfast-slot-${slot}`;
+    const member = this.#takeSpare() ?? this.#newMember(name);
+    member.link.name = name;
     this.#incarnation += 1;
     member.slot = slot;
     member.incarnation = this.#incarnation;
@@ -336,7 +337,6 @@ export class Slots {
       },
     });
     const member: Member = {
-      name,
       link,
       loaded: this.#load(link, ready.promise),
       detector: new FaultDetector(this.#options.heartbeat, now),
@@ -390,7 +390,7 @@ export class Slots {
   /** Ordered by `kill`. One that cannot be ended counts as dead after the time that survivors have. */
   async #terminate(member: Member): Promise<void> {
     const { resetTimeoutMs } = this.#options.restart;
-    const failure = unendedFailure(member.name, resetTimeoutMs);
+    const failure = unendedFailure(member.link.name, resetTimeoutMs);
     const late = () => failureToError(failure);
     await inTime(member.link.terminate(), resetTimeoutMs, late).catch(() =>
       this.#died(member, failure),

@@ -8,6 +8,8 @@ import type { Colors } from './colors.js';
 import { linesOf, type Shown, shown } from './escape.js';
 
 const OWN_ROOT = fileURLToPath(new URL('../../', import.meta.url));
+/** Libraries of this package's own, wherever they are installed. */
+const OWN_LIBRARIES = /[\\/]node_modules[\\/](?:comlink|immer)[\\/]/;
 const STACK_LINES = 5;
 const CAUSES_MAX = 8;
 
@@ -91,7 +93,10 @@ function firstLine(text: string): string {
 
 function isForeign(line: string): boolean {
   return (
-    /[( ]node:/.test(line) || line.includes(`${OWN_ROOT}dist`) || line.includes(`${OWN_ROOT}src`)
+    /[( ]node:/.test(line) ||
+    OWN_LIBRARIES.test(line) ||
+    line.includes(`${OWN_ROOT}dist`) ||
+    line.includes(`${OWN_ROOT}src`)
   );
 }
 

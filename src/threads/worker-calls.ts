@@ -23,12 +23,12 @@ export interface CallOptions {
 type Proxy = Readonly<Record<string, (...args: readonly unknown[]) => Promise<unknown>>>;
 
 export class WorkerCalls {
-  readonly #name: string;
+  readonly #name: () => string;
   #proxy: Proxy | undefined;
   readonly #open = new Set<(error: HoldfastError) => void>();
   #closed: HoldfastError | undefined;
 
-  constructor(name: string, port: MessagePort) {
+  constructor(name: () => string, port: MessagePort) {
     this.#name = name;
     this.#proxy = wrap(port as unknown as Endpoint) as unknown as Proxy;
     // An answer that cannot be read names no call: none of the open ones can be trusted to come.
@@ -96,10 +96,11 @@ export class WorkerCalls {
   }
 
   #error(method: string, what: string, cause?: unknown): HoldfastError {
+    const thread = this.#name();
     return new HoldfastError(
       'ERR_HOLDFAST_CONTROL',
-      `call of '${method}' on thread '${this.#name}' failed: ${what}.`,
-      { cause, details: { method, thread: this.#name } },
+      `call of '${method}' on thread '${thread}' failed: ${what}.`,
+      { cause, details: { method, thread } },
     );
   }
 }

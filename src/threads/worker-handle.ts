@@ -57,7 +57,8 @@ type AnswerOf<F> = F extends (...args: never[]) => infer R ? Awaited<R> : never;
 
 /** `C`: the methods that the worker exposes. */
 export interface WorkerHandle<C> {
-  readonly name: string;
+  /** In messages: a thread may be given another task, and with it another name. */
+  name: string;
   /** Shared with the thread; outlives it. */
   readonly block: ControlBlock;
   /** −1 if the thread could not start. */
@@ -86,7 +87,7 @@ export function spawnWorker<C>(options: SpawnOptions): WorkerHandle<C> {
 }
 
 class ThreadHandle<C> implements WorkerHandle<C> {
-  readonly name: string;
+  name: string;
   readonly block = new ControlBlock();
   readonly threadId: number;
   readonly #options: SpawnOptions;
@@ -114,7 +115,7 @@ class ThreadHandle<C> implements WorkerHandle<C> {
     this.#control = control.port1;
     this.#events = events.port1;
     this.#beats = beats.port1;
-    this.#calls = new WorkerCalls(this.name, this.#control);
+    this.#calls = new WorkerCalls(() => this.name, this.#control);
     this.#events.on('message', (message: EventMessage) => this.#take(message));
     this.#events.on('messageerror', () => {
       void this.terminate('it sent an event that could not be read');

@@ -1,6 +1,6 @@
 /** How the program tells a failure: to people, and as data. */
 
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,8 +34,11 @@ const HERE = "operator 'charging', instance 0, at index 500 (slot 0): ";
 
 describe('a failing job', () => {
   test('for people: what, where, why, and the line where it began', async () => {
-    const { code, stderr } = await failing('chain');
+    const { code, stdout, stderr } = await failing('chain');
     expect(code).toBe(1);
+    // Without checkpoints nothing is.
+    expect(stdout).toContain('failure on slot 0');
+    expect(stdout).not.toContain('restarting');
     const lines = stderr.trimEnd().split('\n');
     expect(lines.slice(0, 4)).toEqual([
       `holdfast: ${HERE}LimitError: cannot charge [ERR_HOLDFAST_USER_CODE]`,
@@ -67,6 +70,20 @@ describe('a failing job', () => {
     for (let at = error.cause; at !== undefined; at = at.cause) {
       expect(at.stack).toMatch(/failing\.job\.ts:\d+:\d+/);
     }
+  });
+
+  test('in its build function: the user’s own line, and none of ours', async () => {
+    const job = join(folder, 'misbuilt.job.mjs');
+    const source = [
+      "import { defineJob, generate } from 'holdfast';",
+      "export default defineJob('misbuilt', (env) => void env.from(generate((i) => i)).map(7));",
+    ];
+    await writeFile(job, source.join('\n'));
+    const { code, stderr } = await holdfast(['run', job, '--parallelism', '1']).ended;
+    expect(code).toBe(2);
+    const [message, ...frames] = stderr.trim().split('\n');
+    expect(message).toContain('map needs a function, but was given the number 7.');
+    expect(frames).toEqual([expect.stringMatching(/^ {4}at .*misbuilt\.job\.mjs:2:\d+/)]);
   });
 
   test('through a library: its first line, and the user’s own', async () => {

@@ -249,6 +249,12 @@ describe('a file that is not what it was', () => {
     const error = await failureOf(() => textFile('/proc/cpuinfo').splits());
     expect(error.code).toBe('ERR_HOLDFAST_SOURCE');
     expect(error.message).toContain("'/proc/cpuinfo': it says that it is empty, and is not");
+    const online = '/sys/devices/system/cpu/online';
+    for (const source of [textFile(online), ndjsonFile(online)]) {
+      const page = await failureOf(() => source.splits());
+      expect(page.code).toBe('ERR_HOLDFAST_SOURCE');
+      expect(page.message).toContain(`'${online}': it says that it has 4096 bytes, and has not`);
+    }
     expect(await readAll(textFile(await file('')))).toEqual([]);
   });
 

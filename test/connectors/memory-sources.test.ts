@@ -1,6 +1,6 @@
 import { describe, expect, expectTypeOf, it } from 'vitest';
 import { fromCollection } from '../../src/connectors/memory/from-collection.js';
-import { generate } from '../../src/connectors/memory/generate.js';
+import { type GenerateOptions, generate } from '../../src/connectors/memory/generate.js';
 import type { Source } from '../../src/stream/source.js';
 import { conforms, context, failureOf, readAll, readSplit } from './source-kit.js';
 
@@ -105,6 +105,16 @@ describe('generate', () => {
         }
       }
     }
+  });
+
+  it('says that it ends, but for splits that would keep each other waiting for the clock', () => {
+    const isBounded = (options?: GenerateOptions<number>) => generate((i) => i, options).bounded;
+    expect(isBounded({ count: 10 })).toBe(true);
+    expect(isBounded({ count: 10, splits: 3 })).toBe(true);
+    expect(isBounded({ count: 10, ratePerSecond: 5 })).toBe(true);
+    expect(isBounded({ count: 10, ratePerSecond: 5, splits: 3 })).toBe(false);
+    expect(isBounded({ ratePerSecond: 5 })).toBe(false);
+    expect(isBounded()).toBe(false);
   });
 
   it('never ends without a count, as one split', async () => {

@@ -293,6 +293,22 @@ describe('a file stays what it is by itself', () => {
     expect(answer).toEqual([expected, expected, expected]);
   });
 
+  test('what is exported without a name is called default', async () => {
+    const { answer } = await answerOf({
+      'job.ts': `
+        import Row from './row.js'; import Sub from './sub.js'; import arrow from './arrow.js';
+        import parted from './parted.js'; import fn from './fn.js'; import made from './made.js';
+        export default { answer: () => [Row, Sub, arrow, parted, fn, made].map((each) => each.name) };`,
+      'row.ts': 'export default class { readonly id: number = 1; }',
+      'sub.ts': 'export default class extends Error {}',
+      'arrow.js': 'export default (row) => row.id',
+      'parted.js': 'export default async row => row.id',
+      'fn.js': 'export default function* () { yield 1; }',
+      'made.js': 'class Mine {} export default Mine;',
+    });
+    expect(answer).toEqual(['default', 'default', 'default', 'default', 'default', 'Mine']);
+  });
+
   test('a file whose names nobody else uses costs nothing more', async () => {
     const { compiled } = await answerOf({
       'job.ts':

@@ -186,10 +186,11 @@ describe('going on from a stopped job', () => {
     };
     const job = await run(fixture('windows'), options);
     await until(() => job.progress().sourceRecords > 500, job);
-    expect((await job.stop({ drain: true })).status).toBe('stopped');
+    expect((await job.stop({ drain: true })).status).toBe('finished');
+    expect(job.status).toBe('finished');
     const error = await failureOf(run(fixture('windows'), options));
     expect(error.code).toBe('ERR_HOLDFAST_ALREADY_FINISHED');
-    expect(error.details['result']).toMatchObject({ status: 'stopped' });
+    expect(error.details['result']).toMatchObject({ status: 'finished' });
   });
 
   test('one that starts from an older checkpoint makes that the newest, before a sink forgets rows', async () => {

@@ -11,7 +11,15 @@ import {
   noRestart,
 } from '../../dist/index.js';
 import { TROUBLED } from './fixtures/troubled.job.js';
-import { fixture, Meter, nextRestart, temporaryFolder, totalsProblems, until } from './kit.js';
+import {
+  fixture,
+  Meter,
+  nextRestart,
+  runningAgain,
+  temporaryFolder,
+  totalsProblems,
+  until,
+} from './kit.js';
 import { run } from './run-compiled.js';
 
 const COUNT = 200;
@@ -39,6 +47,26 @@ async function failureOf(promise: Promise<unknown>): Promise<HoldfastError> {
     (error: HoldfastError) => error,
   );
 }
+
+test('a thread that was a spare is called by the slot that it has', async () => {
+  const meter = new Meter(COUNT / 2);
+  const job = await run(fixture('counted'), {
+    parallelism: 1,
+    args: { meter: meter.shared, count: COUNT },
+    checkpoint: { directory: await temporaryFolder(), intervalMs: 20 },
+  });
+  const told: string[] = [];
+  job.on('failure', ({ message }) => told.push(message));
+  for (let kill = 0; kill < 3; kill += 1) {
+    const again = runningAgain(job);
+    job.kill(0, 'exit');
+    await again;
+  }
+  meter.raise(COUNT);
+  await job.finished;
+  expect(told).toHaveLength(3);
+  for (const message of told) expect(message).toContain("thread 'holdfast-slot-0' ended by itself");
+});
 
 test('a thread that dies while it lists splits: another one is asked', async () => {
   const { args, deaths } = listing(1);

@@ -145,7 +145,7 @@ test('stop with drain fires the open windows; without, they stay in the checkpoi
   });
   await until(() => drained.progress().sourceRecords > 3_000, drained);
   const result = await drained.stop({ drain: true });
-  expect(result.status).toBe('stopped');
+  expect(result.status).toBe('finished');
   const rows = result.collected['windows'] as readonly { readings: number }[];
   expect(rows.reduce((sum, row) => sum + row.readings, 0)).toBe(result.sourceRecords);
 });

@@ -155,6 +155,14 @@ describe('an input that rests', () => {
   );
 });
 
+test('a drift bound behind an exchange is refused at the start', async () => {
+  const args = { variant: 'drifting' };
+  await expect(run(fixture('splits'), { parallelism: 2, args })).rejects.toMatchObject({
+    code: 'ERR_HOLDFAST_BAD_OPTION',
+    message: expect.stringContaining('own chain'),
+  });
+});
+
 describe('an input that says nothing', () => {
   const variants = ['silent', 'filtered', 'exchanged', 'halfSilent'] as const;
 

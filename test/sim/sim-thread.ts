@@ -43,7 +43,7 @@ const ZOMBIE_AFTER_MS = 2_000;
 export class SimThread implements HostLink {
   readonly block = new ControlBlock();
   readonly threadId: number;
-  readonly name: string;
+  name: string;
   readonly domain: Domain;
   readonly #given: SimThreadOptions;
   readonly #toThread: Lane;

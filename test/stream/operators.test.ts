@@ -267,6 +267,18 @@ describe('stateless operators', () => {
 });
 
 describe('timestamps', () => {
+  it('refuse a drift bound where they cannot hold the source back', () => {
+    const options = { outOfOrdernessMs: 0, maxDriftMs: 5 };
+    const error = thrownBy(() =>
+      runPlain(
+        timestampsOperator((n: number) => n, options),
+        [],
+      ),
+    );
+    expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(error.message).toContain('has maxDriftMs and stands behind an exchange');
+  });
+
   const create = timestampsOperator((n: number) => n, { outOfOrdernessMs: 10 });
 
   it('assigns times, and follows the highest one at the allowed distance', () => {

@@ -9,7 +9,7 @@
  */
 
 import { createHash } from 'node:crypto';
-import { HoldfastError } from '../../base/errors.js';
+import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { type FileHandle, oddKind, openAtOnce } from '../../base/files.js';
 import type { NamedPath } from '../options.js';
 import { explainSystemError } from '../system-error.js';
@@ -119,8 +119,19 @@ async function identify(
   }
   const head = Buffer.alloc(Math.min(SAMPLE_BYTES, stat.size));
   const tail = Buffer.alloc(head.length);
-  await readExactly(handle, path, head, 0);
-  await readExactly(handle, path, tail, stat.size - tail.length);
+  try {
+    await readExactly(handle, path, head, 0);
+    await readExactly(handle, path, tail, stat.size - tail.length);
+  } catch (error) {
+    // Files of /sys say that they have a page. One that was cut short meanwhile says so itself.
+    const isShort = isHoldfastError(error, 'ERR_HOLDFAST_SOURCE_CHANGED');
+    if (!isShort || (await handle.stat()).size !== stat.size) throw error;
+    throw unreadable(
+      path,
+      `it says that it has ${stat.size} bytes, and has not: its content is made up when it is read, so ` +
+        'that it cannot be read again from a position. Copy it to a file first',
+    );
+  }
   const sha256 = createHash('sha256').update(head).update(tail).digest('hex');
   return { identity: { size: stat.size, mtimeMs: stat.mtimeMs, sha256 }, head };
 }

@@ -8,9 +8,9 @@
  *      only grow, and all instances stay within p ranges of each other.
  *  G2  Without a `count` a split never ends. There is one, unless `splits` asks for more: then split s owns
  *      the indexes i ≡ s (mod splits). They are read side by side.
- *  G3  With a rate the same layout is used, and splits count as unbounded, with a `count` as well: one that waits
- *      for the clock stops no other. One split keeps the whole rate in index order; with more, each
- *      keeps its share.
+ *  G3  With a rate the same layout is used. One split keeps the whole rate in index order; with more, each keeps
+ *      its share, and they count as unbounded, with a `count` as well: one that waits for the clock stops
+ *      no other.
  *
  * The loop of `poll` is the hot path of benchmarks: one call of the user's function and one store
  * per record.
@@ -96,7 +96,7 @@ export function generate<T>(
       }));
   return {
     kind,
-    bounded: ranged,
+    bounded: ranged || (count !== undefined && listed.length <= 1),
     async splits() {
       return listed;
     },

@@ -406,8 +406,8 @@ export class JobDriver {
         const { operator, instance, holder } = event;
         this.#options.logger?.warn(
           { operator, instance, ...holder },
-          `event time waits for split '${holder.split}' of source '${operator}': withTimestamps has idleAfterMs ` +
-            'for splits that rest',
+          `event time waits for split '${holder.split}' of source '${operator}', and windows with it. A split that ` +
+            'rests no longer holds time back after idleAfterMs of withTimestamps, where that is given',
         );
         return;
       }
@@ -426,7 +426,7 @@ export class JobDriver {
     this.#slots.tellAll('committed', [pending.epochs, pending.checkpoint]);
     if (!pending.final) return;
     if (this.#stopping?.drain === true) {
-      void this.#end('stopped');
+      void this.#end('finished');
       return;
     }
     this.#supervision!.completed();

@@ -152,10 +152,11 @@ export class Region {
     this.#given.progress.failed(this.plan.index, points);
     this.#reach(points);
     this.#goDown(given);
-    this.#given.onDown();
     this.#fenceAll();
     const { failure } = given;
     this.#given.supervise({ kind: 'child-ended', reason: 'abnormal', failure });
+    // Its supervisor may have given up, and with that the job has ended: nothing is restarted then.
+    if (!this.#closed) this.#given.onDown();
   }
 
   /** Its supervisor takes it down, for a failure elsewhere or for the end. */

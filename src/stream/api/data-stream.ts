@@ -332,8 +332,12 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   /**
-   * Folds the records of a key into one, and emits it for each record. `fn` must not change its
-   * arguments: the earlier result may be part of a snapshot being written.
+   * Folds the records of a key into one, and emits it for each record; the first one as it is, without `fn`.
+   *
+   * `reduced` is the key's result so far: a copy that nobody else holds, which `fn` may change and give back.
+   * What it gives is emitted, and a copy of it kept. (With `records: 'trusted'` nothing is copied, and it
+   * must change neither; with `'frozen'` it cannot.) When it throws, the job goes back to its last checkpoint,
+   * or, with `onError`, the key to its result of before.
    * @param state a version and a migration, for when results of before are no results of now
    */
   reduce(fn: (reduced: T, record: T) => T, state: StateVersion<T> = {}): DataStream<T> {

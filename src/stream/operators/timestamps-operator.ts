@@ -68,8 +68,10 @@ class TimestampsOperator implements Operator {
     this.#turn = context.turn;
     this.#times.restore(restored);
     this.#isUnsaid = this.#times.saidMs > Number.NEGATIVE_INFINITY;
-    if (context.splits === undefined) this.#times.addOnly();
-    else context.splits.attach(context.operator, this.#times);
+    if (context.splits === undefined) {
+      if (this.#times.maxDriftMs !== undefined) throw driftBehindExchange(context.operator);
+      this.#times.addOnly();
+    } else context.splits.attach(context.operator, this.#times);
   }
 
   onElement(record: unknown, _timestamp: number, group: number): void {
@@ -145,6 +147,16 @@ function futureTimestamp(timeMs: number, maxFutureMs: number): HoldfastError {
       `maxFutureMs (${maxFutureMs}) ahead of the clock: it would make late what comes until then. Mend the ` +
       'record or its clock, or put such records aside with .onError(…) behind withTimestamps.',
     { details: { timeMs, maxFutureMs } },
+  );
+}
+
+function driftBehindExchange(operator: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `withTimestamps ('${operator}') has maxDriftMs and stands behind an exchange, where it cannot hold its source ` +
+      'back. Put it into the source’s own chain, ahead of keyBy, rebalance, broadcast, union and changes of ' +
+      'parallelism, or leave maxDriftMs out.',
+    { details: { operator } },
   );
 }
 

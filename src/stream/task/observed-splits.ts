@@ -13,6 +13,7 @@ interface Observer {
 
 export class ObservedSplits implements TaskSplits {
   readonly #observers: Observer[] = [];
+  #maxDriftMs: number | undefined;
   readonly #probeOf: (operator: string) => TimeProbe | undefined;
 
   /** @param probeOf finds out what time an operator would give to a record of the source */
@@ -22,6 +23,8 @@ export class ObservedSplits implements TaskSplits {
 
   attach(operator: string, times: SplitObserver): void {
     this.#observers.push({ times, probe: this.#probeOf(operator) });
+    const given = this.#observers.flatMap((observer) => observer.times.maxDriftMs ?? []);
+    this.#maxDriftMs = given.length === 0 ? undefined : Math.min(...given);
   }
 
   /** Records are given event times right behind the source. */
@@ -64,9 +67,9 @@ export class ObservedSplits implements TaskSplits {
     return this.#observers[0]?.times.holder;
   }
 
-  /** How far ahead of the region's other sources it may be read, in ms. */
+  /** How far ahead of the region's other sources it may be read, in ms: what the strictest of them allows. */
   get maxDriftMs(): number | undefined {
-    return this.#observers[0]?.times.maxDriftMs;
+    return this.#maxDriftMs;
   }
 
   /** Where the split stands; −∞ when that is not known. */
