@@ -3,14 +3,17 @@
  *
  *   node measured-run.mjs FOLDER WHAT OPTIONS-AS-JSON
  *
- * `keyed-count`: records counted per second, and per second of processor time of the whole process. Others: what
- * that build's own bench of this name says.
+ * `keyed-count`, `channel`: records counted, or passed between two threads, per second, and per second of processor
+ * time of the whole process. Others: what that build's own bench of this name says.
  */
 
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { sleep } from './measure.mjs';
 
 const [folder, what, given] = process.argv.slice(2);
@@ -19,7 +22,8 @@ const file = (...path) => pathToFileURL(join(folder, ...path));
 const print = process.stdout.write.bind(process.stdout);
 process.stdout.write = process.stderr.write.bind(process.stderr);
 
-const result = what === 'keyed-count' ? await keyedCount() : await ownBench();
+const measurements = { 'keyed-count': keyedCount, channel };
+const result = await (measurements[what] ?? ownBench)();
 print(`${JSON.stringify(result)}\n`, () => process.exit(0));
 
 async function keyedCount() {
@@ -46,6 +50,67 @@ async function keyedCount() {
     await job.cancel();
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** As the bench of this name, of which this is the half that is not the baseline. */
+async function channel() {
+  const { warmUpBatches, batches } = options;
+  const at = existsSync(join(folder, 'dist', 'channels')) ? 'channels' : 'threads';
+  const [{ ControlBlock }, { Sleeper }, { createRing }, { RingOutput }, { makeRecords, touch }] =
+    await Promise.all([
+      import(file('dist', 'threads', 'control-block.js')),
+      import(file('dist', 'threads', 'doorbell.js')),
+      import(file('dist', at, 'ring.js')),
+      import(file('dist', at, 'ring-channel.js')),
+      import(file('bench', 'channel-records.mjs')),
+    ]);
+  const records = makeRecords();
+  const block = new ControlBlock();
+  const own = new ControlBlock();
+  const ring = createRing(1 << 20);
+  const worker = new Worker(file('bench', 'channel-worker.mjs'), {
+    workerData: { ring, block: block.shared, producerBlock: own.shared },
+    execArgv: [],
+  });
+  await once(worker, 'message');
+  const gate = { closed: false };
+  const limits = { epoch: 1, incarnation: 1, batchRecordsMax: records.length };
+  const output = new RingOutput({ ring, block, gate, ...limits });
+  const sleeper = new Sleeper(own);
+  const room = () =>
+    new Promise((resolve) => {
+      sleeper.onWake = resolve;
+      sleeper.arm();
+      if (!output.pump()) return;
+      sleeper.cancel();
+      resolve();
+    });
+  const pass = async (count) => {
+    const read = once(worker, 'message');
+    for (let b = 0; b < count; b += 1) {
+      for (const record of records) {
+        output.push(record, Number.NaN, 0, Number.NEGATIVE_INFINITY);
+        while (gate.closed) {
+          if (output.blocked) await room();
+          else gate.closed = false;
+        }
+      }
+    }
+    output.control({ kind: 'end' });
+    while (output.pending) await room();
+    const [done] = await read;
+    const sum = records.reduce((all, record) => all + touch(record), 0) * count;
+    if (done.records !== count * records.length || done.sum !== sum)
+      throw new Error('records differ');
+    return done.records;
+  };
+  await pass(warmUpBatches);
+  const from = performance.now();
+  const usage = process.cpuUsage();
+  const passed = await pass(batches);
+  const { user, system } = process.cpuUsage(usage);
+  const seconds = (performance.now() - from) / 1_000;
+  return { perSecond: passed / seconds, perCpuSecond: passed / ((user + system) / 1e6) };
 }
 
 async function ownBench() {

@@ -4,7 +4,7 @@
  *  X1  Frames of the channel's epoch carry the sequence 0, 1, 2 …; a gap or a repetition is a fault
  *      of ours and is thrown, never skipped. Frames of another epoch are dropped and not counted.
  *  X2  Nothing that is given out refers to the frame's memory, which will be written to again.
- *  X3  The arrays of a batch are reused for the next one; the records in them are not.
+ *  X3  The columns of a batch (times, marks, key groups) are reused for the next one; its records are not.
  */
 
 import type { ByteViews } from './byte-views.js';
@@ -47,7 +47,6 @@ export class FrameDecoder {
   readonly #layouts = new Map<string, DecoderLayout>();
   readonly #slow = new SlowReader();
   readonly #strings: string[] = [];
-  readonly #records: unknown[] = [];
   #timestamps = new Float64Array(0);
   #behind = new Float64Array(0);
   #groups = new Uint16Array(0);
@@ -109,9 +108,9 @@ export class FrameDecoder {
     const timestamps = (flags & FLAG_TIMESTAMPS) === 0 ? undefined : this.#times(count);
     const behind = (flags & FLAG_BEHIND) === 0 ? undefined : this.#marks(count);
     const groups = (flags & FLAG_GROUPS) === 0 ? undefined : this.#keyGroups(count);
-    const records = this.#records;
-    // Records of a longer batch before would be kept alive beyond this one's end.
-    if (records.length > count) records.length = count;
+    if (!(count >= 0 && count <= this.#end - this.#start)) throw this.#damaged(`${count} records`);
+    // A new one: V8 takes note of each young object that is put into an old one, which costs more.
+    const records = new Array<unknown>(count);
     if (sections === 1) this.#section(records, count);
     else this.#sections(records, count, sections);
     if (this.#position !== this.#end) throw this.#damaged('does not end where it should');

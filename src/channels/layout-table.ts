@@ -14,7 +14,7 @@ import { LAYOUT_KEYS_MAX, SEEN_OTHER, seen } from './frame-layout.js';
 
 const SIGHTINGS_MAX = 256;
 /** Of so many records one is looked at closely, besides the first of each shape. */
-export const CHECKED_OF = 64;
+export const CHECKED_OF = 128;
 /** Shapes that are tried before the table is asked (T4). */
 const RECENT_MAX = 4;
 
