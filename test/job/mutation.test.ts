@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { generate, run, runInline } from '../../dist/index.js';
 import job from './fixtures/mutation.job.js';
-import { fixture } from './kit.js';
+import { fixture, type Kill, Meter, temporaryFolder, throughKills } from './kit.js';
+import { run as runCompiled, runGuarded } from './run-compiled.js';
 
 type Collected = Readonly<Record<string, readonly unknown[]>>;
 type Row = { readonly i: number; readonly v: number; readonly tags?: readonly string[] };
@@ -117,4 +118,73 @@ describe('records that somebody changes', () => {
       details: expect.objectContaining({ path: 'record.at' }),
     });
   });
+
+  const COUNT = 7_000;
+  it.each<[string, number, 'aligned' | 'unaligned']>([
+    ['one slot', 1, 'aligned'],
+    ['two slots', 2, 'aligned'],
+    ['two slots, with what is in flight', 2, 'unaligned'],
+  ])('give the same through kills: %s', async (_, parallelism, alignment) => {
+    const meter = new Meter();
+    const running = await runCompiled(fixture('mutation'), {
+      parallelism,
+      args: { shape: 'through kills', count: COUNT, meter: meter.shared, splits: 2 },
+      checkpoint: { directory: await temporaryFolder(), intervalMs: 3_600_000, alignment },
+    });
+    const kills: readonly Kill[] = [
+      [0, 'terminate'],
+      [parallelism - 1, 'throw'],
+      [0, 'exit'],
+    ];
+    const { collected } = await throughKills(running, meter, COUNT, kills);
+    const reduced = collected['reduced'] as Reduced[];
+    expect(reduced).toHaveLength(COUNT);
+    for (const key of numbers(5)) {
+      const own = reduced.filter((row) => row.key === key);
+      expect(own.map(({ n }) => n)).toEqual(numbers(COUNT / 5).map((n) => n + 1));
+    }
+    expect(reduced.every(({ v, tags }) => v === -1 && tags.at(-1) === 'changed')).toBe(true);
+    const last = (collected['aggregated'] as Aggregated[]).filter(
+      ({ records }) => records === (2 * COUNT) / 7,
+    );
+    const expected = numbers(7).map((key) => {
+      const own = numbers(COUNT).filter((i) => i % 7 === key);
+      const total = own.reduce((all, i) => all + 2 * i + 1, 0);
+      return { key, records: 2 * own.length, seen: `6162 ${total} ${total}` };
+    });
+    expect(last.toSorted((a, b) => a.key - b.key)).toEqual(expected);
+  });
+
+  it("are what the option says under a guardian, too: copied, frozen, or handed on with 'trusted'", async () => {
+    const guarded = async (shape: string, records?: 'checked' | 'trusted' | 'frozen') => {
+      const running = await runGuarded(fixture('mutation'), {
+        parallelism: 1,
+        args: { shape },
+        ...(records === undefined ? {} : { records }),
+      });
+      return await running.finished;
+    };
+    for (const records of [undefined, 'checked'] as const) {
+      expectations['branches']!((await guarded('branches', records)).collected);
+    }
+    await expect(guarded('branches', 'frozen')).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_USER_CODE',
+      message: expect.stringMatching(/read.only|not extensible/),
+    });
+    const { collected } = await guarded('branches', 'trusted');
+    expect(byI(collected['b']).map(({ v }) => v)).toEqual(numbers(300).map((i) => (i % 7) + 1_000));
+  });
 });
+
+interface Reduced {
+  readonly key: number;
+  readonly v: number;
+  readonly n: number;
+  readonly tags: readonly string[];
+}
+
+interface Aggregated {
+  readonly key: number;
+  readonly records: number;
+  readonly seen: string;
+}

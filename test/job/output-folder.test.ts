@@ -1,7 +1,14 @@
 import { mkdir, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { fixedDelay, HoldfastError } from '../../dist/index.js';
+import {
+  count,
+  fixedDelay,
+  fromCollection,
+  HoldfastError,
+  ndjsonFiles,
+  runInline,
+} from '../../dist/index.js';
 import { fixture, Meter, temporaryFolder, until } from './kit.js';
 import { run } from './run-compiled.js';
 
@@ -62,4 +69,41 @@ test('two sinks into one folder are refused at the start, also through a link', 
   expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
   expect(error.message).toContain("'one' and 'two'");
   expect(await readdir(out)).toEqual([]);
+});
+
+/** One row for each key: with the key as JSON has it, or none. */
+async function keyed(out: string, keys: readonly unknown[]): Promise<void> {
+  await runInline((env) => {
+    env
+      .from(fromCollection(keys.map((key, id) => ({ key, id }))))
+      .keyBy(({ key }) => key as null)
+      .aggregate({ n: count() })
+      .sinkTo(ndjsonFiles(out));
+  });
+}
+
+test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 5n])(
+  'a key that JSON would turn into another is refused, and nothing is shown: %s',
+  async (key) => {
+    const out = join(await temporaryFolder(), 'out');
+    const error = await failure(keyed(out, [null, 'a', key]));
+    expect(error.code).toBe('ERR_HOLDFAST_SINK');
+    expect(error.message).toContain(`no ${typeof key === 'bigint' ? 'bigint' : key} (at key)`);
+    expect(await rowsIn(out)).toBe(0);
+  },
+);
+
+test('keys that JSON has are written, null among them, and undefined is no key', async () => {
+  const out = join(await temporaryFolder(), 'out');
+  const keys = [null, 'null', 0, false, '', ['a', null]];
+  await keyed(out, keys);
+  const names = (await readdir(out)).filter((name) => name.startsWith('part-'));
+  const texts = await Promise.all(names.map((name) => readFile(join(out, name), 'utf8')));
+  const rows = texts.flatMap((text) => text.trimEnd().split('\n')).sort();
+  expect(rows).toEqual(keys.map((key) => JSON.stringify({ key, n: 1 })).sort());
+  const error = await failure(keyed(join(await temporaryFolder(), 'out'), ['a', undefined]));
+  expect(error.message).toContain('undefined');
+  expect([error.code, (error.cause as { code?: string })?.code]).toContain(
+    'ERR_HOLDFAST_UNSUPPORTED_KEY',
+  );
 });
