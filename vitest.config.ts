@@ -19,6 +19,7 @@ const SLOW = [
   'test/hashring/placement.test.ts',
   'test/sim/sim.test.ts',
   'test/stream/incremental-state.test.ts',
+  'test/stream/many-windows.test.ts',
   'test/stream/state.test.ts',
   'test/stream/task-exactly-once.test.ts',
   'test/stream/task-order.test.ts',

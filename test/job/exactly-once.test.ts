@@ -5,7 +5,15 @@ import { type JobResult, type RunOptions, runInline } from '../../dist/index.js'
 import cellsJob, { join, LANES, type Step, step, WINDOW_MS } from './fixtures/cells.job.js';
 import lateJob, { type Event, event, lateOnes } from './fixtures/late.job.js';
 import publishedJob from './fixtures/published.job.js';
-import { fixture, type Kill, Meter, temporaryFolder, throughKills } from './kit.js';
+import {
+  fixture,
+  type Kill,
+  Meter,
+  runningAgain,
+  temporaryFolder,
+  throughKills,
+  until,
+} from './kit.js';
 import { run } from './run-compiled.js';
 
 const KILLS: readonly Kill[] = [
@@ -146,6 +154,34 @@ describe('object state', () => {
     );
     expect(windowed.sort()).toEqual(expected.windowed);
   }
+});
+
+test('look-ups in a table that comes as a stream: each is answered once, through kills', async () => {
+  const count = 3_000;
+  const meter = new Meter();
+  const job = await run(fixture('lookups'), {
+    parallelism: 2,
+    args: { meter: meter.shared, count },
+    checkpoint: { directory: await temporaryFolder(), intervalMs: 3_600_000 },
+  });
+  for (const [slot, records] of [
+    [0, 1_000],
+    [1, 2_000],
+  ] as const) {
+    meter.raise(records);
+    await until(() => job.progress().sourceRecords > records, job);
+    await job.checkpointNow();
+    meter.raise(records + 500);
+    await until(() => job.progress().sourceRecords > records + 100, job);
+    const again = runningAgain(job);
+    job.kill(slot, 'terminate');
+    await again;
+  }
+  meter.raise(count);
+  const { collected } = await job.finished;
+  expect([...(collected['answers'] as string[])].sort()).toEqual(
+    Array.from({ length: count }, (_, id) => `${id}: name-${id % 100}`).sort(),
+  );
 });
 
 describe('sinks', () => {

@@ -4,7 +4,7 @@
  */
 
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
@@ -29,6 +29,8 @@ const INTERNAL = new Set([
   'NodeDraft',
   'KeySelector',
 ]);
+
+const OF_JAVASCRIPT = new Set<string>(['getTime']);
 
 const read = (file: string) => readFileSync(join(dist, file), 'utf8');
 
@@ -152,4 +154,34 @@ test('the declarations need no @types/node', { timeout: 120_000 }, async () => {
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+});
+
+/** What texts given to errors name: calls, as `.uid('…')`, and whatever is written like `withTimestamps`. */
+function namesIn(file: string): readonly string[] {
+  const source = readFileSync(file, 'utf8');
+  return [...source.matchAll(/new HoldfastError\([\s\S]*?\);\n/g)].flatMap(([raised]) => {
+    const plain = raised.replaceAll(/\$\{[^}]*\}/g, '…');
+    const texts = plain.match(/'(?:[^'\\\n]|\\.)*'|"[^"\n]*"|`[^`]*`/g) ?? [];
+    return Array.from(
+      texts.join(' ').matchAll(/\b([a-z]\w+)(?=\()|\b[a-z]+[A-Z]\w*/g),
+      ([name]) => name,
+    );
+  });
+}
+
+test('what an error names is there', () => {
+  const src = fileURLToPath(new URL('../../src', import.meta.url));
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' });
+  const said = files
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => namesIn(join(src, file)));
+  const declarations = readdirSync(dist, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.d.ts'))
+    .map((file) => read(file).replaceAll(/\/\*[\s\S]*?\*\//g, ''))
+    .join('\n');
+  const names = [...new Set(said)].sort();
+  expect(names.length).toBeGreaterThan(15);
+  expect(names).toContain('withTimestamps');
+  const isThere = (name: string) => new RegExp(`\\b${name}\\b`).test(declarations);
+  expect(names.filter((name) => !isThere(name) && !OF_JAVASCRIPT.has(name))).toEqual([]);
 });
