@@ -72,7 +72,7 @@ export interface DeploySpec {
   readonly alignedTimeoutMs: number;
   /** How long a sink may take to prepare, in milliseconds. */
   readonly prepareTimeoutMs: number;
-  readonly cut: number | undefined;
+  readonly replayedBarrier: number | undefined;
   readonly checkpoints: SourceLife['checkpoints'];
   /** Checkpoints may build on earlier ones. */
   readonly incremental: boolean;

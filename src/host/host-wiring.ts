@@ -183,7 +183,7 @@ function taskParts(
     mode: spec.mode,
     alignedTimeoutMs: spec.alignedTimeoutMs,
     prepareTimeoutMs: spec.prepareTimeoutMs,
-    cut: spec.cut,
+    replayedBarrier: spec.replayedBarrier,
     incremental: spec.incremental,
     maxConcurrent: spec.maxConcurrent,
     run: spec.run,

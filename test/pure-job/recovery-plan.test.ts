@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Manifest, PartDescriptor } from '../../src/checkpoint/store.js';
-import { cutOf, planRecovery } from '../../src/job/recovery/recovery-plan.js';
+import { planRecovery, replayedBarrierOf } from '../../src/job/recovery/recovery-plan.js';
 import type { GraphData, GraphNodeData } from '../../src/stream/graph/graph.js';
 import { planJob } from '../../src/stream/graph/planner.js';
 
@@ -209,10 +209,10 @@ describe('planRecovery', () => {
       ]);
       // It is no state of the operator's: the producer's parts are not read for that.
       expect(filesFor(tasks, 'totals', 1)).toEqual(['totals-1']);
-      expect(cutOf(inFlight(), planOf(2))).toBe(undefined);
+      expect(replayedBarrierOf(inFlight(), planOf(2))).toBe(undefined);
     });
 
-    test('is read by those who own key groups of the instance it was sent to, behind a cut', () => {
+    test('is read by those who own key groups of the instance it was sent to, behind a replayed barrier', () => {
       const tasks = planRecovery(inFlight(), planOf(3));
       const [before, after] = [planOf(2).tables[2]!, planOf(3).tables[3]!];
       for (let instance = 0; instance < 3; instance += 1) {
@@ -229,8 +229,8 @@ describe('planRecovery', () => {
         expect(names.toSorted()).toEqual(want.toSorted());
         expect(names.length).toBeGreaterThan(0);
       }
-      expect(cutOf(inFlight(), planOf(3))).toBe(7);
-      expect(cutOf(manifestOf(2), planOf(3))).toBe(undefined);
+      expect(replayedBarrierOf(inFlight(), planOf(3))).toBe(7);
+      expect(replayedBarrierOf(manifestOf(2), planOf(3))).toBe(undefined);
     });
 
     test('is refused, never dropped, when its operator is gone', () => {

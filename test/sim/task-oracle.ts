@@ -134,7 +134,7 @@ export function watchTasks(
     patch(TaskCheckpoints.prototype, 'take', (original) => {
       return function (this: TaskCheckpoints, due, ...rest) {
         // The restored checkpoint's barrier, once more: nothing is taken for it.
-        if (due.kind === 'cut' && current !== undefined) {
+        if (due.kind === 'replayed' && current !== undefined) {
           current.watch.passed = Math.max(current.watch.passed, due.checkpoint);
         }
         original.call(this, due, ...rest);

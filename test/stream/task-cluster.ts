@@ -84,8 +84,8 @@ export class TaskCluster {
   aborted = 0;
   /** Completed checkpoints that hold records in flight, by who has kept them. */
   readonly inFlight = { input: 0, output: 0 };
-  /** Deployments that began with a cut. */
-  cuts = 0;
+  /** Deployments that began with a replayed barrier. */
+  replays = 0;
   /** Sections that were captured as changes, in completed checkpoints. */
   deltas = 0;
   readonly counters: Record<string, number> = {};
@@ -145,8 +145,8 @@ export class TaskCluster {
       ...this.#channel(gate(plan.edges[spec.edge]!.fromVertex, spec.fromInstance)),
     }));
     const alignedTimeoutMs = draw(this.#random, this.#options.alignments ?? [Infinity]);
-    const cut = this.#cut(plan);
-    if (cut !== undefined) this.cuts += 1;
+    const replayedBarrier = this.#replayed(plan);
+    if (replayedBarrier !== undefined) this.replays += 1;
     for (const vertex of plan.vertices) {
       for (let instance = 0; instance < vertex.parallelism; instance += 1) {
         const edges = plan.edges;
@@ -172,7 +172,7 @@ export class TaskCluster {
                 .map(({ output }) => output),
             })),
           alignedTimeoutMs,
-          cut,
+          replayedBarrier,
           gate: gate(vertex.index, instance),
           block: slot.block,
           lease: slot.lease,
@@ -371,7 +371,7 @@ export class TaskCluster {
     return sections;
   }
 
-  #cut(plan: JobPlan): number | undefined {
+  #replayed(plan: JobPlan): number | undefined {
     const completed = this.#completed;
     if (completed === undefined || completed.plan.slots === plan.slots) return undefined;
     const holds = [...completed.parts.values()].some(({ sections }) =>

@@ -86,12 +86,12 @@ describe('what is published is what a run without faults publishes', () => {
   it(
     'with another parallelism after each crash',
     async () => {
-      let cuts = 0;
+      let replays = 0;
       for (let seed = 2_001; seed <= 2_012; seed += 1) {
         const chaos = { crashes: 6, rescales: true, alignments: UNALIGNED };
-        cuts += (await simulate(seed, chaos)).cuts;
+        replays += (await simulate(seed, chaos)).replays;
       }
-      expect(cuts).toBeGreaterThan(15);
+      expect(replays).toBeGreaterThan(15);
     },
     DEADLINE_MS,
   );
@@ -203,7 +203,7 @@ describe('a task that does not wait', () => {
         ownsGroup: () => true,
         isRescaled: false,
       }),
-      cut: undefined,
+      replayedBarrier: undefined,
       recordedBytesMax: 150,
     });
     const records = [1, 2, 3, 4].map((record) => batchOf([{ record }]));

@@ -30,7 +30,7 @@ import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
 import type { SinkCommitter } from '../checkpoints/sink-committer.js';
 import type { ResolvedOptions } from '../options.js';
 import { checkCompatible } from '../recovery/compatibility.js';
-import { cutOf, planRecovery } from '../recovery/recovery-plan.js';
+import { planRecovery, replayedBarrierOf } from '../recovery/recovery-plan.js';
 import { readRestores } from '../recovery/restore-reader.js';
 import { listSplits, type SplitsBySource } from './split-listing.js';
 
@@ -227,8 +227,9 @@ export class Launcher {
     const splits = Object.fromEntries(
       Object.entries(request.splits ?? {}).filter(([source]) => !isKnown(manifest, source)),
     );
-    const cut = manifest === undefined ? undefined : cutOf(manifest, this.#given.plan);
-    const specs = this.#specs(request, epoch, leases, restores, splits, cut);
+    const replayed =
+      manifest === undefined ? undefined : replayedBarrierOf(manifest, this.#given.plan);
+    const specs = this.#specs(request, epoch, leases, restores, splits, replayed);
     await this.#onAll(region, (slot) => {
       const spec = specs.get(slot)!;
       return atPoint('recovery:deploy', () =>
@@ -308,7 +309,7 @@ export class Launcher {
     leases: ReadonlyMap<number, Lease>,
     restores: Restores,
     splits: SplitsBySource | undefined,
-    cut: number | undefined,
+    replayedBarrier: number | undefined,
   ): ReadonlyMap<number, DeploySpec> {
     const { plan, options, slots, run } = this.#given;
     const blocks = Array.from({ length: plan.slots }, (_, slot) =>
@@ -342,7 +343,7 @@ export class Launcher {
       mode: options.checkpoint.mode,
       alignedTimeoutMs: options.checkpoint.alignedTimeoutMs,
       prepareTimeoutMs: prepareTimeoutMs(options.checkpoint),
-      cut,
+      replayedBarrier,
       checkpoints: checkpointsOf(options.checkpoint),
       incremental: options.checkpoint.incremental,
       maxConcurrent: options.checkpoint.maxConcurrent,

@@ -15,7 +15,7 @@
 import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
-import { isChannelFor, parseChannelSection } from '../../stream/task/channel-state.js';
+import { holdsElements, isChannelFor, parseChannelSection } from '../../stream/task/channel-state.js';
 import { checkCompatible } from './compatibility.js';
 
 /** Which parts a task needs, and which operators' sections of them. */
@@ -80,10 +80,8 @@ export function planRecovery(
  * The checkpoint's id when its barrier has to pass once more, because it holds records in flight and
  * instances, or the owners of key groups, have changed since (task-inputs.ts, P4).
  */
-export function cutOf(manifest: Manifest, plan: JobPlan): number | undefined {
-  const isInFlight = manifest.parts.some((part) =>
-    part.sections.some(({ name }) => parseChannelSection(name) !== undefined),
-  );
+export function replayedBarrierOf(manifest: Manifest, plan: JobPlan): number | undefined {
+  const isInFlight = manifest.parts.some((part) => part.sections.some(holdsElements));
   if (!isInFlight) return undefined;
   const isRescaled = plan.vertices.some((vertex) =>
     vertex.nodes.some((node) => {

@@ -83,8 +83,6 @@ export class SourceHead {
   #isStirred = true;
   /** Whose records are being emitted, or were last. */
   #current: SplitReader | undefined;
-  /** What was emitted of it in one go: the number of its first record, and where in the batch that was. */
-  #stretch = { record: 0, at: 0 };
   readonly #positions = new Map<number, Positions>();
   readonly #holders = new TimeHolders();
   #closed = false;
@@ -238,22 +236,11 @@ export class SourceHead {
     }
   }
 
-  /**
-   * The record being emitted, or where reading stands; for messages.
-   * @param record a record emitted before (`TaskGate.record`) that is meant instead
-   */
-  describe(record?: number): string | undefined {
+  /** The record being emitted, or where reading stands; for messages. */
+  describe(): string | undefined {
     const current = this.#current;
     if (current === undefined) return this.#readers.find(isUnfinished)?.progress.split.id;
-    const here =
-      current.batch === undefined ? current.progress.split.id : current.describe(current.at);
-    if (record === undefined) return here;
-    const { record: first, at } = this.#stretch;
-    if (current.batch !== undefined && record >= first) {
-      return current.describe(at + record - first);
-    }
-    const back = this.#records - record;
-    return `${back} records before ${current.batch === undefined ? 'the next one of ' : ''}${here}`;
+    return current.batch === undefined ? current.progress.split.id : current.describe(current.at);
   }
 
   async close(): Promise<void> {
@@ -366,7 +353,6 @@ export class SourceHead {
     const first = this.#records - before;
     const read = progress.records - before;
     this.#current = reader;
-    this.#stretch = { record: this.#records, at: before };
     observers.begin(reader.index);
     try {
       while (reader.at < end) {

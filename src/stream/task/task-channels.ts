@@ -33,7 +33,7 @@ export function outputsOf({ graph, plan, outputs, instance }: TaskOptions): read
 
 /** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE */
 export function restoredChannelsOf(options: TaskOptions): RestoredChannels {
-  const { graph, plan, vertex, instance, restored, cut } = options;
+  const { graph, plan, vertex, instance, restored, replayedBarrier } = options;
   const table = plan.tables[plan.vertices[vertex]!.parallelism];
   const { nodes } = plan.vertices[vertex]!;
   const nodeOf = (operator: string) => graph.nodes.find(({ id }) => id === operator);
@@ -43,6 +43,6 @@ export function restoredChannelsOf(options: TaskOptions): RestoredChannels {
     inputsOf: (operator) => nodeOf(operator)?.inputs.length ?? 0,
     isKeyed: (operator, input) => nodeOf(operator)?.inputs[input]?.partition === 'hash',
     ownsGroup: (group) => table === undefined || table[group] === instance,
-    isRescaled: cut !== undefined,
+    isRescaled: replayedBarrier !== undefined,
   });
 }

@@ -36,13 +36,13 @@ export interface CheckpointsOptions {
   /** Infinity: barriers are waited for until they come. */
   readonly alignedTimeoutMs: number;
   /** See P4 of task-inputs.ts. */
-  readonly cut: number | undefined;
+  readonly replayedBarrier: number | undefined;
 }
 
 /** A part to be taken now. */
 export interface DuePart {
-  /** `cut`: none, only the barrier is passed on. */
-  readonly kind: 'aligned' | 'overtaken' | 'cut';
+  /** `replayed`: none, only the barrier is passed on. */
+  readonly kind: 'aligned' | 'overtaken' | 'replayed';
   readonly checkpoint: number;
   readonly alignMs: number;
 }
@@ -57,14 +57,14 @@ export class TaskCheckpoints {
   #told = 0;
   /** All its barriers have come. Nothing is taken meanwhile. */
   #aligned: AlignedSnapshot | undefined;
-  /** A source has the cut to pass on before its first record. */
-  #cutPending: boolean;
+  /** A source has the replayed barrier to pass on before its first record. */
+  #replayPending: boolean;
   readonly #inFlight: InFlight;
 
   constructor(given: CheckpointsOptions) {
     this.#given = given;
-    this.#last = given.cut ?? 0;
-    this.#cutPending = given.cut !== undefined && given.isSource;
+    this.#last = given.replayedBarrier ?? 0;
+    this.#replayPending = given.replayedBarrier !== undefined && given.isSource;
     const { inputs, overtaken } = given;
     this.#inFlight = {
       get complete() {
@@ -107,18 +107,18 @@ export class TaskCheckpoints {
 
   /** No element may be taken: a part is due, or is waited for (T2, T4). */
   get isWaiting(): boolean {
-    return this.#aligned !== undefined || this.#cutPending || this.#trigger !== undefined;
+    return this.#aligned !== undefined || this.#replayPending || this.#trigger !== undefined;
   }
 
   /** What is to be taken between two elements; a source's restored elements are behind it. */
   get due(): DuePart | undefined {
-    const { cut, sinks, incremental } = this.#given;
-    if (this.#cutPending) return { kind: 'cut', checkpoint: cut!, alignMs: 0 };
+    const { replayedBarrier, sinks, incremental } = this.#given;
+    if (this.#replayPending) return { kind: 'replayed', checkpoint: replayedBarrier!, alignMs: 0 };
     const trigger = this.#trigger;
     if (trigger !== undefined) return { ...trigger, kind: 'aligned', alignMs: 0 };
     const aligned = this.#aligned;
     if (aligned === undefined) return undefined;
-    if (aligned.checkpoint === cut) return { kind: 'cut', ...aligned };
+    if (aligned.checkpoint === replayedBarrier) return { kind: 'replayed', ...aligned };
     if (this.#isBusy) return undefined; // T4
     const waits = sinks.length > 0 || incremental; // T2
     const mayTake = !waits || aligned.checkpoint <= this.#told;
@@ -143,7 +143,7 @@ export class TaskCheckpoints {
     const checkpoint = this.#told;
     if (isSource) {
       const trigger = this.#triggers[0];
-      if (this.#cutPending || trigger === undefined) return undefined;
+      if (this.#replayPending || trigger === undefined) return undefined;
       if (now - trigger.sinceMs < alignedTimeoutMs) return undefined;
       return { kind: 'overtaken', checkpoint: trigger.checkpoint, alignMs: 0 };
     }
@@ -157,8 +157,8 @@ export class TaskCheckpoints {
     const { kind, checkpoint } = due;
     this.#aligned = undefined;
     this.#triggers = this.#triggers.filter((trigger) => trigger.checkpoint > checkpoint);
-    if (kind === 'cut') {
-      this.#cutPending = false;
+    if (kind === 'replayed') {
+      this.#replayPending = false;
       outputs.control({ kind: 'barrier', checkpoint });
       return;
     }

@@ -40,14 +40,6 @@ export function taskError(thrown: unknown, place: TaskPlace): unknown {
   );
 }
 
-/** For an error of a record that was processed earlier: which (`TaskGate.record`). */
-export function originOf(thrown: unknown): number | undefined {
-  const error = thrown instanceof LocatedError ? thrown.error : thrown;
-  if (!isHoldfastError(error, 'ERR_HOLDFAST_UNTRANSFERABLE_RECORD')) return undefined;
-  const origin = error.details['origin'];
-  return typeof origin === 'number' && origin >= 0 ? origin : undefined;
-}
-
 function placed(
   thrown: unknown,
   place: TaskPlace,

@@ -9,7 +9,7 @@
  *      input that has said +∞ is over, also before its end is taken: it says nothing of the idle ones.
  *  P3  What was in flight in the restored checkpoint comes before anything else (U7).
  *  P4  After a rescale the sources emit the restored checkpoint's barrier once more, ahead of their first
- *      record. It takes no snapshot and is aligned on, so that nothing from behind the cut is processed
+ *      record. It takes no snapshot and is aligned on, so that nothing from behind it is processed
  *      before all that was in flight at it, whichever instance that was given to: per-key order holds
  *      also where records went through other instances than their successors will (I18). Until it
  *      has passed, no other barrier can come, and announcements are not looked at: the first checkpoint
@@ -52,7 +52,7 @@ export interface TaskInputsOptions {
   readonly alignedTimeoutMs: number;
   readonly restored: RestoredChannels;
   /** The restored checkpoint, after a rescale (P4). */
-  readonly cut: number | undefined;
+  readonly replayedBarrier: number | undefined;
   /** Most that is recorded of what is in flight (U6); 64 MiB when absent. */
   readonly recordedBytesMax?: number | undefined;
 }
@@ -72,7 +72,7 @@ export class TaskInputs {
   readonly #inputs: readonly Input[];
   readonly #aligner: Aligner | undefined;
   readonly #recorder: ChannelRecorder;
-  #cutAligner: Aligner | undefined;
+  #replayAligner: Aligner | undefined;
   #next = 0;
   /** Which input the element taken last came from; −1 for none that is there now. */
   #current = 0;
@@ -87,7 +87,7 @@ export class TaskInputs {
 
   constructor(given: TaskInputsOptions) {
     this.#given = given;
-    const { mode, cut } = given;
+    const { mode, replayedBarrier } = given;
     this.#inputs = given.inputs.map((input) => ({
       ...input,
       watermarkMs: Number.NEGATIVE_INFINITY,
@@ -102,8 +102,8 @@ export class TaskInputs {
       bytesMax: given.recordedBytesMax ?? RECORDED_BYTES_MAX,
     });
     this.#aligner = inputs === 0 ? undefined : new Aligner({ inputs, mode });
-    if (inputs > 0 && cut !== undefined) {
-      this.#cutAligner = new Aligner({ inputs, mode: 'exactly-once' });
+    if (inputs > 0 && replayedBarrier !== undefined) {
+      this.#replayAligner = new Aligner({ inputs, mode: 'exactly-once' });
     }
   }
 
@@ -200,20 +200,20 @@ export class TaskInputs {
     this.#inputs[this.#current]!.ended = true;
   }
 
-  /** A barrier was taken. @returns the snapshot that is due now, if one is; or the passing cut (P4) */
+  /** A barrier was taken. @returns the snapshot that is due now, if one is; or the replayed barrier (P4) */
   barrier(checkpoint: number, now: number): AlignedSnapshot | undefined {
     this.#see(checkpoint, now);
-    const isCut = checkpoint === this.#given.cut;
-    const aligner = isCut ? this.#cutAligner : this.#aligner;
+    const isReplayed = checkpoint === this.#given.replayedBarrier;
+    const aligner = isReplayed ? this.#replayAligner : this.#aligner;
     const commands = aligner?.handle({ kind: 'barrier', input: this.#current, checkpoint }) ?? [];
     if (!this.#perform(commands)) return undefined;
-    if (isCut) this.#cutAligner = undefined;
+    if (isReplayed) this.#replayAligner = undefined;
     return { checkpoint, alignMs: now - this.#alignedSinceMs };
   }
 
   /** Does it make sense to look for announcements of this checkpoint? */
   get #mayOvertake(): boolean {
-    return this.#given.alignedTimeoutMs !== Infinity && this.#cutAligner === undefined;
+    return this.#given.alignedTimeoutMs !== Infinity && this.#replayAligner === undefined;
   }
 
   /** The checkpoint is due, although not all of its barriers have come. */

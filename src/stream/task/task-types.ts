@@ -65,7 +65,7 @@ export interface TaskOptions {
    * The restored checkpoint, when it holds records in flight and instances or owners of key groups
    * have changed since: its barrier passes once more (task-inputs.ts, P4).
    */
-  readonly cut?: number | undefined;
+  readonly replayedBarrier?: number | undefined;
   /** Snapshots may build on earlier ones: `trigger` tells on which. */
   readonly incremental?: boolean | undefined;
   /** Checkpoints in flight at a time. Default 1. */

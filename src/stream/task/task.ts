@@ -33,7 +33,7 @@ import { SourceHead } from './source-head.js';
 import { buildChain, type Chain } from './task-chain.js';
 import { inputsOf, outputsOf, restoredChannelsOf } from './task-channels.js';
 import { type DuePart, TaskCheckpoints } from './task-checkpoints.js';
-import { originOf, type TaskPlace, taskError, taskFailure } from './task-failure.js';
+import { type TaskPlace, taskError, taskFailure } from './task-failure.js';
 import type { TaskGate } from './task-gate.js';
 import { TaskInputs } from './task-inputs.js';
 import { TaskMeter } from './task-meter.js';
@@ -131,7 +131,7 @@ export class Task {
       mode: options.mode,
       alignedTimeoutMs,
       restored: restoredChannelsOf(options),
-      cut: options.cut,
+      replayedBarrier: options.replayedBarrier,
     });
     this.#source = splits === undefined ? undefined : sourceHeadOf(options, this.#chain, splits);
     this.#snapshots = new TaskSnapshots({
@@ -159,7 +159,7 @@ export class Task {
       isSource: this.#source !== undefined,
       incremental: options.incremental === true,
       alignedTimeoutMs,
-      cut: options.cut,
+      replayedBarrier: options.replayedBarrier,
     });
   }
 
@@ -577,16 +577,12 @@ export class Task {
     if (this.#state !== 'open') return;
     this.#moved = true;
     this.#state = 'failed';
-    this.#options.callbacks.failed(taskFailure(error, this.#place, this.#position(error)));
+    this.#options.callbacks.failed(taskFailure(error, this.#place, this.#position()));
   }
 
-  /**
-   * The record being processed, or the one that the error tells it is about, in the words of the
-   * source, or by number since the task's start.
-   */
-  #position(error?: unknown): string {
-    const origin = originOf(error);
-    return this.#source?.describe(origin) ?? `record ${(origin ?? this.#recordsIn + this.#at) + 1}`;
+  /** The record being processed, in the words of the source, or by number since the task's start. */
+  #position(): string {
+    return this.#source?.describe() ?? `record ${this.#recordsIn + this.#at + 1}`;
   }
 }
 
