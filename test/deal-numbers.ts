@@ -53,3 +53,11 @@ export async function dealNumbers<A>(options: DealOptions<A>): Promise<void> {
     });
   await Promise.all(Array.from({ length: availableParallelism() }, work));
 }
+
+/** The value of an option of the command; without a right one the process ends. */
+export function wholeNumber(option: string, given: string): number {
+  const number = Number(given);
+  if (Number.isSafeInteger(number) && number >= 1 && number < 2 ** 40) return number;
+  console.error(`--${option} must be a whole number from 1, but is '${given}'.`);
+  process.exit(2);
+}

@@ -16,6 +16,7 @@ import {
   filesNamed,
 } from './manifest.js';
 import { filesOf } from './parts/part-chain.js';
+import { sectionsOf } from './parts/part-file.js';
 import { corruptError, writeError } from './storage-errors.js';
 import type {
   CheckpointStore,
@@ -67,11 +68,7 @@ export class MemoryStore implements CheckpointStore {
     if (part.sections.length === 0) {
       return { file: '', bytes: 0, sha256: '', vertex, instance, sections: [] };
     }
-    const sections = part.sections.map(({ operator, name, chunks }) => ({
-      operator,
-      name,
-      bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
-    }));
+    const sections = sectionsOf(part);
     const bytes = new Uint8Array(sections.reduce((sum, section) => sum + section.bytes, 0));
     let at = 0;
     for (const chunk of part.sections.flatMap((section) => section.chunks)) {

@@ -11,7 +11,7 @@
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { dealNumbers } from '../deal-numbers.js';
+import { dealNumbers, wholeNumber } from '../deal-numbers.js';
 import { describeDraw, runDraw, shrinkDraw } from './draw.js';
 
 /** A draw takes some 100 ms; this one does not come to its end. */
@@ -30,13 +30,13 @@ else process.exitCode = await command();
 async function command(): Promise<number> {
   const values = options();
   if (values.draw !== undefined) {
-    const { failed, report } = await answer(count('draw', values.draw), true);
+    const { failed, report } = await answer(wholeNumber('draw', values.draw), true);
     if (report !== undefined) console.log(report);
     console.log(failed ? '0 passed, 1 failed' : '1 passed, 0 failed');
     return failed ? 1 : 0;
   }
-  const draws = count('draws', values.draws);
-  const failed = await many(count('from', values.from), draws);
+  const draws = wholeNumber('draws', values.draws);
+  const failed = await many(wholeNumber('from', values.from), draws);
   if (failed.length > 0) {
     console.log(`failed draws: ${failed.sort((a, b) => a - b).join(', ')}`);
   }
@@ -59,13 +59,6 @@ function options() {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
     process.exit(2);
   }
-}
-
-function count(option: string, given: string): number {
-  const number = Number(given);
-  if (Number.isSafeInteger(number) && number >= 1 && number < 2 ** 40) return number;
-  console.error(`--${option} must be a whole number from 1, but is '${given}'.`);
-  process.exit(2);
 }
 
 /** @returns those that failed */

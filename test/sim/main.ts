@@ -11,7 +11,7 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { dealNumbers } from '../deal-numbers.js';
+import { dealNumbers, wholeNumber } from '../deal-numbers.js';
 import { OCCASIONS, type Occasion } from './life.js';
 import { describeResult, shrink } from './report.js';
 import { runSeed, type SeedResult } from './simulation.js';
@@ -45,7 +45,7 @@ else process.exitCode = await command();
 async function command(): Promise<number> {
   const values = options();
   if (values.seed !== undefined) {
-    return await one(count('seed', values.seed), values.trace);
+    return await one(wholeNumber('seed', values.seed), values.trace);
   }
   const totals: Totals = {
     passed: 0,
@@ -55,7 +55,7 @@ async function command(): Promise<number> {
     faults: new Map(),
     occasions: new Map(),
   };
-  await many(count('from', values.from), count('seeds', values.seeds), totals);
+  await many(wholeNumber('from', values.from), wholeNumber('seeds', values.seeds), totals);
   const faults = [...totals.faults].sort(([a], [b]) => (a < b ? -1 : 1));
   console.log(`faults: ${faults.map(([kind, times]) => `${kind} ${times}`).join(', ')}`);
   for (const occasion of OCCASIONS) {
@@ -85,13 +85,6 @@ function options() {
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
     process.exit(2);
   }
-}
-
-function count(option: string, given: string): number {
-  const number = Number(given);
-  if (Number.isSafeInteger(number) && number >= 1 && number < 2 ** 40) return number;
-  console.error(`--${option} must be a whole number from 1, but is '${given}'.`);
-  process.exit(2);
 }
 
 async function one(seed: number, trace: boolean): Promise<number> {

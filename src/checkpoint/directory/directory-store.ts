@@ -29,7 +29,7 @@ import {
 } from '../manifest.js';
 import { compressionOf } from '../parts/compression.js';
 import { filesOf } from '../parts/part-chain.js';
-import { bodyBytesOf } from '../parts/part-file.js';
+import { bodyBytesOf, sectionsOf } from '../parts/part-file.js';
 import { type PartIo, threadPartIo } from '../parts/part-io.js';
 import { greatestInNames } from '../parts/part-names.js';
 import { WritePool } from '../parts/write-pool.js';
@@ -267,11 +267,7 @@ export class DirectoryStore implements CheckpointStore {
     if (part.sections.length === 0) {
       return { file: '', bytes: 0, sha256: '', vertex, instance, sections: [] };
     }
-    const sections = part.sections.map(({ operator, name, chunks }) => ({
-      operator,
-      name,
-      bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
-    }));
+    const sections = sectionsOf(part);
     const file = partName(part);
     const path = join(this.#at.parts, file);
     const temporary = join(this.#at.parts, `${TEMPORARY_PREFIX}${file}`);

@@ -20,6 +20,7 @@ import { partName, partOfName } from '../directory/directory-layout.js';
 import { encodeManifest, filesNamed } from '../manifest.js';
 import { compressionOf } from '../parts/compression.js';
 import { filesOf } from '../parts/part-chain.js';
+import { sectionsOf } from '../parts/part-file.js';
 import { cleanUpError, writeError } from '../storage-errors.js';
 import type {
   CheckpointStore,
@@ -221,11 +222,7 @@ export class ObjectStore implements CheckpointStore {
     if (part.sections.length === 0) {
       return { file: '', bytes: 0, sha256: '', vertex, instance, sections: [] };
     }
-    const sections = part.sections.map(({ operator, name, chunks }) => ({
-      operator,
-      name,
-      bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
-    }));
+    const sections = sectionsOf(part);
     const file = partName(part);
     try {
       const client = await this.#client();

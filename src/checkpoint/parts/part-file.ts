@@ -21,7 +21,7 @@
  */
 
 import { assert } from '../../base/assert.js';
-import type { PartInput } from '../store.js';
+import type { PartInput, StoredSection } from '../store.js';
 import { crc32 } from './checksum.js';
 import { type Compression, compressChunk, compressionOf } from './compression.js';
 
@@ -66,12 +66,17 @@ export interface EncodeOptions {
   readonly node?: string;
 }
 
-export function partHeader(part: PartInput, options: EncodeOptions = {}): PartHeader {
-  const sections = part.sections.map(({ operator, name, chunks }) => ({
+/** What a part has, with the bytes of each. */
+export function sectionsOf(part: PartInput): readonly StoredSection[] {
+  return part.sections.map(({ operator, name, chunks }) => ({
     operator,
     name,
     bytes: chunks.reduce((sum, chunk) => sum + chunk.length, 0),
   }));
+}
+
+export function partHeader(part: PartInput, options: EncodeOptions = {}): PartHeader {
+  const sections = sectionsOf(part);
   return {
     format: part.compression === undefined ? PART_FORMAT : COMPRESSED_FORMAT,
     job: part.job,

@@ -15,7 +15,11 @@
 import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
-import { holdsElements, isChannelFor, parseChannelSection } from '../../stream/task/channel-state.js';
+import {
+  holdsElements,
+  isChannelFor,
+  parseChannelSection,
+} from '../../stream/task/channel-state.js';
 import { checkCompatible } from './compatibility.js';
 
 /** Which parts a task needs, and which operators' sections of them. */
