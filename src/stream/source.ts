@@ -90,6 +90,7 @@ export interface SourceReader<T> {
   /**
    * The checkpoint is complete, and committed; the split's position in it is `position` (undefined: its start).
    * For sources that let go of what they need not read again. Must not wait; what it throws fails the task.
+   * A reader that is closed, because its split has ended, say, hears of none.
    */
   committed?(checkpoint: number, position: SourcePosition | undefined): void;
   close(): void | Promise<void>;

@@ -206,3 +206,36 @@ test('who holds time back for 10 s is named in the log, with what helps', async 
   ]);
   expect((told[0]![0] as { heldMs: number }).heldMs).toBeGreaterThanOrEqual(10_000);
 });
+
+test('splits that never spoke are idle, too, when more are there than may be open', async () => {
+  const controller = new AbortController();
+  const meter = new Meter(400);
+  const going = metered((i) => ({ t: i * 100 }), { meter: meter.shared, count: 1e9 });
+  const silent = resting(0);
+  const rows: unknown[] = [];
+  const ended = runInline(
+    (env) => {
+      env
+        .from<{ t: number }>({
+          kind: 'mostly silent',
+          splits: async () => [{ id: 'a' }, { id: 'b' }, { id: 'c' }, { id: 'going', first: 0 }],
+          open: (split, position, context) =>
+            (split.id === 'going' ? going : silent).open(split, position, context),
+        })
+        .withTimestamps(({ t }) => t, { idleAfterMs: 300 })
+        .keyBy(({ t }) => Math.floor(t / 100) % 5)
+        .window(tumbling(1_000))
+        .aggregate({ n: count() })
+        .map((row) => {
+          rows.push(row);
+          return row;
+        })
+        .collect('rows');
+    },
+    { signal: controller.signal, maxOpenSplits: 1 },
+  );
+  const canceled = expect(ended).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CANCELED' });
+  await until(() => rows.length > 100);
+  controller.abort();
+  await canceled;
+});

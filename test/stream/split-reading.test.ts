@@ -310,6 +310,24 @@ describe('flowing splits', () => {
     expect(Math.max(...reading.opened)).toBeGreaterThan(1);
   });
 
+  it('make room as well when they are too far ahead of other sources: who waits may be the one behind (F2)', async () => {
+    const splits = [
+      [500, 600, 700],
+      [500, 600, 700],
+      [1, 2, 3],
+    ];
+    const reading = new Reading({ splits, answers: 'never an end', maxOpen: 2, batchRecords: 1 });
+    const flow = flowing(reading, (timeMs) => timeMs <= 400);
+    await readOn(reading, flow, clock);
+    expect([...reading.read].sort()).toEqual(['0:0', '1:0']);
+    for (let turns = 0; turns < 3 && !reading.read.includes('2:2'); turns += 1) {
+      flow.advance(flow.dueMs! + 1);
+      await readOn(reading, flow, clock);
+    }
+    expect([...reading.read].sort()).toEqual(['0:0', '1:0', '2:0', '2:1', '2:2']);
+    expect(reading.openMost).toBe(2);
+  });
+
   it('that end are told, and are no more', async () => {
     const splits = [[1], [], [2, 3]];
     const reading = new Reading({ splits, isTimed: false });

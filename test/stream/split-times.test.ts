@@ -143,6 +143,21 @@ describe('idleness', () => {
     expect(times.advance()).toBeUndefined();
   });
 
+  it('counts the time by pieces for one that is asked in turns (X4)', () => {
+    const times = timesOf([0, 1], { idleAfterMs: 100 });
+    // Asked in every third of the time: it takes three times as long, and no longer.
+    for (let now = 0; now <= 290; now += 10) {
+      speak(times, 0, 500);
+      times.judge(now, (split) => split !== 1 || now % 30 === 0);
+    }
+    expect(times.advance()).toBeUndefined();
+    for (let now = 300; now <= 330; now += 10) {
+      speak(times, 0, 500);
+      times.judge(now, (split) => split !== 1 || now % 30 === 0);
+    }
+    expect(times.advance()).toBe(489);
+  });
+
   it('holds the watermark for who returns, where it stands (X4, I25)', () => {
     const times = timesOf([0, 1], { idleAfterMs: 100 });
     speak(times, 0, 500);

@@ -3,8 +3,9 @@
  *
  *  F1  All that may be open are polled. With event time the batch of the one that stands at the least time is
  *      emitted first, else they take turns.
- *  F2  With more splits than may be open they take turns in that, too: after TURN_MS one that has nothing at hand
- *      is closed at its position, and the one that has waited longest is opened.
+ *  F2  With more splits than may be open they take turns in that, too: after TURN_MS one that has nothing at hand, or
+ *      may not be read now, is closed at its position, and the one that has waited longest is opened. Else
+ *      those that are too far ahead of other sources would keep out the very one that others wait for.
  */
 
 import type { ObservedSplits } from './observed-splits.js';
@@ -73,7 +74,7 @@ export class FlowingSplits {
     for (let i = 0; i < length; i += 1) {
       const reader = this.#open[(this.#turn + i) % length]!;
       if (reader.kind !== 'holding') continue;
-      const timeMs = this.#isTimed ? this.#given.observers.ownMs(reader.index) : 0;
+      const timeMs = this.#timeOf(reader);
       if (chosen !== undefined && timeMs >= chosenMs) continue;
       chosen = reader;
       chosenMs = timeMs;
@@ -90,18 +91,27 @@ export class FlowingSplits {
   /** When one may have to make room for another (performance.now() ms). */
   get dueMs(): number | undefined {
     if (this.#waiting.length === 0) return undefined;
-    const turns = this.#open.filter(({ kind }) => kind === 'polling');
+    const turns = this.#open.filter((reader) => reader.kind !== 'ready' && this.#mayLeave(reader));
     if (turns.length === 0) return undefined;
     return Math.min(...turns.map(({ openedMs }) => openedMs + TURN_MS));
+  }
+
+  #mayLeave(reader: SplitReader): boolean {
+    const { kind } = reader;
+    if (kind === 'polling' || kind === 'ready') return true;
+    return kind === 'holding' && !this.#given.mayDrift(this.#timeOf(reader));
+  }
+
+  #timeOf({ index }: SplitReader): number {
+    return this.#isTimed ? this.#given.observers.ownMs(index) : 0;
   }
 
   /** F2 */
   #makeRoom(now: number): boolean {
     if (this.#waiting.length === 0 || this.#given.open.isFree) return false;
     let wanted = this.#waiting.filter(({ kind }) => kind === 'closed').length;
-    const leaving = this.#open.filter(({ kind, openedMs }) => {
-      if (wanted === 0 || (kind !== 'polling' && kind !== 'ready')) return false;
-      if (now < openedMs + TURN_MS) return false;
+    const leaving = this.#open.filter((reader) => {
+      if (wanted === 0 || now < reader.openedMs + TURN_MS || !this.#mayLeave(reader)) return false;
       wanted -= 1;
       return true;
     });

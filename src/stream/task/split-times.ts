@@ -231,9 +231,10 @@ export class SplitTimes implements SplitObserver {
       if (split.idle) continue;
       const { spoke } = split;
       split.spoke = false;
-      if (split.quietSinceMs === undefined || spoke || !wasAsked(split.index, sinceMs)) {
-        split.quietSinceMs = now;
-      } else if (now >= split.quietSinceMs + this.#idleAfterMs) due.push(split);
+      if (split.quietSinceMs === undefined || spoke) split.quietSinceMs = now;
+      // Those that take turns at being open are quiet by pieces.
+      else if (!wasAsked(split.index, sinceMs)) split.quietSinceMs += now - sinceMs;
+      else if (now >= split.quietSinceMs + this.#idleAfterMs) due.push(split);
     }
     this.#rest(due);
   }
