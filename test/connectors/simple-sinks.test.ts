@@ -40,6 +40,9 @@ describe('discard and print', () => {
     [Number.NaN, 'NaN'],
     [{ a: undefined }, '{ a: undefined }'],
     [null, 'null'],
+    [-0, '-0'],
+    [{ mean: -0 }, '{ mean: -0 }'],
+    [{ list: Object.assign([1], { total: 5 }) }, '{ list: [ 1, total: 5 ] }'],
   ])('formats %o', (record, line) => {
     expect(formatRecord(record)).toBe(line);
   });

@@ -58,6 +58,17 @@ test('Ctrl-C takes a last checkpoint, and the next run goes on from it', async (
   await expectAllOrders();
 });
 
+test('read from top to bottom, in one folder', async () => {
+  await project.write('orders.job.ts', readme.printed('orders.job.ts'));
+  await project.write('main.mjs', readme.printed('main.mjs'));
+  const first = readme.commands.indexOf('node main.mjs\n');
+  expect(first).toBeGreaterThan(0);
+  for (const command of readme.commands.slice(first, first + 2)) {
+    expect(await project.shell(command)).toMatchObject({ code: 0 });
+    await expectAllOrders();
+  }
+});
+
 test('the same in JavaScript', async () => {
   await project.write('orders.job.js', readme.printed('orders.job.ts'));
   const main = readme.printed('main.mjs').replace('orders.job.ts', 'orders.job.js');

@@ -50,7 +50,7 @@ function asJson(record: unknown): string | undefined {
 function isLost(value: unknown): boolean {
   switch (typeof value) {
     case 'number':
-      return !Number.isFinite(value);
+      return !Number.isFinite(value) || Object.is(value, -0);
     case 'undefined':
     case 'function':
     case 'symbol':
@@ -58,6 +58,7 @@ function isLost(value: unknown): boolean {
       return true;
     default:
       return (
+        (Array.isArray(value) && Object.keys(value).length !== value.length) ||
         value instanceof Map ||
         value instanceof Set ||
         value instanceof Error ||
