@@ -33,6 +33,8 @@ const TAIL = 16;
 const WAITING = 32;
 const ANNOUNCEMENT = 36;
 const HEADER_BYTES = 192;
+/** From so many on a call into Node pays. */
+const FILLED_BYTES = 8_192;
 const CHUNK_HEADER_BYTES = 8;
 
 export const RING_CAPACITY_BYTES_MIN = 64;
@@ -55,7 +57,7 @@ export function createRing(capacityBytes: number): SharedArrayBuffer {
 class RingEnd {
   readonly capacityBytes: number;
   protected readonly words: Int32Array;
-  protected readonly data: Uint8Array;
+  protected readonly data: Buffer;
   protected readonly mask: number;
   /** Written by the producer, read by the consumer. */
   readonly announcement: AnnouncementCell;
@@ -70,7 +72,7 @@ class RingEnd {
       );
     }
     this.words = new Int32Array(shared, 0, HEADER_BYTES / 4);
-    this.data = new Uint8Array(shared, HEADER_BYTES);
+    this.data = Buffer.from(shared, HEADER_BYTES);
     this.announcement = new AnnouncementCell(
       this.words.subarray(ANNOUNCEMENT, ANNOUNCEMENT + ANNOUNCEMENT_WORDS),
     );
@@ -123,13 +125,23 @@ export class RingWriter extends RingEnd {
     const start = (position + CHUNK_HEADER_BYTES) & this.mask;
     const untilEnd = this.capacityBytes - start;
     if (byteCount <= untilEnd) {
-      this.data.set(frame.subarray(from, from + byteCount), start);
+      this.#copy(frame, from, from + byteCount, start);
     } else {
-      this.data.set(frame.subarray(from, from + untilEnd), start);
-      this.data.set(frame.subarray(from + untilEnd, from + byteCount), 0);
+      this.#copy(frame, from, from + untilEnd, start);
+      this.#copy(frame, from + untilEnd, from + byteCount, 0);
     }
     this.#head = (head + CHUNK_HEADER_BYTES + padded(byteCount)) | 0;
     Atomics.store(this.words, HEAD, this.#head);
+  }
+
+  /**
+   * V8's `set` copies into shared memory word by word, for readers that look on meanwhile. Nobody does before the
+   * head is stored, and Node's `fill`, with as many bytes as there is room, is one memcpy: half the time.
+   */
+  #copy(frame: Uint8Array, from: number, to: number, start: number): void {
+    const bytes = frame.subarray(from, to);
+    if (bytes.length < FILLED_BYTES) this.data.set(bytes, start);
+    else this.data.fill(bytes, start, start + bytes.length);
   }
 }
 
