@@ -79,6 +79,8 @@ describe('an input that gives nothing more', () => {
   interface Life {
     readonly records: number;
     readonly idleAfterMs?: number;
+    /** Of the input that goes on. */
+    readonly maxDriftMs?: number;
     readonly filter?: boolean;
     readonly directory: string;
     readonly meter: Meter;
@@ -102,7 +104,7 @@ describe('an input that gives nothing more', () => {
         env
           .from(going)
           .uid('going')
-          .withTimestamps(({ t }) => t),
+          .withTimestamps(({ t }) => t, { maxDriftMs: life.maxDriftMs }),
       )
       .keyBy(({ t }) => Math.floor(t / 100) % 5)
       .window(tumbling(1_000))
@@ -137,10 +139,14 @@ describe('an input that gives nothing more', () => {
     expect(failure).toMatchObject({ code: 'ERR_HOLDFAST_CANCELED' });
   }
 
-  test.each<[string, Pick<Life, 'records' | 'idleAfterMs' | 'filter'>]>([
+  test.each<[string, Pick<Life, 'records' | 'idleAfterMs' | 'maxDriftMs' | 'filter'>]>([
     ['that rests at a late time', { records: 1 }],
     ['that never spoke, and is idle', { records: 0, idleAfterMs: 30 }],
     ['whose records are all filtered, and is idle', { records: 0, idleAfterMs: 30, filter: true }],
+    [
+      'that never spoke, and is idle, with the other bound to it by drift',
+      { records: 0, idleAfterMs: 30, maxDriftMs: 1_000 },
+    ],
   ])('holds no window back, before and after a restart: one %s', async (_, kind) => {
     const directory = await temporaryFolder();
     const meter = new Meter(400);

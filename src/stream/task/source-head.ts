@@ -184,6 +184,11 @@ export class SourceHead {
     return this.#holders.take(now);
   }
 
+  /** The chain has settled: those that were found idle hold up other sources no more. */
+  settled(): void {
+    this.#tellTime();
+  }
+
   /** Something has become due. */
   stir(): void {
     this.#isStirred = true;

@@ -493,6 +493,7 @@ export class Task {
     }
     this.#unsettled = false;
     this.#turns.settle();
+    this.#source?.settled();
   }
 
   #advance(timeMs: number): void {
