@@ -1,6 +1,7 @@
 /** Splits that come while the job runs, and readers that hear of checkpoints. */
 
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import type { TimestampOptions } from '../../src/stream/api/data-stream.js';
 import type { Graph } from '../../src/stream/graph/graph.js';
 import type { Source, SourceReader, SourceSplit } from '../../src/stream/source.js';
 import { draw, sink } from './graph-kit.js';
@@ -335,15 +336,35 @@ describe('who keeps time waiting', () => {
       };
     },
   };
-  const timed = draw((env) => {
-    env
-      .from(resting)
-      .name('numbers')
-      .parallelism(1)
-      .withTimestamps(({ t }) => t)
-      .rebalance()
-      .map(({ t }) => t)
-      .sinkTo(sink());
+  const timedBy = (options?: TimestampOptions) =>
+    draw((env) => {
+      env
+        .from(resting)
+        .name('numbers')
+        .parallelism(1)
+        .withTimestamps(({ t }) => t, options)
+        .rebalance()
+        .map(({ t }) => t)
+        .sinkTo(sink());
+    });
+  const timed = timedBy();
+
+  it('is told as well where it will be idle, but not yet, and no longer once it is', async () => {
+    const guarded = timedBy({ idleAfterMs: 30_000, maxFutureMs: 1_000 });
+    const bench = await TaskBench.open(guarded, { vertex: 'numbers', splits: 2 });
+    const now = performance.now();
+    const clock = vi.spyOn(performance, 'now');
+    try {
+      for (let ms = 0; ms <= 80_000; ms += 1_000) {
+        clock.mockReturnValue(now + ms);
+        await bench.settle();
+        bench.task.flushDue(now + ms);
+      }
+      expect(bench.holders).toMatchObject([{ operator: 'numbers', split: 'split 0', timeMs: 99 }]);
+      expect(bench.task.metrics().holder).toBeUndefined();
+    } finally {
+      clock.mockRestore();
+    }
   });
 
   it('is told after 10 s, once for each wait, with where it stands', async () => {
