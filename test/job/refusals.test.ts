@@ -1,6 +1,8 @@
 import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { seal, unseal } from '../../dist/checkpoint/sealed-json.js';
+import type { Manifest } from '../../dist/checkpoint/store.js';
 import { exponentialBackoff, HoldfastError, type RunOptions } from '../../dist/index.js';
 import { fixture, temporaryFolder, totalsProblems, until } from './kit.js';
 import { run } from './run-compiled.js';
@@ -201,6 +203,24 @@ describe('checkpoint directories', () => {
     expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
     expect(error.message).toMatch(/parts/);
     expect(error.message).toMatch(/[0-9a-f]{8}.*[0-9a-f]{8}/s);
+  });
+
+  test('a manifest sealed anew without the state of an operator: that is no empty state', async () => {
+    const directory = await stoppedDirectory();
+    const folder = join(directory, 'manifests');
+    const newest = join(folder, (await readdir(folder)).sort().at(-1)!);
+    const manifest = unseal('manifest', await readFile(newest), newest) as Manifest;
+    const parts = manifest.parts.map((part) => ({
+      ...part,
+      sections: part.sections.filter(
+        ({ operator, name }) => operator !== 'totals' || name.startsWith('~'),
+      ),
+    }));
+    expect(parts).not.toEqual(manifest.parts);
+    await writeFile(newest, seal('manifest', { ...manifest, parts }));
+    const error = await failureOf(fixture('totals'), await quick(directory));
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FORMAT');
+    expect(error.message).toContain("of operator 'totals', instance 0");
   });
 
   test('another number of key groups', async () => {

@@ -92,7 +92,7 @@ export function restoreSplits(
   const { instance, parallelism, byId } = dealing;
   const sections = restored
     .filter((section) => section.name === SECTION)
-    .map((section) => ({ instance: section.instance, state: decode(section.bytes) }));
+    .map(({ instance, bytes }) => ({ instance, state: decode(bytes, instance) }));
   if (sections.length === 0) return undefined;
   if (sections.every(({ state }) => state.parallelism === parallelism)) {
     const own = sections.filter((section) => section.instance === instance);
@@ -126,11 +126,11 @@ export function splitsIn(name: string, bytes: Uint8Array): readonly SplitProgres
   return name === SECTION ? decode(bytes).splits : undefined;
 }
 
-function decode(bytes: Uint8Array): EncodedState {
+function decode(bytes: Uint8Array, instance = 0): EncodedState {
   const state = decodeValue(new ByteReader(bytes)) as EncodedState;
   if (state?.version === 1) {
     const splits = state.splits.map((split) => ({ ...split, records: 0 }));
-    return { ...state, splits, nextIndex: DISCOVERED_FROM };
+    return { ...state, splits, nextIndex: DISCOVERED_FROM + instance };
   }
   if (state?.version !== VERSION) {
     throw new HoldfastError(
