@@ -6,6 +6,7 @@ import { describe, expect, test } from 'vitest';
 import {
   count,
   type DataStream,
+  fromCollection,
   generate,
   type JobDefinition,
   runInline,
@@ -244,4 +245,27 @@ test('splits that never spoke are idle, too, when more are there than may be ope
   await until(() => rows.length > 100);
   controller.abort();
   await canceled;
+});
+
+test('a class in the records is what it is also when it is found out where a split begins', async () => {
+  class Reading {
+    readonly t: number;
+    constructor(t: number) {
+      this.t = t;
+    }
+  }
+  // Sixteen splits, that follow each other in time.
+  const readings = Array.from({ length: 4_800 }, (_, i) => new Reading(i));
+  const { collected, counters } = await runInline((env) => {
+    env
+      .from(fromCollection<unknown>(readings))
+      .map((reading) => ({ t: reading instanceof Reading ? reading.t : 1e12 }))
+      .withTimestamps(({ t }) => t)
+      .keyBy(() => 'all')
+      .window(tumbling(100))
+      .aggregate({ n: count() })
+      .collect('rows');
+  });
+  expect((collected['rows'] as { n: number }[]).map(({ n }) => n)).toEqual(Array(48).fill(100));
+  expect(counters['lateRecords'] ?? 0).toBe(0);
 });

@@ -3,10 +3,11 @@
  * between the source and a `withTimestamps`, in operators of its own whose output goes nowhere.
  *
  * The functions are given copies, since they may change what they are given, and are asked again when the records
- * are read. Whatever they throw is no failure here: it comes again when the record is read.
+ * are read. A copy is equal or there is none: one that has lost a class might be given another time. Whatever they throw is no failure here: it comes again when the record is read.
  */
 
 import { NOT_BEHIND } from '../../channels/element.js';
+import { copyValue } from '../../codec/value-codec.js';
 import type { Graph, GraphNode } from '../graph/graph.js';
 import type { Operator, OperatorContext, Receiver } from '../operator.js';
 import type { SourceBatch } from '../source.js';
@@ -75,7 +76,7 @@ export class TimeProbe {
   #feed({ records, timestamps, rejected }: SourceBatch<unknown>, to: Receiver, found: Found): void {
     for (let i = 0; i < Math.min(records.length, RECORDS_MAX); i += 1) {
       if (rejected?.includes(i) === true) continue;
-      to.onElement(structuredClone(records[i]), timestamps?.[i] ?? Number.NaN, 0, NOT_BEHIND);
+      to.onElement(copyValue(records[i]), timestamps?.[i] ?? Number.NaN, 0, NOT_BEHIND);
       if (found.timeMs !== undefined) return;
     }
   }
