@@ -2,15 +2,16 @@
  * The bounded splits of a source task: which of them is read next, and which are open.
  *
  *  B1  Without event time they are read one after the other, in list order.
- *  B2  With event time the one that stands at the least time is read, so that as few windows are open at a
- *      time as the splits allow. For that it is found out first where each stands: from a bound that the source
- *      declares, from the snapshot, or by *touching* it: its first batch is read, the time of its first record
- *      found out (time-probe.ts), and nothing emitted. Nothing is read until all are touched. Where
- *      that does not tell, a split counts as the earliest of all, and is read until it speaks.
- *  B3  No more readers are open than `OpenReaders` allows. One that has to make room is closed at its position:
- *      of those at hand the one that stands furthest. Those to be read next are opened ahead.
- *  B4  A split is left after CHUNK_RECORDS records for one that stands at an earlier time; with more splits than
- *      may be open only at the end of a batch, for each return costs an opening.
+ *  B2  With event time the split that stands at the least time is read, so that as few windows are open at a
+ *      time as the splits allow. Before anything is read, this finds out where each split stands: from a bound
+ *      that the source declares, from the snapshot, or by *touching* the split: its first batch is read, the
+ *      time of the batch's first record is found out (time-probe.ts), and nothing is emitted. Nothing is read
+ *      until all are touched. A split whose touch gives no time counts as the earliest of all, and is read
+ *      until one of its records gives a time.
+ *  B3  No more readers are open than `OpenReaders` allows. To make room for another, the open split that
+ *      stands furthest ahead is closed at its position. The splits to be read next are opened ahead.
+ *  B4  After CHUNK_RECORDS records of a split, reading goes to a split that stands at an earlier time. With
+ *      more splits than may be open it does so only at the end of a batch, because each return costs an opening.
  */
 
 import { LeastFirst } from './least-first.js';
@@ -20,9 +21,9 @@ import type { SourceAlignment } from './source-alignment.js';
 import type { SplitReader } from './split-reader.js';
 
 const CHUNK_RECORDS = 64;
-/** Splits that are touched at a time. */
+/** Splits that are touched at the same time. */
 const TOUCHES_MAX = 16;
-/** Splits that are open to be read next, the one that is being read among them. */
+/** Splits that are taken out of the order to be read next, the one that is being read among them. */
 const AHEAD = 3;
 
 export interface BoundedSplitsOptions {
@@ -37,14 +38,14 @@ export class BoundedSplits {
   readonly #given: BoundedSplitsOptions;
   readonly #isTimed: boolean;
   readonly #touchesMax: number;
-  /** To be touched, from `#touchedTo` on. */
+  /** Splits that have to be touched: the entries from `#touchedTo` on. */
   readonly #untouched: SplitReader[] = [];
   #touchedTo = 0;
   readonly #touching = new Set<SplitReader>();
   readonly #order: LeastFirst<SplitReader>;
-  /** Taken out of the order: the next ones, the least first. */
+  /** The splits to be read next, the least first; they are not in `#order`. */
   #ahead: SplitReader[] = [];
-  /** Open, and back in the order. */
+  /** Splits in `#order` whose readers are open. */
   readonly #spare = new Set<SplitReader>();
 
   constructor(given: BoundedSplitsOptions) {
@@ -64,7 +65,7 @@ export class BoundedSplits {
     }
   }
 
-  /** Those that have not ended. */
+  /** How many splits have not ended. */
   get count(): number {
     const untouched = this.#untouched.length - this.#touchedTo;
     return untouched + this.#touching.size + this.#order.size + this.#ahead.length;
@@ -77,7 +78,7 @@ export class BoundedSplits {
     return this.#read() || moved;
   }
 
-  /** The one whose batch is to be emitted now. @throws what went wrong with it */
+  /** The split whose batch is to be emitted now. @throws what went wrong with it */
   get next(): SplitReader | undefined {
     const first = this.#ahead[0];
     if (first === undefined) return undefined;
@@ -149,7 +150,7 @@ export class BoundedSplits {
     return moved;
   }
 
-  /** The least of all are ahead, in order. */
+  /** Moves the splits that stand at the least times from `#order` to `#ahead`, and sorts these. */
   #choose(): void {
     const ahead = this.#ahead;
     const most = this.#isTimed ? Math.min(AHEAD, this.#given.open.max) : 1;
@@ -178,7 +179,7 @@ export class BoundedSplits {
     this.#ahead.sort((a, b) => this.#timeOf(a) - this.#timeOf(b) || a.index - b.index);
   }
 
-  /** Others may read as far as the one stands that comes after the one that is being read (A1 of the alignment). */
+  /** Lets other instances read up to where the next but one of our splits stands (source-alignment.ts, A1). */
   #tellBound(): void {
     const { alignment } = this.#given;
     if (alignment === undefined) return;
@@ -188,7 +189,7 @@ export class BoundedSplits {
     );
   }
 
-  /** @param isFirst it is to be read now: if nobody can make room it is opened all the same */
+  /** @param isFirst the split is to be read now: it is opened even when no other can make room */
   #makeRoom(isFirst: boolean): boolean {
     const { open } = this.#given;
     if (open.isFree) return true;

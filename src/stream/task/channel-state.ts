@@ -1,23 +1,24 @@
 /**
- * Channel state in a checkpoint (channel-recorder.ts): its sections, and who is given which of them.
+ * Channel state in a checkpoint (channel-recorder.ts): which sections hold it, and which instance gets them.
  *
- * A channel is named by the operator that consumes it (in whose name its sections stand, in whichever
- * part they are), which of that operator's inputs it is, and the producing and the consuming instance:
+ * A channel's sections stand in the name of the operator that consumes it, in the parts of the tasks that kept
+ * them. A section's name tells the operator's input, the producing and the consuming instance:
  *
- *      ~input:INPUT:FROM:TO     what the consumer kept, in its own part
- *      ~output:INPUT:FROM:TO    what the producer kept, in its part
+ *      ~input:INPUT:FROM:TO     what the consumer kept, in the consumer's part
+ *      ~output:INPUT:FROM:TO    what the producer kept, in the producer's part
  *
  *      u8 version 2 | u8 1 when a position follows, else 0 | i32 position | u32 length, bytes | …
  *
- * The rest are frames (element-frames.ts); those of version 1 never have marks. The position, of an `~input` only, is the first that the
- * consumer had not taken: what the producer kept before that is skipped.
+ * The rest are frames (element-frames.ts); those of version 1 never have marks. Only an `~input` section has a
+ * position: that of the first element that the consumer had not taken. A restore skips what the producer kept
+ * before it.
  *
- * Who is given a channel's sections, both of them:
+ * Which instance gets a channel's sections, both of them:
  *
  *  V1  With the same parallelism and table: the consuming instance of that number.
  *  V2  Otherwise, of a keyed input: all instances, each for the key groups that are its own (I18).
  *  V3  Of a broadcast input: instance *i* goes on where instance *i* mod the old parallelism was. So each
- *      has every record once; what only instances without a heir had still to come is left out.
+ *      has every record once. What an old instance without a successor had still to process is left out.
  *  V4  Of any other input: exactly one, instance TO mod the new parallelism.
  */
 
@@ -37,7 +38,7 @@ export interface ChannelName {
 export type ChannelSide = 'input' | 'output';
 
 export interface ChannelContent {
-  /** Undefined: nothing of what the producer kept is skipped. */
+  /** First position that the consumer had not taken; undefined: nothing of what the producer kept is skipped. */
   readonly position?: number | undefined;
   readonly frames: readonly Uint8Array[];
 }
@@ -67,7 +68,7 @@ export function encodeChannel(
   return { name: `~${side}:${input}:${from}:${to}`, chunks: [bytes] };
 }
 
-/** Does a section hold anything that was in flight, and not only where its channel goes on? */
+/** Does a section hold elements that were in flight, and not only a position? */
 export function holdsElements({ name, bytes }: { readonly name: string; readonly bytes: number }) {
   return parseChannelSection(name) !== undefined && bytes > HEADER_BYTES;
 }
@@ -85,7 +86,7 @@ export function decodeChannel(bytes: Uint8Array): ChannelContent {
   return { position: hasPosition ? position : undefined, frames };
 }
 
-/** Undefined for a section of anything else. */
+/** Undefined for a section that is no channel's. */
 export function parseChannelSection(
   name: string,
 ): (ChannelName & { readonly side: ChannelSide }) | undefined {
@@ -95,12 +96,12 @@ export function parseChannelSection(
   return { side: found[1] as ChannelSide, input, from, to };
 }
 
-/** How the consuming operator was run, and how it is. */
+/** How the consuming operator was run when the checkpoint was taken, and how it is run now. */
 export interface ChannelScaling {
   readonly partition: Partition;
   readonly before: number;
   readonly parallelism: number;
-  /** Key groups have other owners now; never without a change of parallelism on inputs without keys. */
+  /** Key groups have other owners now. Inputs without keys: never, unless the parallelism has changed. */
   readonly isMoved: boolean;
 }
 

@@ -10,8 +10,9 @@ class Nowhere implements Receiver {
 }
 
 /**
- * All receivers get the record, and may change what they get: the last one has the record itself, each
- * before it a copy. Routers come first, and need none: they hand on what the record is at that moment.
+ * Hands a record to all receivers. Each receiver may change its record, so the last one gets the record itself
+ * and each before it gets a copy. Routers come first and need no copy: they pass on what the record is at that
+ * moment.
  */
 class FanOut implements Receiver {
   readonly #receivers: readonly Receiver[];

@@ -1,11 +1,12 @@
 /**
- * The unbounded splits of a source task: read side by side, so that one that has nothing to give stops no other.
+ * The unbounded splits of a source task, read side by side: a split that has nothing to give stops no other.
  *
- *  F1  All that may be open are polled. With event time the batch of the one that stands at the least time is
- *      emitted first, else they take turns.
- *  F2  With more splits than may be open they take turns in that, too: after TURN_MS one that has nothing at hand, or
- *      may not be read now, is closed at its position, and the one that has waited longest is opened. Else
- *      those that are too far ahead of other sources would keep out the very one that others wait for.
+ *  F1  All open splits are polled. With event time the batch of the split that stands at the least time is
+ *      emitted first; without, the splits take turns.
+ *  F2  When there are more splits than may be open, they also take turns at being open. After TURN_MS a split
+ *      is closed at its position if it has nothing at hand or may not be read now, and the split that has
+ *      waited longest is opened. Otherwise splits that are too far ahead of other sources would keep closed
+ *      the very split that the others wait for.
  */
 
 import type { ObservedSplits } from './observed-splits.js';
@@ -19,7 +20,7 @@ export interface FlowingSplitsOptions {
   readonly observers: ObservedSplits;
   readonly open: OpenReaders;
   readonly ended: (reader: SplitReader) => void;
-  /** May a split that stands there be read now? */
+  /** May a split that stands at that time be read now? */
   readonly mayDrift: (timeMs: number) => boolean;
 }
 
@@ -44,7 +45,7 @@ export class FlowingSplits {
     return this.#open.length + this.#waiting.length;
   }
 
-  /** Does whatever needs no waiting. True when anything was done. @throws what went wrong with one of them */
+  /** Does whatever needs no waiting. True when anything was done. @throws what went wrong with a split */
   advance(now: number): boolean {
     let moved = this.#makeRoom(now);
     while (this.#given.open.isFree) {
@@ -66,7 +67,7 @@ export class FlowingSplits {
     return moved;
   }
 
-  /** The one whose batch is to be emitted now. */
+  /** The split whose batch is to be emitted now. */
   next(): SplitReader | undefined {
     let chosen: SplitReader | undefined;
     let chosenMs = Number.POSITIVE_INFINITY;
@@ -88,7 +89,7 @@ export class FlowingSplits {
     return this.#isTimed && this.count > 1 ? CHUNK_RECORDS : Number.POSITIVE_INFINITY;
   }
 
-  /** When one may have to make room for another (performance.now() ms). */
+  /** When an open split may have to make room for a waiting one (performance.now() ms). */
   get dueMs(): number | undefined {
     if (this.#waiting.length === 0) return undefined;
     const turns = this.#open.filter((reader) => reader.kind !== 'ready' && this.#mayLeave(reader));

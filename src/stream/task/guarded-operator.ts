@@ -1,15 +1,15 @@
 /**
- * Stands for an operator whose failures on single records are put aside: `.onError(…)`.
+ * Wraps an operator with `.onError(…)`: puts aside the records that the operator fails on.
  *
- *  D1  What an operator emits for a record is held until it has returned, and goes on only then: nothing of
- *      a record that fails gets out. So an answer of `flatMap` is read to its end first, and has to fit
+ *  D1  What an operator emits for a record is held until the operator has returned, and only then goes on: of
+ *      a record that fails, nothing gets out. So `flatMap`'s answer is read to its end first, and has to fit
  *      in memory.
- *  D2  What a record has changed in the operator's state before it failed is undone by the operator itself,
- *      which is told so (`context.undoes`).
- *  D3  Put aside is what the operator's own user code throws, and what is wrong with what it gives. What is
- *      thrown downstream is others' business; a mistake of ours, or of the job as a whole (a callback
- *      that is asynchronous), fails the task as ever.
- *  D4  Each is counted once, in the task's snapshot, as `deadLetters` and `deadLetters:OPERATOR`.
+ *  D2  The operator itself undoes what a failed record has changed in its state: `context.undoes` tells it to.
+ *  D3  A record is put aside when the operator's own user code throws on it, or gives something that is wrong.
+ *      What is thrown downstream is not this operator's. A mistake of ours, or of the job as a whole (a
+ *      callback that is asynchronous), fails the task as without `.onError`.
+ *  D4  Each record that is put aside is counted once, in the task's snapshot, as `deadLetters` and
+ *      `deadLetters:OPERATOR`.
  *  D5  A firing is no record: its rows go out one by one, and only the ones that fail are put aside
  *      (`context.reject`).
  */
@@ -43,13 +43,13 @@ export class GuardedOperator implements Operator {
   readonly #tag: string | undefined;
   #context!: OperatorContext;
   #side: Receiver | undefined;
-  /** The operator is at work on a record (D1). */
+  /** The operator is at work on a record: what it emits is held (D1). */
   #holding = false;
   readonly #held: Held[] = [];
-  /** Where the emission of what was held stands. */
+  /** Index of the next held element to be emitted. */
   #at = 0;
 
-  /** @param tag the side output; undefined: failures are only counted */
+  /** @param tag the side output for failed records; undefined: they are only counted */
   constructor(inner: Operator, tag: string | undefined) {
     this.#inner = inner;
     this.#tag = tag;
@@ -121,7 +121,7 @@ export class GuardedOperator implements Operator {
     return this.#inner.close?.();
   }
 
-  /** As far as there is room (O2). */
+  /** Emits what was held, as far as there is room (operator.ts, O2). */
   #emit(): void {
     const held = this.#held;
     while (this.#at < held.length) {
@@ -150,7 +150,7 @@ export class GuardedOperator implements Operator {
     };
   }
 
-  /** While outputs are held, room is no matter. */
+  /** While output is held, a full output is no reason to pause. */
   #turn(turn: Turn): Turn {
     const isHolding = (): boolean => this.#holding;
     return {
@@ -183,7 +183,7 @@ function isPutAside(error: unknown): boolean {
   return error.code !== 'ERR_HOLDFAST_INTERNAL' && error.code !== 'ERR_HOLDFAST_ASYNC_CALLBACK';
 }
 
-/** A copy, which nobody changes any more; or its description, when it cannot leave the operator. */
+/** A copy that nobody changes any more; or a description, when the record cannot leave the operator. */
 function travelling(what: unknown): Pick<DeadLetter<unknown>, 'record' | 'description'> {
   try {
     return { record: copyValue(what, 'record') };

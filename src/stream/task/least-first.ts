@@ -1,12 +1,12 @@
 /**
- * Items by a time of their own, the least first, where times only grow: a binary heap that looks at
- * an item's time again when the item comes to the top. Growing costs nothing, and asking for the least a few
- * comparisons for each item whose time has grown past another's. Of equal times the lower index comes first.
+ * A binary heap of items whose times only grow; the item with the least time comes first. An item's time is
+ * looked at again when the item comes to the top. So a time may grow at no cost, and asking for the least takes a
+ * few comparisons for each item whose time has grown past another's. Of equal times the lower index comes first.
  */
 export class LeastFirst<T extends { readonly index: number }> {
   readonly #timeOf: (item: T) => number;
   readonly #items: T[] = [];
-  /** The times that the order of `#items` goes by; what they are now may be greater. */
+  /** The times by which `#items` is in order; the items' times now may be greater. */
   readonly #times: number[] = [];
 
   constructor(timeOf: (item: T) => number) {
@@ -43,7 +43,7 @@ export class LeastFirst<T extends { readonly index: number }> {
     return least;
   }
 
-  /** Looks through all: for what happens once in an item's life. */
+  /** Looks through all items: for what happens once in an item's life. */
   remove(item: T): void {
     const at = this.#items.indexOf(item);
     if (at >= 0) this.#removeAt(at);

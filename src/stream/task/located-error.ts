@@ -1,4 +1,4 @@
-/** Where in a chain an error came from: operators call each other directly, so it has to be noted. */
+/** Notes in which operator of a chain an error was thrown: operators call each other directly. */
 
 import { describeRecord } from '../../base/failure.js';
 import type { Receiver } from '../operator.js';
@@ -7,7 +7,7 @@ import type { Receiver } from '../operator.js';
 export class LocatedError extends Error {
   readonly operator: string;
   readonly error: unknown;
-  /** What was in work, in words, where that is known. */
+  /** The record in work, in words, where it is known. */
   readonly record: string | undefined;
 
   constructor(operator: string, error: unknown, record?: string) {
@@ -18,18 +18,18 @@ export class LocatedError extends Error {
   }
 }
 
-/** The innermost operator counts. */
+/** An error that already has an operator, the innermost, keeps it. */
 export function locate(error: unknown, operator: string): LocatedError {
   return error instanceof LocatedError ? error : new LocatedError(operator, error);
 }
 
-/** The same, of the work on a record: as the callback that failed has left it. */
+/** The same, for work on a record. The record is shown as the failed callback has left it. */
 export function locateRecord(error: unknown, operator: string, record: unknown): LocatedError {
   if (error instanceof LocatedError) return error;
   return new LocatedError(operator, error, describeRecord(record));
 }
 
-/** Stands before an operator and notes what is thrown in it. */
+/** Stands before an operator, and notes the operator in whatever is thrown in it. */
 export class LocatedReceiver implements Receiver {
   readonly #receiver: Receiver;
   readonly #operator: string;

@@ -1,5 +1,5 @@
 /**
- * Those in a source's chain that keep a time for each split. The first of them is what reading goes by.
+ * The operators of a source's chain that keep a time for each split. Reading goes by the times of the first.
  */
 
 import type { SplitObserver, TaskSplits } from '../operator.js';
@@ -44,12 +44,12 @@ export class ObservedSplits implements TaskSplits {
     for (const { times } of this.#observers) times.finish(split);
   }
 
-  /** Is it known where the split stands, for all of them? */
+  /** Do all of them know where the split stands? */
   isKnown(split: number): boolean {
     return this.#observers.every(({ times }) => times.isKnown(split));
   }
 
-  /** Finds out where the split stands from the first batch of it, as far as that tells. */
+  /** Finds out from the split's first batch where the split stands, as far as the batch tells. */
   touch(split: number, batch: SourceBatch<unknown>): void {
     for (const { times, probe } of this.#observers) {
       if (times.isKnown(split)) continue;
@@ -67,7 +67,7 @@ export class ObservedSplits implements TaskSplits {
     return this.#observers[0]?.times.holder;
   }
 
-  /** How far ahead of the region's other sources it may be read, in ms: what the strictest of them allows. */
+  /** How far ahead of the region's other sources this one may be read, in ms: the least that any operator allows. */
   get maxDriftMs(): number | undefined {
     return this.#maxDriftMs;
   }

@@ -2,7 +2,7 @@
 export class OpenReaders {
   readonly max: number;
   count = 0;
-  /** Of them, being closed. */
+  /** How many of the open readers are being closed. */
   closing = 0;
 
   constructor(max: number) {
@@ -13,7 +13,7 @@ export class OpenReaders {
     return this.count < this.max;
   }
 
-  /** One is on its way out. */
+  /** A reader is being closed: there will be room. */
   get isMakingRoom(): boolean {
     return this.closing > 0;
   }

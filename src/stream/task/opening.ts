@@ -1,4 +1,4 @@
-/** Sinks and readers are opened by user code, which may wait for ever: not here. */
+/** Opens sinks and readers. `open()` is user code, which may wait for ever: here it has a deadline. */
 
 import { type ErrorCode, HoldfastError } from '../../base/errors.js';
 import { inTime } from '../../base/in-time.js';

@@ -1,11 +1,11 @@
 /**
- * A task's barrier on its way out, in checkpoints that may be unaligned: it is announced once on every
- * output channel, and what it overtakes there is kept (U1 of channel-recorder.ts).
+ * Announces a task's barrier on its output channels, once on each, in checkpoints that may be unaligned; keeps
+ * what the barrier overtakes there (channel-recorder.ts, U1).
  *
- *  B1  An urgent barrier is announced at once. Another one is announced when it has been handed over;
- *      where it still waits after the time for aligning, it becomes urgent there.
- *  B2  The task's part is not complete before the last announcement, for until then output may have to
- *      be added to it.
+ *  B1  An urgent barrier is announced at once. Another barrier is announced on a channel when the channel has
+ *      handed it over. Where it still waits after the time for aligning, it becomes urgent.
+ *  B2  The task's part is complete only after the last announcement: until then output may have to be added
+ *      to it.
  */
 
 import { assert } from '../../base/assert.js';
@@ -26,9 +26,9 @@ export interface TaskOutput {
 
 interface Leaving {
   readonly checkpoint: number;
-  /** When those that still wait become urgent, performance.now() ms. */
+  /** When the barrier becomes urgent on the channels where it still waits, performance.now() ms. */
   readonly dueMs: number;
-  /** Not announced yet. */
+  /** Channels on which it is not announced yet. */
   waiting: readonly TaskOutput[];
   readonly sections: ({ readonly operator: string } & StateSection)[];
 }
@@ -41,18 +41,18 @@ export class OvertakenOutput {
     this.#outputs = outputs;
   }
 
-  /** The barrier has been sent on all channels. @param dueMs now, or earlier: it is urgent */
+  /** The barrier has been sent on all channels. @param dueMs at or before `now`: the barrier is urgent at once */
   begin(checkpoint: number, dueMs: number, now: number): void {
     this.#leaving = { checkpoint, dueMs, waiting: this.#outputs, sections: [] };
     this.announce(now);
   }
 
-  /** All channels have been told. */
+  /** The barrier is announced on all channels. */
   get complete(): boolean {
     return this.#leaving?.waiting.length === 0;
   }
 
-  /** `announce` would do something. */
+  /** Would `announce` announce anything? */
   announceable(now: number): boolean {
     const leaving = this.#leaving;
     if (leaving === undefined || leaving.waiting.length === 0) return false;
@@ -83,7 +83,7 @@ export class OvertakenOutput {
     return true;
   }
 
-  /** What the barrier has overtaken; once, when it is complete. */
+  /** What the barrier has overtaken. Asked for once, when the announcements are complete. */
   take(): readonly ({ readonly operator: string } & StateSection)[] {
     const leaving = this.#leaving;
     assert(leaving?.waiting.length === 0, 'every channel has been told');

@@ -1,18 +1,18 @@
 /**
- * What was in flight when the restored checkpoint was taken, on its way into the task: it is processed
- * before anything new is taken (U7 of channel-recorder.ts).
+ * Hands the task what was in flight when the restored checkpoint was taken: the task processes it before it
+ * takes anything new (channel-recorder.ts, U7).
  *
- *  J1  Per channel in the order in which it was sent: the consumer's recording, then the producer's from
- *      the consumer's position on, whichever parts and entries the two are in. Channels one after the
- *      other; between those of one operator there is no order.
- *  J2  Records of key groups that are another instance's now are left to that one.
- *  J3  Barriers are of checkpoints that are over, and left out. So are ends: whoever had ended ends
- *      again. Watermarks count where the channel is the same as it was; where instances have changed
- *      they are left out, which only makes time come later: their producers' next ones do.
- *  J4  What was captured is what is captured again, until it has been processed (`rest`).
+ *  J1  A channel's elements come in the order in which they were sent: the consumer's recording, then the
+ *      producer's from the consumer's position on. The two may lie in different parts and entries. Channels
+ *      come one after the other; between channels of one operator there is no order.
+ *  J2  A record whose key group another instance owns now is left to that instance.
+ *  J3  Barriers are left out, for their checkpoints are over. Ends are left out, because whoever had ended ends
+ *      again. Watermarks count where the channel is the same as it was. Where instances have changed they are
+ *      left out: time then only comes later, with the producers' next watermarks.
+ *  J4  Until what was captured has been processed, the next snapshot captures it again (`rest`).
  *  J5  With another parallelism two chains may have become one, of which several operators have something
- *      in flight. What was sent to a later one was processed by an earlier one before what that one has
- *      still to come: so the most downstream operator's comes first, and order per key holds (I18).
+ *      in flight. The upstream operator had processed what is in flight to the downstream one before what is
+ *      still in flight to itself. So the most downstream operator's comes first, and order per key holds (I18).
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -26,14 +26,14 @@ export interface RestoredChannelsOptions {
     readonly operator: string;
     readonly sections: readonly RestoredSection[];
   }[];
-  /** Of an operator of the task's chain: how many are ahead of it. */
+  /** How many operators of the task's chain are ahead of this one. */
   readonly placeOf: (operator: string) => number;
-  /** Inputs of an operator of the task's chain. */
+  /** How many inputs an operator of the task's chain has. */
   readonly inputsOf: (operator: string) => number;
   /** Is that input keyed? */
   readonly isKeyed: (operator: string, input: number) => boolean;
   readonly ownsGroup: (group: number) => boolean;
-  /** Instances, or owners of key groups, have changed. */
+  /** Instances, or the owners of key groups, have changed since the checkpoint. */
   readonly isRescaled: boolean;
 }
 
@@ -44,7 +44,7 @@ interface Channel extends ChannelName {
 }
 
 export interface RestoredElement {
-  /** The operator that it was sent to. */
+  /** The operator that the element was sent to. */
   readonly operator: string;
   readonly input: number;
   readonly from: number;
@@ -74,7 +74,7 @@ export class RestoredChannels {
     this.#skip();
   }
 
-  /** Something is left to be processed. */
+  /** Is anything left to be processed? */
   get ready(): boolean {
     return this.#current < this.#channels.length;
   }
@@ -93,7 +93,7 @@ export class RestoredChannels {
     return undefined;
   }
 
-  /** What is left of a channel. */
+  /** The frames of a channel that have not been processed. */
   rest(operator: string, input: number, from: number): readonly Uint8Array[] {
     return this.#channels
       .filter((one) => one.operator === operator && one.input === input && one.from === from)

@@ -2,12 +2,13 @@
  * Routers: the ends of a chain, where records leave for other tasks. One router per edge.
  *
  *  U1  Watermarks and barriers go to every consuming instance.
- *  U2  A watermark waits for company: sending it publishes every channel's open batch, however small. It
+ *  U2  A watermark waits for company, because sending it publishes every channel's open batch, however small. It
  *      goes out with a flush, before a barrier or the end, or after RECORDS_PER_WATERMARK records
- *      per channel. Late watermarks are always allowed; only the last one counts.
- *  U4  Who has said that it is idle says its watermark again before the next record, the same one if it has to
- *      be, and to all: an instance that gets no record would not wait for those that come later.
+ *      per channel. Watermarks may always come late; only the last one counts.
  *  U3  Two records of one key take the same channel, in order.
+ *  U4  A router that has said that it is idle says its watermark again before the next record, to all consumers,
+ *      even if the watermark is the same. An instance that gets no record would otherwise not wait for the
+ *      records that come later.
  */
 
 import type { ControlElement, OutputChannel } from '../../channels/element.js';
@@ -27,7 +28,7 @@ export abstract class Router implements Receiver {
   #watermark = Number.NEGATIVE_INFINITY;
   #held = false;
   #watermarkAtRecords = 0;
-  /** Has been sent, and nothing since (U4). */
+  /** `idle` was sent, and nothing after it (U4). */
   #isIdle = false;
 
   constructor(producer: string, channels: readonly OutputChannel[]) {
@@ -67,7 +68,7 @@ export abstract class Router implements Receiver {
     for (const channel of this.channels) channel.flush();
   }
 
-  /** Something waits to be flushed or moved. */
+  /** Something waits to be flushed, or to be moved into a channel. */
   get pending(): boolean {
     return this.#held || this.channels.some((channel) => channel.pending);
   }
@@ -76,7 +77,7 @@ export abstract class Router implements Receiver {
     return this.channels.some((channel) => channel.blocked);
   }
 
-  /** Moves what could not be published yet. True when anything moved. */
+  /** Moves output that could not be published yet. True when anything moved. */
   pump(): boolean {
     let moved = false;
     for (const channel of this.channels) {
@@ -134,13 +135,13 @@ export interface HashRouterOptions {
   readonly table: Uint16Array;
   readonly keyGroups: number;
   readonly key: (record: unknown) => unknown;
-  /** The operator that asked for the key: an error in the selector is its. */
+  /** The operator that asked for the key: an error in the key selector is this operator's. */
   readonly consumer: string;
-  /** It puts records aside that it fails on: it is given those that have no key, and meets their error itself. */
+  /** The consumer puts failed records aside. So it also gets records whose key selector throws: it meets the error. */
   readonly putsAside: boolean;
 }
 
-/** Where records go that have no key. */
+/** The key group to which records without a key go. */
 const KEYLESS_GROUP = 1;
 
 export class HashRouter extends Router {

@@ -1,11 +1,11 @@
 /**
- * What a sink of the user's own has to give, checked where it gives it: a mistake is told by its name
- * when it is made, not by a TypeError in another thread, or by rows that are missing after a crash.
+ * Checks what a user's own sink gives, where it gives it. So a mistake is named when it is made, and does not
+ * come up as a TypeError in another thread, or as rows that are missing after a crash.
  *
- *  Y1  What breaks the contract would break it again: ERR_HOLDFAST_SINK_CONTRACT ends the job, no
+ *  Y1  A sink that breaks the contract would break it again. So ERR_HOLDFAST_SINK_CONTRACT ends the job, and no
  *      restart is spent on it.
- *  Y2  A transaction is what comes back out of its JSON: the manifest keeps it as text, and after a
- *      crash that text is all that is left of it. So what JSON would drop or change is refused.
+ *  Y2  A transaction has to come out of JSON as it went in: the manifest keeps it as text, and after a crash
+ *      that text is all that is left of it. So what JSON would drop or change is refused.
  */
 
 import { types } from 'node:util';
@@ -13,7 +13,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { describeValue, isThenable } from '../api/callbacks.js';
 import type { Sink, SinkPrepared, SinkWriter } from '../sink.js';
 
-/** Of one transaction's JSON: it is a handle, kept in every manifest; the rows are elsewhere. */
+/** Size of one transaction's JSON. A transaction is a handle, kept in every manifest; the rows are elsewhere. */
 export const TRANSACTION_BYTES_MAX = 1024 * 1024;
 const DEPTH_MAX = 64;
 
@@ -37,7 +37,7 @@ export function checkWriter(
   }
 }
 
-/** The error for a `write` that gives a promise. Nobody waits for that, so its failure is taken too. */
+/** The error for a `write` that gives a promise. Nobody waits for that promise, so its rejection is caught here. */
 export function asyncWriteError(operator: string, answer: PromiseLike<unknown>): HoldfastError {
   answer.then(undefined, () => {});
   return broken(
@@ -106,7 +106,7 @@ const RESERVED = new Set(['__proto__', 'constructor', 'prototype']);
 /**
  * Where a value would not come out of JSON as it went in (Y2); undefined when it does.
  * @param path of the value, for the message
- * @param above the objects that it lies in
+ * @param above the objects that the value lies in
  */
 export function jsonProblem(
   value: unknown,
@@ -134,7 +134,7 @@ export function jsonProblem(
   }
   if (Object.getOwnPropertySymbols(value).length > 0) return `${path} has a symbol as a key`;
   for (const [key, entry] of Object.entries(value)) {
-    // As sealed documents do, in which transactions are kept.
+    // Sealed documents, in which transactions are kept, refuse these keys as well.
     if (RESERVED.has(key)) return `${path} has a key ${key}`;
     const problem = jsonProblem(entry, `${path}.${key}`, inside);
     if (problem !== undefined) return problem;

@@ -1,14 +1,14 @@
 /**
  * The end of a chain: an operator that hands records to a sink's writer.
  *
- *  X1  The cut is synchronous (`prepare` is called at the barrier); what `prepare` promises is waited for.
- *  X2  A writer that fails to prepare has lost records, and fails the task, not only the checkpoint; also
- *      when the checkpoint has been given up by then: the next one would be without those records.
- *  X3  A writer hears of checkpoints that were given up before it has to prepare one that was triggered
- *      later, and of the newest first: what it prepared for nothing goes into that one, in the order
- *      in which it was written (T2 of task-checkpoints.ts, K9 of checkpoint/coordinator.ts).
- *  X4  What the sink gives is checked before it is believed (sink-checks.ts), and what it promises is
- *      waited for about as long as a checkpoint may take: a sink that is stuck fails its task.
+ *  X1  The cut is synchronous: `prepare` is called at the barrier. The promise that it gives is waited for.
+ *  X2  A writer that fails to prepare has lost records. So it fails the task, not only the checkpoint; also when
+ *      the checkpoint has been given up by then, because the next one would be without those records.
+ *  X3  A writer hears of checkpoints that were given up, the newest first, before it has to prepare one that was
+ *      triggered later. What it prepared for those goes into the later one, in the order in which it was
+ *      written (task-checkpoints.ts, T2; checkpoint/coordinator.ts, K9).
+ *  X4  What the sink gives is checked before it is used (sink-checks.ts). A promise of `prepare` is waited for
+ *      about as long as a checkpoint may take: a sink that is stuck fails its task.
  */
 
 import { types } from 'node:util';
@@ -40,7 +40,7 @@ export interface SinkTailOptions {
   readonly parallelism: number;
   readonly epoch: number;
   readonly incarnation: number;
-  /** For a promise of `prepare`, in milliseconds; for ever by default. */
+  /** How long a promise of `prepare` is waited for, in milliseconds; for ever by default. */
   readonly prepareTimeoutMs?: number | undefined;
   readonly wake: () => void;
   readonly print: (line: string) => void;
@@ -86,7 +86,7 @@ export class SinkTail implements Operator {
     return this.#writer.full === true;
   }
 
-  /** Rows that a restored checkpoint had made visible; undefined when the sink has no such thing. */
+  /** Rows that a restored checkpoint had made visible; undefined when the sink does not make rows visible so. */
   visible(): readonly unknown[] | undefined {
     return this.#writer.visible?.();
   }
@@ -117,7 +117,7 @@ export class SinkTail implements Operator {
   }
 }
 
-/** Waits for what `prepare` promised. */
+/** Waits for the promise of `prepare`. */
 class SinkCapture implements Capture {
   readonly #given: SinkTailOptions;
   #prepared: SinkPrepared | undefined;
@@ -187,12 +187,12 @@ class SinkCapture implements Capture {
   }
 }
 
-/** Sections' memory is moved to another thread, shared memory apart; the writer may still need its own. */
+/** Memory of sections is moved to another thread unless it is shared. The writer may still need its own: a copy. */
 function movable(chunk: Uint8Array): Uint8Array {
   return types.isSharedArrayBuffer(chunk.buffer) ? chunk : new Uint8Array(chunk);
 }
 
-/** An instance's own state; after a change of parallelism instance 0 gets all of it. */
+/** The state of this very instance; after a change of parallelism instance 0 gets all of it. */
 function ownState(
   restored: readonly RestoredSection[],
   instance: number,

@@ -1,20 +1,20 @@
 /**
- * What the source tasks of a region know of each other's time, in memory that their threads share. A cell per
- * source and instance:
+ * Tells the source tasks of a region each other's time, in memory that their threads share. Each instance of
+ * each source has a cell of three words:
  *
- *      bound   how far others of the same source may read: where the *next but one* of its bounded splits stands
- *      time    where its watermark stands; what others, of this source and of others, go by
- *      waits   it waits for one of these to grow
+ *      bound   how far others of the same source may read: where its *next but one* bounded split stands
+ *      time    where its watermark stands; others, of this source and of others, go by it
+ *      waits   set while it waits for one of the others' words to grow
  *
- *  A1  An instance reads a bounded split only up to the least bound of the others. So instances stay about a
- *      split apart, whatever their splits are like: two may always read at the same time, and windows stay
- *      open for a few splits and not for all.
- *  A2  Nobody waits for ever: whoever stands at the least time is at or below every bound, since a bound is
- *      never less than the time of the one that gives it. An instance without bounded splits has no bound, and
+ *  A1  An instance reads a bounded split only up to the least bound of the other instances. So instances stay
+ *      about a split apart, whatever their splits are like: two may always read at the same time, and windows
+ *      stay open for a few splits and not for all.
+ *  A2  Nobody waits for ever. A bound is never less than the time of the instance that gives it, so whoever
+ *      stands at the least time is at or below every bound. An instance without bounded splits has no bound, and
  *      one that is idle or at its end holds nobody up. Unbounded splits wait for no bound.
- *  A3  A source with a drift bound is read only up to the least time of the others plus that.
- *  A4  Who waits says so first and looks again afterwards; who has moved on looks for those that wait
- *      afterwards. Both are sequentially consistent, so nobody sleeps through it.
+ *  A3  A source with a drift bound is read only up to the least time of the others plus that bound.
+ *  A4  Who waits first sets `waits` and then looks again; who has moved on first writes its word and then looks
+ *      for those that wait. Both are sequentially consistent, so nobody sleeps through a change.
  */
 
 import type { JobPlan } from '../graph/plan.js';
@@ -35,7 +35,7 @@ const HIGHEST = 2n ** 62n;
 
 export interface SourceAlignmentOptions {
   readonly shared: SharedArrayBuffer;
-  /** All of the region, in one order everywhere. */
+  /** All sources of the region, in one order everywhere. */
   readonly sources: readonly AlignedSource[];
   readonly operator: string;
   readonly instance: number;
@@ -68,7 +68,7 @@ export class SourceAlignment {
     this.#siblings = this.#others.filter((cell) => cell.operator === operator);
   }
 
-  /** Memory for the sources of a region. Until one has told anything it holds the others up. */
+  /** Memory for the sources of a region. An instance that has told nothing yet holds the others up. */
   static memoryFor(sources: readonly AlignedSource[]): SharedArrayBuffer {
     const cells = cellsOf(sources);
     const shared = new SharedArrayBuffer(cells.length * CELL_WORDS * 8);
@@ -80,7 +80,7 @@ export class SourceAlignment {
     return shared;
   }
 
-  /** Others of this source may read up to there; +∞ when it has nothing to wait for. */
+  /** Other instances of this source may read up to that time; +∞ when this one has no bound. */
   tellBound(timeMs: number): void {
     const bound = wordOf(timeMs);
     if (bound === this.#bound) return;
@@ -88,7 +88,7 @@ export class SourceAlignment {
     this.#tell(BOUND, bound, this.#siblings);
   }
 
-  /** Its watermark; +∞ when it holds nobody up. */
+  /** The instance's watermark; +∞ when it holds nobody up. */
   tellTime(timeMs: number): void {
     const time = wordOf(timeMs);
     if (time === this.#time) return;
@@ -96,18 +96,18 @@ export class SourceAlignment {
     this.#tell(TIME, time, this.#others);
   }
 
-  /** May a bounded split that stands there be read (A1)? When not, this thread is woken when that may have changed. */
+  /** May a bounded split that stands at that time be read (A1)? If not, the thread is woken when it may be. */
   mayRead(timeMs: number): boolean {
     const time = wordOf(timeMs);
     return this.#passes(() => time <= this.#least(BOUND, this.#siblings));
   }
 
-  /** May a split that stands there be read (A3)? As above. */
+  /** May a split that stands at that time be read (A3)? If not, this thread is woken as by `mayRead`. */
   mayDrift(timeMs: number, maxDriftMs: number): boolean {
     return this.#passes(() => timeMs - maxDriftMs <= Number(this.#least(TIME, this.#others)));
   }
 
-  /** Is anybody in the region further than that? */
+  /** Is any other instance of the region, not at its end, further than that? */
   isBehind(timeMs: number): boolean {
     return this.#others.some(({ at }) => {
       const other = Atomics.load(this.#words, at + TIME);
@@ -157,7 +157,7 @@ function cellsOf(sources: readonly AlignedSource[]): readonly Cell[] {
     .map((cell, index) => ({ ...cell, at: index * CELL_WORDS }));
 }
 
-/** Whole ms, rounded down: nobody reads further than is allowed by that. */
+/** Whole ms, rounded down: so nobody reads further than is allowed. */
 function wordOf(timeMs: number): bigint {
   if (timeMs === Number.POSITIVE_INFINITY) return HIGHEST;
   return timeMs === Number.NEGATIVE_INFINITY ? LOWEST : BigInt(Math.floor(timeMs));

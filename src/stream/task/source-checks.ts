@@ -1,6 +1,6 @@
 /**
- * What a source of the user's own hands over is looked at before it is relied on: a mistake in it is
- * told as the source's, wherever it was made, and does no harm that only shows later.
+ * Checks what a user's own source hands over, before it is used. So a mistake is told as the source's, wherever it
+ * was made, and does no harm that only shows later.
  */
 
 import { HoldfastError } from '../../base/errors.js';

@@ -3,12 +3,12 @@
  *
  *  H1  A record counts as emitted once the chain has been called with it; the position in a snapshot is
  *      that of the next one. A snapshot is taken between two records, so nothing is in between.
- *  H2  Which split is read next say bounded-splits.ts and flowing-splits.ts; how one is opened, polled and closed
- *      split-reader.ts.
- *  H3  What is wrong with a source fails its task, in `emit`, and never the thread.
- *  H4  How many records of a split were read lies in shared memory, the one in work included: after the
- *      thread's death it tells which record that was.
- *  H5  Splits that are discovered are read from then on, and are in the next snapshot.
+ *  H2  bounded-splits.ts and flowing-splits.ts decide which split is read next; split-reader.ts opens, polls and
+ *      closes it.
+ *  H3  An error of a source fails its task, and is thrown in `emit`. It never ends the thread.
+ *  H4  Shared memory holds how many records of each split were read, the one in work included. After the
+ *      thread's death it tells which record was in work.
+ *  H5  Splits that are discovered are read from then on, and the next snapshot holds them.
  */
 
 import { assert } from '../../base/assert.js';
@@ -47,13 +47,13 @@ export interface SourceHeadOptions {
   readonly splits: readonly SourceSplit[] | undefined;
   readonly gate: TaskGate;
   readonly output: Receiver;
-  /** Where rejected input goes. */
+  /** Receives rejected input. */
   readonly rejected: Receiver | undefined;
-  /** Told which split a record comes from. */
+  /** The operators that are told which split a record comes from. */
   readonly observers: ObservedSplits;
-  /** Told what is read: see TaskCallbacks. */
+  /** Tells which splits are read: see TaskCallbacks. */
   readonly reading: (splits: readonly string[], records: SharedArrayBuffer) => void;
-  /** What the region's sources know of each other's time; undefined: there is nobody else. */
+  /** What the region's source tasks know of each other's time; undefined: there is no other source task. */
   readonly alignment: SourceAlignment | undefined;
   /** Readers that may be open at a time. */
   readonly maxOpenSplits: number;
@@ -68,7 +68,7 @@ export class SourceHead {
   readonly #dealing: Dealing;
   readonly #open: OpenReaders;
   readonly #readerOptions: SplitReaderOptions;
-  /** By place. */
+  /** By the split's place in the instance's list. */
   readonly #readers: SplitReader[] = [];
   readonly #byIndex = new Map<number, SplitReader>();
   #bounded!: BoundedSplits;
@@ -77,11 +77,11 @@ export class SourceHead {
   #nextIndex = 0;
   #unfinished = 0;
   #records = 0;
-  /** By place: what was read of each, with the record in work (H4). */
+  /** By place: how many records of each split were read, the record in work included (H4). */
   #counts = new Float64Array(new SharedArrayBuffer(0));
-  /** Something may be done that could not be done before. */
+  /** `emit` may be able to do something that it could not do before. */
   #isStirred = true;
-  /** Whose records are being emitted, or were last. */
+  /** The split whose records are being emitted, or were emitted last. */
   #current: SplitReader | undefined;
   readonly #positions = new Map<number, Positions>();
   readonly #holders = new TimeHolders();
@@ -125,7 +125,7 @@ export class SourceHead {
     this.#add(state.splits);
     this.#discovery?.begin();
     this.#tellTime();
-    // Without a bounded split it holds up nobody, and is perhaps never asked to emit.
+    // A source without a bounded split holds nobody up, and is perhaps never asked to emit.
     const isFree = this.#bounded.count === 0;
     alignment?.tellBound(isFree ? Number.POSITIVE_INFINITY : Number.NEGATIVE_INFINITY);
   }
@@ -135,7 +135,7 @@ export class SourceHead {
     return this.#records;
   }
 
-  /** The same, for a manifest. */
+  /** The same, as a manifest counts it. */
   get counted(): CapturedTask['sourceRecords'][number] {
     const { operator, instance } = this.#given;
     const splits = Float64Array.from(this.#readers, ({ progress }) => progress.records);
@@ -143,8 +143,8 @@ export class SourceHead {
   }
 
   /**
-   * It has not come as far in every split.
-   * @param reached records read of all its splits together, then of each; those of each may be missing
+   * Has it come less far than that in any split, or in all together where nothing is known of each?
+   * @param reached records read of all its splits together, then of each split; the latter may be missing
    */
   isBehind([all = 0, ...splits]: readonly number[]): boolean {
     if (splits.length === 0) return this.#records < all;
@@ -157,7 +157,7 @@ export class SourceHead {
     return this.#unfinished === 0 && this.#discovery?.isOpen !== true;
   }
 
-  /** `emit` would do something. */
+  /** Would `emit` do something? */
   get ready(): boolean {
     return this.#isStirred || this.#next() !== undefined;
   }
@@ -178,7 +178,7 @@ export class SourceHead {
     return this.#holders.now(now);
   }
 
-  /** The same, once it has done so for long; once for each. */
+  /** The same split, once it has kept time waiting for long; told once for each wait. */
   longHolder(now: number): TimeHolder | undefined {
     this.#noteHolder(now);
     return this.#holders.take(now);
@@ -194,7 +194,7 @@ export class SourceHead {
     this.#isStirred = true;
   }
 
-  /** Could the split have given a record ever since then, as far as this task is concerned? */
+  /** Could the split have given a record at any time since then, as far as this task is concerned? */
   wasAsked(index: number, sinceMs: number): boolean {
     const reader = this.#byIndex.get(index);
     return reader !== undefined && (reader.kind === 'polling' || reader.fedMs >= sinceMs);
@@ -231,7 +231,7 @@ export class SourceHead {
     return encodeSplits(state, this.#given.parallelism);
   }
 
-  /** The checkpoint is complete and committed: it and all older ones are told of no more. */
+  /** The checkpoint is complete and committed: readers hear of it, and no more of it and older ones. */
   committed(checkpoint: number): void {
     for (const { reader, position } of this.#positions.get(checkpoint) ?? []) {
       reader.committed(checkpoint, position);

@@ -1,14 +1,15 @@
 /**
- * Which splits an instance reads, how far it is in each, and how that passes through snapshots.
+ * Which splits an instance reads, how far it is in each, and how both pass through snapshots.
  *
- *  S1  Split i goes to instance i mod p at the first start. After a restore with the same parallelism an instance
- *      goes on with its own; with another one the unfinished splits are dealt anew, in list order.
- *  S2  Finished splits are remembered by whoever has them: no split is read twice, none forgotten.
+ *  S1  At the first start split i goes to instance i mod p. After a restore with the same parallelism an instance
+ *      goes on with its own splits; with another parallelism the unfinished splits are dealt anew, in list order.
+ *  S2  Whoever has a finished split remembers it: no split is read twice, none is forgotten.
  *  S3  The number of records emitted is cumulative over restores. After a change of parallelism, instance
  *      i takes over the counts of the old instances i, i + p, i + 2p…
- *  S4  Of a source that discovers splits each instance has those whose ids are its own by hash: whoever looks
- *      for new ones knows which of them it knows. Each gives its own indexes to what it finds, p apart. So a
- *      source that did not discover when its splits were dealt has to be dealt anew before it may.
+ *  S4  Of a source that discovers splits, an instance owns the splits whose ids are its own by hash. So the
+ *      instance that looks for new splits knows which of its own it knows already. Each instance numbers what it
+ *      finds, its indexes p apart. A source whose splits were dealt by number (it did not discover then) has to
+ *      be dealt anew before it may discover.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -22,23 +23,23 @@ import type { SourcePosition, SourceSplit } from '../source.js';
 const SECTION = 'splits';
 /** 1 (0.1.0): without records per split. */
 const VERSION = 2;
-/** Indexes from here on are of discovered splits. */
+/** Discovered splits have indexes from here on. */
 const DISCOVERED_FROM = 2 ** 24;
 
 export interface SplitProgress {
-  /** In the list of all splits. */
+  /** The split's place in the list of all splits. */
   readonly index: number;
   readonly split: SourceSplit;
-  /** Of the next record to emit; undefined: the split's start. */
+  /** Position of the next record to emit; undefined: the split's start. */
   position: SourcePosition | undefined;
   finished: boolean;
-  /** Emitted of it since the job's first start, replays not counted twice; since version 2. */
+  /** Records of it emitted since the job's first start, replays not counted twice. Kept since version 2. */
   records: number;
 }
 
 export interface SourceState {
   readonly splits: readonly SplitProgress[];
-  /** Index of the next split that is discovered by this instance (S4). */
+  /** The index that the next split discovered by this instance gets (S4). */
   readonly nextIndex: number;
   /** Records emitted since the job's first start, replays not counted twice. */
   readonly records: number;
@@ -53,7 +54,7 @@ interface EncodedState extends SourceState {
 export interface Dealing {
   readonly instance: number;
   readonly parallelism: number;
-  /** The source discovers splits (S4). */
+  /** The source discovers splits: they are dealt by id (S4). */
   readonly byId: boolean;
 }
 
@@ -121,7 +122,7 @@ export function restoreSplits(
   };
 }
 
-/** For a look from outside: the splits of a section, or undefined when it is another one. */
+/** For inspection from outside: the splits of a section, or undefined when the section is another one. */
 export function splitsIn(name: string, bytes: Uint8Array): readonly SplitProgress[] | undefined {
   return name === SECTION ? decode(bytes).splits : undefined;
 }
@@ -142,7 +143,7 @@ function decode(bytes: Uint8Array, instance = 0): EncodedState {
   return state;
 }
 
-/** Another instance would take the split for a new one, and read it again. */
+/** The error for a split dealt by number: another instance would take it for a new one, and read it again. */
 function dealtByNumber(id: string, parallelism: number): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',

@@ -1,6 +1,6 @@
 /**
- * Asks a source for further splits, again and again. What it gives is taken between two records; what fails is
- * thrown there.
+ * Asks a source for further splits, again and again. The task takes what the source gives between two records;
+ * when the source fails, the error is thrown there.
  */
 
 import { isThenable } from '../api/callbacks.js';
@@ -13,7 +13,7 @@ export class SplitDiscovery {
   readonly #wake: () => void;
   #found: readonly SourceSplit[] | undefined;
   #failure: { readonly error: unknown } | undefined;
-  /** There may be more. */
+  /** The source may still find more. */
   isOpen = true;
   #closed = false;
 
@@ -38,7 +38,7 @@ export class SplitDiscovery {
     );
   }
 
-  /** What has been found since; asks for more. @throws what the source has failed with */
+  /** The splits found since the last call; asks for more. @throws what the source has failed with */
   take(): readonly SourceSplit[] | undefined {
     if (this.#failure !== undefined) throw this.#failure.error;
     const found = this.#found;

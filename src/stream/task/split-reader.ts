@@ -1,12 +1,12 @@
 /**
- * One split on its way: opened, polled, closed again at a position, opened again.
+ * One split: its reader is opened, polled, closed at a position, and opened again there.
  *
- *  R1  `position` is asked for only while no poll is under way; when a batch is used up, its end is noted
- *      before the next poll.
- *  R2  A promise means rest: the task is woken when it settles. What settles after `close` is ignored, so
- *      what a poll gives that was closed meanwhile is read again from where it began.
- *  R3  What goes wrong is kept, and thrown by whoever wants the next batch of this split (`check`): no error
- *      leaves a promise's callback, and none comes ahead of what is to be read before.
+ *  R1  `position` is asked for only while no poll is under way. When a batch is used up, the position of its end
+ *      is noted before the next poll.
+ *  R2  A promise means rest: the task is woken when it settles. A promise that settles after `close` is ignored.
+ *      So the batch of a poll that was closed meanwhile is read again from where it began.
+ *  R3  An error is kept, and thrown when the next batch of this split is wanted (`check`). So no error leaves a
+ *      promise's callback, and none comes ahead of what is to be read before it.
  */
 
 import { isThenable } from '../api/callbacks.js';
@@ -47,16 +47,16 @@ export class SplitReader {
   readonly #given: SplitReaderOptions;
   #state: State = { kind: 'closed' };
   #reader: SourceReader<unknown> | undefined;
-  /** Only what was begun last counts when it settles (R2). */
+  /** Number of the operation begun last: only this one counts when it settles (R2). */
   #begun = 0;
   #closing = new AbortController();
   batch: SourceBatch<unknown> | undefined;
-  /** The next record of the batch. */
+  /** Index of the next record of the batch. */
   at = 0;
   /** Next index into `batch.rejected`. */
   rejectedAt = 0;
   openedMs = 0;
-  /** When a record of it was emitted last. */
+  /** When a record of the split was emitted last. */
   fedMs = Number.NEGATIVE_INFINITY;
 
   constructor(given: SplitReaderOptions, progress: SplitProgress, place: number) {
@@ -74,18 +74,18 @@ export class SplitReader {
     return this.#state.kind;
   }
 
-  /** Holds what a reader holds: a file, a connection. */
+  /** The split has a reader, and so holds whatever that holds: a file, a connection. */
   get isOpen(): boolean {
     const { kind } = this.#state;
     return kind !== 'closed' && kind !== 'ended';
   }
 
-  /** @throws what has gone wrong with it (R3) */
+  /** @throws the error that was kept (R3) */
   check(): void {
     if (this.#state.kind === 'failed') throw this.#state.error;
   }
 
-  /** Takes the next step towards a batch, if that needs no waiting: opens it, or polls. True when it did. */
+  /** Takes the next step towards a batch, if that needs no waiting: opens the reader, or polls it. True when it did. */
   advance(): boolean {
     if (this.#state.kind === 'closed') {
       this.#given.open.count += 1;
@@ -105,21 +105,21 @@ export class SplitReader {
     return true;
   }
 
-  /** The batch is done: its end is where a restore would go on (R1). */
+  /** The batch is used up: a restore would go on at its end (R1). */
   usedUp(): void {
     this.progress.position = this.#reader!.position(this.at);
     this.batch = undefined;
     this.#state = { kind: 'ready' };
   }
 
-  /** Notes where reading stands, for a snapshot. */
+  /** Notes the current position, for a snapshot. */
   note(): void {
     if (this.batch !== undefined && this.at > 0) {
       this.progress.position = this.#reader!.position(this.at);
     }
   }
 
-  /** Closes it, to be opened again where it stands. */
+  /** Closes the reader. It is opened again later, at the position where it stands now. */
   rest(): void {
     this.note();
     this.batch = undefined;
@@ -154,7 +154,7 @@ export class SplitReader {
     return this.#reader?.committed !== undefined;
   }
 
-  /** For good. */
+  /** Closes the reader for good. */
   async close(): Promise<void> {
     this.#begun += 1;
     this.#closing.abort();
@@ -187,7 +187,7 @@ export class SplitReader {
     this.#given.open.count -= 1;
     const reader = this.#reader;
     this.#reader = undefined;
-    // It has given all it had: what closing it may have to say is of no consequence.
+    // The reader has given all it had: if closing it fails, that has no consequence.
     closed(reader).catch(() => {});
   }
 

@@ -2,19 +2,20 @@
  * How far time has come in each split that a task reads: the one place where a split's time is kept.
  *
  *  X1  A split's *own time* is its highest timestamp − the allowed disorder − 1. It never goes back, and
- *      depends on nothing but the split's records: not on what else is read, by whom, or how fast. So it
- *      can tell which of a split's records is behind.
- *  X2  The *watermark* is the least of the own times of the splits that are neither finished nor idle. It
- *      never goes back (I23): what has been said is in the snapshot, and the least that it can be afterwards.
- *  X3  A split that has not spoken holds the watermark back for good: at −∞, or once it was *touched* at what
- *      its first record leaves open; or at the bound that its source declares.
- *  X4  An idle split does not hold the watermark. It is one that could have given a record for `idleAfterMs`
- *      and did not: the time during which nobody asked it does not count. When it gives one, it counts again
- *      at its own time, and the watermark waits for it where it stands (I25).
- *  X5  When all are idle the watermark does not go on to the latest of them. It stays, or goes on to the least
- *      of those that have spoken: who never spoke does not hold it back by having been the last to fall idle.
- *  X6  Records that are not read from splits, but come from other tasks, are one split (`ONLY_SPLIT`).
- *  X7  In a snapshot times go by the split's place in the list of all, so they find it again whoever reads it.
+ *      depends on the split's records alone: not on what else is read, by whom, or how fast. So it can tell
+ *      which of a split's records is behind.
+ *  X2  The *watermark* is the least of the own times of the splits that are neither finished nor idle. It never
+ *      goes back (I23): the snapshot holds the last one that was said, and no later one is less.
+ *  X3  A split that has not spoken holds the watermark as well: at −∞, at the bound that its source declares,
+ *      or, once it was *touched*, at what the time of its first record allows.
+ *  X4  An idle split does not hold the watermark. A split is idle when it could have given a record for
+ *      `idleAfterMs` and gave none; the time during which nobody asked it does not count. When it gives a record,
+ *      it counts again at its own time, and the watermark waits for it where it stands (I25).
+ *  X5  When all splits are idle, the watermark does not go on to the latest of them. It stays, or goes on to the
+ *      least of those that have spoken: a split that never spoke does not hold it back by falling idle last.
+ *  X6  Records that come from other tasks, and are not read from splits, count as one split (`ONLY_SPLIT`).
+ *  X7  A snapshot keeps times by the split's place in the list of all splits, so whoever reads the split finds
+ *      its time.
  */
 
 import { assert } from '../../base/assert.js';
@@ -26,16 +27,16 @@ import { LeastFirst } from './least-first.js';
 
 const SECTION = 'split-times';
 const VERSION = 1;
-/** Of 0.1.0: the highest timestamp of the instance, of whichever split. */
+/** Section of 0.1.0: the highest timestamp of the instance, over all its splits. */
 const FORMER_SECTION = 'time';
 
-/** What a Date holds, in ms on either side of 1970: a timestamp beyond it makes late whatever follows. */
+/** The range of a Date, in ms on either side of 1970. A timestamp beyond it would make all later records late. */
 export const TIME_MAX_MS = 8.64e15;
 
 /** The one split of a task that reads none (X6). */
 export const ONLY_SPLIT = 0;
 
-/** How often idleness is judged, as a share of the time after which a split is idle. */
+/** Idleness is judged this often, as a share of the time after which a split is idle. */
 const JUDGED_EVERY = 1 / 16;
 
 const NEVER = Number.NEGATIVE_INFINITY;
@@ -53,16 +54,16 @@ interface SplitTime {
   readonly index: number;
   /** −∞ until it has spoken. */
   highestMs: number;
-  /** No record of it is earlier; −∞ when nobody says so. */
+  /** No record of the split is earlier; −∞ when the source declares no bound. */
   readonly earliestMs: number;
   idle: boolean;
-  /** Has given a record since idleness was judged last. */
+  /** The split has given a record since idleness was judged last. */
   spoke: boolean;
-  /** Since when it could have given one, on the caller's clock. */
+  /** Since when the split could have given a record and gave none, on the caller's clock. */
   quietSinceMs: number | undefined;
 }
 
-/** Of a split as a snapshot has it. */
+/** A split's time as a snapshot has it. */
 interface RestoredTime {
   readonly highestMs: number;
   readonly idle: boolean;
@@ -73,18 +74,18 @@ export class SplitTimes implements SplitObserver {
   readonly #lagMs: number;
   readonly #idleAfterMs: number;
   readonly #splits = new Map<number, SplitTime>();
-  /** Those that hold the watermark (X2). */
+  /** The splits that hold the watermark (X2). */
   readonly #holding: LeastFirst<SplitTime>;
   #current = stray();
   #saidMs = NEVER;
-  /** Of all that were observed. */
+  /** The highest timestamp of all splits. */
   #latestMs = NEVER;
   /** When idleness was judged last. */
   #judgedMs = NEVER;
-  /** Where the least stood before splits were found idle. */
+  /** The least that time had reached before splits were found idle. */
   #reachedMs = NEVER;
   readonly #restored = new Map<number, RestoredTime>();
-  /** What a restored instance without times per split, or with other splits, had seen (X6). */
+  /** The highest timestamp that a restored instance without times per split, or with other splits, had seen (X6). */
   #restoredMs = NEVER;
 
   constructor({ outOfOrdernessMs, idleAfterMs, maxDriftMs }: SplitTimesOptions) {
@@ -95,7 +96,7 @@ export class SplitTimes implements SplitObserver {
   }
 
   /**
-   * Goes on where these sections stood; of all former instances after a change of parallelism.
+   * Goes on where these sections stood; after a change of parallelism, those of all former instances.
    * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT
    */
   restore(sections: readonly RestoredSection[]): void {
@@ -116,7 +117,7 @@ export class SplitTimes implements SplitObserver {
   }
 
   /**
-   * The split counts from now on, at the time it was restored with.
+   * The split counts from now on, at the time with which it was restored.
    * @param earliestMs no record of it is earlier
    */
   add(index: number, earliestMs = NEVER): void {
@@ -126,7 +127,7 @@ export class SplitTimes implements SplitObserver {
     this.#add(index, restored ?? { highestMs: NEVER, idle: false }, earliestMs);
   }
 
-  /** All records are of one split (X6). */
+  /** From now on all records are of one split (X6). */
   addOnly(): void {
     const idle = this.#restored.size > 0 && [...this.#restored.values()].every((one) => one.idle);
     this.#restored.clear();
@@ -141,7 +142,7 @@ export class SplitTimes implements SplitObserver {
 
   /**
    * The current split has a record of this time.
-   * @returns the split's own time just before it: at or below that, the record is behind (X1)
+   * @returns the split's own time just before it: a record at or below that time is behind (X1)
    */
   observe(timeMs: number): number {
     const split = this.#current;
@@ -155,7 +156,7 @@ export class SplitTimes implements SplitObserver {
     return before;
   }
 
-  /** The first record still to come of a split has this time (X3). */
+  /** The split's next record has this time (X3). */
   touch(index: number, timeMs: number): void {
     const split = this.#split(index);
     if (timeMs > split.highestMs) split.highestMs = timeMs;
@@ -166,12 +167,12 @@ export class SplitTimes implements SplitObserver {
     return this.ownMs(index) > NEVER;
   }
 
-  /** At what time it holds the watermark when it is not idle. */
+  /** The time at which the split holds the watermark when it is not idle. */
   ownMs(index: number): number {
     return this.#ownMs(this.#split(index));
   }
 
-  /** It has no more records. */
+  /** The split has no more records. */
   finish(index: number): void {
     const split = this.#split(index);
     if (!split.idle) this.#holding.remove(split);
@@ -179,7 +180,7 @@ export class SplitTimes implements SplitObserver {
     if (this.#current === split) this.#current = stray();
   }
 
-  /** What has been said last; −∞ when nothing was. */
+  /** The watermark that was said last; −∞ when none was. */
   get saidMs(): number {
     return this.#saidMs;
   }
@@ -192,12 +193,12 @@ export class SplitTimes implements SplitObserver {
     return timeMs;
   }
 
-  /** All input is over: +∞ has been said. */
+  /** All input is over, and the watermark +∞ was said. */
   end(): void {
     this.#saidMs = Number.POSITIVE_INFINITY;
   }
 
-  /** The least of where those stand that hold the watermark; +∞ when none does. */
+  /** The least time at which a split holds the watermark; +∞ when no split holds it. */
   get leastMs(): number {
     const least = this.#holding.least();
     return least === undefined ? Number.POSITIVE_INFINITY : this.#ownMs(least);
@@ -219,7 +220,7 @@ export class SplitTimes implements SplitObserver {
   /**
    * Finds out which splits are idle (X4).
    * @param now on any clock in ms that does not go back
-   * @param wasAsked could the split have given a record ever since then?
+   * @param wasAsked could the split have given a record at any time since then?
    */
   judge(now: number, wasAsked: (index: number, sinceMs: number) => boolean): void {
     if (this.#idleAfterMs === Number.POSITIVE_INFINITY) return;
@@ -232,14 +233,14 @@ export class SplitTimes implements SplitObserver {
       const { spoke } = split;
       split.spoke = false;
       if (split.quietSinceMs === undefined || spoke) split.quietSinceMs = now;
-      // Those that take turns at being open are quiet by pieces.
+      // Splits that take turns at being open are asked only now and then: the time in between does not count.
       else if (!wasAsked(split.index, sinceMs)) split.quietSinceMs += now - sinceMs;
       else if (now >= split.quietSinceMs + this.#idleAfterMs) due.push(split);
     }
     this.#rest(due);
   }
 
-  /** In the order in which they fell quiet, as if they had been judged at once: time has come in between (X5). */
+  /** Lets splits fall idle in the order in which they fell quiet, as if judged then: time goes on between (X5). */
   #rest(due: SplitTime[]): void {
     due.sort((a, b) => a.quietSinceMs! - b.quietSinceMs!);
     let before: number | undefined;
@@ -257,7 +258,7 @@ export class SplitTimes implements SplitObserver {
     return least === undefined ? this.#leastIdleMs() : this.#ownMs(least);
   }
 
-  /** Where the least stands that has spoken, all being idle (X5); −∞ when none has. */
+  /** All splits are idle: the least time of those that have spoken (X5); −∞ when none has. */
   #leastIdleMs(): number {
     let leastMs = Number.POSITIVE_INFINITY;
     for (const split of this.#splits.values()) {
@@ -321,7 +322,7 @@ export class SplitTimes implements SplitObserver {
   }
 }
 
-/** Where records count that are of no split here: in flight in a checkpoint of another parallelism. */
+/** Takes records that are of no split here: they were in flight in a checkpoint of another parallelism. */
 function stray(): SplitTime {
   return {
     index: -1,

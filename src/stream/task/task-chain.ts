@@ -20,7 +20,7 @@ import {
 import { SinkTail } from './sink-tail.js';
 import type { TaskOptions } from './task-types.js';
 
-/** What the chain asks of its task. */
+/** What the chain needs of its task. */
 export interface ChainHooks {
   /** A record was written to a sink. */
   readonly written: () => void;
@@ -39,15 +39,15 @@ export interface ChainOperator {
 }
 
 export interface Chain {
-  /** Upstream before downstream. Without the source, which is no operator. */
+  /** Upstream before downstream; the source is no operator, and not among them. */
   readonly operators: readonly ChainOperator[];
   readonly sinks: readonly { readonly id: string; readonly tail: SinkTail }[];
   readonly routers: readonly Router[];
-  /** By id of the operator, whatever is before it in the chain. */
+  /** By the id of an operator: the receiver that stands before it in the chain. */
   readonly receivers: ReadonlyMap<string, Receiver>;
   /** Where the task's input goes: the first operator, or what the source emits to. */
   readonly head: Receiver;
-  /** A source's side output for rejected input, if anybody reads it. */
+  /** Receives a source's rejected input; undefined when nobody reads that side output. */
   readonly rejected: Receiver | undefined;
 }
 
@@ -124,7 +124,7 @@ class ChainBuilder {
     return receiver;
   }
 
-  /** By tag, whoever reads the node: operators of this chain, and edges to other tasks. */
+  /** By tag, the readers of the node's outputs: operators of this chain, and edges to other tasks. */
   #outputsOf(node: GraphNode): Outputs {
     const byTag = new Map<string | undefined, Receiver[]>();
     const add = (tag: string | undefined, receiver: Receiver): void => {

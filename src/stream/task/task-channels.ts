@@ -1,4 +1,4 @@
-/** What a task's channels are called in checkpoints, and what is restored of them. */
+/** Names a task's channels as checkpoints do, and hands over what is restored of them. */
 
 import type { TaskOutput } from './overtaken-output.js';
 import { RestoredChannels } from './restored-channels.js';

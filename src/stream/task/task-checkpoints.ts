@@ -1,19 +1,19 @@
 /**
- * A task's part in checkpoints: when it is due, and what belongs to it beside the operators' state.
+ * A task's part in checkpoints: when it is due, and what it holds beside the operators' state.
  *
- *  T1  Aligned: when all barriers have come, between two elements. Overtaken: when waiting has lasted long
- *      enough (at once in unaligned checkpoints), or when a producer says that it is urgent, between
- *      two records. Sources: when they are told.
+ *  T1  An aligned part is taken when all barriers have come, between two elements. An overtaken part is taken
+ *      between two records, when waiting has lasted long enough (at once in unaligned checkpoints), or when a
+ *      producer says that it is urgent. A source takes its part when it is told to.
  *  T2  A task with sinks takes its part in checkpoint n only after the driver's `trigger(n)`, which comes
- *      behind every `abort` of an older one on the same lane. Barriers come on another lane and may be faster;
- *      without waiting, a sink could prepare n not knowing that what it prepared for n − 1 is void.
- *      Incremental snapshots wait for it, too: it tells which checkpoint they may build on.
- *      Announcements are looked at only then, in all tasks, and so cost nothing at other times.
- *  T3  Each checkpoint is taken once at most, and never after its abort.
+ *      behind every `abort` of an older one on the same lane. Barriers come on another lane and may be faster:
+ *      without this wait, a sink could prepare n not knowing that what it prepared for n − 1 is void.
+ *      Incremental snapshots also wait for `trigger`, which tells the checkpoint that they may build on.
+ *      In all tasks announcements are looked at only after `trigger`, and so cost nothing at other times.
+ *  T3  Each checkpoint is taken at most once, and never after its abort.
  *  T4  Aligned: a task completes its snapshot before it takes the next part, which may be due by then when
- *      checkpoints overlap. Nothing behind the next barrier is processed meanwhile; a source goes on and
- *      takes the part later. A capture waits for nobody but the sink's promise, so this ends.
- *  T5  With alignment without a limit of time nothing of what is in flight is looked at.
+ *      checkpoints overlap. Meanwhile the task processes nothing from behind the next barrier; a source goes on,
+ *      and takes the part later. A capture waits for nothing but the sink's promise, so this ends.
+ *  T5  When barriers are waited for without a limit of time, nothing that is in flight is looked at.
  */
 
 import { atPoint } from '../../base/protocol-points.js';
@@ -31,7 +31,7 @@ export interface CheckpointsOptions {
   readonly snapshots: TaskSnapshots;
   readonly sinks: readonly { readonly tail: SinkTail }[];
   readonly isSource: boolean;
-  /** The driver's word also tells which checkpoint a snapshot may build on (T2). */
+  /** Snapshots may build on earlier ones: they wait for the driver's word, which tells on which (T2). */
   readonly incremental: boolean;
   /** Infinity: barriers are waited for until they come. */
   readonly alignedTimeoutMs: number;
@@ -41,7 +41,7 @@ export interface CheckpointsOptions {
 
 /** A part to be taken now. */
 export interface DuePart {
-  /** `replayed`: none, only the barrier is passed on. */
+  /** `replayed`: no part is taken, the barrier is only passed on. */
   readonly kind: 'aligned' | 'overtaken' | 'replayed';
   readonly checkpoint: number;
   readonly alignMs: number;
@@ -49,13 +49,13 @@ export interface DuePart {
 
 export class TaskCheckpoints {
   readonly #given: CheckpointsOptions;
-  /** Those that a source task has been asked for and has not taken. */
+  /** Checkpoints that a source task was told to take, and has not taken. */
   #triggers: { readonly checkpoint: number; readonly sinceMs: number }[] = [];
-  /** The newest that was taken, or given up (T3). */
+  /** The newest checkpoint that was taken or given up (T3). */
   #last: number;
-  /** The newest that the driver has told of. */
+  /** The newest checkpoint that the driver has told of. */
   #told = 0;
-  /** All its barriers have come. Nothing is taken meanwhile. */
+  /** The checkpoint whose barriers have all come. No element is taken meanwhile. */
   #aligned: AlignedSnapshot | undefined;
   /** A source has the replayed barrier to pass on before its first record. */
   #replayPending: boolean;
@@ -99,18 +99,18 @@ export class TaskCheckpoints {
     this.#aligned = this.#given.inputs.barrier(checkpoint, now) ?? this.#aligned;
   }
 
-  /** What the thread is busy with while the task runs and captures nothing. */
+  /** What the thread is doing while the task runs and captures nothing. */
   get phase(): 'aligning' | 'running' {
     const { isSource, inputs } = this.#given;
     return !isSource && (this.isWaiting || inputs.holding) ? 'aligning' : 'running';
   }
 
-  /** No element may be taken: a part is due, or is waited for (T2, T4). */
+  /** No element may be taken: a part is due, or something has to happen before it may be taken (T2, T4). */
   get isWaiting(): boolean {
     return this.#aligned !== undefined || this.#replayPending || this.#trigger !== undefined;
   }
 
-  /** What is to be taken between two elements; a source's restored elements are behind it. */
+  /** The part to be taken between two elements. Of a source: elements that it restored come after it. */
   get due(): DuePart | undefined {
     const { replayedBarrier, sinks, incremental } = this.#given;
     if (this.#replayPending) return { kind: 'replayed', checkpoint: replayedBarrier!, alignMs: 0 };
@@ -125,18 +125,18 @@ export class TaskCheckpoints {
     return mayTake ? { kind: 'aligned', ...aligned } : undefined;
   }
 
-  /** A source's next part that may be taken. */
+  /** The next part that a source may take. */
   get #trigger() {
     return this.#isBusy ? undefined : this.#triggers[0]; // T4
   }
 
-  /** The snapshot under way has to be completed before the next begins (T4). */
+  /** A snapshot is under way that has to be completed before the next begins (T4). */
   get #isBusy(): boolean {
     const { alignedTimeoutMs, snapshots } = this.#given;
     return alignedTimeoutMs === Number.POSITIVE_INFINITY && snapshots.underWay;
   }
 
-  /** What is to be taken between two records, and waits for nothing more. */
+  /** The part that is to be taken between two records without further waiting. */
   overtaken(now: number): DuePart | undefined {
     const { inputs, isSource, alignedTimeoutMs } = this.#given;
     if (alignedTimeoutMs === Number.POSITIVE_INFINITY || this.#told <= this.#last) return undefined;
@@ -151,7 +151,7 @@ export class TaskCheckpoints {
     return { kind: 'overtaken', checkpoint, alignMs: inputs.waitedMs(now) };
   }
 
-  /** The part is taken here and now. @param at the first record of `batch` that was not processed */
+  /** Takes the part now. @param at the first record of `batch` that was not processed */
   take(due: DuePart, part: () => TaskPart, batch: Batch | undefined, at: number): void {
     const { inputs, outputs, overtaken, snapshots, alignedTimeoutMs, isSource } = this.#given;
     const { kind, checkpoint } = due;
@@ -184,12 +184,12 @@ export class TaskCheckpoints {
     });
   }
 
-  /** There is something that `work` would do. */
+  /** Would `work` do anything? */
   isWorkable(now: number): boolean {
     return this.#given.overtaken.announceable(now) || this.#given.inputs.recordable;
   }
 
-  /** Tells of barriers on their way, and records what is in flight. True when anything was done. */
+  /** Announces barriers that are on their way, and records what is in flight. True when anything was done. */
   work(now: number): boolean {
     const announced = this.#given.overtaken.announce(now);
     return this.#given.inputs.record() || announced;

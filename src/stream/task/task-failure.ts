@@ -1,4 +1,4 @@
-/** What a task says about an error: in which operator, and at which record. */
+/** Names the operator and the record in a task's error. */
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { type Failure, type FailureKind, toFailure } from '../../base/failure.js';
@@ -8,7 +8,7 @@ import { LocatedError } from './located-error.js';
 
 export interface TaskPlace {
   readonly graph: Graph;
-  /** Where an error belongs that no operator is known for: the chain's first node. */
+  /** The chain's first node: an error without a known operator counts as this one's. */
   readonly head: string;
   readonly instance: number;
 }
@@ -28,7 +28,7 @@ export function taskFailure(
   });
 }
 
-/** The error for a caller who waits: Holdfast's own as they are, a source's or a sink's named as such. */
+/** The error for a caller who waits: Holdfast's own errors as they are, others named as the source's or the sink's. */
 export function taskError(thrown: unknown, place: TaskPlace): unknown {
   const { operator, error } = placed(thrown, place);
   const kind = kindOf(operator, error, place);

@@ -2,12 +2,12 @@
  * When a task has to stop after the current record: time is up, an output is full, a sink wants no
  * more, or the epoch is over.
  *
- * One object is the channels' gate, the operators' turn and the task's watch, so that "stop?" is the
- * read of one plain property after each record.
+ * One object is the channels' gate, the operators' turn and the task's watch: so asking "stop?" after a record is
+ * to read one plain property.
  *
- *  G1  `pause` is set by whoever finds a reason, and reset only by `begin`, when no reason is left.
- *  G2  The clock is looked at every few records: often enough to overrun a deadline by no more than
- *      LOOK_EVERY_MS, going by the pace of the last ones, and every RECORDS_PER_LOOK_MAX at least.
+ *  G1  Whoever finds a reason sets `pause`. Only `begin` resets it, when no reason is left.
+ *  G2  The clock is looked at every few records: so often that, at the pace of the last records, a deadline is
+ *      overrun by no more than LOOK_EVERY_MS, and at least every RECORDS_PER_LOOK_MAX records.
  */
 
 import type { Gate } from '../../channels/element.js';
@@ -21,7 +21,7 @@ const LOOK_EVERY_MS = 0.25;
 
 export class TaskGate implements Gate, Turn {
   pause = false;
-  /** The record in work counts as taken: its number and one. */
+  /** Number of records taken, the record in work included. */
   #marked = new TaskMark().words;
   #closed = false;
   #block: ControlBlock | undefined;
@@ -35,7 +35,7 @@ export class TaskGate implements Gate, Turn {
   #left = 1;
   #lookedAt = 0;
 
-  /** Written by the task and its source, before each record: which one it is. */
+  /** Number of the record in work. The task and its source write it before each record. */
   get record(): number {
     return this.#marked[0]! - 1;
   }
@@ -44,7 +44,7 @@ export class TaskGate implements Gate, Turn {
     this.#marked[0] = record + 1;
   }
 
-  /** From the task: where to count its progress, and what it may work under. */
+  /** The task tells where its progress is counted, and under which lease it works. */
   attach(block: ControlBlock, lease: Lease, epoch: number, mark: TaskMark): void {
     this.#marked = mark.words;
     this.#block = block;
@@ -52,7 +52,7 @@ export class TaskGate implements Gate, Turn {
     this.#epoch = epoch;
   }
 
-  /** An output is beyond its limit. Channels close it; the task opens it when none is blocked. */
+  /** An output is beyond its limit. Channels close the gate; the task opens it when none is blocked. */
   get closed(): boolean {
     return this.#closed;
   }
@@ -63,8 +63,8 @@ export class TaskGate implements Gate, Turn {
   }
 
   /**
-   * A turn begins: no reason to pause is left but a closed gate. When time is up already, one record is
-   * worked on all the same, so that every turn gets somewhere.
+   * Begins a turn: no reason to pause is left but a closed gate. Even when time is already up, one record is
+   * worked on, so that every turn gets somewhere.
    */
   begin(now: number, deadline: number): void {
     this.pause = this.#closed;
@@ -73,7 +73,7 @@ export class TaskGate implements Gate, Turn {
     this.#lookAfter(now < deadline ? this.#interval : 1);
   }
 
-  /** Something was worked on: counts as progress, and looks at the clock from time to time. */
+  /** Something was worked on: counts it as progress, and looks at the clock from time to time. */
   tick(): void {
     this.#block?.progress();
     this.#left -= 1;

@@ -1,19 +1,19 @@
 /**
  * The inputs of a task: which channel is read next, what time it is, and when a snapshot is due.
  *
- *  P1  Channels are read round robin, a batch at a time; held ones (alignment) are left alone.
+ *  P1  Channels are read round robin, a batch at a time; inputs that are held (alignment) are not read.
  *  P2  The task's watermark is the least of the watermarks of the inputs that have not ended, and never goes
- *      back (I23): not when an input ends, and not after a restore, which begins with the last one.
- *  P5  An idle input does not hold time back until something comes over it again. Then it does, at its own
- *      watermark: time waits for it where it stands (I25). When all are idle time stays where it is. An
- *      input that has said +∞ is over, also before its end is taken: it says nothing of the idle ones.
- *  P3  What was in flight in the restored checkpoint comes before anything else (U7).
+ *      back (I23): not when an input ends, and not after a restore, which begins with the last watermark.
+ *  P3  What was in flight in the restored checkpoint comes before anything else (channel-recorder.ts, U7).
  *  P4  After a rescale the sources emit the restored checkpoint's barrier once more, ahead of their first
- *      record. It takes no snapshot and is aligned on, so that nothing from behind it is processed
- *      before all that was in flight at it, whichever instance that was given to: per-key order holds
- *      also where records went through other instances than their successors will (I18). Until it
- *      has passed, no other barrier can come, and announcements are not looked at: the first checkpoint
- *      after a rescale waits for what was in flight, as an aligned one would.
+ *      record. It takes no snapshot, and tasks align on it. So nothing from behind it is processed before all
+ *      that was in flight at it, whichever instance got that: per-key order holds also where records went
+ *      through other instances than their successors will (I18). Until it has passed, no other barrier
+ *      can come, and announcements are not looked at: the first checkpoint after a rescale waits for what
+ *      was in flight, as an aligned one would.
+ *  P5  An idle input does not hold time back until something comes over it again. From then on it does, at its
+ *      own watermark: time waits for it where it stands (I25). When all inputs are idle, time stays where it is.
+ *      An input that has said +∞ is over, also before its end is taken: it does not count among the idle ones.
  */
 
 import type { Announcement, Batch, Element, InputChannel } from '../../channels/element.js';
@@ -26,14 +26,14 @@ import type { RestoredChannels, RestoredElement } from './restored-channels.js';
 
 const RECORDED_BYTES_MAX = 64 * 1024 * 1024;
 
-/** All barriers of a checkpoint have come. */
+/** A checkpoint whose barriers have all come. */
 export interface AlignedSnapshot {
   readonly checkpoint: number;
   /** From the first barrier to the last. */
   readonly alignMs: number;
 }
 
-/** An input and what it is called in checkpoints. */
+/** An input, and its channel's name in checkpoints. */
 export interface TaskInput {
   readonly channel: InputChannel;
   /** Id of the consuming operator, and which of its inputs. */
@@ -51,9 +51,9 @@ export interface TaskInputsOptions {
   /** How long barriers are waited for; Infinity: until they come. */
   readonly alignedTimeoutMs: number;
   readonly restored: RestoredChannels;
-  /** The restored checkpoint, after a rescale (P4). */
+  /** Id of the restored checkpoint, after a rescale (P4). */
   readonly replayedBarrier: number | undefined;
-  /** Most that is recorded of what is in flight (U6); 64 MiB when absent. */
+  /** How many bytes in flight are recorded at most (channel-recorder.ts, U6); 64 MiB when absent. */
   readonly recordedBytesMax?: number | undefined;
 }
 
@@ -74,14 +74,14 @@ export class TaskInputs {
   readonly #recorder: ChannelRecorder;
   #replayAligner: Aligner | undefined;
   #next = 0;
-  /** Which input the element taken last came from; −1 for none that is there now. */
+  /** Index of the input that the element taken last came from; −1 when that input is not there now. */
   #current = 0;
-  /** The element taken last, when it was in flight in the restored checkpoint. */
+  /** The element taken last, if it was in flight in the restored checkpoint. */
   #injected: RestoredElement | undefined;
   #alignedSinceMs = 0;
   /** Greatest checkpoint whose barrier has come or was announced. */
   #newest = 0;
-  /** Why what is in flight cannot be kept. */
+  /** The error by which what is in flight cannot be kept. */
   #error: unknown;
   #hasFailed = false;
 
@@ -107,17 +107,17 @@ export class TaskInputs {
     }
   }
 
-  /** Anything to take? */
+  /** Is there an element to take? */
   get ready(): boolean {
     return this.#given.restored.ready || this.#inputs.some((input) => this.#isReady(input));
   }
 
-  /** Something that was in flight in the restored checkpoint has not been taken yet (P3). */
+  /** Is anything left that was in flight in the restored checkpoint (P3)? */
   get restoring(): boolean {
     return this.#given.restored.ready;
   }
 
-  /** Some are left alone until the others have come as far. */
+  /** Some inputs are held until the others have come as far. */
   get holding(): boolean {
     return this.#inputs.some((input) => input.held);
   }
@@ -127,8 +127,9 @@ export class TaskInputs {
   }
 
   /**
-   * Least watermark of the inputs that go on and are not idle (P2, P5); +∞ when none goes on. When all of them are
-   * idle, the least of those that have said one: who has not, does not hold time back by falling idle last.
+   * The least watermark of the inputs that go on and are not idle (P2, P5); +∞ when none goes on. When all of them
+   * are idle, the least of those that have said one: an input that said none does not hold time back by falling
+   * idle last.
    */
   get watermarkMs(): number {
     const { isIdle } = this;
@@ -142,7 +143,7 @@ export class TaskInputs {
     return isIdle && least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least;
   }
 
-  /** Some go on, and all of them are idle. */
+  /** Some inputs go on, and all of these are idle. */
   get isIdle(): boolean {
     let isIdle = false;
     for (const input of this.#inputs) {
@@ -183,7 +184,7 @@ export class TaskInputs {
     if (input !== undefined && timeMs > input.watermarkMs) input.watermarkMs = timeMs;
   }
 
-  /** The input that the element taken last came from is idle. */
+  /** An `idle` was taken: its input is idle from now on. */
   rest(): void {
     const input = this.#inputs[this.#current];
     if (input !== undefined) input.idle = true;
@@ -211,12 +212,12 @@ export class TaskInputs {
     return { checkpoint, alignMs: now - this.#alignedSinceMs };
   }
 
-  /** Does it make sense to look for announcements of this checkpoint? */
+  /** May this checkpoint be overtaken, so that it makes sense to look for announcements? */
   get #mayOvertake(): boolean {
     return this.#given.alignedTimeoutMs !== Infinity && this.#replayAligner === undefined;
   }
 
-  /** The checkpoint is due, although not all of its barriers have come. */
+  /** Is the part due, although not all of the checkpoint's barriers have come? */
   isOvertaken(checkpoint: number, now: number): boolean {
     if (!this.#mayOvertake) return false;
     let urgent = false;
@@ -236,13 +237,14 @@ export class TaskInputs {
     return this.#alignedSinceMs + this.#given.alignedTimeoutMs;
   }
 
-  /** From the first sign of the checkpoint until now. */
+  /** Time from the first sign of the checkpoint until now, in ms. */
   waitedMs(now: number): number {
     return now - this.#alignedSinceMs;
   }
 
   /**
-   * The task takes its part now, and what is in flight is recorded. Before the barrier is forwarded.
+   * The task takes its part now: what is in flight is recorded from here on. To be called before the barrier is
+   * forwarded.
    * @param batch the batch taken last, when it is half-processed, from record `at` on
    */
   overtake(checkpoint: number, batch: Batch | undefined, at: number): void {
@@ -260,7 +262,7 @@ export class TaskInputs {
     this.record();
   }
 
-  /** All barriers of a checkpoint have come, and the task takes its part. */
+  /** The task takes its part now, and all of the checkpoint's barriers have come. */
   aligned(checkpoint: number): void {
     this.#begin();
     const none = this.#inputs.map(() => []);
@@ -271,7 +273,7 @@ export class TaskInputs {
     );
   }
 
-  /** There is something that `record` would do. */
+  /** Would `record` do anything? */
   get recordable(): boolean {
     const { checkpoint } = this.#recorder;
     if (checkpoint === undefined || this.#recorder.complete) return false;
@@ -280,7 +282,7 @@ export class TaskInputs {
     );
   }
 
-  /** Completes the recordings of channels whose producers have announced (U2). True when one was. */
+  /** Completes recordings whose producers have announced (channel-recorder.ts, U2). True when one was completed. */
   record(): boolean {
     const { checkpoint } = this.#recorder;
     if (checkpoint === undefined || this.#recorder.complete) return false;
@@ -306,7 +308,7 @@ export class TaskInputs {
   }
 
   /**
-   * The sections of what was recorded; once, when it is complete.
+   * The sections of what was recorded. Asked for once, when the recording is complete.
    * @throws HoldfastError ERR_HOLDFAST_UNTRANSFERABLE_RECORD
    */
   takeRecorded(): readonly ({ readonly operator: string } & StateSection)[] {
@@ -331,7 +333,7 @@ export class TaskInputs {
 
   #isReady(input: Input): boolean {
     if (input.held || !input.channel.ready) return false;
-    // U6: until then nothing more of it is taken.
+    // While the recording is full, nothing more is taken of an input that is recorded (channel-recorder.ts, U6).
     return !(this.#recorder.full && this.#recorder.records(this.#inputs.indexOf(input)));
   }
 
@@ -354,7 +356,7 @@ export class TaskInputs {
     for (const input of this.#inputs) input.cutAt = input.channel.position;
   }
 
-  /** What has been taken of a channel, or restored, and not been processed; and the time it has told. */
+  /** What was taken of a channel, or restored, and has not been processed; and the channel's last watermark. */
   #taken(input: Input, isCurrent: boolean, batch: Batch | undefined, at: number): Uint8Array[] {
     const frames = new ElementFrames();
     const taken: Uint8Array[] = [];
@@ -367,7 +369,7 @@ export class TaskInputs {
     return taken;
   }
 
-  /** U3: what is taken while its channel is recorded. */
+  /** Records an element that is taken while its channel is recorded (channel-recorder.ts, U3). */
   #record(at: number, element: Element): void {
     const recorder = this.#recorder;
     const { channel } = this.#inputs[at]!;
@@ -382,7 +384,7 @@ export class TaskInputs {
       recorder.close(at);
       return;
     }
-    if (element.kind === 'idle') return; // Said again by who is.
+    if (element.kind === 'idle') return; // Whoever is idle says so again after a restore.
     try {
       recorder.add(at, new ElementFrames().encode(element));
     } catch (error) {
@@ -396,7 +398,7 @@ export class TaskInputs {
     this.#error = error;
   }
 
-  /** Holding back at once is safe before the snapshot too: nothing is taken in between. */
+  /** Inputs may be held at once, before the snapshot: nothing is taken in between. */
   #perform(commands: readonly AlignerCommand[]): boolean {
     let due = false;
     for (const command of commands) {
@@ -415,12 +417,12 @@ export class TaskInputs {
   }
 }
 
-/** Has it said the last that it can say of time (P5)? */
+/** Has the input said +∞, or ended: can it say no more of time (P5)? */
 function isOver({ ended, watermarkMs }: Input): boolean {
   return ended || watermarkMs === Number.POSITIVE_INFINITY;
 }
 
-/** Has the consumer taken what the producer kept, or some of it, before its own part (U1)? */
+/** Has the consumer, before its own part, taken elements that the producer kept (channel-recorder.ts, U1)? */
 function isBehind(
   announced: Announcement | undefined,
   checkpoint: number | undefined,

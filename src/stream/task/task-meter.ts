@@ -1,4 +1,4 @@
-/** What a task counts: for metrics, and for the lease that its supervisor reads. */
+/** What a task counts, for its metrics and for the lease that its supervisor reads. */
 
 import type { Lease } from '../../threads/lease.js';
 import type { RestoredSection, StateSection } from '../operator.js';
@@ -8,7 +8,7 @@ import {
   restoreCounters,
 } from '../state/counter-section.js';
 
-/** What tasks have counted, in all. */
+/** The sum of what tasks have counted. */
 export function sumCounters(
   tasks: readonly { readonly counters: Readonly<Record<string, number>> }[],
 ): Readonly<Record<string, number>> {
@@ -60,13 +60,13 @@ export class TaskMeter {
     this.#lease.sinkRecords += 1;
   }
 
-  /** Adds to the lease's sum what has come since the last time. @param records of this task's source, in all */
+  /** Adds the records read since the last call to the lease's sum. @param records read of this task's source, in all */
   read(records: number): void {
     this.#lease.sourceRecords += records - this.#sourceRecords;
     this.#sourceRecords = records;
   }
 
-  /** At the end of a run. @param blocked records cannot be processed until somebody else acts */
+  /** A run has ended. @param blocked records cannot be processed until somebody else acts */
   ran(beginMs: number, endMs: number, moved: boolean, blocked: boolean): void {
     if (moved) this.busyMs += endMs - beginMs;
     if (this.#blockedSinceMs !== undefined) this.blockedMs += endMs - this.#blockedSinceMs;

@@ -1,5 +1,5 @@
 /**
- * The outputs of a task: all its routers, the gate that their channels close, and when buffered
+ * The outputs of a task: all its routers, the gate that their channels close, and the time at which buffered
  * output has waited long enough.
  */
 
@@ -12,7 +12,7 @@ export class TaskOutputs {
   readonly #routers: readonly Router[];
   readonly #gate: TaskGate;
   readonly #bufferTimeoutMs: number;
-  /** Since when something has been waiting, as far as it was looked at. */
+  /** When it was first noticed that something waits. */
   #pendingSinceMs: number | undefined;
 
   constructor(routers: readonly Router[], gate: TaskGate, bufferTimeoutMs: number) {
@@ -28,7 +28,7 @@ export class TaskOutputs {
     return records;
   }
 
-  /** Needs no credit: sent even when outputs are full. */
+  /** Sends an element that needs no credit: it is sent even when outputs are full. */
   control(element: ControlElement): void {
     for (const router of this.#routers) publish(router, () => router.control(element));
   }
@@ -44,7 +44,7 @@ export class TaskOutputs {
     return moved;
   }
 
-  /** After a run: from now on the buffered output's waiting counts. */
+  /** To be called after a run: from now on the time counts during which buffered output waits. */
   note(now: number): void {
     if (this.#pendingSinceMs === undefined && this.#pending) this.#pendingSinceMs = now;
   }
@@ -56,10 +56,10 @@ export class TaskOutputs {
       this.#pendingSinceMs = undefined;
       return undefined;
     }
-    // The same sum as is told below: a difference might round the other way.
+    // The same sum as is returned below: computed as a difference, it might round the other way.
     if (now >= this.#pendingSinceMs + this.#bufferTimeoutMs) {
       for (const router of this.#routers) publish(router, () => router.flush());
-      // Whatever could not be handed over yet moves when the consumer makes room.
+      // What could not be handed over yet moves when the consumer makes room.
       this.#pendingSinceMs = this.#pending ? now : undefined;
     }
     return this.#pendingSinceMs === undefined
@@ -72,7 +72,7 @@ export class TaskOutputs {
   }
 }
 
-/** What cannot travel is found out when its batch is encoded: the producer's error even then. */
+/** An error in encoding a batch is the producer's, though it comes only now. */
 function publish(router: Router, act: () => void): void {
   try {
     act();

@@ -1,17 +1,18 @@
 /**
  * The snapshot that a task has under way.
  *
- *  N1  All operators are cut at one moment, between two input elements (`begin`); what is left to be done
- *      is done in slices (`step`), while the task goes on.
- *  N2  One snapshot is under way at a time. When a newer one begins nonetheless (unaligned checkpoints do
- *      not overlap, aligned ones wait: T4 of task-checkpoints.ts), the older was given up.
- *  N3  A failed capture declines the checkpoint; a sink's failure to prepare fails the task: the rows
+ *  N1  All operators are cut at one moment, between two input elements (`begin`). The rest of the work is done
+ *      in slices (`step`), while the task goes on.
+ *  N2  One snapshot is under way at a time. Unaligned checkpoints do not overlap, and aligned ones wait
+ *      (task-checkpoints.ts, T4). So when a newer snapshot begins nonetheless, the older one was given up.
+ *  N3  A capture that fails declines the checkpoint. A sink that fails to prepare fails the task: the rows
  *      before the cut would be in no later transaction.
- *  N4  The part of an unaligned checkpoint also holds what was in flight. It is complete when that
- *      has been recorded, which others may have to do something for; it is not waited for here.
- *  N5  A snapshot may build on the newest completed checkpoint, which the driver tells with the order to take
- *      it; without that word it holds everything. A checkpoint that completes later does not matter:
- *      what a snapshot builds on is named by the newest manifest until its own is written.
+ *  N4  The part of an unaligned checkpoint also holds what was in flight. It is complete when that has been
+ *      recorded. Other tasks may have to act before it is, so nothing waits for it here.
+ *  N5  A snapshot may build on the newest completed checkpoint, which the driver names when it tells the task to
+ *      take the snapshot; if it names none, the snapshot holds everything. It does not matter when a newer
+ *      checkpoint completes later: the newest manifest names what the snapshot builds on, until the snapshot's
+ *      own manifest is written.
  */
 
 import { atPoint } from '../../base/protocol-points.js';
@@ -30,7 +31,7 @@ export interface SnapshotsOptions {
   readonly wake: () => void;
   readonly captured: (part: CapturedTask) => void;
   readonly declined: (checkpoint: number, error: unknown) => void;
-  /** The task has failed: throws. */
+  /** Fails the task. Always throws. */
   readonly failed: (error: unknown) => never;
 }
 
@@ -41,15 +42,15 @@ export interface TaskPart {
   readonly records: CapturedTask['records'];
   readonly watermarkMs: CapturedTask['watermarkMs'];
   readonly alignMs: number;
-  /** Taken before all barriers had come. */
+  /** The part is taken before all barriers have come. */
   readonly overtaken?: boolean | undefined;
   readonly inFlight?: InFlight | undefined;
 }
 
-/** What is in flight, while it is being recorded (N4). */
+/** What is in flight to the task and from it, while it is being recorded (N4). */
 export interface InFlight {
   readonly complete: boolean;
-  /** Its sections; once, when it is complete. Throws when it cannot be kept. */
+  /** The recorded sections. Asked for once, when complete. Throws when what is in flight cannot be kept. */
   take(): CapturedTask['sections'];
 }
 
@@ -58,7 +59,7 @@ interface Work {
   readonly capture: Capture;
   readonly sink: boolean;
   state: CapturedState | undefined;
-  /** The promise that the task will be woken by. */
+  /** The promise whose settling wakes the task. */
   parked: Promise<unknown> | undefined;
 }
 
@@ -66,7 +67,7 @@ interface Snapshot {
   readonly checkpoint: number;
   readonly part: TaskPart;
   readonly startedMs: number;
-  /** What the cut took. */
+  /** How long the cut took. */
   cutMs: number;
   readonly work: Work[];
 }
@@ -74,7 +75,7 @@ interface Snapshot {
 export class TaskSnapshots {
   readonly #given: SnapshotsOptions;
   #snapshot: Snapshot | undefined;
-  /** What those may build on that the driver has told of, and that have not begun (N5). */
+  /** By checkpoint that the driver has told of, and whose snapshot has not begun: what it may build on (N5). */
   readonly #bases = new Map<number, number | undefined>();
 
   constructor(given: SnapshotsOptions) {
@@ -91,17 +92,17 @@ export class TaskSnapshots {
     );
   }
 
-  /** Something is left to be done for it, or to be waited for. */
+  /** Is there still work to be done for the snapshot, or something to wait for? */
   get underWay(): boolean {
     return this.#snapshot !== undefined;
   }
 
-  /** @param base the newest completed checkpoint, for that snapshot to build on */
+  /** @param base the newest completed checkpoint, on which that snapshot may build */
   told(checkpoint: number, base: number | undefined): void {
     this.#bases.set(checkpoint, base);
   }
 
-  /** Cuts all operators. */
+  /** Cuts all operators, and so begins the snapshot. */
   begin(checkpoint: number, part: TaskPart): void {
     this.#given.block.phase = 'capturing';
     this.#giveUp();
@@ -164,7 +165,7 @@ export class TaskSnapshots {
     this.#forget(checkpoint);
   }
 
-  /** Neither this one nor an older one will begin. */
+  /** Neither this checkpoint's snapshot nor an older one will begin. */
   #forget(checkpoint: number): void {
     for (const told of this.#bases.keys()) if (told <= checkpoint) this.#bases.delete(told);
   }
@@ -235,7 +236,7 @@ export class TaskSnapshots {
   }
 }
 
-/** Waits for a promise that has not settled: `waiting` is gone, or another one, when it has. */
+/** Does the work wait for a promise that has not settled? Once it has, `waiting` is gone or another promise. */
 function isParked(work: Work): boolean {
   return work.parked !== undefined && work.capture.waiting === work.parked;
 }

@@ -1,11 +1,11 @@
 /**
- * Operators of a chain that have stopped half-way (O2), and those that hold something back to save work.
+ * Operators of a chain that have stopped half-way (operator.ts, O2), or that hold output back to save work.
  *
- *  S1  The most downstream suspended operator goes on before the others, so none is given more than it
+ *  S1  The most downstream suspended operator goes on before the others, so that no operator gets more than it
  *      has room for.
- *  S2  An end can be forced for a checkpoint that does not wait: what is half-done then emits into full
- *      outputs, as much as one record emits and FORCED_RESUMES_MAX times at most. Divisible work is
- *      left as it is.
+ *  S2  For a checkpoint that does not wait, half-done work can be forced to its end. It then emits into full
+ *      outputs, as much as one record emits, and FORCED_RESUMES_MAX times at most. Divisible work is left
+ *      as it is.
  */
 
 import type { Operator } from '../operator.js';
@@ -25,7 +25,7 @@ export class TaskTurns {
   readonly #moved: () => void;
   #forced = 0;
 
-  /** @param operators upstream before downstream @param moved called before anything is done */
+  /** @param operators upstream before downstream @param moved called before an operator does anything */
   constructor(operators: readonly ChainOperator[], gate: TaskGate, moved: () => void) {
     this.#operators = operators;
     this.#gate = gate;
@@ -50,7 +50,7 @@ export class TaskTurns {
     }
   }
 
-  /** The input rests for a moment. */
+  /** The input rests for a moment: operators emit what they hold back. */
   settle(): void {
     for (const operator of this.#settling) this.#operate(operator, () => operator.settle?.());
   }
@@ -62,14 +62,14 @@ export class TaskTurns {
     return due;
   }
 
-  /** Would `force` get anywhere? */
+  /** Is there half-done work that `force` could bring further? */
   get canForce(): boolean {
     return this.#forced < FORCED_RESUMES_MAX || this.#indivisible === undefined;
   }
 
   /**
-   * Brings to an end what cannot be divided (S2), until `deadline` (performance.now() ms) or a little more.
-   * True when nothing of that is left.
+   * Brings half-done work that cannot be divided to its end (S2), until `deadline` (performance.now() ms) or a
+   * little longer. True when none of it is left.
    */
   force(deadline: number): boolean {
     for (let isFirst = true; ; isFirst = false) {
@@ -83,7 +83,7 @@ export class TaskTurns {
     }
   }
 
-  /** The checkpoint that was forced for is taken. */
+  /** The part for which work was forced has been taken. */
   forced(): void {
     this.#forced = 0;
   }

@@ -1,4 +1,4 @@
-/** What a task needs to be made, and what it tells. Protocol file: shapes, and one default. */
+/** What a task is made of, and what it reports. Protocol file: shapes, and one default. */
 
 import type { Failure } from '../../base/failure.js';
 import type { InputChannel, OutputChannel } from '../../channels/element.js';
@@ -25,32 +25,32 @@ export interface TaskOptions {
   /** Index of the task's vertex in the plan. */
   readonly vertex: number;
   readonly instance: number;
-  /** One per channel. */
+  /** One entry per channel. */
   readonly inputs: readonly { readonly edge: number; readonly channel: InputChannel }[];
-  /** One per edge, with its channels by consuming instance; a forward edge has the one. */
+  /** One entry per edge, with its channels by consuming instance; a forward edge has one channel. */
   readonly outputs: readonly {
     readonly edge: number;
     readonly channels: readonly OutputChannel[];
   }[];
   /** The gate that the output channels close. */
   readonly gate: TaskGate;
-  /** This thread's. */
+  /** The control block of the task's thread. */
   readonly block: ControlBlock;
-  /** What the task works under, as long as it is not revoked. */
+  /** The task works until this is revoked. */
   readonly lease: Lease;
-  /** Where it tells how far it has come: of the lease. Absent: told to nobody. */
+  /** Part of the lease: where the task tells how far it has come. Absent: it tells nobody. */
   readonly mark?: TaskMark | undefined;
-  /** Of a source: how far it had come before a failure, see `SourceHead.isBehind`. */
+  /** Of a source: how far it had come before a failure (`SourceHead.isBehind`). */
   readonly reached?: readonly number[] | undefined;
-  /** Of the region's tasks. Absent: sources wait for none. */
+  /** Shared by the region's tasks. Absent: sources do not wait for restored records. */
   readonly backlog?: Backlog | undefined;
   /** Per source operator: all splits, in list order. Only on a fresh start. */
   readonly splits?: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
-  /** From the restored checkpoint. */
+  /** State from the restored checkpoint. */
   readonly restored: readonly {
     readonly operator: string;
     readonly sections: readonly RestoredSection[];
-    /** Of a keyed operator whose key groups have moved: entry g−1 is the instance that had group g. */
+    /** Only of a keyed operator whose key groups have moved: entry g−1 is the instance that had group g. */
     readonly formerOwners?: readonly number[] | undefined;
   }[];
   readonly mode: 'exactly-once' | 'at-least-once';
@@ -62,17 +62,17 @@ export interface TaskOptions {
   /** How long a sink may take to prepare, in milliseconds. Default: for ever. */
   readonly prepareTimeoutMs?: number | undefined;
   /**
-   * The restored checkpoint, when it holds records in flight and instances or owners of key groups
-   * have changed since: its barrier passes once more (task-inputs.ts, P4).
+   * Id of the restored checkpoint, if it holds records in flight and instances or owners of key groups have
+   * changed since: its barrier passes once more (task-inputs.ts, P4).
    */
   readonly replayedBarrier?: number | undefined;
-  /** Snapshots may build on earlier ones: `trigger` tells on which. */
+  /** Snapshots may build on earlier ones; `trigger` tells on which. */
   readonly incremental?: boolean | undefined;
   /** Checkpoints in flight at a time. Default 1. */
   readonly maxConcurrent?: number | undefined;
   /** Readers that a source task may have open at a time. Default MAX_OPEN_SPLITS. */
   readonly maxOpenSplits?: number | undefined;
-  /** What the region's sources know of each other's time, seen by one of them; absent: nothing. */
+  /** What the region's sources tell each other of their time, as one of them sees it; absent: nothing. */
   readonly alignment?: ((source: string) => SourceAlignment) | undefined;
   readonly run: string;
   readonly epoch: number;
@@ -103,10 +103,10 @@ export interface CapturedTask {
     readonly operator: string;
     readonly instance: number;
     readonly records: number;
-    /** The same of each split, in the order in which `splits` of the callbacks told them. */
+    /** Records of each split, in the order in which the callback `reading` has told the splits. */
     readonly splits: Float64Array;
   }[];
-  /** Records taken when it was cut, as in a `TaskMark`. */
+  /** Records that the task had taken when it was cut, counted as in a `TaskMark`. */
   readonly records: number;
   /** Windows and timers up to this event time had fired when it was cut. */
   readonly watermarkMs: number;
@@ -114,13 +114,13 @@ export interface CapturedTask {
   readonly alignMs: number;
   /** From the last barrier's arrival until everything was captured. */
   readonly captureMs: number;
-  /** Of `captureMs`, what the task stood still for. */
+  /** Of `captureMs`, the time for which the task stood still. */
   readonly cutMs: number;
   /** When the cut began, on the clock that threads share (base/shared-clock.ts). */
   readonly cutAtMs: number;
   /** The part was taken before all barriers had come. */
   readonly overtaken: boolean;
-  /** Of the sections, records that barriers have overtaken. */
+  /** Bytes of the sections that are records which barriers have overtaken. */
   readonly inFlightBytes: number;
 }
 
@@ -133,13 +133,13 @@ export interface TaskCallbacks {
   ended(): void;
   /** The task has stopped. */
   failed(failure: Failure): void;
-  /** There is something to do again. */
+  /** The task has something to do again. */
   wake(): void;
   print(line: string): void;
   /**
-   * The splits that a source task reads, by id, and how many records of each it has read, the one in
-   * work included: shared memory that outlives the thread, a float64 for each in their order. Told again
-   * when there are more.
+   * Tells which splits a source task reads, by id, and where it counts the records of each that it has read, the
+   * one in work included: shared memory that outlives the thread, one float64 per split in their order. Told
+   * again when there are more splits.
    */
   reading(operator: string, splits: readonly string[], records: SharedArrayBuffer): void;
   /** A split has kept time waiting for long; told once for each wait. */
@@ -160,10 +160,10 @@ export interface TaskMetrics {
   readonly recordsOut: number;
   readonly busyMs: number;
   readonly blockedMs: number;
-  /** A source task: the split that keeps the region's time waiting; undefined: none does. */
+  /** Of a source task: the split that keeps the region's time waiting; undefined: none does. */
   readonly holder?: TimeHolder | undefined;
-  /** Undefined until there is one. */
+  /** Undefined until there is a watermark. */
   readonly watermarkMs: number | undefined;
-  /** Since the job's first start, replays not counted twice: `lateRecords`… */
+  /** Counts since the job's first start, replays not counted twice: `lateRecords`… */
   readonly counters: Readonly<Record<string, number>>;
 }

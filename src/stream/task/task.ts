@@ -1,22 +1,22 @@
 /**
  * A task: one instance of a chain of operators, the tasklet that a slot runs.
  *
- *  K1  `run` is the only place where records are processed. It stops after the current record when the gate
- *      says pause, wherever that is (in a batch, an iterator, a run of timers), and goes on there.
- *  K2  Suspended operators go on first, the most downstream one before the others; only when none is
- *      suspended is the next input element taken (O2). So control elements never fall into a half-done one.
- *  K3  A snapshot: everything before the barrier has been processed, nothing behind it has; the barrier is
- *      forwarded, then all operators are cut; then the task goes on (task-snapshots.ts).
- *  K4  The task's watermark is in its part of the snapshot, and never goes back (I23). After a restore it
- *      is said again before anything else.
- *  K5  When all inputs have ended (a source: all its splits are read), time ends: watermark +Infinity through
- *      the chain, then `end` on all outputs. Barriers still pass.
- *  K6  Nothing is done once the task's lease is revoked: it is looked at with the clock, and at the
- *      start of each run.
+ *  K1  `run` is the only place where records are processed. When the gate says pause, it stops after the current
+ *      record, wherever that is (in a batch, an iterator, a run of timers), and goes on there later.
+ *  K2  Suspended operators go on first, the most downstream one before the others. Only when none is suspended
+ *      is the next input element taken (operator.ts, O2). So no control element falls into a half-done element.
+ *  K3  In a snapshot everything from before the barrier has been processed, and nothing from behind it. The
+ *      barrier is forwarded, then all operators are cut, then the task goes on (task-snapshots.ts).
+ *  K4  The task's watermark is in its part of the snapshot, and never goes back (I23). After a restore the task
+ *      says it again before anything else.
+ *  K5  When all inputs have ended (a source: when all its splits are read), time ends: the watermark +Infinity
+ *      goes through the chain, then `end` goes to all outputs. Barriers still pass.
+ *  K6  The task does nothing once its lease is revoked. It looks at the lease whenever it looks at the clock, and
+ *      at the start of each run.
  *  K7  A task fails once, and does nothing afterwards.
- *  K8  When its part of a checkpoint is due says task-checkpoints.ts. A part that waits for nothing more
- *      is taken between two records. What is half-done is brought to an end for it, full outputs or
- *      not (an edge may exceed its limit by what one record emits), but for divisible work.
+ *  K8  task-checkpoints.ts decides when the part of a checkpoint is due. A part that waits for nothing more is
+ *      taken between two records. For that, half-done work is brought to its end first, into full outputs if need
+ *      be (an edge may exceed its limit by what one record emits); only divisible work stays half-done.
  */
 
 import { atPoint } from '../../base/protocol-points.js';
@@ -43,9 +43,9 @@ import { TaskTurns } from './task-turns.js';
 import { MAX_OPEN_SPLITS, type TaskMetrics, type TaskOptions } from './task-types.js';
 import { TimeProbe } from './time-probe.js';
 
-/** Section of the task's own, beside its first operator's; the names of all such begin with '~'. */
+/** The task's own section, which stands beside those of its first operator. Names of such sections begin with '~'. */
 const TASK_SECTION = '~task';
-/** Most of a run that goes to a snapshot under way. */
+/** The largest share of a run that goes to a snapshot under way. */
 const SNAPSHOT_SHARE = 0.5;
 
 type Input = 'open' | 'stopped' | 'ending' | 'ended';
@@ -60,7 +60,7 @@ export class Task {
   readonly #lease: Lease;
   readonly #mark: TaskMark;
   readonly #backlog: Backlog;
-  /** It has not worked its own off. */
+  /** The task has not worked off all that was in flight to it in the restored checkpoint. */
   #hasBacklog = false;
   readonly #chain: Chain;
   readonly #outputs: TaskOutputs;
@@ -74,22 +74,22 @@ export class Task {
   #state: 'new' | 'open' | 'failed' | 'closed' = 'new';
   #input: Input = 'open';
   #watermark = Number.NEGATIVE_INFINITY;
-  /** The one before: when the newest is half-done, it has to come again (K8). */
+  /** The watermark before the newest one. While the newest is half-done, it has to come again (K8). */
   #watermarkBefore = Number.NEGATIVE_INFINITY;
-  /** It was restored, and has not been said again: what is behind this task may have no other way to it. */
+  /** The watermark was restored, and not said again: tasks downstream may have no other way to learn it. */
   #isUnsaid = false;
   #isIdle = false;
   /** When a batch was taken last. */
   #takenMs = Number.NEGATIVE_INFINITY;
   #batch: Batch | undefined;
   #at = 0;
-  /** Where the batch goes. */
+  /** Receives the batch. */
   #receiver: Receiver;
   /** Records have been processed since `settle` was called last. */
   #unsettled = false;
   /** Something was done in the current `run`. */
   #moved = false;
-  /** What was reported before `open` was done. */
+  /** An error that was reported before `open` was done. */
   #earlyError: LocatedError | undefined;
   #recordsIn = 0;
 
@@ -145,7 +145,7 @@ export class Task {
           checkpoint,
           taskFailure(error, this.#place, this.#position(), 'checkpoint'),
         ),
-      // Within `run`, which ends with it (K7).
+      // Called within `run`, which ends with it (K7).
       failed: (error) => {
         throw error;
       },
@@ -164,8 +164,8 @@ export class Task {
   }
 
   /**
-   * Opens the operators, downstream first, with what the checkpoint holds for them. Does not run yet.
-   * Rejects, and has reported the failure to nobody: the caller knows.
+   * Opens the operators, downstream first, with what the checkpoint holds for them. The task does not run yet.
+   * When this rejects, the failure was reported to nobody else: the caller knows it.
    */
   async open(): Promise<void> {
     const own = this.#restored(this.#id);
@@ -198,7 +198,7 @@ export class Task {
     if (this.#source !== undefined) this.#meter.read(this.#source.records);
   }
 
-  /** There is something to do now. Moves waiting output, since only that tells whether there is room. */
+  /** Is there something to do now? Moves waiting output, since only that tells whether there is room. */
   get runnable(): boolean {
     if (!this.#live) return false;
     if (this.#outputs.pump() || this.#snapshots.ready) return true;
@@ -215,8 +215,8 @@ export class Task {
   }
 
   /**
-   * Works until `deadline` (performance.now() ms), or until nothing is left to do: at least one record,
-   * and past the deadline no more than what is done between two looks at the clock (task-gate.ts).
+   * Works until `deadline` (performance.now() ms), or until nothing is left to do. Works on one record at least;
+   * overruns the deadline by no more than is done between two looks at the clock (task-gate.ts).
    * @returns whether anything moved
    */
   run(deadline: number): boolean {
@@ -247,7 +247,7 @@ export class Task {
     return this.#moved;
   }
 
-  /** The driver's word: a checkpoint has begun, and may build on `base`. Behind all older `abort`s. */
+  /** The driver says that a checkpoint has begun, and may build on `base`. Comes behind the `abort`s of older ones. */
   trigger(checkpoint: number, base?: number): void {
     this.#snapshots.told(checkpoint, base);
     this.#checkpoints.trigger(checkpoint, performance.now());
@@ -269,7 +269,7 @@ export class Task {
   }
 
   /**
-   * A source task: emits no more records, but goes on answering triggers.
+   * A source task emits no more records from now on, but still answers triggers.
    * @param drain ends the input here and now, so that windows fire
    */
   stopSources(drain: boolean): void {
@@ -281,7 +281,7 @@ export class Task {
 
   /**
    * Publishes buffered output that has waited for `bufferTimeoutMs`.
-   * @returns when the rest, or a part that is waited for, is due (performance.now() ms), or undefined
+   * @returns when the rest, or a part that is waited for, is due (performance.now() ms); undefined: nothing is
    */
   flushDue(now: number): number | undefined {
     if (!this.#live) return undefined;
@@ -300,7 +300,7 @@ export class Task {
     }
   }
 
-  /** Closes readers, operators and sinks. Nothing is reported afterwards. */
+  /** Closes readers, operators and sinks. The task reports nothing afterwards. */
   async close(): Promise<void> {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
@@ -327,7 +327,7 @@ export class Task {
     return this.#state === 'open' && this.#lease.epoch === this.#options.epoch;
   }
 
-  /** Between two records there is something to be done that is no record. */
+  /** Is there something other than a record to be done between two records? */
   get #controlDue(): boolean {
     const source = this.#source;
     if (this.#batch !== undefined || this.#inputs.restoring) return false;
@@ -335,7 +335,7 @@ export class Task {
     return this.#input === 'ending' || (this.#input === 'open' && source?.ended === true);
   }
 
-  /** Records may not be processed now: an output is full, or a sink is. */
+  /** No record may be processed now: an output is full, or a sink wants no more. */
   get #held(): boolean {
     return this.#gate.closed || this.#chain.sinks.some(({ tail }) => tail.full);
   }
@@ -365,7 +365,7 @@ export class Task {
     const { records, timestamps, behind, groups, count } = batch;
     const receiver = this.#receiver;
     const gate = this.#gate;
-    // What was in flight in a source's own chain was read before all that the source counts.
+    // What was in flight in a source's own chain was read before all records that the source counts.
     const first = this.#source === undefined ? this.#recordsIn : this.#source.records - count;
     this.#moved = true;
     this.#unsettled = true;
@@ -422,7 +422,7 @@ export class Task {
     }
   }
 
-  /** All that goes on is idle: so is this task. */
+  /** All inputs that go on are idle: so the task says that it is idle, too. */
   #rest(): void {
     if (this.#isIdle || !this.#inputs.isIdle) return;
     this.#isIdle = true;
@@ -464,7 +464,7 @@ export class Task {
     }
   }
 
-  /** A source goes no further than it had come, while tasks have something in flight of before the restore. */
+  /** While tasks have something in flight from before the restore, a source reads only as far as it had come. */
   get #mayEmit(): boolean {
     if (this.#input !== 'open') return false;
     return !this.#backlog.isPending || this.#source!.isBehind(this.#options.reached ?? []);
@@ -505,7 +505,7 @@ export class Task {
     this.#fired();
   }
 
-  /** Unless a firing is half-done, what fails now is none. */
+  /** The watermark's firing is complete, unless it was suspended: what fails from now on is not the firing. */
   #fired(): void {
     if (!this.#turns.suspended) this.#mark.firingMs = Number.NaN;
   }
@@ -543,7 +543,7 @@ export class Task {
   }
 
   #part({ checkpoint, alignMs }: DuePart): TaskPart {
-    // What is left of a watermark is done when it comes again.
+    // If a watermark is half-done, the rest of it is done when it comes again.
     const watermark = this.#turns.suspended ? this.#watermarkBefore : this.#watermark;
     const sections = [{ operator: this.#id, ...encodeTime(TASK_SECTION, watermark) }];
     const counters = this.#meter.capture();
@@ -581,7 +581,7 @@ export class Task {
     this.#options.callbacks.failed(taskFailure(error, this.#place, this.#position()));
   }
 
-  /** The record being processed, in the words of the source, or by number since the task's start. */
+  /** Names the record being processed: in the words of the source, or by number since the task's start. */
   #position(): string {
     return this.#source?.describe() ?? `record ${this.#recordsIn + this.#at + 1}`;
   }

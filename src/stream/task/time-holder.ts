@@ -1,6 +1,6 @@
-/** Which split time waits for in a source task, and for how long it has; told once for each wait that is long. */
+/** Finds the split for which time waits in a source task, and for how long; tells each long wait once. */
 
-/** Whoever holds time back for so long is named. */
+/** A split that holds time back for so long is named. */
 const LONG_MS = 10_000;
 
 export interface TimeHolder {
@@ -18,7 +18,7 @@ export class TimeHolders {
   #sinceMs = 0;
   #isTold = false;
 
-  /** The split that holds the watermark, if that keeps others waiting; undefined: none does. */
+  /** The split that holds the watermark, if others have to wait for that; undefined: there is none. */
   note(now: number, split: string | undefined, timeMs: number): void {
     if (split === this.#split && timeMs === this.#timeMs) return;
     this.#split = split;
@@ -33,12 +33,12 @@ export class TimeHolders {
     return { split: this.#split, timeMs, heldMs: now - this.#sinceMs };
   }
 
-  /** When one is to be told (performance.now() ms). */
+  /** When a split is to be told (performance.now() ms). */
   get dueMs(): number | undefined {
     return this.#split === undefined || this.#isTold ? undefined : this.#sinceMs + LONG_MS;
   }
 
-  /** The one that has become due; once. */
+  /** The split that has become due to be told; given once. */
   take(now: number): TimeHolder | undefined {
     const { dueMs } = this;
     if (dueMs === undefined || now < dueMs) return undefined;

@@ -1,9 +1,10 @@
 /**
- * Finds out which event time a split begins with, without emitting anything: takes records through the functions
+ * Finds out with which event time a split begins, without emitting anything. It takes records through the functions
  * between the source and a `withTimestamps`, in operators of its own whose output goes nowhere.
  *
- * The functions are given copies, since they may change what they are given, and are asked again when the records
- * are read. A copy is equal or there is none: one that has lost a class might be given another time. Whatever they throw is no failure here: it comes again when the record is read.
+ * The functions get copies of the records, since they may change what they get, and they are called again when the
+ * records are read. A copy is equal to its record, or there is none: a copy that has lost a class might get another
+ * time. An error that a function throws here is no failure: it comes again when the record is read.
  */
 
 import { NOT_BEHIND } from '../../channels/element.js';
@@ -12,7 +13,7 @@ import type { Graph, GraphNode } from '../graph/graph.js';
 import type { Operator, OperatorContext, Receiver } from '../operator.js';
 import type { SourceBatch } from '../source.js';
 
-/** Records of a batch that are looked at: behind a filter that lets nothing pass the split is read. */
+/** Number of a batch's records that are looked at. Where a filter drops all of these, the split has to be read. */
 const RECORDS_MAX = 256;
 
 class Found implements Receiver {
@@ -30,7 +31,7 @@ class Found implements Receiver {
 type ProbeContext = Pick<OperatorContext, 'instance' | 'parallelism' | 'keyGroups' | 'alive'>;
 
 export class TimeProbe {
-  /** From the source's consumer to the one that gives timestamps. */
+  /** The operators from the source's consumer to the one that gives timestamps. */
   readonly #path: readonly GraphNode[];
   readonly #context: ProbeContext;
 
@@ -52,7 +53,7 @@ export class TimeProbe {
     return node?.kind === 'source' ? new TimeProbe(path, context) : undefined;
   }
 
-  /** The time of the first record that is given one; undefined when there is none, or no telling. */
+  /** The time of the first record that gets one; undefined when none does, or it cannot be told. */
   firstTime(batch: SourceBatch<unknown>): number | undefined {
     const found = new Found();
     const operators: Operator[] = [];
@@ -96,11 +97,11 @@ export class TimeProbe {
   }
 }
 
-/** A generator's `finally` may throw, too. */
+/** Closing may run a generator's `finally`, which may throw. */
 function closeQuietly(operator: Operator): void {
   try {
     void Promise.resolve(operator.close?.()).catch(() => {});
   } catch {
-    // See above: what it says when it is closed matters to nobody.
+    // What an operator of the probe throws at its close matters to nobody, as said at the file's head.
   }
 }
