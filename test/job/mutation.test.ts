@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { generate, run, runInline } from '../../dist/index.js';
+import { type GenerateOptions, generate, run, runInline } from '../../dist/index.js';
 import job from './fixtures/mutation.job.js';
 import { fixture, type Kill, Meter, temporaryFolder, throughKills } from './kit.js';
 import { run as runCompiled, runGuarded } from './run-compiled.js';
@@ -117,6 +117,23 @@ describe('records that somebody changes', () => {
       code: 'ERR_HOLDFAST_UNTRANSFERABLE_RECORD',
       details: expect.objectContaining({ path: 'record.at' }),
     });
+  });
+
+  it.each<[string, GenerateOptions<{ i: number }>, boolean]>([
+    ['one after another', {}, false],
+    ['by their time', {}, true],
+    ['side by side', { ratePerSecond: 6_000 }, false],
+    ['side by side and by their time', { ratePerSecond: 6_000 }, true],
+    ['with times of their own', { timestamp: ({ i }) => i }, false],
+  ])('generate, one object in splits that are read %s', async (_, options, isTimed) => {
+    const one = { i: 0 };
+    const again = (i: number) => Object.assign(one, { i });
+    const { collected } = await runInline((env) => {
+      const made = env.from(generate(again, { count: 600, splits: 3, ...options }));
+      const stream = isTimed ? made.withTimestamps(({ i }) => i) : made;
+      stream.map(({ i }) => i).collect('rows');
+    });
+    expect(sorted(collected['rows'])).toEqual(numbers(600));
   });
 
   const COUNT = 7_000;

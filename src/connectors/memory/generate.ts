@@ -19,6 +19,7 @@
 import { HoldfastError } from '../../base/errors.js';
 import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
 import { messageOf } from '../../base/realm.js';
+import { copyValue } from '../../codec/value-codec.js';
 import type { Source, SourceBatch, SourceReader } from '../../stream/source.js';
 import { checkFunction } from '../options.js';
 import { positionField, splitChanged } from '../split-check.js';
@@ -165,20 +166,19 @@ class GenerateReader<T> implements SourceReader<T> {
   }
 
   #batch(most: number): SourceBatch<T> {
-    // Records made of one object would all be the last one: each is emitted before the next is made.
-    const count = this.#shares === true ? 1 : most;
+    if (this.#shares === true) return this.#copies(most);
     const make = this.#make;
     const timestamp = this.#timestamp;
     const step = this.#step;
-    const records: T[] = new Array(count);
-    const timestamps = timestamp === undefined ? undefined : new Float64Array(count);
+    const records: T[] = new Array(most);
+    const timestamps = timestamp === undefined ? undefined : new Float64Array(most);
     let index = this.#next;
     let done = 0;
     try {
       if (timestamp === undefined || timestamps === undefined) {
-        for (; done < count; done += 1, index += step) records[done] = make(index);
+        for (; done < most; done += 1, index += step) records[done] = make(index);
       } else {
-        for (; done < count; done += 1, index += step) {
+        for (; done < most; done += 1, index += step) {
           const record = make(index);
           records[done] = record;
           timestamps[done] = timestamp(record, index);
@@ -191,15 +191,53 @@ class GenerateReader<T> implements SourceReader<T> {
       records.length = done;
     }
     refusePromise(records[0]);
-    if (this.#shares === undefined && records.length > 1) {
-      this.#shares = shareObjects(records[0], records[1]);
-      if (this.#shares) {
-        this.#failure = undefined;
-        return this.#batch(1);
-      }
+    if (this.#shares === undefined && this.#findsShared(records, index)) {
+      this.#failure = undefined;
+      return this.#copies(most);
     }
     this.#next = index;
     return { records, timestamps: timestamps?.subarray(0, records.length) };
+  }
+
+  /** @param next index of the record behind them */
+  #findsShared(records: readonly T[], next: number): boolean {
+    if (records.length > 1) {
+      this.#shares = shareObjects(records[0], records[1]);
+    } else if (this.#failure === undefined && next < this.#to) {
+      try {
+        this.#shares = shareObjects(records[0], this.#make(next));
+      } catch {
+        // It comes again in its turn.
+      }
+    }
+    return this.#shares === true;
+  }
+
+  /**
+   * Records made of one object would all be the last one, also that of another split which is at hand meanwhile:
+   * each is copied before the next is made. One that cannot be copied is a batch of its own.
+   */
+  #copies(most: number): SourceBatch<T> {
+    const records: T[] = [];
+    const times: number[] = [];
+    while (records.length < most) {
+      const index = this.#next + records.length * this.#step;
+      try {
+        const record = this.#make(index);
+        const copy = copied(record);
+        if (copy === undefined && records.length > 0) break;
+        if (this.#timestamp !== undefined) times.push(this.#timestamp(record, index));
+        records.push(copy === undefined ? record : copy.record);
+        if (copy === undefined) break;
+      } catch (error) {
+        this.#failure = generateError(error, index);
+        if (records.length === 0) throw this.#failure;
+        break;
+      }
+    }
+    this.#next += records.length * this.#step;
+    const isTimed = this.#timestamp !== undefined;
+    return { records, timestamps: isTimed ? Float64Array.from(times) : undefined };
   }
 
   position(taken: number): { readonly next: number } {
@@ -212,6 +250,14 @@ class GenerateReader<T> implements SourceReader<T> {
 
   close(): void {
     this.#pace?.stop();
+  }
+}
+
+function copied<T>(record: T): { readonly record: T } | undefined {
+  try {
+    return { record: copyValue(record) };
+  } catch {
+    return undefined;
   }
 }
 
