@@ -174,3 +174,48 @@ describe('an iterable without checkpoints', () => {
     expect(() => fromAsyncIterable(() => [], { bounded: 1 } as never)).toThrow(/bounded/);
   });
 });
+
+describe('an iterable that gives one object again and again', () => {
+  const count = 1_300;
+  interface One {
+    i: number;
+    tags: number[];
+  }
+  class Reading implements One {
+    i = 0;
+    tags = [0];
+  }
+  function* again(one: One, from: number): Generator<One> {
+    for (let i = from; i < count; i += 1) {
+      one.i = i;
+      one.tags[0] = i;
+      yield one;
+    }
+  }
+  async function* later(one: One, from: number): AsyncGenerator<One> {
+    for (const each of again(one, from)) {
+      if (each.i % 100 === 7) await new Promise((resolve) => setImmediate(resolve));
+      yield each;
+    }
+  }
+  const plain = (): One => ({ i: 0, tags: [0] });
+
+  test.each<[string, (from: number) => Iterable<One> | AsyncIterable<One>, boolean]>([
+    ['at once', (from) => again(plain(), from), false],
+    ['at once, with a journal', (from) => again(plain(), from), true],
+    ['later', (from) => later(plain(), from), false],
+    ['later, with a journal', (from) => later(plain(), from), true],
+    ['of a class', (from) => later(new Reading(), from), false],
+  ])('gives every record as it was: %s', async (_, make, hasJournal) => {
+    const directory = await temporaryFolder();
+    const { collected } = await runInline(
+      (env) =>
+        void env
+          .from(fromAsyncIterable((from) => make(from)))
+          .map(({ i, tags }) => [i, tags[0]])
+          .collect('rows'),
+      hasJournal ? { checkpoint: { directory } } : {},
+    );
+    expect(collected['rows']).toEqual(Array.from({ length: count }, (_, i) => [i, i]));
+  });
+});

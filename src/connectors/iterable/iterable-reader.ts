@@ -5,9 +5,12 @@
  *  R2  The iterable is asked for its next record one at a time, as `for await` would; what comes without waiting is
  *      gathered into one batch.
  *  R3  While the journal is at its bound nothing is read: the next complete checkpoint cuts it.
+ *  R4  The iterable may give one object again and again: records are copied as they come. One that cannot be
+ *      copied ends its batch, and is emitted before the next one is asked for.
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { copyValue } from '../../codec/value-codec.js';
 import type { SourceBatch, SourceReader } from '../../stream/source.js';
 import type { Journal } from './journal.js';
 
@@ -110,7 +113,7 @@ export class IterableReader<T> implements SourceReader<T> {
     return { records };
   }
 
-  /** R2 @returns none at the end */
+  /** R2, R4 @returns none at the end */
   async #gather(): Promise<T[]> {
     const records: T[] = [];
     const here = new Promise<'not yet'>((resolve) => setImmediate(resolve, 'not yet'));
@@ -121,7 +124,7 @@ export class IterableReader<T> implements SourceReader<T> {
       if (result === 'not yet') break;
       this.#pending = undefined;
       if (result.done === true) this.#ended = true;
-      else records.push(result.value);
+      else if (!pushCopy(records, result.value)) break;
     }
     return records;
   }
@@ -152,5 +155,16 @@ export class IterableReader<T> implements SourceReader<T> {
       `source '${operator}' (${name}): ${what} behind record ${this.#next}: ${why}`,
       { cause, details: { operator, record: this.#next } },
     );
+  }
+}
+
+/** @returns whether it is a copy, and not the record itself */
+function pushCopy<T>(records: T[], record: T): boolean {
+  try {
+    records.push(copyValue(record));
+    return true;
+  } catch {
+    records.push(record);
+    return false;
   }
 }
