@@ -4,13 +4,13 @@
  * Rules that operators keep and tasks rely on:
  *  O1  Operators of a chain call each other directly and synchronously; nothing is queued between them.
  *  O2  After each record it emits, an operator that has more to emit for the same input looks at
- *      `context.turn.pause`. When it is set it keeps its place, reports `suspended`, and returns. The task calls
- *      `resume()` later, the most downstream suspended operator first, until none is suspended; only
- *      then does the task take its next input element. So a barrier never falls into a half-done element,
- *      but for a `divisible` one.
+ *      `context.turn.pause`. When that is set, the operator keeps its place, reports `suspended`, and returns. The
+ *      task calls `resume()` later, the most downstream suspended operator first, until none is suspended. Only
+ *      then does the task take its next input element: so a barrier never falls into a half-done element, unless
+ *      the operator is `divisible`.
  *  O3  `onWatermark` forwards the watermark only after everything it made fire has been emitted.
- *  O4  `capture` is synchronous about *what* (the cut) and may be lazy about *how*: the state as of the
- *      call is what the sections will hold, whatever is processed afterwards.
+ *  O4  `capture` decides at once *what* is captured (the cut), and may do the work lazily: the sections will
+ *      hold the state as of the call, whatever is processed afterwards.
  */
 
 import type { RecordsMode } from '../channels/record-keeper.js';
@@ -25,9 +25,9 @@ export interface Receiver {
    *   is not ahead of that; `NOT_BEHIND` otherwise. Whatever is made of a record has its mark.
    */
   onElement(record: unknown, timestamp: number, group: number, behind: number): void;
-  /** The same one may come again. */
+  /** The same watermark may come again. */
   onWatermark(timeMs: number): void;
-  /** Time need not wait for what comes from here until the next record or watermark. Absent: it waits. */
+  /** Time need not wait for what comes from here until the next record or watermark. Absent: time waits. */
   onIdle?(): void;
 }
 
@@ -46,11 +46,11 @@ export interface OperatorContext {
   readonly keyGroups: number;
   /** Snapshots may build on earlier ones: state notes what changes. */
   readonly incremental?: boolean | undefined;
-  /** What a record has changed in state is undone when user code throws on it: the job goes on. */
+  /** The job goes on when user code throws on a record: state undoes what the record has changed. */
   readonly undoes?: boolean | undefined;
-  /** Checkpoints in flight at a time: what so many snapshots gave is still in use. Default 1. */
+  /** Checkpoints in flight at a time: what that many snapshots gave may still be in use. Default 1. */
   readonly maxConcurrent?: number | undefined;
-  /** How a user's values are kept apart where state holds them. Default 'checked'. */
+  /** How state keeps a user's values apart from what the user holds. Default 'checked'. */
   readonly records?: RecordsMode | undefined;
   /** Does this instance own the key group (1…m)? */
   ownsGroup(group: number): boolean;
@@ -68,8 +68,8 @@ export interface OperatorContext {
   /** Adds to a counter shown in metrics, e.g. `lateRecords`. */
   count(counter: string, by: number): void;
   /**
-   * User code has failed on something that is no record of the input, on a window's row say: throws
-   * for it, unless that is put aside.
+   * User code has failed on something that is no record of the input, on a window's row say. Throws the error,
+   * unless the failure is put aside.
    */
   reject?(what: unknown, timestamp: number, error: unknown): void;
   /** Asks the task to run again soon (after asynchronous work). */
@@ -79,31 +79,31 @@ export interface OperatorContext {
   /** The splits that the task reads; undefined when its records come from other tasks. */
   readonly splits?: TaskSplits | undefined;
   /**
-   * Could the split, or without splits any input, have given a record at any time since then (performance.now()
-   * ms), as far as this task is concerned? Not while nobody asked it, or what it gave waits here.
+   * Could the split (or, without splits, any input) have given a record at any time since then (performance.now()
+   * ms), as far as this task is concerned? Not while nobody asked it, or while what it gave waits here.
    */
   wasAsked?(split: number, sinceMs: number): boolean;
 }
 
 /** The splits of a source task, for operators that keep a time for each of them. */
 export interface TaskSplits {
-  /** Is told from now on which splits there are, and which of them a record comes from. */
+  /** From now on `times` is told which splits there are, and which of them a record comes from. */
   attach(operator: string, times: SplitObserver): void;
 }
 
-/** Splits go by their places in the list of all. */
+/** A time for each split. A split is named by its place in the list of all. */
 export interface SplitObserver {
   /** The split counts from now on. @param earliestMs no record of it is earlier; absent: not known */
   add(split: number, earliestMs?: number): void;
   /** The first record still to come of the split has this time. */
   touch(split: number, timeMs: number): void;
-  /** Is it known where it stands? */
+  /** Is it known where the split stands? */
   isKnown(split: number): boolean;
-  /** Where it stands; −∞ when that is not known. */
+  /** Where the split stands; −∞ when that is not known. */
   ownMs(split: number): number;
-  /** The least of where those stand that hold the watermark; +∞ when none does. */
+  /** The least time at which a split holds the watermark; +∞ when no split holds it. */
   readonly leastMs: number;
-  /** The split that holds the watermark, where it stands, and whether another one is further. */
+  /** The split that holds the watermark, where that split stands, and whether another split is further. */
   readonly holder:
     | { readonly index: number; readonly ownMs: number; readonly isBehind: boolean }
     | undefined;
@@ -111,7 +111,7 @@ export interface SplitObserver {
   readonly maxDriftMs: number | undefined;
   /** The records that follow are of this split. */
   begin(split: number): void;
-  /** It has no more records. */
+  /** The split has no more records. */
   finish(split: number): void;
 }
 
@@ -121,7 +121,7 @@ export interface StateSection {
   readonly name: string;
   /** Views over ArrayBuffers that nobody will write to (they are transferred) or over SharedArrayBuffers that nobody will write to until released. */
   readonly chunks: readonly Uint8Array[];
-  /** Only what has changed since this checkpoint; absent: everything. */
+  /** The section holds only what has changed since this checkpoint; absent: it holds everything. */
   readonly on?: number | undefined;
 }
 
@@ -131,7 +131,7 @@ export interface Capture {
   step(deadline: number): boolean;
   /** Set while `step` has to wait for I/O; settles when stepping is worth while again (never rejects: step throws). */
   readonly waiting?: Promise<unknown> | undefined;
-  /** After `step` gave true, once. */
+  /** What was captured. Called once, after `step` gave true. */
   take(): CapturedState;
   /** The checkpoint was given up: stop working for it. */
   abort(): void;
@@ -139,21 +139,21 @@ export interface Capture {
 
 export interface CapturedState {
   readonly sections: readonly StateSection[];
-  /** From sinks. */
+  /** Only of sinks. */
   readonly prepared?: SinkPrepared | undefined;
 }
 
-/** A section as it comes back: from which instance, verified bytes. */
+/** A section of a restored checkpoint: the instance that wrote it, and its verified bytes. */
 export interface RestoredSection {
   readonly name: string;
   readonly instance: number;
-  /** Written in full. */
+  /** The state as it was written in full. */
   readonly bytes: Uint8Array;
-  /** What has changed since, in order: for sections that were captured with `on`. */
+  /** The changes since, in order: for sections that were captured with `on`. */
   readonly deltas?: readonly Uint8Array[] | undefined;
   /**
-   * The restored checkpoint, when the section is all that this very instance had and it has the same
-   * key groups as then: its next snapshot may build on it.
+   * The restored checkpoint, if the section is all that this very instance had, and the instance has the same
+   * key groups as then: its next snapshot may build on that checkpoint.
    */
   readonly checkpoint?: number | undefined;
 }
@@ -163,14 +163,14 @@ export interface Operator extends Receiver {
   open(context: OperatorContext, restored: readonly RestoredSection[]): void | Promise<void>;
   readonly suspended?: boolean;
   /**
-   * While suspended in a watermark: what is left of it is in the operator's state, and is done when that
-   * watermark, or a later one, comes again. So a snapshot may be taken here.
+   * True while the operator is suspended in a watermark and its state holds what is left of it: that is done when
+   * the watermark, or a later one, comes again. So a snapshot may be taken here.
    */
   readonly divisible?: boolean;
   /** Continues suspended work until done or paused again. */
   resume?(): void;
   /**
-   * The input rests for a moment (the end of a batch): emits what was held back to save work, e.g. a
+   * The input rests for a moment (the end of a batch): the operator emits what it held back to save work, e.g. a
    * watermark. Never called while an operator of the chain is suspended.
    */
   settle?(): void;

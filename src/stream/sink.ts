@@ -1,8 +1,8 @@
 /**
  * The contract of a sink. A sink writes; if it can, it stages what it wrote under a checkpoint
  * (`prepare`) and makes it visible once that checkpoint is complete (`commit`): two-phase commit.
- * docs/own-sinks.md tells it in full, sink-checks.ts what is refused, testing/ tries it. Protocol file:
- * shapes only.
+ * docs/own-sinks.md tells the whole contract, sink-checks.ts refuses what breaks it, and testing/ tries a sink.
+ * Protocol file: shapes only.
  */
 
 /** Handle of a staged transaction: JSON data of at most 1 MiB, kept in the checkpoint's manifest. */
@@ -46,16 +46,16 @@ export interface SinkWriter<T> {
   /** True while the sink wants no more records; it calls `context.wake()` when that ends. */
   readonly full?: boolean;
   /**
-   * Cuts: what was written before this call belongs to the checkpoint, what is written after it does
-   * not. The cut is synchronous, the returned promise settles when the staged data is durable; one that
-   * does not, for about `checkpoint.timeoutMs`, fails the task.
+   * Cuts: what was written before this call belongs to the checkpoint, what is written after it does not. The cut
+   * is synchronous. The returned promise settles when the staged data is durable; a promise that does not settle
+   * for about `checkpoint.timeoutMs` fails the task.
    */
   prepare?(checkpoint: number): SinkPrepared | undefined | Promise<SinkPrepared | undefined>;
   /**
-   * The checkpoint was given up, and the sink goes on: what `prepare` gave for it is not committed or
-   * shown by it, so it belongs into what the next `prepare` gives. May come late, while that `prepare`
+   * The checkpoint was given up, and the sink goes on. What `prepare` gave for it is neither committed nor shown
+   * with it, so it belongs into what the next `prepare` gives. The call may come late, while that `prepare`
    * is still under way, or for a checkpoint that was never prepared. With `checkpoint.maxConcurrent`
-   * above 1 several may be prepared and not yet committed; of those that are given up, the newest
+   * above 1 several checkpoints may be prepared and not yet committed; of those that are given up, the newest
    * comes first.
    */
   abort?(checkpoint: number): void;
@@ -69,15 +69,15 @@ export interface Sink<T> {
   readonly kind: string;
   /** Name under which `job.collected` finds the rows. */
   readonly collectName?: string | undefined;
-  /** Keeps nothing in snapshots, so that it needs no stable id (print, discard). */
+  /** The sink keeps nothing in snapshots, and so needs no stable id (print, discard). */
   readonly stateless?: boolean | undefined;
-  /** With this, the driver itself commits (and so no zombie can); see connectors' committers. */
+  /** With this, the driver itself commits, so no zombie can (connectors/committers.ts). */
   readonly committer?: CommitterData | undefined;
   /**
-   * Without `committer`: called in a worker, with all transactions of a completed checkpoint, and
-   * again after each restart with those of the restored one, before any sink of the new epoch is
-   * opened: idempotent. So whatever else an older epoch has staged can be dropped when opening.
-   * Longer than `checkpoint.timeoutMs` is a failure.
+   * For a sink without `committer`: called in a worker with all transactions of a completed checkpoint. After each
+   * restart it is called again with those of the restored checkpoint, before any sink of the new epoch is
+   * opened. So it has to be idempotent, and `open` may drop whatever else an older epoch has staged.
+   * When it takes longer than `checkpoint.timeoutMs`, it has failed.
    */
   commit?(checkpoint: number, transactions: readonly SinkTransaction[]): Promise<void>;
   open(context: SinkContext): SinkWriter<T> | Promise<SinkWriter<T>>;

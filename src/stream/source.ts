@@ -1,6 +1,6 @@
 /**
- * The contract of a source: something that lists splits, opens a reader on one at a position, and
- * can be read again from any position it ever told. Protocol file: shapes only.
+ * The contract of a source. A source lists splits, opens a reader on one at a position, and can be read again
+ * from any position that it ever told. Protocol file: shapes only.
  *
  * Splits and positions are plain data (the value codec's types); they are part of every snapshot.
  */
@@ -8,22 +8,22 @@
 /**
  * One independently readable part of the input. Listed once, at a job's first start, then kept in snapshots.
  *
- * Unbounded splits are read side by side, a batch at a time; one whose poll is pending stops no other.
- * Bounded ones are read one after the other, in list order; in a job that gives records their times with
- * `withTimestamps` right behind the source, the one that stands at the least time comes first. More readers
- * than `maxOpenSplits` are never open in an instance: others are closed, and opened again at their position.
+ * Unbounded splits are read side by side, a batch at a time: a split whose poll is pending stops no other.
+ * Bounded splits are read one after the other, in list order. In a job that gives records their times with
+ * `withTimestamps` right behind the source, the split that stands at the least time comes first. An instance never
+ * has more readers open than `maxOpenSplits`: it closes others, and opens them again at their position.
  */
 export interface SourceSplit {
   /** Unique within the source, shown in messages. */
   readonly id: string;
   /**
-   * It has an end, and is read to it without waiting for the world: a file, a range. Absent: as the source
-   * says, and if that says nothing, it may go on for ever.
+   * The split has an end, and is read to it without waiting for the world: a file, a range. Absent: as the source
+   * says; if the source says nothing either, the split may go on for ever.
    */
   readonly bounded?: boolean | undefined;
   /**
-   * No record of it has an event time (ms) below this, whatever the job takes for one. Saves reading the
-   * beginning of every split to find out where it stands.
+   * No record of the split has an event time (ms) below this, whatever the job takes as event time. Saves reading
+   * the beginning of every split to find out where it stands.
    */
   readonly earliestMs?: number | undefined;
   /** Whatever the source needs to find it and to notice that it changed (path, size, mtime, hashes). */
@@ -50,20 +50,20 @@ export interface RejectedRecord {
   readonly error: string;
 }
 
-/** What a source that keeps something of its own needs to name it, and to know for how long. */
+/** Names a run, a restart and a thread, for a source that keeps something of its own; tells how long to keep it. */
 export interface SourceLife {
   /** Id of this run of the job: the same across restarts and processes, new for a fresh run. */
   readonly run: string;
   /** Greater after each restart. */
   readonly epoch: number;
-  /** Another for each thread. */
+  /** Different for each thread. */
   readonly incarnation: number;
-  /** Undefined: the job takes none, so nothing is ever read again. */
+  /** Undefined: the job takes no checkpoints, so nothing is ever read again. */
   readonly checkpoints:
     | {
-        /** How many are kept: reading may go on from each of them. */
+        /** How many checkpoints are kept: reading may go on from each of them. */
         readonly retain: number;
-        /** Where they are; undefined when their store is no directory. */
+        /** Where the checkpoints are; undefined when their store is no directory. */
         readonly directory: string | undefined;
       }
     | undefined;
@@ -72,7 +72,7 @@ export interface SourceLife {
 export interface SourceContext extends SourceLife {
   readonly operator: string;
   readonly instance: number;
-  /** Long work without records (decoding a column) counts as progress by calling this. */
+  /** Counts as progress. For long work without records (decoding a column). */
   alive(): void;
 }
 
@@ -89,8 +89,8 @@ export interface SourceReader<T> {
   describe(index: number): string;
   /**
    * The checkpoint is complete, and committed; the split's position in it is `position` (undefined: its start).
-   * For sources that let go of what they need not read again. Must not wait; what it throws fails the task.
-   * A reader that is closed, because its split has ended, say, hears of none.
+   * For sources that let go of what they need not read again. Must not wait. An error that it throws fails the
+   * task. A closed reader (its split has ended, say) hears of no checkpoint.
    */
   committed?(checkpoint: number, position: SourcePosition | undefined): void;
   close(): void | Promise<void>;
@@ -101,7 +101,7 @@ export interface Source<T> {
   readonly kind: string;
   /** The side output for malformed input, when the user asked for one. */
   readonly rejectTag?: string | undefined;
-  /** Of splits that do not say themselves whether they are bounded. Absent: they are not. */
+  /** Are splits bounded that do not say so themselves? Absent: they are not. */
   readonly bounded?: boolean | undefined;
   /** Lists the splits. Their number does not depend on the parallelism. Rejects when input is missing. */
   splits(): Promise<readonly SourceSplit[]>;
@@ -112,10 +112,10 @@ export interface Source<T> {
     context: SourceContext,
   ): Promise<SourceReader<T>>;
   /**
-   * Finds splits that have come since: gives all, or only new ones (known ids are left alone), as soon as there
-   * may be any; undefined when there will never be more. Called again once it has settled, so it waits
-   * itself for what it looks for. Every instance calls it, and keeps the splits whose ids are its own by
-   * hash; with this method those of `splits()` are dealt in the same way.
+   * Finds splits that have come since: gives all, or only new ones (known ids are ignored), as soon as there may
+   * be any; undefined when there will never be more. Called again once it has settled, so the source itself
+   * waits for new splits. Every instance calls it, and keeps the splits whose ids are its own by hash. A source
+   * with this method has the splits of `splits()` dealt in the same way.
    */
   discover?(context: SourceContext): Promise<readonly SourceSplit[] | undefined>;
   /** Only for type inference. */

@@ -1,4 +1,4 @@
-/** Snapshots made of others. */
+/** Snapshots that are made of others. */
 
 import type { Capture, CapturedState, StateSection } from '../operator.js';
 

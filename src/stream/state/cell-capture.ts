@@ -1,4 +1,4 @@
-/** A snapshot of a cell table under way: see cell-table.ts for the invariants. */
+/** A snapshot of a cell table under way. V1, V8 … are rules of cell-table.ts. */
 
 import type { Capture, CapturedState } from '../operator.js';
 import type { Cell } from './cell.js';
@@ -10,7 +10,7 @@ const CELLS_PER_LOOK_AT_THE_CLOCK = 32;
 /** Cells to be walked through. */
 interface CellWalk {
   readonly namespace: number;
-  /** Survives changes of a Map between slices: deleted cells are gone, new ones are skipped. */
+  /** The Map of the cells may change between slices: deleted cells are gone from it, new ones are skipped. */
   readonly cells: Iterable<Cell>;
 }
 
@@ -19,11 +19,11 @@ export interface CellCaptureOptions {
   readonly section: string;
   readonly operator: string;
   readonly layout: string;
-  /** Of the cut (V1). */
+  /** Number of the cut (cell-table.ts, V1). */
   readonly number: number;
-  /** What cells have seen that the walker has saved. */
+  /** The `seen` of a cell that the walker has saved. */
   readonly savedMark: number;
-  /** At the cut. */
+  /** The cells as of the cut. */
   readonly walks: readonly CellWalk[];
   /** Only the changes since a checkpoint are captured. */
   readonly delta:
@@ -34,14 +34,14 @@ export interface CellCaptureOptions {
         readonly changes: CellChanges;
       }
     | undefined;
-  /** All cells are encoded, or the snapshot was given up. */
+  /** Called when all cells are encoded, or the snapshot was given up. */
   readonly done: () => void;
 }
 
 export class CellCapture implements Capture {
   readonly #given: CellCaptureOptions;
   readonly #writer: CellSectionWriter;
-  /** Cells that have seen less are not among those captured (V8). */
+  /** Cells with a lower `seen` are not among those captured (cell-table.ts, V8). */
   readonly #since: number;
   #open = true;
   #walk = 0;
@@ -57,7 +57,7 @@ export class CellCapture implements Capture {
     if (delta !== undefined) this.#tombstones(delta.changes);
   }
 
-  /** The cell is about to change: encodes its value if this is still to be done. Never throws: `step` does. */
+  /** The cell is about to change: encodes its value if that is still to be done. Never throws: `step` does. */
   save(namespace: number, cell: Cell): void {
     if (cell.seen < this.#given.number - 1 && cell.seen >= this.#since) {
       this.#encode(namespace, cell);
@@ -86,7 +86,7 @@ export class CellCapture implements Capture {
     this.#close();
   }
 
-  /** A few cells; false when there are no more. */
+  /** Encodes a few cells; false when there are no more. */
   #slice(): boolean {
     const { walks, number, savedMark } = this.#given;
     for (let work = 0; work < CELLS_PER_LOOK_AT_THE_CLOCK; work += 1) {

@@ -1,9 +1,9 @@
-/** What has changed in a cell table between two cuts: see cell-table.ts for the invariants. */
+/** What has changed in a cell table between two cuts: see cell-table.ts for the rules. */
 
 import type { Cell, CellBucket } from './cell.js';
 
 export interface CellChanges {
-  /** Cells that were made or written to. Some may be gone again: they have seen +Infinity. */
+  /** Cells that were made or written to. Those that were deleted since have `seen` +Infinity. */
   readonly written: WrittenCells[];
   /** Namespaces of buckets that were dropped. */
   readonly dropped: number[];
@@ -26,7 +26,7 @@ export function noChanges(): CellChanges {
   return { written: [], dropped: [], deleted: [] };
 }
 
-/** A cell may be in the result twice: whoever writes it marks it. */
+/** The result may hold a cell twice: whoever writes the cell marks it. */
 export function mergeChanges(older: CellChanges, newer: CellChanges): CellChanges {
   return {
     written: [...older.written.filter(({ bucket }) => !bucket.isDropped), ...newer.written],
@@ -35,7 +35,7 @@ export function mergeChanges(older: CellChanges, newer: CellChanges): CellChange
   };
 }
 
-/** Entries, each with its cost in memory. */
+/** The number of entries: each has its cost in memory. */
 export function sizeOfChanges({ written, dropped, deleted }: CellChanges): number {
   let size = dropped.length + deleted.length;
   for (const { cells } of written) size += cells.length;

@@ -4,8 +4,8 @@
  *
  *     namespace f64 | key group u16 | key, encoded | value, encoded
  *
- * What has changed since an earlier checkpoint: `['holdfast-cell-changes', 1, layout]`, then, each behind
- * a byte that tells which it is,
+ * The changes since an earlier checkpoint are `['holdfast-cell-changes', 1, layout]`, then entries. An entry begins
+ * with a byte that tells its kind:
  *
  *     0: a bucket that was dropped     namespace f64
  *     1: a cell that was deleted       namespace f64 | key group u16 | key, encoded
@@ -32,7 +32,7 @@ export class CellSectionWriter {
   readonly #chunks: Uint8Array[] = [];
   readonly #writer = new ByteWriter();
 
-  /** @param isDelta what has changed, not everything */
+  /** @param isDelta the section holds only changes */
   constructor(operator: string, layout: string, isDelta: boolean) {
     this.#operator = operator;
     this.#isDelta = isDelta;
@@ -45,14 +45,14 @@ export class CellSectionWriter {
     this.#cell(namespace, group, key, value, true);
   }
 
-  /** Of changes only: before what is written to the same bucket (V9). */
+  /** Only in a section of changes: to be called before anything is written to the same bucket (cell-table.ts, V9). */
   drop(namespace: number): void {
     this.#writer.u8(DROP);
     this.#writer.f64(namespace);
     this.#cutFull();
   }
 
-  /** Of changes only: before what is written for the same key (V9). */
+  /** Only in a section of changes: to be called before the same key is written (cell-table.ts, V9). */
   remove(namespace: number, group: number, key: unknown): void {
     this.#writer.u8(REMOVE);
     this.#cell(namespace, group, key, undefined, false);
@@ -116,7 +116,7 @@ export function readCellSection(bytes: Uint8Array, visit: VisitCell): void {
 }
 
 /**
- * @param layout that of what has changed: changes of anything else are damage
+ * @param layout the layout of the state that has changed: changes of another layout are damage
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT
  */
 export function readCellChanges(

@@ -1,35 +1,43 @@
 /**
- * State of any other kind: immutable values in mutable cells.
+ * State that is not numeric: immutable values in mutable cells.
  *
- * Cells lie in buckets: one per key group for keyed operators, one per window for windowed ones. A
+ * Cells lie in buckets: one per key group for keyed operators, one per window for windowed operators. A
  * bucket's number (the group, or the window's start) is its namespace in the snapshot.
  *
- * A snapshot is cut in no time and encoded lazily:
+ * Taking the cut costs no time; the cells are encoded later, bit by bit. Four cells of a table that tracks changes,
+ * with `seen` of each: at cut 4 a cell is unsaved while `seen` < 3, at cut 6 while `seen` < 5.
  *
- *  V1  Cuts are numbered with even numbers. A cell's `seen` is the number of the last cut after which it was
- *      written to, or one less than that of a cut at which it was saved and not written to since. A
- *      cell is unsaved at cut n while `seen < n − 1`.
- *  V2  Whoever is about to change or delete a cell with `seen < active` calls `save` first, which encodes
- *      the old value there and then if it is unsaved. `active` is the number of the snapshot under way,
- *      0 outside, so that the check is one compare.
- *  V3  The capture's walker encodes the cells that nobody touches, bucket by bucket. Cells made after
- *      the cut are born with its number and are skipped.
- *  V4  A bucket that is dropped whole stays with the capture, which goes on walking it: nobody will
+ *                    cut 4                    walker           cut 6
+ *     ─────────────────┼────────────────────────┼────────────────┼──────▶
+ *     untouched        2  unsaved               3  saved         3  unsaved
+ *     written to       2  unsaved    4  saved ahead of the write 4  unsaved
+ *     deleted          2  unsaved    +∞ saved ahead of the deletion
+ *     made since                     4  not in snapshot 4        4  unsaved
+ *
+ *  V1  Cuts have even numbers. A cell's `seen` is the number of the last cut before the cell was made or written
+ *      to. If the walker has saved the cell for cut n since, it is n − 1 (n in a table that does not track
+ *      changes). A cell is unsaved at cut n while `seen < n − 1`.
+ *  V2  Whoever is about to change or delete a cell with `seen < active` calls `save` first. If the cell is
+ *      unsaved, `save` encodes the old value there and then. `active` is the number of the snapshot under way, and
+ *      0 outside of one, so that the check is one compare.
+ *  V3  The capture's walker goes from bucket to bucket and encodes the cells that nobody touches. It skips cells
+ *      made after the cut, which are born with the cut's number.
+ *  V4  A bucket that is dropped as a whole stays with the capture, which goes on walking it: nobody will
  *      change its cells any more.
- *  V5  A value may hold on to the frame it came in; held-frames.ts sees to it that not too many are held,
- *      and may exchange a cell's value for an equal one at any write.
+ *  V5  A value may hold on to the frame that it came in. held-frames.ts sees to it that not too many frames are
+ *      held, and may at any write exchange a cell's value for an equal one.
  *  V6  A value that cannot be encoded fails the snapshot, never the record that was being processed.
  *
  * With `track`, a snapshot may build on an earlier one (change-log.ts):
  *
- *  V7  `active` is the number of the last cut, always, so `save` sees the first write to a cell after each
- *      cut, and notes the cell in its bucket's `changed`. New cells are noted when they are made.
- *  V8  A cell that was written to after cut n has `seen ≥ n`. So of the cells that are written to while
- *      the changes since n are captured, `save` encodes those that are among them, and none of the others
- *      (some that an abandoned snapshot had saved: too many do no harm).
- *  V9  What is gone is told by tombstones: of whole buckets, and of cells. They come before the values in
- *      a section, since a key or a bucket may have come back.
- *  V10 A change of more than half of the cells is captured as a whole.
+ *  V7  `active` is always the number of the last cut. So `save` sees the first write to a cell after each cut, and
+ *      notes the cell in its bucket's `changed`. New cells are noted when they are made.
+ *  V8  A cell that was written to after cut n has `seen ≥ n`. While the changes since n are captured, `save`
+ *      encodes a cell only if it is among these changes. It may also encode a cell that an abandoned snapshot had
+ *      saved: a value too many does no harm.
+ *  V9  Tombstones tell what is gone: whole buckets, and cells. In a section they come before the values, since a
+ *      key or a bucket may have come back.
+ *  V10 When more than half of the cells have changed, the snapshot holds everything.
  */
 
 import { canonicalKey } from '../../hashring/canonical-key.js';
@@ -43,9 +51,9 @@ import { detachedKey } from './detached.js';
 import { HeldFrames } from './held-frames.js';
 import { stateRefused } from './state-layout.js';
 
-/** Numbers of cuts are apart by this (V1). */
+/** The distance between the numbers of two cuts (V1). */
 const CUT = 2;
-/** As many changes are always kept, however few cells there are. */
+/** So many changes are always kept, however few cells there are. */
 const CHANGES_MIN = 1_024;
 
 export interface CellTableOptions {
@@ -67,10 +75,10 @@ export class CellTable {
   readonly buckets = new Map<number, CellBucket>();
   /** Cells that have not seen this cut must be saved before they change (V2, V7). */
   active = 0;
-  /** Of the last cut. Cells of a restored table have not seen the first one, which is not taken. */
+  /** Number of the last cut. The first number is of no cut; cells of a restored table count as older than it. */
   #number = CUT;
   #capture: CellCapture | undefined;
-  /** Since the last cut; undefined when nobody asked for it. */
+  /** Changes since the last cut; undefined when changes are not tracked. */
   #changes: CellChanges | undefined;
   readonly #log = new ChangeLog<CellChanges, number>((older, newer) =>
     // Checkpoints that fail again and again must not pile up changes.
@@ -92,7 +100,7 @@ export class CellTable {
     return size;
   }
 
-  /** From now on snapshots may build on earlier ones. Before the first cell is made. */
+  /** From now on snapshots may build on earlier ones. To be called before the first cell is made. */
   track(): void {
     this.#changes = noChanges();
     this.active = this.#number;
@@ -115,13 +123,13 @@ export class CellTable {
     return cell;
   }
 
-  /** A new value for a cell; it was saved, if need be. */
+  /** Sets a cell's value. The cell was saved before, if need be. */
   set(cell: Cell, value: unknown): void {
     cell.value = value;
     this.#held.wrote(cell);
   }
 
-  /** Before a cell with `seen < active` changes or goes (V2, V7). */
+  /** To be called before a cell with `seen < active` changes or goes (V2, V7). */
   save(bucket: CellBucket, cell: Cell): void {
     this.#capture?.save(bucket.namespace, cell);
     cell.seen = this.active;
@@ -138,12 +146,12 @@ export class CellTable {
     this.#changes?.deleted.push({ namespace: bucket.namespace, group, key });
   }
 
-  /** The cell will not be used any more; its bucket is dropped as a whole later. */
+  /** The cell will not be used any more. Its bucket is dropped as a whole later. */
   release(cell: Cell): void {
     this.#held.forget(cell);
   }
 
-  /** Forgets a bucket and all that is in it (V4). Its cells were released. */
+  /** Forgets a bucket and all that is in it (V4). Its cells were released before. */
   drop(bucket: CellBucket): void {
     this.buckets.delete(bucket.namespace);
     bucket.isDropped = true;
@@ -155,7 +163,7 @@ export class CellTable {
    * @param base the newest completed checkpoint: the snapshot may hold only what has changed since
    */
   capture(section: string, checkpoint: number, base?: number): CellCapture {
-    // Never in practice: a newer checkpoint starts after the older one is complete or given up.
+    // Never happens in practice: a newer checkpoint starts after the older one is complete or given up.
     this.#capture?.abort();
     this.#number += CUT;
     this.active = this.#number;
@@ -166,7 +174,7 @@ export class CellTable {
       operator: this.operator,
       layout: this.layout,
       number: this.#number,
-      // What is written to later has to be noted, saved or not.
+      // In a table that tracks changes, a write that comes later has to be noted, whether the cell is saved or not.
       savedMark: isTracked ? this.#number - 1 : this.#number,
       walks:
         found?.changes.written ??
@@ -198,7 +206,7 @@ export class CellTable {
   ): void {
     const before = layoutOfCells(section.bytes);
     const evolve = before === this.layout ? undefined : this.#evolution(before);
-    /** What is to evolve. */
+    /** Cells whose values have to evolve. */
     const taken = new Set<Cell>();
     let read = 0;
     const put = (namespace: number, group: number, key: unknown, value: unknown): void => {
@@ -248,7 +256,7 @@ export class CellTable {
     throw stateRefused(this.operator, 'it consists of something else now', before, this.layout);
   }
 
-  /** The changes that a snapshot may confine itself to; undefined when it has to hold everything. */
+  /** The changes that are enough for a snapshot; undefined when it has to hold everything. */
   #cut(checkpoint: number, base: number | undefined) {
     const changes = this.#changes;
     if (changes === undefined) return undefined;
@@ -256,7 +264,7 @@ export class CellTable {
     this.#changes = noChanges();
     const found = this.#log.cut({ checkpoint, base, mark: this.#number, changes });
     if (found === undefined) return undefined;
-    // Of buckets that are gone at the cut nothing is left to be written.
+    // Buckets that were dropped by the cut have nothing left to be written.
     const written = found.changes.written.filter(({ bucket }) => !bucket.isDropped);
     const left = { ...found.changes, written };
     if (sizeOfChanges(left) * 2 > this.size) return undefined;

@@ -4,17 +4,17 @@
  *     ── floor ─────────── pending ─────────── now ──▶
  *            changes of pending    changes since
  *
- *  G1  `floor` is a cut whose checkpoint is complete: the table's content then is on storage. `pending`
- *      is the newest cut; whether its checkpoint completes is not known here until somebody says so.
- *  G2  The changes of `pending` are all those since `floor`, not since the cut before. So the changes of
- *      a checkpoint that was given up, declined or failed are in the next one, without anybody
- *      having to say that it was: nothing is forgotten until its completion is told.
- *  G3  Only a base that is `floor` or `pending` is built on. The word that a checkpoint is complete comes
- *      with the order to take the next one (I6), so in practice every base is one of the two; any
- *      other, after a restore for instance or when a cut that came in between was given up, makes a
- *      snapshot that holds everything.
- *  G4  A table may refuse to keep that many changes: then `floor` is forgotten, and so the next snapshot
- *      holds everything. Without a floor nothing is kept.
+ *  G1  `floor` is a cut whose checkpoint is complete: storage holds the table's content as of then. `pending`
+ *      is the newest cut; whether its checkpoint completes is known here only when somebody says so.
+ *  G2  The changes of `pending` are all changes since `floor`, not only those since the cut before. So when a
+ *      checkpoint was given up, declined or failed, its changes are in the next one, and nobody has to say that
+ *      it was: nothing is forgotten until its completion is told.
+ *  G3  A snapshot builds only on a base that is `floor` or `pending`. The word that a checkpoint is complete
+ *      comes with the order to take the next one (I6), so in practice every base is one of the two. With any
+ *      other base, after a restore for instance or when a cut that came in between was given up, the snapshot
+ *      holds everything.
+ *  G4  A table may refuse to keep so many changes. Then `floor` is forgotten, and the next snapshot holds
+ *      everything. Without a floor nothing is kept.
  *  G5  A snapshot that holds everything is a cut like any other: if it does not complete, the next one
  *      may still build on `floor`.
  */
@@ -28,7 +28,7 @@ interface Cut<M> {
 export interface NewCut<C, M> extends Cut<M> {
   /** The newest completed checkpoint; undefined to build on nothing. */
   readonly base: number | undefined;
-  /** Since the last cut. */
+  /** Changes since the last cut. */
   readonly changes: C;
 }
 
@@ -38,12 +38,12 @@ export class ChangeLog<C, M> {
   #floor: Cut<M> | undefined;
   #pending: (Cut<M> & { readonly changes: C }) | undefined;
 
-  /** @param merge undefined when the two are too much to be kept (G4) */
+  /** @param merge gives undefined when the two together are too much to be kept (G4) */
   constructor(merge: (older: C, newer: C) => C | undefined) {
     this.#merge = merge;
   }
 
-  /** The table holds what is in that checkpoint, no more and no less. */
+  /** The table holds exactly what is in that checkpoint. */
   restored(checkpoint: number, mark: M): void {
     this.#floor = { checkpoint, mark };
     this.#pending = undefined;

@@ -2,9 +2,9 @@
  * A task's counters (late records…) in its snapshot, so that a restart neither forgets what was
  * counted nor counts it again.
  *
- * After a change of parallelism the counters of an old instance go to one new one, which is among
- * those that are given the section: on keyed input the owner of the lowest key group that the old
- * instance had, elsewhere (where all are given all) instance i mod parallelism.
+ * After a change of parallelism the counters of an old instance go to one new instance. It is one of those that get
+ * the section: on keyed input the owner of the lowest key group that the old instance had; elsewhere, where all
+ * instances get all sections, instance i mod parallelism.
  */
 
 import { ByteReader } from '../../codec/byte-reader.js';
@@ -15,7 +15,7 @@ import type { RestoredSection, StateSection } from '../operator.js';
 /** Beside the sections of the task's first operator, like `~task`. */
 const SECTION = '~counters';
 
-/** Which of a task's instances this is. */
+/** Which instance of the task counts, and of how many. */
 export interface CountingInstance {
   readonly instance: number;
   readonly parallelism: number;

@@ -1,16 +1,16 @@
 /**
- * Keys and values that stand for themselves, to be kept in state.
+ * Makes copies of keys and values that hold on to nothing else, to be kept in state.
  *
- * A string that was cut out of a frame's text keeps all of that text alive, which does not matter
- * for a moment and adds up to gigabytes in state. There is no way to ask a string for this, nor for
- * a flat copy, but to make one.
+ * A string that was cut out of a frame's text keeps all of that text alive. For a moment that does not matter; in
+ * state it adds up to gigabytes. A string cannot be asked whether it is such a piece, and only a copy is sure to be
+ * none.
  */
 
 const scratch = Buffer.alloc(1024);
 /** Shorter pieces of a string are copies anyway. */
 const SLICED_LENGTH_MIN = 13;
 
-/** The same key, holding on to nothing else; a Date or tuple could also be changed by its owner. */
+/** The same key, holding on to nothing else. A Date or tuple is copied, too: its owner could change it. */
 export function detachedKey(key: unknown): unknown {
   if (typeof key === 'string') return flat(key);
   if (Array.isArray(key)) return key.map(detachedKey);
@@ -19,8 +19,8 @@ export function detachedKey(key: unknown): unknown {
 }
 
 /**
- * The same value with its texts flat, as far as it consists of plain objects and arrays; they are
- * copied, never changed, and what stands in two places still does. Anything else in it is left as it is.
+ * The same value with flat texts. Plain objects and arrays are copied, never changed; one that stands in two places
+ * still does. Anything else in the value is left as it is.
  */
 export function detachedValue(value: unknown): unknown {
   return detached(value, new Map());

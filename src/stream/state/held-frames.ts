@@ -1,16 +1,16 @@
 /**
  * Keeps cells from holding frames.
  *
- * A value that was folded from a record may hold strings that were cut out of the frame the record
- * came in, and each of them keeps its column of the whole frame alive. That is no harm while most of
- * a frame's records are in state anyway; it is when few are left of each of very many frames. Copying
- * every value would be dear (it doubles the cost of a fold), so only the stragglers are copied.
+ * A value that was folded from a record may hold strings that were cut out of the frame the record came in. Each
+ * such string keeps its column of the whole frame alive. That does no harm while most of a frame's records are in
+ * state anyway; it does when few are left of each of very many frames. Copying every value would be dear (it
+ * doubles the cost of a fold), so only the stragglers are copied.
  *
  *  F1  Writes are grouped in blocks of BLOCK_WRITES, about a frame each. `live` is the number of cells whose
  *      last write lies in the block; only blocks with live cells can hold frames.
- *  F2  When there are more than BLOCKS_KEPT such blocks with fewer than SPARSE live cells on average, a
- *      sweep begins: it goes through all cells, a few per write, and copies the values of cells
- *      in sparse blocks. A cell that was copied belongs to no block until it is written again.
+ *  F2  When there are more than BLOCKS_KEPT such blocks, with fewer than SPARSE live cells on average, a
+ *      sweep begins: it goes through all cells, a few per write, and copies the values of the cells in sparse
+ *      blocks. A cell that was copied belongs to no block until it is written to again.
  *  F3  So what is held beyond the state's own size is bounded: by BLOCKS_KEPT frames, or by 1 / SPARSE
  *      of a frame per cell.
  */
@@ -23,24 +23,24 @@ const BLOCKS_KEPT = 512;
 const SPARSE = 64;
 const CELLS_PER_WRITE = 4;
 
-/** Of cells that hold no frame. */
+/** The block of cells that hold no frame. */
 const NO_BLOCK: WriteBlock = { live: Number.POSITIVE_INFINITY };
 
 export class HeldFrames {
   readonly #buckets: () => readonly CellBucket[];
   #current: WriteBlock = { live: 0 };
   #writes = 0;
-  /** Blocks before the current one with live cells, and how many cells these are. */
+  /** Number of blocks before the current one that have live cells, and how many cells these are. */
   #blocks = 0;
   #cells = 0;
   #sweep: Iterator<Cell> | undefined;
 
-  /** @param buckets those there are now; asked for when a sweep begins */
+  /** @param buckets gives the buckets that there are; called when a sweep begins */
   constructor(buckets: () => readonly CellBucket[]) {
     this.#buckets = buckets;
   }
 
-  /** The block of a cell that is being made. */
+  /** The block for a cell that is being made. */
   get newborn(): WriteBlock {
     return NO_BLOCK;
   }

@@ -6,13 +6,13 @@
  *
  * A reference is `slot · SLOT_BYTES + offset`, a safe integer kept in a row's first word.
  *
- *  K1  A byte once written stays as it is until its slot is dropped; so a snapshot needs no copy, only the
- *      lengths in use at the cut. The slots themselves live as long as a snapshot holds them.
- *  K2  References grow and are never used again.
+ *  K1  A byte once written stays as it is until its slot is dropped. So a snapshot needs no copy, only the
+ *      lengths in use at the cut. A slot lives as long as a snapshot holds it.
+ *  K2  References grow, and none is used twice.
  *  K3  An entry lies within one slot. One that is larger than a slot gets a segment of its own, which
  *      takes up as many slot numbers as it needs.
- *  K4  Memory is reclaimed from the oldest slot on: its live entries move to the tail, and it is
- *      dropped. At most one slot per call, so that no record waits for more than that.
+ *  K4  Memory is reclaimed from the oldest slot on: its live entries move to the tail, then the slot is dropped.
+ *      One call reclaims at most one slot, so that no record waits for more than that.
  */
 
 import { assert } from '../../base/assert.js';
@@ -52,7 +52,7 @@ export interface SlotPiece extends SlotPrefix {
 }
 
 export class KeyBlob {
-  /** By slot number minus that of the first; numbers taken up by a large segment name it too. */
+  /** By slot number minus the first slot's number; every number that a large segment takes up has an entry for it. */
   #slots: Slot[] = [];
   #first = 0;
   #next = 0;
@@ -110,7 +110,7 @@ export class KeyBlob {
     const oldest = this.#slots[0];
     if (oldest === undefined) return;
     if (oldest === this.#slots.at(-1)) {
-      // The tail holds garbage only by less than a slot, unless it is one large segment.
+      // Only the tail is left. Its garbage is less than a slot, unless it is one large segment.
       if (oldest.live > 0) return;
       this.#drop(oldest);
       return;
@@ -129,7 +129,7 @@ export class KeyBlob {
     return prefixes;
   }
 
-  /** Where the next entry goes at the earliest (K2): all entries made from now on have greater references. */
+  /** All entries made from now on have references from here on (K2). */
   get end(): number {
     const tail = this.#slots.at(-1);
     return tail === undefined ? this.#next * SLOT_BYTES : tail.number * SLOT_BYTES + tail.used;
@@ -140,7 +140,7 @@ export class KeyBlob {
     return this.#first;
   }
 
-  /** What a snapshot taken now has more than one taken when `end` was `since` (K1). */
+  /** What a snapshot taken now has more than a snapshot that was taken when `end` was `since` (K1). */
   suffix(since: number): SlotPiece[] {
     return this.prefix()
       .map(({ number, bytes }) => {
@@ -151,8 +151,8 @@ export class KeyBlob {
   }
 
   /**
-   * Takes over the slots of a snapshot, under their numbers, so that references stay true. All entries
-   * are garbage until they are claimed. Only for a blob that is empty.
+   * Takes over the slots of a snapshot under their numbers, so that references stay true. All entries are garbage
+   * until they are claimed. Only an empty blob may do this.
    * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT when slots are missing
    */
   adopt(slots: readonly SlotPrefix[]): void {
@@ -212,7 +212,7 @@ export class KeyBlob {
     return this.#newSlot(bytes);
   }
 
-  /** With room for an entry of that size. */
+  /** A new slot with room for an entry of that size. */
   #newSlot(bytes: number): Slot {
     const span = Math.max(1, Math.ceil(bytes / SLOT_BYTES));
     const slot: Slot = {

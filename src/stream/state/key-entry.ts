@@ -3,8 +3,8 @@
  *
  *     row u32 | group u16 | tag u8 | payload        (little-endian, part of the snapshot format)
  *
- * Strings and numbers, which nearly all keys are, have payloads of their own; every other key goes
- * through the value codec. The row number lets the blob's cleaner ask whether an entry is still in use.
+ * Strings and numbers, as nearly all keys are, have payloads of their own. Every other key goes through the value
+ * codec. The row number lets the blob's cleaner ask whether an entry is still in use.
  */
 
 import { HoldfastError } from '../../base/errors.js';

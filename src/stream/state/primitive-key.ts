@@ -2,8 +2,8 @@
 export type PrimitiveKey = string | number | bigint | boolean | null;
 
 /**
- * The key itself, where the canonical form is it: always, but for Dates, tuples and the rare text
- * that had to be escaped, which all begin with U+0000. undefined otherwise.
+ * The key itself, where a canonical form is the key: always, except for Dates, tuples and the rare text that had to
+ * be escaped, whose forms all begin with U+0000. Undefined for these.
  */
 export function ownKey(canonical: PrimitiveKey): PrimitiveKey | undefined {
   return typeof canonical === 'string' && canonical.charCodeAt(0) === 0 ? undefined : canonical;

@@ -1,4 +1,4 @@
-/** A snapshot of all of a row table under way: see row-table.ts for the invariants. */
+/** A snapshot of all rows of a row table, under way. R1 … are rules of row-table.ts. */
 
 import type { Capture, CapturedState } from '../operator.js';
 import type { SlotPrefix } from './key-blob.js';
@@ -6,7 +6,7 @@ import { PAGE_ROWS, PAGE_SHIFT, SEGMENT_MASK, SEGMENT_SHIFT } from './row-layout
 import { encodeRowHeader } from './row-section.js';
 import type { RowShadow } from './row-shadow.js';
 
-/** A capture that is told before a row as of the cut changes. */
+/** A capture that is told before a row that it may have to save changes. */
 export interface RowSaver extends Capture {
   /** The row is about to be written to, for the first time in a while at least. */
   save(row: number): void;
@@ -17,14 +17,14 @@ export interface RowCaptureOptions {
   readonly section: string;
   readonly stride: number;
   readonly layout: string;
-  /** The table's. */
+  /** The table's segments. */
   readonly segments: readonly Float64Array[];
-  /** At the cut. */
+  /** Number of rows at the cut. */
   readonly rows: number;
-  /** Where pages are saved; has room for all rows. */
+  /** The memory where pages are saved; it has room for all rows. */
   readonly shadow: RowShadow;
   readonly keys: readonly SlotPrefix[];
-  /** All pages are saved, or the snapshot was given up. */
+  /** Called when all pages are saved, or the snapshot was given up. */
   readonly done: () => void;
 }
 

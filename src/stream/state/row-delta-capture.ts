@@ -1,9 +1,9 @@
 /**
- * A snapshot of the rows that have changed since an earlier one, under way (row-table.ts, R6…R8).
+ * A snapshot of the rows that have changed since an earlier one, under way (row-table.ts, R6 to R8).
  *
- * The changed rows are gathered one by one into a shadow (R5), in whatever order they come: by the walker,
- * or by `save` when one of them is about to be written to again. The cost follows the number of changed
- * rows; of the others only their bits are looked at, 32 at a time.
+ * The changed rows are gathered one by one into a shadow (row-table.ts, R5), in whatever order they come: by the
+ * walker, or by `save` when one of them is about to be written to again. The cost follows the number of changed
+ * rows; of the other rows only their bits are looked at, 32 at a time.
  */
 
 import type { CapturedState } from '../operator.js';
@@ -19,26 +19,26 @@ const ROWS_PER_LOOK_AT_THE_CLOCK = 256;
 export interface RowDeltaCaptureOptions {
   /** Name of the section. */
   readonly section: string;
-  /** The checkpoint that it builds on. */
+  /** The checkpoint on which the snapshot builds. */
   readonly base: number;
   readonly stride: number;
   readonly layout: string;
-  /** The table's. */
+  /** The table's segments. */
   readonly segments: readonly Float64Array[];
   readonly shadow: RowShadow;
-  /** At the cut. */
+  /** Number of rows at the cut. */
   readonly rows: number;
-  /** Changed since `base`; may hold rows that there were then and are not now. */
+  /** Rows that have changed since `base`; some of them may be gone by now. */
   readonly changed: RowSet;
   readonly firstSlot: number;
   readonly keys: readonly SlotPiece[];
-  /** All rows are gathered, or the snapshot was given up. */
+  /** Called when all rows are gathered, or the snapshot was given up. */
   readonly done: () => void;
 }
 
 export class RowDeltaCapture implements RowSaver {
   readonly #given: RowDeltaCaptureOptions;
-  /** Not gathered yet. The set that was given stays as it is: the next snapshot may need it. */
+  /** Rows not gathered yet: a set of its own, since the next snapshot may need the given one as it is. */
   readonly #pending: RowSet;
   #gathered = 0;
   #walked = 0;
@@ -78,7 +78,7 @@ export class RowDeltaCapture implements RowSaver {
     this.#close();
   }
 
-  /** A few rows; false when there are no more. */
+  /** Gathers a few rows; false when there are no more. */
   #slice(): boolean {
     const pending = this.#pending;
     for (let work = 0; work < ROWS_PER_LOOK_AT_THE_CLOCK; work += 1) {

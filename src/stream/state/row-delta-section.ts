@@ -8,8 +8,8 @@
  *     the pieces' bytes, one after the other
  *
  * `rows` is how many rows there are now, in use or free. A changed row that is free has the reference −1. Keys
- * are an append-only log (key-blob.ts, K1), so what is new of it are pieces at the ends of
- * slots; slots before `first slot` are gone.
+ * are an append-only log (key-blob.ts, K1), so the new keys are pieces at the ends of slots; slots before
+ * `first slot` are gone.
  */
 
 import { HoldfastError } from '../../base/errors.js';

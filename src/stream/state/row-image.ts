@@ -1,11 +1,11 @@
 /**
- * Numeric state as it was at a checkpoint, put together from what was written in full and the changes
- * written since (row-section.ts, row-delta-section.ts).
+ * Numeric state as it was at a checkpoint, put together from the state written in full and the changes written
+ * since (row-section.ts, row-delta-section.ts).
  *
- *  M1  Changes are applied in the order in which they were written. A changed row takes the place of
- *      the one with its number; rows from the number of rows on are gone.
- *  M2  A row that is not among the changes and lies below the number of rows is the one from before. Rows
- *      that are new are always among the changes; should one be missing, it is free, never garbage.
+ *  M1  Changes are applied in the order in which they were written. A changed row takes the place of the row with
+ *      its number; rows from the new number of rows on are gone.
+ *  M2  A row below the number of rows that is not among the changes stays what it was. New rows are always among
+ *      the changes; should one be missing, it is free, never garbage.
  *  M3  Pieces of keys lie end to end: a gap or an overlap is damage.
  */
 
@@ -31,12 +31,12 @@ export function shapeOfRows(full: Uint8Array): RowShape {
 
 export class RowImage {
   readonly rows: number;
-  /** `rows` rows, one after the other; perhaps more behind them. */
+  /** `rows` rows, one after the other; there may be more behind them. */
   readonly data: Float64Array;
   /** In ascending order of their numbers. */
   readonly slots: readonly SlotPrefix[];
   readonly stride: number;
-  /** A large slot under all numbers that it takes up (key-blob.ts, K3). */
+  /** A large slot stands here under each number that it takes up (key-blob.ts, K3). */
   readonly #slotOf = new Map<number, { readonly number: number; readonly buffer: Buffer }>();
 
   constructor(stride: number, rows: number, data: Float64Array, slots: readonly SlotPrefix[]) {
@@ -68,9 +68,9 @@ export class RowImage {
 }
 
 /**
- * @param full written in full
- * @param deltas what has changed since, in order
- * @param alive called for each of them
+ * @param full the state as it was written in full
+ * @param deltas the changes since, in order
+ * @param alive called for each delta
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT, ERR_HOLDFAST_GRAPH_INCOMPATIBLE
  */
 export function readRowImage(
@@ -116,7 +116,7 @@ function applyRows(data: Float64Array, before: number, delta: RowDelta): void {
   }
 }
 
-/** The slots while pieces come (M3). */
+/** The slots of keys while pieces are added (M3). */
 class Keys {
   readonly #slots = new Map<number, { bytes: number; readonly pieces: Uint8Array[] }>();
 

@@ -27,7 +27,7 @@ export class RowIndex {
     const index = this.#groups[group];
     assert(index !== undefined, `a record of key group ${group} reached an instance without it`);
     const row = this.#table.create(group, key);
-    // The key may be a piece of a whole frame's text; the one read back stands for itself.
+    // The key may be a piece of a whole frame's text; the key read back from the table stands for itself.
     index.set(canonicalKey(this.#table.keyOf(row)), row);
     return row;
   }

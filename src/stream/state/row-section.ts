@@ -6,7 +6,7 @@
  *     rows × stride × float64
  *     the slots' bytes, one after the other (key-blob.ts, key-entry.ts)
  *
- * Everything is little-endian, as every platform that Node supports for this is; the magic number tells.
+ * Everything is little-endian, as is every platform that Node supports; the magic number tells of any other order.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -96,7 +96,7 @@ export function corruptRows(what: string): HoldfastError {
 }
 
 /**
- * For a look from outside: how many rows are in use, or undefined when this is no numeric state.
+ * For inspection from outside: how many rows are in use, or undefined when this is no numeric state.
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FORMAT
  */
 export function rowsIn(bytes: Uint8Array): number | undefined {

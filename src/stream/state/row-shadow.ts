@@ -1,7 +1,7 @@
 /**
- * Where a snapshot of a row table puts rows: segments like the table's, and the rows' numbers where only
- * changed ones are put there. It is kept and used again. Memory that is allocated for each
- * snapshot, megabytes of it, makes V8 collect the whole heap of a data thread in the midst of it.
+ * The memory where a snapshot of a row table puts rows: segments like the table's, and the rows' numbers where only
+ * changed rows are put there. It is kept and used again, because memory that is allocated for each snapshot,
+ * megabytes of it, makes V8 collect the whole heap of a data thread in the midst of the snapshot.
  */
 
 import { SEGMENT_ROWS } from './row-layout.js';
@@ -40,7 +40,7 @@ export class RowShadow {
   }
 }
 
-/** Of SEGMENT_ROWS rows, in shared memory. */
+/** A segment of SEGMENT_ROWS rows, in shared memory. */
 export function rowSegment(stride: number): Float64Array {
   return new Float64Array(
     new SharedArrayBuffer(SEGMENT_ROWS * stride * Float64Array.BYTES_PER_ELEMENT),

@@ -4,33 +4,42 @@
  *     word 0            words 1…
  *     key reference     accumulators             (reference −1: the row is free)
  *
- * Rows lie in segments of SEGMENT_ROWS rows, so that growth never copies. Who finds a row by its key is not
- * this file's business: keyed operators index by key group (row-index.ts), windows by pane.
+ * Rows lie in segments of SEGMENT_ROWS rows, so that growth never copies. This file does not find rows by their
+ * keys: keyed operators have an index by key group (row-index.ts), windows find rows by pane.
  *
- * A snapshot is cut in no time and copied lazily:
+ * Taking the cut costs no time; the rows are copied later, page by page (w: a row of the page is written to, c: the
+ * page is copied to the shadow):
  *
- *  R1  At the cut, `guardRows` becomes the number of rows: whoever is about to write to a row below it
- *      calls `protect(row)` first, which has the row's page of PAGE_ROWS rows copied to the shadow, once.
- *      Outside a snapshot `guardRows` is 0, and the check on the hot path is that one compare.
- *  R2  The capture's walker copies the pages that nobody writes to. When all are copied, the shadow is the
+ *                     cut                        walker        done
+ *     ─────────────────┼────────────────────────────┼────────────┼────────▶
+ *     page 0      w    │    c w      w              │            │    w      its first write has it copied
+ *     page 1      w    │                            c     w      │           the walker copies it
+ *     newer rows       │        w         w         │     w      │    w      made since the cut: never copied
+ *     guardRows   0    │    the number of rows at the cut        │    0
+ *
+ *  R1  At the cut `guardRows` becomes the number of rows. Whoever is about to write to a row below it calls
+ *      `protect(row)` first, which has the row's page of PAGE_ROWS rows copied to the shadow, once.
+ *      Outside of a snapshot `guardRows` is 0, so that the check on the hot path is one compare.
+ *  R2  The capture's walker copies the pages that nobody writes to. When all pages are copied, the shadow is the
  *      state at the cut, whatever has been written since.
  *  R3  Rows at or above the number of rows at the cut are newer and need no protection.
  *  R4  Keys need no copy at all (key-blob.ts, K1). The blob is not cleaned while a snapshot is
- *      under way: moving an entry writes to its row.
+ *      under way, because moving an entry writes to its row.
  *  R5  A table has as many shadows as checkpoints may be in flight at a time, k, and takes them in turn, for
- *      pages or for changed rows. The k-th cut after another is of a checkpoint that was not in flight with
- *      that one: by then the older is complete, or was given up and its bytes are of no interest.
+ *      pages or for changed rows. The checkpoint of a cut and that of the k-th cut after it are never in flight
+ *      together: by then the older one is complete, or was given up and nobody needs its bytes.
  *
  * With `track`, a snapshot may build on an earlier one (change-log.ts):
  *
- *  R6  `guardRows` is above all rows, always, so `protect` sees every write; the first one to a row since
- *      the last cut notes it in `#changed`, one bit. Making, freeing and moving a row are writes.
- *  R7  A row that is noted already was protected after the last cut: only the first write after it matters
- *      to the snapshot under way. It saves the row's page (R1), or, when only changes are captured,
+ *  R6  `guardRows` is always above all rows, so that `protect` sees every write. The first write to a row since
+ *      the last cut notes the row in `#changed`, one bit. Making, freeing and moving a row are writes.
+ *  R7  A row that is noted already was protected after the last cut: only the first write after the cut matters
+ *      to the snapshot under way. That write has the row's page saved (R1) or, when only changes are captured,
  *      the row itself if it is among them.
- *  R8  A change of more than half of the bytes is captured as a whole: pages are copied faster than rows.
+ *  R8  When the changes have more than half of the bytes, the snapshot holds everything: pages are copied faster
+ *      than rows.
  *  R9  Rows keep their numbers and keys their references for the table's whole life. A restored table
- *      takes both over, so that its first snapshot may build on the checkpoint it came from.
+ *      takes both over, so that its first snapshot may build on the checkpoint from which it was restored.
  */
 
 import { assert } from '../../base/assert.js';
@@ -81,12 +90,12 @@ export class RowTable {
   readonly #blob = new KeyBlob();
   readonly #free: number[] = [];
   #rowCount = 0;
-  /** The next to be used is the first (R5). */
+  /** The first is the next to be used (R5). */
   readonly #shadows: RowShadow[];
   #capture: RowSaver | undefined;
-  /** Rows at the cut of the snapshot under way, 0 for none (R3). */
+  /** Number of rows at the cut of the snapshot under way, 0 for none (R3). */
   #cutRows = 0;
-  /** Since the last cut (R6); undefined when nobody asked for it. */
+  /** Rows changed since the last cut (R6); undefined when changes are not tracked. */
   #changed: RowSet | undefined;
   readonly #log = new ChangeLog<RowSet, number>((older, newer) => RowSet.union(older, newer));
 
@@ -108,14 +117,14 @@ export class RowTable {
   }
 
   /**
-   * From now on checkpoints may overlap. Before the first snapshot.
-   * @param maxConcurrent in flight at a time
+   * From now on checkpoints may overlap. To be called before the first snapshot.
+   * @param maxConcurrent how many may be in flight at a time
    */
   overlap(maxConcurrent: number): void {
     while (this.#shadows.length < maxConcurrent) this.#shadows.push(new RowShadow(this.stride));
   }
 
-  /** From now on snapshots may build on earlier ones. Before the first row is made. */
+  /** From now on snapshots may build on earlier ones. To be called before the first row is made. */
   track(): void {
     assert(this.#rowCount === 0, 'changes are tracked from the beginning');
     this.#changed = new RowSet(0);
@@ -157,7 +166,7 @@ export class RowTable {
     if (this.#capture === undefined) this.#tidy();
   }
 
-  /** Before a row below `guardRows` is written to: saves and notes what has to be (R1, R6, R7). */
+  /** To be called before a row below `guardRows` is written to: saves and notes what has to be (R1, R6, R7). */
   protect(row: number): void {
     if (row >= this.guardRows) return;
     const changed = this.#changed;
@@ -171,7 +180,7 @@ export class RowTable {
    * @param base the newest completed checkpoint: the snapshot may hold only what has changed since
    */
   capture(section: string, checkpoint: number, base?: number): RowSaver {
-    // Never in practice: a newer checkpoint starts after the older one is complete or given up.
+    // Never happens in practice: a newer checkpoint starts after the older one is complete or given up.
     this.#capture?.abort();
     const changes = this.#cut(checkpoint, base);
     const rows = this.#rowCount;
@@ -201,8 +210,8 @@ export class RowTable {
   }
 
   /**
-   * Adds what a section holds. A table that tracks changes and is given all of its instance's own state
-   * takes it over as it was (R9).
+   * Adds what a section holds. A table that tracks changes and gets all of its instance's own state
+   * takes the section over as it was (R9).
    * @param owns rows of other key groups are left out
    * @param restored called for each row taken over
    * @param alive called every 1 000 rows
@@ -243,7 +252,7 @@ export class RowTable {
     if (isOwn) this.#log.restored(section.checkpoint, this.#blob.end);
   }
 
-  /** The changes that a snapshot may confine itself to; undefined when it has to hold everything. */
+  /** The changes that are enough for a snapshot; undefined when it has to hold everything. */
   #cut(checkpoint: number, base: number | undefined) {
     const changed = this.#changed;
     if (changed === undefined) return undefined;
@@ -257,7 +266,7 @@ export class RowTable {
     return deltaBytes * 2 > fullBytes ? undefined : { rows: found.changes, keysFrom: found.since };
   }
 
-  /** All rows in their places (R9). */
+  /** Takes all rows over, each in its place (R9). */
   #adopt({ rows, data, slots }: RowImage): void {
     assert(this.#rowCount === 0, 'state is taken over by an empty table');
     this.#blob.adopt(slots);
@@ -316,7 +325,7 @@ export class RowTable {
     return shadow;
   }
 
-  /** Outside a snapshot: gives memory back (R4). Without tracking there is nothing to protect then. */
+  /** Gives memory back. Called outside of a snapshot (R4): without tracking nothing needs protection then. */
   #tidy(): void {
     if (this.size === 0) {
       // Free rows would be written to every snapshot.

@@ -1,18 +1,18 @@
 /**
- * What the state of an operator consists of, as a text that stands in each of its sections, and what
- * may become of state that was written under another one.
+ * What the state of an operator consists of, as a text that stands in each of its sections; and what becomes of
+ * state that was written under another layout.
  *
  *      WINDOW|ENTRY|ENTRY|…      WINDOW, of windowed operators, is kind:size:offset
  *      ENTRY                     "name":type:words, or "name":type:value, and :version above 1
  *      reduce                    the only entry of a reduce; reduce:2 for version 2
  *
- *  E1  An entry is known again by its name. One that is new begins with its initial value, for keys that
- *      are there already as well; order does not matter.
- *  E2  A value of an older version is migrated, once, when it is restored. An older version without
- *      `migrate`, and a newer version than the job's, are refused (I21).
+ *  E1  An entry is known again by its name; order does not matter. A new entry begins with its initial value, also
+ *      for keys that are there already.
+ *  E2  A value of an older version is migrated once, when it is restored. Refused are an older version without
+ *      `migrate`, and a version newer than the job's (I21).
  *  E3  An entry that is gone is dropped only where the user has said so.
- *  E4  Another type under the same name, and other windows, are refused: the words would mean something else.
- *  E5  State that has evolved is not what a later snapshot may build on: the first one is whole.
+ *  E4  Another type under the same name is refused, and so are other windows: the words would mean something else.
+ *  E5  A later snapshot may not build on state that has evolved: the first snapshot holds everything.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -35,7 +35,7 @@ export interface StateLayout {
   readonly entries: readonly LayoutEntry[];
 }
 
-/** State of an operator, for manifests and for those who compare. */
+/** State of an operator, for manifests and for comparing layouts. */
 export interface StateDescription {
   /** Name of its section. */
   readonly section: string;
@@ -48,7 +48,7 @@ export interface StateDescription {
 const KINDS: readonly string[] = ['rows', 'cells'];
 
 /**
- * State of the other kind is never left out silently.
+ * Refuses state of the other kind, so that it is never left out silently.
  * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
  */
 export function refuseOtherKind(
@@ -69,7 +69,7 @@ export function kindProblem(before: string): string {
 }
 
 export interface EvolvedEntry {
-  /** Index among the former entries; undefined: it is new (E1). */
+  /** The entry's index among the former entries; undefined: the entry is new (E1). */
   readonly from: number | undefined;
   /** The former version, when the value is to be migrated. */
   readonly migrateFrom: number | undefined;
@@ -81,7 +81,7 @@ export type LayoutChange =
       readonly kind: 'evolved';
       readonly before: StateLayout;
       readonly now: StateLayout;
-      /** By index of the entries now. */
+      /** By the index of the entries as they are now. */
       readonly entries: readonly EvolvedEntry[];
       readonly dropped: readonly string[];
     }
@@ -134,7 +134,7 @@ export function parseLayout(text: string): StateLayout {
   return { window, entries };
 }
 
-/** What becomes of state of the layout `before`, where the job has `now`. Pure. */
+/** What becomes of state of the layout `before` when the job has the layout `now`. Pure. */
 export function compareLayouts(
   before: string,
   { layout, migrates }: Pick<StateDescription, 'layout' | 'migrates'>,

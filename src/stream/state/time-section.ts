@@ -10,8 +10,8 @@ export function encodeTime(name: string, timeMs: number): StateSection {
 }
 
 /**
- * The earliest of the sections of that name (several after a change of parallelism): time that only
- * some instances had reached has to be reached again. −Infinity when there is none.
+ * The earliest time in the sections of that name (several after a change of parallelism): a time that only some
+ * instances had reached has to be reached again. −Infinity when there is none.
  */
 export function earliestTime(name: string, restored: readonly RestoredSection[]): number {
   let earliest = Number.POSITIVE_INFINITY;
