@@ -5,22 +5,22 @@
  * Each input delivers records and barriers in order. In exactly-once mode an input that has delivered
  * the barrier is held until all others have; in at-least-once mode none is ever held.
  *
- *  L1  `snapshot n` is commanded when the barrier of *n* has come on every input, once per id, and ids
- *      of snapshots strictly increase (I4).
+ *  L1  `snapshot n` is commanded when the barrier of *n* has come on every input, once per id; the ids of
+ *      snapshots strictly increase (I4).
  *  L2  exactly-once: an input that has delivered barrier *n* is held from then until `snapshot n`, an
  *      abort of *n*, or a newer barrier (I5). So nothing behind the barrier is processed before the
  *      part is captured.
- *  L3  `unblock-all` follows whenever the checkpoint that holds inputs ends, in whichever way (I8): at
- *      most one checkpoint holds inputs, and none does after it has ended.
- *  L4  An id that is not above every id snapshotted, aborted or superseded is dead: its barriers do
- *      nothing, also when they come after its abort.
+ *  L3  Whenever the checkpoint that holds inputs ends, in whichever way, `unblock-all` follows (I8). At most one
+ *      checkpoint holds inputs, and after its end none does.
+ *  L4  An id is dead unless it is above every id that was snapshotted, aborted or superseded. A dead id's
+ *      barriers do nothing, also when they come after its abort.
  *  L5  `overtaken` says that the part of *n* is taken now, whatever barriers are missing (an unaligned
- *      checkpoint: channel-recorder.ts keeps what they stand behind). It commands `snapshot n` as the
- *      last barrier would have, so L1's once and L3 hold, and those barriers are dead when they come.
+ *      checkpoint: channel-recorder.ts keeps what they stand behind). It commands `snapshot n`, as the last
+ *      barrier would have. So L1's once and L3 hold, and the missing barriers are dead when they come.
  *
  * Every input delivers the barriers of checkpoints in flight in the order of ids, and an input that is held
- * delivers none. So a newer barrier, while an older checkpoint is being aligned, says that a producer
- * knows the older one as given up, and the older one's missing barriers need no waiting for. (In
+ * delivers none. So a newer barrier that comes while an older checkpoint is being aligned tells that its producer
+ * knows the older one as given up: nobody needs to wait for the older one's missing barriers. (In
  * at-least-once mode no input is held; there one checkpoint is in flight at a time.)
  * Ended inputs need no case of their own: they go on delivering barriers until the job ends.
  */
@@ -31,12 +31,12 @@ export type AlignerMode = 'exactly-once' | 'at-least-once';
 
 export type AlignerEvent =
   | { readonly kind: 'barrier'; readonly input: number; readonly checkpoint: number }
-  /** The task waits no longer for the barriers that are missing. */
+  /** The task no longer waits for the barriers that are missing. */
   | { readonly kind: 'overtaken'; readonly checkpoint: number }
   | { readonly kind: 'abort'; readonly checkpoint: number };
 
 export type AlignerCommand =
-  /** Consume nothing from this input until `unblock-all`. */
+  /** Take nothing from this input until `unblock-all`. */
   | { readonly kind: 'block'; readonly input: number }
   | { readonly kind: 'unblock-all' }
   /** Forward the barrier on all outputs, capture, then go on. */
@@ -69,12 +69,12 @@ export class Aligner {
     this.#arrived = new Uint8Array(options.inputs);
   }
 
-  /** The checkpoint whose barriers have come on some inputs and not on all; undefined for none. */
+  /** The checkpoint whose barriers have come on some inputs but not on all; undefined for none. */
   get aligning(): number | undefined {
     return this.#pending === 0 ? undefined : this.#pending;
   }
 
-  /** What follows from `event`, to be performed in order before anything else is consumed. */
+  /** @returns what follows from `event`, to be performed in order before anything else is taken from an input */
   handle(event: AlignerEvent): readonly AlignerCommand[] {
     switch (event.kind) {
       case 'barrier':
@@ -116,7 +116,7 @@ export class Aligner {
   #overtaken(checkpoint: number): readonly AlignerCommand[] {
     if (checkpoint <= this.#dead || checkpoint < this.#pending) return NOTHING;
     const commands: AlignerCommand[] = [];
-    // An older one is given up; of this one, what is held is let go behind the snapshot (L2).
+    // An older checkpoint is given up. Inputs held for this one are let go behind the snapshot (L2).
     if (checkpoint > this.#pending) this.#end(commands);
     commands.push({ kind: 'snapshot', checkpoint });
     this.#end(commands);
@@ -126,7 +126,7 @@ export class Aligner {
 
   #abort(checkpoint: number): readonly AlignerCommand[] {
     if (checkpoint < this.#pending) {
-      // Of an older one, which the newer barrier has ended already.
+      // The barrier is of an older checkpoint, which a newer barrier has ended already.
       return NOTHING;
     }
     const commands: AlignerCommand[] = [];

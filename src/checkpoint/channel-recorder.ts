@@ -9,32 +9,41 @@
  *
  *      producer ─▶ [ waits for room: s … b−1 │ barrier b ] ─▶ ring: [ c … s−1 ] ─▶ consumer
  *
- * With *c* the position of the consumer's next element when it takes its part, *s* that of the first
- * one that waits at the producer when it announces, and *b* the barrier's:
+ * Let *c* be the position of the consumer's next element when it takes its part, *s* the position of the first
+ * element that waits at the producer when it announces, and *b* the barrier's position. The life of a recording:
+ *
+ *      the task takes its part
+ *        ├─ b was delivered before ────▶ nothing to record (U4)
+ *        ▼ b is missing
+ *      open
+ *        ├─ an element is taken ───────▶ it is recorded, then processed; still open (U3)
+ *        ├─ s is announced ────────────▶ what lies before s in the ring is copied; closed (U2)
+ *        ├─ b is taken ────────────────▶ all before it is recorded; closed (U3)
+ *        └─ the checkpoint is given up ▶ forgotten
  *
  *  U1  A channel's state is c … b−1, and each element of it is kept once (I2, I3). The producer keeps
- *      s … b−1 with its own part, because they are in its memory; the consumer keeps c … s−1. When the
- *      consumer has taken elements from s on before its own part, as it may, c lies behind s: it keeps
- *      none, but its part says c, and a restore skips what the producer kept before that. Of a batch
- *      half-processed the consumer keeps the records that are left.
+ *      s … b−1 with its own part, because they are in its memory; the consumer keeps c … s−1. The
+ *      consumer may have taken elements from s on before its own part. Then c lies behind s: the consumer keeps
+ *      no element, but its part says c, and a restore skips what the producer kept before c. Of a
+ *      half-processed batch the consumer keeps the records that are left.
  *  U2  Everything before s is in the ring when s is announced. So the consumer copies c … s−1 where
  *      they lie, and its recording of that channel is complete, whether it goes on consuming or not:
- *      nothing that is blocked is waited for (I9).
- *  U3  A consumer may take its part before this channel's producer does. It records, then, what it
- *      takes from the channel from c on, before it processes it, until s is announced or barrier b
- *      is taken (s = b). Elements from s on are published only after s was announced, so a look at
- *      the announcement behind each element taken keeps the recording from going beyond s.
+ *      it waits for nothing that is blocked (I9).
+ *  U3  A consumer may take its part before this channel's producer does. Then it records each element that it
+ *      takes from c on, before it processes it, until s is announced or barrier b is taken (s = b).
+ *      Elements from s on are published only after s was announced. So the consumer looks at the
+ *      announcement behind each element that it takes, and its recording never goes beyond s.
  *  U4  An input that had delivered its barrier before the part was taken has no channel state: it was
  *      held from then on (aligner.ts, L2), and nothing behind a barrier is ever recorded.
  *  U5  The part is complete when the recordings of all channels are, and the announcements of the
- *      task's own barrier are out. Until then it acknowledges nothing.
- *  U6  A recording holds at most `bytesMax`, by one element more: then the inputs still recorded are
- *      held until their producers announce, which a producer that is blocked by that does.
- *  U7  On restore a consumer is given, per channel, its own recording, then the producer's: the order
- *      in which they were sent (I4). All of it is processed before anything new.
+ *      task's own barrier are out. The task acknowledges nothing before that.
+ *  U6  A recording holds at most `bytesMax` bytes and one element more. When it is full, the inputs that are
+ *      still recorded are held until their producers announce. A producer that this blocks does announce.
+ *  U7  On restore a consumer gets, per channel, its own recording, then the producer's: the order
+ *      in which they were sent (I4). It processes all of it before anything new.
  *
- * The recorded cut is consistent (I1): what a task processes before its part was sent before its
- * producer's part, for the barrier stands between the two, and is never passed but by a part.
+ * The recorded cut is consistent (I1): what a task processes before its part was sent before its producer's
+ * part. For the barrier stands between the two, and a task passes it only by taking its part.
  */
 
 import { assert } from '../base/assert.js';
@@ -73,14 +82,14 @@ export class ChannelRecorder {
     return this.#recording?.openCount === 0;
   }
 
-  /** As much is recorded as may be: what is still open is held (U6). */
+  /** The recording holds as much as it may: inputs that are still recorded are held (U6). */
   get full(): boolean {
     return (this.#recording?.bytes ?? 0) >= this.#options.bytesMax;
   }
 
   /**
    * The task takes its part now. A recording for an older checkpoint is forgotten.
-   * @param open by input: has it not delivered its barrier (U4)?
+   * @param open by input: the input has not delivered its barrier (U4)
    * @param frames by input: what had been taken from it and not been processed
    */
   begin(
@@ -100,7 +109,7 @@ export class ChannelRecorder {
     this.#recording = recording;
   }
 
-  /** Is what comes from this input channel state (U3)? */
+  /** Is what comes from this input channel state, and so recorded (U3)? */
   records(input: number): boolean {
     return this.#recording?.open[input] === true;
   }
@@ -123,7 +132,7 @@ export class ChannelRecorder {
     recording.openCount -= 1;
   }
 
-  /** By input, what was recorded. Ends the recording, which is complete. */
+  /** What was recorded, by input. Ends the recording, which has to be complete. */
   take(): readonly (readonly Uint8Array[])[] {
     const recording = this.#recording;
     assert(recording?.openCount === 0, 'the recording is complete');

@@ -1,7 +1,7 @@
 /**
- * Where checkpoints are, as people write it: the path of a directory, or `s3://bucket/prefix`. The
- * service behind an address of S3 is told by the environment, as for the AWS library itself:
- * AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, AWS_REGION, and whatever credentials are found by.
+ * Where checkpoints are, as people write it: the path of a directory, or `s3://bucket/prefix`. The environment
+ * tells the service behind an S3 address, as for the AWS library itself: AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL,
+ * AWS_REGION, and whatever the library finds credentials by.
  */
 
 import { resolve } from 'node:path';
@@ -19,7 +19,7 @@ export function isS3Place(place: string): boolean {
   return /^s3:/i.test(place);
 }
 
-/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when it begins as an address of S3 and is none */
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when it begins like an S3 address and is none */
 export function storeAt(place: string): CheckpointStore {
   return isS3Place(place) ? s3Checkpoints(s3Options(place)) : openCheckpointDirectory(place);
 }
@@ -29,12 +29,12 @@ export function s3ConnectionAt(place: string): S3Connection {
   return s3Connection(s3Options(place));
 }
 
-/** As seen from any other working directory. */
+/** The same place, as seen from any other working directory. */
 export function absolutePlace(place: string): string {
   return isS3Place(place) ? s3ConnectionAt(place).location : resolve(place);
 }
 
-/** @param location a store's */
+/** @param location the location that a store tells of itself */
 export function isPlaceOf(place: string, location: string): boolean {
   return isS3Place(place)
     ? absolutePlace(place) === location
@@ -48,13 +48,13 @@ function s3Options(place: string): S3CheckpointsOptions {
   return { ...parseS3Place(place), endpoint, region };
 }
 
-/** A bucket's name, and a key's beginning in which nothing could be meant for somebody else. */
+/** A bucket's name, and the beginning of a key without characters that could be meant for something else. */
 const S3_PLACE = /^s3:\/\/([a-z0-9][a-z0-9._-]{1,254})(?:\/([^?#\\]*))?$/i;
 
 function parseS3Place(place: string): { readonly bucket: string; readonly prefix: string } {
   const [, bucket, prefix = ''] = S3_PLACE.exec(place) ?? [];
   if (bucket !== undefined) return { bucket, prefix };
-  // Not repeated when it may hold a secret.
+  // The address is not repeated when it may hold a secret.
   const shown = place.includes('@') ? 'an address with an @ in it' : `'${place}'`;
   throw new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',

@@ -1,13 +1,13 @@
 /**
- * Which parts write their state in full at the next checkpoint, although they could write changes: pure.
+ * Decides which parts write their state in full at the next checkpoint, although they could write changes. Pure.
  *
- *  B1  A part is due when one of its sections' changes together exceed half of what it is in full, or when
- *      its chain has CHAIN_FILES_MAX files. So a restore reads at most half as much again as the state,
- *      but for what B2 adds, and the cost of writing in full is spread over that many changes.
- *  B2  At one checkpoint at most a quarter of the parts with chains is told to (at least one), the most
- *      overdue first: instances that began together do not all write everything at once. A due
- *      part waits for three checkpoints at most before it is among the most overdue quarter.
- *  B3  A part that is small altogether is always written in full: it costs less than one more file.
+ *  B1  A part is due when the changes of one of its sections together exceed half of the full section, or when
+ *      its chain has CHAIN_FILES_MAX files. So, apart from what B2 adds, a restore reads at most half as much
+ *      again as the state, and the cost of writing in full is spread over that many changes.
+ *  B2  At one checkpoint at most a quarter of the parts with chains (at least one) has to write in full, the most
+ *      overdue first: so instances that began together do not all write everything at once. A due part
+ *      waits for three checkpoints at most before it is among the most overdue quarter.
+ *  B3  A part that is small as a whole is always written in full: that costs less than one more file.
  */
 
 import { chainOf, filesOf } from './parts/part-chain.js';
@@ -18,7 +18,7 @@ const DELTA_SHARE_MAX = 0.5;
 const SHARE_AT_ONCE = 0.25;
 export const SMALL_PART_BYTES = 64 * 1024;
 
-/** @param parts of the checkpoint that the next one would build on */
+/** @param parts of the checkpoint on which the next one would build */
 export function partsToRewrite(parts: readonly PartDescriptor[]): readonly PartDescriptor[] {
   const small = parts.filter(isSmall);
   const chained = parts.filter((part) => part.earlier !== undefined && !isSmall(part));
@@ -38,7 +38,7 @@ function isSmall(part: PartDescriptor): boolean {
   return sum < SMALL_PART_BYTES;
 }
 
-/** From 1 on the part is due; how much more tells how urgently. */
+/** From 1 on the part is due; the more it exceeds 1, the more urgently. */
 function overdue(part: PartDescriptor): number {
   let most = 0;
   for (const section of part.sections) {

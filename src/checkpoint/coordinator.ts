@@ -1,6 +1,6 @@
 /**
- * Decides when checkpoints begin, and when each has become true or has failed. A pure machine: events
- * and `now` (milliseconds of one monotonic clock) in, commands out; a driver performs them.
+ * Decides when checkpoints begin, and when each one counts or has failed. A pure machine: events and `now`
+ * (milliseconds of one monotonic clock) in, commands out; a driver performs them.
  *
  * At most `maxConcurrent` checkpoints are in flight, each in one of two phases:
  *
@@ -8,39 +8,39 @@
  *         │                              │
  *         └─declined, late, stopped──▶ failed ◀──manifest-failed─────┘
  *
- *  K1  Ids strictly increase over the machine's whole life, over aborted checkpoints and restarts as
- *      well: an id names one attempt only (I4, I7).
+ *  K1  Ids strictly increase over the machine's whole life, also across aborted checkpoints and restarts: an
+ *      id names one attempt only (I4, I7).
  *  K2  `write-manifest` is commanded exactly when every task of one and the same epoch has
  *      acknowledged this id (I6). Acknowledgements of another epoch, another id, an unknown task, or a
  *      second time change nothing (I14).
- *  K3  Every `trigger` is followed by exactly one `completed` or `failed` of its id (I9); while
- *      an acknowledgement is missing that happens within `timeoutMs`.
- *  K4  While the manifest is being written the checkpoint may exist already, so nothing aborts it,
+ *  K3  Every `trigger` is followed by exactly one `completed` or `failed` of its id (I9). While
+ *      an acknowledgement is missing, that happens within `timeoutMs`.
+ *  K4  While the manifest is being written, the checkpoint may exist already. So nothing aborts it,
  *      not even the end of its epoch; nothing of another epoch is triggered until its fate is known.
  *  K5  Every token of a `request` is answered exactly once, by a checkpoint triggered after the
  *      request. Tokens that no trigger has taken yet outlive a restart of the region.
- *  K6  When all tasks have ended, the final checkpoint comes next, as soon as none is in flight, and
- *      stays alone; after its completion nothing more is triggered in this epoch.
- *  K7  More than `tolerableFailures` failures in a row within one epoch give up, once; then nothing is
- *      triggered until the next `started`. What the end of an epoch aborts is no failure in a row,
- *      nor what falls with another (K9).
+ *  K6  When all tasks have ended, the final checkpoint comes next, as soon as none is in flight. No other
+ *      checkpoint is in flight beside it; after its completion nothing more is triggered in this epoch.
+ *  K7  After more than `tolerableFailures` failures in a row within one epoch the machine gives up, once; then
+ *      nothing is triggered until the next `started`. A checkpoint that the end of an epoch aborts does not count
+ *      as a failure in a row, nor does one that fails with another (K9).
  *  K8  Manifests are written one after the other, in the order of ids: a checkpoint that all have
- *      acknowledged waits until those before it have been completed. So they complete in that order, too.
+ *      acknowledged waits until those before it have completed. So checkpoints complete in that order, too.
  *  K9  When one fails, all others that are being collected fail with it, and are aborted newest first.
- *      A task then needs to know of the dead no more than the greatest id, and a sink takes back
- *      what it prepared in the reverse order, all of it before it has to prepare again.
+ *      So of the dead ids a task needs to know only the greatest, and a sink takes back what it prepared
+ *      in the reverse order, all of it before it has to prepare again.
  */
 
 import type { Failure } from '../base/failure.js';
 
 export interface CoordinatorOptions {
-  /** From trigger to trigger, and before a failed final checkpoint is tried again. */
+  /** From one trigger to the next, and before a failed final checkpoint is tried again. */
   readonly intervalMs: number;
   /** From trigger to the last acknowledgement. */
   readonly timeoutMs: number;
   /** From the end of one checkpoint to the next periodic trigger. */
   readonly minPauseMs: number;
-  /** Failures in a row that do not yet fail the region. */
+  /** How many failures in a row do not yet fail the region. */
   readonly tolerableFailures: number;
   /** False: only requested and final checkpoints. */
   readonly periodic: boolean;
@@ -53,7 +53,7 @@ export type CoordinatorEvent =
       readonly kind: 'started';
       readonly epoch: number;
       readonly tasks: readonly string[];
-      /** Those that have ended already: they were not restarted with the others. */
+      /** Tasks that had ended already, and were not restarted with the others. */
       readonly ended?: readonly string[] | undefined;
       readonly lastCheckpoint: number;
     }
@@ -125,7 +125,7 @@ interface InFlight {
   readonly final: boolean;
   readonly triggeredAt: number;
   readonly tokens: readonly number[];
-  /** Tasks that have not acknowledged; while it is empty, older ones are waited for (K8). */
+  /** Tasks that have not acknowledged. When there are none left, older checkpoints are waited for (K8). */
   readonly missing: Set<string>;
   phase: 'collecting' | 'writing';
   bytes: number;
@@ -136,20 +136,20 @@ interface Running {
   readonly epoch: number;
   readonly tasks: ReadonlySet<string>;
   readonly alive: Set<string>;
-  /** Earliest time of the next trigger that nobody asked for. */
+  /** Earliest time of the next trigger for which nobody asked. */
   nextTriggerAt: number;
   failuresInRow: number;
-  /** `finalized`: the final checkpoint is complete; `given-up`: the driver was told to fail the region. */
+  /** `finalized`: the final checkpoint is complete. `given-up`: the driver was told to fail the region. */
   phase: 'active' | 'finalized' | 'given-up';
 }
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   #running: Running | undefined;
-  /** In the order of ids; only the first is ever being written (K8). */
+  /** In the order of ids. Only the manifest of the first is ever being written (K8). */
   #inFlight: readonly InFlight[] = [];
   #lastId = 0;
-  /** Requests that no trigger has taken yet. */
+  /** Tokens of requests that no trigger has taken yet. */
   #waiting: number[] = [];
 
   constructor(options: CoordinatorOptions) {
@@ -224,7 +224,7 @@ export class Coordinator {
 
   #stop(commands: CoordinatorCommand[]): void {
     this.#running = undefined;
-    // K4: a manifest on its way goes on.
+    // K4: a checkpoint whose manifest is being written goes on.
     const given = this.#inFlight.filter(({ phase }) => phase === 'collecting');
     this.#giveUp(given, commands, (pending) => {
       const message = `checkpoint ${pending.checkpoint} was given up: the tasks of epoch ${pending.epoch} were stopped before all had answered. Ask again when the job runs.`;
@@ -282,7 +282,7 @@ export class Coordinator {
       if (running.epoch === pending.epoch) {
         running.failuresInRow = 0;
         if (pending.final) running.phase = 'finalized';
-        // The tasks may have ended while this one was under way: the final one is due at once (K6).
+        // The tasks may have ended while this one was in flight: the final one is due at once (K6).
         else if (running.alive.size === 0) running.nextTriggerAt = now;
       }
     }
@@ -296,11 +296,11 @@ export class Coordinator {
     });
     this.#writeNext(commands);
     if (running?.phase !== 'finalized') return;
-    // Requests made while the final one was in flight: nothing comes after it that could answer them.
+    // Requests made while the final checkpoint was in flight: no later checkpoint will answer them.
     for (const token of this.#waiting.splice(0)) this.#request(token, commands);
   }
 
-  /** Gives `pending` up, and with it all that are not being written (K9). */
+  /** Gives `pending` up, and with it all checkpoints that are not being written (K9). */
   #fail(pending: InFlight, failure: Failure, now: number, commands: CoordinatorCommand[]): void {
     const { epoch } = pending;
     const given = this.#inFlight.filter((one) => one === pending || one.phase === 'collecting');
@@ -314,7 +314,7 @@ export class Coordinator {
     this.#pauseAfterEnd(running, now);
     if (running.epoch !== epoch) return;
     if (running.alive.size === 0) {
-      // All ended while an ordinary checkpoint failed: the final one has not been tried yet.
+      // All tasks ended while an ordinary checkpoint failed: the final one has not been tried yet.
       running.nextTriggerAt = pending.final ? now + this.#options.intervalMs : now;
     }
     running.failuresInRow += 1;
@@ -342,7 +342,7 @@ export class Coordinator {
     running.nextTriggerAt = Math.max(running.nextTriggerAt, now + this.#options.minPauseMs);
   }
 
-  /** A checkpoint could be triggered, if one was due. */
+  /** May a checkpoint be triggered, if one is due? */
   #mayTrigger(running: Running | undefined): running is Running {
     if (running?.phase !== 'active') return false;
     const inFlight = this.#inFlight;
@@ -380,7 +380,7 @@ export class Coordinator {
     this.#writeNext(commands);
   }
 
-  /** The oldest, if all have acknowledged it (K8). */
+  /** Has the manifest of the oldest checkpoint written, if all tasks have acknowledged it (K8). */
   #writeNext(commands: CoordinatorCommand[]): void {
     const pending = this.#inFlight[0];
     if (pending?.phase !== 'collecting' || pending.missing.size > 0) return;
@@ -389,7 +389,7 @@ export class Coordinator {
     commands.push({ kind: 'write-manifest', epoch, checkpoint, final, bytes });
   }
 
-  /** A checkpoint in flight, if it still waits for `task` (K2). */
+  /** The checkpoint in flight, if it still waits for `task` (K2). */
   #collecting(epoch: number, checkpoint: number, task: string): InFlight | undefined {
     const pending = this.#inFlight.find((one) => one.checkpoint === checkpoint);
     if (pending?.phase !== 'collecting' || pending.epoch !== epoch) return undefined;

@@ -1,9 +1,9 @@
 /**
- * A checkpoint in another store: what a savepoint is, and how a run begins from one.
+ * Copies a checkpoint to another store: that makes a savepoint, and lets a run begin from one.
  *
- *  P1  The copy names nothing of the store that it came from: it may be moved, and the other one pruned.
- *  P2  Every checksum is verified on the way; what is damaged is never copied.
- *  P3  As with every checkpoint, the manifest comes last: an unfinished copy is none.
+ *  P1  The copy names nothing of the store from which it came: the copy may be moved, and that store pruned.
+ *  P2  Every checksum is verified on the way, so damage is never copied.
+ *  P3  As in every checkpoint, the manifest is written last: an unfinished copy counts as none.
  */
 
 import { compressionOf } from './parts/compression.js';
@@ -11,8 +11,8 @@ import { filesOf } from './parts/part-chain.js';
 import type { CheckpointStore, Manifest, PartDescriptor, PartFile } from './store.js';
 
 /**
- * @param to acquired
- * @returns the manifest as it stands there
+ * @param to a store that is acquired
+ * @returns the manifest as it stands in the target
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT for the source, …_CHECKPOINT_FAILED for the target
  */
 export async function copyCheckpoint(
@@ -24,12 +24,12 @@ export async function copyCheckpoint(
   const copy = async (file: PartFile): Promise<PartFile> => {
     const copied = await copyFile(from, manifest, file, to);
     written.push(copied);
-    // What of it is a delta stays one.
+    // A section that is a delta stays one.
     return { ...copied, sections: file.sections };
   };
   try {
     const parts: PartDescriptor[] = [];
-    // One after the other: a file is in memory while it is copied.
+    // One after the other, since a file is in memory while it is copied.
     for (const part of manifest.parts) {
       const files: PartFile[] = [];
       for (const file of filesOf(part)) files.push(await copy(file));

@@ -1,12 +1,12 @@
-/** A store made anew from its description, in a process that was sent it. */
+/** Makes a store from its description, in a process to which the description was sent. */
 
 import { HoldfastError } from '../base/errors.js';
 import { messageOf } from '../base/realm.js';
 import type { CheckpointStore, StoreDescription } from './store.js';
 
 /**
- * Rejects with ERR_HOLDFAST_CHECKPOINT_STORE when the description leads nowhere, or with what the
- * store's function throws.
+ * Rejects with ERR_HOLDFAST_CHECKPOINT_STORE when the description leads to no store, or with what the store's
+ * function throws.
  */
 export async function openDescribed({
   module,

@@ -3,7 +3,7 @@
 import type { HoldfastError } from '../base/errors.js';
 import { formatError } from './storage-errors.js';
 
-/** The greatest that may be found: the next one still fits. */
+/** The greatest epoch that a store may hold: the next one still fits. */
 export const EPOCH_MAX = 2 ** 31 - 2;
 
 export function epochError(file: string, epoch: number): HoldfastError {

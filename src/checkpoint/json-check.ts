@@ -1,6 +1,6 @@
-/** Shapes of JSON data as functions that say what is wrong. */
+/** Checks the shape of JSON data, and says what is wrong with it. */
 
-/** What is wanted instead, at the place where it is wanted; undefined when the value is right. */
+/** Gives what is wanted instead, and where; undefined when the value is right. */
 export type Check = (value: unknown) => string | undefined;
 
 /** An object with at least these keys, each right. Further keys are left alone. */
@@ -17,12 +17,12 @@ export function record(shape: Readonly<Record<string, Check>>): Check {
   };
 }
 
-/** Nothing, or what is right. */
+/** Accepts undefined, and whatever `check` accepts. */
 export function optional(check: Check): Check {
   return (value) => (value === undefined ? undefined : check(value));
 }
 
-/** An array or an object whose every entry is right; which of the two, the type says. */
+/** An array, or an object, whose every entry is right; `kind` says which of the two. */
 export function each(check: Check, kind: 'array' | 'object' = 'array'): Check {
   return (value) => {
     const isArray = Array.isArray(value);

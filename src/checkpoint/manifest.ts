@@ -1,4 +1,4 @@
-/** Manifests as bytes: what a valid one is, the same for writer and reader. */
+/** Manifests as bytes. Writer and reader check by the same rules what a valid manifest is. */
 
 import { EPOCH_MAX } from './epoch-limit.js';
 import { type Check, describeValue, each, optional, record } from './json-check.js';
@@ -10,7 +10,7 @@ import type { FinishedMark, Manifest, PartDescriptor } from './store.js';
 
 /** See `Manifest.format`. */
 export const MANIFEST_FORMATS = [1, 2] as const;
-/** Names of part files: never a path. */
+/** Names of part files. A name is never a path. */
 const FILE_NAME = /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$/;
 const SHA256 = /^[0-9a-f]{64}$/;
 
@@ -97,7 +97,7 @@ export function manifestProblem(value: unknown): string | undefined {
   return stateProblem(manifest);
 }
 
-/** Every instance writes its keyed state, also when there is none: a section that is missing was lost. */
+/** Every instance writes its keyed state, also when it is empty: so a section that is missing was lost. */
 function stateProblem({ operators, parts }: Manifest): string | undefined {
   const written = new Set<string>();
   for (const { vertex, instance, sections } of parts) {
@@ -116,7 +116,7 @@ function stateProblem({ operators, parts }: Manifest): string | undefined {
   return undefined;
 }
 
-/** @param files those seen so far; added to */
+/** @param files names of files seen so far; those of this part are added */
 function filesProblem(part: PartDescriptor, files: Set<string>): string | undefined {
   for (const { file, sha256, sections, vertex, instance } of [part, ...(part.earlier ?? [])]) {
     if (file === '') {
@@ -146,7 +146,7 @@ export function filesNamed(manifest: Manifest): ReadonlySet<string> {
   return new Set(manifest.parts.flatMap((part) => filesOf(part).map(({ file }) => file)));
 }
 
-/** Throws a TypeError when the manifest could not be read again. */
+/** Throws a TypeError for a manifest that could not be read again. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
   const problem = manifestProblem(manifest);
   if (problem !== undefined) throw new TypeError(problem);

@@ -1,7 +1,6 @@
 /**
- * Checkpoints in memory, with the promises of a directory as far as memory can keep them: for jobs in
- * one thread and for tests. What was written outlives `close`, so a later `acquire` of the same object
- * stands for a restart.
+ * Checkpoints in memory, for jobs in one thread and for tests. The store keeps the promises of a directory as far as
+ * memory can. What was written outlives `close`, so a later `acquire` of the same object stands for a restart.
  */
 
 import { createHash } from 'node:crypto';
@@ -36,12 +35,12 @@ interface StoredPart {
 export class MemoryStore implements CheckpointStore {
   readonly location = 'memory';
   readonly #parts = new Map<string, StoredPart>();
-  /** As bytes: what comes back is never the object that was given. */
+  /** Kept as bytes: so what comes back is never the object that was given. */
   readonly #manifests = new Map<number, Uint8Array>();
   #finished: Uint8Array | undefined;
   #statistics: Uint8Array | undefined;
   #epoch = 0;
-  /** Before a rewind. */
+  /** The greatest id before a rewind. */
   #last = 0;
   #held = false;
 
@@ -136,7 +135,7 @@ export class MemoryStore implements CheckpointStore {
   async prune(retain: number): Promise<void> {
     this.#assertHeld();
     assert(Number.isInteger(retain) && retain >= 1, 'at least one checkpoint is kept');
-    // Without a pause: a manifest may not come in between and name what goes.
+    // Without a pause in between: a manifest that came then might name what is removed.
     const ids = this.#ids();
     for (const id of ids.slice(retain)) this.#manifests.delete(id);
     const newest = ids[0];

@@ -9,7 +9,7 @@ import { storeAt } from './checkpoint-place.js';
 import { copyCheckpoint } from './copy-checkpoint.js';
 import type { CheckpointStore, Manifest } from './store.js';
 
-/** A folder that is to become a savepoint, held until it is closed. */
+/** A folder that is to become a savepoint. Its lock is held until it is closed. */
 export interface SavepointTarget {
   readonly location: string;
   /** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT, …_FAILED */
@@ -18,7 +18,7 @@ export interface SavepointTarget {
 }
 
 /**
- * Takes a folder, which is made if it is missing and must hold no checkpoint: whatever is wrong with
+ * Takes a folder for a savepoint. It is made if it is missing, and must hold no checkpoint. So whatever is wrong with
  * it is known before there is anything to save.
  *
  * @param place a directory's path, or s3://bucket/prefix
@@ -46,7 +46,7 @@ export async function openSavepointTarget(place: string): Promise<SavepointTarge
 }
 
 /**
- * @param place a savepoint, or any other place of checkpoints: its newest one counts
+ * @param place a savepoint, or any other place of checkpoints, of which the newest one is taken
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_NOT_FOUND, …_CORRUPT, …_FORMAT
  */
 export async function openSavepoint(
@@ -65,7 +65,7 @@ export async function openSavepoint(
   return { store, manifest };
 }
 
-/** What fails leaves no lock and no connection behind. */
+/** Closes the store when `act` fails, so that no lock and no connection is left behind. */
 async function orClose<T>(store: CheckpointStore, act: () => Promise<T>): Promise<T> {
   try {
     return await act();

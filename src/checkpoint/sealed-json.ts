@@ -5,8 +5,8 @@
  *     { …1234 bytes… }
  *     }
  *
- * The file is JSON as a whole, for people and their tools; the reader compares size and checksum of the
- * content's very bytes before it parses any of them.
+ * The file as a whole is JSON, for people and their tools. The reader compares size and checksum of the very bytes of
+ * the content before it parses any of them.
  */
 
 import { createHash } from 'node:crypto';
@@ -93,7 +93,7 @@ export function unseal(kind: SealedKind, bytes: Uint8Array, file: string): unkno
   return content;
 }
 
-/** Throws a TypeError for anything that JSON would change without a word. */
+/** Throws a TypeError for a value that JSON would change silently. */
 export function assertPlainJson(value: unknown, name: string): void {
   const problem = findProblem(value, name, 0);
   if (problem !== undefined) throw new TypeError(problem);
@@ -118,7 +118,7 @@ function findProblem(value: unknown, path: string, depth: number): string | unde
   for (const key of Object.keys(value)) {
     if (FORBIDDEN.has(key)) return `${path} has the forbidden key '${key}'`;
     const entry: unknown = (value as Record<string, unknown>)[key];
-    // An explicit undefined is absent, as JSON has it.
+    // A property that is undefined counts as absent, as in JSON.
     const problem =
       entry === undefined ? undefined : findProblem(entry, `${path}.${key}`, depth + 1);
     if (problem !== undefined) return problem;

@@ -1,50 +1,50 @@
 /**
- * What checkpoints have cost: figures per task, per checkpoint, and over those of the past.
+ * What checkpoints have cost: figures per task, per checkpoint, and over past checkpoints.
  *
- * Every time is a length in milliseconds on one clock, but `triggeredAtMs`: threads of one process share
- * it (base/shared-clock.ts), so lengths may begin on one thread and end on another.
+ * Every time is a length in milliseconds on one clock, except for `triggeredAtMs`. The threads of a process share the
+ * clock (base/shared-clock.ts), so a length may begin on one thread and end on another.
  *
  *     trigger ──start delay──▶ first barrier ──alignment──▶ cut ──capture──▶ sent ──write──▶ acknowledged
  *
- *  S1  A history holds the newest `HISTORY_MAX` checkpoints; older ones are forgotten, the counts stay.
- *  S2  Statistics decide nothing. What is kept of them may be lost or torn, and then they begin anew.
+ *  S1  A history holds the newest `HISTORY_MAX` checkpoints. Older ones are forgotten; the counts stay.
+ *  S2  Statistics decide nothing. The kept ones may be lost or torn; then they begin anew.
  */
 
 import type { Failure } from '../base/failure.js';
 
-/** Ended checkpoints that a history keeps. */
+/** How many ended checkpoints a history keeps. */
 export const HISTORY_MAX = 100;
-/** Tasks' figures are kept in the history up to this many; beyond it, only what was made of them. */
+/** The history keeps the figures of up to this many tasks; of more tasks it keeps only the spreads. */
 export const TASKS_KEPT_MAX = 64;
 
 export interface TaskCheckpointStatistics {
   /** Id of the task's chain. */
   readonly vertex: string;
   readonly instance: number;
-  /** From the trigger to the task's first barrier; of a source, until it sends its own. */
+  /** From the trigger to the task's first barrier; for a source, until it sends its own barrier. */
   readonly startDelayMs: number;
-  /** From the first barrier to the last, or until it was overtaken. */
+  /** From the first barrier to the last, or until the part was taken before all barriers had come. */
   readonly alignMs: number;
-  /** Of `captureMs`, the first piece: the task stood still. */
+  /** The first piece of `captureMs`, for which the task stood still. */
   readonly cutMs: number;
   /** From the cut until everything was captured, while the task worked on. */
   readonly captureMs: number;
-  /** In the store. */
+  /** Time that the store took. */
   readonly writeMs: number;
   /** From the trigger until its part was durable. */
   readonly acknowledgeMs: number;
-  /** Of its file. */
+  /** Size of the part's file. */
   readonly bytes: number;
-  /** Of these, state that was written in full, and changes of state. */
+  /** Of these bytes, state that was written in full, and changes of state. */
   readonly fullBytes: number;
   readonly deltaBytes: number;
-  /** Of these, records that barriers have overtaken. */
+  /** Of these bytes, records that barriers have overtaken. */
   readonly inFlightBytes: number;
   /** The part was taken before all barriers had come. */
   readonly overtaken: boolean;
 }
 
-/** Over the tasks of one checkpoint, or over checkpoints. */
+/** A spread over the tasks of one checkpoint, or over checkpoints. */
 export interface Spread {
   readonly min: number;
   readonly max: number;
@@ -61,16 +61,16 @@ export interface CheckpointStatistics {
   readonly failure?: Failure | undefined;
   /** Wall clock, milliseconds since 1970. */
   readonly triggeredAtMs: number;
-  /** From the trigger to the durable manifest; of a failed one to its end, of one in progress until now. */
+  /** From the trigger to the durable manifest; for a failed one to its end, for one in progress until now. */
   readonly durationMs: number;
-  /** All tasks, and those whose part is durable. */
+  /** How many tasks there are, and how many of them have a durable part. */
   readonly tasksTotal: number;
   readonly tasksAcknowledged: number;
   /** Over the tasks that have acknowledged; undefined before the first. */
   readonly phases: Readonly<Record<CheckpointPhase, Spread>> | undefined;
-  /** Until the manifest was durable; 0 when there was none. */
+  /** From the last acknowledgement until the manifest was durable; 0 when there was none. */
   readonly manifestMs: number;
-  /** Sinks made their output visible: behind `durationMs`. 0 when they did not. */
+  /** Time for sinks to make their output visible, after `durationMs`. 0 when they made none visible. */
   readonly commitMs: number;
   readonly bytes: number;
   readonly fullBytes: number;
@@ -101,7 +101,7 @@ export interface Percentiles extends Spread {
 export interface CheckpointSummary {
   readonly count: number;
   readonly durationMs: Percentiles;
-  /** Of each checkpoint, the longest. */
+  /** Over the longest alignment of each checkpoint. */
   readonly alignMs: Percentiles;
   readonly bytes: Percentiles;
 }
@@ -109,7 +109,7 @@ export interface CheckpointSummary {
 /** What is kept across restarts of the process. JSON data. */
 export interface StatisticsRecord {
   readonly format: 1;
-  /** The run that they are of: another run's are none of ours. */
+  /** The run that the figures are of; another run's figures are not used. */
   readonly run: string;
   readonly completed: number;
   readonly failed: number;
@@ -143,7 +143,7 @@ export class CheckpointMeter {
     this.#tasks.push(task);
   }
 
-  /** As of now, or at its end. */
+  /** The figures as of now, or as of the end. */
   statistics(
     status: CheckpointStatistics['status'],
     durationMs: number,
@@ -230,7 +230,7 @@ export function encodeStatistics(record: StatisticsRecord): Uint8Array {
   return Buffer.from(`${JSON.stringify(record)}\n`);
 }
 
-/** @returns undefined for what is no such record: torn, or of another version (S2) */
+/** @returns undefined when this is no such record: torn, or of another version (S2) */
 export function decodeStatistics(bytes: Uint8Array | undefined): StatisticsRecord | undefined {
   if (bytes === undefined) return undefined;
   try {
@@ -291,7 +291,7 @@ function spreadOf(values: readonly number[]): Spread {
 
 function percentilesOf(values: readonly number[]): Percentiles {
   const sorted = [...values].sort((a, b) => a - b);
-  // Nearest rank: a value that occurred.
+  // Nearest rank, so that the result is a value that occurred.
   const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
   return { ...spreadOf(values), p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }

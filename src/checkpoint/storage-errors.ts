@@ -1,4 +1,4 @@
-/** What goes wrong with a checkpoint directory, in the words that its user reads. */
+/** Errors of a checkpoint directory, in words for its user. */
 
 import { HoldfastError } from '../base/errors.js';
 import { messageOf } from '../base/realm.js';
@@ -40,7 +40,7 @@ export function directoryError(directory: string, cause: unknown): HoldfastError
   );
 }
 
-/** Something could not be made durable; what was being written is given up. */
+/** Something could not be made durable; the write is given up. */
 export function writeError(what: string, directory: string, cause: unknown): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_CHECKPOINT_FAILED',
@@ -49,7 +49,7 @@ export function writeError(what: string, directory: string, cause: unknown): Hol
   );
 }
 
-/** Old checkpoints that are still there; the next clean-up tries again. */
+/** Old checkpoints could not be removed; the next clean-up tries again. */
 export function cleanUpError(directory: string, cause: unknown): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_CHECKPOINT_DIRECTORY',
@@ -58,7 +58,7 @@ export function cleanUpError(directory: string, cause: unknown): HoldfastError {
   );
 }
 
-/** Where stored bytes differ from what they should be. */
+/** Tells where stored bytes differ from what they should be. */
 export interface Damage {
   readonly file: string;
   /** Byte at which the damaged piece begins. */
@@ -67,7 +67,7 @@ export interface Damage {
   readonly check: string;
   readonly expected: string;
   readonly found: string;
-  /** Of the whole file, where they are known. */
+  /** Checksums of the whole file, where they are known. */
   readonly expectedSha256?: string | undefined;
   readonly foundSha256?: string | undefined;
 }

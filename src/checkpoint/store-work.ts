@@ -1,10 +1,10 @@
-/** What a store is doing: all of it, to be waited for, and some of it one after the other. */
+/** Keeps track of what a store is doing: all of it can be waited for, and some of it is done in turn. */
 
 export class StoreWork {
   readonly #underWay = new Set<Promise<unknown>>();
   #turn: Promise<unknown> = Promise.resolve();
 
-  /** Counts until it has settled. */
+  /** The work counts as under way until it has settled. */
   track<T>(work: Promise<T>): Promise<T> {
     this.#underWay.add(work);
     const done = () => this.#underWay.delete(work);
@@ -12,7 +12,7 @@ export class StoreWork {
     return work;
   }
 
-  /** Begins when all earlier turns have ended, however they did. */
+  /** Begins `act` when all earlier turns have ended, whether they failed or not. */
   inTurn<T>(act: () => Promise<T>): Promise<T> {
     const next = this.#turn.then(act);
     this.#turn = next.catch(() => {});

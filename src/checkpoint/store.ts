@@ -20,7 +20,7 @@ export interface PartInput {
   readonly instance: number;
   readonly epoch: number;
   readonly incarnation: number;
-  /** How it is to be stored. A store that keeps it in another way than as a file may ignore it. */
+  /** How the part is to be stored. A store that keeps parts otherwise than as files may ignore this. */
   readonly compression?: Compression | undefined;
   readonly sections: readonly PartSection[];
 }
@@ -29,7 +29,7 @@ export interface StoredSection {
   readonly operator: string;
   readonly name: string;
   readonly bytes: number;
-  /** Only what has changed since the part's last checkpoint before; absent: everything. */
+  /** The section holds only what has changed since the part of the checkpoint before; absent: everything. */
   readonly delta?: true;
 }
 
@@ -41,7 +41,7 @@ export interface PartFile {
   readonly sha256: string;
   readonly vertex: string;
   readonly instance: number;
-  /** How its bytes are stored; the sections' are counted as they are without. */
+  /** How the file's bytes are stored. The sizes of the sections are counted without compression. */
   readonly compression?: Compression | undefined;
   readonly sections: readonly StoredSection[];
 }
@@ -50,7 +50,7 @@ export interface PartFile {
 export interface PartDescriptor extends PartFile {
   /**
    * Files of earlier checkpoints that its `delta` sections build on, oldest first (part-chain.ts). They
-   * belong to this checkpoint as much as `file` does: other manifests may name them, too, and a store
+   * belong to this checkpoint as much as `file` does. Other manifests may name them, too: a store
    * deletes a file only when no manifest names it any more.
    */
   readonly earlier?: readonly PartFile[] | undefined;
@@ -64,7 +64,7 @@ export interface ManifestTransaction {
 
 /** The commit point of a checkpoint: it exists if and only if this is durable. JSON data. */
 export interface Manifest {
-  /** 2 when a part has `earlier` files: what reads only 1 would not know that it needs them. */
+  /** 2 when a part has `earlier` files: a reader that knows only 1 would not know that it needs them. */
   readonly format: 1 | 2;
   readonly job: string;
   /** Same across restarts and processes, new for a fresh run. */
@@ -75,7 +75,7 @@ export interface Manifest {
   readonly graphHash: string;
   readonly keyGroups: number;
   readonly mode: 'exactly-once' | 'at-least-once';
-  /** All sources had ended, or were ended, and all records were processed: the job's last checkpoint. */
+  /** The job's last checkpoint: all sources had ended, or were ended, and all records were processed. */
   readonly final: boolean;
   readonly operators: readonly {
     readonly id: string;
@@ -84,7 +84,7 @@ export interface Manifest {
     readonly parallelism: number;
     /** Vertex (chain) whose parts hold this operator's sections. */
     readonly vertex: string;
-    /** Of keyed state: its section, and what that consists of. */
+    /** Of keyed state: the name of its section, and its layout. */
     readonly states?: readonly { readonly section: string; readonly layout: string }[] | undefined;
   }[];
   /** Key-group tables by parallelism: entry g−1 is the owning instance of group g. */
@@ -102,9 +102,9 @@ export interface CheckpointInfo {
   readonly epoch: number;
   readonly createdAtMs: number;
   readonly final: boolean;
-  /** Manifest plus all files that it names. */
+  /** Size of the manifest and all files that it names. */
   readonly bytes: number;
-  /** Files. */
+  /** Number of files. */
   readonly parts: number;
 }
 
@@ -123,7 +123,7 @@ export interface FinishedMark {
 
 /**
  * Plain data from which another process makes the same store: it imports the module and calls the
- * function with the options. No secrets: they are for that process to find.
+ * function with the options. The data holds no secrets: that process has to find them itself.
  */
 export interface StoreDescription {
   /** URL of the module. */
@@ -137,7 +137,7 @@ export interface StoreDescription {
 export interface CheckpointStore {
   /** For people and messages: the directory, `memory`… */
   readonly location: string;
-  /** `runGuarded` needs it, for the job runs in another process. Absent: the store cannot be described. */
+  /** `runGuarded` needs it, because the job runs in another process. Absent: the store cannot be described. */
   readonly description?: StoreDescription | undefined;
   /**
    * Takes the store for one run: lock, clean-up of temporary files. Rejects with
@@ -147,10 +147,10 @@ export interface CheckpointStore {
   /** An epoch greater than any seen in the store, unfinished parts included; durable before it resolves. */
   nextEpoch(): Promise<number>;
   /**
-   * Durable, and verified to be readable by its descriptor, when it resolves. Whoever asked adds to the
-   * descriptor which sections are `delta`, and `earlier`. Rejects with
-   * ERR_HOLDFAST_CHECKPOINT_FAILED. Takes the chunks over: those with an ArrayBuffer of their own may be
-   * transferred away, shared ones must stay as they are until it settles.
+   * Resolves when the part is durable, and verified to be readable by its descriptor. The caller adds to the
+   * descriptor which sections are `delta`, and `earlier`. Rejects with ERR_HOLDFAST_CHECKPOINT_FAILED. The store
+   * takes the chunks over: it may transfer those with an ArrayBuffer of their own; shared ones must stay as they
+   * are until the call settles.
    */
   writePart(part: PartInput): Promise<PartDescriptor>;
   /** The commit point. After it resolves the checkpoint survives any crash. */
@@ -158,21 +158,21 @@ export interface CheckpointStore {
   /** Ids of all checkpoints with a manifest, newest first. Does not read parts. */
   list(): Promise<readonly number[]>;
   /**
-   * The greatest id that a checkpoint there has had as far as is known, those of `rewind` included: ids go
-   * on above it, for a sink may know of them. Absent: the greatest of `list` is taken.
+   * The greatest id that a checkpoint there has had as far as is known, also one that `rewind` has forgotten. New
+   * ids go on above it, because a sink may know the old ones. Absent: the greatest of `list` is taken.
    */
   lastCheckpoint?(): Promise<number>;
   /** Verified manifest. Rejects with ERR_HOLDFAST_CHECKPOINT_CORRUPT (file and both checksums), …_NOT_FOUND, …_FORMAT. */
   readManifest(checkpoint: number): Promise<Manifest>;
   /** All sections of a file, every checksum verified before anything is decoded. `bytes` own their ArrayBuffers (transferable). */
   readPart(part: PartFile): Promise<readonly RestoredPartSection[]>;
-  /** Removes parts of a checkpoint that was given up, not the `earlier` files. Best effort. */
+  /** Removes the parts of a checkpoint that was given up, but not their `earlier` files. Best effort. */
   discard(parts: readonly PartDescriptor[]): Promise<void>;
   /** Mark and sweep: keeps the newest `retain` checkpoints and everything that their manifests name, `earlier` files included. */
   prune(retain: number): Promise<void>;
   /**
-   * Forgets all checkpoints newer than this one, newest first, durably: a run starts again from it, and
-   * nobody may go on from those any more.
+   * Forgets all checkpoints newer than this one, newest first, durably: a run starts again from this one, and
+   * nobody may go on from the others any more.
    */
   rewind(checkpoint: number): Promise<void>;
   markFinished(mark: FinishedMark): Promise<void>;
@@ -180,8 +180,8 @@ export interface CheckpointStore {
   /** Forgets all checkpoints and the finished mark (a fresh run was asked for with restore 'none'). Epochs go on. */
   clear(): Promise<void>;
   /**
-   * Statistics, kept for people: a few kilobytes that the next write replaces. A store may do without
-   * them, or lose them. Neither needs to be durable; `undefined`: there are none.
+   * Keeps statistics, which are for people: a few kilobytes that the next write replaces. A store may do without
+   * them, or lose them; they need not be durable. `undefined`: there are none.
    */
   writeStatistics?(bytes: Uint8Array): Promise<void>;
   readStatistics?(): Promise<Uint8Array | undefined>;

@@ -1,23 +1,23 @@
-/** From damaged checkpoints to a run that goes on: which ones are whole, and what that costs. */
+/** How a run can go on when checkpoints are damaged: which ones are whole, and what that costs. */
 
 import type { DirectoryReport } from './inspect/inspect-directory.js';
 
 export type WayOn =
-  /** The newest is whole: whoever restores the latest is not concerned. */
+  /** The newest is whole: a restore of the latest meets no damage. */
   | { readonly kind: 'latest'; readonly checkpoint: number }
-  /** The newest whole one is older; `laterMs` passed between it and the newest whose time is known. */
+  /** The newest whole one is older. `laterMs`: from it to the newest checkpoint whose time is known. */
   | {
       readonly kind: 'older';
       readonly checkpoint: number;
-      /** Damaged ones above it, newest first: a run that starts from it forgets them. */
+      /** Damaged checkpoints above it, newest first: a run that starts from it forgets them. */
       readonly damaged: readonly number[];
       readonly laterMs: number | undefined;
-      /** Records that the sources will read again, if the newest one's manifest tells. */
+      /** Records that the sources will read again, if the newest checkpoint's manifest tells. */
       readonly records: number | undefined;
     }
   | { readonly kind: 'none' };
 
-/** Undefined when there are no checkpoints, or all are whole. Of a report with `verified`. */
+/** Undefined when there are no checkpoints, or all are whole. Takes a report with `verified`. */
 export function wayOn(report: DirectoryReport): WayOn | undefined {
   const known = report.checkpoints;
   const whole = known.filter(({ damage }) => damage.length === 0);
