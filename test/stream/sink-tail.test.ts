@@ -4,7 +4,7 @@ import type { SinkPrepared } from '../../src/stream/sink.js';
 import { SinkTail } from '../../src/stream/task/sink-tail.js';
 import { TaskGate } from '../../src/stream/task/task-gate.js';
 
-async function prepared() {
+async function prepared(prepareTimeoutMs?: number) {
   const answer = deferred<SinkPrepared | undefined>();
   const failures: unknown[] = [];
   const tail = new SinkTail({
@@ -24,9 +24,10 @@ async function prepared() {
     print: () => {},
     fail: (error) => failures.push(error),
     written: () => {},
+    prepareTimeoutMs,
   });
   await tail.open(undefined, []);
-  return { answer, failures, capture: tail.capture(1)! };
+  return { tail, answer, failures, capture: tail.capture(1)! };
 }
 
 const lost = new Error('rows are lost');
@@ -55,4 +56,19 @@ test('one that has prepared a checkpoint that is given up goes on', async () => 
   await new Promise((resolve) => setImmediate(resolve));
   capture.abort();
   expect(failures).toEqual([]);
+});
+
+test('many that are still preparing what was given up are no leak', async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => warnings.push(warning);
+  process.on('warning', note);
+  try {
+    const { tail, answer } = await prepared(60_000);
+    for (let checkpoint = 2; checkpoint <= 20; checkpoint += 1) tail.capture(checkpoint)!.abort?.();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(warnings).toEqual([]);
+    answer.resolve(undefined);
+  } finally {
+    process.off('warning', note);
+  }
 });

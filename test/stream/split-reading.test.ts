@@ -72,7 +72,7 @@ class Reading {
     const given = { source, context, gate: new TaskGate(), wake: () => {}, open: this.open };
     this.readers = splits.map((_, i) => {
       this.observers.add(i);
-      return new SplitReader(given, freshSplit({ id: `${i}`, bounded: true }, i), i);
+      return new SplitReader(given, freshSplit({ id: `${i}`, bounded: true }, i), i, true);
     });
   }
 

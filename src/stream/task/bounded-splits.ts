@@ -37,7 +37,6 @@ export interface BoundedSplitsOptions {
 export class BoundedSplits {
   readonly #given: BoundedSplitsOptions;
   readonly #isTimed: boolean;
-  readonly #touchesMax: number;
   /** Splits that have to be touched: the entries from `#touchedTo` on. */
   readonly #untouched: SplitReader[] = [];
   #touchedTo = 0;
@@ -50,9 +49,7 @@ export class BoundedSplits {
 
   constructor(given: BoundedSplitsOptions) {
     this.#given = given;
-    const { observers, open } = given;
-    this.#isTimed = observers.areTimed;
-    this.#touchesMax = Math.min(TOUCHES_MAX, open.max);
+    this.#isTimed = given.observers.areTimed;
     this.#order = new LeastFirst((reader) => this.#timeOf(reader));
   }
 
@@ -96,6 +93,10 @@ export class BoundedSplits {
     return isWhole ? Number.POSITIVE_INFINITY : CHUNK_RECORDS;
   }
 
+  get #touchesMax(): number {
+    return Math.min(TOUCHES_MAX, this.#given.open.max);
+  }
+
   #timeOf(reader: SplitReader): number {
     return this.#isTimed ? this.#given.observers.ownMs(reader.index) : 0;
   }
@@ -104,10 +105,9 @@ export class BoundedSplits {
     let moved = false;
     for (const reader of this.#touching) {
       if (reader.kind === 'holding') this.#touched(reader);
-      else if (reader.kind === 'failed') {
-        this.#touching.delete(reader);
-        this.#order.add(reader);
-      } else if (reader.kind === 'ended') {
+      // It would come first, and keeps a reader meanwhile that others need to be touched.
+      else if (reader.kind === 'failed') reader.check();
+      else if (reader.kind === 'ended') {
         this.#touching.delete(reader);
         this.#given.ended(reader);
       } else if (!reader.advance()) continue;

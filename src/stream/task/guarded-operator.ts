@@ -104,6 +104,14 @@ export class GuardedOperator implements Operator {
     this.#inner.onWatermark(timeMs);
   }
 
+  onIdle(): void {
+    this.#inner.onIdle?.();
+  }
+
+  get dueMs(): number | undefined {
+    return this.#inner.dueMs;
+  }
+
   resume(): void {
     if (this.#held.length > 0) this.#emit();
     else this.#inner.resume?.();
@@ -147,6 +155,8 @@ export class GuardedOperator implements Operator {
         if (this.#holding) this.#held.push({ to, timeMs });
         else to.onWatermark(timeMs);
       },
+      // Not while a record is at work: whoever emits is not idle.
+      onIdle: () => to.onIdle?.(),
     };
   }
 

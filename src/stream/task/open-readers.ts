@@ -1,6 +1,9 @@
-/** How many readers of a source task are open, and how many may be. */
+/**
+ * How many readers of a source task are open, and how many may be: of its bounded splits, or of the others. When it
+ * has both kinds each gets its share, so that neither kind waits for a reader that the other never gives up.
+ */
 export class OpenReaders {
-  readonly max: number;
+  max: number;
   count = 0;
   /** How many of the open readers are being closed. */
   closing = 0;

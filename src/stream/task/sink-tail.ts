@@ -11,6 +11,7 @@
  *      about as long as a checkpoint may take: a sink that is stuck fails its task.
  */
 
+import { setMaxListeners } from 'node:events';
 import { types } from 'node:util';
 import { inTime } from '../../base/in-time.js';
 import { isThenable } from '../api/callbacks.js';
@@ -57,6 +58,8 @@ export class SinkTail implements Operator {
 
   constructor(given: SinkTailOptions) {
     this.#given = given;
+    // What a checkpoint has prepared that was given up is waited for on: there may be many, and each goes when it settles.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   async open(_context: unknown, restored: readonly RestoredSection[]): Promise<void> {

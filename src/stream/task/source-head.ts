@@ -66,8 +66,9 @@ type Positions = readonly { readonly reader: SplitReader; readonly position: unk
 export class SourceHead {
   readonly #given: SourceHeadOptions;
   readonly #dealing: Dealing;
-  readonly #open: OpenReaders;
-  readonly #readerOptions: SplitReaderOptions;
+  /** Readers of bounded splits, and of the others. */
+  readonly #open: { readonly bounded: OpenReaders; readonly flowing: OpenReaders };
+  readonly #readerOptions: Omit<SplitReaderOptions, 'open'>;
   /** By the split's place in the instance's list. */
   readonly #readers: SplitReader[] = [];
   readonly #byIndex = new Map<number, SplitReader>();
@@ -91,14 +92,17 @@ export class SourceHead {
     this.#given = given;
     const { source, operator, instance, parallelism, gate, maxOpenSplits } = given;
     this.#dealing = { instance, parallelism, byId: source.discover !== undefined };
-    this.#open = new OpenReaders(maxOpenSplits);
+    this.#open = {
+      bounded: new OpenReaders(maxOpenSplits),
+      flowing: new OpenReaders(maxOpenSplits),
+    };
     const wake = (): void => {
       this.#isStirred = true;
       if (!this.#closed) given.wake();
     };
     const alive = (): void => gate.tick();
     const context: SourceContext = { ...given.life, operator, instance, alive };
-    this.#readerOptions = { source, context, gate, open: this.#open, wake };
+    this.#readerOptions = { source, context, gate, wake };
     this.#discovery =
       source.discover === undefined ? undefined : new SplitDiscovery(source, context, wake);
   }
@@ -116,10 +120,10 @@ export class SourceHead {
       );
     }
     const ended = (reader: SplitReader): void => this.#finish(reader);
-    const open = this.#open;
-    this.#bounded = new BoundedSplits({ observers, open, alignment, ended });
+    const { bounded, flowing } = this.#open;
+    this.#bounded = new BoundedSplits({ observers, open: bounded, alignment, ended });
     const mayDrift = (timeMs: number): boolean => this.#mayDrift(timeMs);
-    this.#flowing = new FlowingSplits({ observers, open, ended, mayDrift });
+    this.#flowing = new FlowingSplits({ observers, open: flowing, ended, mayDrift });
     this.#nextIndex = state.nextIndex;
     this.#records = state.records;
     this.#add(state.splits);
@@ -261,6 +265,7 @@ export class SourceHead {
     if (found !== undefined) this.#discovered(found);
     const isFlowing = this.#flowing.count > 0 && this.#flowing.advance(performance.now());
     const isBounded = this.#bounded.advance();
+    this.#share();
     this.#tellTime();
     return isFlowing || isBounded || found !== undefined;
   }
@@ -310,7 +315,10 @@ export class SourceHead {
 
   #add(splits: readonly SplitProgress[]): void {
     const added = splits.map((progress) => {
-      const reader = new SplitReader(this.#readerOptions, progress, this.#readers.length);
+      const bounded = progress.split.bounded ?? this.#given.source.bounded ?? false;
+      const open = bounded ? this.#open.bounded : this.#open.flowing;
+      const options = { ...this.#readerOptions, open };
+      const reader = new SplitReader(options, progress, this.#readers.length, bounded);
       this.#readers.push(reader);
       this.#byIndex.set(reader.index, reader);
       return reader;
@@ -329,6 +337,16 @@ export class SourceHead {
     }
     this.#bounded.add(unfinished.filter(({ bounded }) => bounded));
     this.#flowing.add(unfinished.filter(({ bounded }) => !bounded));
+    this.#share();
+  }
+
+  /** Bounded splits and others have half of the readers each, while there are both; at least one. */
+  #share(): void {
+    const { bounded, flowing } = this.#open;
+    const { maxOpenSplits } = this.#given;
+    const areBoth = this.#bounded.count > 0 && this.#flowing.count > 0;
+    bounded.max = areBoth ? Math.max(1, Math.floor(maxOpenSplits / 2)) : maxOpenSplits;
+    flowing.max = areBoth ? Math.max(1, maxOpenSplits - bounded.max) : maxOpenSplits;
   }
 
   #discovered(splits: readonly SourceSplit[]): void {

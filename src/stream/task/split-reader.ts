@@ -59,11 +59,11 @@ export class SplitReader {
   /** When a record of the split was emitted last. */
   fedMs = Number.NEGATIVE_INFINITY;
 
-  constructor(given: SplitReaderOptions, progress: SplitProgress, place: number) {
+  constructor(given: SplitReaderOptions, progress: SplitProgress, place: number, bounded: boolean) {
     this.#given = given;
     this.progress = progress;
     this.place = place;
-    this.bounded = progress.split.bounded ?? given.source.bounded ?? false;
+    this.bounded = bounded;
   }
 
   get index(): number {
