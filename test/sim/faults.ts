@@ -76,6 +76,20 @@ const CHANGING: readonly FaultKind[] = ['eio', 'enospc', 'slow-disk', 'crash', '
 /** What lets what is in flight be restored. */
 const PRESSING: readonly FaultKind[] = ['crash', 'throw', 'kill', 'power-cut', 'stop', 'slow'];
 
+/** What lets time be restored, at any moment. */
+const TIMELY: readonly FaultKind[] = [
+  'crash',
+  'throw',
+  'source-fails',
+  'kill',
+  'power-cut',
+  'stop',
+  'slow',
+  'pause',
+];
+
+const RESTARTING: readonly FaultKind[] = ['crash', 'throw', 'kill', 'power-cut', 'stop'];
+
 const SUDDEN: readonly FaultKind[] = [
   'crash',
   'zombie',
@@ -95,6 +109,14 @@ export function drawFaults(random: Random, theme: Theme): readonly Fault[] {
   }
   if (theme === 'pressure') {
     return Array.from({ length: 2 + randomInt(random, 4) }, () => drawFault(random, PRESSING));
+  }
+  if (theme === 'times') {
+    const faults = Array.from({ length: 1 + randomInt(random, 3) }, () =>
+      drawFault(random, TIMELY),
+    );
+    // And one when some splits rest, and others have not come to their end.
+    const restart = drawFault(random, RESTARTING);
+    return [...faults, { ...restart, when: { atMs: 300 + random.next() * 1_200 } }];
   }
   // Few kinds at a time, so that each has room: what mixes everything finds less.
   const kinds = FAULT_KINDS.filter(() => random.next() < 0.2);

@@ -32,6 +32,13 @@ export const OCCASIONS = [
   'restores from several files',
   'restores with another parallelism',
   'copies restored',
+  'splits that were found idle',
+  'idle splits that spoke again',
+  'restores while a split rested',
+  'splits that never spoke',
+  'sources that waited for others',
+  'readers that made room for others',
+  'dead letters',
 ] as const;
 export type Occasion = (typeof OCCASIONS)[number];
 
@@ -118,6 +125,7 @@ export class Life {
       },
       restart: settings.restart,
       supervision: { groups: settings.groups },
+      maxOpenSplits: settings.maxOpenSplits,
       spares: settings.spares,
       heartbeat: {
         intervalMs: settings.heartbeatMs,

@@ -4,7 +4,7 @@
  */
 
 import type { Manifest, PartDescriptor, PartInput } from '../../src/checkpoint/store.js';
-import type { ExpectedSink } from './reference.js';
+import type { ByClock, ExpectedAtRest, ExpectedSink } from './reference.js';
 import type { SinkWatch } from './sim-sinks.js';
 import type { Row } from './topology.js';
 
@@ -85,11 +85,13 @@ export class Oracle implements SinkWatch {
 
   /** Nothing is visible that must not be: repeated, invented, or out of order. */
   #checkGroup(id: string, group: string): void {
-    const { groups, order: promised, unkeyed } = this.#expected.get(id)!;
+    const { groups, order: promised, unkeyed, byClock } = this.#expected.get(id)!;
     const order = promised === 'exact' && unkeyed && this.hasNewPaths ? 'free' : promised;
     const found = this.#committed.get(id)!.get(group)!;
     const expected = groups.get(group) ?? [];
-    if (order === 'exact') {
+    if (byClock !== undefined) {
+      this.#checkWindows(id, group, found, expected, byClock);
+    } else if (order === 'exact') {
       const at = found.findIndex((row, index) => row !== expected[index]);
       if (at !== -1) {
         this.violated(
@@ -120,10 +122,88 @@ export class Oracle implements SinkWatch {
     }
   }
 
+  /** I25: no window has more than is in time by its own splits, and none comes back, or goes back. */
+  #checkWindows(
+    id: string,
+    group: string,
+    rows: readonly string[],
+    most: readonly string[],
+    { allowsLateness }: ByClock,
+  ): void {
+    const counts = new Map(most.map((row) => row.split(':') as [string, string]));
+    let newest = Number.NEGATIVE_INFINITY;
+    for (const row of rows) {
+      const [start, n] = row.split(':') as [string, string];
+      if (!(Number(n) <= Number(counts.get(start)))) {
+        this.violated(
+          `I25: sink '${id}', key '${group}': window ${start} has ${n}, at most ${counts.get(start)} are in time`,
+        );
+      }
+      if (!allowsLateness && Number(start) <= newest) {
+        this.violated(
+          `I24: sink '${id}', key '${group}': window ${start} comes behind window ${newest}`,
+        );
+      }
+      newest = Math.max(newest, Number(start));
+    }
+    if (allowsLateness) this.#checkAgain(id, group, rows);
+  }
+
+  /**
+   * While splits rest: what has not come out that must (I25).
+   * @returns undefined when nothing is missing
+   */
+  missingAtRest(expected: readonly ExpectedAtRest[]): string | undefined {
+    for (const { sink, late, windows, rows } of expected) {
+      const committed = this.#committed.get(sink)!;
+      let found = 0;
+      for (const group of committed.values()) found += group.length;
+      if (found < rows) return `sink '${sink}' has ${found} rows, must have ${rows}`;
+      for (const [pane, given] of windows) {
+        const count = this.#countOf(sink, late, pane);
+        if (count >= given) continue;
+        return `sink '${sink}': of ${given} records in window '${pane}' ${count} have come out`;
+      }
+    }
+    return undefined;
+  }
+
+  /** Of records in a window, in time or late. @param pane `key/window` */
+  #countOf(id: string, late: string | undefined, pane: string): number {
+    const at = pane.lastIndexOf('/');
+    const [group, start] = [pane.slice(0, at), pane.slice(at + 1)];
+    const of = (sink: string) =>
+      (this.#committed.get(sink)!.get(group) ?? []).filter((row) => row.startsWith(`${start}:`));
+    const inTime = Number(of(id).at(-1)?.split(':')[1] ?? 0);
+    return inTime + (late === undefined ? 0 : of(late).length);
+  }
+
+  /** I25: what is not in its window is late, and nothing is both. */
+  #checkConserved(id: string, { late, counts }: ByClock): void {
+    for (const [pane, given] of counts) {
+      const count = this.#countOf(id, late, pane);
+      if (count === given) continue;
+      this.violated(
+        `I25: sink '${id}': of ${given} records in window '${pane}' ${count} are in time or late`,
+      );
+    }
+  }
+
+  #checkLeast(id: string, least: NonNullable<ExpectedSink['least']>): void {
+    for (const [group, rows] of least) {
+      const missing = surplus(rows, this.#committed.get(id)!.get(group) ?? []);
+      if (missing === undefined) continue;
+      this.violated(`I24: sink '${id}', key '${group}': ${missing} is late, and is not there`);
+    }
+  }
+
   /** Nothing is missing. */
   finished(): void {
-    for (const [id, { groups, order }] of this.#expected) {
+    for (const [id, { groups, order, byClock, least }] of this.#expected) {
       const all = this.#committed.get(id)!;
+      if (byClock !== undefined) this.#checkConserved(id, byClock);
+      if (least !== undefined) this.#checkLeast(id, least);
+      if (byClock !== undefined || least !== undefined) continue;
       for (const group of new Set([...groups.keys(), ...(order === 'last' ? all.keys() : [])])) {
         const rows = groups.get(group) ?? [];
         const found = order === 'last' ? lastOfWindows(all.get(group)) : (all.get(group) ?? []);

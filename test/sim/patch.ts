@@ -13,6 +13,19 @@ export function patch<T extends object, M extends keyof T>(
   };
 }
 
+/** Replaces a getter. @returns what undoes it */
+export function patchGetter<T extends object, M extends keyof T>(
+  prototype: T,
+  name: M,
+  make: (original: (this: T) => T[M]) => (this: T) => T[M],
+): () => void {
+  const original = Object.getOwnPropertyDescriptor(prototype, name)!;
+  Object.defineProperty(prototype, name, { ...original, get: make(original.get!) });
+  return () => {
+    Object.defineProperty(prototype, name, original);
+  };
+}
+
 /** @returns what undoes all, the last one first */
 export function allOf(undo: readonly (() => void)[]): () => void {
   return () => {

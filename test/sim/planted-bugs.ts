@@ -18,21 +18,25 @@ import type { DeploySpec } from '../../src/host/host-protocol.js';
 import { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
 import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import { Progress } from '../../src/job/driver/progress.js';
-import type { RestoredSection } from '../../src/stream/operator.js';
+import type { Receiver, RestoredSection } from '../../src/stream/operator.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
 import {
   decodeChannel,
   encodeChannel,
   parseChannelSection,
 } from '../../src/stream/task/channel-state.js';
+import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
 import { SinkTail } from '../../src/stream/task/sink-tail.js';
+import { SplitReader } from '../../src/stream/task/split-reader.js';
+import { SplitTimes } from '../../src/stream/task/split-times.js';
 import { TaskInputs } from '../../src/stream/task/task-inputs.js';
 import { FaultDetector } from '../../src/supervisor/fault-detector.js';
 import { RestartBudget } from '../../src/supervisor/restart-budget.js';
 import { Lease } from '../../src/threads/lease.js';
-import { allOf, patch } from './patch.js';
+import { allOf, patch, patchGetter } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
 import { Coin } from './sim-values.js';
+import { WINDOW_MS } from './topology.js';
 import { CHECKPOINTS } from './watched-store.js';
 
 /** Everything as it is, but for syncs, which do nothing. */
@@ -277,6 +281,134 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
           original.call(this, isBack ? { ...element, timeMs: element.timeMs - 40 } : element);
         };
       }),
+  },
+  {
+    name: 'restored time is not said again',
+    install: () => {
+      const silent = new WeakSet<SplitTimes>();
+      return allOf([
+        patch(SplitTimes.prototype, 'restore', (original) => {
+          return function (this: SplitTimes, sections) {
+            original.call(this, sections);
+            silent.add(this);
+          };
+        }),
+        patch(SplitTimes.prototype, 'advance', (original) => {
+          return function (this: SplitTimes) {
+            silent.delete(this);
+            return original.call(this);
+          };
+        }),
+        patchGetter(SplitTimes.prototype, 'saidMs', (original) => {
+          return function (this: SplitTimes) {
+            return silent.has(this) ? Number.NEGATIVE_INFINITY : original.call(this);
+          };
+        }),
+      ]);
+    },
+  },
+  {
+    name: 'time jumps to the latest split when all are idle',
+    install: () => {
+      const added = new WeakMap<SplitTimes, Set<number>>();
+      const jumped = new WeakMap<SplitTimes, number>();
+      return allOf([
+        patch(SplitTimes.prototype, 'add', (original) => {
+          return function (this: SplitTimes, index, earliestMs) {
+            original.call(this, index, earliestMs);
+            added.set(this, (added.get(this) ?? new Set()).add(index));
+          };
+        }),
+        patch(SplitTimes.prototype, 'finish', (original) => {
+          return function (this: SplitTimes, index) {
+            original.call(this, index);
+            added.get(this)?.delete(index);
+          };
+        }),
+        patch(SplitTimes.prototype, 'advance', (original) => {
+          return function (this: SplitTimes) {
+            const saidMs = Math.max(this.saidMs, jumped.get(this) ?? Number.NEGATIVE_INFINITY);
+            let timeMs = original.call(this) ?? saidMs;
+            for (const index of this.isIdle ? (added.get(this) ?? []) : []) {
+              timeMs = Math.max(timeMs, this.ownMs(index));
+            }
+            if (timeMs <= saidMs) return undefined;
+            jumped.set(this, timeMs);
+            return timeMs;
+          };
+        }),
+        patchGetter(SplitTimes.prototype, 'saidMs', (original) => {
+          return function (this: SplitTimes) {
+            return Math.max(original.call(this), jumped.get(this) ?? Number.NEGATIVE_INFINITY);
+          };
+        }),
+      ]);
+    },
+  },
+  {
+    name: 'a split is touched behind its first record',
+    install: () =>
+      patch(SplitTimes.prototype, 'touch', (original) => {
+        return function (this: SplitTimes, index, timeMs) {
+          original.call(this, index, timeMs + 3 * WINDOW_MS);
+        };
+      }),
+  },
+  {
+    name: 'a split that has made room goes on where it was opened before',
+    install: () => {
+      const openedAt = new WeakMap<SplitReader, unknown>();
+      return allOf([
+        patch(SplitReader.prototype, 'advance', (original) => {
+          return function (this: SplitReader) {
+            if (this.kind === 'closed') openedAt.set(this, this.progress.position);
+            return original.call(this);
+          };
+        }),
+        patch(SplitReader.prototype, 'rest', (original) => {
+          return function (this: SplitReader) {
+            original.call(this);
+            this.progress.position = openedAt.get(this);
+          };
+        }),
+      ]);
+    },
+  },
+  {
+    name: 'a dead letter goes out behind the barrier',
+    install: () => {
+      const held = new WeakMap<GuardedOperator, () => void>();
+      const release = (operator: GuardedOperator) => {
+        held.get(operator)?.();
+        held.delete(operator);
+      };
+      const first = <M extends 'onElement' | 'capture'>(method: M) =>
+        patch(GuardedOperator.prototype, method, (original) => {
+          return function (this: GuardedOperator, ...given: never[]) {
+            release(this);
+            return (original as (...args: never[]) => never).apply(this, given);
+          } as GuardedOperator[M];
+        });
+      const last = patch(GuardedOperator.prototype, 'onWatermark', (original) => {
+        return function (this: GuardedOperator, timeMs) {
+          if (timeMs === Number.POSITIVE_INFINITY) release(this);
+          original.call(this, timeMs);
+        };
+      });
+      const letters = patch(GuardedOperator.prototype, 'open', (original) => {
+        return function (this: GuardedOperator, context, restored) {
+          const side = (tag: string): Receiver | undefined => {
+            const to = context.side(tag);
+            const onElement = (...letter: Parameters<Receiver['onElement']>) => {
+              held.set(this, () => to!.onElement(...letter));
+            };
+            return to && { onElement, onWatermark: (timeMs) => to.onWatermark(timeMs) };
+          };
+          return original.call(this, { ...context, side }, restored);
+        };
+      });
+      return allOf([letters, first('onElement'), last, first('capture')]);
+    },
   },
 ];
 

@@ -3,16 +3,21 @@
 import {
   copies,
   DISORDER_MS,
+  deadRow,
   isDealt,
+  isPoison,
   keeps,
   lateRow,
   mapped,
   type PipelineSpec,
+  POISON,
+  REST,
   type Row,
   recordOf,
   regroup,
   type SimRecord,
   type SinkKind,
+  splitSpec,
   type Topology,
   tapRow,
   WINDOW_MS,
@@ -28,6 +33,29 @@ export interface ExpectedSink {
   readonly order: 'exact' | 'free' | 'last';
   /** Behind no keyed step: rows of a group are those of a split, and have their order from its path. */
   readonly unkeyed: boolean;
+  /** What is late depends on the clock, as far as splits are idle (I25). Then `groups` are the most there can be. */
+  readonly byClock?: ByClock | undefined;
+  /** Of late records, the same: the least there can be. */
+  readonly least?: ReadonlyMap<string, readonly string[]> | undefined;
+}
+
+/** Each record counts in its window or is late, never both, never neither. */
+export interface ByClock {
+  /** The sink of late records. */
+  readonly late: string;
+  /** By `key/window`: how many records there are, in time or late. */
+  readonly counts: ReadonlyMap<string, number>;
+  readonly allowsLateness: boolean;
+}
+
+/** What must have come out while splits rest, however long that takes. */
+export interface ExpectedAtRest {
+  readonly sink: string;
+  readonly late: string | undefined;
+  /** By `key/window`, of windows that time has passed: how many records were given, in time or late. */
+  readonly windows: ReadonlyMap<string, number>;
+  /** Of all windows, or groups, if there are no windows. */
+  readonly rows: number;
 }
 
 export function sinkId(pipeline: number, name: string): string {
@@ -36,10 +64,21 @@ export function sinkId(pipeline: number, name: string): string {
 
 export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
   return topology.pipelines.flatMap((pipeline, index) => {
-    const records = inputOf(pipeline, index);
+    const all = inputOf(pipeline, index);
+    const dead = deadOf(pipeline, all);
+    const records = all.filter((record) => !dead.has(record));
     const late = behindOwnSplit(pipeline, index, records);
     const onTime = records.filter((record) => !late.includes(record));
-    const tapped = records.map(tapRow);
+    const isByClock = isLateByClock(pipeline);
+    const byClock: ByClock | undefined = isByClock
+      ? {
+          late: sinkId(index, 'late'),
+          counts: countsOf(records),
+          allowsLateness: pipeline.latenessMs > 0,
+        }
+      : undefined;
+    // What a keyed step puts aside is behind the tap.
+    const tapped = (pipeline.poisoned === 'reduce' ? all : records).map(tapRow);
     const order = isDealt(pipeline) ? 'free' : 'exact';
     const sinks = pipeline.sinks.map((kind, at): ExpectedSink => {
       const id = sinkId(index, `sink${at}`);
@@ -53,6 +92,7 @@ export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
         groups: grouped(isLate ? windowCounts(onTime) : keyedRows(pipeline, records)),
         order: isLate && pipeline.latenessMs > 0 ? 'last' : 'exact',
         unkeyed: false,
+        byClock,
       };
     });
     if (pipeline.tap !== undefined) {
@@ -64,7 +104,17 @@ export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
       sinks.push({
         id: sinkId(index, 'late'),
         kind: 'staged',
-        groups: grouped(late.map(lateRow)),
+        groups: grouped((isByClock ? records : late).map(lateRow)),
+        order: 'free',
+        unkeyed: true,
+        least: isByClock ? grouped(late.map(lateRow)) : undefined,
+      });
+    }
+    if (pipeline.poisoned !== undefined) {
+      sinks.push({
+        id: sinkId(index, 'dead'),
+        kind: 'staged',
+        groups: grouped([...dead].map((record) => deadRow(record, POISON))),
         order: 'free',
         unkeyed: true,
       });
@@ -73,10 +123,99 @@ export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
   });
 }
 
+/** Does who is late depend on more than each split's own time? */
+const isLateByClock = ({ keyed, sources }: PipelineSpec): boolean =>
+  keyed === 'late' && sources.some(({ idleAfterMs }) => idleAfterMs !== undefined);
+
+function deadOf({ poisoned }: PipelineSpec, records: readonly SimRecord[]): ReadonlySet<SimRecord> {
+  if (poisoned === undefined) return new Set();
+  const keys = new Set<string>();
+  // The first of a key is not reduced.
+  const isFirst = ({ k }: SimRecord) => poisoned === 'reduce' && !keys.has(k) && keys.add(k);
+  return new Set(records.filter((record) => !isFirst(record) && isPoison(record)));
+}
+
+/** By `key/window`. */
+function countsOf(records: readonly SimRecord[]): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { k, t } of records) {
+    const pane = `${k}/${windowOf(t)}`;
+    counts.set(pane, (counts.get(pane) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** Undefined when no split rests until all has come out. */
+export function expectedAtRest({ pipelines }: Topology): readonly ExpectedAtRest[] | undefined {
+  const isAtRest = ({ sources }: PipelineSpec) =>
+    sources.some(({ unequal }) => unequal?.some(({ rest }) => rest?.untilMs === REST));
+  if (!pipelines.some(isAtRest)) return undefined;
+  return pipelines.flatMap((pipeline, index) => {
+    const reachedMs = reachedAtRest(pipeline, index);
+    const all = inputOf(pipeline, index);
+    const dead = deadOf(pipeline, all);
+    const mayDrift = pipeline.sources.every(({ maxDriftMs }) => maxDriftMs === undefined);
+    const given = all.filter((record) => {
+      const { s, p, i } = record;
+      if (dead.has(record)) return false;
+      const { rest } = splitSpec(pipeline.sources[s]!, p);
+      if (rest?.untilMs === REST && i >= rest.before) return false;
+      // Up to there no bound holds it up.
+      return mayDrift || ownTimeBefore(pipeline, index, s, p, i) <= reachedMs;
+    });
+    const windows = countsOf(given.filter(({ t }) => windowOf(t) + WINDOW_MS - 1 <= reachedMs));
+    const isWindowed = pipeline.keyed === 'window' || pipeline.keyed === 'late';
+    return pipeline.sinks.map((_, at): ExpectedAtRest => {
+      return {
+        sink: sinkId(index, `sink${at}`),
+        late: pipeline.keyed === 'late' ? sinkId(index, 'late') : undefined,
+        windows: isWindowed ? windows : new Map(),
+        rows: isWindowed ? 0 : given.length,
+      };
+    });
+  });
+}
+
+/**
+ * How far time has come at least when splits rest. Whoever is not idle holds it: where the least of them
+ * stands. When all are idle it stands at the least that has spoken, or further.
+ */
+function reachedAtRest(pipeline: PipelineSpec, index: number): number {
+  const holding: number[] = [];
+  const idle: number[] = [];
+  for (const [s, source] of pipeline.sources.entries()) {
+    for (let p = 0; p < source.splits; p += 1) {
+      const { rest } = splitSpec(source, p);
+      if (rest?.untilMs !== REST) continue;
+      const ownMs = ownTimeBefore(pipeline, index, s, p, rest.before);
+      if (source.idleAfterMs === undefined) holding.push(ownMs);
+      else if (ownMs > Number.NEGATIVE_INFINITY) idle.push(ownMs);
+    }
+  }
+  if (holding.length > 0) return Math.min(...holding);
+  return idle.length === 0 ? Number.NEGATIVE_INFINITY : Math.min(...idle);
+}
+
+function ownTimeBefore(
+  pipeline: PipelineSpec,
+  index: number,
+  s: number,
+  p: number,
+  until: number,
+): number {
+  let timeMs = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < until; i += 1) {
+    timeMs = Math.max(timeMs, recordOf(pipeline, index, s, p, i).t - DISORDER_MS - 1);
+  }
+  return timeMs;
+}
+
 function inputOf(pipeline: PipelineSpec, index: number): readonly SimRecord[] {
   let records = pipeline.sources.flatMap((source, s) =>
     Array.from({ length: source.splits }, (_, p) =>
-      Array.from({ length: source.records }, (__, i) => recordOf(pipeline, index, s, p, i)),
+      Array.from({ length: splitSpec(source, p).records }, (__, i) =>
+        recordOf(pipeline, index, s, p, i),
+      ),
     ).flat(),
   );
   for (const step of pipeline.steps) {
@@ -98,7 +237,7 @@ function behindOwnSplit(
   for (const [s, source] of pipeline.sources.entries()) {
     for (let p = 0; p < source.splits; p += 1) {
       let timeMs = Number.NEGATIVE_INFINITY;
-      for (let i = 0; i < source.records; i += 1) {
+      for (let i = 0; i < splitSpec(source, p).records; i += 1) {
         const { t } = recordOf(pipeline, index, s, p, i);
         if (windowOf(t) + WINDOW_MS - 1 + pipeline.latenessMs <= timeMs)
           late.add(name({ s, p, i }));

@@ -28,6 +28,8 @@ export interface Settings {
   readonly chainFilesMax: number;
   /** Bytes of a channel: few make much of what is in flight wait. */
   readonly capacityBytes: number;
+  /** Readers that an instance may have open; undefined: as by default. */
+  readonly maxOpenSplits: number | undefined;
   readonly spares: number;
   readonly bufferTimeoutMs: number;
   readonly restart: RestartStrategy;
@@ -53,7 +55,8 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   const regions = topology.pipelines.map((_, index) => `p${index}-probe`);
   const isGrouped = regions.length > 1 && random.next() < 0.6;
   const drawn: Settings = {
-    parallelism: theme === 'ends' ? 2 + randomInt(random, 3) : 1 + randomInt(random, 4),
+    parallelism:
+      theme === 'ends' || theme === 'times' ? 2 + randomInt(random, 3) : 1 + randomInt(random, 4),
     keyGroups: pick(8, 32, 128),
     // Much to do again after a restart, or little.
     intervalMs: theme === 'ends' ? 2_000 : pick(30, 80, 200),
@@ -69,6 +72,7 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
     incremental: random.next() < 0.6,
     chainFilesMax: 2 + (mix(topology.pipelines.length, topology.pipelines[0]!.keyCount) % 5),
     capacityBytes: pick(1_024, 2_048, 16 * 1_024),
+    maxOpenSplits: undefined,
     spares: pick(0, 1),
     bufferTimeoutMs: pick(0, 1, 5),
     restart,
@@ -97,6 +101,13 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   const isSlow = topology.pipelines.some(({ workMs }) => workMs > 0);
   const timeoutMs = isSlow ? SLOW_MS : isNarrow ? 2_000 : themed.timeoutMs;
   const settings = { ...themed, timeoutMs };
+  if (theme === 'times') {
+    return {
+      ...settings,
+      maxOpenSplits: pick(1, 2, undefined, undefined),
+      intervalMs: pick(150, 300),
+    };
+  }
   if (settings.alignment !== 'aligned' || theme === 'ends' || random.next() < 0.4) return settings;
   return { ...settings, maxConcurrent: pick(2, 3), minPauseMs: 0, intervalMs: pick(12, 25) };
 }

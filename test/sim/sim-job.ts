@@ -1,27 +1,34 @@
 /** The real graph of a drawn topology, with sources and sinks of the simulation. */
 
 import { count, sum } from '../../src/stream/api/aggregations.js';
-import type { DataStream, RecordOf } from '../../src/stream/api/data-stream.js';
+import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
 import { tumbling } from '../../src/stream/api/windows.js';
+import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { Sink } from '../../src/stream/sink.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
+import type { Occasion } from './life.js';
 import { sinkId } from './reference.js';
 import { coin, wrong } from './sim-values.js';
 import {
   copies,
   DISORDER_MS,
+  deadRow,
+  isPoison,
   keeps,
   lateRow,
   mapped,
   type PipelineSpec,
+  POISON,
+  REST,
   type Row,
   recordOf,
   regroup,
   type SimRecord,
   type SinkKind,
   type SourceSpec,
+  splitSpec,
   type Topology,
   tapRow,
   WINDOW_MS,
@@ -36,9 +43,16 @@ export interface JobHooks {
   record(pipeline: number): void;
   /** Called before each batch; may throw. */
   poll(pipeline: number): void;
+  /** What rests until all has come out has done so long enough. */
+  isLetGoOn(): boolean;
+  /** What has come to pass, to be counted. */
+  on(occasion: Occasion): void;
   /** Where a reader really begins, told where it should. */
   seek(position: number): number;
 }
+
+/** How often a split that rests looks whether it may go on, in virtual ms. */
+const LOOK_MS = 40;
 
 export function simJob(topology: Topology, hooks: JobHooks): JobDefinition {
   return defineJob('simulated', (env) => {
@@ -71,7 +85,11 @@ function drawGraph(
     const source = env.from(simSource(pipeline, spec, index, s, hooks)).uid(name(`source${s}`));
     if (spec.single) source.parallelism(1);
     const timed = source
-      .withTimestamps((record) => record.t, { outOfOrdernessMs: DISORDER_MS })
+      .withTimestamps((record) => record.t, {
+        outOfOrdernessMs: DISORDER_MS,
+        idleAfterMs: spec.idleAfterMs,
+        maxDriftMs: spec.maxDriftMs,
+      })
       .uid(name(`time${s}`));
     return spec.single ? timed.parallelism(1) : timed;
   });
@@ -90,12 +108,45 @@ function drawGraph(
     else if (step === 'flatMap') stream = width(stream.flatMap(copies));
     else stream = stream.rebalance();
   }
+  if (pipeline.poisoned === 'map' || pipeline.poisoned === 'flatMap') {
+    const tested =
+      pipeline.poisoned === 'map' ? stream.map(tasted) : stream.flatMap(partlyAnswered);
+    const guarded = width(tested.uid(name('tested')).onError({ sideOutput: 'dead' }));
+    endDead(guarded.sideOutput<DeadLetter<SimRecord>>('dead'), width, end, hooks);
+    stream = guarded;
+  }
   if (pipeline.tap !== undefined) end(width(stream.map(tapRow)), 'tap', pipeline.tap);
   const rows =
-    pipeline.keyed === 'none' ? width(stream.map(tapRow)) : keyedRows(stream, pipeline, name, end);
+    pipeline.keyed === 'none'
+      ? width(stream.map(tapRow))
+      : keyedRows(stream, pipeline, name, end, hooks);
   pipeline.sinks.forEach((kind, at) => {
     end(rows, `sink${at}`, kind);
   });
+}
+
+function tasted(record: SimRecord): SimRecord {
+  if (isPoison(record)) throw new Error(POISON);
+  return record;
+}
+
+/** What it has given before it throws must not get out. */
+function* partlyAnswered(record: SimRecord): Iterable<SimRecord> {
+  yield record;
+  if (isPoison(record)) throw new Error(POISON);
+}
+
+function endDead(
+  letters: DataStream<DeadLetter<SimRecord>>,
+  width: <S extends DataStream<unknown>>(step: S) => S,
+  end: (stream: DataStream<Row>, part: string, kind: SinkKind) => void,
+  hooks: JobHooks,
+): void {
+  const rows = letters.map(({ record, error }) => {
+    hooks.on('dead letters');
+    return deadRow(record!, error.message);
+  });
+  end(width(rows), 'dead', 'staged');
 }
 
 function keyedRows(
@@ -103,6 +154,7 @@ function keyedRows(
   pipeline: PipelineSpec,
   name: (part: string) => string,
   end: (stream: DataStream<Row>, part: string, kind: SinkKind) => void,
+  hooks: JobHooks,
 ): DataStream<Row> {
   const width = <S extends DataStream<unknown>>(step: S): S =>
     pipeline.narrow ? step.parallelism(1) : step;
@@ -111,6 +163,7 @@ function keyedRows(
   const keyed = stream.keyBy(({ k }) => k);
   switch (pipeline.keyed) {
     case 'reduce': {
+      if (pipeline.poisoned === 'reduce') return guardedRows(keyed, width, labelled, end, hooks);
       const counted = width(keyed.map(({ k, v, n, x }) => ({ k, count: 1, v, n, x })));
       // With the value of the record that came last: state is of all kinds, too.
       const reduced = counted
@@ -157,6 +210,31 @@ function keyedRows(
   }
 }
 
+/** A record that is put aside has spoilt the state before: that is undone. */
+function guardedRows(
+  keyed: KeyedStream<SimRecord, string>,
+  width: <S extends DataStream<unknown>>(step: S) => S,
+  labelled: <S extends DataStream<unknown>>(step: S, part: string) => S,
+  end: (stream: DataStream<Row>, part: string, kind: SinkKind) => void,
+  hooks: JobHooks,
+): DataStream<Row> {
+  const counted = width(keyed.map((record) => ({ ...record, count: 1 })));
+  const reduced = counted
+    .keyBy(({ k }) => k)
+    .reduce((a, b) => {
+      if (isPoison(b)) {
+        (a as { count: number }).count += 1_000;
+        throw new Error(POISON);
+      }
+      return { ...b, count: a.count + b.count, v: a.v + b.v };
+    });
+  const guarded = labelled(reduced, 'keyed').onError({ sideOutput: 'dead' });
+  endDead(guarded.sideOutput<DeadLetter<SimRecord>>('dead'), width, end, hooks);
+  return width(
+    guarded.map(({ k, count, v, n, x }) => ({ g: k, r: `${count}:${v}${wrong(x, n)}` })),
+  );
+}
+
 function simSource(
   pipeline: PipelineSpec,
   spec: SourceSpec,
@@ -173,19 +251,34 @@ function simSource(
     kind: 'simSource',
     splits: async () => {
       await rest();
-      return Array.from({ length: spec.splits }, (_, p) => ({ id: `split ${p}`, p }));
+      return Array.from({ length: spec.splits }, (_, p) => {
+        const { bounded } = splitSpec(spec, p);
+        return { id: `split ${p}`, p, bounded };
+      });
     },
     open: async (split, position) => {
       if (world.random.next() < 0.3) await rest();
       const p = split['p'] as number;
       let next = position === undefined ? 0 : hooks.seek(position as number);
       let start = next;
-      const read = (): SourceBatch<SimRecord> | undefined => {
+      let closed = false;
+      const own = splitSpec(spec, p);
+      const isResting = () => {
+        if (own.rest === undefined || next < own.rest.before || closed) return false;
+        const { untilMs } = own.rest;
+        return untilMs === REST ? !hooks.isLetGoOn() : world.nowMs < untilMs;
+      };
+      const read = ():
+        | SourceBatch<SimRecord>
+        | undefined
+        | Promise<SourceBatch<SimRecord> | undefined> => {
+        if (isResting()) return lookAgain().then(read);
         hooks.poll(index);
         start = next;
-        if (next >= spec.records) return undefined;
+        if (own.records === 0) hooks.on('splits that never spoke');
+        if (next >= own.records) return undefined;
         const size = Math.min(
-          spec.records - next,
+          (own.rest !== undefined && next < own.rest.before ? own.rest.before : own.records) - next,
           1 + Math.floor(world.random.next() * spec.batch),
         );
         next += size;
@@ -198,8 +291,15 @@ function simSource(
         poll: () => (world.random.next() < 0.2 ? read() : rest().then(read)),
         position: (taken) => start + taken,
         describe: (at) => `split ${p}, record ${start + at}`,
-        close: () => {},
+        close: () => {
+          closed = true;
+        },
       };
     },
   };
 }
+
+const lookAgain = () =>
+  new Promise<void>((resolve) => {
+    setTimeout(resolve, LOOK_MS);
+  });

@@ -25,7 +25,7 @@ import { Life, type Occasion } from './life.js';
 import { Oracle } from './oracle.js';
 import { allOf } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
-import { expectedSinks } from './reference.js';
+import { type ExpectedAtRest, expectedAtRest, expectedSinks } from './reference.js';
 import { drawSettings, type Settings } from './settings.js';
 import { SimDisk } from './sim-disk.js';
 import { type JobHooks, simJob } from './sim-job.js';
@@ -33,7 +33,15 @@ import { Ledger, OUT, publishedPart, stagedSink } from './sim-sinks.js';
 import type { SimThread } from './sim-thread.js';
 import { watchSupervision } from './supervision-oracle.js';
 import { watchTasks } from './task-oracle.js';
-import { drawTheme, drawTopology, isDealt, mix, type Topology } from './topology.js';
+import { watchTimes } from './time-oracle.js';
+import {
+  drawTheme,
+  drawTopology,
+  isDealt,
+  mix,
+  type SourceSpec,
+  type Topology,
+} from './topology.js';
 import { Trace } from './trace.js';
 import { bytesOf, CHECKPOINTS, placeOf } from './watched-store.js';
 import { type Domain, World } from './world.js';
@@ -74,6 +82,9 @@ interface Copy {
 }
 
 const LIVENESS_MS = 60_000;
+/** While splits rest it is looked so often whether all has come out that can, and so long. */
+const REST_LOOK_MS = 100;
+const REST_MS_MAX = 20_000;
 const COPIED_SHARE = 0.2;
 const COPYING = 0x636f7079;
 /** More than a seed ever starts: those of a copy have numbers of their own. */
@@ -148,6 +159,8 @@ export class Simulation {
   copy: Copy | undefined;
   #threads = 0;
   #failures = 0;
+  readonly #atRest: readonly ExpectedAtRest[] | undefined;
+  #isLetGoOn = false;
   #outcome: 'finished' | 'refused' | undefined;
 
   /** @param origin where it goes on; undefined: from nothing */
@@ -169,10 +182,11 @@ export class Simulation {
     this.parallelism = this.settings.parallelism;
     this.#parallelismBefore = origin?.parallelism ?? this.parallelism;
     this.#copying = seededRandom(mix(seed, COPYING));
-    const share = theme === 'changes' ? 1 : COPIED_SHARE;
+    const share = theme === 'changes' ? 1 : theme === 'times' ? 2 * COPIED_SHARE : COPIED_SHARE;
     this.#isCopied = origin === undefined && this.#copying.next() < share;
     this.#isCopiedAfterFailure = this.#copying.next() < 0.5;
     this.#guard = this.world.domain('guard');
+    this.#atRest = expectedAtRest(this.#topology);
     this.#watch();
   }
 
@@ -181,6 +195,10 @@ export class Simulation {
     world.after(this.#guard, 0, () => this.#startLife());
     for (const fault of this.#faults) {
       if ('atMs' in fault.when) world.at(this.#guard, fault.when.atMs, () => this.#apply(fault));
+    }
+    if (this.#atRest !== undefined) {
+      const fromMs = this.#faults.length === 0 ? REST_LOOK_MS : FAULTS_UNTIL_MS;
+      world.at(this.#guard, fromMs, () => this.#lookAtRest());
     }
     const deadlineMs = FAULTS_UNTIL_MS + LIVENESS_MS;
     const done = () =>
@@ -191,6 +209,12 @@ export class Simulation {
     const unwatch = allOf([
       watchTasks((pipeline) => !isDealt(this.#topology.pipelines[pipeline]!), violated),
       watchSupervision(this.settings.restart, violated),
+      watchTimes({
+        now: () => world.nowMs,
+        sourceOf: (operator) => sourceOf(this.#topology, operator),
+        violated,
+        on: (occasion) => this.#on(occasion),
+      }),
     ]);
     try {
       const ended = await world.run(done, EVENTS_MAX);
@@ -296,6 +320,7 @@ export class Simulation {
     const { world, disk, oracle, settings } = this;
     this.#lives += 1;
     const pid = this.#lives;
+    if (pid > 1) this.#restoredAtRest();
     const isUnaligned = settings.alignment !== 'aligned';
     if (isUnaligned && this.parallelism !== this.#parallelismBefore) oracle.hasNewPaths = true;
     this.#parallelismBefore = this.parallelism;
@@ -327,6 +352,20 @@ export class Simulation {
     world.after(life.main, 0, () => life.start());
   }
 
+  /** When faults are over, splits go on that rest: once all has come out that can. */
+  #lookAtRest(): void {
+    const { world, oracle } = this;
+    const missing = oracle.missingAtRest(this.#atRest!);
+    if (missing === undefined) {
+      world.log('splits that rest go on');
+      this.#isLetGoOn = true;
+    } else if (world.nowMs < FAULTS_UNTIL_MS + REST_MS_MAX) {
+      this.after(REST_LOOK_MS, () => this.#lookAtRest());
+    } else {
+      oracle.violated(`I25: time stands while splits rest: ${missing}`);
+    }
+  }
+
   #isCalm(sinceMs: number): boolean {
     return sinceMs > this.#troubleUntilMs;
   }
@@ -345,6 +384,8 @@ export class Simulation {
       poll: (pipeline) => {
         if (this.unreadable.delete(pipeline)) throw new Error('a source that cannot be read');
       },
+      isLetGoOn: () => this.#isLetGoOn,
+      on: (occasion) => this.#on(occasion),
       seek: (position) => this.#options.bug?.seek?.(position) ?? position,
     };
   }
@@ -369,8 +410,13 @@ export class Simulation {
     applyFault(this, fault, thread);
   }
 
+  #restoredAtRest(): void {
+    if (this.#atRest !== undefined && !this.#isLetGoOn) this.#on('restores while a split rested');
+  }
+
   /** I30: what fails in one region's own code takes no other one down, unless a group says so. */
   #restarted(region: string): void {
+    this.#restoredAtRest();
     if (this.settings.groups.length > 0) return;
     if (!this.#applied.every(({ kind }) => kind === 'throw' || kind === 'source-fails')) return;
     const concerned = this.#applied.map(({ whom }) => `p${Math.floor(whom * this.regions)}-`);
@@ -478,6 +524,12 @@ export class Simulation {
       occasions: this.#occasions,
     };
   }
+}
+
+/** @param operator the id of a source, or of the one that gives times to its records */
+function sourceOf({ pipelines }: Topology, operator: string): SourceSpec | undefined {
+  const [, pipeline, source] = /^p(\d+)-(?:source|time)(\d+)$/.exec(operator) ?? [];
+  return pipelines[Number(pipeline)]?.sources[Number(source)];
 }
 
 /** Faults after which files may be left for a later sweep: the last one may have been cut off. */

@@ -31,9 +31,26 @@ export interface Row {
   readonly r: string;
 }
 
+/** Where the splits of a source differ. */
+export interface SplitSpec {
+  readonly records: number;
+  /** Event time of its first record, but for the lag. */
+  readonly startMs: number;
+  readonly bounded: boolean;
+  /** It gives no more from this record on before the world's clock is there; `REST`: before it is let go on. */
+  readonly rest: { readonly before: number; readonly untilMs: number } | undefined;
+}
+
+/** Until all has come out that can come out while it rests. */
+export const REST = -1;
+
 export interface SourceSpec {
   readonly splits: number;
   readonly records: number;
+  /** As many as `splits`; undefined: they are all alike, and follow each other in time. */
+  readonly unequal?: readonly SplitSpec[];
+  readonly idleAfterMs?: number | undefined;
+  readonly maxDriftMs?: number | undefined;
   /** Records of a batch, at most. */
   readonly batch: number;
   /** Virtual ms between batches, at most. */
@@ -61,6 +78,8 @@ export interface PipelineSpec {
   readonly padding: number;
   /** One instance of everything. */
   readonly narrow: boolean;
+  /** What throws on poisoned records, which are put aside: a callback, half an answer, a state half changed. */
+  readonly poisoned?: 'map' | 'flatMap' | 'reduce' | undefined;
   /** Virtual ms that a row takes behind the last shuffle: with many, what is sent there waits. */
   readonly workMs: number;
 }
@@ -77,20 +96,23 @@ const TIME_STEP_MS = 5;
  * What a seed is about. `ends`: tasks without a shuffle between them, each of which ends by itself, and
  * whose word comes late. `changes`: many keys, of which few change between checkpoints, and these often fail.
  * `pressure`: sources that do not wait, ahead of a slow step: much is in flight.
+ * `times`: splits that differ and rest, idle ones, and records that are put aside.
  */
-export type Theme = 'any' | 'ends' | 'changes' | 'pressure';
+export type Theme = 'any' | 'ends' | 'changes' | 'pressure' | 'times';
 
 export function drawTheme(random: Random): Theme {
   const dice = random.next();
   if (dice < 0.08) return 'ends';
   if (dice < 0.2) return 'changes';
-  return dice < 0.32 ? 'pressure' : 'any';
+  if (dice < 0.32) return 'pressure';
+  return dice < 0.89 ? 'any' : 'times';
 }
 
 export function drawTopology(random: Random, theme: Theme): Topology {
   if (theme === 'ends') return { pipelines: [plainPipeline(random)] };
   if (theme === 'changes') return { pipelines: [changingPipeline(random)] };
   if (theme === 'pressure') return { pipelines: [pressingPipeline(random)] };
+  if (theme === 'times') return { pipelines: [timedPipeline(random)] };
   const dice = random.next();
   const count = dice < 0.6 ? 1 : dice < 0.85 ? 2 : 3;
   return { pipelines: Array.from({ length: count }, () => drawPipeline(random, count)) };
@@ -123,6 +145,109 @@ function pressingPipeline(random: Random): PipelineSpec {
   const steps = drawn.steps.filter((step) => step !== 'rebalance');
   const workMs = 2 + randomInt(random, 6);
   return { ...drawn, sources, steps, keyed, keys: 'own', narrow: false, workMs };
+}
+
+function timedPipeline(random: Random): PipelineSpec {
+  const dice = random.next();
+  if (dice < 0.3) return restingPipeline(random);
+  if (dice < 0.5) return idlePipeline(random);
+  const pick = <T>(...from: readonly T[]): T => from[randomInt(random, from.length)]!;
+  const drawn = drawPipeline(random, 1);
+  const keyed = pick<Keyed>('late', 'late', 'late', 'window', 'aggregate', 'reduce');
+  const latenessMs = keyed === 'late' ? pick(0, 0, WINDOW_MS / 2, 2 * WINDOW_MS) : 0;
+  const first = { ...drawn.sources[0]!, batch: pick(1, 1, 2), paceMs: pick(100, 200, 300) };
+  // Windows without a place for late records would lose those that idleness makes late.
+  const mayBeIdle = keyed !== 'window' && random.next() < 0.6;
+  const sources = Array.from({ length: pick(1, 1, 2) }, (): SourceSpec => {
+    const idleAfterMs = mayBeIdle && random.next() < 0.8 ? pick(60, 150, 400) : undefined;
+    const unequal = unequalSplits(random, idleAfterMs === undefined ? 0.3 : 0.5);
+    const maxDriftMs = random.next() < 0.3 ? pick(50, 200) : undefined;
+    return { ...first, splits: unequal.length, unequal, idleAfterMs, maxDriftMs };
+  });
+  const steps = drawn.steps.filter((step) => step !== 'rebalance' || random.next() < 0.3);
+  const keys = isDealt({ sources, steps }) ? 'shared' : drawn.keys;
+  const isOrdered = keyed === 'reduce' && keys === 'own';
+  const poisoned =
+    random.next() < 0.5 ? pick('map', 'flatMap', isOrdered ? 'reduce' : 'map') : undefined;
+  return { ...drawn, keyed, latenessMs, sources, steps, keys, poisoned };
+}
+
+/** One split rests, far ahead of the others, which come as far meanwhile: among restarts, nothing else says its time. */
+function restingPipeline(random: Random): PipelineSpec {
+  const drawn = drawPipeline(random, 1);
+  const keyed = random.next() < 0.5 ? 'late' : 'window';
+  const resting = {
+    records: 10,
+    startMs: 100 + randomInt(random, 200),
+    bounded: false,
+    rest: { before: 1 + randomInt(random, 9), untilMs: REST },
+  };
+  const other = { records: 30, startMs: 0, bounded: false, rest: undefined };
+  const others = random.next() < 0.7 ? [other] : [other, other];
+  const unequal = [resting, ...others];
+  const paceMs = 100 + randomInt(random, 150);
+  const first = { ...drawn.sources[0]!, splits: unequal.length, unequal, batch: 1, paceMs };
+  const sources = [{ ...first, single: false }];
+  const steps = drawn.steps.filter((step) => step !== 'rebalance');
+  const poisoned = random.next() < 0.6 ? 'map' : undefined;
+  return { ...drawn, keyed, latenessMs: 0, sources, steps, poisoned, narrow: false, workMs: 0 };
+}
+
+/**
+ * All splits of an instance fall idle, the one that stands furthest first, and one that never speaks; another source
+ * goes on, but waits for that one's time.
+ */
+function idlePipeline(random: Random): PipelineSpec {
+  const drawn = drawPipeline(random, 1);
+  const rests = (startMs: number, before: number): SplitSpec => {
+    return { records: before + 5, startMs, bounded: false, rest: { before, untilMs: REST } };
+  };
+  const silent = { records: 0, startMs: 0, bounded: false, rest: { before: 0, untilMs: REST } };
+  const ahead = rests(200 + randomInt(random, 300), 1 + randomInt(random, 4));
+  const resting = [ahead, rests(0, 10 + randomInt(random, 20)), silent];
+  const going = {
+    records: 20,
+    startMs: 100 + randomInt(random, 200),
+    bounded: false,
+    rest: undefined,
+  };
+  const first = { ...drawn.sources[0]!, batch: 1, paceMs: 60 + randomInt(random, 100) };
+  const idle = { single: true, splits: resting.length, unequal: resting, idleAfterMs: 150 };
+  const bound = { single: false, splits: 1, unequal: [going], maxDriftMs: 50 };
+  const sources = [
+    { ...first, ...idle },
+    { ...first, ...bound },
+  ];
+  const poisoned = random.next() < 0.6 ? 'map' : undefined;
+  const late = { keyed: 'late', latenessMs: 0, keys: 'shared', workMs: 0 } as const;
+  return { ...drawn, ...late, sources, poisoned };
+}
+
+/** @param restingShare of them that rest until all has come out */
+function unequalSplits(random: Random, restingShare: number): readonly SplitSpec[] {
+  const pick = <T>(...from: readonly T[]): T => from[randomInt(random, from.length)]!;
+  const layout = pick('one after another', 'side by side', 'anywhere');
+  const kind = pick('bounded', 'unbounded', 'unbounded', 'mixed');
+  let endMs = 0;
+  return Array.from({ length: 2 + randomInt(random, 6) }, (): SplitSpec => {
+    const records = pick(3, 10, 20, 40);
+    const startMs =
+      layout === 'one after another' ? endMs : layout === 'anywhere' ? randomInt(random, 600) : 0;
+    endMs += records * TIME_STEP_MS;
+    const bounded = kind === 'mixed' ? random.next() < 0.5 : kind === 'bounded';
+    const dice = random.next();
+    if (bounded || dice < 0.3) return { records, startMs, bounded, rest: undefined };
+    // It never speaks.
+    if (dice < 0.4) return { records: 0, startMs, bounded, rest: { before: 0, untilMs: REST } };
+    if (dice < 0.4 + restingShare) {
+      // Often far ahead, so that the others come as far while it rests.
+      const aheadMs = random.next() < 0.6 ? 100 + randomInt(random, 300) : 0;
+      const rest = { before: 1 + randomInt(random, records), untilMs: REST };
+      return { records, startMs: startMs + aheadMs, bounded, rest };
+    }
+    const before = randomInt(random, records + 1);
+    return { records, startMs, bounded, rest: { before, untilMs: 200 + randomInt(random, 2_000) } };
+  });
 }
 
 function drawPipeline(random: Random, among: number): PipelineSpec {
@@ -177,6 +302,13 @@ export function mix(...numbers: readonly number[]): number {
   return hash >>> 0;
 }
 
+/** A split of a source, told apart from the others or not. */
+export function splitSpec(source: SourceSpec, p: number): SplitSpec {
+  const { unequal, records } = source;
+  const startMs = p * records * TIME_STEP_MS;
+  return unequal?.[p] ?? { records, startMs, bounded: false, rest: undefined };
+}
+
 /** Record `i` of a split: the same whenever it is read. */
 export function recordOf(
   pipeline: PipelineSpec,
@@ -189,8 +321,8 @@ export function recordOf(
   const number = own % pipeline.keyCount;
   const k = pipeline.keys === 'own' ? `${s}.${p}.${number}` : `k${number}`;
   const v = pipeline.keys === 'own' ? 1 + (own % 9) : 1 + number;
-  // Splits of a source follow each other in time; within one, some records lag behind.
-  const at = (p * pipeline.sources[s]!.records + i) * TIME_STEP_MS;
+  // Within a split, some records lag behind.
+  const at = splitSpec(pipeline.sources[s]!, p).startMs + i * TIME_STEP_MS;
   const isLate = pipeline.keyed === 'late' && mix(own, 7) % 3 === 0;
   const lag = isLate ? DISORDER_MS + (own % 250) : own % (DISORDER_MS + 1);
   const pad = 'x'.repeat(pipeline.padding);
@@ -204,6 +336,16 @@ export const keeps = (record: SimRecord): boolean => mix(record.s, record.p, rec
 export const mapped = (record: SimRecord): SimRecord => ({ ...record, v: record.v + 1 });
 
 export const copies = (record: SimRecord): readonly SimRecord[] => [record, { ...record, c: 1 }];
+
+/** An operator throws on these, and puts them aside. */
+export const isPoison = ({ s, p, i }: SimRecord): boolean => mix(s, p, i, 5) % 3 === 0;
+
+export const POISON = 'a poisoned record';
+
+export const deadRow = (record: SimRecord, error: string): Row => ({
+  g: splitOf(record),
+  r: `${record.i}.${record.c}:${error}${wrong(record.x, record.n)}`,
+});
 
 export const splitOf = (record: SimRecord): string => `${record.s}.${record.p}`;
 
