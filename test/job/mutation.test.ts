@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type GenerateOptions, generate, run, runInline } from '../../dist/index.js';
+import {
+  fixedDelay,
+  fromAsyncIterable,
+  fromCollection,
+  type GenerateOptions,
+  generate,
+  run,
+  runInline,
+} from '../../dist/index.js';
 import job from './fixtures/mutation.job.js';
 import { fixture, type Kill, Meter, temporaryFolder, throughKills } from './kit.js';
 import { run as runCompiled, runGuarded } from './run-compiled.js';
@@ -134,6 +142,74 @@ describe('records that somebody changes', () => {
       stream.map(({ i }) => i).collect('rows');
     });
     expect(sorted(collected['rows'])).toEqual(numbers(600));
+  });
+
+  const ITEMS = numbers(1_200).map((i) => ({ i, v: 0, tags: [] as string[] }));
+  it.each([0, 1_100])('fromCollection, read again after a failure at record %i', async (at) => {
+    let failed = false;
+    const { collected, restarts } = await runInline(
+      (env) => {
+        env
+          .from(fromCollection(ITEMS))
+          .map((item) => {
+            item.v += 1;
+            item.tags.push('changed');
+            if (item.i === at && !failed) {
+              failed = true;
+              throw new Error('once');
+            }
+            return item;
+          })
+          .collect('rows');
+      },
+      {
+        checkpoint: { directory: await temporaryFolder(), intervalMs: 3_600_000 },
+        restart: fixedDelay({ attempts: 1, delayMs: 0 }),
+      },
+    );
+    expect(restarts).toBe(1);
+    expect(byI(collected['rows'])).toEqual(
+      numbers(1_200).map((i) => ({ i, v: 1, tags: ['changed'] })),
+    );
+    expect(ITEMS.every(({ v, tags }) => v === 0 && tags.length === 0)).toBe(true);
+  });
+
+  const hidden = Symbol('hidden');
+  it.each<[string, () => object]>([
+    ['a symbol as key', () => ({ [hidden]: 7 })],
+    ['a hidden property', () => Object.defineProperty({}, 'hidden', { value: 7 })],
+    [
+      'a class',
+      () =>
+        new (class Odd {
+          hidden = 7;
+        })(),
+    ],
+  ])('fromCollection and iterables leave nothing of a record behind: %s', async (_, make) => {
+    const { collected } = await runInline((env) => {
+      const read = (record: object) =>
+        (record as { hidden?: number }).hidden ?? (record as { [hidden]?: number })[hidden];
+      env
+        .from(fromCollection([make(), make()]))
+        .map(read)
+        .collect('items');
+      env
+        .from(fromAsyncIterable(() => [make(), make()]))
+        .map(read)
+        .collect('iterated');
+    });
+    expect(collected).toEqual({ items: [7, 7], iterated: [7, 7] });
+  });
+
+  it('fromCollection, of a generator that gives one object again and again', async () => {
+    function* again() {
+      const one = { i: 0 };
+      for (one.i = 0; one.i < 50; one.i += 1) yield one;
+    }
+    const { collected } = await runInline((env) => {
+      env.from(fromCollection(again())).collect('rows');
+    });
+    expect(byI(collected['rows']).map(({ i }) => i)).toEqual(numbers(50));
   });
 
   const COUNT = 7_000;

@@ -10,8 +10,8 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import { copyValue } from '../../codec/value-codec.js';
 import type { SourceBatch, SourceReader } from '../../stream/source.js';
+import { recordCopy } from '../record-copy.js';
 import type { Journal } from './journal.js';
 
 const BATCH_RECORDS = 512;
@@ -123,8 +123,13 @@ export class IterableReader<T> implements SourceReader<T> {
       const result = await next;
       if (result === 'not yet') break;
       this.#pending = undefined;
-      if (result.done === true) this.#ended = true;
-      else if (!pushCopy(records, result.value)) break;
+      if (result.done === true) {
+        this.#ended = true;
+        break;
+      }
+      const copy = recordCopy(result.value);
+      records.push(copy === undefined ? result.value : copy.record);
+      if (copy === undefined) break;
     }
     return records;
   }
@@ -155,16 +160,5 @@ export class IterableReader<T> implements SourceReader<T> {
       `source '${operator}' (${name}): ${what} behind record ${this.#next}: ${why}`,
       { cause, details: { operator, record: this.#next } },
     );
-  }
-}
-
-/** @returns whether it is a copy, and not the record itself */
-function pushCopy<T>(records: T[], record: T): boolean {
-  try {
-    records.push(copyValue(record));
-    return true;
-  } catch {
-    records.push(record);
-    return false;
   }
 }

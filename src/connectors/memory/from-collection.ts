@@ -1,5 +1,6 @@
 import { badOption } from '../../base/option-checks.js';
 import type { Source, SourceBatch, SourceReader } from '../../stream/source.js';
+import { recordCopy } from '../record-copy.js';
 import { positionField, splitChanged } from '../split-check.js';
 import { type RangeSplit, rangeSplits } from './ranges.js';
 
@@ -11,7 +12,7 @@ const SPLITS_MAX = 16;
 /**
  * A source over items in memory, for tests and small tables. The items are copied into an array
  * here, once per thread: the job's build function runs in every thread and must give the same items
- * each time. Fewer than 1 000 items are one split, more are up to 16 consecutive ranges.
+ * each time. Who changes a record that is read changes no item: it is read again after a failure. Fewer than 1 000 items are one split, more are up to 16 consecutive ranges.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when `items` is not iterable, or a text
  */
@@ -21,7 +22,8 @@ export function fromCollection<T>(items: Iterable<T> & object): Source<T> {
   if (typeof given === 'string' || typeof given?.[Symbol.iterator] !== 'function') {
     throw badOption('fromCollection.items', items, 'an array or another iterable');
   }
-  const all = Array.from(items);
+  // A generator may give one object again and again.
+  const all = Array.isArray(items) ? Array.from(items) : Array.from(items, copyOrItself);
   const kind = 'fromCollection';
   return {
     kind,
@@ -46,6 +48,7 @@ class CollectionReader<T> implements SourceReader<T> {
   readonly #to: number;
   #batchStart: number;
   #next: number;
+  #canCopy = true;
 
   constructor(items: readonly T[], from: number, to: number) {
     this.#items = items;
@@ -58,7 +61,8 @@ class CollectionReader<T> implements SourceReader<T> {
     this.#batchStart = this.#next;
     if (this.#next >= this.#to) return undefined;
     this.#next = Math.min(this.#to, this.#next + BATCH_RECORDS);
-    return { records: this.#items.slice(this.#batchStart, this.#next) };
+    const items = this.#items.slice(this.#batchStart, this.#next);
+    return { records: this.#canCopy ? items.map((item) => this.#copied(item)) : items };
   }
 
   position(taken: number): { readonly next: number } {
@@ -70,4 +74,16 @@ class CollectionReader<T> implements SourceReader<T> {
   }
 
   close(): void {}
+
+  #copied(item: T): T {
+    const copy = recordCopy(item);
+    // To ask for each is not worth its while: where one cannot be copied, others cannot.
+    if (copy === undefined) this.#canCopy = false;
+    return copy === undefined ? item : copy.record;
+  }
+}
+
+function copyOrItself<T>(item: T): T {
+  const copy = recordCopy(item);
+  return copy === undefined ? item : copy.record;
 }

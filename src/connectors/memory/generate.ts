@@ -19,9 +19,9 @@
 import { HoldfastError } from '../../base/errors.js';
 import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
 import { messageOf } from '../../base/realm.js';
-import { copyValue } from '../../codec/value-codec.js';
 import type { Source, SourceBatch, SourceReader } from '../../stream/source.js';
 import { checkFunction } from '../options.js';
+import { recordCopy } from '../record-copy.js';
 import { positionField, splitChanged } from '../split-check.js';
 import { Pace } from './pace.js';
 import { rangeSplits } from './ranges.js';
@@ -224,7 +224,7 @@ class GenerateReader<T> implements SourceReader<T> {
       const index = this.#next + records.length * this.#step;
       try {
         const record = this.#make(index);
-        const copy = copied(record);
+        const copy = recordCopy(record);
         if (copy === undefined && records.length > 0) break;
         if (this.#timestamp !== undefined) times.push(this.#timestamp(record, index));
         records.push(copy === undefined ? record : copy.record);
@@ -250,14 +250,6 @@ class GenerateReader<T> implements SourceReader<T> {
 
   close(): void {
     this.#pace?.stop();
-  }
-}
-
-function copied<T>(record: T): { readonly record: T } | undefined {
-  try {
-    return { record: copyValue(record) };
-  } catch {
-    return undefined;
   }
 }
 

@@ -8,7 +8,7 @@
  */
 
 import { NOT_BEHIND } from '../../channels/element.js';
-import { copyValue } from '../../codec/value-codec.js';
+import { checkValue, copyValue } from '../../codec/value-codec.js';
 import type { Graph, GraphNode } from '../graph/graph.js';
 import type { Operator, OperatorContext, Receiver } from '../operator.js';
 import type { SourceBatch } from '../source.js';
@@ -77,7 +77,9 @@ export class TimeProbe {
   #feed({ records, timestamps, rejected }: SourceBatch<unknown>, to: Receiver, found: Found): void {
     for (let i = 0; i < Math.min(records.length, RECORDS_MAX); i += 1) {
       if (rejected?.includes(i) === true) continue;
-      to.onElement(copyValue(records[i]), timestamps?.[i] ?? Number.NaN, 0, NOT_BEHIND);
+      const record = records[i];
+      checkValue(record, 'record');
+      to.onElement(copyValue(record), timestamps?.[i] ?? Number.NaN, 0, NOT_BEHIND);
       if (found.timeMs !== undefined) return;
     }
   }
