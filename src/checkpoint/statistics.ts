@@ -68,7 +68,7 @@ export interface CheckpointStatistics {
   readonly tasksAcknowledged: number;
   /** Over the tasks that have acknowledged; undefined before the first. */
   readonly phases: Readonly<Record<CheckpointPhase, Spread>> | undefined;
-  /** From the last acknowledgement until the manifest was durable; 0 when there was none. */
+  /** How long it took to make the manifest durable; 0 when there was none. */
   readonly manifestMs: number;
   /** Time for sinks to make their output visible, after `durationMs`. 0 when they made none visible. */
   readonly commitMs: number;

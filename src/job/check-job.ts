@@ -1,4 +1,4 @@
-/** Would a job start from a checkpoint? Asked before it is deployed: builds its graph, runs nothing. */
+/** Tells whether a job would start from a checkpoint, before it is deployed: builds its graph, runs nothing. */
 
 import { absolutePlace, storeAt } from '../checkpoint/checkpoint-place.js';
 import { openSavepoint } from '../checkpoint/savepoint.js';
@@ -11,7 +11,7 @@ import { type Compatibility, compatibilityOf } from './recovery/compatibility.js
 import { compiledJob } from './run.js';
 
 export interface CheckJobOptions {
-  /** Of checkpoints, or a savepoint; or `s3://bucket/prefix`. */
+  /** A directory of checkpoints, or a savepoint; or `s3://bucket/prefix`. */
   readonly directory: string;
   /** Default: the newest. */
   readonly checkpoint?: number | undefined;
@@ -29,8 +29,8 @@ export interface CheckedJob extends Compatibility {
 }
 
 /**
- * What would become of each operator's state. By the same rules as a start, which may still fail for
- * what only the state itself can tell: a value that cannot be migrated, say.
+ * Tells what would become of each operator's state, by the same rules as a start. The start itself may still fail
+ * for what only the state can tell: a value that cannot be migrated, say.
  *
  * @throws HoldfastError whatever keeps the job's graph from being built, or the manifest from being read
  */

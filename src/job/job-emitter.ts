@@ -1,4 +1,4 @@
-/** The job's events. What a listener throws is its process's to handle, as with every emitter; the job goes on. */
+/** The job's events. What a listener throws is its process's to handle, as with any emitter; the job goes on. */
 
 import { EventEmitter } from 'node:events';
 import type { JobEvents } from './job-types.js';

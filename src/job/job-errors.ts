@@ -1,4 +1,4 @@
-/** How a job ends badly, and what cannot be asked of it. */
+/** Errors with which a job ends, and errors for requests that it cannot answer. */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
@@ -25,7 +25,7 @@ export function budgetError(failure: Failure, attempts: number): Error {
   );
 }
 
-/** @param times how often it has failed so, in a row */
+/** @param times how often in a row the job has failed in this way */
 export function poisonError(failure: Failure, times: number): HoldfastError {
   const root = failureToError(failure);
   const { record, position } = failure;

@@ -25,13 +25,13 @@ export interface CheckpointOptions {
   readonly intervalMs?: number | undefined;
   /** A checkpoint that takes longer is given up. Default 600 000. */
   readonly timeoutMs?: number | undefined;
-  /** Least time between the end of one and the start of the next. Default 0. */
+  /** Least time between the end of one checkpoint and the start of the next. Default 0. */
   readonly minPauseMs?: number | undefined;
   /**
-   * Checkpoints in flight at a time, 1 to 8: with more than one, the next begins by its interval although
-   * the store is still busy with the one before. They complete in order, and when one fails those in
-   * flight with it fail, too. One that begins while another is in flight is not incremental. More than
-   * one only with mode 'exactly-once', alignment 'aligned' and `minPauseMs` 0. Default 1.
+   * Checkpoints in flight at a time, 1 to 8. With more than one, the next begins by its interval although
+   * the store is still busy with the one before. They complete in order, and when one fails, those in
+   * flight with it fail, too. A checkpoint that begins while another is in flight is not incremental. More than
+   * one is allowed only with mode 'exactly-once', alignment 'aligned' and `minPauseMs` 0. Default 1.
    */
   readonly maxConcurrent?: number | undefined;
   /** Completed checkpoints kept, at least 2. Default 3. */
@@ -41,10 +41,10 @@ export interface CheckpointOptions {
   /** Default 'exactly-once'. */
   readonly mode?: 'exactly-once' | 'at-least-once' | undefined;
   /**
-   * 'aligned': a checkpoint's barriers wait behind the records that were sent before them, and under
+   * 'aligned': a checkpoint's barriers wait behind the records that were sent before them; under
    * back-pressure that takes as long as the back-pressure. 'unaligned': they overtake those records,
-   * which become part of the checkpoint. Or aligned at first, and unaligned where the barriers have not
-   * all come `alignedTimeoutMs` after the first; both only in mode 'exactly-once'. Default
+   * which become part of the checkpoint. `{ alignedTimeoutMs }`: aligned at first, and unaligned where not all
+   * barriers have come that long after the first. The latter two only in mode 'exactly-once'. Default
    * `{ alignedTimeoutMs: 1_000 }`, and 'aligned' in mode 'at-least-once' or with `maxConcurrent` above 1.
    */
   readonly alignment?: CheckpointAlignment | undefined;
@@ -54,9 +54,9 @@ export interface CheckpointOptions {
    */
   readonly incremental?: boolean | undefined;
   /**
-   * Of the parts, in a directory or in S3. Default 'none'. 'gzip' and 'brotli' are used at their fastest
+   * Compression of the parts, in a directory or in S3. Default 'none'. 'gzip' and 'brotli' are used at their fastest
    * levels, outside of the data threads, but they do take processor time. What is stored says how it is
-   * stored: the option may change from run to run.
+   * stored, so the option may change from run to run.
    */
   readonly compression?: 'none' | Compression | undefined;
 }
@@ -66,20 +66,20 @@ export type CheckpointAlignment = 'aligned' | 'unaligned' | { readonly alignedTi
 export interface HeartbeatOptions {
   /** Default 100. */
   readonly intervalMs?: number | undefined;
-  /** No beat and no progress for this long is a hang. Default 1 000. */
+  /** A thread without a beat and without progress for this long has hung. Default 1 000. */
   readonly timeoutMs?: number | undefined;
   /** Ends a thread that makes progress without beats for this long. Default: never. */
   readonly busyLimitMs?: number | undefined;
 }
 
-/** Shares (0.2…1) of the limit of a slot's heap: of V8's old generation, whose end is a thread's. */
+/** Shares (0.2…1) of the limit of a slot's heap: the limit of V8's old generation, at which a thread dies. */
 export interface HeapOptions {
   /** The event `pressure` tells of a heap that stays this full. Default 0.85, or `restartAt` if that is less. */
   readonly reportAt?: number | undefined;
   /**
-   * Takes a checkpoint and restarts the slot's thread at this share, before it dies. Needs checkpoints
-   * and a restart strategy. For memory that user code or a library piles up: keyed state comes back,
-   * and a restart that would give nothing back is not made. Default: never.
+   * At this share a checkpoint is taken and the slot's thread restarted, before it dies. Needs checkpoints
+   * and a restart strategy. Helps against memory that user code or a library piles up. Keyed state comes back,
+   * so a restart that would give nothing back is not made. Default: never.
    */
   readonly restartAt?: number | undefined;
 }
@@ -96,9 +96,9 @@ export interface Logger {
 export interface SupervisionGroup {
   /** For people, in the tree. */
   readonly name: string;
-  /** Ids of operators: their regions make up the group, and start in this order. */
+  /** Ids of operators. The regions of these operators make up the group, and start in this order. */
   readonly operators: readonly string[];
-  /** What goes down with a region that failed. Default 'one-for-one': only that region. */
+  /** Which of the group's regions go down when one fails. Default 'one-for-one': only that region. */
   readonly strategy?: 'one-for-one' | 'one-for-all' | 'rest-for-one' | undefined;
   /** Default: the job's `restart`. */
   readonly restart?: RestartStrategy | undefined;
@@ -111,29 +111,29 @@ export interface RunOptions {
   readonly keyGroups?: number | undefined;
   readonly checkpoint?: CheckpointOptions | undefined;
   /**
-   * Default 'latest': the newest checkpoint of the directory, if it holds one. 'none': afresh. Or a
-   * checkpoint's number as text, or the path of a savepoint (or its s3://bucket/prefix), which needs an
-   * empty place for checkpoints.
+   * Default 'latest': the newest checkpoint of the directory, if it holds one. 'none': the job starts afresh. Or a
+   * checkpoint's number as text, or the path of a savepoint (or its s3://bucket/prefix); with a savepoint, the
+   * job's own place for checkpoints must be empty.
    */
   readonly restore?: 'latest' | 'none' | (string & {}) | undefined;
   /**
    * What of the restored checkpoint may be lost, because the job has no use for it any more: ids of
-   * operators that are gone (state, records in flight to them, output not committed yet), or
-   * `operator#name` for an aggregation. Without it such a start is refused.
+   * operators that are gone (their state, records in flight to them, output not committed yet), or
+   * `operator#name` for an aggregation. A start that would lose anything else is refused.
    */
   readonly allowDropped?: readonly string[] | undefined;
   /** Default `exponentialBackoff()` with checkpoints, `noRestart()` without. */
   readonly restart?: RestartStrategy | undefined;
   /**
-   * Groups of regions with a supervisor of their own. Default: each region by itself, under `restart`.
-   * What no group names stays so.
+   * Groups of regions with a supervisor of their own. A region that no group names stands by itself, under
+   * `restart`; by default all do.
    */
   readonly supervision?: { readonly groups?: readonly SupervisionGroup[] | undefined } | undefined;
   /** Warm threads kept ready. Default 1. */
   readonly spares?: number | undefined;
   /**
    * Readers that an instance of a source may have open at a time: files, connections. With more splits than
-   * that they are closed where they stand, and opened again. Default 64.
+   * that, readers are closed where they stand, and opened again. Default 64.
    */
   readonly maxOpenSplits?: number | undefined;
   readonly heartbeat?: HeartbeatOptions | undefined;
@@ -158,8 +158,9 @@ export interface RunOptions {
         readonly heap?: HeapOptions | undefined;
         /**
          * How young objects are collected, in the whole process: by the thread alone ('serial'), or with
-         * V8's helper threads ('parallel'). Default 'auto': alone when there are as many slots as cores, where
-         * helpers only make pauses longer; else, or when Node was started with a flag for it, as it is.
+         * V8's helper threads ('parallel'). 'auto', the default: alone when there are as many slots as cores, where
+         * helpers only make pauses longer. With fewer slots, or when Node was started with a flag for it, 'auto'
+         * changes nothing.
          */
         readonly scavenging?: 'auto' | 'parallel' | 'serial' | undefined;
       }
@@ -167,15 +168,15 @@ export interface RunOptions {
   /**
    * How records are kept apart where the runtime keeps one: in queues, for several readers of a stream, in
    * state. Default 'checked': each is checked and copied, so that nobody sees what another changes.
-   * 'trusted': no copies; for jobs that never change a record they have emitted or received. 'frozen', to
-   * look for such places: they are frozen instead, and a change throws where it is made.
+   * 'trusted': no copies; for jobs that never change a record they have emitted or received. 'frozen' finds the
+   * places where a job does: records are frozen instead, and a change throws where it is made.
    */
   readonly records?: RecordsMode | undefined;
   /** Arguments for the job's build function; structured-cloneable. */
   readonly args?: Readonly<Record<string, unknown>> | undefined;
   /**
-   * Of classes whose instances `collected(name)` gives: for this thread, which never runs the job's
-   * module. The job's own threads know those of `env.codecs(…)`.
+   * Codecs of classes whose instances `collected(name)` gives. This thread needs them, because it never runs the
+   * job's module. The job's own threads know those of `env.codecs(…)`.
    */
   readonly codecs?: readonly Codec[] | undefined;
   /** Cancels the job. */
@@ -203,10 +204,10 @@ export type CheckpointEvent =
       readonly final: boolean;
       /** From trigger to durable manifest. */
       readonly durationMs: number;
-      /** Longest over tasks. */
+      /** The longest alignment of any task. */
       readonly alignMs: number;
       readonly captureMs: number;
-      /** Written for it. */
+      /** Bytes written for the checkpoint. */
       readonly bytes: number;
       /** State that was written in full, counted as it is without compression. */
       readonly fullBytes: number;
@@ -223,16 +224,16 @@ export type CheckpointEvent =
 
 /** A region runs again. */
 export interface RestartedEvent {
-  /** Its id; a part of the graph without a connection to the others. */
+  /** The region's id. A region is a part of the graph without a connection to the others. */
   readonly region: string;
   /** What failed. */
   readonly failure: Failure;
-  /** The kill that was ordered, or the failure's kind. */
+  /** The kill that was ordered, or else the failure's kind. */
   readonly cause: string;
   readonly slot: number | undefined;
   readonly epoch: number;
   readonly attempt: number;
-  /** From the kill (or the last progress, for a hang) to the failure in the supervisor; 0 when not known. */
+  /** From the kill (for a hang: from the last progress) to the failure in the supervisor; 0 when not known. */
   readonly detectMs: number;
   /** From detection to the first record of the new epoch that reaches a sink. */
   readonly recoverMs: number;
@@ -244,23 +245,23 @@ export interface RestartedEvent {
   readonly respawned: readonly number[];
 }
 
-/** A keyed operator that has another number of instances than in the restored checkpoint. */
+/** A keyed operator that has another number of instances now than in the restored checkpoint. */
 export interface RescaledOperator {
   readonly operator: string;
   /** Instances in the checkpoint, and now. */
   readonly before: number;
   readonly after: number;
-  /** All there are. */
+  /** Number of all key groups. */
   readonly keyGroups: number;
-  /** Those whose state went to another instance. */
+  /** Number of key groups whose state went to another instance. */
   readonly moved: number;
-  /** Fewer cannot be moved when no instance may have more than its share, rounded up. */
+  /** Least number that has to be moved, if no instance may have more than its share, rounded up. */
   readonly leastPossible: number;
-  /** What contiguous ranges of key groups would have moved. */
+  /** Number that contiguous ranges of key groups would have moved. */
   readonly byRanges: number;
 }
 
-/** The job has started with another parallelism than the checkpoint it goes on from. */
+/** The job has started with another parallelism than that of the checkpoint it goes on from. */
 export interface RescaledEvent {
   readonly checkpoint: number;
   readonly operators: readonly RescaledOperator[];
@@ -277,10 +278,10 @@ export interface JobEvents {
   /** A failure was detected; a restart or the job's end follows. */
   failure: [failure: Failure];
   restarted: [event: RestartedEvent];
-  /** A slot has lost its thread, or has a new one. */
+  /** A slot has lost its thread, or got a new one. */
   slot: [info: SlotInfo];
   pressure: [event: PressureEvent];
-  /** Told once, behind the start: whoever has just been given the job hears it. */
+  /** Told once, after the start has been answered: so whoever has just got the job hears it. */
   rescaled: [event: RescaledEvent];
 }
 
@@ -291,16 +292,16 @@ export interface JobMetrics {
   readonly slots: readonly SlotInfo[];
   readonly operators: readonly TaskMetrics[];
   readonly checkpoints: {
-    /** In this process. */
+    /** Completed in this process. */
     readonly completed: number;
     readonly failed: number;
-    /** In all processes of the run. Like the history, an estimate after a process died: it is kept lazily. */
+    /** In all processes of the run. Like the history, this is kept lazily, and an estimate after a process died. */
     readonly ofRun: { readonly completed: number; readonly failed: number };
     readonly last: CheckpointEvent | undefined;
     readonly inProgress: readonly CheckpointStatistics[];
     /** The newest 100 that completed or failed, newest last; those of earlier processes as well. */
     readonly history: readonly CheckpointStatistics[];
-    /** Over the completed ones of the history; undefined while there is none. */
+    /** Over the completed checkpoints of the history; undefined while there is none. */
     readonly summary: CheckpointSummary | undefined;
   };
 }
@@ -309,12 +310,12 @@ export interface JobResult {
   readonly job: string;
   readonly run: string;
   readonly status: 'finished' | 'stopped';
-  /** Records the sources emitted, replays not counted twice. */
+  /** Records that the sources emitted, replays not counted twice. */
   readonly sourceRecords: number;
   readonly checkpoints: number;
   readonly restarts: number;
   readonly durationMs: number;
-  /** What operators have counted, replays not counted twice: `lateRecords` that were dropped… */
+  /** Counters of operators, replays not counted twice: `lateRecords` that were dropped… */
   readonly counters: Readonly<Record<string, number>>;
   /** Rows of `collect` sinks by name. */
   readonly collected: Readonly<Record<string, readonly unknown[]>>;
@@ -323,20 +324,20 @@ export interface JobResult {
 export interface JobTreeNode {
   /**
    * `job` ▸ `coordinator` (of checkpoints) and, for each region, its supervisor ▸ `slot`: the part of
-   * the region on one slot ▸ `task`. A `group` of the user's stands between the job and its regions.
+   * the region on one slot ▸ `task`. A `group` that the user has named stands between the job and its regions.
    */
   readonly kind: 'job' | 'coordinator' | 'group' | 'region' | 'slot' | 'task';
   /** Unique among its siblings: a name, the region's first operator, `slot 1`, `operator#instance`. */
   readonly id: string;
   readonly state: 'down' | 'starting' | 'running' | 'restarting' | 'stopping';
-  /** Of a supervisor: what goes down with a child that failed. */
+  /** Of a supervisor: which children go down when one fails. */
   readonly strategy?: 'one-for-one' | 'one-for-all' | 'rest-for-one' | undefined;
-  /** Of a supervisor that restarts anything, in words: when, how often, and how much of that is used. */
+  /** Of a supervisor that restarts: in words, when and how often it does, and how much of that is used. */
   readonly budget?: string | undefined;
-  /** How often it was started again. */
+  /** How often this was started again. */
   readonly restarts: number;
   readonly lastFailure?: Failure | undefined;
-  /** Since it was started last; undefined while it is not running. */
+  /** For how long it has been running, in ms; undefined while it is not. */
   readonly upMs?: number | undefined;
   readonly children: readonly JobTreeNode[];
 }
@@ -356,10 +357,10 @@ export interface Job {
   /** Ends at once, without a last checkpoint. `finished` rejects with ERR_HOLDFAST_CANCELED. */
   cancel(): Promise<void>;
   /**
-   * Stops the sources, takes and commits a last checkpoint, ends; a later run goes on from there.
-   * `drain`: the input ends here, so that open windows fire. Time has come to its end then, and no
+   * Stops the sources, takes and commits a last checkpoint, and ends; a later run goes on from there.
+   * `drain`: the input ends here, so that open windows fire. Time has then come to its end, and no
    * later run can go on: the run is marked as finished. `savepoint`: the last checkpoint is copied
-   * there; a folder that cannot take it rejects before anything is stopped.
+   * there; if the folder cannot take it, the call rejects before anything is stopped.
    */
   stop(options?: StopOptions): Promise<JobResult>;
   /**
@@ -371,7 +372,7 @@ export interface Job {
   savepoint(directory: string): Promise<number>;
   /** Takes a checkpoint. @returns its id, when it is complete and sinks have committed it */
   checkpointNow(): Promise<number>;
-  /** A snapshot; after the end of a finished or stopped job what it was at the end. */
+  /** Figures as of now; after the end of a finished or stopped job, those of its end. */
   metrics(): Promise<JobMetrics>;
   /** Cheap: reads shared counters only. */
   progress(): JobProgress;

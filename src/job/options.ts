@@ -1,4 +1,4 @@
-/** Options at the door: defaults filled in, each checked, and checked against each other. */
+/** Checks the options of a run, one by one and against each other, and fills in defaults. */
 
 import { availableParallelism } from 'node:os';
 import {
@@ -29,7 +29,7 @@ import { resolveSupervision } from './supervision-options.js';
 
 export type RestoreFrom =
   | { readonly kind: 'latest' | 'none' }
-  /** Of the run's own store. */
+  /** A checkpoint of the run's own store. */
   | { readonly kind: 'checkpoint'; readonly checkpoint: number }
   /** A savepoint, or another directory of checkpoints. */
   | { readonly kind: 'directory'; readonly directory: string };
@@ -37,19 +37,19 @@ export type RestoreFrom =
 export interface ResolvedOptions {
   readonly parallelism: number;
   readonly keyGroups: number;
-  /** Neither `directory` nor `store`: the job takes no checkpoints. */
+  /** When there is neither `directory` nor `store`, the job takes no checkpoints. */
   readonly checkpoint: {
     readonly directory: string | undefined;
     readonly store: CheckpointStore | undefined;
     readonly intervalMs: number;
     readonly timeoutMs: number;
     readonly minPauseMs: number;
-    /** In flight at a time. */
+    /** Checkpoints in flight at a time. */
     readonly maxConcurrent: number;
     readonly retain: number;
     readonly tolerableFailures: number;
     readonly mode: 'exactly-once' | 'at-least-once';
-    /** How long barriers wait before they overtake; Infinity: always. */
+    /** How long barriers wait before they overtake records; Infinity: they never overtake. */
     readonly alignedTimeoutMs: number;
     readonly incremental: boolean;
     readonly compression: Compression | undefined;
@@ -84,11 +84,11 @@ export interface ResolvedOptions {
 
 const KEY_GROUPS_MAX = 32_768;
 const HEAP_REPORT_AT = 0.85;
-/** Long against any alignment without back-pressure, short against what a checkpoint may take. */
+/** Long compared with any alignment without back-pressure, short compared with what a checkpoint may take. */
 const ALIGNED_TIMEOUT_MS = 1_000;
 const SPARES_MAX = 64;
 const OPEN_SPLITS_MAX = 65_536;
-/** What is larger passes in pieces: a small ring is slow, and loses nothing. */
+/** The least size. A frame larger than the ring passes in pieces: a small ring is slow, but loses nothing. */
 const CAPACITY_BYTES_MIN = 1024;
 const CAPACITY_BYTES_MAX = 1024 * 1024 * 1024;
 
@@ -246,7 +246,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     mode,
     alignedTimeoutMs: resolveAlignment(given, mode),
     maxConcurrent: resolveConcurrency(given),
-    // A store of the user's own may not know that several manifests name the same files.
+    // A store of the user's own may not know that several manifests can name the same file.
     incremental: checkIncremental(given.incremental) ?? directory !== undefined,
     compression: resolveCompression(given.compression),
   });
@@ -357,7 +357,7 @@ function resolveHeartbeat(options: RunOptions['heartbeat']): ResolvedOptions['he
   const names = ['intervalMs', 'timeoutMs', 'busyLimitMs'] as const;
   const given = checkObject('heartbeat', options, names);
   const intervalMs = checkNumber('heartbeat.intervalMs', given.intervalMs, 100, period);
-  // A slow beat alone is no mistake: the default timeout follows it, the checks are of what was given.
+  // A slow beat alone is no mistake: the default timeout follows it. Only what was given is checked.
   const fallbackMs = Math.max(1_000, Math.min(2 * intervalMs, TIMER_MS_MAX));
   const timeoutMs = checkNumber('heartbeat.timeoutMs', given.timeoutMs, fallbackMs, period);
   if (timeoutMs < 2 * intervalMs) {
@@ -449,7 +449,7 @@ function resolveArgs(given: RunOptions['args']): ResolvedOptions['args'] {
       throw badOption(`args.${name}`, value, allowed);
     }
   }
-  // What the caller does with the object later reaches no thread.
+  // A copy: what the caller does with the object later reaches no thread.
   return Object.freeze(structuredClone({ ...given }));
 }
 

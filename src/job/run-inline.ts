@@ -37,7 +37,7 @@ export async function runInline(
   return await running.finished;
 }
 
-/** Like a zombie thread: what never closes is left alone. */
+/** After this time, what does not close is left alone, like a zombie thread. */
 const GIVE_UP_AFTER_MS = 2_000;
 
 function notAnswered(method: string, timeoutMs: number): HoldfastError {
@@ -61,10 +61,10 @@ class InlineLink implements HostLink {
       definition,
       block: this.block,
       sleeper: { arm: () => {}, cancel: () => {}, onWake: () => {} },
-      // As over a port: never in the middle of what is being done now.
+      // As over a port, an event never comes in the middle of what is being done now.
       emit: (event) => queueMicrotask(() => callbacks.onEvent(event)),
     });
-    // The thread that would judge is the one that is judged: beats are a formality.
+    // The thread that would be judged by its beats is the one that judges: beats are a formality.
     this.#beats = setInterval(
       () => callbacks.onBeat({ heapUsedBytes: 0, heapLimitBytes: 0 }),
       20,

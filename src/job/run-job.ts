@@ -14,7 +14,7 @@ import { rescaleReport } from './recovery/rescale-report.js';
 import { findRestorePoint } from './recovery/restore-point.js';
 
 /**
- * @returns when all tasks run; the store is released again when that fails
+ * @returns the job, when all tasks run; when that fails, the store is released again
  * @throws HoldfastError ERR_HOLDFAST_CANCELED when the signal is aborted by then
  */
 export async function launchJob(
@@ -48,7 +48,7 @@ export async function launchJob(
   return new RunningJob(driver);
 }
 
-/** In a turn of its own: nobody can listen before `run` has given the job away. */
+/** Told in a later turn: nobody can listen before `run` has given the job away. */
 function tellRescaled(driver: JobDriver, manifest: Manifest | undefined): void {
   if (manifest === undefined || manifest.final) return;
   const event = rescaleReport(manifest, driver.plan);

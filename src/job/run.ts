@@ -20,7 +20,7 @@ import { launchJob } from './run-job.js';
  * Runs the job that a module exports by default.
  *
  * @param url the job module, TypeScript or JavaScript: a file URL or a path
- * @returns when all tasks run. What fails later is told by `job.finished`.
+ * @returns the job, when all tasks run. `job.finished` tells what fails later.
  * @throws HoldfastError for bad options, a module that cannot be loaded, an unusable checkpoint
  *   directory, missing input: whatever keeps the job from starting; ERR_HOLDFAST_CANCELED when the
  *   signal is aborted before the job runs
@@ -32,7 +32,7 @@ export async function run(url: URL | string, options: RunOptions = {}): Promise<
   const map = (failure: Failure) => mapFailure(failure, compiled);
   try {
     const job = await launchJob(resolved, spawn, map);
-    // Read now, it costs nothing; read at the first failure, it would add to that recovery.
+    // Read now, the source map costs nothing; read at the first failure, it would add to that recovery.
     setImmediate(warmSourceMap, compiled);
     return job;
   } catch (error) {
@@ -41,7 +41,7 @@ export async function run(url: URL | string, options: RunOptions = {}): Promise<
   }
 }
 
-/** The job's module, compiled, and who starts threads that have loaded it. */
+/** Compiles the job's module, and gives the function that starts threads which have loaded it. */
 export async function compiledJob(
   url: URL | string,
   options: ResolvedOptions,

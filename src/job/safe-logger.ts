@@ -1,4 +1,4 @@
-/** A logger is the user's code in the driver's thread: what it throws must not stop the job. */
+/** Keeps errors of a logger from the job: a logger is the user's code, and runs in the driver's thread. */
 
 import { toFailure } from '../base/failure.js';
 import { isThenable } from '../stream/api/callbacks.js';
@@ -6,8 +6,8 @@ import type { GraphNotice } from '../stream/graph/plan.js';
 import type { Logger } from './job-types.js';
 
 /**
- * The same logger, whose errors and rejections end here. The first is told as a warning of the process,
- * with its stack; a logger that is broken is so for every line.
+ * The same logger, but no error or rejection leaves it. The first one is told as a warning of the process, with its
+ * stack. Others are not: a logger that is broken is so for every line.
  */
 export function safeLogger(logger: Logger): Logger {
   let told = false;
@@ -38,7 +38,7 @@ export function safeLogger(logger: Logger): Logger {
   };
 }
 
-/** To the logger, or as warnings of the process where there is none. */
+/** Tells notices to the logger or, where there is none, as warnings of the process. */
 export function tellNotices(notices: readonly GraphNotice[], logger: Logger | undefined): void {
   for (const { operator, text } of notices) {
     if (logger !== undefined) logger.warn({ operator }, text);

@@ -1,4 +1,4 @@
-/** The option `supervision`, checked as far as the graph need not be known. */
+/** Checks the option `supervision`, as far as that needs no graph. */
 
 import { badOption, checkObject, checkOneOf } from '../base/option-checks.js';
 import { checkRestartStrategy, type RestartStrategy } from '../supervisor/restart-strategy.js';
@@ -8,7 +8,7 @@ import type { RunOptions, SupervisionGroup } from './job-types.js';
 const STRATEGIES = ['one-for-one', 'one-for-all', 'rest-for-one'] as const;
 
 /**
- * @param restart what a group without a strategy of its own restarts by
+ * @param restart the strategy of a group that has none of its own
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
 export function resolveSupervision(

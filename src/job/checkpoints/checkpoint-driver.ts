@@ -4,21 +4,21 @@
  *
  *  C1  The manifest's durability is the commit point; sinks commit after it, in order of checkpoints.
  *  C2  What arrives for another epoch than its region's current one is dropped at the door.
- *  C3  `settle` waits for a manifest on its way and for commits under way: which checkpoint is the
- *      newest is never guessed.
- *  C4  A commit that is interrupted by the death of its thread is made up for by the restart that
- *      follows, before anything else; the checkpoint is complete all the same. Until then no newer one
- *      becomes true, nor after a commit that failed: the restart would go back to that one, and what
- *      the older one had promised would be committed by nobody.
- *  C5  A checkpoint is of all regions or it is none. None begins while one of them is down, and one
- *      that is under way when a region goes down is given up. The coordinator's epoch is a
- *      *generation*: the time between two of these events.
- *  C6  Parts of a checkpoint that was given up are discarded, those that become durable later as well.
+ *  C3  `settle` waits for a manifest on its way and for commits under way, so that nobody has to guess which
+ *      checkpoint is the newest.
+ *  C4  When the death of a thread interrupts its commit, the checkpoint is complete all the same, and the restart
+ *      that follows makes up for the commit before anything else. Until then no newer checkpoint completes,
+ *      nor does one after a commit that failed: the restart would go back to the newer one, and nobody would
+ *      commit what the older one had promised.
+ *  C5  A checkpoint is of all regions. None begins while a region is down, and one that is under way when a
+ *      region goes down is given up. The coordinator's epoch is a *generation*: the time between two moments at
+ *      which a region goes up or down.
+ *  C6  Parts of a checkpoint that was given up are discarded, also those that become durable later.
  *  C7  A checkpoint that is triggered while no other is in flight may build on the newest one whose manifest
- *      is durable then; any other holds everything. None completes in between, since they complete in order,
- *      and no region comes up with another one without the checkpoint being given up (C5), so this is
- *      also what the region's tasks have restored or captured. Until the next manifest is written,
- *      that one is the newest and is kept, with all files it names.
+ *      is durable then; any other holds everything. Checkpoints complete in order, so none completes in between;
+ *      and when a region comes up with another checkpoint, the one in flight is given up (C5). So the base is
+ *      also what the region's tasks have restored or captured. Until the next manifest is written, the
+ *      base is the newest and is kept, with all files it names.
  */
 
 import { assert } from '../../base/assert.js';
@@ -59,11 +59,11 @@ export interface CheckpointDriverOptions {
   ) => void;
   readonly abort: (epochs: readonly number[], checkpoint: number) => void;
   readonly onEvent: (event: CheckpointEvent) => void;
-  /** As soon as this checkpoint counts, whatever happens now: its manifest is durable. */
+  /** The checkpoint's manifest is durable: it counts, whatever happens now. */
   readonly onDurable: (pending: PendingCheckpoint) => void;
-  /** After the commit of a checkpoint: budgets reset, the job may end. */
+  /** A checkpoint has been committed: budgets are reset, and the job may end. */
   readonly onCommitted: (pending: PendingCheckpoint) => void;
-  /** Regions have to fail over: too many failed checkpoints, or a commit failed. */
+  /** Regions have to fail over: too many checkpoints have failed, or a commit has. */
   readonly onGiveUp: (failure: Failure) => void;
 }
 
@@ -72,7 +72,7 @@ export type RequestReason = 'manual' | 'savepoint' | 'stop';
 interface CheckpointRequest {
   readonly reason: RequestReason;
   readonly answer: Deferred<number>;
-  /** A checkpoint has been triggered that will answer it. */
+  /** A checkpoint that will answer the request has been triggered. */
   isTaken: boolean;
 }
 
@@ -81,27 +81,27 @@ export class CheckpointDriver {
   readonly #coordinator: Coordinator;
   readonly #pending = new Map<number, PendingCheckpoint>();
   readonly #requests = new Map<number, CheckpointRequest>();
-  /** By region; 0 while it is down. */
+  /** By region: its epoch; 0 while the region is down. */
   readonly #epochs: number[];
-  /** By vertex. */
+  /** By vertex: its region. */
   readonly #regionOf: readonly number[];
-  /** Tasks that have ended since their region was started. */
+  /** Tasks that have ended since their region was last started. */
   readonly #ended = new Set<string>();
   #generation = 0;
   #token = 0;
   #latest: Manifest | undefined;
-  /** Manifests on their way and commits, one after the other (C1, C3). */
+  /** Writes of manifests and commits, one after the other (C1, C3). */
   #queue: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #completedId = 0;
   /** The checkpoint whose commit a restart has to make up for (C4). */
   #owed: number | undefined;
-  /** Copies under way: what they read is not pruned. */
+  /** Number of copies under way: what they read is not pruned. */
   #copies = 0;
   /** The final checkpoint is durable, and its commit has not failed. */
   isFinal = false;
-  /** The newest whose commit was not interrupted (C4). */
+  /** The newest checkpoint whose commit was not interrupted (C4). */
   committed = 0;
   completed = 0;
   failed = 0;
@@ -141,10 +141,10 @@ export class CheckpointDriver {
     return this.#generation;
   }
 
-  /** The tasks of a region are deployed. With the last region, checkpoints begin. */
+  /** The tasks of a region are deployed. With the last region's, checkpoints begin. */
   up(region: number, epoch: number): void {
     this.#epochs[region] = epoch;
-    // Before a region comes up, its launch has committed what the newest checkpoint promised.
+    // A region's launch commits what the newest checkpoint promised before the region comes up.
     this.#owed = undefined;
     if (this.#epochs.includes(0)) return;
     this.#generation += 1;
@@ -175,7 +175,7 @@ export class CheckpointDriver {
     } while (queue !== this.#queue);
   }
 
-  /** Keeps commits and manifests waiting until `act` is done, which waits for those before it. */
+  /** Runs `act` after the manifests and commits before it; those that come later wait for it. */
   async inTurn<T>(act: () => Promise<T>): Promise<T> {
     const done = this.#queue.then(act);
     this.#queue = done.then(
@@ -230,7 +230,7 @@ export class CheckpointDriver {
       return;
     }
     if (this.#pending.get(checkpoint) !== pending) {
-      // It was given up while this part was being written (C6).
+      // The checkpoint was given up while this part was being written (C6).
       if (descriptor !== undefined) this.#remove([descriptor]);
       return;
     }
@@ -333,7 +333,7 @@ export class CheckpointDriver {
         this.#answer(command.tokens, (request) =>
           request.reject(failureToError(command.failure, 'ERR_HOLDFAST_CHECKPOINT_FAILED')),
         );
-        // A request that came after the final checkpoint: nothing was tried.
+        // The request came after the final checkpoint: nothing was tried.
         if (command.checkpoint === this.#completedId) return;
         this.#discard(command.checkpoint);
         this.#tellFailed(command.checkpoint, command.failure);
@@ -389,18 +389,18 @@ export class CheckpointDriver {
       } catch (error) {
         isCommitted = false;
         this.#owed = command.checkpoint;
-        // Without a store the restart has nothing to make up for: all is to be done again.
+        // Without a store no restart can make up for the commit: everything is to be done again.
         if (!isInterrupted(error) || this.#given.store === undefined) {
           const failure = toFailure(error, 'sink');
           this.isFinal = false;
-          // Told before the restart it may lead to: its fate is decided, and it is not `completed`.
+          // Told before the restart that may follow: the checkpoint's fate is decided, and it is not `completed`.
           this.#tellFailed(command.checkpoint, failure);
           this.#answer(command.tokens, (request) => request.reject(failureToError(failure)));
           if (!isInterrupted(error)) this.#given.onGiveUp(failure);
           return;
         }
       }
-      // Without a store a checkpoint counts only now: if the commit had failed, all would come again.
+      // Without a store the checkpoint counts only now: if its commit had failed, everything would come again.
       if (this.#given.store === undefined) this.#given.onDurable(pending);
       if (isCommitted) this.committed = command.checkpoint;
       this.completed += 1;
@@ -425,14 +425,14 @@ export class CheckpointDriver {
       if (isCommitted) atPoint('checkpoint:announce', () => this.#given.onCommitted(pending));
       if (this.#copies > 0) return;
       const { options, store } = this.#given;
-      // What could not be deleted now is swept the next time.
+      // What cannot be deleted now is swept the next time.
       await atPoint('checkpoint:prune', () => store?.prune(options.checkpoint.retain))?.catch(
         () => {},
       );
     });
   }
 
-  /** All requests that wait are answered by the checkpoint that is triggered now. */
+  /** The checkpoint triggered now answers all requests that wait. */
   #kindOf(final: boolean): CheckpointKind {
     const waiting = [...this.#requests.values()].filter(({ isTaken }) => !isTaken);
     for (const request of waiting) request.isTaken = true;
@@ -465,7 +465,7 @@ export class CheckpointDriver {
     if (pending.parts.length > 0) this.#remove(pending.parts);
   }
 
-  /** Best effort: what is left is swept later. */
+  /** Removes parts, best effort: what is left is swept later. */
   #remove(parts: readonly PartDescriptor[]): void {
     this.#given.store?.discard(parts).catch(() => {});
   }
@@ -496,7 +496,7 @@ export function taskKey(vertex: number, instance: number): string {
   return `${vertex}/${instance}`;
 }
 
-/** What `job.metrics()` tells of checkpoints; all nothing before there can be any. */
+/** What `job.metrics()` tells of checkpoints; before there can be any, zeros and undefined. */
 export function checkpointMetrics(driver: CheckpointDriver | undefined): JobMetrics['checkpoints'] {
   return {
     completed: driver?.completed ?? 0,

@@ -1,9 +1,9 @@
 /**
- * Keeps what a job's checkpoints cost: takes the times on the driver's side, and hands the history to
- * the store now and then.
+ * Keeps what a job's checkpoints cost: takes the times on the driver's side, and hands the history to the store now
+ * and then.
  *
- * Nothing waits for it: it writes at the end of a checkpoint, when the last time was long ago, and at
- * the job's end. A store that fails to is asked again with the next (S2 of checkpoint/statistics.ts).
+ * Nothing waits for it. It writes at the end of a checkpoint, if the last write was long ago, and at the job's end.
+ * When the store fails to keep the history, the next write tries again (checkpoint/statistics.ts, S2).
  */
 
 import type { Failure } from '../../base/failure.js';
@@ -34,7 +34,7 @@ export class CheckpointStatisticsKeeper {
   readonly #store: CheckpointStore | undefined;
   readonly #history: CheckpointHistory;
   readonly #open = new Map<number, Open>();
-  /** Reading what was kept, then one write after the other. */
+  /** The work under way: reading what was kept, then one write after the other. */
   #work: Promise<void>;
   #writtenAtMs = Number.NEGATIVE_INFINITY;
 
@@ -54,7 +54,7 @@ export class CheckpointStatisticsKeeper {
     this.#open.set(checkpoint, { meter, sharedMs: sharedMs() });
   }
 
-  /** @param writeMs in the store */
+  /** @param writeMs time that the store took for the part */
   acknowledged(
     vertex: string,
     part: CapturedPart,
@@ -63,7 +63,7 @@ export class CheckpointStatisticsKeeper {
   ): void {
     const open = this.#open.get(part.checkpoint);
     if (open === undefined) return;
-    // Clocks of threads agree to some microseconds: less than nothing is nothing.
+    // The clocks of threads agree to some microseconds: a time below 0 counts as 0.
     const since = (ms: number) => Math.max(0, ms - open.sharedMs);
     open.meter.acknowledged({
       vertex,
@@ -86,7 +86,7 @@ export class CheckpointStatisticsKeeper {
     if (open !== undefined) open.meter.manifestMs = manifestMs;
   }
 
-  /** It is complete, and its sinks have committed. */
+  /** The checkpoint is complete, and its sinks have committed. */
   completed(checkpoint: number, durationMs: number, commitMs: number): CheckpointStatistics {
     const { meter } = this.#open.get(checkpoint)!;
     meter.commitMs = commitMs;
@@ -113,19 +113,19 @@ export class CheckpointStatisticsKeeper {
     return summaryOf(this.#history.ended);
   }
 
-  /** Of the run, over all its processes. */
+  /** Counts of the whole run, over all its processes. */
   get ofRun(): { readonly completed: number; readonly failed: number } {
     const { completed, failed } = this.#history;
     return { completed, failed };
   }
 
-  /** Hands over what there is. Resolves when the store has it, or has failed to keep it. */
+  /** Hands the history to the store. Resolves when the store has it, or has failed to keep it. */
   flush(): Promise<void> {
     const store = this.#store;
     if (store?.writeStatistics === undefined) return this.#work;
     this.#writtenAtMs = performance.now();
     this.#work = this.#work
-      // Encoded then, not now: what was kept has been read by then.
+      // Encoded only then: by then what was kept has been read.
       .then(() => store.writeStatistics?.(encodeStatistics(this.#history.record())))
       .catch(() => {});
     return this.#work;
@@ -142,7 +142,7 @@ export class CheckpointStatisticsKeeper {
     try {
       this.#history.restore(decodeStatistics(await this.#store?.readStatistics?.()));
     } catch {
-      // They begin anew.
+      // The statistics begin anew.
     }
   }
 }

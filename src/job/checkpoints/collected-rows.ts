@@ -9,15 +9,15 @@ import type { PendingCheckpoint } from './make-manifest.js';
 import { type EncodedRecord, type RowRecord, rowRecord, rowsOf } from './row-record.js';
 
 export class CollectedRows {
-  /** By operator and instance: what the checkpoint from which this process started had shown. */
+  /** By operator and instance: rows that the checkpoint from which this process started had made visible. */
   readonly #restored = new Map<string, Map<number, EncodedRows>>();
   readonly #rows = new Map<string, EncodedRows[]>();
-  /** What was decoded so far, to be decoded once only; by the bytes. */
+  /** Rows decoded so far, by their bytes, so that they are decoded only once. */
   readonly #decoded = new WeakMap<Uint8Array, readonly unknown[]>();
-  /** Of a checkpoint under way: how many rows of each operator. */
+  /** Number of rows of each operator in a checkpoint under way. */
   #announced = { checkpoint: 0, rows: new Map<string, number>() };
 
-  /** May come again for an instance, when the job fails before it has a checkpoint of its own. */
+  /** May be called again for an instance, when the job fails before it has a checkpoint of its own. */
   restore(operator: string, instance: number, rows: EncodedRows): void {
     let instances = this.#restored.get(operator);
     if (instances === undefined) {
@@ -29,8 +29,8 @@ export class CollectedRows {
 
   /**
    * A task has cut these rows for a checkpoint that may still fail.
-   * @returns what is wrong when the checkpoint, with what other tasks have told of it, would show more
-   *   rows of a name than there may be
+   * @returns what is wrong when the checkpoint would show more rows of a name than there may be, counted with
+   *   what other tasks have announced of it; undefined when nothing is
    */
   announce(
     { checkpoint, visible }: Pick<CapturedPart, 'checkpoint' | 'visible'>,

@@ -1,4 +1,4 @@
-/** A checkpoint while its parts come in, and the manifest made of it when all are there. */
+/** A checkpoint whose parts come in, and the manifest that is made of it when all are there. */
 
 import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { CapturedPart } from '../../host/host-protocol.js';
@@ -7,7 +7,7 @@ import type { JobPlan } from '../../stream/graph/plan.js';
 
 export interface PendingCheckpoint {
   readonly checkpoint: number;
-  /** Of all regions. */
+  /** The epochs of all regions. */
   readonly epochs: readonly number[];
   /** Triggered after all tasks had ended. */
   readonly final: boolean;
@@ -32,7 +32,7 @@ export function makeManifest(input: ManifestInput): Manifest {
     job: plan.graph.job,
     run: input.run,
     checkpoint: pending.checkpoint,
-    // Any of them would do: it keeps later epochs above.
+    // Any of the regions' epochs would do: it keeps later epochs above it.
     epoch: Math.max(...pending.epochs),
     createdAtMs: input.createdAtMs,
     graphHash: plan.graph.hash,
@@ -71,7 +71,7 @@ export function makeManifest(input: ManifestInput): Manifest {
 
 /**
  * Records that the sources had emitted up to a checkpoint.
- * @param operators only of these
+ * @param operators counts only these; all by default
  */
 export function recordsIn(manifest: Manifest | undefined, operators?: readonly string[]): number {
   let sum = 0;

@@ -1,4 +1,4 @@
-/** A task's part of a checkpoint on its way to the store, and what it may build on. */
+/** Writes a task's part of a checkpoint to the store, and tells tasks what a part may build on. */
 
 import { assert } from '../../base/assert.js';
 import { partsToRewrite } from '../../checkpoint/compaction.js';
@@ -41,7 +41,7 @@ export async function writePart(
   return linkPart(written, deltas, before);
 }
 
-/** What tasks are told of the checkpoint that they build on. */
+/** What tasks are told of the checkpoint on which they build. */
 export function baseOf(plan: JobPlan, { checkpoint, parts }: Manifest): CheckpointBase {
   const rewrite = partsToRewrite(parts).map(({ vertex, instance }) => ({
     vertex: plan.vertices.findIndex(({ id }) => id === vertex),
@@ -50,7 +50,7 @@ export function baseOf(plan: JobPlan, { checkpoint, parts }: Manifest): Checkpoi
   return { checkpoint, rewrite };
 }
 
-/** State that was written for a checkpoint: in full, and as changes. */
+/** Bytes of state that were written for a checkpoint: in full, and as changes. */
 export function stateBytesOf(parts: readonly PartDescriptor[]): {
   readonly fullBytes: number;
   readonly deltaBytes: number;

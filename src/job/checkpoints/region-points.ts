@@ -1,4 +1,4 @@
-/** How far each region had come at a checkpoint, of what its tasks told with their parts. */
+/** How far each region had come at a checkpoint, from what its tasks told with their parts. */
 
 import type { JobPlan } from '../../stream/graph/plan.js';
 import type { RegionPoint } from '../driver/progress.js';

@@ -1,14 +1,14 @@
 /**
- * The rows of all `collect` sinks by name, as a job's result shows them. They are decoded where they are
- * shown, since that needs the codecs of that thread: rows of a class without one throw when they are
- * looked at, so that a job that has ended well ends well.
+ * The rows of all `collect` sinks by name, as a job's result shows them. Rows are decoded where they are shown, since
+ * that needs the codecs of that thread. Rows of a class without a codec throw only when they are looked at, so that
+ * a job that has ended well ends well.
  */
 
 import { isHoldfastError } from '../../base/errors.js';
 import { decodeRows, encodeRows } from '../../codec/encoded-rows.js';
 
 export type RowRecord = Readonly<Record<string, readonly unknown[]>>;
-/** By name; can be cloned. */
+/** Rows by name, in a form that can be cloned. */
 export type EncodedRecord = readonly (readonly [string, readonly Uint8Array[]])[];
 
 const encodedOf = new WeakMap<RowRecord, ReadonlyMap<string, readonly Uint8Array[]>>();
@@ -25,7 +25,7 @@ export function rowRecord(names: EncodedRecord): RowRecord {
   return record;
 }
 
-/** The same, for another process. @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE */
+/** The record in a form for another process. @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE */
 export function encodeRecord(record: RowRecord): EncodedRecord {
   const left = encodedOf.get(record);
   return Object.keys(record).map((name) => [
@@ -49,7 +49,7 @@ function decoded(name: string, chunks: readonly Uint8Array[]): PropertyDescripto
   }
 }
 
-/** For messages. */
+/** Names a sink's rows in messages. */
 export function rowsOf(name: string): string {
   return `rows of collect('${name}')`;
 }

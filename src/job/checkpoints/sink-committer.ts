@@ -1,9 +1,9 @@
 /**
  * Makes sinks' staged output visible, once their checkpoint is complete.
  *
- * Sinks with `committer` data are committed here, in the main thread, so that no fenced thread can;
- * sinks with a `commit` function of their own are asked through a worker. Both are idempotent, and
- * are asked again after a restart for whatever the restored manifest promised.
+ * Sinks with `committer` data are committed here, in the main thread, so that no fenced thread can commit.
+ * Sinks with a `commit` function of their own are asked through a worker. Both ways are idempotent, and
+ * after a restart both are used again for what the restored manifest promised.
  */
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
@@ -44,7 +44,7 @@ export class SinkCommitter {
   }
 
   /**
-   * Before anything of a new epoch is written: commits what the restored checkpoint promised, drops
+   * To be called before anything of a new epoch is written: commits what the restored checkpoint promised, drops
    * what was staged after it, and refuses a target that holds somebody else's output.
    * @param only the sinks concerned: others may have staged more since
    * @param beforeRemoval called before published output of newer checkpoints is removed
@@ -64,12 +64,12 @@ export class SinkCommitter {
           state: { beforeRemoval, run: this.#run, checkpoint, transactions: own },
         };
       });
-    // All first: when one refuses, none has removed or published anything.
+    // All are checked first: when one refuses, none has removed or published anything.
     for (const { committer, state } of concerned) await committer.check?.(state);
     for (const { committer, state } of concerned) await committer.recover(state);
   }
 
-  /** The same for sinks that commit in a worker; needs a living one. */
+  /** The same for sinks that commit in a worker; needs a living worker. */
   async recoverInWorkers(
     checkpoint: number,
     transactions: readonly ManifestTransaction[],
@@ -101,7 +101,7 @@ export class SinkCommitter {
   }
 }
 
-/** Has the thread died that was to commit? Its death is reported, and the restart commits again. */
+/** Has the thread died that was to commit? Its death is reported elsewhere, and the restart commits again. */
 export function isInterrupted(error: unknown): boolean {
   return isHoldfastError(error, 'ERR_HOLDFAST_WORKER_DIED');
 }

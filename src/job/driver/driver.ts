@@ -1,8 +1,8 @@
 /**
- * The driver: starts a job, ends it, and is what its face asks. What fails in between is the business
- * of the regions and their supervisors.
+ * The driver starts a job and ends it, and answers what the job's face asks. Failures in between are handled by the
+ * regions and their supervisors.
  *
- *  D1  The job ends exactly once, through `#close`. Once its end is certain, no failure undoes it.
+ *  D1  The job ends exactly once, through `#close`. Once its end is certain, no failure changes it.
  *  D2  What a host reports for another epoch is dropped.
  */
 
@@ -60,13 +60,13 @@ export interface DriverOptions {
   readonly options: ResolvedOptions;
   readonly spawn: HostSpawner;
   readonly store: CheckpointStore | undefined;
-  /** The checkpoint to start from, and the greatest id ever used in the store. */
+  /** The checkpoint to start from; beside it the greatest id ever used in the store. */
   readonly manifest: Manifest | undefined;
   readonly lastCheckpoint: number;
   readonly run: string;
-  /** Makes stacks point into the user's own source. */
+  /** Makes the stacks of a failure point into the user's own source. */
   readonly mapFailure: (failure: Failure) => Failure;
-  /** The connectors' by default. */
+  /** By default the connectors' function. */
   readonly createCommitter?: CreateCommitter | undefined;
 }
 
@@ -80,7 +80,7 @@ export class JobDriver {
   readonly #collected = new CollectedRows();
   readonly #startedMs = performance.now();
   #status: JobStatus = 'starting';
-  /** The final checkpoint was asked for, perhaps before all threads have said that they run. */
+  /** The final checkpoint was asked for; perhaps before all threads have said that they run. */
   #isFinishing = false;
   #plan: JobPlan | undefined;
   #checkpoints: CheckpointDriver | undefined;
@@ -92,9 +92,9 @@ export class JobDriver {
   #stopping: Stopping | undefined;
   #heapGuard: HeapGuard | undefined;
   #ended = false;
-  /** What the tasks had to say when the job ended. */
+  /** What the tasks told when the job ended. */
   #lastMetrics: JobMetrics['operators'] = [];
-  /** While `start` has not answered. */
+  /** Set while `start` has not answered. */
   #first: Deferred<void> | undefined;
 
   constructor(given: DriverOptions) {
@@ -167,11 +167,11 @@ export class JobDriver {
     const first = deferred<void>();
     this.#first = first;
     try {
-      // Whatever it waits for, the end of the job ends it.
+      // The end of the job ends the start, whatever that waits for.
       await Promise.race([first.promise, this.#begin().then(() => first.promise)]);
     } catch (error) {
       await this.#fail(this.#mapError(error));
-      // Rejects with that, or with what had ended the job before.
+      // Rejects with this error, or with the one that had ended the job before.
       await this.#finished.promise;
     } finally {
       this.#first = undefined;
@@ -190,9 +190,9 @@ export class JobDriver {
     const { manifest } = this.#given;
     if (manifest?.final === true) {
       await this.#launcher!.recommit(manifest);
-      // Whoever took that checkpoint may have lost the store before it could.
+      // The process that took that checkpoint may have lost the store before it could prune.
       await this.#given.store?.prune(this.#options.checkpoint.retain).catch(() => {});
-      // No task will tell what its rows were.
+      // No task runs that could tell its rows, so they are read from the checkpoint.
       await restoreCollected(this.#given.store!, manifest, this.plan.graph, this.#collected);
       await this.#end('finished');
       return;
@@ -300,7 +300,7 @@ export class JobDriver {
     return region;
   }
 
-  /** @param hasRun it has failed when tasks ran: the start answers, whether or not it has already */
+  /** @param hasRun tasks ran when it failed: the start is answered, whether or not it was already */
   #givenUp(error: Error, hasRun = this.#hasRun): void {
     if (hasRun) this.#first?.resolve();
     if (this.#first === undefined || hasRun) void this.#fail(error);
@@ -322,10 +322,10 @@ export class JobDriver {
     this.#first?.resolve();
   }
 
-  /** These regions have failed, for one and the same reason. */
+  /** These regions have failed, all for one reason. */
   #failed(regions: readonly Region[], given: RegionFailure): void {
     if (this.#ended || regions.length === 0) return;
-    for (const region of regions) region.revoke(); // At once, whatever listeners do meanwhile.
+    for (const region of regions) region.revoke(); // First of all, whatever listeners do meanwhile.
     const failure = this.#given.mapFailure(given.failure);
     this.events.tell('failure', failure);
     this.#options.logger?.warn({ failure }, 'a part of the job failed');
@@ -344,7 +344,7 @@ export class JobDriver {
     for (const region of regions) region.failed({ ...given, failure });
   }
 
-  /** Its strategy was told never to give up. */
+  /** Was the strategy of the region's group told never to give up? */
   #isPatient({ plan }: Region): boolean {
     const { restart } = this.#groups.find(({ regions }) => regions.includes(plan.index))!;
     if (restart.kind === 'fixed-delay') return restart.attempts === Number.POSITIVE_INFINITY;
@@ -353,7 +353,7 @@ export class JobDriver {
     );
   }
 
-  /** No task was on it: nothing has to go back to a checkpoint. */
+  /** A thread without tasks has died: nothing has to go back to a checkpoint. */
   #idleThreadDied({ slot, failure }: RegionFailure): void {
     if (this.#ended || this.#plan === undefined) return;
     const replaced = this.#slots.replaceIdle(slot);
@@ -397,7 +397,7 @@ export class JobDriver {
         region.output();
         return;
       case 'restored-visible':
-        // Once there is a newer checkpoint, restores go back to one whose rows are known here.
+        // Restores go back to a newer checkpoint once there is one, and its rows are known here.
         if (this.#checkpoints!.latest === this.#given.manifest) {
           this.#collected.restore(event.operator, event.instance, event.rows);
         }
@@ -430,7 +430,7 @@ export class JobDriver {
       return;
     }
     this.#supervision!.completed();
-    // A region that has failed meanwhile has nothing left to be restarted for.
+    // A region that has failed meanwhile has nothing left for which to be restarted.
     setImmediate(() => void this.#end('finished'));
   }
 
@@ -442,7 +442,7 @@ export class JobDriver {
     return await this.#checkpoints.request('manual');
   }
 
-  /** @returns the checkpoint that was copied */
+  /** @returns the id of the checkpoint that was copied */
   async savepoint(directory: string): Promise<number> {
     const target = await savepointTarget(this.#given.store, directory);
     try {
@@ -481,7 +481,7 @@ export class JobDriver {
     });
   }
 
-  /** @param reason what an aborted signal gave */
+  /** @param reason the reason of an aborted signal */
   async cancel(reason?: unknown): Promise<void> {
     if (this.#ended) await this.#finished.promise.catch(() => {});
     else await this.#close('canceled', canceledError(reason));

@@ -1,5 +1,5 @@
 /**
- * Which regions stand under which supervisor: pure. A region that no group of the user's names has a
+ * Plans which regions stand under which supervisor: pure. A region that no group of the user's names gets a
  * group of its own.
  */
 
@@ -7,10 +7,10 @@ import { HoldfastError } from '../../base/errors.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
 import type { RestartStrategy } from '../../supervisor/restart-strategy.js';
 
-/** What of a group goes down with a region of it that failed. */
+/** Which regions of a group go down when one of them fails. */
 export type GroupStrategy = 'one-for-one' | 'one-for-all' | 'rest-for-one';
 
-/** A group as the options hold it, checked as far as the graph need not be known. */
+/** A group as the options hold it, checked as far as that needs no graph. */
 export interface GroupOptions {
   readonly name: string;
   readonly operators: readonly string[];
@@ -19,11 +19,11 @@ export interface GroupOptions {
 }
 
 export interface Group {
-  /** Undefined for a region by itself. */
+  /** Undefined for the group of a region that no group names. */
   readonly name: string | undefined;
   readonly strategy: GroupStrategy;
   readonly restart: RestartStrategy;
-  /** Indexes of its regions, in the order in which they start: as its operators are listed. */
+  /** Indexes of the group's regions in the order in which they start: that in which the group lists its operators. */
   readonly regions: readonly number[];
 }
 

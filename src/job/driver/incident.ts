@@ -1,16 +1,16 @@
-/** One failure of a region, from its detection to the first new output: what `restarted` tells. */
+/** One failure of a region, from its detection to the first new output. The event `restarted` tells it. */
 
 import type { Failure } from '../../base/failure.js';
 import type { RestartedEvent } from '../job-types.js';
 
 export interface IncidentStart {
-  /** Its id. */
+  /** The region's id. */
   readonly region: string;
   readonly failure: Failure;
   readonly slot: number;
   readonly cause: string;
   readonly detectMs: number;
-  /** Source position when it happened. */
+  /** Position of the sources when the region failed. */
   readonly sourceRecords: number;
   readonly nowMs: number;
 }
@@ -32,7 +32,7 @@ export class Incident {
     this.#start = start;
   }
 
-  /** The tasks do not run yet. */
+  /** The tasks do not run again yet. */
   get isDown(): boolean {
     return this.#running === undefined;
   }
@@ -41,7 +41,7 @@ export class Incident {
     return this.#outputMs !== undefined;
   }
 
-  /** A record of the new epoch has reached a sink; that may be told before `running` is. */
+  /** A record of the new epoch has reached a sink. This may be told before `running` is. */
   output(nowMs: number): void {
     this.#outputMs ??= nowMs;
   }

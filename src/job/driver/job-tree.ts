@@ -1,4 +1,4 @@
-/** The tree of supervision of a running job, as data: who restarts whom, how often it had to, and why. */
+/** The supervision tree of a running job as data: who restarts whom, how often it had to, and why. */
 
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import type { TreeNode } from '../../supervisor/supervision-tree.js';
@@ -12,7 +12,7 @@ export interface JobTreeInput {
   readonly groups: readonly Group[];
   readonly regions: readonly Region[];
   readonly slots: readonly SlotInfo[];
-  /** What the machines say. */
+  /** The tree as the supervision machines tell it. */
   readonly root: TreeNode;
   /** `performance.now()` ms. */
   readonly now: number;
@@ -43,7 +43,7 @@ export function jobTree(input: JobTreeInput): JobTreeNode {
         const regions = group.regions.map((region) =>
           regionNode(input, nodes.get(regionPath(at, region))!, region),
         );
-        // A region by itself stands for its group: its budget is the region's.
+        // A region that no group names stands for its group: the group's budget is the region's.
         if (group.name === undefined) return { ...regions[0]!, budget: node.budget };
         return {
           kind: 'group',

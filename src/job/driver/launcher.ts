@@ -1,14 +1,15 @@
 /**
- * Brings a region into a new epoch on its slots: threads, restored state, channels, then go.
+ * Brings a region into a new epoch on its slots: gets threads, restored state and channels ready, then starts it.
  *
  *  L1  The epoch number is durable before anything is written under it.
- *  L2  What the restored manifest promised is committed, and what was staged after it dropped, before
- *      a task of the new epoch can stage anything.
- *  L3  One launch at a time touches the store and the sinks' targets; one that is stale by then does not.
- *  L4  A start from an older checkpoint gives up the newer ones before sinks remove what those published,
- *      and only when it has proved to be readable and no sink refuses. From then on it is the newest.
- *      That is done for all regions before the first of them is launched.
- *  L5  No task starts before all of its region are deployed: a channel's both ends exist before the
+ *  L2  Before a task of the new epoch can stage anything, what the restored manifest promised is committed, and
+ *      what was staged after it is dropped.
+ *  L3  Only one launch at a time touches the store and the sinks' targets. A launch that is stale by its turn
+ *      does not.
+ *  L4  A start from an older checkpoint gives up the newer ones. It does so when the older checkpoint has proved to
+ *      be readable and no sink refuses, and before sinks remove what the newer ones published. From then on the
+ *      older one is the newest. This is done for all regions before the first of them is launched.
+ *  L5  No task starts before all tasks of its region are deployed: both ends of a channel exist before the
  *      first frame.
  */
 
@@ -34,7 +35,7 @@ import { planRecovery, replayedBarrierOf } from '../recovery/recovery-plan.js';
 import { readRestores } from '../recovery/restore-reader.js';
 import { listSplits, type SplitsBySource } from './split-listing.js';
 
-/** All rings of one shuffle together stay below this. */
+/** All rings of one shuffle together have at most this size. */
 const SHUFFLE_BYTES_MAX = 64 * 1024 * 1024;
 const RING_BYTES_MIN = 16 * 1024;
 
@@ -66,7 +67,7 @@ export interface Deployed {
   readonly epoch: number;
   /** By slot. */
   readonly leases: ReadonlyMap<number, Lease>;
-  /** What it goes back to; undefined: to the start. */
+  /** The checkpoint to which the region goes back; undefined: to the start. */
   readonly checkpoint: number | undefined;
 }
 
@@ -74,18 +75,18 @@ export interface LaunchRequest {
   readonly region: PlanRegion;
   readonly splits: SplitsBySource | undefined;
   readonly reached: DeploySpec['reached'];
-  /** True once this launch has been overtaken by another failure or the end. */
+  /** True once another failure, or the end, has made this launch void. */
   readonly stale: () => boolean;
-  /** Called when hosts may begin to report under the new epoch. */
+  /** Called when hosts may report under the new epoch. */
   readonly onEpoch: (deployed: Deployed) => void;
-  /** Called when all tasks are deployed, before the first of them runs: it may end at once. */
+  /** Called when all tasks are deployed, before the first of them runs: the region may end at once. */
   readonly onDeployed: () => void;
 }
 
 /** A failure with the slot that it came from. */
 class SlotError extends Error {
   readonly slot: number;
-  /** It is the death of a loaded thread: whoever watches the threads reports it. */
+  /** The failure is the death of a loaded thread: whoever watches the threads reports it. */
   readonly isReported: boolean;
 
   constructor(slot: number, cause: unknown, isLoaded: boolean) {
@@ -107,11 +108,11 @@ interface Prepared {
 export class Launcher {
   readonly #given: LauncherOptions;
   #epoch = 0;
-  /** What the last launch prepares, or has prepared (L3). Never rejects. */
+  /** The preparation of the last launch (L3). Never rejects. */
   #prepared: Promise<unknown> = Promise.resolve();
-  /** By region, until it is launched for the first time: what `prepareStart` has read. */
+  /** By region, until its first launch: what `prepareStart` has read. */
   readonly #first = new Map<number, Restores>();
-  /** By region: what its next launch needs, on its way while the back-off lasts. */
+  /** By region: what its next launch needs from storage, being read while the back-off lasts. */
   readonly #prefetched = new Map<
     number,
     { preparing: Promise<Prepared | undefined>; stale: () => boolean }
@@ -123,14 +124,14 @@ export class Launcher {
     this.#given = given;
   }
 
-  /** Of the sources that a run begins with: all of them, or those that the checkpoint does not know. */
+  /** Lists the splits of the sources with which a run begins: of all, or of those that the checkpoint does not know. */
   listSplits(manifest: Manifest | undefined): Promise<SplitsBySource> {
     const { plan, slots, options } = this.#given;
     const nodes = plan.graph.nodes.filter(({ id }) => !isKnown(manifest, id));
     return listSplits({ ...plan.graph, nodes }, slots, options.restart.kind !== 'none');
   }
 
-  /** For a job whose last checkpoint is complete but perhaps not committed. */
+  /** Commits again, for a job whose last checkpoint is complete but perhaps not committed. */
   async recommit(manifest: Manifest): Promise<void> {
     const { committer, plan, options } = this.#given;
     checkCompatible(manifest, plan, options.allowDropped);
@@ -138,7 +139,7 @@ export class Launcher {
     await this.#given.committer.recoverInWorkers(manifest.checkpoint, manifest.transactions);
   }
 
-  /** Before any region is launched: reads the checkpoint to start from, has sinks go back to it (L4). */
+  /** Reads the checkpoint to start from, and has sinks go back to it (L4). Called before any region is launched. */
   async prepareStart(): Promise<void> {
     const { checkpoints, committer, options, store, plan } = this.#given;
     const manifest = checkpoints.latest;
@@ -167,7 +168,7 @@ export class Launcher {
     }
   }
 
-  /** Waits until no launch has to do with the store or the sinks' targets any more. */
+  /** Waits until no launch touches the store or the sinks' targets any more. */
   async settle(): Promise<void> {
     let prepared: Promise<unknown>;
     do {
@@ -211,7 +212,7 @@ export class Launcher {
     if (request.stale() || prepared === undefined) return { kind: 'stale' };
     const { manifest, restores, epoch } = prepared;
     if (manifest !== undefined) {
-      // Of all regions: a commit may have been cut off with a thread that was not its own region's.
+      // For all regions: the death of another region's thread may have cut a commit off.
       await checkpoints.inTurn(() =>
         committer.recoverInWorkers(manifest.checkpoint, manifest.transactions),
       );
@@ -246,12 +247,12 @@ export class Launcher {
   }
 
   /**
-   * Begins with what the next launch of the region needs from storage.
-   * @param stale as a launch's: the region has failed again
+   * Begins to read what the region's next launch needs from storage.
+   * @param stale as for a launch: the region has failed again
    */
   prefetch(region: PlanRegion, stale: () => boolean): void {
     const preparing = this.#prepare(region, stale);
-    preparing.catch(() => {}); // The launch meets it.
+    preparing.catch(() => {}); // The launch meets the error.
     this.#prefetched.set(region.index, { preparing, stale });
   }
 
@@ -261,7 +262,7 @@ export class Launcher {
     return preparing;
   }
 
-  /** Slots whose thread is another one than when the region was deployed last. */
+  /** Slots that have another thread than when the region was last deployed. */
   #respawned(region: PlanRegion): readonly number[] {
     return region.slots.filter((slot) => {
       const key = `${region.index}/${slot}`;
@@ -283,7 +284,7 @@ export class Launcher {
       store === undefined ? this.#epoch + 1 : store.nextEpoch(),
       first ?? this.#restore(region, manifest),
     ] as const;
-    // What fails does not leave the rest alone with the next launch (L3).
+    // Waits for all, also when one fails: otherwise the rest would meet the next launch (L3).
     await Promise.allSettled(work);
     const [epoch, restores] = await Promise.all(work);
     this.#epoch = Math.max(this.#epoch, epoch);
@@ -381,8 +382,8 @@ function checkpointsOf({
 }
 
 /**
- * How long a sink may take to prepare. Less than a checkpoint, so that what is told is the sink that
- * is stuck; where checkpoints may fail, as many more as may: it is slow until then.
+ * How long a sink may take to prepare: less than a checkpoint, so that the failure names the sink that is stuck.
+ * Where checkpoints may fail, it has the time of as many more checkpoints: until then it counts as slow.
  */
 export function prepareTimeoutMs({
   timeoutMs,

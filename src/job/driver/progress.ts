@@ -1,22 +1,22 @@
 /**
- * When a restart budget is refilled: pure. What happens to regions and checkpoints goes in, the groups
- * whose budgets begin anew come out.
+ * Decides when a restart budget is refilled: pure. Events of regions and checkpoints go in; the groups whose budgets
+ * begin anew come out.
  *
- *  P1  Progress is a completed checkpoint beyond everything at which a region has failed since the
- *      last progress: a job that is restored from it does not meet any of that again. An empty
- *      checkpoint, or one on the way to the failure, is none.
- *  P2  Beyond a failure is a checkpoint that has every split at or beyond where it stood then, the record in
- *      work counted as read.
- *  P3  What a checkpoint holds in flight was read, and may not have been processed. Then every task must have
- *      taken as many records as it had at the failure as well. What was in flight in the restored
- *      checkpoint comes first and in the same order again, so a record that kills its task is met by the
- *      same count; where inputs of several producers meet, another interleaving may hide it from the
- *      count, and then it is in flight in the next checkpoint, where nothing hides it.
+ *  P1  Progress is a completed checkpoint that lies beyond every failure of a region since the last progress: a job
+ *      restored from it meets none of these failures again. An empty checkpoint is no progress, nor is one
+ *      that lies before the failure.
+ *  P2  A checkpoint is beyond a failure when it has every split at or beyond where the split stood then, the
+ *      record in work counted as read.
+ *  P3  What a checkpoint holds in flight was read, but may not have been processed. Then every task must also
+ *      have taken as many records as it had at the failure. What was in flight in the restored checkpoint comes
+ *      first, and in the same order again, so a record that kills its task is met at the same count. Where
+ *      inputs of several producers meet, another interleaving may hide the record from the count; then it
+ *      is in flight in the next checkpoint, where nothing hides it.
  *  P4  A firing of windows and timers that has failed must have been completed: the task's time has
  *      reached it.
- *  P5  Counts of tasks are compared over restores: they go on from what was counted in the checkpoint
- *      that the region went back to.
- *  P6  A group's budget is refilled when all of its regions that have failed are beyond it.
+ *  P5  A task's counts are compared across restores: they go on from what was counted in the checkpoint
+ *      to which the region went back.
+ *  P6  A group's budget is refilled when all of its regions that have failed are beyond their failures.
  */
 
 import { assert } from '../../base/assert.js';
@@ -26,8 +26,8 @@ export interface TaskPoint {
   /** Which one; unique in the job. */
   readonly task: string;
   /**
-   * Of a source: records read since the job's first start, that in work included, of all its splits
-   * together and then of each; those of each may be missing, when the thread had no time to tell.
+   * Of a source: records read since the job's first start, the one in work included; first of all its splits
+   * together, then of each. Those of each are missing when the thread had no time to tell its splits.
    */
   readonly splits: readonly number[] | undefined;
   /** Of another: records taken since it was deployed, that in work included. */

@@ -1,16 +1,16 @@
 /**
- * A region on its threads: a connected part of the graph, which fails and recovers as one and by
- * itself. It performs what its supervisor decides.
+ * A region on its threads: a connected part of the graph, which fails and recovers as one and independently of other
+ * regions. It performs what its supervisor decides.
  *
- *  R1  A failure first revokes the region's leases in shared memory, so that none of its tasks goes on,
- *      and only then is anything else done about it.
- *  R2  One launch at a time; a failure while one is under way makes it stale (`#launchId`), and what
- *      a stale launch still does has no effect.
- *  R3  A launch waits for every fence under way: one that comes to its deadline ends its thread, which
- *      must not be one that is being deployed to. The slot that failed is fenced as the others are, when
- *      its thread lives: what it closes may never close.
- *  R4  What fails while the region comes up again belongs to the incident that brought it down: one
- *      `restarted` for each time that it runs again.
+ *  R1  A failure first revokes the region's leases in shared memory, so that none of its tasks goes on.
+ *      Only then is anything else done about it.
+ *  R2  One launch at a time. A failure while a launch is under way makes the launch stale (`#launchId`), and
+ *      whatever a stale launch still does has no effect.
+ *  R3  A launch waits for every fence under way. A fence that misses its deadline ends its thread, and tasks
+ *      must not be deployed to that thread. If the thread of the failed slot lives, that slot is fenced, too:
+ *      what it closes may never close.
+ *  R4  What fails while the region comes up again belongs to the incident that brought it down: `restarted`
+ *      is told once for each time that the region runs again.
  */
 
 import { type Failure, failureToError } from '../../base/failure.js';
@@ -28,7 +28,7 @@ import type { Launcher } from './launcher.js';
 import type { Progress, TaskPoint } from './progress.js';
 import { RepeatedFailure } from './repeated-failure.js';
 
-/** What its supervisor hears of it. */
+/** What the supervisor is told of the region. */
 export type RegionEvent =
   | { readonly kind: 'child-started' }
   | { readonly kind: 'child-ended'; readonly reason: 'abnormal'; readonly failure: Failure }
@@ -38,21 +38,21 @@ export interface RegionOptions {
   readonly plan: PlanRegion;
   readonly job: JobPlan;
   readonly progress: Progress;
-  /** How long a thread may take to stop the region's tasks before it is ended. */
+  /** How long a thread may take to stop the region's tasks; then the thread is ended. */
   readonly resetTimeoutMs: number;
   readonly slots: Slots;
   readonly launcher: Launcher;
   readonly checkpoints: CheckpointDriver;
   readonly mapFailure: (failure: Failure) => Failure;
   readonly supervise: (event: RegionEvent) => void;
-  /** A launch has failed: to be treated as every failure of the region is. */
+  /** A launch has failed. This is to be handled like every failure of the region. */
   readonly onLaunchFailed: (slot: number, failure: Failure) => void;
   readonly onDown: () => void;
   readonly onRunning: () => void;
   readonly onRestarted: (event: RestartedEvent) => void;
-  /** No restart would help. */
+  /** The region is given up, because no restart would help. */
   readonly onGivenUp: (error: Error) => void;
-  /** Until the job has run for the first time, what would fail again in the same way is not tried again. */
+  /** The job has not run yet: what would fail again in the same way is not tried again. */
   readonly isFirstLaunch: () => boolean;
 }
 
@@ -60,9 +60,9 @@ export interface RegionOptions {
 export interface RegionFailure {
   readonly slot: number;
   readonly failure: Failure;
-  /** What `kill` had been asked for. */
+  /** The `kill` that had been ordered. */
   readonly ordered?: string | undefined;
-  /** From the cause to now; 0 when not known. */
+  /** Time from the cause to now; 0 when not known. */
   readonly detectMs?: number | undefined;
 }
 
@@ -70,18 +70,18 @@ export class Region {
   readonly plan: PlanRegion;
   readonly #given: RegionOptions;
   #splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
-  /** 0 while it is down. */
+  /** 0 while the region is down. */
   #epoch = 0;
   #launchId = 0;
-  /** How often its leases were revoked. */
+  /** How often the region's leases were revoked. */
   #revoked = 0;
-  /** Of the newest deployment, by slot; revoked while it is down. */
+  /** Leases of the newest deployment, by slot; revoked while the region is down. */
   #leases: ReadonlyMap<number, Lease> = new Map();
   /** Fences under way, by slot (R3). */
   readonly #fences = new Map<number, Promise<void>>();
-  /** Of its newest deployment, by source task: records read of each split, in shared memory. */
+  /** By source task of the newest deployment: records read of each split, in shared memory. */
   readonly #reading = new Map<string, Float64Array>();
-  /** By source task: the furthest that it has been at a failure. */
+  /** By source task: the furthest that it had come at any failure. */
   readonly #reached = new Map<string, readonly number[]>();
   #incident: Incident | undefined;
   #lastFailure: Failure | undefined;
@@ -90,7 +90,7 @@ export class Region {
   #restarts = 0;
   #attempt = 0;
   #closed = false;
-  /** Its tasks have been deployed once: what fails from then on is the job's failure, not its start's. */
+  /** The region's tasks have been deployed once: from then on a failure is the job's, not its start's. */
   hasRun = false;
   readonly repeated = new RepeatedFailure();
 
@@ -125,24 +125,24 @@ export class Region {
     return this.#upSinceMs !== undefined;
   }
 
-  /** Of its newest deployment, dead threads included. */
+  /** Progress of the newest deployment, dead threads included. */
   progress(): JobProgress {
     return sumProgress([...this.#leases.values()]);
   }
 
-  /** @param splits of all sources, on a fresh start */
+  /** @param splits of all sources; only on a fresh start */
   prepare(splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined): void {
     this.#splits = splits;
   }
 
-  /** None of its tasks goes on (R1), no launch has an effect any more (R2). */
+  /** From now on none of its tasks goes on (R1), and no launch has an effect (R2). */
   revoke(): void {
     for (const lease of this.#leases.values()) lease.revoke();
     this.#launchId += 1;
     this.#revoked += 1;
   }
 
-  /** A part of it has failed. */
+  /** A part of the region has failed. */
   failed(given: RegionFailure): void {
     if (this.#closed) return;
     this.revoke();
@@ -155,11 +155,11 @@ export class Region {
     this.#fenceAll();
     const { failure } = given;
     this.#given.supervise({ kind: 'child-ended', reason: 'abnormal', failure });
-    // Its supervisor may have given up, and with that the job has ended: nothing is restarted then.
+    // If its supervisor has given up, the job has ended with that: nothing is restarted then.
     if (!this.#closed) this.#given.onDown();
   }
 
-  /** Its supervisor takes it down, for a failure elsewhere or for the end. */
+  /** Its supervisor takes the region down, because of a failure elsewhere or for the end. */
   stop(because: Failure | undefined): void {
     if (this.#closed) return;
     this.revoke();
@@ -174,8 +174,8 @@ export class Region {
   }
 
   /**
-   * It will be launched after the back-off: missing threads may start, and what it goes back to may be
-   * read, meanwhile. What fails in that is met again by the launch, and told from there.
+   * The region will be launched after the back-off. Meanwhile missing threads may start, and what the region goes
+   * back to may be read. If that fails, the launch meets the failure again, and tells it.
    */
   expectLaunch(): void {
     const { slots, launcher } = this.#given;
@@ -184,24 +184,24 @@ export class Region {
     for (const slot of this.plan.slots) {
       if (!slots.isAlive(slot)) slots.ensure(slot).catch(() => {});
     }
-    // What its tasks staged is swept when none of them can stage any more.
+    // What its tasks staged is swept once none of them can stage any more.
     void Promise.all(this.#fences.values()).then(() => {
       if (!stale()) launcher.prefetch(this.plan, stale);
     });
   }
 
-  /** A source task tells where it counts what it reads. */
+  /** A source task tells where in shared memory it counts what it reads. */
   reading(vertex: number, instance: number, records: SharedArrayBuffer): void {
     this.#reading.set(taskKey(vertex, instance), new Float64Array(records));
   }
 
-  /** A record of the epoch has reached a sink. */
+  /** A record of the new epoch has reached a sink. */
   output(): void {
     this.#incident?.output(performance.now());
     this.settle();
   }
 
-  /** Tells of the restart that is behind us, if one is; also when no record followed it. */
+  /** Tells of the last restart if it was not told yet; also when no record followed it. */
   settle(): void {
     const event = this.#incident?.recovered(performance.now());
     if (event === undefined) return;
@@ -280,7 +280,7 @@ export class Region {
     }
   }
 
-  /** Where its tasks stand, those on dead threads as well. */
+  /** Where the region's tasks stand, those on dead threads included. */
   #points(): readonly TaskPoint[] {
     const { job } = this.#given;
     return [...this.#leases].flatMap(([slot, lease]) =>

@@ -1,10 +1,11 @@
 /**
- * Whether a region fails on the same record each time: pure. A callback that throws the same thing for
+ * Tells whether a region fails on the same record each time: pure. A callback that throws the same error for
  * the same record three times in a row will throw it a fourth time, and no back-off helps.
  *
- *  F1  Of user code only, and the same in operator, name, code, message and record. What dies, hangs,
- *      or is out of reach (a store, a sink, a source) may be there again later: it has the whole budget.
- *  F2  In a row: no other failure of the region, and no progress, between them.
+ *  F1  Only failures of user code count, and only the same in operator, name, code, message and record. A thread
+ *      that dies or hangs, or a store, sink or source that is out of reach, may be there again later: such
+ *      failures have the whole budget.
+ *  F2  In a row means: with no other failure of the region, and no progress, between them.
  */
 
 import type { Failure } from '../../base/failure.js';
@@ -15,7 +16,7 @@ export class RepeatedFailure {
   #last: string | undefined;
   #count = 0;
 
-  /** @returns how many equal ones there have been in a row, this one included; 0 for what is none (F1) */
+  /** @returns how many equal failures there have been in a row, this one included; 0 if it does not count (F1) */
   heard(failure: Failure): number {
     const identity = identityOf(failure);
     this.#count = identity === undefined || identity !== this.#last ? 0 : this.#count;
@@ -24,7 +25,7 @@ export class RepeatedFailure {
     return this.#count;
   }
 
-  /** There was progress (F2). */
+  /** There was progress: the count begins anew (F2). */
   forget(): void {
     this.#last = undefined;
     this.#count = 0;

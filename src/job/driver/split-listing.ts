@@ -1,8 +1,8 @@
 /**
- * The splits of all sources, as one of the job's threads lists them.
+ * Has one of the job's threads list the splits of all sources.
  *
- *  L1  A thread that dies meanwhile is none of the source's fault: another one is asked, a few times.
- *      What kills every thread that it is asked of is told as the source's failure, with the last death.
+ *  L1  When a thread dies meanwhile, that need not be the source's fault: another thread is asked, a few times.
+ *      If every thread that is asked dies, this is told as the source's failure, with the last death.
  *  L2  Waiting for splits() has a deadline, which the host keeps (`host/split-listing.ts`).
  */
 
@@ -11,13 +11,13 @@ import type { Slots } from '../../pool/slots.js';
 import type { GraphData } from '../../stream/graph/graph.js';
 import type { SourceSplit } from '../../stream/source.js';
 
-/** Threads that may die of it. */
+/** So many threads may die while they list splits. */
 const DEATHS_MAX = 3;
 
 export type SplitsBySource = Readonly<Record<string, readonly SourceSplit[]>>;
 
 /**
- * @param mayRestart whether a thread's death is anything but the end of the job
+ * @param mayRestart false: a thread's death is the end of the job
  * @throws HoldfastError what splits() throws; ERR_HOLDFAST_SOURCE when it does not settle, gives no
  *   splits, or ends the threads that call it
  */
@@ -30,7 +30,7 @@ export async function listSplits(
   for (const { id, kind } of graph.nodes) {
     if (kind === 'source') splits.set(id, await listOne(id, slots, mayRestart ? DEATHS_MAX : 1));
   }
-  // Ids are users' names, `__proto__` among them.
+  // Ids are users' names, and one may be `__proto__`.
   return Object.fromEntries(splits);
 }
 

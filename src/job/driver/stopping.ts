@@ -1,8 +1,8 @@
 /**
  * A stop on request: sources stop, a last checkpoint is taken and committed, the job ends.
  *
- *  - It outlives failures: a restart of a region in the meantime stops again (`apply`).
- *  - With `drain` the sources end instead of pausing; the ends travel through, windows fire, and the
+ *  - The stop outlives failures: when a region restarts meanwhile, its sources are stopped again (`apply`).
+ *  - With `drain` the sources end instead of pausing. The ends travel through, windows fire, and the
  *    final checkpoint ends the job as if its input had been no longer.
  */
 
@@ -45,32 +45,32 @@ export class Stopping {
     this.#savepoint = savepoint;
   }
 
-  /** When all tasks run, and whenever they run again. */
+  /** To be called when all tasks run, and whenever they run again. */
   apply({ slots, checkpoints, onStopped, onFailed }: StoppedWorld): void {
     slots.tellAll('stopSources', [this.drain]);
     if (this.drain) return;
     const { generation } = checkpoints;
     checkpoints.request('stop').then(
-      // The final checkpoint, if it was that one, ends the job by itself; and the restart that makes up
-      // for a commit that was interrupted stops again.
+      // If it was the final checkpoint, that ends the job by itself. If its commit was interrupted, the restart
+      // that makes up for the commit stops the sources again.
       (checkpoint) => {
         if (!checkpoints.isFinal && checkpoint <= checkpoints.committed) onStopped();
       },
       (error) => {
-        // All input was processed before the stop came: nothing but the commit is left to wait for.
+        // All input was processed before the stop came: only the commit has to be waited for.
         if (checkpoints.isFinal) return;
-        // A failure of a region is answered by a restart, which stops again.
+        // When a region has failed, a restart follows, and stops the sources again.
         if (checkpoints.generation === generation) onFailed(error);
       },
     );
   }
 
-  /** After the end. */
+  /** To be called after the end. */
   checkSaved(): void {
     if (this.#savepointError !== undefined) throw this.#savepointError;
   }
 
-  /** At the end, while the store is open. Never rejects. */
+  /** To be called at the end, while the store is open. Never rejects. */
   async save(store: CheckpointStore | undefined, latest: Manifest | undefined): Promise<void> {
     const target = this.#savepoint;
     if (target === undefined) return;

@@ -1,16 +1,16 @@
 /**
- * The supervisors of a job, and their clock. The machine decides (supervisor/supervision-tree.ts), the
- * regions perform.
+ * The supervisors of a job, and their clock. The machine decides (supervisor/supervision-tree.ts), the regions
+ * perform.
  *
  *   job ─┬─ coordinator
  *        ├─ group ─┬─ region      a group is a supervisor: its strategy and its restart budget;
  *        │         └─ region      a region by itself has a group of its own
  *        └─ group ─── region
  *
- *  S1  The budget stands at the group. What is below (slots, tasks) escalates to its region at once,
- *      for it can only be restarted as a whole; a group whose budget is spent ends the job.
- *  S2  Regions are significant: when all of them have come to a normal end, their groups shut down, and
- *      then the job. That is how a bounded job ends.
+ *  S1  The budget belongs to the group. What is below a region (slots, tasks) escalates to it at once, because a
+ *      region can only be restarted as a whole. A group whose budget is spent ends the job.
+ *  S2  Regions are significant children: when all regions of a group have ended normally, the group shuts down;
+ *      when all groups have, the job does. That is how a bounded job ends.
  */
 
 import type { Failure } from '../../base/failure.js';
@@ -28,11 +28,11 @@ import type { RegionEvent } from './region.js';
 export interface SupervisionOptions {
   readonly groups: readonly Group[];
   readonly launch: (region: number, attempt: number) => void;
-  /** @param because of which failure elsewhere in its group; undefined when the job ends */
+  /** @param because the failure elsewhere in its group; undefined when the job ends */
   readonly stop: (region: number, because: Failure | undefined) => void;
-  /** These will be launched after a delay. */
+  /** These regions will be launched after a delay. */
   readonly onRestarting: (regions: readonly number[], attempt: number, delayMs: number) => void;
-  /** A group has spent its budget. `attempts`: restarts that were made before this failure. */
+  /** A group has spent its budget. `attempts`: how many restarts were made before this failure. */
   readonly onGivenUp: (failure: Failure, attempts: number) => void;
   /** All regions have ended (S2). */
   readonly onEnded: () => void;
@@ -47,10 +47,10 @@ export const regionPath = (group: number, region: number): string =>
 export class Supervision {
   readonly #given: SupervisionOptions;
   readonly #tree: SupervisionTree;
-  /** Paths of regions, both ways. */
+  /** Path of each region in the tree, both ways. */
   readonly #paths = new Map<number, string>();
   readonly #regions = new Map<string, number>();
-  /** By group: what it restarts for. */
+  /** By group: the failure for which it restarts. */
   readonly #causes = new Map<string, Failure>();
   #closed = false;
   #timer: NodeJS.Timeout | undefined;
@@ -84,7 +84,7 @@ export class Supervision {
               id: `region-${region}`,
               restart: 'transient' as const,
               significant: true,
-              // Its threads have a deadline each, `resetTimeoutMs`.
+              // Each of the region's threads has a deadline of its own, `resetTimeoutMs`.
               shutdown: 'infinity' as const,
             })),
           })),
@@ -102,12 +102,12 @@ export class Supervision {
     this.#handle({ ...event, path: this.#paths.get(region)! });
   }
 
-  /** The group's budget begins anew: see progress.ts. */
+  /** There was progress: the group's budget begins anew (progress.ts). */
   progressed(group: number): void {
     this.#handle({ kind: 'progress', path: groupPath(group) });
   }
 
-  /** All input was processed and all output committed: the regions have come to their end. */
+  /** All input was processed and all output committed: the regions have ended normally. */
   completed(): void {
     for (const path of this.#paths.values()) {
       this.#handle({ kind: 'child-ended', path, reason: 'normal' });
@@ -141,7 +141,7 @@ export class Supervision {
     const { launch, stop, onRestarting, onGivenUp, onEnded } = this.#given;
     switch (command.kind) {
       case 'start-child':
-        // The coordinator is a part of the driver, and there.
+        // The coordinator is a part of the driver, so it is there already.
         if (command.path === COORDINATOR) this.#later({ kind: 'child-started', path: COORDINATOR });
         else launch(this.#regions.get(command.path)!, command.attempt);
         return;
@@ -174,7 +174,7 @@ export class Supervision {
     }
   }
 
-  /** Not within the performance of a command. */
+  /** Handles an event later, not while a command is being performed. */
   #later(event: TreeEvent): void {
     queueMicrotask(() => this.#handle(event));
   }

@@ -1,4 +1,4 @@
-/** Rows of `collect` sinks as a checkpoint holds them, for a run that has nothing left to run. */
+/** Rows of `collect` sinks as a checkpoint holds them, for a run that has nothing left to do. */
 
 import type { CheckpointStore, FinishedMark, Manifest } from '../../checkpoint/store.js';
 import type { GraphData } from '../../stream/graph/graph.js';
@@ -8,8 +8,8 @@ import type { EncodedRecord } from '../checkpoints/row-record.js';
 import type { JobResult } from '../job-types.js';
 
 /**
- * By name, the operators whose rows it shows. JSON data; version 0.1.0 wrote an object, whose keys a
- * sealed document does not take as they come.
+ * By name, the operators whose rows the name shows. JSON data. Version 0.1.0 wrote an object, but a sealed document
+ * does not take every name as a key.
  */
 export type CollectSinks = readonly (readonly [name: string, operators: readonly string[]])[];
 
@@ -22,7 +22,7 @@ function collectSinks(graph: GraphData): CollectSinks {
   return [...sinks];
 }
 
-/** What a finished run leaves in its store: its figures, and where its rows are to be found. */
+/** What a finished run leaves in its store: its figures, and where its rows are. */
 export function finishedMark(
   { collected: _, ...figures }: JobResult,
   checkpoint: number,
@@ -57,7 +57,7 @@ export async function readCollected(
   return collected;
 }
 
-/** Into `rows`, as tasks would have told when they were restored. */
+/** Adds the rows to `rows`, as tasks would have told them after a restore. */
 export async function restoreCollected(
   store: Pick<CheckpointStore, 'readPart'>,
   manifest: Manifest,
@@ -68,7 +68,7 @@ export async function restoreCollected(
     if (collectName === undefined) continue;
     for (const [, chunks] of await readCollected(store, manifest, [[collectName, [id]]])) {
       const bytes = new Uint8Array(Buffer.concat(chunks));
-      // Nothing runs any more that could make them too many: nobody counts.
+      // Nothing runs any more that could add rows, so nobody counts them.
       rows.restore(id, 0, { count: 0, bytes });
     }
   }

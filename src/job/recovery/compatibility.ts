@@ -1,12 +1,12 @@
 /**
- * What becomes of each operator's state when a job starts from a checkpoint: pure. It is what a start
- * does (recovery-plan.ts) and what `holdfast checkpoints --compatible` tells beforehand.
+ * What becomes of each operator's state when a job starts from a checkpoint: pure. A start goes by it
+ * (recovery-plan.ts), and `holdfast checkpoints --compatible` tells it beforehand.
  *
- *  C1  State that has no operator in the new graph is refused, never dropped silently; so is what is in flight
- *      to it, and output that a sink has promised when no sink of that id is there to commit it. All of
- *      that is dropped where the user has named the operator, or the part of its state.
+ *  C1  State without an operator in the new graph is refused, never dropped silently. So are records in flight to
+ *      such an operator, and output that a sink has promised, if no sink of that id is there to commit it. All
+ *      of that is dropped where the user has named the operator, or the part of its state.
  *  C2  Keyed state may evolve as state-layout.ts says. The first manifests did not tell what state
- *      consists of: for these only the sections themselves do, when they are read.
+ *      consists of: for these only the sections themselves tell it, when they are read.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -21,13 +21,13 @@ export interface OperatorFate {
   readonly operator: string;
   readonly type: string;
   readonly fate: 'restored' | 'evolved' | 'new' | 'stateless' | 'dropped' | 'refused';
-  /** For people: what evolves, what is lost, or why not. */
+  /** In words for people: what evolves, what is lost, or why the job cannot start. */
   readonly what: string;
 }
 
 export interface Compatibility {
   readonly operators: readonly OperatorFate[];
-  /** Why the job cannot start from it; empty when it can. */
+  /** Why the job cannot start from the checkpoint; empty when it can. */
   readonly problems: readonly HoldfastError[];
 }
 
@@ -167,7 +167,7 @@ function judgeGone(id: string, before: Before | undefined, context: Context): vo
   );
   const isInFlight = sections.some(holdsElements);
   const isPromised = manifest.transactions.some(({ operator }) => operator === id);
-  // A chain's own section (its watermark) may go when the chain is cut differently and its head was stateless.
+  // A chain's own section (its watermark) may go when chains are formed differently and its head was stateless.
   const isVertex = plan.vertices.some((vertex) => vertex.id === id);
   const hasState =
     sections.some(({ name }) => parseChannelSection(name) === undefined) &&

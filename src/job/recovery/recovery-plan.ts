@@ -1,14 +1,14 @@
 /**
- * From a manifest and a plan to what must be read: pure.
+ * Plans, from a manifest and a job's plan, which parts have to be read, and for whom: pure.
  *
  *  R1  With the same parallelism and the same key-group table an instance gets its own sections and
- *      nothing else: a crash moves no key. Its next checkpoint may build on the restored one, if it is
- *      also the same chain that has it (`checkpoint`).
+ *      nothing else: a crash moves no key. If the same chain still has the operator, the instance's next
+ *      checkpoint may build on the restored one (`checkpoint`).
  *  R2  With another parallelism every instance of an operator gets the sections of all old instances
- *      that can hold something for it: of a keyed operator those whose groups it owns now, of
- *      others (a sink in the same chain, say) all; the operator keeps what is its own.
+ *      that can hold something for it. For a keyed operator these are the instances that had groups which it
+ *      owns now; for any other (a sink in the same chain, say) all instances. The operator keeps what is its own.
  *  R3  What was in flight goes to the instances that consume it now (channel-state.ts, V1–V4), whichever
- *      tasks' parts it is in.
+ *      tasks' parts hold it.
  *  R4  What the job cannot take over is refused, never dropped silently (compatibility.ts).
  */
 
@@ -22,7 +22,7 @@ import {
 } from '../../stream/task/channel-state.js';
 import { checkCompatible } from './compatibility.js';
 
-/** Which parts a task needs, and which operators' sections of them. */
+/** The parts that a task needs, and the operators whose sections it needs of them. */
 export interface TaskRecovery {
   readonly vertex: number;
   readonly instance: number;
@@ -30,12 +30,12 @@ export interface TaskRecovery {
   readonly operators: readonly {
     readonly operator: string;
     readonly parts: readonly PartDescriptor[];
-    /** The manifest's, when the part is all of this instance's own state (R1). */
+    /** The manifest's checkpoint, if the part is all of this instance's own state (R1). */
     readonly checkpoint: number | undefined;
     /** See RestoredOperator. */
     readonly formerOwners: readonly number[] | undefined;
   }[];
-  /** What was in flight to an operator of the task: sections of parts of any task. */
+  /** What was in flight to an operator of the task. The sections may lie in the part of any task. */
   readonly channels: readonly {
     readonly operator: string;
     readonly part: PartDescriptor;
@@ -81,8 +81,8 @@ export function planRecovery(
 }
 
 /**
- * The checkpoint's id when its barrier has to pass once more, because it holds records in flight and
- * instances, or the owners of key groups, have changed since (task-inputs.ts, P4).
+ * The checkpoint's id if its barrier has to pass once more: because the checkpoint holds records in flight, and
+ * instances, or the owners of key groups, have changed since (stream/task/task-inputs.ts, P4).
  */
 export function replayedBarrierOf(manifest: Manifest, plan: JobPlan): number | undefined {
   const isInFlight = manifest.parts.some((part) => part.sections.some(holdsElements));
@@ -110,7 +110,7 @@ function partsFor(
   const keyed = plan.graph.nodes
     .find((node) => node.id === operator)!
     .inputs.some((input) => input.partition === 'hash');
-  // In the order of instances: what a rescale brings together keeps a reproducible order.
+  // In the order of instances, so that what a rescale brings together keeps a reproducible order.
   const all = manifest.parts
     .filter((part) =>
       part.sections.some(
@@ -131,7 +131,7 @@ function partsFor(
   return owners === undefined ? all : all.filter((part) => owners.has(part.instance));
 }
 
-/** The instances that had the key groups which are this one's now; undefined when nothing is known. */
+/** The instances that had the key groups which this instance has now; undefined when nothing is known. */
 function formerOwners(
   oldTable: readonly number[] | undefined,
   newTable: Uint16Array | undefined,
@@ -145,7 +145,7 @@ function formerOwners(
   return owners;
 }
 
-/** By key group; undefined when nothing is known. */
+/** By key group, the instance that had it; undefined when nothing is known. */
 function ownersBefore(manifest: Manifest, operator: string): readonly number[] | undefined {
   const before = manifest.operators.find((entry) => entry.id === operator);
   return before && manifest.tables[String(before.parallelism)];
@@ -167,7 +167,7 @@ function channelsFor(
   const isWanted = ({ operator, name }: PartDescriptor['sections'][number]): boolean => {
     const channel = operator === id ? parseChannelSection(name) : undefined;
     if (channel === undefined) return false;
-    // An input that is gone is for the task to refuse.
+    // When the input is gone, the task refuses it.
     const partition = inputs[channel.input]?.partition ?? 'forward';
     const scaling = { partition, before, parallelism, isMoved: isMoved && partition === 'hash' };
     if (!isChannelFor(channel.to, instance, scaling)) return false;
@@ -179,7 +179,7 @@ function channelsFor(
   });
 }
 
-/** Has every instance of the operator the key groups that it had? */
+/** Does every instance of the operator have the same key groups as before? */
 function isUnmoved(
   manifest: Manifest,
   plan: JobPlan,

@@ -1,11 +1,11 @@
-/** What a start with another parallelism than the restored checkpoint's has moved: pure. */
+/** What a start moves when its parallelism is not that of the restored checkpoint: pure. */
 
 import type { Manifest } from '../../checkpoint/store.js';
 import { movesReport } from '../../hashring/moves-report.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
 import type { RescaledEvent, RescaledOperator } from '../job-types.js';
 
-/** Undefined when every keyed operator has as many instances as it had. */
+/** Undefined when every keyed operator has as many instances as in the checkpoint. */
 export function rescaleReport(manifest: Manifest, plan: JobPlan): RescaledEvent | undefined {
   const operators = plan.vertices.flatMap(({ nodes, parallelism }) =>
     nodes.flatMap((node): RescaledOperator[] => {

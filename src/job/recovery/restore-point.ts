@@ -1,4 +1,4 @@
-/** Which checkpoint a run starts from, and as which run: asked once, with the store's lock held. */
+/** Finds from which checkpoint a run starts, and as which run. Asked once, while the store's lock is held. */
 
 import { randomUUID } from 'node:crypto';
 import { HoldfastError } from '../../base/errors.js';
@@ -11,7 +11,7 @@ import type { ResolvedOptions } from '../options.js';
 export interface RestorePoint {
   readonly run: string;
   readonly manifest: Manifest | undefined;
-  /** Ids go on above this one. */
+  /** New ids are above this one. */
   readonly lastCheckpoint: number;
 }
 
@@ -61,8 +61,8 @@ async function readWanted(
 }
 
 /**
- * The savepoint becomes the first checkpoint of the run's own store: restarts need it until there is a
- * newer one, and the savepoint's folder may go away.
+ * Copies the savepoint to be the first checkpoint of the run's own store. Restarts need it until there is a newer
+ * checkpoint, and the savepoint's folder may go away.
  */
 async function fromSavepoint(
   store: CheckpointStore,
@@ -73,7 +73,7 @@ async function fromSavepoint(
   try {
     const { checkpoint, run } = savepoint.manifest;
     if (held.length === 0) return await copyCheckpoint(savepoint.store, savepoint.manifest, store);
-    // An earlier start from it that came no further.
+    // An earlier start from this savepoint came no further than the copy.
     const newest = await store.readManifest(held[0]!);
     if (newest.checkpoint === checkpoint && newest.run === run) return newest;
     throw new HoldfastError(

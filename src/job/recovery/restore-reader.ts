@@ -1,4 +1,4 @@
-/** Reads what a recovery plan names: each file once, verified before anything is decoded. */
+/** Reads what a recovery plan names: each file once, and verified before anything of it is decoded. */
 
 import { assert } from '../../base/assert.js';
 import { type ChainLink, chainOf, filesOf } from '../../checkpoint/parts/part-chain.js';
@@ -22,7 +22,7 @@ export async function readRestores(
     for (const operator of task.operators) {
       for (const file of operator.parts.flatMap(filesOf)) files.set(file.file, file);
     }
-    // What was in flight is in the newest file.
+    // What was in flight is in the newest file, never in an earlier one.
     for (const { part } of task.channels) files.set(part.file, part);
   }
   const read = new Map<string, readonly RestoredPartSection[]>();
@@ -32,7 +32,7 @@ export async function readRestores(
   const handedOut = new Set<RestoredPartSection>();
   const bytesOf = ({ file, section }: ChainLink): Uint8Array => {
     const found = read.get(file.file)![section]!;
-    // The first to need it gets the buffer itself, to be transferred; others a copy.
+    // The first task to need a section gets its buffer, to be transferred; the others get a copy.
     const bytes = handedOut.has(found) ? new Uint8Array(found.bytes) : found.bytes;
     handedOut.add(found);
     return bytes;
