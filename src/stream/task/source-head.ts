@@ -402,10 +402,13 @@ export class SourceHead {
       this.#reject(records[at]);
       return;
     }
-    const timestamp = timestamps === undefined ? Number.NaN : timestamps[at]!;
-    // NaN, for none, is no number beyond these.
-    if (timestamp > TIME_MAX_MS || timestamp < -TIME_MAX_MS) {
-      throw badTimestamp(this.#given.operator, reader.describe(at), timestamp);
+    let timestamp = Number.NaN;
+    if (timestamps !== undefined) {
+      timestamp = timestamps[at]!;
+      // NaN, for none, is no number beyond these.
+      if (timestamp > TIME_MAX_MS || timestamp < -TIME_MAX_MS) {
+        throw badTimestamp(this.#given.operator, reader.describe(at), timestamp);
+      }
     }
     this.#given.output.onElement(records[at], timestamp, 0, NOT_BEHIND);
   }
