@@ -131,7 +131,7 @@ class GuardedRun {
     try {
       const result = await job.finished;
       this.#flushPrint();
-      report({ kind: 'progress', progress: job.progress(), slots: job.slots() });
+      this.#reportProgress(job);
       await this.#reportMetrics(job);
       report({ kind: 'tree', tree: job.tree() });
       const { collected, ...rest } = result;
@@ -158,6 +158,8 @@ class GuardedRun {
 
   #forward(job: Job): void {
     job.on('restarted', () => report({ kind: 'tree', tree: job.tree() }));
+    // Ahead of the event: how far the job had come is not to lag behind what is said of a checkpoint.
+    job.on('checkpoint', () => this.#reportProgress(job));
     for (const name of FORWARDED) {
       job.on(name, (...args: unknown[]) =>
         report({ kind: 'event', name, args } as Extract<GuardReport, { kind: 'event' }>),
@@ -165,11 +167,12 @@ class GuardedRun {
     }
   }
 
+  #reportProgress(job: Job): void {
+    report({ kind: 'progress', progress: job.progress(), slots: job.slots() });
+  }
+
   #watchProgress(job: Job): NodeJS.Timeout {
-    return setInterval(
-      () => report({ kind: 'progress', progress: job.progress(), slots: job.slots() }),
-      PROGRESS_EVERY_MS,
-    );
+    return setInterval(() => this.#reportProgress(job), PROGRESS_EVERY_MS);
   }
 
   #watchMetrics(job: Job): NodeJS.Timeout {

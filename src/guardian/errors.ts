@@ -47,8 +47,8 @@ export function budgetError(death: ProcessDeath, attempts: number): HoldfastErro
   if (attempts === 0) return cause;
   return new HoldfastError(
     'ERR_HOLDFAST_RESTART_BUDGET',
-    `gave up after ${attempts} restarts of the job's process without a completed checkpoint between ` +
-      `them. ${cause.message}`,
+    `gave up after ${attempts} restart${attempts === 1 ? '' : 's'} of the job's process without progress, which ` +
+      `is a completed checkpoint beyond what it had read when it died. ${cause.message}`,
     { cause, details: { ...cause.details, attempts } },
   );
 }

@@ -351,12 +351,13 @@ class Guardian extends GuardedEvents implements GuardedJob {
         if (report.name === 'restarted') this.#threadRestarts += 1;
         if (report.name === 'checkpoint' && report.args[0].kind === 'completed') {
           this.#checkpoints.now += 1;
-          this.#handle({ kind: 'checkpoint' });
+          this.#handle({ kind: 'checkpoint', sourceRecords: report.args[0].sourceRecords });
         }
         return;
       case 'progress':
         this.#progress = report.progress;
         this.#slots = report.slots;
+        this.#handle({ kind: 'progress', sourceRecords: report.progress.sourceRecords });
         this.tell('progress', report.progress);
         return;
       case 'metrics':

@@ -10,7 +10,10 @@
  *  G1  A job that says how it ended is believed: its process is not started again, however it exits.
  *  G2  A process that dies without a word is started again while the budget lasts, and given up with
  *      the last death otherwise; exactly one of the two.
- *  G3  A completed checkpoint resets the budget.
+ *  G3  A completed checkpoint resets the budget when it is beyond all that earlier processes had read when they
+ *      died, going by what they told last. So a record that ends every process that reads it spends the budget,
+ *      however many checkpoints there are ahead of it. Of a process that died it is not known how far each
+ *      split was, as it is of a thread (job/driver/progress.ts): what counts is the sum.
  *  G4  `end` and `give-up` come at most once, and nothing after them.
  *  G5  Who wants the job stopped does not wait for a delay under way: the process that takes the last
  *      checkpoint is started at once. Should that one die as well, its delay is kept.
@@ -41,8 +44,10 @@ export type GuardOutcome =
 
 export type GuardEvent =
   | { readonly kind: 'start' }
-  /** A checkpoint completed. */
-  | { readonly kind: 'checkpoint' }
+  /** A checkpoint completed. `sourceRecords`: source position in it, of all sources together. */
+  | { readonly kind: 'checkpoint'; readonly sourceRecords: number }
+  /** Sources have read so far. */
+  | { readonly kind: 'progress'; readonly sourceRecords: number }
   | { readonly kind: 'outcome'; readonly outcome: GuardOutcome }
   | { readonly kind: 'exited'; readonly death: ProcessDeath }
   | { readonly kind: 'cancel' }
@@ -52,7 +57,7 @@ export type GuardEvent =
 export type GuardCommand =
   /** `process`: 0 for the first. */
   | { readonly kind: 'fork'; readonly process: number }
-  /** `attempt`: 1 for the first since a checkpoint was completed. */
+  /** `attempt`: 1 for the first since there was progress (G3). */
   | {
       readonly kind: 'restarting';
       readonly attempt: number;
@@ -82,6 +87,10 @@ export class GuardMachine {
   /** Forks after the first. */
   #restarts = 0;
   #canceled = false;
+  /** How far sources have read, in this process and those before. */
+  #read = 0;
+  /** How far they had when the last process died. */
+  #failedAt = -1;
 
   constructor({ restart, random }: GuardMachineOptions) {
     this.#restart = restart;
@@ -103,7 +112,12 @@ export class GuardMachine {
       case 'start':
         return state.kind === 'idle' ? this.#fork() : [];
       case 'checkpoint':
-        if (state.kind === 'alive') this.#backOff = resetBackOff(this.#backOff); // G3
+        if (state.kind !== 'alive') return [];
+        this.#read = Math.max(this.#read, event.sourceRecords);
+        if (event.sourceRecords > this.#failedAt) this.#backOff = resetBackOff(this.#backOff); // G3
+        return [];
+      case 'progress':
+        if (state.kind === 'alive') this.#read = Math.max(this.#read, event.sourceRecords);
         return [];
       case 'outcome':
         if (state.kind === 'alive') this.#state = { kind: 'settled', outcome: event.outcome }; // G1
@@ -131,6 +145,7 @@ export class GuardMachine {
   /** G2. */
   #died(death: ProcessDeath, nowMs: number): readonly GuardCommand[] {
     if (this.#canceled) return this.#end({ kind: 'canceled' });
+    this.#failedAt = this.#read;
     const answer = nextDelay(this.#backOff, this.#restart, nowMs, this.#random);
     this.#backOff = answer.state;
     if (answer.kind === 'give-up') {

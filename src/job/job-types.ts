@@ -202,6 +202,8 @@ export type CheckpointEvent =
       readonly kind: 'completed';
       readonly checkpoint: number;
       readonly final: boolean;
+      /** Source position in it, in records, of all sources together. */
+      readonly sourceRecords: number;
       /** From trigger to durable manifest. */
       readonly durationMs: number;
       /** The longest alignment of any task. */

@@ -228,6 +228,7 @@ describe('the live view', () => {
         kind: 'completed',
         checkpoint: 3,
         final: false,
+        sourceRecords: 250_000,
         durationMs: 34,
         alignMs: 1,
         captureMs: 2,

@@ -62,13 +62,26 @@ describe('the guardian decides', () => {
     ]);
   });
 
-  test('a completed checkpoint makes the budget whole again', () => {
+  test('a completed checkpoint beyond where the last process died makes the budget whole again', () => {
     const guard = machine();
     for (let now = 0; now < 1_000; now += 20) {
       expect(guard.handle(exited, now)).toMatchObject([{ kind: 'restarting', attempt: 1 }]);
       guard.handle({ kind: 'tick' }, now + 10);
-      guard.handle({ kind: 'checkpoint' }, now + 11);
+      guard.handle({ kind: 'checkpoint', sourceRecords: now }, now + 11);
+      guard.handle({ kind: 'checkpoint', sourceRecords: now + 1 }, now + 12);
     }
+  });
+
+  test('checkpoints ahead of what ends each process do not', () => {
+    const guard = machine();
+    for (const attempt of [1, 2]) {
+      guard.handle({ kind: 'checkpoint', sourceRecords: 900 }, attempt * 20);
+      guard.handle({ kind: 'progress', sourceRecords: 1_000 }, attempt * 20);
+      expect(guard.handle(exited, attempt * 20)).toMatchObject([{ kind: 'restarting', attempt }]);
+      guard.handle({ kind: 'tick' }, attempt * 20 + 10);
+      guard.handle({ kind: 'checkpoint', sourceRecords: 1_000 }, attempt * 20 + 11);
+    }
+    expect(guard.handle(exited, 90)).toMatchObject([{ kind: 'give-up', attempts: 2 }]);
   });
 
   test('a job that has said how it ended is not started again, however its process exits', () => {
@@ -108,7 +121,7 @@ describe('the guardian decides', () => {
     const guard = machine(failureRate({ failures: 2, intervalMs: 100, delayMs: 0 }));
     for (const now of [10, 50]) {
       expect(guard.handle(exited, now).map(({ kind }) => kind)).toEqual(['restarting', 'fork']);
-      guard.handle({ kind: 'checkpoint' }, now + 1);
+      guard.handle({ kind: 'checkpoint', sourceRecords: now }, now + 1);
     }
     expect(guard.handle(exited, 90)).toMatchObject([{ kind: 'give-up' }]);
     const rare = machine(failureRate({ failures: 2, intervalMs: 100, delayMs: 0 }));
@@ -126,7 +139,7 @@ describe('the guardian decides', () => {
       return command?.kind === 'restarting' ? command.delayMs : command?.kind;
     };
     expect([delays(), delays(), delays()]).toEqual([10, 20, 40]);
-    guard.handle({ kind: 'checkpoint' }, 1);
+    guard.handle({ kind: 'checkpoint', sourceRecords: 1 }, 1);
     expect([delays(), delays(), delays(), delays(), delays(), delays()]).toEqual([
       10,
       20,
@@ -141,7 +154,8 @@ describe('the guardian decides', () => {
     const events = fc.array(
       fc.record({
         event: fc.oneof(
-          fc.constant<GuardEvent>({ kind: 'checkpoint' }),
+          fc.nat(9).map<GuardEvent>((sourceRecords) => ({ kind: 'checkpoint', sourceRecords })),
+          fc.nat(9).map<GuardEvent>((sourceRecords) => ({ kind: 'progress', sourceRecords })),
           fc.constant<GuardEvent>({ kind: 'outcome', outcome: failed }),
           fc.constant(exited),
           fc.constant(exited),
@@ -162,6 +176,7 @@ describe('the guardian decides', () => {
         let ended = false;
         let settled = false;
         let sinceProgress = 0;
+        let [read, diedAt] = [0, -1];
         guard.handle({ kind: 'start' }, now);
         for (const { event, afterMs } of steps) {
           now += afterMs;
@@ -169,9 +184,14 @@ describe('the guardian decides', () => {
           const kinds = commands.map(({ kind }) => kind);
           if (ended) expect(kinds).toEqual([]);
           if (event.kind === 'outcome' && alive) settled = true;
-          if (event.kind === 'checkpoint' && alive && !settled) sinceProgress = 0;
+          if ('sourceRecords' in event && alive && !settled) {
+            read = Math.max(read, event.sourceRecords);
+            const isBeyond = event.kind === 'checkpoint' && event.sourceRecords > diedAt;
+            if (isBeyond) sinceProgress = 0;
+          }
           if (event.kind === 'exited' && alive) {
             alive = false;
+            diedAt = read;
             if (settled) expect(kinds).toEqual(['end']);
             else if (sinceProgress >= maxAttempts) expect(kinds).toEqual(['give-up']);
             else {

@@ -244,6 +244,15 @@ describe('a process that dies', () => {
     await expectNothingLeft([pid]);
   });
 
+  test('of the same record each time ends the job, however many checkpoints there are ahead of it', async () => {
+    const checkpoint = { directory: join(folder, 'checkpoints'), intervalMs: 10 };
+    const job = await dying('kill', { checkpoint, args: { met: undefined } });
+    await expect(job.finished).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_RESTART_BUDGET',
+      details: { signal: 'SIGKILL', attempts: 2 },
+    });
+  });
+
   test('process.exit in the job’s code ends a thread only', async () => {
     const deaths: unknown[] = [];
     const job = await dying('exit');
