@@ -1,17 +1,18 @@
 /**
- * A word ahead of the queue: a producer tells its consumer of a barrier while the barrier itself
- * still waits behind everything that was sent before it. It lies in the ring's header.
+ * A word ahead of the queue: a producer tells its consumer of a barrier while the barrier itself still waits
+ * behind everything that was sent before it. The announcement lies in the ring's header.
  *
  *  N1  Only the newest announcement counts, and ids of checkpoints increase: one place is enough.
- *  N2  It is written whole or not at all, as the consumer sees it: the count is odd meanwhile, and the
- *      consumer looks at it before and after. Whoever sees it odd is woken by the doorbell that follows.
- *  N3  It is written before the producer publishes anything from `position` on. So a consumer that
+ *  N2  The consumer sees an announcement whole or not at all. While it is written, the count is odd; the
+ *      consumer looks at the count before and after reading. Whoever sees it odd is woken by the doorbell that
+ *      follows.
+ *  N3  The announcement is written before the producer publishes anything from `position` on. So a consumer that
  *      has taken such an element sees it.
  */
 
 import type { Announcement } from './element.js';
 
-/** Indexes from the first of the words given. */
+/** Indexes, counted from the first of the given words. */
 const COUNT = 0;
 const CHECKPOINT_LOW = 1;
 const CHECKPOINT_HIGH = 2;

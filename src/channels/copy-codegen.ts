@@ -23,7 +23,7 @@ export function compileCopy(
 ): CopyLoop | undefined {
   const names = keys.map((key) => JSON.stringify(key));
   const deep = names.filter((_, i) => kinds[i] === 'deep');
-  // The literal first: keys are in their order, and what refers to the record itself has its copy.
+  // The literal comes first: it has the keys in their order, and references to the record itself find the copy.
   const literal = names.map((key, i) => `${key}: ${kinds[i] === 'deep' ? 'undefined' : `v${i}`}`);
   const copies = names.map((key, i) =>
     kinds[i] === 'deep' ? `c[${key}] = copier.part(v${i}, ${key});` : '',

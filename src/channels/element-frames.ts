@@ -1,7 +1,7 @@
 /**
- * Elements as frames outside of a ring: the form in which what is in flight goes into a checkpoint.
- * The frames are those of channels (frame-header.ts). Epoch and incarnation mean nothing any more; the
- * sequence is the element's position, in frames that a producer kept.
+ * Elements as frames outside of a ring: the form in which a checkpoint keeps what is in flight. The frames are those
+ * of channels (frame-header.ts). Their epoch and incarnation mean nothing any more. In frames that a producer kept,
+ * the sequence is the element's position.
  */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
@@ -63,7 +63,7 @@ export function positionOf(frame: Uint8Array): number {
   return frame.length < (WORD_SEQUENCE + 1) * 4 ? 0 : view.getInt32(WORD_SEQUENCE * 4, true);
 }
 
-/** Reads frames that were stored. One per run of frames: they share layouts. */
+/** Reads frames that were stored. One reader per run of frames, since these share layouts. */
 export class StoredFrames {
   readonly #decoder = new FrameDecoder(undefined);
 

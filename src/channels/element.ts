@@ -15,8 +15,8 @@ export interface Batch {
   /** Event time in ms per record; NaN where a record has none. Undefined when no record of the batch has one. */
   readonly timestamps: Float64Array | undefined;
   /**
-   * The mark per record: for one that is at or behind the time which its own split had just before it, that
-   * time in ms; `NOT_BEHIND` for the others. Undefined when no record of the batch is behind.
+   * The mark per record. A record that is at or behind the time which its own split had just before it has that
+   * time in ms; any other has `NOT_BEHIND`. Undefined when no record of the batch is behind.
    */
   readonly behind: Float64Array | undefined;
   /** Key group (1…m) per record on a keyed edge, else undefined. */
@@ -43,8 +43,8 @@ export interface End {
 }
 
 /**
- * Time need not wait for this channel until something comes over it again, a batch or a watermark. Its watermark
- * stands where it was.
+ * Time need not wait for this channel until a batch or a watermark comes over it again. Until then its watermark
+ * stays where it was.
  */
 export interface Idle {
   readonly kind: 'idle';
@@ -59,7 +59,7 @@ export type Element = Batch | ControlElement;
  */
 export interface Announcement {
   readonly checkpoint: number;
-  /** What lies from here to the barrier is in the producer's part of the checkpoint. */
+  /** Elements from here to the barrier are in the producer's part of the checkpoint. */
   readonly position: number;
   /** The consumer should not wait for the barrier. */
   readonly urgent: boolean;
@@ -69,15 +69,15 @@ export interface Announcement {
 export interface InputChannel {
   /** The next element in order, or undefined when nothing is there now. Never blocks. */
   take(): Element | undefined;
-  /** Anything there to take? Cheap: called before a thread goes to sleep. */
+  /** Is an element there to be taken? Cheap: called before a thread goes to sleep. */
   readonly ready: boolean;
-  /** Of the next element. */
+  /** Position of the next element. */
   readonly position: number;
-  /** The newest one. */
+  /** The newest announcement. */
   readonly announced: Announcement | undefined;
   /**
-   * Copies of the elements not taken yet and ahead of `position`, as frames (element-frames.ts). They
-   * are all there once that position was announced, and stay where they are.
+   * Copies of the elements ahead of `position` that are not taken yet, as frames (element-frames.ts). Once
+   * that position was announced, they are all there, and stay where they are.
    */
   peek(position: number): readonly Uint8Array[];
 }
@@ -88,7 +88,7 @@ export interface InputChannel {
  */
 export interface Gate {
   closed: boolean;
-  /** Number of the input record being processed, from 0: what is refused later is told by it. */
+  /** Number of the input record being processed, from 0: if it is refused later, the error names it. */
   readonly record?: number | undefined;
 }
 
@@ -115,9 +115,10 @@ export interface OutputChannel {
   /** The last barrier has not been handed over yet: it waits, with what was sent before it. */
   readonly barrierWaits: boolean;
   /**
-   * Tells the consumer of the last barrier, ahead of everything that waits; once per barrier.
-   * @returns as frames, what the barrier overtakes here: what was sent before it and was not handed
-   *   over. Nothing unless it is urgent, for then the barrier must not be waiting.
+   * Tells the consumer of the last barrier, ahead of everything that waits; once per barrier. If the announcement
+   * is not urgent, the barrier must not be waiting.
+   * @returns what the barrier overtakes here, as frames: what was sent before it and was not handed
+   *   over. Nothing unless the announcement is urgent.
    */
   announce(checkpoint: number, urgent: boolean): readonly Uint8Array[];
 }

@@ -1,15 +1,15 @@
 /**
- * The columns of a frame's section while its batch is open. A record is taken apart when it is pushed:
- * what happens to the object afterwards changes nothing that is sent.
+ * The columns of a frame's section while its batch is open. A record is taken apart when it is pushed, so whatever
+ * happens to the object afterwards changes nothing that is sent.
  *
  *  O1  A row that was refused, or did not fit, leaves no trace: values behind the last row are written
  *      over, and the slow part goes back to where the row began.
- *  O2  A value that its column cannot hold makes new columns with wider kinds. Those before keep the rows
- *      they have, so that a batch may have several sections of one shape.
- *  O3  Texts are kept as they are until the batch is closed, and put together then: the join of a
- *      column costs less than as many joins on the way.
- *  O4  Columns have room ahead of them for the rest of a frame, and behind them for texts. So the frame of
- *      a batch of one shape, the usual one, is made where its columns lie.
+ *  O2  When a column cannot hold a value, new columns with wider kinds are made. The old columns keep the rows
+ *      that they have, so a batch may have several sections of one shape.
+ *  O3  Texts are kept as they are until the batch is closed, and joined then: one join of a column costs less
+ *      than many joins on the way.
+ *  O4  Columns have room before them for the rest of a frame, and behind them for texts. So the frame of a batch
+ *      of one shape, the usual batch, is made where its columns lie.
  */
 
 import { ByteViews } from './byte-views.js';
@@ -28,15 +28,15 @@ import {
 import { SlowWriter } from './frame-slow.js';
 import { Shape } from './layout-table.js';
 
-/** Generated code for the widest layouts is slow to compile; more columns per key than that is rare. */
+/** Generated code for the widest layouts is slow to compile; a layout rarely needs more widenings per key. */
 const WIDENINGS_MAX = 64;
 const CAPACITY_MIN = 64;
-/** Room behind the columns; where there is more, a frame is made elsewhere. */
+/** Room for texts behind the columns. When texts need more, the frame is made elsewhere. */
 const TEXT_BYTES_PER_ROW = 128;
 
 /** A section of an open batch. */
 export interface OpenSection {
-  /** Its number in the batch; −1 while it has no rows. */
+  /** The section's number in the batch; −1 while it has no rows. */
   index: number;
   /** Rows it has. */
   count: number;
@@ -46,18 +46,18 @@ export interface OpenSection {
    * @returns about how many bytes it needs; −1, and nothing taken, when it does not fit
    */
   put(record: unknown, row: number): number;
-  /** Its rows have been sent. */
+  /** The section's rows have been sent. */
   clear(): void;
 }
 
-/** Of one layout. */
+/** The columns of one layout. */
 export class Columns implements OpenSection {
   readonly size: LayoutSize;
   readonly descriptor: Buffer;
   readonly keysCount: number;
   readonly capacity: number;
   readonly put: PutLoop['put'];
-  /** Where they lie, with room for a frame around them (O4). */
+  /** The memory where the columns lie, with room for a frame around them (O4). */
   readonly views: ByteViews;
   /** Byte in `views` at which they begin. */
   readonly at: number;
@@ -68,8 +68,8 @@ export class Columns implements OpenSection {
   count = 0;
 
   /**
-   * @param rows most of a batch
-   * @param textBytes that may follow in place
+   * @param rows the most rows that a batch has
+   * @param textBytes room for texts behind the columns
    */
   constructor(
     keys: readonly string[] | undefined,
@@ -119,7 +119,7 @@ export class Columns implements OpenSection {
     }
   }
 
-  /** The texts of each string column, put together (O3). Valid until the next call. */
+  /** The texts of each string column, joined (O3). Valid until the next call. */
   takeTexts(): readonly string[] {
     this.#take(this.count, this.#strings);
     return this.#strings;
@@ -138,7 +138,7 @@ export class Columns implements OpenSection {
   }
 }
 
-/** Records without a layout, through the value codec one by one. */
+/** Takes records without a layout, through the value codec one by one. */
 export class SlowSection implements OpenSection {
   readonly capacity = Number.POSITIVE_INFINITY;
   readonly #slow = new SlowWriter();
@@ -167,10 +167,10 @@ export class EncoderLayout extends Shape {
   readonly #bits: number[];
   #widenings = 0;
   #kinds: readonly ColumnKind[] = [];
-  /** Undefined before the first `widen`, and when no column takes all that was seen. */
+  /** Undefined before the first `widen`, and when no columns can take all that was seen. */
   columns: Columns | undefined;
 
-  /** @param rowsMax most rows of a batch; fewer where they would need more than `bytesMax` */
+  /** @param rowsMax most rows of a batch; it is fewer where they would need more than `bytesMax` */
   constructor(keys: readonly string[] | undefined, rowsMax: number, bytesMax: number) {
     super(keys);
     this.#rowsMax = rowsMax;
@@ -179,8 +179,8 @@ export class EncoderLayout extends Shape {
   }
 
   /**
-   * Takes in the kinds of a record's values. False when the columns are what they were, or when there is
-   * no end to widening (values that differ each time they are read).
+   * Takes in the kinds of a record's values. False when the columns stay what they were, or when widening
+   * does not end (values that differ each time they are read).
    */
   widen(record: unknown): boolean {
     const bits = this.#bits;
@@ -196,7 +196,7 @@ export class EncoderLayout extends Shape {
     if (kinds.join() === this.#kinds.join() || this.#widenings >= WIDENINGS_MAX) return false;
     this.#widenings += 1;
     this.#kinds = kinds;
-    // Values of many kinds, not in objects: no column takes them all.
+    // The records are values of many kinds, not objects: no column takes them all.
     const isColumnar = keys !== undefined || kinds[0] !== 'x';
     const rowBytes = Math.max(1, fixedBytes(layoutSize(kinds), 1));
     const rows = Math.min(

@@ -1,12 +1,12 @@
 /**
- * Generated functions: for one layout, one that takes a record apart into columns, and a loop that
+ * Generates functions: for one layout, a function that takes a record apart into columns, and a loop that
  * makes records of columns.
  *
- * Why generated: with the keys written in the source each property access has a site of its own
+ * They are generated because with the keys written in the source each property access has a site of its own
  * that sees one hidden class, and decoded objects come from a literal. A generic loop over keys is
  * about ten times slower.
  *
- * What may enter the source: numbers of our own making, and keys as JSON.stringify writes them
+ * Only these may enter the source: numbers of our own making, and keys as JSON.stringify writes them
  * (well-formed since ES2019: lone surrogates and line separators are valid string literals).
  *
  *  G1  A record is not taken when it is not of the layout: other keys or order, another prototype, or a
@@ -30,7 +30,7 @@ export interface SlowSink {
   end(): number;
 }
 
-/** Gives them back in the same order. */
+/** Gives the values back in the same order. */
 export interface SlowSource {
   begin(record: object): void;
   value(): unknown;
@@ -63,12 +63,12 @@ export type DecodeLoop = (
   slow: SlowSource,
 ) => boolean;
 
-/** Where the columns of one property lie; names of variables in the generated source. */
+/** Where the columns of one property lie: names of variables in the generated source. */
 interface Column {
   readonly kind: ColumnKind;
   readonly key: string | undefined;
   readonly at: string;
-  /** Of a byte per row beside nullable numbers, Dates and bigints: 0 for a value, 1 null, 2 undefined. */
+  /** Tag column beside nullable numbers, Dates and bigints, a byte per row: 0 for a value, 1 null, 2 undefined. */
   readonly tagAt: string;
   readonly text: string;
 }
@@ -306,14 +306,14 @@ function decodeColumn(column: Column): string {
 
 const getTime = Date.prototype.getTime;
 
-/** The time of exactly a Date, else undefined. */
+/** The time of a value that is exactly a Date; undefined for any other. */
 function dateMs(value: unknown): number | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   if (Object.getPrototypeOf(value) !== Date.prototype) return undefined;
   try {
     return getTime.call(value as Date);
   } catch {
-    // An impostor: Object.create(Date.prototype).
+    // The value is an impostor: Object.create(Date.prototype).
     return undefined;
   }
 }

@@ -1,9 +1,9 @@
 /**
  * Frames to elements. One decoder per channel.
  *
- *  X1  Frames of the channel's epoch carry the sequence 0, 1, 2 …; a gap or a repetition is a fault
- *      of ours and is thrown, never skipped. Frames of another epoch are dropped and not counted.
- *  X2  Nothing that is given out refers to the frame's memory, which will be written to again.
+ *  X1  Frames of the channel's epoch carry the sequence 0, 1, 2 … A gap or a repetition is a fault
+ *      of ours: it is thrown, never skipped. Frames of another epoch are dropped and not counted.
+ *  X2  Nothing that is given out refers to the frame's memory, because that will be written to again.
  *  X3  The columns of a batch (times, marks, key groups) are reused for the next one; its records are not.
  */
 
@@ -37,7 +37,7 @@ interface DecoderLayout {
   readonly size: LayoutSize;
 }
 
-/** Loops kept; a channel that needs more of them compiles some again. */
+/** Number of loops kept. A channel that needs more of them compiles some again. */
 const LAYOUTS_KEPT_MAX = 512;
 const END = { kind: 'end' } as const;
 const IDLE = { kind: 'idle' } as const;
@@ -56,7 +56,7 @@ export class FrameDecoder {
   #position = 0;
   #end = 0;
 
-  /** @param epoch undefined for frames that were stored: of any epoch and sequence */
+  /** @param epoch undefined for stored frames, which may be of any epoch and sequence */
   constructor(epoch: number | undefined) {
     this.#epoch = epoch;
   }
@@ -66,7 +66,7 @@ export class FrameDecoder {
     return this.#sequence;
   }
 
-  /** The element in `length` bytes from `offset` on (a multiple of 8); undefined when of another epoch. */
+  /** The element in `length` bytes from `offset` on (a multiple of 8); undefined for a frame of another epoch. */
   decode(views: ByteViews, offset: number, length: number): Element | undefined {
     const words = offset >> 2;
     const { i32 } = views;
@@ -109,7 +109,7 @@ export class FrameDecoder {
     const behind = (flags & FLAG_BEHIND) === 0 ? undefined : this.#marks(count);
     const groups = (flags & FLAG_GROUPS) === 0 ? undefined : this.#keyGroups(count);
     if (!(count >= 0 && count <= this.#end - this.#start)) throw this.#damaged(`${count} records`);
-    // A new one: V8 takes note of each young object that is put into an old one, which costs more.
+    // A new array: V8 takes note of each young object that is put into an old array, which costs more.
     const records = new Array<unknown>(count);
     if (sections === 1) this.#section(records, count);
     else this.#sections(records, count, sections);

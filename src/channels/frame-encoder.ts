@@ -1,12 +1,12 @@
 /**
- * Records, one by one, and control elements to frames. One encoder per channel; it learns the shapes
+ * Turns records, one by one, and control elements into frames. One encoder per channel, which learns the shapes
  * of that channel's records.
  *
  *  F1  A record is taken apart when it is added (encoder-layout.ts): the frame holds what it was then.
  *  F2  A batch of one shape is one section of columns. A batch of several shapes has a section for each,
- *      and one byte per record says which section it went to; order is kept.
- *  F3  Whatever has no layout (arrays, Maps, rare shapes, shapes beyond the limit) goes to the slow
- *      section, value by value. So every record has a form, or its first unsupported value is named.
+ *      and one byte per record says to which section it went, so order is kept.
+ *  F3  Whatever has no layout (arrays, Maps, rare shapes, shapes beyond the limit) goes to the slow section, value
+ *      by value. So every record has a form, or is refused with the name of its first unsupported value.
  *  F4  A batch is full when it has about `frameBytesMax` bytes: a frame exceeds them by one record at
  *      most.
  */
@@ -42,13 +42,13 @@ import { CHECKED_OF, isWhole, LayoutTable } from './layout-table.js';
 export interface FrameEncoderOptions {
   readonly epoch: number;
   readonly incarnation: number;
-  /** Records at which a batch is full; 1 024 when absent. */
+  /** Number of records with which a batch is full; 1 024 when absent. */
   readonly batchRecordsMax?: number | undefined;
   /** See F4. */
   readonly frameBytesMax: number;
-  /** Most layouts to compile; beyond, records travel through the value codec. 64 when absent. */
+  /** Number of layouts that are compiled at most; records of further shapes use the value codec. 64 when absent. */
   readonly layoutsMax?: number | undefined;
-  /** Records of a shape that make a layout of it; 8 when absent. */
+  /** A shape gets a layout after so many records; 8 when absent. */
   readonly sightingsMin?: number | undefined;
   /** Looks closely at a record: at the first of each shape, and at one in CHECKED_OF. */
   readonly check?: ((record: unknown) => void) | undefined;
@@ -56,7 +56,7 @@ export interface FrameEncoderOptions {
 
 const BATCH_RECORDS_MAX = 1_024;
 const SCRATCH_KEPT_BYTES = 1 << 20;
-/** Layouts whose columns take a whole batch; with many shapes each has a small share of it. */
+/** So many layouts get columns for a whole batch; with more shapes each gets a small share of it. */
 const WIDE_LAYOUTS_MAX = 4;
 const NARROW_ROWS = 64;
 
@@ -65,9 +65,9 @@ export class FrameEncoder {
   readonly #recordsMax: number;
   readonly #layouts: LayoutTable<EncoderLayout>;
   readonly #slow = new SlowSection();
-  /** Of the open batch, in the order of their numbers. */
+  /** Sections of the open batch, in the order of their numbers. */
   readonly #sections: OpenSection[] = [];
-  /** The one that took the last record. */
+  /** The section that took the last record. */
   #section: OpenSection;
   readonly #sectionOf: Uint8Array;
   readonly #timestamps: Float64Array;
@@ -76,14 +76,14 @@ export class FrameEncoder {
   /** Made for the first record that has a mark. */
   #behind: Float64Array | undefined;
   #count = 0;
-  /** About so many, of the open batch. */
+  /** Approximate size of the open batch. */
   #bytes = 0;
   #timed = false;
   #marked = false;
   #grouped = false;
   /** Records since the last one that was looked at closely. */
   #unchecked = 0;
-  /** Where frames are made that are not made in place (O4 of encoder-layout.ts). */
+  /** Memory for frames that are not made in place (encoder-layout.ts, O4). */
   #scratch = ByteViews.allocate(4_096);
   /** Where the frame under way lies: from byte `start` on, written up to `position`. */
   #views = this.#scratch;
@@ -116,7 +116,7 @@ export class FrameEncoder {
     return this.#sequence;
   }
 
-  /** Records of the open batch. */
+  /** Number of records of the open batch. */
   get count(): number {
     return this.#count;
   }
@@ -220,7 +220,7 @@ export class FrameEncoder {
         if (bytes >= 0) return this.#opened(columns, bytes);
       }
       if (!layout.matches(record) || !layout.widen(record)) break;
-      // A value of another kind may hide what the first record had not.
+      // A value of another kind may hide what the first record did not have.
       this.#options.check?.(record);
     }
     return this.#opened(this.#slow, this.#slow.put(record));
@@ -244,14 +244,14 @@ export class FrameEncoder {
     if (section.index < 0) {
       section.index = this.#sections.length;
       this.#sections.push(section);
-      // As long as there was one section, nobody wrote this down.
+      // While there was only one section, no section numbers were written: they are all 0.
       if (section.index === 1) this.#sectionOf.fill(0, 0, this.#count);
     }
     this.#section = section;
     return bytes;
   }
 
-  /** The first time of a batch finds none of the records before it with one. */
+  /** The first time in a batch: the records before it get none. */
   #time(at: number, timestamp: number): void {
     if (!this.#timed) this.#timestamps.fill(Number.NaN, 0, at);
     this.#timed = true;
@@ -298,7 +298,7 @@ export class FrameEncoder {
     if (slow !== undefined) this.#slowBytes(slow);
   }
 
-  /** F3: records one after the other. */
+  /** F3: writes records one after the other. */
   #values(section: SlowSection): void {
     this.#ensure(8);
     this.#pair(section.count, 0);
@@ -328,7 +328,7 @@ export class FrameEncoder {
     this.#position += 8;
   }
 
-  /** The next record goes wherever its layout says. */
+  /** Forgets the last section: the next record goes wherever its layout says. */
   #forget(): void {
     for (const section of this.#sections) section.clear();
     this.#sections.length = 0;
@@ -363,7 +363,7 @@ export class FrameEncoder {
         new RangeError(`a frame of ${needed} bytes is beyond the limit of ${FRAME_BYTES_LIMIT}`),
       );
     }
-    // From now on not in place, if it was.
+    // If the frame was being made in place, it no longer is.
     const grown = ByteViews.allocate(Math.max(needed, this.#views.u8.length * 2));
     grown.u8.set(this.#views.u8.subarray(this.#start, this.#position), this.#start);
     this.#views = grown;
@@ -371,10 +371,10 @@ export class FrameEncoder {
   }
 }
 
-/** Offsets in a frame are 31 bits, and its columns are counted from its start. */
+/** Offsets in a frame have 31 bits, and its columns are counted from its start. */
 const FRAME_BYTES_LIMIT = 2 ** 30;
 
-/** Beyond what V8 allows (a string, a buffer), or thrown by a getter. */
+/** The error for a value beyond what V8 allows (a string, a buffer), or one that a getter threw. */
 function unencodable(error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   return new HoldfastError(

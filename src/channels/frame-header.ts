@@ -26,7 +26,7 @@ export const FRAME_IDLE = 5;
 export const FLAG_TIMESTAMPS = 1 << 8;
 export const FLAG_GROUPS = 1 << 9;
 export const FLAG_BEHIND = 1 << 10;
-/** Whoever reads a frame with another flag would take its columns for something else. */
+/** A reader that met another flag would take the frame's columns for something else. */
 export const FLAGS_KNOWN = FLAG_TIMESTAMPS | FLAG_GROUPS | FLAG_BEHIND;
 
 /** Indexes of the 32-bit words and of the float. */

@@ -8,9 +8,8 @@
  *      per string column: u32 bytes | u32 encoding (0 Latin-1, 1 UTF-16) | bytes
  *      slow values: u32 bytes | u32 0 | bytes
  *
- * Every part begins at a multiple of 8. The descriptor is the layout as text, so a frame can be
- * read without any frame before it (frames may be replayed, dropped or stored); both ends look the
- * text up in a Map.
+ * Every part begins at a multiple of 8. The descriptor is the layout as text, so a frame can be read without any
+ * frame before it (frames may be replayed, dropped or stored). Both ends look the text up in a Map.
  *
  * Column kinds, and what they take per record:
  *
@@ -22,11 +21,11 @@
  *      o   false, true, null, undefined: 1
  *      x   anything else: through the value codec, row by row in the slow part
  *
- *  L1  A layout holds exactly the own enumerable keys of its records, in order; a record of other
- *      keys or order is of another layout.
- *  L2  Kinds only widen: a channel does not go back and forth between two forms of one layout.
+ *  L1  A layout holds exactly the own enumerable keys of its records, in order. A record with other keys, or in
+ *      another order, is of another layout.
+ *  L2  Kinds only widen, so that a channel does not go back and forth between two forms of one layout.
  *  L3  In the slow part the record itself is object 0 of its row, so cycles through it survive.
- *  L4  Keys are data from outside: they enter generated code only through JSON.stringify, and a key
+ *  L4  Keys are data from outside. They enter generated code only through JSON.stringify, and a key
  *      `__proto__` has no fast layout at all.
  */
 
@@ -110,7 +109,7 @@ export function seen(value: unknown): number {
   }
 }
 
-/** Exactly a Date: what a Date column gives back. (The prototype alone would let an impostor in.) */
+/** Exactly a Date: what a Date column gives back. (Looking at the prototype alone would let an impostor in.) */
 export function isPlainDate(value: unknown): value is Date {
   return types.isDate(value) && Object.getPrototypeOf(value) === Date.prototype;
 }

@@ -64,7 +64,7 @@ export class SlowReader implements SlowSource {
   readonly #decoder = new ValueDecoder();
   #reader = new ByteReader(NOTHING);
 
-  /** Reads from these bytes, which are in memory that will be written to again. */
+  /** Reads from these bytes. Their memory will be written to again. */
   open(bytes: Uint8Array): void {
     this.#reader = new ByteReader(bytes, { fail: damagedFrame });
   }
@@ -89,7 +89,7 @@ export class SlowReader implements SlowSource {
     return record;
   }
 
-  /** Throws unless all bytes were read; lets go of them. */
+  /** Throws unless all bytes were read; then lets go of them. */
   close(): void {
     const { remaining } = this.#reader;
     this.#reader = new ByteReader(NOTHING);

@@ -1,24 +1,24 @@
 /**
  * The layouts that one place has learnt, found by a record's shape.
  *
- *  T1  A shape is the own enumerable keys in order, of a plain object: what has another prototype is of
+ *  T1  A shape is the own enumerable keys of a plain object, in order. An object with another prototype is of
  *      no shape, whatever its keys.
- *  T2  The table is bounded: `layoutsMax` layouts, `SIGHTINGS_MAX` shapes being counted.
- *  T3  A layout is made when its shape has been seen `sightingsMin` times: objects used as
+ *  T2  The table is bounded: `layoutsMax` layouts, and `SIGHTINGS_MAX` shapes that are being counted.
+ *  T3  A shape gets a layout when it has been seen `sightingsMin` times. So objects used as
  *      dictionaries, each of a shape of its own, never use up the limit.
- *  T4  Streams of a few shapes in turn find theirs among the last ones, without a text of the keys.
+ *  T4  Streams of a few shapes in turn find their layouts among the last ones, without making a text of the keys.
  */
 
 import { types } from 'node:util';
 import { LAYOUT_KEYS_MAX, SEEN_OTHER, seen } from './frame-layout.js';
 
 const SIGHTINGS_MAX = 256;
-/** Of so many records one is looked at closely, besides the first of each shape. */
+/** One record of so many is looked at closely, besides the first of each shape. */
 export const CHECKED_OF = 64;
-/** Shapes that are tried before the table is asked (T4). */
+/** Number of shapes that are tried before the table is asked (T4). */
 const RECENT_MAX = 4;
 
-/** Has an object of so many enumerable keys nothing besides: symbols, hidden properties, another's face? */
+/** Has an object of so many enumerable keys nothing besides: no symbols, no hidden properties, no other's face? */
 export function isWhole(record: object, keys: number): boolean {
   // Two calls: V8 serves names from the hidden class, which it does not for `Reflect.ownKeys` (700 ns, not 200).
   return (
@@ -56,7 +56,7 @@ export interface LayoutTableOptions<L extends Shape> {
   readonly layoutsMax: number;
   /** See T3. */
   readonly sightingsMin: number;
-  /** Called with the first records of each shape, and the first of each kind that has none. */
+  /** Called with the first records of each shape, and with the first of each kind that has no shape. */
   readonly first?: ((record: unknown) => void) | undefined;
 }
 
@@ -65,7 +65,7 @@ export class LayoutTable<L extends Shape> {
   readonly #byKeys = new Map<string, L>();
   readonly #sightings = new Map<string, number>();
   readonly #shapeless = new WeakSet<object>();
-  /** The last one found comes first. */
+  /** Recently found layouts, the last one first. */
   readonly #recent: L[] = [];
 
   constructor(options: LayoutTableOptions<L>) {
@@ -102,7 +102,7 @@ export class LayoutTable<L extends Shape> {
   #learn(name: string, keys: readonly string[] | undefined, record: unknown): L | undefined {
     const { layoutsMax, sightingsMin, make, first } = this.#options;
     const sightings = (this.#sightings.get(name) ?? 0) + 1;
-    // All until there is a layout, which then knows the kinds of their values.
+    // All records, until there is a layout: that then knows the kinds of their values.
     if (sightings <= sightingsMin && keys !== undefined) first?.(record);
     if (sightings < sightingsMin || this.#byKeys.size >= layoutsMax) {
       if (this.#sightings.size >= SIGHTINGS_MAX) this.#sightings.clear();
@@ -115,7 +115,7 @@ export class LayoutTable<L extends Shape> {
     return layout;
   }
 
-  /** Of what has no shape, told apart by its prototype. */
+  /** Tells `first` of objects without a shape, once per prototype. */
   #firstOf(prototype: object | null, record: object): void {
     const { first } = this.#options;
     const kind = prototype ?? NOTHING;
@@ -125,10 +125,10 @@ export class LayoutTable<L extends Shape> {
   }
 }
 
-/** Stands for the prototype that an object has not. */
+/** Stands for the prototype of an object that has none. */
 const NOTHING = {};
 
-/** Has a column kind of its own as a record. */
+/** Does the record itself, as a value, have a column kind? */
 function isScalar(record: unknown): boolean {
   return (
     typeof record !== 'function' &&

@@ -1,12 +1,12 @@
 /**
- * A channel between two tasks of one thread: a bounded queue of batches, nothing is encoded.
+ * A channel between two tasks of one thread: a bounded queue of batches. Nothing is encoded.
  *
  *  Q1  Order, blocking and control elements are those of a channel between threads, so that
  *      alignment and back-pressure do not depend on where tasks live.
- *  Q2  The consumer receives a copy (record-keeper.ts): whoever changes a record after emitting it, or a
- *      record it received, changes nothing for the other side. What could not travel between threads
- *      is refused here as well: where tasks are placed decides nothing.
- *  Q3  Nothing waits for a full batch: the consumer takes the open one when there is no other.
+ *  Q2  The consumer receives a copy (record-keeper.ts). So whoever changes a record after emitting it, or a
+ *      record that it received, changes nothing for the other side. What could not travel between threads
+ *      is refused here as well: where tasks are placed makes no difference.
+ *  Q3  Nothing waits for a full batch: when there is no other, the consumer takes the open one.
  *  Q4  All that was pushed is with the consumer at once, so a barrier overtakes nothing on the
  *      producer's side. Records are encoded only when an unaligned checkpoint asks for copies.
  */
@@ -27,7 +27,7 @@ import { type RecordKeeper, type RecordsMode, recordKeeper } from './record-keep
 import { untransferable } from './untransferable.js';
 
 export interface LocalChannelOptions {
-  /** Records on their way at which the producer is blocked. */
+  /** So many records on their way block the producer. */
   readonly capacityRecords: number;
   /** Of the producing task. */
   readonly gate: Gate;
@@ -61,10 +61,10 @@ class LocalChannel implements OutputChannel, InputChannel {
   readonly #wakeProducer: (() => void) | undefined;
   readonly #queue: Element[] = [];
   #open: OpenBatch | undefined;
-  /** Records in the queue and in the open batch. */
+  /** Number of records in the queue and in the open batch. */
   #records = 0;
   #blocked = false;
-  /** Elements queued so far, and taken so far. */
+  /** Number of elements queued so far, and taken so far. */
   #queued = 0;
   #taken = 0;
   /** Position of the last barrier. */

@@ -1,18 +1,17 @@
 /**
- * Records where the runtime keeps a reference: in a queue, for all branches of a fan-out but the last, in
- * state. What is kept is a copy that nobody else holds, so that whoever changes the record before or
- * after changes nothing but what is his.
+ * Keeps records where the runtime holds a reference: in a queue, for all branches of a fan-out but the last, in
+ * state. It keeps a copy that nobody else holds. So whoever changes the record before or after changes only his
+ * own.
  *
- *  K1  Every record is checked, by a function generated for its layout that copies it as well: keys,
- *      prototype, and what kind each value is of. The first record of each layout, each that brings a
- *      value of another kind, and one in CHECKED_OF are looked at closely: symbols as keys, hidden
- *      properties.
+ *  K1  A function that is generated for the record's layout checks every record, and copies it as well: keys,
+ *      prototype, and what kind each value is of. A closer look, for symbols as keys and hidden properties, is taken
+ *      at the first record of each layout, at each that brings a value of another kind, and at one in CHECKED_OF.
  *  K2  Values inside a record are copied deep. Shared and circular references are kept.
  *  K3  Where code may not be generated from strings, and for records of rare shapes, the copier of values
- *      does it: right, and several times slower.
- *  K4  'trusted' copies nothing, and looks closely at the first record and one in TRUSTED_OF. 'frozen' freezes
- *      the record itself, so that a change throws where it is made; what cannot be frozen (Maps, Dates,
- *      binary data) makes a frozen copy of it.
+ *      does it: as right, but several times slower.
+ *  K4  'trusted' copies nothing, and looks closely at the first record and at one in TRUSTED_OF. 'frozen' freezes
+ *      the record itself, so that a change throws where it is made. If the record holds what cannot be frozen
+ *      (Maps, Dates, binary data), a frozen copy of the record is kept.
  */
 
 import { types } from 'node:util';
@@ -30,7 +29,7 @@ const SIGHTINGS_MIN = 8;
 
 export interface RecordKeeper {
   /**
-   * What may be kept of a record.
+   * The record, or the copy of it, that may be kept.
    * @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE with the path to what cannot be kept
    */
   keep(record: unknown): unknown;
@@ -69,7 +68,7 @@ class TrustingKeeper implements RecordKeeper {
 class CopyingKeeper implements RecordKeeper {
   readonly #name: string;
   readonly #layouts: LayoutTable<CopyLayout>;
-  /** Of the layout of the last record. */
+  /** The layout of the last record. */
   #layout: CopyLayout | undefined;
   #copy: CopyLoop = fitsNothing;
   #left = CHECKED_OF;
@@ -115,7 +114,7 @@ class CopyingKeeper implements RecordKeeper {
         return copy;
       }
       if (!layout.widen(record)) break;
-      // A value of another kind may hide what the first record had not.
+      // A value of another kind may hide what the first record did not have.
       checkValue(record, this.#name);
     }
     return copyValue(record, this.#name);
@@ -136,7 +135,7 @@ class CopyLayout extends Shape {
     this.#name = name;
   }
 
-  /** Is everything in it a primitive? */
+  /** Are all values of the record primitive? */
   get isFlat(): boolean {
     return !this.#kinds.includes('deep');
   }

@@ -3,18 +3,16 @@
  *
  *  C1  Everything leaves in the order of the calls: what waits for room is handed over before
  *      anything newer.
- *  C2  A frame that does not fit waits here. With a second one waiting the output is `blocked` and
- *      the gate is closed, so that at most the ring, two batches and what one record still emits are
- *      in flight.
- *  C3  While anything waits, the ring knows it, and the consumer wakes this thread (R3).
- *  C4  After a record was refused the output is broken and says so again at every call: nothing that
- *      follows may pass for a complete stream.
+ *  C2  A frame that does not fit waits here. When a second one waits, the output is `blocked` and the gate is
+ *      closed. So at most the ring, two batches and what one record still emits are in flight.
+ *  C3  While anything waits, the ring knows it, and the consumer wakes this thread (ring.ts, R3).
+ *  C4  After a record was refused the output is broken, and says so again at every call: what
+ *      follows must not pass for a complete stream.
  *  C5  An urgent announcement says where the first frame begins that waits here, and gives copies of
- *      those that wait ahead of the barrier. All before them are whole in the ring: the consumer
- *      copies them there. So each frame ahead of the barrier is with exactly one of the two.
+ *      the frames that wait ahead of the barrier. All frames before them are whole in the ring, where the consumer
+ *      copies them. So exactly one of the two has each frame ahead of the barrier.
  *
- * A record is taken apart when it is pushed: whoever changes it afterwards changes nothing that is
- * sent.
+ * A record is taken apart when it is pushed, so whoever changes it afterwards changes nothing that is sent.
  */
 
 import { assert } from '../base/assert.js';
@@ -40,9 +38,9 @@ import { untransferable } from './untransferable.js';
 export interface RingOutputOptions {
   /** Made by `createRing`; one ring for one output and one input. */
   readonly ring: SharedArrayBuffer;
-  /** Of the consuming thread, for its doorbell. */
+  /** The control block of the consuming thread, for its doorbell. */
   readonly block: ControlBlock;
-  /** Of the producing task. */
+  /** The gate of the producing task. */
   readonly gate: Gate;
   readonly epoch: number;
   readonly incarnation: number;
@@ -63,7 +61,7 @@ const BATCH_BYTES_MIN = 4_096;
 
 /** A frame that waits for room. */
 interface Waiting {
-  /** All of it, even if a part has been handed over (C5). */
+  /** The whole frame, even if a part of it has been handed over (C5). */
   readonly bytes: Uint8Array;
   readonly sequence: number;
   from: number;
@@ -74,13 +72,13 @@ export class RingOutput implements OutputChannel {
   readonly #consumer: ControlBlock;
   readonly #gate: Gate;
   readonly #encoder: FrameEncoder;
-  /** Freezes what was pushed, if that is asked for. */
+  /** Freezes what was pushed, if the mode says so. */
   readonly #keeper: RecordKeeper | undefined;
   readonly #waiting: Waiting[] = [];
   /** Records of all batches before the open one. */
   #pushedBefore = 0;
   #broken: HoldfastError | undefined;
-  /** Of the last barrier. */
+  /** Sequence of the last barrier. */
   #barrierSequence: number | undefined;
 
   constructor(options: RingOutputOptions) {
@@ -200,7 +198,7 @@ export class RingOutput implements OutputChannel {
 
   #wait(frame: Uint8Array, from: number): void {
     const sequence = (this.#encoder.sequence - 1) | 0;
-    // A copy: the encoder writes its next frame to the same place. (A Buffer's `slice` is no copy.)
+    // A copy, since the encoder writes its next frame to the same place. (A Buffer's `slice` is no copy.)
     this.#waiting.push({ bytes: new Uint8Array(frame), sequence, from });
     this.pump();
     if (this.blocked) this.#gate.closed = true;
@@ -223,7 +221,7 @@ export class RingOutput implements OutputChannel {
 
 export interface RingInputOptions {
   readonly ring: SharedArrayBuffer;
-  /** Of the producing thread, for its doorbell when it waits for room. */
+  /** The control block of the producing thread, for its doorbell when it waits for room. */
   readonly block: ControlBlock;
   /** Frames of other epochs are dropped. */
   readonly epoch: number;

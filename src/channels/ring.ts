@@ -16,10 +16,10 @@
  *      decoded them; both with sequentially consistent stores.
  *  R2  Capacity is a power of two and chunks begin at multiples of 8: a header never wraps, and typed
  *      arrays can look at a frame where it lies. Only a chunk's bytes may wrap; they are copied then.
- *  R3  The producer says "waiting" before it looks for room once more, the consumer frees before it
- *      looks whether somebody waits: no wake-up is lost. The consumer rings only once half of the
- *      ring is free, and the producer cuts a frame only to fill a quarter or more: without this the
- *      two would take turns at every chunk.
+ *  R3  The producer says "waiting" before it looks for room once more, and the consumer frees before it looks
+ *      whether somebody waits: no wake-up is lost. The consumer rings only once half of the ring is free, and
+ *      the producer cuts a frame only to fill a quarter or more. Without this the two would take turns at every
+ *      chunk.
  */
 
 import { HoldfastError } from '../base/errors.js';
@@ -33,7 +33,7 @@ const TAIL = 16;
 const WAITING = 32;
 const ANNOUNCEMENT = 36;
 const HEADER_BYTES = 192;
-/** From so many on a call into Node pays. */
+/** From so many bytes on, a call into Node pays. */
 const FILLED_BYTES = 8_192;
 const CHUNK_HEADER_BYTES = 8;
 
@@ -135,8 +135,8 @@ export class RingWriter extends RingEnd {
   }
 
   /**
-   * V8's `set` copies into shared memory word by word, for readers that look on meanwhile. Nobody does before the
-   * head is stored, and Node's `fill`, with as many bytes as there is room, is one memcpy: half the time.
+   * V8's `set` copies into shared memory word by word, for readers that look on meanwhile. Here nobody does before
+   * the head is stored. Node's `fill`, with as many bytes as there is room, is one memcpy and takes half the time.
    */
   #copy(frame: Uint8Array, from: number, to: number, start: number): void {
     const bytes = frame.subarray(from, to);
@@ -156,7 +156,7 @@ export interface FramePlace {
 export class RingReader extends RingEnd {
   readonly #views: ByteViews;
   readonly #producer: ControlBlock | undefined;
-  /** For what wraps, and for frames in several chunks. */
+  /** Memory for frames that wrap, and for frames in several chunks. */
   #scratch: ByteViews | undefined;
   #gathered = 0;
   /** One giant record must not hold its memory for ever. */
@@ -164,7 +164,7 @@ export class RingReader extends RingEnd {
   #tail: number;
   readonly #place: FramePlace;
 
-  /** @param producer whose doorbell to ring when it waits for room */
+  /** @param producer its doorbell is rung when it waits for room */
   constructor(shared: SharedArrayBuffer, producer: ControlBlock | undefined) {
     super(shared);
     this.#views = new ByteViews(shared, HEADER_BYTES, this.capacityBytes);
@@ -174,7 +174,7 @@ export class RingReader extends RingEnd {
     this.#place = { views: this.#views, offset: 0, length: 0 };
   }
 
-  /** Something to read, be it a part of a frame. */
+  /** Is there something to read, if only a part of a frame? */
   get ready(): boolean {
     return Atomics.load(this.words, HEAD) !== this.#tail;
   }
@@ -219,8 +219,8 @@ export class RingReader extends RingEnd {
   }
 
   /**
-   * Copies of the next `count` whole frames, fewer when fewer are there. Nothing is taken, not even a
-   * frame that `next` has gathered half of. Not between `next` and `release`.
+   * Copies of the next `count` whole frames, fewer when fewer are there. Takes nothing, not even from a frame that
+   * `next` has gathered half of. Not to be called between `next` and `release`.
    */
   peek(count: number): Uint8Array[] {
     const frames: Uint8Array[] = [];
@@ -243,7 +243,7 @@ export class RingReader extends RingEnd {
     return frames;
   }
 
-  /** Frees what `next` gave out, and wakes the producer if it waits and there is room enough (R3). */
+  /** Frees what `next` gave out. Wakes the producer if it waits and there is room enough (R3). */
   release(): void {
     if (this.#gathered === 0 && (this.#scratch?.u8.length ?? 0) > this.#scratchKeptBytes) {
       this.#scratch = undefined;

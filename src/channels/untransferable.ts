@@ -1,6 +1,6 @@
 import { HoldfastError } from '../base/errors.js';
 
-/** What is thrown for a record that cannot go to another task, wherever that one runs. */
+/** The error for a record that cannot go to another task, wherever that task runs. */
 export function untransferable(error: unknown, index?: number): unknown {
   if (!(error instanceof HoldfastError)) return error;
   const { details, message } = error;

@@ -1,8 +1,8 @@
 /**
- * The guarded process: runs the job as it is told, and tells the guardian what happens.
+ * The guarded process: runs the job as the guardian orders, and tells it what happens.
  *
- *  P1  It never outlives its guardian: when the channel closes, it cancels the job, gives the checkpoint
- *      directory back and ends; at once when that takes too long.
+ *  P1  The process never outlives its guardian. When the channel closes, it cancels the job, gives the checkpoint
+ *      directory back and ends; when that takes too long, it ends at once.
  *  P2  It does not act on signals itself. An interrupt from a terminal reaches the whole group of
  *      processes; the guardian decides what it means, and says so over the channel.
  *  P3  How the job ended is the last thing that is said, and it is written out before the exit.
@@ -22,11 +22,11 @@ import { openPlace } from './store.js';
 
 type RunOrder = Extract<GuardOrder, { kind: 'run' }>;
 
-/** How long the end may take when the guardian is gone. */
+/** How long the process may take to end when the guardian is gone. */
 const ORPHAN_TIMEOUT_MS = 2_000;
 const PROGRESS_EVERY_MS = 50;
 const METRICS_EVERY_MS = 1_000;
-/** How exactly the time to the first new output is known. */
+/** So often it is looked whether the first new output has come: the time to it is known that exactly. */
 const FIRST_OUTPUT_EVERY_MS = 2;
 const FORWARDED: readonly (keyof JobEvents)[] = [
   'status',
@@ -48,7 +48,7 @@ export function serveGuardian(): void {
   process.on('uncaughtExceptionMonitor', (error) =>
     report({ kind: 'crashing', failure: toFailure(error, 'process-death') }),
   );
-  // A reader that has gone away is the guardian's to judge; what is written from then on is lost.
+  // Whether it matters that a reader has gone away, the guardian judges. What is written from then on is lost.
   process.stdout.once('error', ({ code = '', message }: NodeJS.ErrnoException) =>
     report({ kind: 'output-lost', code, message }),
   );
@@ -59,7 +59,7 @@ export function serveGuardian(): void {
   report({ kind: 'ready' });
 }
 
-/** What is said to a guardian that is gone is heard by nobody; P1 ends the process. */
+/** A guardian that is gone hears nothing; P1 ends the process. */
 function report(message: GuardReport, written?: () => void): void {
   if (process.connected) process.send?.(message, undefined, undefined, () => written?.());
 }
@@ -67,9 +67,9 @@ function report(message: GuardReport, written?: () => void): void {
 class GuardedRun {
   #job: Job | undefined;
   #printed: string[] = [];
-  /** Nobody listens to what is said before `started`. */
+  /** Before `started` is told, nobody listens to what is printed. */
   #mayPrint = false;
-  /** Orders that came before the job ran. */
+  /** A stop that was ordered before the job ran. */
   #stop: { readonly drain: boolean } | undefined;
   readonly #abort = new AbortController();
   #ran: Promise<unknown> = Promise.resolve();
@@ -152,7 +152,7 @@ class GuardedRun {
   #applyStop(): void {
     const stop = this.#stop;
     if (stop === undefined || this.#job === undefined) return;
-    // How it ends is told through `finished`.
+    // `finished` tells how it ends.
     this.#job.stop(stop).catch(() => {});
   }
 
@@ -185,7 +185,7 @@ class GuardedRun {
     }, METRICS_EVERY_MS);
   }
 
-  /** Threads that do not answer have nothing to tell; the next time they may. */
+  /** When threads do not answer, nothing is reported; the next time they may answer. */
   async #reportMetrics(job: Job): Promise<void> {
     const all = await job.metrics().catch(() => undefined);
     if (all === undefined) return;
@@ -218,7 +218,7 @@ class GuardedRun {
     }
   }
 
-  /** One message for what a turn prints. */
+  /** Sends what is printed within a turn as one message. */
   #print(line: string): void {
     if (this.#printed.push(line) === 1) setImmediate(() => this.#flushPrint());
   }
@@ -231,8 +231,8 @@ class GuardedRun {
 }
 
 /**
- * What the store holds before the job starts. Trouble with the store is not told from here: `run`
- * meets it again and says it properly.
+ * What the store holds before the job starts. Trouble with the store is not reported from here: `run`
+ * meets it again and reports it properly.
  */
 async function restoredFrom(order: RunOrder): Promise<RestoredFrom> {
   const nothing: RestoredFrom = { checkpoint: undefined, sourceRecords: 0, newest: 0 };
@@ -251,8 +251,8 @@ async function restoredFrom(order: RunOrder): Promise<RestoredFrom> {
 }
 
 /**
- * When an earlier process of the run has finished it and died before it could say so: with the rows
- * of collect sinks, which the mark in the store does not hold, but the last checkpoint does.
+ * For a run that an earlier process has finished, and died before it could say so. Adds the rows of collect sinks:
+ * the mark in the store does not hold them, but the last checkpoint does.
  */
 async function withCollected(error: unknown, order: RunOrder): Promise<unknown> {
   if (!isHoldfastError(error, 'ERR_HOLDFAST_ALREADY_FINISHED')) return error;
@@ -273,8 +273,8 @@ async function withCollected(error: unknown, order: RunOrder): Promise<unknown> 
 }
 
 /**
- * A later process goes on from what an earlier one completed. When none was completed, it starts as
- * the first one did: `'latest'` could be a checkpoint that the user did not want.
+ * What a later process restores: what an earlier one completed. When none was completed, it starts as the first
+ * process did: `'latest'` could be a checkpoint that the user did not want.
  */
 function restoreOf(order: RunOrder, from: RestoredFrom): RunOptions['restore'] {
   const first = order.newestAtFirst;

@@ -1,4 +1,4 @@
-/** How the death of a job's process is told. */
+/** Describes the death of a job's process. */
 
 import { HoldfastError } from '../base/errors.js';
 import { originalError } from '../base/failure.js';
@@ -10,7 +10,7 @@ export function describeDeath({ signal, exitCode }: ProcessDeath): string {
   return exitCode === undefined ? 'could not be started' : `exit code ${exitCode}`;
 }
 
-/** What such a death mostly comes of, when the process could not say. */
+/** What usually causes such a death, for a process that could not say it. */
 function hintOf({ signal, exitCode }: ProcessDeath): string {
   if (signal === 'SIGKILL') {
     return ' Somebody killed it, or the system did for want of memory: its log tells which.';
@@ -41,7 +41,7 @@ export function processDied(death: ProcessDeath): HoldfastError {
   );
 }
 
-/** What a job whose processes keep dying ends with. */
+/** The error with which a job ends whose processes keep dying. */
 export function budgetError(death: ProcessDeath, attempts: number): HoldfastError {
   const cause = processDied(death);
   if (attempts === 0) return cause;

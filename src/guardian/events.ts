@@ -31,7 +31,7 @@ export class GuardedEvents {
   }
 
   /**
-   * What a listener throws is its process's to handle, as with every emitter; the guardian goes on.
+   * An error that a listener throws is its process's to handle, as with every emitter; the guardian goes on.
    * @returns whether anybody listens
    */
   protected tell<E extends keyof GuardedJobEvents>(

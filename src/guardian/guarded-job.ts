@@ -11,14 +11,14 @@ import type {
   SlotInfo,
 } from '../job/job-types.js';
 
-/** A process of the job has died and another one has brought forth its first record. */
+/** A process of the job has died, and a record of the next one has reached a sink. */
 export interface ProcessRestartedEvent {
   /** The signal that ended it, or its exit code: `SIGKILL`, `exit code 134`. */
   readonly cause: string;
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
   readonly pid: number | undefined;
-  /** 1 for the first since a checkpoint was completed. */
+  /** Number of the restart since there was progress (machine.ts, G3), from 1. */
   readonly attempt: number;
   /** From `killProcess` to the exit in the guardian; 0 for a death that was not ordered. */
   readonly detectMs: number;
@@ -26,11 +26,11 @@ export interface ProcessRestartedEvent {
   readonly recoverMs: number;
   /** The checkpoint restored; undefined: from the beginning. */
   readonly checkpoint: number | undefined;
-  /** Source records known to be emitted before the death (as of the last report) and emitted again. */
+  /** Source records emitted before the death, as far as reported, and emitted again. */
   readonly replayed: number;
 }
 
-/** A job's metrics, but for those of checkpoints, whose events tell the same. */
+/** A job's metrics without those of checkpoints, which have events of their own. */
 export type GuardedMetrics = Omit<JobMetrics, 'checkpoints'>;
 
 export interface GuardedJobEvents extends JobEvents {
@@ -38,18 +38,18 @@ export interface GuardedJobEvents extends JobEvents {
   progress: [progress: JobProgress];
   /** About once a second, and at the end. */
   metrics: [metrics: GuardedMetrics];
-  /** Lines of `print()` sinks. Written to where `output` sends the rest when nobody listens. */
+  /** Lines of `print()` sinks. When nobody listens, they are written to where `output` sends the rest. */
   print: [lines: readonly string[]];
-  /** What the job's threads write themselves, with `output: 'events'`. */
+  /** What the job's threads write themselves; only with `output: 'events'`. */
   output: [chunk: Uint8Array];
-  /** Standard output, inherited, takes nothing any more: EPIPE, ENOSPC… The job goes on. */
+  /** The inherited standard output takes nothing any more: EPIPE, ENOSPC… The job goes on. */
   'output-lost': [lost: { readonly code: string; readonly message: string }];
   /** A process of the job has died; a restart or the job's end follows. */
   'process-died': [death: { readonly cause: string; readonly pid: number | undefined }];
   'process-restarted': [event: ProcessRestartedEvent];
 }
 
-/** Of the signals that end, stop or wake a process. */
+/** Signals that end, stop or wake a process. */
 export type ProcessSignal =
   | 'SIGABRT'
   | 'SIGCONT'
@@ -67,20 +67,20 @@ export interface GuardedJob {
   readonly id: string;
   readonly name: string;
   readonly status: JobStatus;
-  /** Id of the process that runs the job now; undefined between two. */
+  /** Id of the process that runs the job now; undefined between two processes. */
   readonly pid: number | undefined;
-  /** Rejects with the root failure; never an unhandled rejection. Its figures are of all processes. */
+  /** Rejects with the root failure; never an unhandled rejection. The result's figures are of all processes. */
   readonly finished: Promise<JobResult>;
   /** As last reported, at most some 50 ms old. */
   progress(): JobProgress;
-  /** As last reported. Undefined before. */
+  /** As last reported; undefined before the first report. */
   metrics(): GuardedMetrics | undefined;
   /** As last reported. */
   slots(): readonly SlotInfo[];
   /** As last reported: when the job runs, with every restart, and at its end. Undefined before. */
   tree(): JobTreeNode | undefined;
   checkpointNow(): Promise<number>;
-  /** As a job's. */
+  /** As `savepoint` of a job. */
   savepoint(directory: string): Promise<number>;
   /** Stops the sources, takes and commits a last checkpoint, ends. `drain`: windows fire first. */
   stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;

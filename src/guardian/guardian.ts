@@ -1,14 +1,14 @@
 /**
  * The guardian: runs a job in a process of its own and starts it again when that process dies.
  *
- * A thread is no failure domain (an abort, a crash in native code or SIGKILL takes all threads), so
- * this is the base case of fault tolerance and the recovery of threads its fast path. The guardian
- * does no work of the job's; it is the driver of `machine.ts`.
+ * A thread is no failure domain: an abort, a crash in native code or SIGKILL takes all threads. So the guardian is
+ * the base case of fault tolerance, and the recovery of threads its fast path. The guardian does no work of the
+ * job's; it is the driver of `machine.ts`.
  *
- *  - One bundle per run: compiled here once, loaded by every process.
- *  - What a process says after the guardian has settled how the job ended is dropped.
- *  - A job that ended between two lives (its last process died after the last checkpoint was
- *    committed) is found finished by the next process, and its result is returned.
+ *  - There is one bundle per run: it is compiled here once, and every process loads it.
+ *  - Once the guardian has settled how the job ended, whatever a process still says is dropped.
+ *  - A job may have ended between two lives: its last process died after the last checkpoint was
+ *    committed. The next process finds it finished, and the guardian returns its result.
  */
 
 import { fileURLToPath, pathToFileURL } from 'node:url';
@@ -48,7 +48,7 @@ import type { GuardReport, RestoredFrom } from './protocol.js';
 import { describePlace, type GuardedPlace } from './store.js';
 import { tidyPlace } from './tidy.js';
 
-/** Plain data, but for a `checkpoint.store`, which must have a `description`. */
+/** Plain data, except for a `checkpoint.store`, which must have a `description`. */
 export interface GuardedOptions extends Omit<RunOptions, 'signal' | 'logger' | 'print'> {
   /** Cancels the job. */
   readonly signal?: AbortSignal | undefined;
@@ -60,7 +60,7 @@ export interface GuardedOptions extends Omit<RunOptions, 'signal' | 'logger' | '
   readonly output?: GuardedOutput | undefined;
 }
 
-/** How long a process that was told to end may take before it is ended. */
+/** How long a process that was told to end may take; then it is killed. */
 const CANCEL_TIMEOUT_MS = 2_000;
 
 /**
@@ -68,7 +68,7 @@ const CANCEL_TIMEOUT_MS = 2_000;
  *
  * @param url the job module, as for `run`
  * @param options as `run`'s, but plain data only
- * @returns when all tasks run. What fails later is told by `finished`: when a process dies, another
+ * @returns the job, when all tasks run. `finished` tells what fails later: when a process dies, another
  *   one goes on from the newest checkpoint, as `restart` allows
  * @throws HoldfastError for whatever keeps the job from starting; ERR_HOLDFAST_PROCESS_DIED or
  *   ERR_HOLDFAST_RESTART_BUDGET when its processes die before it does
@@ -105,7 +105,7 @@ export async function runGuarded(
   return guardian;
 }
 
-/** A signal that ends the program may end the compiler's process first: then that is no mistake of the job. */
+/** A signal that ends the program may end the compiler's process first: then the error is no mistake of the job. */
 async function compileUnless(
   signal: AbortSignal | undefined,
   url: URL | string,
@@ -146,7 +146,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   #newestAtFirst: number | undefined;
   #interruption: Interruption | undefined;
   #threadRestarts = 0;
-  /** Completed by this process, and by those before it. */
+  /** Checkpoints completed by this process, and by those before it. */
   #checkpoints = { now: 0, before: 0 };
   #request = 0;
   #killed: { readonly atMs: number } | undefined;
@@ -156,9 +156,9 @@ class Guardian extends GuardedEvents implements GuardedJob {
   #wasStarted = false;
   #held: (() => unknown)[] | undefined;
   readonly #early: Uint8Array[] = [];
-  /** The last process has not closed what it had open. */
+  /** The last process died without closing what it had open. */
   #diedOpen = false;
-  /** It has said how the job ended, having closed everything. */
+  /** The process has said how the job ended, after it had closed everything. */
   #isTold = false;
   #timer: NodeJS.Timeout | undefined;
   #deadline: NodeJS.Timeout | undefined;
@@ -247,7 +247,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
     return await this.#finished.promise;
   }
 
-  /** @param reason what an aborted signal gave */
+  /** @param reason the reason of an aborted signal */
   async cancel(reason?: unknown): Promise<void> {
     if (!this.#ended) {
       this.#cancelReason ??= reason;
@@ -297,15 +297,15 @@ class Guardian extends GuardedEvents implements GuardedJob {
   }
 
   /**
-   * What comes right behind `started` waits until whoever called `runGuarded` has had a turn to listen:
-   * reports may come several at a time.
+   * Delays what comes right behind `started` until the caller of `runGuarded` has had a turn to listen, since several
+   * reports may come at a time.
    */
   #inTurn(act: () => unknown): void {
     if (this.#held === undefined) act();
     else this.#held.push(act);
   }
 
-  /** What the job's module says while it is loaded is for the listeners to come as well. */
+  /** What the job's module writes while it is loaded is kept for listeners that come later. */
   #output(chunk: Uint8Array): void {
     if (this.#wasStarted) this.#inTurn(() => this.tell('output', chunk));
     else this.#early.push(chunk);
@@ -399,7 +399,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
     }
   }
 
-  /** Another life's finished run is no failure, when it is a life of this very run. */
+  /** That the run is finished already is no failure when another life of this very run has finished it. */
   #outcomeOf(failure: Failure, number: number): GuardOutcome {
     const result = failure.details?.['result'];
     const isOurs = failure.code === 'ERR_HOLDFAST_ALREADY_FINISHED' && number > 0;
@@ -457,7 +457,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
 
   // ---- the end ---------------------------------------------------------------------------------
 
-  /** A process that does not go by itself is ended: nothing that it could still do matters. */
+  /** Kills a process that does not end by itself: nothing that it could still do matters. */
   #endProcessSoon(): void {
     clearTimeout(this.#deadline);
     if (this.#process === undefined) return;

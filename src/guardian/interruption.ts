@@ -11,11 +11,11 @@ export interface Interruption {
   readonly atMs: number;
   readonly attempt: number;
   readonly detectMs: number;
-  /** Source position when it died. */
+  /** Position of the sources when the process died. */
   readonly sourceRecords: number;
 }
 
-/** @param restored what the new process has started from, if it has said so */
+/** @param restored from what the new process has started, if it has told that */
 export function restartedEvent(
   { death, pid, attempt, detectMs, atMs, sourceRecords }: Interruption,
   restored: RestoredFrom | undefined,

@@ -7,16 +7,16 @@
  *                  ▼            exited           ▼
  *               settled ─────────────────────▶ ended
  *
- *  G1  A job that says how it ended is believed: its process is not started again, however it exits.
- *  G2  A process that dies without a word is started again while the budget lasts, and given up with
- *      the last death otherwise; exactly one of the two.
+ *  G1  When a job says how it ended, that is final: its process is not started again, however it exits.
+ *  G2  When a process dies without a word, it is started again while the budget lasts; otherwise the job is
+ *      given up with the last death. Exactly one of the two happens.
  *  G3  A completed checkpoint resets the budget when it is beyond all that earlier processes had read when they
  *      died, going by what they told last. So a record that ends every process that reads it spends the budget,
- *      however many checkpoints there are ahead of it. Of a process that died it is not known how far each
- *      split was, as it is of a thread (job/driver/progress.ts): what counts is the sum.
+ *      however many checkpoints there are ahead of it. What counts is the sum over all splits: for a process
+ *      that died, unlike for a thread (job/driver/progress.ts), it is not known how far each split was.
  *  G4  `end` and `give-up` come at most once, and nothing after them.
- *  G5  Who wants the job stopped does not wait for a delay under way: the process that takes the last
- *      checkpoint is started at once. Should that one die as well, its delay is kept.
+ *  G5  A stop does not wait for a delay under way: the process that takes the last checkpoint is started at once.
+ *      If that process dies as well, its delay is kept.
  */
 
 import type { Failure } from '../base/failure.js';
@@ -33,7 +33,7 @@ import type { RestartStrategy } from '../supervisor/restart-strategy.js';
 export interface ProcessDeath {
   readonly exitCode: number | undefined;
   readonly signal: string | undefined;
-  /** The last words of the process, if it had any. */
+  /** The failure that the process told as its last word, if it told one. */
   readonly failure: Failure | undefined;
 }
 
@@ -55,9 +55,9 @@ export type GuardEvent =
   | { readonly kind: 'tick' };
 
 export type GuardCommand =
-  /** `process`: 0 for the first. */
+  /** `process`: number of the process, 0 for the first. */
   | { readonly kind: 'fork'; readonly process: number }
-  /** `attempt`: 1 for the first since there was progress (G3). */
+  /** `attempt`: number of the restart since there was progress (G3), from 1. */
   | {
       readonly kind: 'restarting';
       readonly attempt: number;
@@ -84,7 +84,7 @@ export class GuardMachine {
   readonly #random: Random;
   #backOff: BackOffState = freshBackOff;
   #state: State = { kind: 'idle' };
-  /** Forks after the first. */
+  /** Number of forks after the first. */
   #restarts = 0;
   #canceled = false;
   /** How far sources have read, in this process and those before. */

@@ -1,4 +1,4 @@
-/** What can be handed to another process: checked at the guardian's door. */
+/** Checks at the guardian's door that options can be handed to another process. */
 
 import { HoldfastError } from '../base/errors.js';
 import { withArticle } from '../base/with-article.js';

@@ -1,9 +1,9 @@
 /**
  * One process of a guarded job, as its guardian holds it: start, orders, reports, exit.
  *
- *  - Its exit is told once, after everything that it had said has been told.
- *  - It does not inherit the options of this Node process: an inspector's port cannot be shared, and
- *    loaders that the guardian needs are none of the job's business. Limits of memory are kept.
+ *  - Its exit is told once, after everything that the process had said.
+ *  - It does not inherit the options of this Node process: two processes cannot share an inspector's port, and
+ *    the job does not need the guardian's loaders. Limits of memory are inherited.
  */
 
 import { type ChildProcess, fork } from 'node:child_process';
@@ -24,7 +24,7 @@ export interface GuardProcessOptions {
 }
 
 const KEPT_FLAGS = /^--(max-old-space-size|max-semi-space-size|stack-size|no-warnings)\b/;
-/** How long reports that were under way at an exit are waited for. */
+/** How long reports that were under way at the exit are waited for. */
 const LAST_REPORTS_MS = 1_000;
 
 export class GuardProcess {
@@ -63,7 +63,7 @@ export class GuardProcess {
   }
 
   order(order: GuardOrder): void {
-    // To a dying process: its exit is what matters, and it is told.
+    // An order to a dying process may get lost: what matters is its exit, and that is told.
     if (this.#child.connected) this.#child.send(order, () => {});
   }
 
@@ -71,7 +71,7 @@ export class GuardProcess {
     this.#child.kill(signal);
   }
 
-  /** Could not be started at all; an error of an order is no matter (see `order`). */
+  /** The process could not be started at all. An error of an order does not matter (see `order`). */
   #failed(error: Error): void {
     if (this.#child.pid !== undefined) return;
     this.#tell({ exitCode: undefined, signal: undefined, failure: startFailure(error) });

@@ -1,5 +1,5 @@
 /**
- * Between the guardian and the process it guards. Protocol file: shapes only.
+ * What the guardian and the process that it guards send each other. Protocol file: shapes only.
  *
  * Sent over Node's IPC channel with `serialization: 'advanced'`, so anything that can be cloned may
  * be in it.
@@ -35,16 +35,16 @@ export type GuardOrder =
       readonly kind: 'run';
       readonly url: string;
       readonly options: PlainRunOptions;
-      /** Instead of `options.checkpoint.store`. */
+      /** Stands for `options.checkpoint.store`. */
       readonly store: StoreDescription | undefined;
       readonly compiled: CompiledJob;
-      /** 0 for the first. */
+      /** Number of the process, 0 for the first. */
       readonly process: number;
       /** Newest checkpoint in the store when the first process started; 0 for none. */
       readonly newestAtFirst: number | undefined;
     }
   | { readonly kind: 'kill'; readonly slot: number; readonly cause: KillCause | 'terminate' }
-  /** `savepoint`: where to copy it. */
+  /** `savepoint`: where to copy the last checkpoint. */
   | {
       readonly kind: 'checkpoint-now';
       readonly request: number;
@@ -87,7 +87,7 @@ export type GuardReport =
   | { readonly kind: 'tree'; readonly tree: JobTreeNode }
   /** The first record since the start of this process has reached a sink. */
   | { readonly kind: 'first-output' }
-  /** What the job's threads write to standard output themselves reaches nobody any more. */
+  /** Nobody receives any more what the job's threads write to standard output themselves. */
   | { readonly kind: 'output-lost'; readonly code: string; readonly message: string }
   | { readonly kind: 'print'; readonly lines: readonly string[] }
   | { readonly kind: 'checkpoint-done'; readonly request: number; readonly checkpoint: number }

@@ -1,6 +1,6 @@
 /**
- * The checkpoint store of a guarded job: made from plain data in every process that needs it, for a
- * store itself cannot travel.
+ * The checkpoint store of a guarded job. A store cannot travel, so every process that needs it makes it from plain
+ * data.
  */
 
 import { badOption } from '../base/option-checks.js';
@@ -10,7 +10,7 @@ import type { CheckpointStore, StoreDescription } from '../checkpoint/store.js';
 import type { RunOptions } from '../job/job-types.js';
 import type { PlainRunOptions } from './protocol.js';
 
-/** What of a guarded run's options says where its checkpoints are. */
+/** The options of a guarded run that tell where its checkpoints are. */
 export interface GuardedPlace {
   readonly options: PlainRunOptions;
   readonly store: StoreDescription | undefined;
@@ -34,7 +34,7 @@ export function describePlace(given: Omit<RunOptions, 'signal'>): GuardedPlace {
   return { options: { ...given, checkpoint } as PlainRunOptions, store: description };
 }
 
-/** A store of its own for each caller, not acquired; undefined: the job takes no checkpoints. */
+/** Gives each caller a store of its own, not acquired; undefined: the job takes no checkpoints. */
 export async function openPlace({
   options,
   store,

@@ -1,5 +1,5 @@
 /**
- * The driver's side of a host, whatever it runs in: a worker thread or the calling thread.
+ * The driver's side of a host, wherever the host runs: in a worker thread or in the calling thread.
  * Protocol file: shapes, and what each kind of link does with an answer.
  */
 
@@ -11,12 +11,12 @@ type Answer<M extends keyof HostControl> =
   Awaited<ReturnType<HostControl[M]>> extends Outcome<infer T> ? T : never;
 
 export interface HostLink {
-  /** In messages; a spare thread gets another one when it is given a slot. */
+  /** Used in messages. A spare thread gets another name when it is given a slot. */
   name: string;
   /** Counters that outlive the thread. */
   readonly block: ControlBlock;
   readonly threadId: number;
-  /** Dead or ordered to die: what still arrives from it is dropped. */
+  /** The host is dead, or was ordered to die: what still arrives from it is dropped. */
   readonly dead: boolean;
   /**
    * Rejects with the failure that the host answered, or ERR_HOLDFAST_WORKER_DIED, or
@@ -38,13 +38,13 @@ export interface HostLink {
 export interface HostCallbacks {
   onEvent(event: HostEvent): void;
   onBeat(beat: Beat): void;
-  /** Exactly once. */
+  /** Called exactly once. */
   onDeath(failure: Failure): void;
 }
 
 export type HostSpawner = (name: string, callbacks: HostCallbacks) => HostLink;
 
-/** The value of an answer; throws the failure that came instead. */
+/** The value of an answer; throws the failure if the answer is one. */
 export function unwrap<T>(answer: Outcome<T>): T {
   if (answer.ok) return answer.value;
   throw failureToError(answer.failure);

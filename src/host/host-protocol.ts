@@ -17,7 +17,7 @@ import type { SourceLife, SourceSplit } from '../stream/source.js';
 import type { CapturedTask, TaskMetrics } from '../stream/task/task-types.js';
 import type { TimeHolder } from '../stream/task/time-holder.js';
 
-/** Result objects instead of exceptions: comlink keeps only an error's message, name and stack. */
+/** Answers are objects instead of exceptions: comlink keeps only an error's message, name and stack. */
 export type Outcome<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly failure: Failure };
@@ -25,11 +25,11 @@ export type Outcome<T> =
 export interface RestoredOperator {
   readonly operator: string;
   readonly sections: readonly RestoredSection[];
-  /** Of a keyed operator whose key groups have moved: entry g−1 is the instance that had group g. */
+  /** Only of a keyed operator whose key groups have moved: entry g−1 is the instance that had group g. */
   readonly formerOwners?: readonly number[] | undefined;
 }
 
-/** A channel to make: between slots over `ring`, inside a slot over a queue (ring undefined). */
+/** A channel to be made: between slots over `ring`, inside a slot over a queue (ring undefined). */
 export interface ChannelSpec {
   readonly edge: number;
   readonly fromInstance: number;
@@ -59,9 +59,9 @@ export interface DeploySpec {
   readonly reached: Readonly<Record<string, readonly number[]>>;
   /** Shared memory of the region's backlog, on all its slots the same. */
   readonly backlog: SharedArrayBuffer;
-  /** By slot, for doorbells: control blocks of those that have tasks of the region. */
+  /** By slot, for doorbells: control blocks of the threads that have tasks of the region. */
   readonly blocks: readonly (SharedArrayBuffer | undefined)[];
-  /** The region's, with an end on this slot. */
+  /** The region's channels that have an end on this slot. */
   readonly channels: readonly ChannelSpec[];
   /** Only for tasks with something to restore. */
   readonly restores: readonly TaskRestore[];
@@ -76,7 +76,7 @@ export interface DeploySpec {
   readonly checkpoints: SourceLife['checkpoints'];
   /** Checkpoints may build on earlier ones. */
   readonly incremental: boolean;
-  /** In flight at a time. */
+  /** Checkpoints in flight at a time. */
   readonly maxConcurrent: number;
   readonly bufferTimeoutMs: number;
   /** How records are kept apart where the runtime keeps them. */
@@ -92,7 +92,7 @@ export interface DeploySpec {
 export interface CheckpointBase {
   /** The newest completed checkpoint. */
   readonly checkpoint: number;
-  /** Tasks that write their state in full all the same. */
+  /** Tasks that have to write their state in full nonetheless. */
   readonly rewrite: readonly { readonly vertex: number; readonly instance: number }[];
 }
 
@@ -108,9 +108,9 @@ export interface HostControl {
   build(args: Readonly<Record<string, unknown>>): Promise<Outcome<GraphData>>;
   /** Lists the splits of a source operator. */
   listSplits(operator: string): Promise<Outcome<readonly SourceSplit[]>>;
-  /** Stops a region's tasks after their current record and forgets them; answers when that is so. */
+  /** Stops a region's tasks after their current record and forgets them; answers when that is done. */
   fence(region: number): Promise<Outcome<undefined>>;
-  /** Builds the graph anew, makes the region's tasks and channels, restores state. Does not run yet. */
+  /** Builds the graph anew, makes the region's tasks and channels, restores state. Does not run the tasks yet. */
   deploy(spec: DeploySpec): Promise<Outcome<undefined>>;
   start(epoch: number): Promise<Outcome<undefined>>;
   /** Sources of this slot emit barrier `checkpoint` between two records. `epochs`: of all regions. */
@@ -132,13 +132,13 @@ export interface HostControl {
   /** Sources stop emitting records (they go on answering triggers); `drain` also ends them, so that windows fire. */
   stopSources(drain: boolean): Promise<Outcome<undefined>>;
   metrics(): Promise<Outcome<HostMetrics>>;
-  /** For demonstrations and tests: dies. */
+  /** For demonstrations and tests: the thread dies. */
   kill(cause: KillCause): Promise<Outcome<undefined>>;
   /** Closes operators and ports, so that the thread ends by itself. */
   shutdown(): Promise<Outcome<undefined>>;
 }
 
-/** A task's part of a checkpoint, with where it came from. */
+/** A task's part of a checkpoint, and the task that it is from. */
 export interface CapturedPart extends Omit<CapturedTask, 'visible'> {
   readonly visible: readonly {
     readonly operator: string;
@@ -180,7 +180,7 @@ export type HostEvent =
       readonly vertex: number;
       readonly instance: number;
     }
-  /** What a source task reads: see TaskCallbacks. */
+  /** What a source task reads: see `reading` of TaskCallbacks. */
   | {
       readonly kind: 'reading';
       readonly epoch: number;
@@ -190,7 +190,7 @@ export type HostEvent =
       readonly splits: readonly string[];
       readonly records: SharedArrayBuffer;
     }
-  /** A split has kept time waiting for long: see TaskCallbacks. */
+  /** A split has kept time waiting for long: see `holding` of TaskCallbacks. */
   | {
       readonly kind: 'holding';
       readonly epoch: number;
@@ -211,7 +211,7 @@ export type HostEvent =
     }
   | { readonly kind: 'print'; readonly epoch: number; readonly line: string };
 
-/** Sent by a worker every heartbeat interval on the port of its own: of V8's old generation. */
+/** V8's old generation; sent by a worker every heartbeat interval on a port of its own. */
 export interface Beat {
   readonly heapUsedBytes: number;
   readonly heapLimitBytes: number;

@@ -1,5 +1,5 @@
 /**
- * From a deployment to tasks and the channel ends between them.
+ * Makes the tasks of a deployment, and the channel ends between them.
  *
  * Inputs of a task are in the order of edges, then of producing instances; outputs of an edge in the
  * order of consuming instances. Both ends of a channel are made of the same `ChannelSpec`.
@@ -27,7 +27,7 @@ import type { CapturedPart, ChannelSpec, DeploySpec, HostEvent } from './host-pr
 
 const LOCAL_CAPACITY_RECORDS_MAX = 4_096;
 const LOCAL_CAPACITY_RECORDS_MIN = 64;
-/** What a record is taken to need in a ring: channels within a thread, where none is encoded, count records. */
+/** Size that a record is taken to have in a ring. Channels within a thread encode none, and count records. */
 const RECORD_BYTES = 64;
 
 export interface WiringOptions {
@@ -116,7 +116,7 @@ function makeChannels(options: WiringOptions, gates: ReadonlyMap<string, TaskGat
   return ends;
 }
 
-/** When it is over, all threads of the region are told. */
+/** The region's backlog. When it is over, all threads of the region are woken. */
 function backlogOf({ spec, wake }: WiringOptions): Backlog {
   return new Backlog(spec.backlog, () => {
     wake();
@@ -230,7 +230,7 @@ function taskParts(
   };
 }
 
-/** For the source tasks of an instance. */
+/** Gives each source task of an instance its view of the shared times; undefined: there is nobody else. */
 function alignmentOf(
   spec: DeploySpec,
   block: ControlBlock,
@@ -248,7 +248,7 @@ function alignmentOf(
     new SourceAlignment({ shared: alignment, sources, operator, instance, ring });
 }
 
-/** ArrayBuffers of a part, to be moved instead of copied. Shared ones are shared anyway. */
+/** ArrayBuffers of a part, to be moved instead of copied. Shared ones need neither. */
 function buffersOf(part: {
   readonly sections: readonly { readonly chunks: readonly Uint8Array[] }[];
 }): readonly ArrayBuffer[] {
@@ -277,7 +277,7 @@ const taskId = (vertex: number, instance: number): string => `${vertex}/${instan
 const channelId = (channel: ChannelSpec): string =>
   `${channel.edge}:${channel.fromInstance}>${channel.toInstance}`;
 
-/** So that back-pressure sets in alike on both sides of a thread's border. */
+/** Chosen so that back-pressure sets in alike within a thread and between threads. */
 function localCapacityRecords(capacityBytes: number): number {
   const records = Math.floor(capacityBytes / RECORD_BYTES);
   return Math.max(LOCAL_CAPACITY_RECORDS_MIN, Math.min(LOCAL_CAPACITY_RECORDS_MAX, records));

@@ -2,10 +2,10 @@
  * A host: the worker-side half of a slot. It builds the graph, makes tasks and channels as the
  * driver says, runs them on its scheduler, and tells the driver what happens.
  *
- *  H1  Everything that a task reports carries its epoch; a task that was fenced reports nothing more.
- *  H2  Regions are deployed, fenced and run each by itself. Between a region's `fence` and its next
+ *  H1  Everything that a task reports carries its epoch. A task that was fenced reports nothing more.
+ *  H2  Each region is deployed, fenced and run independently. Between a region's `fence` and its next
  *      `deploy` nothing of it runs here, and nothing of another region is touched.
- *  H3  `deploy` builds the graph anew: no operator object survives a reset, and none is shared by regions.
+ *  H3  `deploy` builds the graph anew: no operator object survives a reset, and regions share none.
  */
 
 import { HoldfastError } from '../base/errors.js';
@@ -43,7 +43,7 @@ export interface HostOptions {
   readonly block: ControlBlock;
   readonly sleeper: Sleeper;
   readonly emit: (event: HostEvent, transfer?: readonly ArrayBuffer[]) => void;
-  /** Ends the thread by itself; absent in the calling thread. */
+  /** Lets the thread end by itself; absent in the calling thread. */
   readonly close?: (() => void) | undefined;
 }
 
@@ -51,7 +51,7 @@ interface Deployment {
   readonly spec: DeploySpec;
   readonly graph: Graph;
   readonly tasks: readonly Task[];
-  /** Tasks taken off by a failure, a fence or the end report nothing more (H1). */
+  /** False once a failure, a fence or the end has taken the tasks off: they report nothing more (H1). */
   live: boolean;
 }
 
@@ -129,7 +129,7 @@ export class Host implements HostControl {
       for (const task of deployment.tasks) {
         await task.open();
         if (!this.#isCurrent(deployment)) {
-          // Fenced meanwhile: what was opened after that is closed here.
+          // The region was fenced meanwhile: what was opened after the fence is closed here.
           await Promise.allSettled(deployment.tasks.map((opened) => opened.close()));
           break;
         }
@@ -220,7 +220,7 @@ export class Host implements HostControl {
     });
   }
 
-  /** Epochs are never shared by regions. */
+  /** Regions never share an epoch. */
   #inEpochs(
     epochs: readonly number[],
     act: (deployment: Deployment) => void,
@@ -242,7 +242,7 @@ export class Host implements HostControl {
     return [...this.#deployments.values()].flatMap(({ tasks }) => tasks);
   }
 
-  /** That of its region's deployment, if it has one here: it may know what it has prepared. */
+  /** The sink of its region's deployment, if there is one here, since that may know what it has prepared. */
   #sink(operator: string): Sink<unknown> | undefined {
     const deployment = [...this.#deployments.values()].find(({ spec: { plan, region } }) =>
       plan.regions[region]!.operators.includes(operator),
@@ -257,7 +257,7 @@ export class Host implements HostControl {
     );
     const task = deployment?.tasks.find((candidate) => candidate === tasklet);
     if (deployment === undefined || task === undefined || !deployment.live) return;
-    // A task reports its own failures; what reaches the scheduler is a mistake of ours.
+    // A task reports its own failures; an error that reaches the scheduler is a mistake of ours.
     this.#emit({
       kind: 'task-failed',
       epoch: deployment.spec.epoch,
@@ -268,7 +268,7 @@ export class Host implements HostControl {
     this.#stopTasks(deployment);
   }
 
-  /** A failed task takes its region's other tasks here out of service; the driver resets them all. */
+  /** When a task has failed, takes its region's other tasks here out of service; the driver resets them all. */
   #stopTasks(deployment: Deployment): void {
     deployment.live = false;
     for (const task of deployment.tasks) this.#scheduler.remove(task);
@@ -280,7 +280,7 @@ export class Host implements HostControl {
     this.#block.phase = 'stopping';
     this.#stopTasks(deployment);
     this.#deployments.delete(region);
-    // A sink or a reader that cannot close is of no consequence here: its epoch is over.
+    // If a sink or a reader cannot close, that has no consequence here: its epoch is over.
     await Promise.allSettled(deployment.tasks.map((task) => task.close()));
     if (this.#deployments.size === 0) this.#block.phase = 'idle';
   }

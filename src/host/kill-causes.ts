@@ -30,7 +30,7 @@ export function die(cause: KillCause): void {
 }
 
 /**
- * Many small objects, a chunk per turn: one big allocation, or a growing array, would abort the
+ * Hoards many small objects, a chunk per turn. One big allocation, or a growing array, would abort the
  * whole process instead of ending the thread.
  */
 function hoard(kept: Link | undefined): void {

@@ -1,6 +1,6 @@
 /**
- * The splits of one source, in the thread that was asked for them. Waiting has a deadline: the thread is at
- * rest meanwhile, and no heartbeat would ever say that anything is wrong.
+ * Lists the splits of one source, in the thread that was asked for them. Waiting has a deadline: meanwhile the thread
+ * is at rest, and no heartbeat would ever tell that anything is wrong.
  */
 
 import { HoldfastError } from '../base/errors.js';

@@ -1,4 +1,4 @@
-/** What a worker's bundle starts with: the job module meets its host. */
+/** Where a worker's bundle starts: connects the job module with its host. */
 
 import { toFailure } from '../base/failure.js';
 import {

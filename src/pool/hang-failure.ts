@@ -1,4 +1,4 @@
-/** What is said of a thread that was taken for hung: what was missing, for how long, and the way out. */
+/** The failure of a thread that was taken for hung: says what was missing, for how long, and the way out. */
 
 import type { Failure } from '../base/failure.js';
 import type { PoolOptions } from './pool-types.js';

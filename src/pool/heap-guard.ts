@@ -1,11 +1,10 @@
 /**
- * Answers heap pressure: tells of it, and restarts a thread before its heap is full, if that was
- * asked for.
+ * Answers heap pressure: tells of it, and, if that was asked for, restarts a thread before its heap is full.
  *
  *  G1  A restart for pressure comes after a checkpoint, so that nothing is read again and no budget is
- *      spent; one that fails, or that the job's restart cuts off, does not keep a full thread.
- *  G2  Whatever happened while the checkpoint was taken counts: another thread on the slot, a restart
- *      under way or the job's end leave nothing to do.
+ *      spent. If the checkpoint fails, or the job's restart cuts it off, the full thread is restarted all the same.
+ *  G2  What has happened while the checkpoint was taken counts: if there is another thread on the slot, a
+ *      restart is under way or the job is ending, nothing is left to do.
  */
 
 import type { Failure } from '../base/failure.js';
@@ -23,11 +22,11 @@ export interface HeapGuardOptions {
   };
   /** All tasks run, and nothing is ending. */
   readonly mayRestart: () => boolean;
-  /** Settles when a checkpoint is complete, or will not be. */
+  /** Takes a checkpoint; settles when it is complete, or will never be. */
   readonly checkpoint: () => Promise<unknown>;
   /** The slot's thread now. */
   readonly incarnation: (slot: number) => number;
-  /** Ends the slot's thread as a failure of this cause; the ordinary restart follows. */
+  /** Ends the slot's thread as a failure of this cause. The ordinary restart follows. */
   readonly retire: (slot: number, failure: Failure, cause: string) => void;
   readonly onPressure: (event: PressureEvent) => void;
 }

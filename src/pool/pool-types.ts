@@ -1,6 +1,6 @@
 /** What the pool of threads is given, and what it tells of them. Protocol file: shapes only. */
 
-/** What threads need to know of a run's options. */
+/** The options of a run that threads need. */
 export interface PoolOptions {
   /** Slots: threads that work. */
   readonly parallelism: number;
@@ -11,7 +11,7 @@ export interface PoolOptions {
     readonly timeoutMs: number;
     readonly busyLimitMs: number | undefined;
   };
-  /** How long a thread may take to forget its tasks before it is ended. */
+  /** How long a thread may take to forget its tasks; then it is ended. */
   readonly restart: { readonly resetTimeoutMs: number };
   /** Handed to the job module with which each thread is loaded. */
   readonly args: Readonly<Record<string, unknown>>;
@@ -26,16 +26,16 @@ export interface SlotInfo {
   readonly lastBeatAgoMs: number;
   /** Of V8's old generation, as of the last beat. */
   readonly heapUsedBytes: number;
-  /** What the thread would die of; 0 when not known yet. */
+  /** The heap size at which the thread would die; 0 when not known yet. */
   readonly heapLimitBytes: number;
 }
 
-/** A slot's heap stays nearly full (`slot.heap`); told once until it has sunk again. */
+/** A slot's heap stays nearly full (`slot.heap`). Told once; again only after it has sunk in between. */
 export interface PressureEvent {
   readonly slot: number;
   readonly heapUsedBytes: number;
   readonly heapLimitBytes: number;
-  /** Of the limit, 0…1. */
+  /** Share of the limit, 0…1. */
   readonly share: number;
   /** `restarting`: a checkpoint is taken, then the slot's thread is restarted. */
   readonly action: 'reported' | 'restarting';

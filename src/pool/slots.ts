@@ -2,9 +2,9 @@
  * The threads of a job: one per slot, and warm spares.
  *
  *  S1  A member is loaded (job module imported, graph built, hash compared) before it serves a slot.
- *  S2  A member's death or hang is reported once, to whom it serves; a spare's is not a failure of the job.
- *  S3  Hung is judged only of loaded members: importing a module may take its time (`LOAD_TIMEOUT_MS`).
- *  S4  A new incarnation number for every thread that takes a slot; never reused within the process.
+ *  S2  A member's death or hang is reported once, to whom it serves. A spare's is no failure of the job.
+ *  S3  Only a loaded member can be judged hung: importing a module may take its time (`LOAD_TIMEOUT_MS`).
+ *  S4  Every thread that takes a slot gets a new incarnation number, never reused within the process.
  */
 
 import { deferred } from '../base/deferred.js';
@@ -22,22 +22,22 @@ import { hangFailure } from './hang-failure.js';
 import type { PoolOptions, SlotInfo } from './pool-types.js';
 
 const LOAD_TIMEOUT_MS = 60_000;
-/** Spares that die while loading are not replaced for ever. */
+/** After so many deaths while loading, spares are not replaced any more. */
 const SPARE_DEATHS_MAX = 3;
-/** Threads without tasks that die are not replaced for ever either. */
+/** After so many deaths of threads without tasks, these are not replaced any more either. */
 const IDLE_DEATHS_MAX = 10;
-/** Phases in which a thread's heap holds what its tasks need, and no more is being read into it. */
+/** Phases in which a thread's heap holds what its tasks need, and nothing more is being read into it. */
 const WORKING: readonly Phase[] = ['running', 'aligning', 'capturing'];
 const METRICS_TIMEOUT_MS = 1_000;
 
 export interface SlotFailure {
   readonly slot: number;
   readonly failure: Failure;
-  /** What was ordered by `kill`, if it was. */
+  /** The kill that was ordered, if one was. */
   readonly ordered: string | undefined;
-  /** From the order, or from the last sign of life of a hung thread, to now. 0 when not known. */
+  /** Time from the order, or from the last sign of life of a hung thread, to now. 0 when not known. */
   readonly detectMs: number;
-  /** A region that knows, and is about it already. */
+  /** A region that knows of this already, and is dealing with it. */
   readonly except?: number | undefined;
 }
 
@@ -65,7 +65,7 @@ interface Member {
   verdict: Verdict;
   lastProgress: number;
   lastProgressMs: number;
-  /** A death that nobody needs to hear of: ordered by us while resetting or ending. */
+  /** The death was ordered by us while resetting or ending: nobody needs to hear of it. */
   expected: boolean;
   order: { readonly cause: string; readonly atMs: number } | undefined;
 }
@@ -140,17 +140,17 @@ export class Slots {
   }
 
   /**
-   * Gives a slot without tasks another thread: no restart of a region will, and the next one to fail may
-   * need the spare. A few times only, for no budget counts what dies there. @returns whether it does
+   * Gives a slot without tasks another thread: no restart of a region will do so, and the next restart may need the
+   * spare. Only a few times, because no budget counts these deaths. @returns whether it does
    */
   replaceIdle(slot: number): boolean {
     if (this.#closed || this.#idleDeaths >= IDLE_DEATHS_MAX) return false;
     this.#idleDeaths += 1;
-    this.ensure(slot).catch(() => {}); // What keeps it from loading ends it: the slot is shown as dead.
+    this.ensure(slot).catch(() => {}); // If the thread cannot load, it is ended: the slot is shown as dead.
     return true;
   }
 
-  /** Brings the number of spares up to what was asked for. Call when there is time. */
+  /** Starts as many spares as were asked for. To be called when there is time. */
   refillSpares(): void {
     while (
       !this.#closed &&
@@ -177,16 +177,16 @@ export class Slots {
   }
 
   /**
-   * Of some living thread among these that has built the graph, the first one's if there is none.
-   * @param slots that have tasks: the death of one during a commit is followed by a restart, which makes
-   *   up for the commit; nobody would answer for one that has none
+   * The link of some living thread among these that has built the graph; the first one's if there is none.
+   * @param slots that have tasks. When such a thread dies during a commit, a restart follows and makes up for the
+   *   commit; for a thread without tasks nobody would
    */
   anyLink(slots: readonly number[]): HostLink {
     const loaded = slots.find((slot) => this.isAlive(slot) && this.#members[slot]!.isLoaded);
     return this.link(loaded ?? slots[0]!);
   }
 
-  /** Some living thread that has built the graph; a new one if all are dead. Rejects as `ensure` does. */
+  /** The link of a living thread that has built the graph; of a new one if all are dead. Rejects as `ensure` does. */
   async anyLoaded(): Promise<HostLink> {
     const slots = this.#members.map((_, slot) => slot);
     const slot = slots.find((one) => this.isAlive(one) && this.#members[one]!.isLoaded);
@@ -194,7 +194,7 @@ export class Slots {
     return this.link(slot ?? 0);
   }
 
-  /** A thread that cannot be told is dying: its death is what matters, and it is reported. */
+  /** Tells all living threads. One that cannot be told is dying; its death is reported elsewhere. */
   tellAll<M extends 'trigger' | 'abort' | 'committed' | 'stopSources'>(
     method: M,
     args: Parameters<HostControl[M]>,
@@ -204,7 +204,7 @@ export class Slots {
     }
   }
 
-  /** Of all living threads that answer in time. */
+  /** Metrics of all living threads that answer in time. */
   async operatorMetrics(): Promise<readonly TaskMetrics[]> {
     const living = this.#members.filter((member) => member?.link.dead === false);
     const answers = await Promise.all(
@@ -218,18 +218,18 @@ export class Slots {
   }
 
   /**
-   * Has a living thread forget its tasks of a region. One that does not answer in time is ended, and
-   * that is reported to the other regions: for this one it is part of what it recovers from.
+   * Has a living thread forget its tasks of a region. A thread that does not answer in time is ended. That
+   * is reported to the other regions; this region recovers from it anyway.
    */
   async fence(slot: number, region: number, timeoutMs: number): Promise<void> {
     const member = this.#members[slot];
-    // Still loading: it has no tasks, and could not answer.
+    // A thread that is still loading has no tasks, and could not answer.
     if (member === undefined || member.link.dead || !member.isLoaded) return;
     try {
       await member.link.call('fence', [region], { timeoutMs });
     } catch {
       if (member.link.dead) return;
-      // Its end may take its time, in a native call; from here on it counts as dead.
+      // Its end may take long, in a native call; from here on it counts as dead.
       void this.#end(member);
       const failure = fenceFailure(slot, timeoutMs);
       this.#onFailure({ slot, failure, ordered: undefined, detectMs: 0, except: region });
@@ -249,7 +249,7 @@ export class Slots {
     else member.link.call('kill', [cause]).catch(() => {});
   }
 
-  /** Ends a slot's thread on purpose; reported as this failure, at once. No effect without a living thread. */
+  /** Ends a slot's thread on purpose; this failure is reported at once. No effect without a living thread. */
   retire(slot: number, failure: Failure, cause: string): void {
     const member = this.#members[slot];
     if (member === undefined || member.link.dead) return;
@@ -272,7 +272,7 @@ export class Slots {
     }));
   }
 
-  /** Ends all threads: asked first, then killed. */
+  /** Ends all threads: each is asked first, then killed. */
   async close(politely: boolean): Promise<void> {
     this.#closed = true;
     clearInterval(this.#ticker);
@@ -290,7 +290,7 @@ export class Slots {
     );
   }
 
-  /** A start that was canceled while it waited for something else: nobody would end what it starts now. */
+  /** For a start that was canceled while it waited for something: nobody would end what it starts now. */
   #assertOpen(): void {
     if (this.#closed) throw new HoldfastError('ERR_HOLDFAST_NOT_RUNNING', 'the job has ended.');
   }
@@ -387,7 +387,7 @@ export class Slots {
     await member.link.terminate();
   }
 
-  /** Ordered by `kill`. One that cannot be ended counts as dead after the time that survivors have. */
+  /** Ends a thread that `kill` names. One that cannot be ended counts as dead after the time that survivors have. */
   async #terminate(member: Member): Promise<void> {
     const { resetTimeoutMs } = this.#options.restart;
     const failure = unendedFailure(member.link.name, resetTimeoutMs);

@@ -15,8 +15,7 @@ const PHASE = 2;
 const NATIVE_ID = 3;
 
 /**
- * What a thread is busy with, and between two turns what its last task left under way; told in the
- * failure of a hang.
+ * What a thread is busy with; between two turns, what its last task left under way. The failure of a hang tells it.
  */
 export const phases = [
   'starting',
@@ -48,7 +47,7 @@ export class ControlBlock {
     return Atomics.load(this.words, PROGRESS);
   }
 
-  /** The word that producers wake this thread through; see doorbell.ts. */
+  /** Index of the word through which producers wake this thread; see doorbell.ts. */
   get doorbellIndex(): number {
     return DOORBELL;
   }
@@ -61,7 +60,7 @@ export class ControlBlock {
     Atomics.store(this.words, PHASE, phases.indexOf(phase));
   }
 
-  /** The kernel's number for this thread; 0 until it has told, or where there is none. */
+  /** The kernel's number for this thread; 0 until the thread has told it, or where there is none. */
   get nativeId(): number {
     return Atomics.load(this.words, NATIVE_ID);
   }

@@ -5,11 +5,11 @@
  * published something looks at the word (one atomic load); only when it says "asleep" does it pay
  * for a wake-up.
  *
- *  B1  A sleeper says "asleep" first and looks at its inputs afterwards; a producer publishes first
- *      and looks at the word afterwards. Both orders are sequentially consistent, so at least one of
+ *  B1  A sleeper first says "asleep" and then looks at its inputs; a producer first publishes and then
+ *      looks at the word. Both orders are sequentially consistent, so at least one of
  *      the two sees the other: no wake-up is lost.
  *  B2  At most one `Atomics.waitAsync` is pending per sleeper. `cancel` leaves it pending and the
- *      next `arm` uses it again: a wait without a time limit can be ended only by a notification.
+ *      next `arm` uses it again, because only a notification can end a wait without a time limit.
  *  B3  A wake-up may be spurious; it is never missing while armed.
  *
  * A pending wait does not keep a thread alive: whoever sleeps holds a ref'd handle of its own.
@@ -35,7 +35,7 @@ interface AsyncWait {
 type WaitAsync = (words: Int32Array, index: number, value: number) => AsyncWait;
 const waitAsync = (Atomics as unknown as { readonly waitAsync: WaitAsync }).waitAsync;
 
-/** The sleeping side; made on the thread that the block belongs to, one per thread. */
+/** The sleeping side. One per thread, made on the thread that the block belongs to. */
 export class Sleeper {
   /** Called once per `arm`, on the event loop, when somebody rang; never after `cancel`. */
   onWake: () => void = () => {};

@@ -1,5 +1,5 @@
 /**
- * What a beat says of the thread's heap.
+ * What a beat tells of the thread's heap.
  *
  * V8's own `heap_size_limit` adds the young generation, 48 MB by default, to the limit of the old
  * one; but a thread dies when the old one is full: with 64 MB for it, at a little more than half of
@@ -13,7 +13,7 @@ import type { WorkerBeat } from './worker-lanes.js';
 const YOUNG_SPACES: readonly string[] = ['new_space', 'new_large_object_space'];
 const limitBytes = (resourceLimits.maxOldGenerationSizeMb ?? 0) * 2 ** 20;
 
-/** Some ten microseconds. */
+/** Takes some ten microseconds. */
 export function heapBeat(): WorkerBeat {
   let heapUsedBytes = getHeapStatistics().used_heap_size;
   for (const space of getHeapSpaceStatistics()) {

@@ -3,9 +3,9 @@
  * have come.
  *
  * One lease per deployment (the part of a region on one slot, in one epoch), in shared memory that
- * outlives the thread. It is made with its epoch and never used for another: revoking it stops these
- * tasks after their current record, without asking the thread, and nobody else. The counters are
- * written by one thread only; plain writes are enough for them.
+ * outlives the thread. It is made with its epoch and never used for another. Revoking it stops these tasks, and no
+ * others, after their current record, without asking the thread. Only one thread writes the counters: plain writes
+ * are enough for them.
  */
 
 import { TASK_MARK_BYTES, TaskMark } from './task-mark.js';
@@ -21,14 +21,14 @@ export class Lease {
   readonly #words: Int32Array;
   readonly #floats: Float64Array;
 
-  /** The lease that `shared` is of: the other thread's end. */
+  /** @param shared memory of a lease that the other thread has made */
   constructor(shared: SharedArrayBuffer) {
     this.shared = shared;
     this.#words = new Int32Array(shared, 0, FLOATS_OFFSET_BYTES / 4);
     this.#floats = new Float64Array(shared, FLOATS_OFFSET_BYTES, 2);
   }
 
-  /** @param tasks how many the deployment has */
+  /** @param tasks how many tasks the deployment has */
   static of(epoch: number, tasks = 0): Lease {
     const bytes = MARKS_OFFSET_BYTES + tasks * TASK_MARK_BYTES;
     const lease = new Lease(new SharedArrayBuffer(bytes));
@@ -42,12 +42,12 @@ export class Lease {
     return Atomics.load(this.#words, EPOCH);
   }
 
-  /** For good. */
+  /** Cannot be undone. */
   revoke(): void {
     Atomics.store(this.#words, EPOCH, 0);
   }
 
-  /** Where the task stands that is the deployment's `index`th. */
+  /** The mark of the deployment's task number `index`. */
   mark(index: number): TaskMark {
     return new TaskMark(this.shared, MARKS_OFFSET_BYTES + index * TASK_MARK_BYTES);
   }

@@ -1,23 +1,23 @@
 /**
- * How long a thread has waited for a processor: what tells a starved thread from a hung one.
+ * How long a thread has waited for a processor: that tells a starved thread from a hung one.
  *
- * Linux counts per thread what it ran and what it waited (`schedstat`, ns), but tells a wait only when
- * it is over: on a crowded machine, hundreds of ms late, in which a slow record looks like a hang. So
- * a thread that is ready to run (state R in `stat`) has waited all the time that it did not run; what
- * it asked the kernel to wait for (a lock, a child process, a sleep) is its own affair, and counts as
- * waiting for a processor only as far as `schedstat` says so. Elsewhere nothing is known.
+ * Linux counts per thread how long it ran and how long it waited (`schedstat`, ns), but counts a wait only when it is
+ * over. On a crowded machine that is hundreds of ms late, and meanwhile a slow record looks like a hang. So a thread
+ * that is ready to run (state R in `stat`) counts as having waited all the time that it did not run. A thread that
+ * asked the kernel to wait for something (a lock, a child process, a sleep) does not count as waiting for a
+ * processor, except as far as `schedstat` says so. On other systems nothing is known.
  */
 
 import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** What the kernel says of a thread; times since it began. */
+/** What the kernel tells of a thread; times count from the thread's beginning. */
 export interface RunQueueSample {
   readonly atMs: number;
   readonly ranMs: number;
-  /** Waits that are over. */
+  /** Sum of the waits that are over. */
   readonly waitedMs: number;
-  /** Running, or waiting to. */
+  /** The thread runs, or waits to run. */
   readonly isReady: boolean;
 }
 
@@ -40,7 +40,7 @@ export class RunQueueWait {
   take(sample: RunQueueSample): number {
     const last = this.#last ?? sample;
     this.#last = sample;
-    // Negative where the kernel had been behind with what the thread ran: that evens out.
+    // Negative where the kernel had told late what the thread ran: that evens out.
     const notRunMs = sample.atMs - last.atMs - (sample.ranMs - last.ranMs);
     this.#sumMs += sample.isReady
       ? notRunMs
@@ -51,8 +51,8 @@ export class RunQueueWait {
 }
 
 /**
- * Of a thread of this process; undefined when nothing is known. Reads files of the kernel's: some ten
- * microseconds, never a disk.
+ * A sample of a thread of this process; undefined when nothing is known. Reads files of the kernel's: that takes
+ * some ten microseconds, and never touches a disk.
  */
 export function readRunQueue(nativeId: number, atMs: number): RunQueueSample | undefined {
   if (nativeId === 0) return undefined;

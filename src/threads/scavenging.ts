@@ -2,16 +2,16 @@
  * How V8 collects young objects.
  *
  * By default helper threads take part in every scavenge, and the thread that needs it waits for them.
- * Where data threads keep all cores busy, the helpers wait for a processor first: a pause of one or two
- * milliseconds becomes one of ten, more so while a checkpoint is written, which needs processors as
- * well. A thread that scavenges alone is as fast, for little survives.
+ * Where data threads keep all cores busy, the helpers first wait for a processor. So a pause of one or two
+ * milliseconds becomes one of ten, and more often while a checkpoint is written, which also needs processors.
+ * A thread that scavenges alone is as fast, for little survives.
  *
  * V8 has one such flag for the whole process, and reads it at every scavenge.
  */
 
 import { setFlagsFromString } from 'node:v8';
 
-/** `auto`: alone where slots leave no core to helpers, else as V8 does it. */
+/** `auto`: alone where slots leave no core to helpers, otherwise as V8 does it. */
 export type Scavenging = 'auto' | 'parallel' | 'serial';
 
 export const SCAVENGING: readonly Scavenging[] = ['auto', 'parallel', 'serial'];
@@ -20,7 +20,7 @@ export interface ScavengingGiven {
   readonly scavenging: Scavenging;
   readonly slots: number;
   readonly cores: number;
-  /** Node's own options: whoever has decided there is not overruled by `auto`. */
+  /** Node's own options: `auto` does not overrule a flag that was given there. */
   readonly nodeOptions: readonly string[];
 }
 
@@ -35,7 +35,7 @@ export function scavengingFlag(given: ScavengingGiven): string | undefined {
   return '--no-parallel-scavenge';
 }
 
-/** For the whole process, from now on. */
+/** Sets the flag for the whole process, from now on. */
 export function settleScavenging(
   given: Pick<ScavengingGiven, 'scavenging' | 'slots' | 'cores'>,
 ): void {

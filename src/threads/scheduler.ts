@@ -1,18 +1,18 @@
 /**
  * The turn of a slot: how one thread runs many tasklets and stays responsive.
  *
- *  T1  A turn lasts `turnMs` at most (plus one record); then the event loop runs: control calls,
- *      beats, timers and the user's promises are served between turns.
- *  T2  Within a turn tasklets are served round robin in quanta, the first one rotating, so that a
+ *  T1  A turn lasts `turnMs` at most (plus one record). Between turns the event loop runs, and serves control
+ *      calls, beats, timers and the user's promises.
+ *  T2  Within a turn tasklets are served round robin in quanta, and each turn begins with another one, so that a
  *      busy producer cannot starve its consumer on the same thread.
- *  T3  When nothing moved, the thread sleeps on its event loop: the doorbell is armed first and the
- *      inputs are looked at once more after that, so that no wake-up is lost.
+ *  T3  When nothing moved, the thread sleeps on its event loop. It arms the doorbell first and then looks at the
+ *      inputs once more, so that no wake-up is lost.
  *  T4  The only suspension point is the end of `#turn`.
  */
 
 import type { Tasklet } from './tasklet.js';
 
-/** The doorbell as the scheduler sees it; see the threads room. */
+/** The doorbell as the scheduler sees it; see doorbell.ts. */
 export interface Sleeper {
   arm(): void;
   cancel(): void;
@@ -25,7 +25,7 @@ export interface SchedulerOptions {
   readonly turnMs?: number;
   /** Longest uninterrupted run of one tasklet while others wait, in ms. */
   readonly quantumMs?: number;
-  /** Called when an tasklet throws; the tasklet is taken off the schedule first. */
+  /** Called when a tasklet throws, after the tasklet was taken off the schedule. */
   readonly onFailure: (tasklet: Tasklet, error: unknown) => void;
 }
 
@@ -106,7 +106,7 @@ export class Scheduler {
     return moved;
   }
 
-  /** Publishes what is due; when the next is. */
+  /** Publishes what is due. @returns when the next is due */
   #flush(): number | undefined {
     const now = performance.now();
     let next: number | undefined;

@@ -1,6 +1,6 @@
 /**
- * Where one task stands, in shared memory: whoever has to judge its failure reads it, also when its
- * thread is dead. Written by that thread alone, in plain writes, one of them per record.
+ * Where one task stands, in shared memory: whoever has to judge the task's failure reads it, also when its thread is
+ * dead. Only that thread writes it, in plain writes, one per record.
  */
 
 const RECORDS = 0;
@@ -18,8 +18,8 @@ export class TaskMark {
   }
 
   /**
-   * Records taken, the one in work included. Of a source: since the job's first start, replays not
-   * counted twice; of others since they were deployed.
+   * Records taken, the one in work included. A source counts since the job's first start, replays not
+   * counted twice; any other task since it was deployed.
    */
   get records(): number {
     return this.words[RECORDS]!;

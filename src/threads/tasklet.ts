@@ -9,7 +9,7 @@
 export interface Tasklet {
   /** For people and logs. */
   readonly name: string;
-  /** There is something to do now (input it may take, output to move, a capture to continue). */
+  /** Is there something to do now (input to take, output to move, a capture to continue)? */
   readonly runnable: boolean;
   /**
    * Works until `deadline` (performance.now() ms), or until nothing is left to do.

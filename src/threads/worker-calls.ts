@@ -1,11 +1,11 @@
 /**
  * Calls of a worker that always settle.
  *
- * comlink's promises stay open for ever when the far side dies, and its proxies stop working when
- * they are collected. So each call is raced with the thread's death and with a deadline, and the
- * proxy is held here for as long as the thread lives, and no longer: comlink's finalisation registry
- * holds the port until the proxy is collected, and the port's listeners lead back here. Held for ever,
- * the proxy would keep all that was known of every dead thread.
+ * comlink's promises stay open for ever when the far side dies, and its proxies stop working when they are
+ * collected. So each call is raced with the thread's death and with a deadline, and the proxy is held here for as
+ * long as the thread lives. It must not be held longer: comlink's finalisation registry holds the port until the
+ * proxy is collected, and the port's listeners lead back here. A proxy that is held for ever would keep all that was
+ * known of every dead thread.
  */
 
 import type { MessagePort } from 'node:worker_threads';
@@ -14,7 +14,7 @@ import { HoldfastError } from '../base/errors.js';
 import { isError, isPlainObject } from '../base/realm.js';
 
 export interface CallOptions {
-  /** In milliseconds. Default: none, only the thread's death ends the wait. */
+  /** In milliseconds. Default: none, so only the thread's death ends the wait. */
   readonly timeoutMs?: number | undefined;
   /** Buffers that change hands with the arguments. */
   readonly transfer?: readonly (ArrayBuffer | MessagePort)[] | undefined;
@@ -31,7 +31,7 @@ export class WorkerCalls {
   constructor(name: () => string, port: MessagePort) {
     this.#name = name;
     this.#proxy = wrap(port as unknown as Endpoint) as unknown as Proxy;
-    // An answer that cannot be read names no call: none of the open ones can be trusted to come.
+    // An answer that cannot be read does not tell its call, so no open call can trust that its own will come.
     port.on('messageerror', (error) => {
       this.#rejectAll(
         this.#error('answers', 'an answer could not be read', isError(error) ? error : undefined),
@@ -55,7 +55,7 @@ export class WorkerCalls {
       const { timeoutMs } = options;
       if (timeoutMs !== undefined) {
         const late = `no answer within ${timeoutMs} ms; the thread is busy, stuck or not ready`;
-        // When this thread was late itself, timers run first: an answer in the queue still counts.
+        // If this thread itself was late, its timers run first: an answer in the queue still counts.
         timer = setTimeout(() => {
           setImmediate(() => fail(this.#error(method, late)));
         }, timeoutMs);
@@ -67,7 +67,7 @@ export class WorkerCalls {
     });
   }
 
-  /** The thread is gone, or told to go: open calls and later ones reject with this. */
+  /** The thread is gone, or was told to go: open and later calls reject with this error. */
   close(error: HoldfastError): void {
     this.#closed ??= error;
     this.#proxy = undefined;
@@ -75,8 +75,8 @@ export class WorkerCalls {
   }
 
   /**
-   * Not an async function: one that waits for an answer that never comes would hold comlink's proxy of the
-   * method, and that, as above, all that was known of the thread.
+   * Not an async function: if it waited for an answer that never comes, it would hold comlink's proxy of the
+   * method, and with it, as said above, all that was known of the thread.
    */
   #send(
     method: string,
@@ -106,8 +106,8 @@ export class WorkerCalls {
 }
 
 /**
- * comlink remembers transfers by argument object. A copy of the outermost object keeps a later call
- * with the same object from transferring buffers that are gone.
+ * comlink remembers transfers by argument object. So the outermost object is copied: otherwise a later call with
+ * the same object would transfer buffers that are gone.
  */
 function withTransfers(
   args: readonly unknown[],

@@ -1,9 +1,9 @@
 /**
- * From what is known of a thread's end to its cause, as data.
+ * Finds the cause of a thread's end, as data, from what is known of the end.
  *
  * The exit code alone says little: it is 1 for an error, for a full heap, for `terminate()` and for
  * `process.exit(1)`. So the evidence is weighed in this order: what the thread itself said before it
- * died, what Node said of it, what we had ordered, and only then the code.
+ * died, what Node said of it, what we had ordered, and last the code.
  */
 
 import { type Failure, toFailure } from '../base/failure.js';
@@ -26,13 +26,13 @@ export interface WorkerDeath {
 export interface DeathEvidence {
   readonly name: string;
   readonly exitCode: number | undefined;
-  /** The thread's own last word. */
+  /** The failure that the thread told as its last word. */
   readonly fatal: Failure | undefined;
   /** What the `error` event of the Worker carried, or what its constructor threw. */
   readonly error: { readonly thrown: unknown } | undefined;
-  /** Why it was terminated, if it was. */
+  /** Why we ordered its termination, if we did. */
   readonly ordered: string | undefined;
-  /** It said that it would end. */
+  /** The thread had said that it would end. */
   readonly closing: boolean;
   readonly heapLimitMb: number | undefined;
   readonly atMs: number;

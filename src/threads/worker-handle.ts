@@ -1,16 +1,16 @@
 /**
  * A worker thread as its supervisor holds it: one incarnation, from spawn to death.
  *
- *  H1  `onDeath` is called exactly once, whatever happens, also when the thread cannot start at all,
- *      and nothing is called after it. It comes after every event that the thread had sent.
+ *  H1  `onDeath` is called exactly once, whatever happens, also when the thread cannot start at all. It comes
+ *      after every event that the thread had sent, and nothing is called after it.
  *  H2  A call settles: with the answer, at its deadline, or with the thread's death.
- *  H3  `dead` is true from the moment we order the end, or see it. Events that the thread had sent
+ *  H3  `dead` is true from the moment at which we order the end, or see it. Events that the thread had sent
  *      before are still delivered; whoever takes them looks at `dead` and drops them.
- *  H4  A thread that cannot be ended in time (a blocking native call) is a zombie: its lanes are
- *      closed, it is told as dead and holds the process no longer. Nothing it does later is heard.
+ *  H4  A thread that cannot be ended in time (a blocking native call) is a zombie: its lanes are closed, its
+ *      death is told, and it no longer holds the process. Nothing that it does later is heard.
  *
- * What the thread said is in our port's queue before its `exit` event is seen, though it may be
- * thousands of messages behind: so at `exit` the queue is emptied there and then, synchronously.
+ * When the `exit` event is seen, what the thread had said is in our port's queue, perhaps thousands of messages
+ * deep. So at `exit` the queue is emptied there and then, synchronously.
  */
 
 import type { EventLoopUtilization } from 'node:perf_hooks';
@@ -39,9 +39,9 @@ export interface SpawnOptions {
   readonly entry: URL | string;
   /** Structured-cloneable; the name `holdfast` is taken. */
   readonly workerData?: Readonly<Record<string, unknown>> | undefined;
-  /** Of the thread: for people, debuggers and messages. */
+  /** The thread's name: for people, debuggers and messages. */
   readonly name: string;
-  /** V8's limits in MB, as the Worker takes them; one for old objects brings one for young ones. */
+  /** V8's limits in MB, as the Worker takes them; a limit for old objects brings one for young ones. */
   readonly resourceLimits?: Readonly<Record<string, number>> | undefined;
   readonly heartbeatIntervalMs: number;
   /** How long `terminate` waits for the thread's end, in milliseconds. Default 2 000. */
@@ -57,14 +57,14 @@ type AnswerOf<F> = F extends (...args: never[]) => infer R ? Awaited<R> : never;
 
 /** `C`: the methods that the worker exposes. */
 export interface WorkerHandle<C> {
-  /** In messages: a thread may be given another task, and with it another name. */
+  /** Used in messages: a thread may be given another task, and with it another name. */
   name: string;
   /** Shared with the thread; outlives it. */
   readonly block: ControlBlock;
   /** −1 if the thread could not start. */
   readonly threadId: number;
   readonly dead: boolean;
-  /** Given up without having ended. */
+  /** The thread was given up without having ended. */
   readonly zombie: boolean;
   /** Rejects with ERR_HOLDFAST_WORKER_DIED or ERR_HOLDFAST_CONTROL. */
   call<M extends MethodOf<C>>(
@@ -81,7 +81,7 @@ export interface WorkerHandle<C> {
   utilization(): number | undefined;
 }
 
-/** Starts a thread. Never throws: what keeps it from starting is told by `onDeath`, later. */
+/** Starts a thread. Never throws: if the thread cannot start, `onDeath` tells it later. */
 export function spawnWorker<C>(options: SpawnOptions): WorkerHandle<C> {
   return new ThreadHandle<C>(options);
 }
@@ -171,7 +171,7 @@ class ThreadHandle<C> implements WorkerHandle<C> {
         ? now
         : performance.eventLoopUtilization(now, this.#utilization);
     this.#utilization = now;
-    // All zeros: its loop has not begun.
+    // When both are 0, the thread's event loop has not begun.
     return since.active + since.idle > 0 ? since.utilization : undefined;
   }
 
@@ -194,7 +194,7 @@ class ThreadHandle<C> implements WorkerHandle<C> {
       worker.once('exit', (exitCode) => this.#exited(exitCode));
       return worker;
     } catch (thrown) {
-      // No more threads, a bad limit, data that cannot be cloned. Told later, as any other death.
+      // No more threads, a bad limit, data that cannot be cloned. Told later, like any other death.
       this.#error = { thrown };
       setImmediate(() => this.#exited(undefined));
       return undefined;
@@ -216,7 +216,7 @@ class ThreadHandle<C> implements WorkerHandle<C> {
 
   #exited(exitCode: number | undefined): void {
     if (this.#death !== undefined) return; // H1: a zombie ended after all.
-    // The queue is emptied first: what the thread died of may be in it. The events follow, H3.
+    // The queue is emptied first, since it may tell what the thread died of. The events follow (H3).
     const late = this.#drain();
     this.#death = this.#judge(exitCode);
     try {
@@ -226,7 +226,7 @@ class ThreadHandle<C> implements WorkerHandle<C> {
     }
   }
 
-  /** @returns the events that were still queued; everything else is noted */
+  /** @returns the events that were still queued; everything else in the queue is noted */
   #drain(): readonly unknown[] {
     const events: unknown[] = [];
     for (;;) {
@@ -237,7 +237,7 @@ class ThreadHandle<C> implements WorkerHandle<C> {
         if (message.kind === 'event') events.push(message.event);
         else this.#take(message);
       } catch {
-        // A message that cannot be read is out of the queue; its sender is dead already.
+        // A message that cannot be read is out of the queue now; its sender is dead already.
       }
     }
   }

@@ -1,7 +1,7 @@
 /**
  * The boundary between a worker thread and its handle. Protocol file: shapes only.
  *
- * Three lanes, a MessagePort each, so that none waits behind another: control (comlink's messages),
+ * Three lanes, each a MessagePort of its own, so that none waits behind another: control (comlink's messages),
  * events (below), beats (`WorkerBeat`).
  */
 
@@ -13,7 +13,7 @@ export interface WorkerInit {
   readonly control: MessagePort;
   readonly events: MessagePort;
   readonly beats: MessagePort;
-  /** Of the control block. */
+  /** Memory of the control block. */
   readonly block: SharedArrayBuffer;
   readonly heartbeatIntervalMs: number;
 }
@@ -25,7 +25,7 @@ export type EventMessage =
   /** The thread has closed its lanes and will end by itself. */
   | { readonly kind: 'closing' };
 
-/** Of V8's old generation: what is kept ends up there, and its limit is what a thread dies of. */
+/** V8's old generation: what is kept ends up there, and a thread dies at its limit. */
 export interface WorkerBeat {
   readonly heapUsedBytes: number;
   /** 0 when not known. */

@@ -2,10 +2,10 @@
  * The worker's side of its lanes.
  *
  *  P1  An uncaught exception or an unhandled rejection ends the thread with exit code 1. Its failure
- *      goes ahead as data, for Node's own `error` event loses the class, the code and the causes.
- *  P2  The control port holds the thread alive until `close`; timers and sockets of user code are
- *      not needed for it, and do not suffice.
- *  P3  Beats come from the event loop's timers: a thread whose loop is stuck sends none, by design.
+ *      is sent ahead as data, because Node's own `error` event loses the class, the code and the causes.
+ *  P2  The control port holds the thread alive until `close`. Timers and sockets of user code are
+ *      neither needed for that nor enough.
+ *  P3  The event loop's timers send the beats: a thread whose loop is stuck sends none, by design.
  */
 
 import { workerData } from 'node:worker_threads';
@@ -21,15 +21,15 @@ import type { EventMessage, WorkerInit } from './worker-lanes.js';
 export interface WorkerPort<C> {
   /** Shared with the supervisor. */
   readonly block: ControlBlock;
-  /** Answers calls with these methods; once. What a method throws arrives as a rejection of the call. */
+  /** Answers calls with these methods. To be called once. What a method throws arrives as a rejection of the call. */
   expose(control: C): void;
   /** @throws DataCloneError when the event cannot be cloned */
   emit(event: unknown, transfer?: readonly ArrayBuffer[]): void;
-  /** Stops beats and closes the lanes: the thread ends when nothing else holds it. Idempotent. */
+  /** Stops beats and closes the lanes: the thread then ends when nothing else holds it. Idempotent. */
   close(): void;
 }
 
-/** A bundle brings its own copy of this module: both have to speak through the same lanes. */
+/** A bundle brings its own copy of this module: through this symbol both copies find the same lanes. */
 const CONNECTED = Symbol.for('holdfast.workerPort');
 
 /** The port of this thread, if it is a worker that was connected. */
@@ -70,7 +70,7 @@ class ThreadPort<C extends object> implements WorkerPort<C> {
     assert(!this.#exposed, 'a worker exposes its methods once');
     this.#exposed = true;
     const { control: port } = this.#init;
-    // A call that cannot be read cannot be answered either; its caller would wait for nothing.
+    // A call that cannot be read cannot be answered either: its caller would wait for ever.
     port.on('messageerror', (cause) => {
       const what = 'a call could not be read in this thread, so nobody would answer it.';
       this.#die(new HoldfastError('ERR_HOLDFAST_CONTROL', what, { cause }));
