@@ -1,14 +1,14 @@
 /**
- * From a failure to the delay before the restart that answers it, or to giving up.
+ * Gives, for a failure, the delay before the restart that answers it; or gives up.
  *
  *  B1  Pure: the same state, strategy, time and chance give the same answer.
- *  B2  A delay is never negative and never above the strategy's maximum, jitter included; the
- *      power of a huge attempt is infinite at worst, and the minimum with the maximum is taken of it.
- *  B3  Exactly the budget: `attempts` restarts since the last progress, or `failuresMax` failures
- *      within the interval; the next failure gives up.
+ *  B2  A delay is never negative and never above the strategy's maximum, jitter included. The
+ *      power of a huge attempt is infinite at worst, and the maximum then limits it.
+ *  B3  The budget is exact: `attempts` restarts since the last progress, or `failuresMax` failures
+ *      within the interval are answered; the next failure gives up.
  *  B4  Chance is asked once per delay with jitter, never otherwise.
- *  B5  A stable time counts from the restart (the failure and its delay), not from the failure; only a
- *      failure after the whole of it begins anew.
+ *  B5  A stable time counts from the restart (the failure and its delay), not from the failure. Only when a
+ *      failure comes after the whole of it, the count begins anew.
  */
 
 import type { Random } from '../base/random.js';
@@ -18,9 +18,9 @@ import type { RestartStrategy } from './restart-strategy.js';
 export interface BackOffState {
   /** Restarts since the last progress. */
   readonly attempts: number;
-  /** For a failure rate only: when the failures within the interval were, oldest first. */
+  /** Only for a failure rate: times of the failures within the interval, oldest first. */
   readonly failuresAtMs: readonly number[];
-  /** For a stable time only: when the last restart was due. */
+  /** Only for a stable time: when the last restart was due. */
   readonly restartAtMs?: number | undefined;
 }
 
@@ -32,7 +32,7 @@ export type BackOffAnswer =
       readonly delayMs: number;
       readonly state: BackOffState;
     }
-  /** `attempts`: restarts that were made before this failure. */
+  /** `attempts`: how many restarts were made before this failure. */
   | { readonly kind: 'give-up'; readonly attempts: number; readonly state: BackOffState };
 
 export const freshBackOff: BackOffState = Object.freeze({
@@ -40,7 +40,7 @@ export const freshBackOff: BackOffState = Object.freeze({
   failuresAtMs: Object.freeze([]),
 });
 
-/** What one more failure at `now` is answered with. */
+/** The answer to one more failure at `now`. */
 export function nextDelay(
   state: BackOffState,
   strategy: RestartStrategy,
@@ -75,7 +75,7 @@ export function nextDelay(
   }
 }
 
-/** After progress (a completed checkpoint): attempts and delay begin anew; a rate is a matter of time. */
+/** After progress (a completed checkpoint) attempts and delay begin anew; a rate depends on time alone. */
 export function resetBackOff(state: BackOffState): BackOffState {
   return state.attempts === 0 ? state : { attempts: 0, failuresAtMs: state.failuresAtMs };
 }

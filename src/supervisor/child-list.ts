@@ -7,9 +7,9 @@
  *    │          └──────── fate 'wait' ──────── stopping ◀─stop-child─┘
  *    └──────────────────── fate 'rest' ───────────┘
  *
- *  C1  Linked in both directions: adding, removing and taking the next cost the same for 10 000
- *      children as for ten. `order` grows along the list and is never used again.
- *  C2  States and fates change through `set` only, which keeps the two counts true.
+ *  C1  The list is linked in both directions: adding, removing and taking the next cost the same for 10 000
+ *      children as for ten. `order` grows along the list, and no value is used twice.
+ *  C2  States and fates change only through `set`, which keeps the two counts true.
  */
 
 import { assert } from '../base/assert.js';
@@ -17,10 +17,10 @@ import type { ResolvedChildSpec } from './child-spec.js';
 import type { Deadline } from './deadline-queue.js';
 import type { ChildInfo, RequestToken } from './supervisor-protocol.js';
 
-/** `waiting`: to be started, at its deadline or when its turn comes. */
+/** `waiting`: to be started at its deadline, or when its turn comes. */
 export type ChildState = 'down' | 'waiting' | 'starting' | 'running' | 'stopping';
 
-/** What its end, ordered or not, is for: nothing is ordered, to start again, to stay down. */
+/** What follows its end, ordered or not: `none`: nothing is ordered; `wait`: it starts again; `rest`: it stays down. */
 export type Fate = 'none' | 'wait' | 'rest';
 
 export interface Child {
@@ -31,14 +31,14 @@ export interface Child {
   /** 0 before the first start. */
   incarnation: number;
   attempt: number;
-  /** It ended of itself and needs no restart: only a request starts it again. */
+  /** It has ended by itself and needs no restart: only a request starts it again. */
   done: boolean;
   /** It has not answered the supervisor's own start yet. */
   booting: boolean;
-  /** When it starts (waiting) or is killed (stopping). */
+  /** When it is started (waiting) or killed (stopping). */
   deadline: Deadline<Child> | undefined;
   killed: 'no' | 'at-once' | 'too-slow';
-  /** A request waits for it to start; `isNew`: it is not kept when it cannot. */
+  /** A request waits for its start. `isNew`: the child is not kept when it cannot start. */
   request: { readonly token: RequestToken; readonly isNew: boolean } | undefined;
   /** Requests wait for it to end. */
   terminations: RequestToken[] | undefined;
@@ -73,7 +73,7 @@ export class ChildList implements Iterable<Child> {
     return this.#alive;
   }
 
-  /** Significant children that run, or will again. */
+  /** Number of significant children that run, or will run again. */
   get significant(): number {
     return this.#significant;
   }
@@ -145,7 +145,7 @@ export function isAlive({ state }: Child): boolean {
   return state === 'starting' || state === 'running' || state === 'stopping';
 }
 
-/** As people are told. */
+/** A child as people are shown it. */
 export function describeChild(child: Child): ChildInfo {
   const { id, type, restart } = child.spec;
   const { state } = child;

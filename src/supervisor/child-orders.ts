@@ -1,9 +1,9 @@
 /**
- * The orders that a child is given, one by one: start, stop within its time, kill.
+ * The orders that one child is given: start, stop within its time, kill.
  *
- *  O1  A start makes a new incarnation; stops and kills name the one that they are for.
- *  O2  A child is asked to stop once and killed once at most. A brutal kill is not asked for.
- *  O3  A child has one deadline at most: it waits for its start, or it is being stopped.
+ *  O1  A start makes a new incarnation. Stops and kills name the incarnation that they are for.
+ *  O2  A child is asked to stop at most once, and killed at most once. Before a brutal kill it is not asked.
+ *  O3  A child has at most one deadline: either it waits for its start, or it is being stopped.
  */
 
 import { type Child, ChildList, isAlive } from './child-list.js';
@@ -61,14 +61,14 @@ export class ChildOrders {
     commands.push({ kind: 'kill-child', child: spec.id, incarnation });
   }
 
-  /** Its start or its kill. */
+  /** Drops its deadline: the start or the kill that was due. */
   callOff(child: Child): void {
     if (child.deadline === undefined) return;
     this.#deadlines.remove(child.deadline);
     child.deadline = undefined;
   }
 
-  /** Starts and kills whose time has come. */
+  /** Performs the starts and kills whose time has come. */
   perform(now: number, commands: SupervisorCommand[]): void {
     for (;;) {
       const child = this.#deadlines.takeDue(now);

@@ -1,12 +1,12 @@
 /**
- * A walk along the children: a suffix of the list is stopped in reverse order, waits until its time
- * has come, and is started in order. The boot is a walk that begins with the starts; the end of the
- * supervisor is one that stops all and starts none.
+ * A walk along the children: it stops a suffix of the list in reverse order, waits until its time has come, and
+ * starts the suffix in order. The boot is a walk that begins with the starts. The end of the
+ * supervisor is a walk that stops all children and starts none.
  *
  *   stopping ──all down──▶ waiting ──due──▶ starting ──all have answered──▶ (over)
  *
  *  Q1  One child at a time: the next is stopped when the one before is down, and started when the one
- *      before has answered. One that waits for a deadline of its own is waited for.
+ *      before has answered. A child that waits for a deadline of its own is waited for.
  *  Q2  A walk that replaces one that had not begun to start takes over its time if that is later.
  *  Q3  A child that leaves the list is stepped over, wherever the walk is.
  */
@@ -21,9 +21,9 @@ interface Walk {
   from: Child | undefined;
   readonly fromOrder: number;
   readonly attempt: number;
-  /** Infinity: nothing is started. */
+  /** When its starts are due; Infinity: it starts nothing. */
   readonly dueMs: number;
-  /** Where it is; undefined when this step is done. */
+  /** The child at which the walk is; undefined when this step is done. */
   at: Child | undefined;
 }
 
@@ -35,7 +35,7 @@ export class ChildSequence {
     this.#orders = orders;
   }
 
-  /** When its starts are due, in milliseconds, if that is what it waits for. */
+  /** When its starts are due, in milliseconds, if the walk waits for that. */
   nextDeadline(): number | undefined {
     return this.#walk?.step === 'waiting' ? this.#walk.dueMs : undefined;
   }
@@ -57,14 +57,14 @@ export class ChildSequence {
     this.#walk = undefined;
   }
 
-  /** The whole list, for good. */
+  /** Stops the whole list, for good. */
   stopAll(): void {
     const { first, last } = this.#orders.children;
     const walk = { from: first, fromOrder: 0, attempt: 0, dueMs: Number.POSITIVE_INFINITY };
     this.#walk = { step: 'stopping', ...walk, at: last };
   }
 
-  /** Will it come to this child yet, which waits for its start? If so, it starts it. */
+  /** Will the walk still come to this child, which waits for its start? If so, it starts the child. */
   takesUp(child: Child): boolean {
     const walk = this.#walk;
     if (walk === undefined) return false;
@@ -74,7 +74,7 @@ export class ChildSequence {
     return true;
   }
 
-  /** To be told before a child leaves the list (Q3). */
+  /** To be called before a child leaves the list (Q3). */
   leaves(child: Child): void {
     const walk = this.#walk;
     if (walk === undefined) return;

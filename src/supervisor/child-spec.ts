@@ -1,7 +1,7 @@
 /**
- * What a supervisor is told of its children, in the words and with the defaults of Erlang/OTP's
- * `supervisor`. A wrong specification is refused as a whole, with OTP's word for what is wrong in
- * `details.reason`; nothing has been started by then.
+ * The specification of a supervisor and its children, in the words and with the defaults of Erlang/OTP's
+ * `supervisor`. A wrong specification is refused as a whole, before anything is started, with OTP's word
+ * for what is wrong in `details.reason`.
  */
 
 import { HoldfastError } from '../base/errors.js';
@@ -27,12 +27,12 @@ export interface ChildSpec {
   readonly type?: 'worker' | 'supervisor' | undefined;
 }
 
-/** What goes down with a child that failed: nobody, everybody, or those started after it. */
+/** Which children go down with one that failed: none, all, or those started after it. */
 export type SupervisionStrategy =
   | 'one-for-one'
   | 'one-for-all'
   | 'rest-for-one'
-  /** Children of one template, added while it runs, stopped all together. */
+  /** Children made of one template, added while the supervisor runs, stopped all together. */
   | 'simple-one-for-one';
 
 export interface SupervisorSpec {
@@ -47,8 +47,8 @@ export interface SupervisorSpec {
   /** Which unprompted ends of significant children end the supervisor as well. Default `never`. */
   readonly autoShutdown?: 'never' | 'any-significant' | 'all-significant' | undefined;
   /**
-   * What a child that cannot start for the first time does to the supervisor: fail it (OTP, the
-   * default), or be answered like any other failure.
+   * What happens when a child cannot start for the first time: the supervisor fails (as in OTP, the
+   * default), or this is answered like any other failure.
    */
   readonly firstStart?: 'escalate' | 'restart' | undefined;
   /** In the order in which they start. Of `simple-one-for-one` exactly one, the template. */
@@ -61,7 +61,7 @@ export type ResolvedChildSpec = {
 
 export interface ResolvedSupervisorSpec {
   readonly strategy: SupervisionStrategy;
-  /** At least one of the two is there. */
+  /** At least one of `intensity` and the back-off is there. */
   readonly intensity: { readonly restarts: number; readonly periodMs: number } | undefined;
   readonly backoff: RestartStrategy | undefined;
   readonly autoShutdown: 'never' | 'any-significant' | 'all-significant';
@@ -95,7 +95,7 @@ const AUTO_SHUTDOWNS = ['never', 'any-significant', 'all-significant'] as const;
 const FIRST_STARTS = ['escalate', 'restart'] as const;
 const CHILD_TYPES = ['worker', 'supervisor'] as const;
 const INTENSITY_DEFAULT = 1;
-/** Each restart of the window is remembered by its time, so there is a limit. */
+/** The time of each restart of the window is remembered, so there is a limit. */
 const INTENSITY_MAX = 1_000_000;
 const PERIOD_MS_DEFAULT = 5_000;
 const SHUTDOWN_MS_DEFAULT = 5_000;
@@ -203,7 +203,7 @@ export function checkChildSpec(
   return { id, restart, significant, shutdown, type };
 }
 
-/** @param child its id, where it is known */
+/** @param child the child's id, where it is known */
 export function specFault(reason: SpecFault, message: string, child?: string): HoldfastError {
   return new HoldfastError('ERR_HOLDFAST_BAD_CHILD_SPEC', `${message} (${reason}).`, {
     details: { reason, child },

@@ -1,9 +1,9 @@
 /**
- * Things with a time, the earliest first: a binary heap in which each entry knows its place, so
- * that one that is called off leaves at once instead of lingering until its time.
+ * Things with a time, the earliest first: a binary heap in which each entry knows its place. So an entry that is
+ * called off leaves at once, and does not stay until its time.
  *
  *  D1  `#heap[i].place === i`; an entry that has left has place −1.
- *  D2  Of the same time, the one that was added first comes first.
+ *  D2  Of two entries with the same time, the one that was added first comes first.
  */
 
 export interface Deadline<T> {
@@ -29,7 +29,7 @@ export class DeadlineQueue<T> {
     return entry;
   }
 
-  /** Does nothing when it has left already. */
+  /** Does nothing when the entry has left already. */
   remove(entry: Deadline<T>): void {
     const { place } = entry;
     if (place < 0) return;

@@ -1,4 +1,4 @@
-/** Failures that a supervisor finds words for, because the child had none. */
+/** Failures that a supervisor words itself, because the child told none. */
 
 import type { Failure } from '../base/failure.js';
 import type { Child } from './child-list.js';
@@ -32,8 +32,8 @@ export function notStarted(child: string): Failure {
 }
 
 /**
- * What is to be told of the end of a child that was being stopped; OTP's `shutdown_error`. A kill that was
- * ordered explains an end only when the end says that it came of that.
+ * The failure to be told of the end of a child that was being stopped; OTP's `shutdown_error`. A kill that was
+ * ordered explains an end only when the end says that the kill caused it.
  */
 export function stopFailure(
   { spec, killed }: Child,
@@ -42,7 +42,7 @@ export function stopFailure(
 ): Failure | undefined {
   if (killed === 'too-slow') return killedTooSlow(spec.id, spec.shutdown, failure);
   if (reason === 'abnormal') return failure ?? unexplainedEnd(spec.id);
-  // It ended of itself, and not because it was asked to.
+  // The child ended by itself, and not because it was asked to.
   if (reason === 'normal' && spec.restart === 'permanent') return unwantedEnd(spec.id, reason);
   return undefined;
 }

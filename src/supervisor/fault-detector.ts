@@ -1,21 +1,21 @@
 /**
- * Is a thread alive, idle, busy or hung? Judged from two independent signs: beats, which its event
- * loop sends, and a progress counter in shared memory, which its work moves.
+ * Is a thread alive, idle, busy or hung? Two independent signs tell: beats, which its event loop sends, and a
+ * progress counter in shared memory, which its work moves.
  *
  *                     progress moves        progress stands still
  *   beats come        alive                 idle
  *   no beats          busy                  suspect, then hung
  *
- *  F1  Hung: neither sign for `timeoutMs`. Either sign alone keeps a thread from it, but a thread
- *      that only makes progress is ended after `busyLimitMs` without a beat, if there is a limit.
+ *  F1  A thread has hung when neither sign has come for `timeoutMs`. Either sign alone keeps it from that, but a
+ *      thread that only makes progress is ended after `busyLimitMs` without a beat, if there is a limit.
  *  F2  A thread whose loop was idle all through its silence cannot be stuck in user code: it has
- *      `QUIET_FACTOR` times as long. In the end it is hung too, for it serves nobody.
- *  F3  Time in which the observer itself was late is nobody's silence: beats may have waited in its
- *      own queue. It is not counted, and so no verdict gets worse by it.
- *  F4  Time in which the thread waited for a processor is not its silence either, as far as the system
- *      tells: on a machine with more to do than it has cores, slow is not hung. A wait may be told late,
+ *      `QUIET_FACTOR` times as long. After that it counts as hung too, because it serves nobody.
+ *  F3  Time in which the observer itself was late does not count as silence: beats may have waited in the
+ *      observer's own queue. So being late makes no verdict worse.
+ *  F4  Time in which the thread waited for a processor does not count as silence either, as far as the system
+ *      tells it: on a machine with more to do than it has cores, slow is not hung. A wait may be told late,
  *      all of it at once; so it is taken off the whole silence, not off the last round of it.
- *  F5  `hung` is told once; after it, and after `died`, every verdict is `dead`.
+ *  F5  `hung` is told once. After it, and after `died`, every verdict is `dead`.
  */
 
 export type Verdict = 'alive' | 'idle' | 'busy' | 'suspect' | 'hung' | 'dead';
@@ -25,7 +25,7 @@ export interface FaultDetectorOptions {
   readonly intervalMs: number;
   /** Neither beat nor progress for this long is a hang. */
   readonly timeoutMs: number;
-  /** Progress without beats for this long is one too; undefined: never. */
+  /** Progress without beats for this long also counts as a hang; undefined: never. */
   readonly busyLimitMs?: number | undefined;
 }
 
@@ -42,7 +42,7 @@ export interface Observation {
   readonly waitedMs?: number | undefined;
 }
 
-/** A sign is missing after this many intervals; one late beat is no news. */
+/** A sign counts as missing after this many intervals: one late beat means nothing. */
 const MISSING_AFTER_BEATS = 2;
 const QUIET_UTILIZATION = 0.05;
 const QUIET_FACTOR = 2;
@@ -55,7 +55,7 @@ export class FaultDetector {
   #lastBeatMs: number;
   #lastProgressMs: number;
   #progress: number | undefined;
-  /** A sign came since the last observation, whose utilisation is then partly of the time before it. */
+  /** A sign came since the last observation, so the next utilisation is partly of the time before the sign. */
   #signed = true;
   /** The loop was active at some time since the last sign (F2). */
   #active = false;
@@ -107,7 +107,7 @@ export class FaultDetector {
     return moves ? 'busy' : 'suspect';
   }
 
-  /** What was waited before the first look at it belongs to no silence that is judged here. */
+  /** The wait since the last observation. What was waited before the first one belongs to no silence judged here. */
   #starvedSince(waitedMs: number | undefined): number {
     if (waitedMs === undefined) return 0;
     const starvedMs = waitedMs - (this.#waitedMs ?? waitedMs);
@@ -119,7 +119,7 @@ export class FaultDetector {
     return this.#active ? this.#timeoutMs : this.#timeoutMs * QUIET_FACTOR;
   }
 
-  /** The silences are shorter by so much. */
+  /** Shortens both silences by so much. */
   #forget(now: number, lostMs: number): void {
     this.#lastBeatMs = Math.min(now, this.#lastBeatMs + lostMs);
     this.#lastProgressMs = Math.min(now, this.#lastProgressMs + lostMs);

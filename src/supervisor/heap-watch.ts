@@ -1,22 +1,22 @@
 /**
  * Is a thread about to run out of heap? Judged from what its beats say, beat by beat.
  *
- * What is in use holds garbage, too: between two collections it rises, and a collection takes it down
- * to what is really kept. A share of the limit that is reached once says little; one below which
- * several beats in a row did not fall is kept memory, or a heap that is collected in vain. So the
- * *floor* is judged: the lowest share of the last `FLOOR_BEATS` beats.
+ * The heap in use also holds garbage: between two collections it rises, and a collection takes it down to what is
+ * really kept. So it says little when a share of the limit is reached once. When several beats in a row did not fall
+ * below a share, that much is kept memory, or the heap is collected in vain. So the *floor* is judged: the lowest
+ * share of the last `FLOOR_BEATS` beats.
  *
  *   quiet ── floor ≥ reportAt ──▶ reported ── floor ≥ restartAt, W3…W5 ──▶ restarting
  *     ▲                              │
  *     └── all of the last beats below reportAt − RELIEF ──┘
  *
- *  W1  `report` is said once in an episode; an episode ends with relief, or with the thread.
- *  W2  Only a working thread is judged: what is restored, or not yet deployed, is not pressure.
- *  W3  A restart is ordered only where it gives something back: the same thread has worked with
+ *  W1  `report` is said once in an episode. An episode ends with relief, or with the thread.
+ *  W2  Only a working thread is judged: before it is deployed, or while it restores, a full heap is no pressure.
+ *  W3  A restart is ordered only where it gives something back: when the same thread has worked with
  *      `GAIN` less than `restartAt`. State that fills the heap would come back with the checkpoint,
- *      and be restarted for ever.
+ *      and the thread would be restarted for ever.
  *  W4  One restart at a time over all slots: from `restart` until `restartEnded`.
- *  W5  A restart that may not be now (the job is restarting or ending) is ordered when it may, if the
+ *  W5  A restart that may not be made now (the job is restarting or ending) is ordered when it may, if the
  *      pressure is still there.
  */
 
@@ -30,12 +30,12 @@ export interface HeapWatchOptions {
 /** One beat of a slot's thread. */
 export interface HeapSample {
   readonly slot: number;
-  /** Of the slot's thread; another one begins anew. */
+  /** Incarnation of the slot's thread; another one begins anew. */
   readonly incarnation: number;
   readonly usedBytes: number;
   /** 0 when not known: then nothing is judged. */
   readonly limitBytes: number;
-  /** Its tasks run. */
+  /** The thread's tasks run. */
   readonly working: boolean;
   /** The job is in a state in which a thread can be restarted. */
   readonly mayRestart: boolean;
@@ -43,7 +43,7 @@ export interface HeapSample {
 
 export type HeapVerdict = 'none' | 'report' | 'restart';
 
-/** Shares that are compared with a limit have to differ from it by more than chance. */
+/** Shares that are compared with a limit have to differ by more than chance makes them differ. */
 export const HEAP_SHARE_MIN = 0.2;
 
 const FLOOR_BEATS = 3;

@@ -1,4 +1,4 @@
-/** What a supervisor says to requests that it cannot grant, in OTP's words. */
+/** The answers of a supervisor to requests that it cannot grant, in OTP's words. */
 
 import { isHoldfastError } from '../base/errors.js';
 import {

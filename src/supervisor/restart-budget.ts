@@ -1,11 +1,11 @@
 /**
- * Whether one more failure is answered by a restart, and when: OTP's intensity, a back-off, or both.
+ * Decides whether one more failure is answered by a restart, and when: by OTP's intensity, a back-off, or both.
  *
  *  R1  Intensity: a failure is answered while there are at most `restarts` of them, this one
- *      included, within the last `periodMs` (a failure exactly a period ago still counts, as in OTP).
- *  R2  With both, both must allow it; a back-off is not asked, and no chance is spent, when the
- *      intensity has been exceeded.
- *  R3  Progress begins the back-off anew; the intensity is a matter of time.
+ *      included, within the last `periodMs`. (A failure exactly a period ago still counts, as in OTP.)
+ *  R2  With both, both must allow the restart. When the intensity has been exceeded, the back-off is not asked, and
+ *      no chance is spent.
+ *  R3  Progress begins the back-off anew; the intensity depends on time alone.
  *  R4  At most `restarts` times are remembered, and each is dropped once.
  */
 
@@ -17,7 +17,7 @@ import type { RestartStrategy } from './restart-strategy.js';
 export type BudgetAnswer =
   /** `attempt`: 1 for the first since the last progress, or within the period. */
   | { readonly kind: 'restart'; readonly attempt: number; readonly delayMs: number }
-  /** `attempts`: restarts that were made before this failure. */
+  /** `attempts`: how many restarts were made before this failure. */
   | { readonly kind: 'give-up'; readonly attempts: number };
 
 export class RestartBudget {
@@ -75,7 +75,7 @@ export class RestartBudget {
       this.#oldest += 1;
     }
     if (this.#oldest > 32 && this.#oldest * 2 > this.#atMs.length) {
-      this.#atMs = this.#atMs.slice(this.#oldest); // R4: copying is paid for by as many drops
+      this.#atMs = this.#atMs.slice(this.#oldest); // R4: as many drops pay for the copy
       this.#oldest = 0;
     }
     return this.#atMs.length - this.#oldest;

@@ -2,13 +2,13 @@
 
 import { badOption, checkNumber, checkObject, TIMER_MS_MAX } from '../base/option-checks.js';
 
-/** What every strategy has. */
+/** What every strategy holds. */
 interface RestartBase {
   /** How long a surviving thread may take to stop its tasks before it is ended, in milliseconds. */
   readonly resetTimeoutMs: number;
 }
 
-/** The first failure ends it. */
+/** The first failure ends the part. */
 export interface NoRestart extends RestartBase {
   readonly kind: 'none';
 }
@@ -39,7 +39,7 @@ export interface ExponentialBackoff extends RestartBase {
   readonly maxMs: number;
   readonly jitter: number;
   readonly maxAttempts: number;
-  /** Absent: only progress begins anew. */
+  /** Absent: only progress begins the delays anew. */
   readonly resetAfterMs?: number | undefined;
 }
 
@@ -78,7 +78,7 @@ export interface ExponentialBackoffOptions extends ResetOptions {
   /** Restarts without progress between them; `Infinity` never gives up. Default 10. */
   readonly maxAttempts?: number | undefined;
   /**
-   * Milliseconds after a restart without another failure that begin delay and attempts anew, as
+   * After a restart, so many milliseconds without another failure begin delay and attempts anew, as
    * progress does; `Infinity`: only progress does. Default 600 000.
    */
   readonly resetAfterMs?: number | undefined;
@@ -113,7 +113,7 @@ export function failureRate(options?: FailureRateOptions): FailureRate {
   const given = checkObject('restart', options, names);
   return Object.freeze({
     kind: 'failure-rate',
-    // Each counted failure is remembered by its time, so this one has a limit.
+    // The time of each counted failure is remembered, so their number has a limit.
     failuresMax: checkNumber('restart.failures', given.failures, 3, {
       min: 0,
       max: 10_000,
@@ -159,7 +159,7 @@ export function exponentialBackoff(options?: ExponentialBackoffOptions): Exponen
 }
 
 /**
- * A strategy from outside, checked as its factory would; a strategy written as a literal will do.
+ * Checks a strategy from outside as its factory would. So a strategy may also be written as a literal.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */

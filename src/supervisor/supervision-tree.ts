@@ -1,6 +1,6 @@
 /**
  * Supervisors under supervisors, as one pure machine: events of leaves and `now` in, commands for
- * leaves out. Each supervisor is a machine of its own; the tree carries what one decides to the next.
+ * leaves out. Each supervisor is a machine of its own; the tree carries what one decides to the others.
  *
  *   parent's command for a supervisor     what it becomes
  *   start-child                           a new machine, started; `child-started` when it has started
@@ -10,16 +10,16 @@
  *   stopped because it was asked to       child-ended, shutdown; abnormal when it had died
  *   stopped by its autoShutdown           child-ended, normal; abnormal when it had died
  *
- *  T1  A supervisor starts before its children, and has started, which its next sibling waits for,
- *      when all of them have. It is down after them.
+ *  T1  A supervisor starts before its children. When all of them have started, it has started, and its next
+ *      sibling waits for that. It is down after its children.
  *  T2  A parent hears of a supervisor's end only when all under it is down: nothing is orphaned, and
  *      no two incarnations of a leaf live at the same time.
- *  T3  Incarnations are counted once for the whole tree: what an old leaf of a supervisor that was
- *      made anew still says is known to be late.
- *  T4  What one machine causes in another waits in a queue, first in, first out: no recursion, and
+ *  T3  Incarnations are counted once for the whole tree. So when a supervisor was made anew, what an old leaf of
+ *      it still says is known to be late.
+ *  T4  What one machine causes in another waits in a queue, first in, first out: there is no recursion, and
  *      the order of commands is the order of causes.
- *  T5  An event costs the children that it concerns and the supervisors above them; deadlines of
- *      all supervisors lie in one heap.
+ *  T5  The cost of an event follows the children that it concerns and the supervisors above them. The
+ *      deadlines of all supervisors lie in one heap.
  */
 
 import { assert } from '../base/assert.js';
@@ -67,7 +67,7 @@ interface Branch {
   machine: Supervisor;
   /** Its parent knows that it has started. */
   isUp: boolean;
-  /** It was killed, and is over when all under it is down. */
+  /** It was killed. It is over when all under it is down. */
   death: Failure | undefined;
   deadline: Deadline<Branch> | undefined;
 }
@@ -110,7 +110,7 @@ export class SupervisionTree {
     this.#root = this.#makeBranch(spec, undefined);
   }
 
-  /** All of it has started, and the root is neither stopping nor over. */
+  /** The whole tree has started, and the root is neither stopping nor over. */
   get hasStarted(): boolean {
     return this.#root.machine.hasStarted;
   }
@@ -245,7 +245,7 @@ export class SupervisionTree {
     }
   }
 
-  /** A child that was asked for is there now, unless it was refused. */
+  /** A child that was asked for is there now, unless the request was refused. */
   #added(branch: Branch, event: AdministrationEvent & { kind: 'start-child' }): void {
     const id: string | undefined = 'spec' in event ? event.spec?.id : event.id;
     if (id === undefined || branch.children.has(id) || branch.machine.info(id) === undefined)
@@ -320,7 +320,7 @@ export class SupervisionTree {
     this.#send(node, { kind: 'start' });
   }
 
-  /** A failed end: of the root for all, of another one for its parent. */
+  /** A failed end: of the root, it ends everything; of any other supervisor, its parent hears of it. */
   #over(branch: Branch, failure: Failure, attempts: number): void {
     if (branch.parent === undefined) {
       branch.record.lastFailure = failure;
@@ -377,7 +377,7 @@ export class SupervisionTree {
     node.parent?.children.set(node.id, node);
   }
 
-  /** The children that it is specified with; those of a template come later. */
+  /** Makes the children of the specification. Those of a template come later. */
   #makeChildren(branch: Branch): void {
     if (branch.spec.strategy === 'simple-one-for-one') return;
     for (const child of branch.spec.children) {
@@ -392,7 +392,7 @@ export class SupervisionTree {
     });
   }
 
-  /** Children that were added to the former one are forgotten; of the others the records are kept. */
+  /** Children that were added to the former supervisor are forgotten; the records of the others are kept. */
   #makeAnew(branch: Branch): void {
     branch.machine = this.#makeMachine(branch.spec);
     branch.isUp = false;

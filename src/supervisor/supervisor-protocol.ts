@@ -4,8 +4,8 @@ import type { Failure } from '../base/failure.js';
 import type { ChildSpec, RestartType } from './child-spec.js';
 
 /**
- * `normal`: of itself, its work is done. `shutdown`: because it was told to. `killed`: by the kill that was
- * ordered. `abnormal`: a failure, also one that came just before it would have been killed.
+ * `normal`: by itself, because its work is done. `shutdown`: because it was told to end. `killed`: by the kill that
+ * was ordered. `abnormal`: by a failure, also one that came just before it would have been killed.
  */
 export type EndReason = 'normal' | 'shutdown' | 'killed' | 'abnormal';
 
@@ -13,15 +13,15 @@ export type EndReason = 'normal' | 'shutdown' | 'killed' | 'abnormal';
 export type RequestToken = string | number;
 
 /**
- * What has become of a child. `incarnation` is the command's, echoed: what a former incarnation
- * still says is dropped. Without one, a `shutdown` that no order asked for is taken for such a late
- * answer; anything else for the present incarnation's.
+ * What has become of a child. `incarnation` echoes the command's: what a former incarnation
+ * still says is dropped. An event without it counts for the present incarnation; only a `shutdown` that no order
+ * asked for counts as a late answer.
  */
 export type ChildEvent =
   | { readonly kind: 'child-started'; readonly child: string; readonly incarnation?: number }
-  /** It has nothing to do here: kept without a process, or forgotten when temporary or dynamic. */
+  /** The child has nothing to do here: it is kept without a process, or forgotten when temporary or dynamic. */
   | { readonly kind: 'start-ignored'; readonly child: string; readonly incarnation?: number }
-  /** An abnormal end before it had started. */
+  /** The child ended abnormally before it had started. */
   | {
       readonly kind: 'start-failed';
       readonly child: string;
@@ -32,20 +32,20 @@ export type ChildEvent =
       readonly kind: 'child-ended';
       readonly child: string;
       readonly reason: EndReason;
-      /** Of an abnormal end; what else is known of a kill. */
+      /** The failure of an abnormal end; for a kill, what else is known. */
       readonly failure?: Failure | undefined;
       readonly incarnation?: number;
     };
 
 /**
- * Each is answered by exactly one `reply`, at once or later, also when the supervisor is over. A job's
- * children are known from its start, so no job asks any of these: they are for actors, whose children
+ * Each request is answered by exactly one `reply`, at once or later, also when the supervisor is over. A job knows
+ * its children from its start, so no job makes these requests: they are for actors, whose children
  * come and go.
  */
 export type AdministrationEvent =
   /** Adds a child at the end and starts it; it is not kept when it cannot start. */
   | { readonly kind: 'start-child'; readonly token: RequestToken; readonly spec: ChildSpec }
-  /** The same for a `simple-one-for-one`: one more of the template. */
+  /** The same for a `simple-one-for-one`: adds one more child of the template. */
   | { readonly kind: 'start-child'; readonly token: RequestToken; readonly id: string }
   /** Stops a child, or calls its restart off. It stays known unless it is temporary or dynamic. */
   | { readonly kind: 'terminate-child'; readonly token: RequestToken; readonly child: string }
@@ -62,7 +62,7 @@ export type SupervisorEvent =
   | { readonly kind: 'progress' }
   | { readonly kind: 'tick' }
   | { readonly kind: 'stop' }
-  /** As `stop`, but brutally: all children at once, none is asked. */
+  /** Like `stop`, but brutal: all children are killed at once, and none is asked. */
   | { readonly kind: 'kill' };
 
 /** Why a request was refused, in OTP's words. */
@@ -73,7 +73,7 @@ export type Refusal =
   | 'not-found'
   | 'running'
   | 'restarting'
-  /** OTP would let the request wait; here the one who asks does. */
+  /** OTP would let the request wait; here the caller has to wait, and ask again. */
   | 'stopping'
   | 'simple-one-for-one'
   | 'start-failed'
@@ -91,17 +91,17 @@ export type AdministrationResult =
       readonly failure?: Failure | undefined;
     };
 
-/** When something was worth telling: OTP's reports. */
+/** On which occasion something was worth telling: OTP's reports. */
 export type ReportContext =
   /** A child could not start. */
   | 'start-error'
-  /** A child ended that should not have. */
+  /** A child has ended that should not have. */
   | 'child-terminated'
   /** A child that was being stopped failed, or had to be killed. */
   | 'shutdown-error';
 
 export type SupervisorCommand =
-  /** `attempt`: 0 unless it is part of a restart. */
+  /** `attempt`: 0 unless the command is part of a restart. */
   | {
       readonly kind: 'start-child';
       readonly child: string;
@@ -112,7 +112,7 @@ export type SupervisorCommand =
   | { readonly kind: 'stop-child'; readonly child: string; readonly incarnation: number }
   /** End it: a brutal kill, or the time for its shutdown is over. Its end must still be told. */
   | { readonly kind: 'kill-child'; readonly child: string; readonly incarnation: number }
-  /** Told at the failure; the starts follow after the delay. */
+  /** Told at the failure. The starts follow after the delay. */
   | {
       readonly kind: 'restarting';
       readonly children: readonly string[];
@@ -127,7 +127,7 @@ export type SupervisorCommand =
       readonly context: ReportContext;
     }
   | { readonly kind: 'reply'; readonly token: RequestToken; readonly result: AdministrationResult }
-  /** `attempts`: restarts that were made before this failure. */
+  /** `attempts`: how many restarts were made before this failure. */
   | { readonly kind: 'escalate'; readonly failure: Failure; readonly attempts: number }
   | { readonly kind: 'stopped'; readonly reason: 'shutdown' | 'auto-shutdown' };
 

@@ -1,9 +1,9 @@
 /**
  * One supervisor and its children, as a pure machine: an event and `now` in, commands out.
  *
- * The words and the order of things are Erlang/OTP's (`supervisor.erl`); the back-off is added, and
- * with it time: what OTP does in one breath (stop a group, start it again) is here a *sequence* with
- * answers in between, and any other event may come meanwhile. There is one sequence at most: the
+ * The words and the order of things are Erlang/OTP's (`supervisor.erl`). The back-off is added, and with it time:
+ * what OTP does in one breath (stop a group, start it again) is here a *sequence* with answers in between, and
+ * any other event may come meanwhile. There is at most one sequence: the
  * boot, or the restart of a group. `one-for-one` restarts each child by itself, beside the boot.
  *
  *   boot:   starting ─▶ (over)          restart:   stopping ─▶ waiting ─▶ starting ─▶ (over)
@@ -11,19 +11,19 @@
  *  V1  Every abnormal end of a starting or running child has exactly one answer: `restarting`, or,
  *      when the budget is spent, giving up. A restart that fails to start is such an end. Temporary
  *      children, and transient ones that end normally, need no answer.
- *  V2  What ends while it is being stopped, or is condemned to be, is collateral: no answer, no cost.
- *      A transient child that ends of itself is *done*, then and otherwise: no restart of its group starts
- *      it again, as it would one that was stopped.
- *  V3  An end answers the order that was given: what a former incarnation says changes nothing, nor
+ *  V2  A child that ends while it is being stopped, or is going to be, is collateral: no answer, no cost.
+ *      A transient child that ends by itself is *done*, also in that case: no restart of its group starts
+ *      it again, while it would start a child that was stopped.
+ *  V3  An end answers the order that was given. What a former incarnation says changes nothing, nor
  *      does a `shutdown` without an incarnation that no `stop-child` asked for.
  *  V4  In a sequence a child starts when the one before has answered, and is stopped when the one
- *      after it is down; a restart's first start waits for the last stop and for the delay, which
+ *      after it is down. A restart's first start waits for the last stop and for the delay, which
  *      runs from the failure. Dynamic children are stopped all together.
- *  V5  `escalate` and `stopped` come once all children are down; exactly one of them, exactly once,
- *      and only replies after it. A failure that has spent the budget is not lost by a `stop`.
+ *  V5  `escalate` or `stopped` comes once all children are down: exactly one of them, exactly once,
+ *      and only replies come after it. A `stop` does not lose a failure that has spent the budget.
  *  V6  A failure in a sequence replaces it by one that covers it: both are suffixes of the list.
  *      The later of two delays counts.
- *  V7  Each event costs the children that it concerns, not all: ten thousand start and stop in
+ *  V7  The cost of an event follows the children that it concerns, not all: ten thousand start and stop in
  *      linear time.
  *  V8  Each request has exactly one reply.
  */
@@ -97,7 +97,7 @@ export class Supervisor {
     return this.#orders.children;
   }
 
-  /** It runs, and every child has answered the first start. */
+  /** The supervisor runs, and every child has answered the first start. */
   get hasStarted(): boolean {
     return this.#phase.kind === 'running' && this.#booting === 0;
   }
@@ -155,12 +155,12 @@ export class Supervisor {
     return this.#spec.strategy;
   }
 
-  /** What is left of it, in words. */
+  /** What is left of the budget, in words. */
   describeBudget(now: number): string {
     return this.#budget.describe(now);
   }
 
-  /** Of one child, or of a `simple-one-for-one` one dynamic child; undefined: there is none. */
+  /** Tells of one child; a `simple-one-for-one` tells of one dynamic child. Undefined: there is none. */
   info(id: string): ChildInfo | undefined {
     const child = this.#children.get(id);
     return child === undefined ? undefined : describeChild(child);
@@ -255,7 +255,7 @@ export class Supervisor {
       this.#startFailed(child, failure ?? unexplainedEnd(spec.id), now, commands);
       return;
     }
-    // One that has ended normally had started, whether it said so or not.
+    // A child that has ended normally had started, whether it said so or not.
     if (state === 'starting') this.#started(child, commands);
     const isWell = reason === 'normal' || reason === 'shutdown';
     const isFailure = !isWell || spec.restart === 'permanent';
@@ -287,7 +287,7 @@ export class Supervisor {
     }
   }
 
-  /** It is down now: it starts again when the stop was for that, and else stays so, or is forgotten. */
+  /** The child is down now. It starts again if it was stopped for that; else it stays down, or is forgotten. */
   #down(child: Child, commands: Commands): void {
     this.#orders.callOff(child);
     const startsAgain = child.fate === 'wait' && !child.done && this.#phase.kind === 'running';
@@ -336,12 +336,12 @@ export class Supervisor {
     this.#sequence.restart(from, attempt, now + delayMs); // V6
   }
 
-  /** It goes down with its group; tells whether it will start again. */
+  /** The child goes down with its group. @returns whether it will start again */
   #condemn(child: Child): boolean {
     const isTemporary = child.spec.restart === 'temporary';
     if (isAlive(child)) this.#children.set(child, child.state, isTemporary ? 'rest' : 'wait');
     else if (child.state === 'down' && !child.done) this.#children.set(child, 'waiting');
-    // A temporary child that waits has never run: what it waits for is no restart.
+    // A temporary child that waits has never run: so it does not wait for a restart.
     return isTemporary ? child.state === 'waiting' : !child.done;
   }
 
@@ -376,7 +376,7 @@ export class Supervisor {
     }
   }
 
-  /** Whatever waits for its start does not any more. */
+  /** No child waits for its start any more. */
   #callOff(commands: Commands): void {
     for (let at = this.#children.first; at !== undefined; ) {
       const { next } = at;
@@ -437,7 +437,7 @@ export class Supervisor {
     }
   }
 
-  /** Starts it at once, or when the sequence comes to it, as OTP would after the sequence. */
+  /** Starts the child at once, or when the sequence comes to it, as OTP would after the sequence. */
   #startFor(child: Child, request: Child['request'], commands: Commands): void {
     child.request = request;
     if (this.#sequence.takesUp(child)) this.#children.set(child, 'waiting');
@@ -450,7 +450,7 @@ export class Supervisor {
       this.#down(child, commands);
       return;
     }
-    // One that its sequence will stop in turn is only kept from starting again.
+    // A child that the sequence will stop in turn is only kept from starting again.
     const isCondemned = child.fate !== 'none';
     this.#children.set(child, child.state, 'rest');
     if (!isCondemned) this.#orders.stop(child, now, commands);
@@ -463,7 +463,7 @@ export class Supervisor {
     commands.push({ kind: 'reply', token, result: { kind, child: child.spec.id } });
   }
 
-  /** It could not start for the one who asked; nobody else is concerned. */
+  /** The child could not start for the request; this concerns nobody else. */
   #refuseStart(child: Child, failure: Failure, commands: Commands): void {
     const { token, isNew } = child.request!;
     child.request = undefined;
@@ -474,7 +474,7 @@ export class Supervisor {
   }
 }
 
-/** One that will be down, asked yet or not, is being stopped: to terminate it once more helps nobody. */
+/** A child that will be down, asked yet or not, counts as being stopped: to terminate it once more helps nobody. */
 function busyWord({ state, fate }: Child): 'running' | 'restarting' | 'stopping' {
   if (state === 'waiting') return 'restarting';
   return state === 'stopping' || fate === 'rest' ? 'stopping' : 'running';

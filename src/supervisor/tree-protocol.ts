@@ -9,7 +9,7 @@ import type {
   RequestToken,
 } from './supervisor-protocol.js';
 
-/** A supervisor: the root, or what an added child is when it has `children`. */
+/** A supervisor: the root, or an added child that has `children`. */
 export interface TreeSpec extends Omit<SupervisorSpec, 'children'> {
   /** Without `/`. */
   readonly id: string;
@@ -22,11 +22,11 @@ export interface TreeChildSpec extends TreeSpec {
   readonly restart?: ChildSpec['restart'];
   /** Default false. */
   readonly significant?: ChildSpec['significant'];
-  /** Default `infinity`: its children have times of their own. */
+  /** Default `infinity`, because its children have times of their own. */
   readonly shutdown?: ChildSpec['shutdown'];
 }
 
-/** Of leaves only: the tree knows of its supervisors itself. What is told of any other path is late. */
+/** Events of leaves only, since the tree knows of its supervisors itself. An event of any other path is late. */
 export type LeafEvent =
   | {
       readonly kind: 'child-started' | 'start-ignored';
@@ -100,7 +100,7 @@ export type TreeCommand =
       readonly delayMs: number;
       readonly failure: Failure;
     }
-  /** A supervisor below the root gave up; its parent answers that as an abnormal end. */
+  /** A supervisor below the root has given up. Its parent answers that like an abnormal end. */
   | {
       readonly kind: 'escalated';
       readonly path: string;
@@ -114,7 +114,7 @@ export type TreeCommand =
       readonly context: ReportContext;
     }
   | { readonly kind: 'reply'; readonly token: RequestToken; readonly result: AdministrationResult }
-  /** The root is over, and with it all. */
+  /** The root is over, and so is everything. */
   | { readonly kind: 'ended'; readonly reason: 'shutdown' | 'auto-shutdown' }
   | {
       readonly kind: 'ended';
@@ -129,9 +129,9 @@ export interface TreeNode {
   readonly path: string;
   readonly kind: 'supervisor' | 'worker';
   readonly state: 'down' | 'starting' | 'running' | 'restarting' | 'stopping';
-  /** Of a supervisor. */
+  /** Only of a supervisor. */
   readonly strategy?: SupervisionStrategy | undefined;
-  /** Of a supervisor, in words: `1 of 3 restarts within 5000 ms`. */
+  /** Only of a supervisor, in words: `1 of 3 restarts within 5000 ms`. */
   readonly budget?: string | undefined;
   /** `temporary` for the root: nobody restarts it. */
   readonly restartType: RestartType;

@@ -1,4 +1,4 @@
-/** Checks of a whole tree, before anything of it is made. */
+/** Checks a whole tree, before anything of it is made. */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import {
@@ -9,21 +9,21 @@ import {
 } from './child-spec.js';
 import type { TreeChildSpec, TreeSpec } from './tree-protocol.js';
 
-/** Deeper nesting is a mistake: a specification that contains itself, most likely. */
+/** Deeper nesting is a mistake: most likely a specification that contains itself. */
 export const TREE_DEPTH_MAX = 32;
 
 export function isTreeSpec(spec: ChildSpec | TreeChildSpec): spec is TreeChildSpec {
   return typeof spec === 'object' && spec !== null && 'children' in spec;
 }
 
-/** What the parent is told of a child, which it need not know to be a tree. */
+/** The child as its parent is told of it: the parent need not know that the child is a tree. */
 export function childSpecOf(spec: ChildSpec | TreeChildSpec): ChildSpec {
   if (!isTreeSpec(spec)) return spec;
   const { id, restart, significant, shutdown } = spec;
   return { id, restart, significant, shutdown, type: 'supervisor' };
 }
 
-/** What one supervisor of the tree is told. */
+/** The specification that one supervisor of the tree gets. */
 export function supervisorSpecOf({ children, ...spec }: TreeSpec): SupervisorSpec {
   return {
     ...spec,

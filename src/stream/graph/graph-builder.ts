@@ -1,4 +1,4 @@
-/** From a job definition to its graph, and from the graph to plain data. */
+/** Builds a graph from a job definition, and plain data from the graph. */
 
 import { HoldfastError } from '../../base/errors.js';
 import { isError } from '../../base/realm.js';
@@ -33,7 +33,7 @@ export function buildGraph(definition: unknown, args: JobArguments, sinks: Built
     draft.close();
   }
   if (isThenable(answer)) {
-    // It is refused either way; that it may also fail later is no news to anybody.
+    // The promise is refused either way: that it may also fail later is no news to anybody.
     answer.then(undefined, () => {});
     throw new HoldfastError(
       'ERR_HOLDFAST_JOB_BUILD',

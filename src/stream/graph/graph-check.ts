@@ -1,4 +1,4 @@
-/** What a drawn graph must be before it may run: whole, with every output going somewhere. */
+/** Checks that a drawn graph may run: that it is whole, and that every output goes somewhere. */
 
 import { HoldfastError } from '../../base/errors.js';
 import { describeNode, type NodeDraft } from './graph-draft.js';

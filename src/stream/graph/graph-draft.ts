@@ -1,7 +1,6 @@
 /**
- * The graph while the build function draws it: a list of nodes that grows, and closes when the
- * function returns. Nodes only ever read from nodes that exist, so indexes are in upstream-first
- * order and there are no cycles.
+ * The graph while the build function draws it: a list of nodes that grows, and closes when the function returns.
+ * A node only reads from nodes that exist already. So indexes are in upstream-first order, and there are no cycles.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -31,7 +30,7 @@ export interface NodeDraft {
   readonly type: string;
   readonly stateful: boolean;
   readonly inputs: readonly EdgeDraft[];
-  /** Side outputs that it has. */
+  /** The node's side outputs. */
   tags: readonly string[];
   readonly parameters: NodeParameters | undefined;
   readonly states: readonly StateDescription[];
@@ -44,7 +43,7 @@ export interface NodeDraft {
   onError: ErrorPolicy | undefined;
 }
 
-/** What a node is given by whoever adds it; the rest is its labels. */
+/** What the caller of `add` gives for a node. The rest of a node is its labels. */
 export interface NewNode {
   readonly kind: NodeKind;
   readonly type: string;
@@ -129,7 +128,7 @@ export class GraphDraft {
     node.parallelism = instances as number;
   }
 
-  /** What becomes of records that the node's user code fails on. */
+  /** What happens to records on which the node's user code fails. */
   onError(node: NodeDraft, policy: unknown): void {
     this.requireOpen();
     const given = checkPolicy(policy);

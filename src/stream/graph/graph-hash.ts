@@ -1,9 +1,9 @@
 /**
- * The hash by which threads, and a job and its checkpoints, know that they speak of the same graph.
+ * A hash by which threads know that they speak of the same graph, and a job knows that a checkpoint is of its graph.
  *
  * It covers what decides where records go and what state means: ids, kinds, types, inputs with
- * partitions and tags, parameters, sinks' committers. Not the parallelism (that is what rescaling
- * changes), not names (ids cover them), not the texts of functions (a bundler may rewrite them).
+ * partitions and tags, parameters, sinks' committers. It leaves out the parallelism (rescaling changes
+ * that), names (ids cover them) and the texts of functions (a bundler may rewrite them).
  */
 
 import { createHash } from 'node:crypto';

@@ -27,7 +27,7 @@ export interface GraphInput {
 }
 
 /**
- * What an operator was told beside its functions (window, lateness, which aggregations): JSON data.
+ * What an operator was given beside its functions (window, lateness, which aggregations): JSON data.
  * It decides the layout and the meaning of state, so it is part of the hash.
  */
 export type NodeParameters = Readonly<Record<string, unknown>>;
@@ -52,16 +52,16 @@ export interface GraphNode {
   readonly states: readonly StateDescription[];
   readonly source: Source<unknown> | undefined;
   readonly sink: Sink<unknown> | undefined;
-  /** What becomes of records that its user code fails on. No part of the hash: it changes no state. */
+  /** What happens to records on which its user code fails. No part of the hash, since it changes no state. */
   readonly onError: ErrorPolicy;
-  /** A fresh operator instance; for sources and sinks the task wraps `source` and `sink` itself. */
+  /** Makes a fresh operator instance; for sources and sinks the task wraps `source` and `sink` itself. */
   readonly create: (() => Operator) | undefined;
 }
 
 export interface Graph {
   readonly job: string;
   readonly nodes: readonly GraphNode[];
-  /** Of the user's classes: registered by whoever runs the graph. */
+  /** Codecs of the user's classes. Whoever runs the graph registers them. */
   readonly codecs: readonly Codec[];
   /** Hash over everything in `GraphData` but parallelism and names; equal in every worker or the job is refused. */
   readonly hash: string;
@@ -81,7 +81,7 @@ export interface GraphNodeData {
     readonly tag?: string | undefined;
   }[];
   readonly parameters?: NodeParameters | undefined;
-  /** Keyed state: what it consists of. */
+  /** What the operator's keyed state consists of. */
   readonly states: readonly StateDescription[];
   readonly collectName: string | undefined;
   readonly committer: CommitterData | undefined;

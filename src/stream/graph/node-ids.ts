@@ -1,16 +1,16 @@
 /**
- * Ids of nodes: what state is found by in a checkpoint, so they must survive an edit of the job.
+ * Ids of nodes. A checkpoint finds state by them, so they must survive an edit of the job.
  *
  * The id is the uid; else the name; else it is derived: the ids of the nearest *anchors* upstream,
  * then the node's own type, e.g. `parquetFile/timestamps/window-aggregate/ndjsonFiles`. An anchor is a
  * node that is stateful or that has a uid or a name.
  *
- *  N1  A node that is no anchor leaves the ids of anchors alone: adding a `map` changes no state's id.
- *  N2  Ids of stateful nodes, and uids, are unique or the job is refused: two that looked alike would
+ *  N1  A node that is no anchor does not change the ids of anchors: adding a `map` changes no state's id.
+ *  N2  Ids of stateful nodes, and uids, are unique, or the job is refused: two nodes that looked alike would
  *      swap their state when their order in the file changed.
- *  N3  Ids of other nodes are made unique by number, in the order of drawing, and never take one that
- *      N2 speaks of.
- *  N4  A derived id is short: one that would grow past a limit keeps its type and a hash of the rest.
+ *  N3  Ids of other nodes are made unique by a number, in the order of drawing, and are never one of those
+ *      of N2.
+ *  N4  A derived id is short: an id that would grow past a limit keeps its type and a hash of the rest.
  */
 
 import { createHash } from 'node:crypto';
@@ -28,7 +28,7 @@ export function nodeIds(nodes: readonly NodeDraft[]): readonly string[] {
   const wanted = nodes.map((node) => {
     const upstream = upstreamAnchors(node, anchors);
     const id = node.uid ?? node.name ?? derivedId(node, upstream);
-    // What nodes downstream see: this node, or through it (N1).
+    // What nodes downstream see: this node, or the nodes that they see through it (N1).
     anchors.push(isAnchor(node) ? [id] : upstream);
     return id;
   });
@@ -55,7 +55,7 @@ function isAnchor(node: NodeDraft): boolean {
   return node.stateful || node.uid !== undefined || node.name !== undefined;
 }
 
-/** Ids of the nearest anchors upstream in the order of inputs, each once. A side output is its own. */
+/** Ids of the nearest anchors upstream in the order of inputs, each once. A side output is an anchor of its own. */
 function upstreamAnchors(
   node: NodeDraft,
   anchors: readonly (readonly string[])[],
@@ -70,7 +70,7 @@ function upstreamAnchors(
 }
 
 function derivedId(node: NodeDraft, upstream: readonly string[]): string {
-  // Rows are asked for by their collect name, which makes it as good as a name of the sink.
+  // Rows are asked for by their collect name, so this is as good as a name of the sink.
   const collectName = node.sink?.collectName;
   const type = collectName === undefined ? node.type : `${node.type}:${collectName}`;
   if (upstream.length === 0) return type;

@@ -1,12 +1,12 @@
-/** What a job's graph does not promise, told when it is planned: nothing is wrong with it, but somebody may not know. */
+/** Tells, when a graph is planned, what it does not promise: nothing is wrong, but somebody may not know it. */
 
 import type { GraphData, GraphNodeData } from './graph.js';
 import type { GraphNotice, PlanVertex } from './plan.js';
 
 /**
- * Which records are late is the same on every run only where times are given in the source's own chain: by
- * the time of the split that a record is read from (operators/lateness.ts). Elsewhere it depends on the order
- * in which other tasks' records arrive. Told where a window judges by it.
+ * Which records are late is the same on every run only where times are given in the source's own chain: there the
+ * time of the split that a record is read from decides (operators/lateness.ts). Elsewhere it depends on the order in
+ * which other tasks' records arrive. The notice is given where a window judges by such times.
  */
 export function noticesOf(
   graph: GraphData,
@@ -30,7 +30,7 @@ export function noticesOf(
     }));
 }
 
-/** Does a window read what this node gives times to? */
+/** Does a window read records to which this node gives times? */
 function isJudgedBy({ nodes }: GraphData, { index: from }: GraphNodeData): boolean {
   const timed = new Set([from]);
   // Nodes come behind those that they read.

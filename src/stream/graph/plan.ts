@@ -30,7 +30,7 @@ export interface PlanEdge {
   readonly tag?: string | undefined;
 }
 
-/** A part of the graph without a connection to the rest: it fails and recovers by itself. */
+/** A part of the graph without a connection to the rest: it fails and recovers independently. */
 export interface PlanRegion {
   readonly index: number;
   /** Id of its first vertex. */
@@ -39,13 +39,13 @@ export interface PlanRegion {
   readonly vertices: readonly number[];
   /** Ids of the nodes of its vertices. */
   readonly operators: readonly string[];
-  /** Slots that have tasks of it, ascending. */
+  /** Slots that have tasks of the region, ascending. */
   readonly slots: readonly number[];
 }
 
 /** Something that the graph does not promise, although one might think so. */
 export interface GraphNotice {
-  /** Id of the operator that it is about. */
+  /** Id of the operator of which the notice speaks. */
   readonly operator: string;
   readonly text: string;
 }
@@ -56,7 +56,7 @@ export interface JobPlan {
   readonly keyGroups: number;
   readonly vertices: readonly PlanVertex[];
   readonly edges: readonly PlanEdge[];
-  /** By their first vertices. */
+  /** In the order of their first vertices. */
   readonly regions: readonly PlanRegion[];
   /** Per distinct operator parallelism q: entry g (1…m; entry 0 unused) is the owning instance. */
   readonly tables: Readonly<Record<number, Uint16Array>>;

@@ -8,11 +8,11 @@
  *  P1  A node joins its producer's chain exactly if it has one input, the input is a `forward` edge,
  *      and both have the same parallelism. So every node is in one vertex, channels end only at heads,
  *      and an instance of a chain has its barrier aligned once, at its head.
- *  P2  A `forward` edge between unequal parallelism is `rebalance`: there is no i-to-i.
- *  P3  With as many instances as slots, instance i lives on slot i. With fewer, the operator's id
- *      turns the first slot, so that several narrow operators do not all sit on slot 0; the id rather
- *      than its place in the graph, so that an edit elsewhere moves nothing.
- *  P4  One key-group table per number of instances, of every vertex that is read by key or has state.
+ *  P2  A `forward` edge between unequal parallelism becomes `rebalance`, because there is no i-to-i.
+ *  P3  With as many instances as slots, instance i lives on slot i. With fewer instances the operator's id
+ *      chooses the first slot, so that several narrow operators do not all sit on slot 0. The id chooses it, not
+ *      the operator's place in the graph, so that an edit elsewhere moves nothing.
+ *  P4  There is one key-group table per number of instances, of every vertex that is read by key or has state.
  */
 
 import { HoldfastError } from '../../base/errors.js';

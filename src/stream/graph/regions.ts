@@ -1,6 +1,6 @@
 /**
- * The regions of a plan: its connected components. What no channel connects needs no common snapshot
- * to be consistent, so it may fail and recover without the rest. Pure.
+ * The regions of a plan: its connected components. Parts that no channel connects need no common snapshot
+ * to be consistent, so each may fail and recover without the rest. Pure.
  */
 
 import type { GraphData } from './graph.js';
@@ -12,7 +12,7 @@ export function planRegions(
   vertices: readonly PlanVertex[],
   edges: readonly PlanEdge[],
 ): readonly PlanRegion[] {
-  /** By vertex: some earlier vertex that it is connected with, or itself. */
+  /** By vertex: some earlier vertex with which it is connected, or itself. */
   const leader = vertices.map(({ index }) => index);
   const find = (vertex: number): number => {
     let at = vertex;

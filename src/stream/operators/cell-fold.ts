@@ -11,18 +11,18 @@ import {
   reducedEvolution,
 } from './state-evolution.js';
 
-/** The cell is saved for a snapshot under way before `add` is called, so values may change in place. */
+/** Before `add` is called, the cell is saved for a snapshot under way: so `add` may change values in place. */
 export interface CellFold {
-  /** The values are the user's own objects: a copy of each is kept, so that nobody else changes it. */
+  /** The values are the user's own objects: state keeps a copy of each, so that nobody else changes it. */
   readonly isUsers: boolean;
   /** The value after a key's first record. */
   first(record: unknown): unknown;
   add(value: unknown, record: unknown): unknown;
-  /** A value that `add` does not change when it changes this one. */
+  /** A copy that stays as it is when `add` changes this value. */
   copy(value: unknown): unknown;
   /** See state-evolution.ts. */
   evolution(operator: string, before: string, now: StateDescription): EvolveValue;
-  /** What is emitted. */
+  /** The row that is emitted. */
   row(value: unknown, key: unknown, windowStart: number, windowEnd: number): unknown;
 }
 

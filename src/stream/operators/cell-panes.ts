@@ -50,7 +50,7 @@ export class CellPanes implements PaneStore<Cell> {
     const table = this.#table;
     const cell = pane.slots.get(canonical);
     if (cell === undefined) return this.#create(pane, key, group, record);
-    // Before the fold, which may change its value in place.
+    // Saved before the fold, which may change the cell's value in place.
     if (cell.seen < table.active) table.save(this.#bucketOf(pane), cell);
     if (this.#context.undoes !== true) {
       table.set(cell, this.#kept(this.#fold.add(cell.value, record)));
@@ -75,7 +75,7 @@ export class CellPanes implements PaneStore<Cell> {
   }
 
   row(pane: Pane<Cell>, _canonical: PrimitiveKey, cell: Cell): unknown {
-    // The value may stay in state, and the key does.
+    // Copies: the value may stay in state, and the key does.
     return this.#fold.row(this.#kept(cell.value), detachedKey(cell.key), pane.start, pane.end);
   }
 

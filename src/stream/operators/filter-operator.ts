@@ -2,7 +2,7 @@ import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { Operator } from '../operator.js';
 import { StatelessOperator } from './stateless-operator.js';
 
-/** Lets records pass for which `fn` answers something true. */
+/** Lets those records pass for which `fn` answers something truthy. */
 export function filterOperator(fn: (record: never) => unknown): () => Operator {
   return () => new FilterOperator(fn as (record: unknown) => unknown);
 }

@@ -1,7 +1,7 @@
 /**
- * Any number of records out for each record in. The callback's iterable is read as long as there is
- * room: when the task has to pause, the place in it is kept and reading goes on later (O2), so that an
- * endless or enormous answer takes no memory and blocks nobody.
+ * Any number of records out for each record in. The operator reads the callback's iterable as long as there is room.
+ * When the task has to pause, the operator keeps its place and reads on later (operator.ts, O2). So an endless or
+ * enormous answer takes no memory and blocks nobody.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -63,7 +63,7 @@ class FlatMapOperator extends StatelessOperator {
   close(): void {
     const iterator = this.#iterator;
     this.#iterator = undefined;
-    // Lets a generator's `finally` run.
+    // So that a generator's `finally` runs.
     iterator?.return?.();
   }
 
@@ -71,7 +71,7 @@ class FlatMapOperator extends StatelessOperator {
     while (this.#at < items.length) {
       const record = items[this.#at];
       this.#at += 1;
-      // `list.map(async …)`: an answer that looks right, of records that are promises.
+      // `list.map(async …)`: an answer that looks right, but its records are promises.
       if (isThenable(record)) throw asyncCallbackError('flatMap');
       this.output.onElement(record, this.#timestamp, 0, this.#behind);
       this.#alive();

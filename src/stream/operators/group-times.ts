@@ -1,17 +1,17 @@
 /**
- * How far time had come per key group, where that differs from the instance's: after a restore from an
+ * How far time had come per key group, where that differs from the instance's time: after a restore from an
  * unaligned checkpoint, or with another allowed lateness.
  *
- *  V1  At the cut of such a checkpoint instances need not have seen the same watermark. After a rescale an
- *      instance's time is the earliest of those that its groups come from. A group that comes from one
- *      which was ahead has *fired* what that time had reached, and must not fire it again.
- *  V2  The cut may fall into the midst of a firing. What has not fired then does when the watermark comes
- *      again; but it had come, and what it *closed* stays closed: a record for it is late, also for a key that
- *      has fired and left nothing behind. After a rescale the watermark need not come first.
- *  V3  A group is closed as far as it has fired, at least. All is forgotten when time has caught up.
+ *  V1  At the cut of an unaligned checkpoint instances need not have seen the same watermark. After a rescale an
+ *      instance's time is the earliest of the times of the instances from which its groups come. A group from an
+ *      instance that was ahead has *fired* what its time had reached, and must not fire it again.
+ *  V2  The cut may fall into the midst of a firing. What has not fired then fires when the watermark comes again.
+ *      But the watermark had come, and what it *closed* stays closed: a record for it is late, also for a key
+ *      that has fired and left nothing behind. After a rescale the watermark need not come first.
+ *  V3  A group is closed at least as far as it has fired. When time has caught up, all of this is forgotten.
  *  V4  A window that was *freed* stays closed, also when more lateness is allowed than then: nothing is left of
- *      what it had counted. So snapshots tell the last moment up to which windows were freed, which does not
- *      change its meaning with the lateness, as the time at which they were would.
+ *      what it had counted. So snapshots tell the last moment up to which windows were freed. Its meaning does
+ *      not change with the lateness, as that of the time at which they were freed would.
  */
 
 import { ByteReader } from '../../codec/byte-reader.js';
@@ -30,10 +30,10 @@ type Times = Map<number, number>;
 export class GroupTimes {
   readonly #fired: Times = new Map();
   readonly #closed: Times = new Map();
-  /** Last moments of windows (V4). */
+  /** Up to which last moment each group's windows were freed (V4). */
   readonly #freed: Times = new Map();
   readonly #allowedLatenessMs: number;
-  /** From this time on the instance's own time says all that is said here. */
+  /** From this time on the instance's own time tells all that is told here. */
   #latestMs = Number.NEGATIVE_INFINITY;
 
   constructor(allowedLatenessMs: number) {
@@ -110,7 +110,7 @@ export class GroupTimes {
   }
 }
 
-/** Names of the sections that tell of an instance's time. */
+/** Names of the sections that tell an instance's times. */
 export interface TimeSections {
   /** How far it had fired. */
   readonly fired: string;

@@ -13,7 +13,7 @@ import {
 import { rowEvolution } from './state-evolution.js';
 
 /**
- * Aggregates per key and emits for each record: `{ key, …answers }`, or with `'value'` the answer of
+ * Aggregates per key, and emits for each record `{ key, …answers }`; with `'value'` it emits the answer of
  * the only aggregation.
  */
 export function keyedAggregateOperator(

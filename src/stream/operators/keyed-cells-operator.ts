@@ -59,7 +59,7 @@ export class KeyedCellsOperator extends KeyedOperator {
     const keeper = this.#keeper;
     const undoes = this.context.undoes === true;
     const known = bucket.cells.get(canonical);
-    // Before the fold, which may change its value in place.
+    // Saved before the fold, which may change the cell's value in place.
     if (known !== undefined && known.seen < table.active) table.save(bucket, known);
     const before = undoes && known !== undefined ? fold.copy(known.value) : undefined;
     let cell = known;
@@ -77,7 +77,7 @@ export class KeyedCellsOperator extends KeyedOperator {
       }
       throw error;
     }
-    // What is kept is a copy: the value itself may go on.
+    // State has kept a copy, so the value itself may go on.
     this.output.onElement(row, timestamp, 0, behind);
   }
 

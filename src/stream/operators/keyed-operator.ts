@@ -43,7 +43,7 @@ export abstract class KeyedOperator implements Operator {
     this.output.onIdle?.();
   }
 
-  /** Records come over keyed edges, which carry the group; elsewhere it has to be found. */
+  /** Records from keyed edges carry their group. For any other record the group has to be found. */
   protected groupOf(key: unknown, group: number): number {
     return group === 0 ? keyGroupOf(key, this.context.keyGroups) : group;
   }

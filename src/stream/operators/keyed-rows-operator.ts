@@ -21,7 +21,7 @@ export class KeyedRowsOperator extends KeyedOperator {
   readonly #section: string;
   #index!: RowIndex;
 
-  /** @param evolve as a table's */
+  /** @param evolve as in the options of a row table */
   constructor(
     key: KeySelector,
     functions: NumericFunctions,

@@ -1,5 +1,5 @@
 /**
- * Where a record is judged late. One rule holds for every moment of event time:
+ * Decides which records are late. One rule holds for every moment of event time:
  *
  *   **A time that stands at t has passed every moment up to t, and t itself.**
  *
@@ -7,14 +7,14 @@
  * is behind it.
  *
  *  J1  A record is late when the time that its *own split* had just before it has passed its window's close:
- *      the window's last moment + the allowed lateness. Which records of a split are late follows from the
+ *      the window's last moment + the allowed lateness. So which records of a split are late follows from the
  *      split's records and their order alone: not from what else is read, by how many, or how fast.
- *  J2  It is late as well when the task's time has passed that close. The task's time is the least over all
- *      splits, so this adds nothing, unless a split was idle, has come back, or is read again from further
+ *  J2  A record is also late when the task's time has passed that close. The task's time is the least over all
+ *      splits. So this adds nothing, unless a split was idle and has come back, or is read again from further
  *      back than others.
  *  J3  The time of J1 travels with the record as its *mark*, from where timestamps are given. Only a record
- *      that is behind its split's time can be late: all others have no mark.
- *  J4  A row that a window emits again for a record has that record's mark: a window further on judges the row
+ *      that is behind its split's time can be late: any other has no mark.
+ *  J4  A row that a window emits again for a record has that record's mark: so a window further on judges the row
  *      as it would judge the record.
  */
 

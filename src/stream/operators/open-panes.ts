@@ -2,10 +2,10 @@
  * The windows that are open: found by their number, and asked for what is due first. There may be hundreds of
  * thousands (small windows, much allowed lateness), so nothing here looks through all of them.
  *
- *  Q1  A pane waits in one of two queues: to fire, then to be freed. All windows are of one size and one
- *      lateness, so in each queue the earliest window is the one that is due first.
- *  Q2  A pane stays where it is while work on it is under way, and moves on, or goes, when that is done.
- *  Q3  Windows mostly begin, and always fire, in order of time: these stand in a list. Only what comes
+ *  Q1  A pane waits in one of two queues: first to fire, then to be freed. All windows have one size and one
+ *      lateness, so in each queue the earliest window is due first.
+ *  Q2  While work on a pane is under way, it stays where it is. When that is done, it moves on, or goes.
+ *  Q3  Windows mostly begin, and always fire, in order of time: these stand in a list. Only a pane that comes
  *      behind a later window goes to a heap.
  */
 
@@ -28,12 +28,12 @@ export class OpenPanes<S> {
     (pane.fired ? this.#toFree : this.#toFire).add(pane);
   }
 
-  /** The earliest of those that have not fired. */
+  /** The earliest pane that has not fired. */
   get nextToFire(): Pane<S> | undefined {
     return this.#toFire.earliest();
   }
 
-  /** The earliest of those that have. */
+  /** The earliest pane that has fired. */
   get nextToFree(): Pane<S> | undefined {
     return this.#toFree.earliest();
   }
@@ -45,7 +45,7 @@ export class OpenPanes<S> {
     this.#toFree.add(pane);
   }
 
-  /** It is one of the two that are next. */
+  /** @param pane one of the two that are next */
   remove(pane: Pane<S>): void {
     const queue = pane.fired ? this.#toFree : this.#toFire;
     assert(queue.take() === pane, 'the earliest window is freed');
@@ -53,12 +53,12 @@ export class OpenPanes<S> {
   }
 }
 
-/** As many that were taken are left in the list before it is cut. */
+/** The list is cut only when so many of its panes have been taken. */
 const TAKEN_MIN = 1_024;
 
 /** Q3 */
 class PaneQueue<S> {
-  /** Undefined where one was taken: it may hold much. */
+  /** A pane that was taken leaves undefined, since it may hold much. */
   readonly #inOrder: (Pane<S> | undefined)[] = [];
   #first = 0;
   readonly #others = new LeastFirst<Pane<S>>((pane) => pane.index);

@@ -1,11 +1,11 @@
-/** The state of one window, over all of an instance's keys, and what keeps it. */
+/** The state of one window over all of an instance's keys, and the stores that keep it. */
 
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { PrimitiveKey } from '../state/primitive-key.js';
 import type { StateDescription } from '../state/state-layout.js';
 
 export interface Pane<S> {
-  /** Which window it is: start = index × size + offset. */
+  /** The window's number: start = index × size + offset. */
   readonly index: number;
   /** Window: [start, end), event time in ms. */
   readonly start: number;
@@ -20,17 +20,17 @@ export interface Pane<S> {
 export interface PaneStore<S> {
   readonly state: StateDescription;
   open(context: OperatorContext): void;
-  /** Where a new pane finds the state of its keys. */
+  /** Finds the state of a pane's keys; used by a new pane. */
   newSlots(start: number): Map<PrimitiveKey, S>;
   /** Adds the record to its key's state. @returns the slot */
   add(pane: Pane<S>, canonical: PrimitiveKey, key: unknown, group: number, record: unknown): S;
   /** The slot's key group. */
   groupOf(slot: S): number;
   keyOf(canonical: PrimitiveKey, slot: S): unknown;
-  /** What is emitted for a key. */
+  /** The row that is emitted for a key. */
   row(pane: Pane<S>, canonical: PrimitiveKey, slot: S): unknown;
   /**
-   * The key's state is not needed any more, and in no snapshot from now on; the pane's slots are dropped
+   * The key's state is not needed any more, and in no snapshot from now on. The pane's slots are dropped
    * as a whole later.
    */
   release(slot: S, pane: Pane<S>): void;

@@ -1,7 +1,7 @@
 import type { Operator } from '../operator.js';
 import { StatelessOperator } from './stateless-operator.js';
 
-/** Hands everything on. For places where the graph needs a node and the data needs nothing. */
+/** Passes everything on: for a place where the graph needs a node but nothing has to be done. */
 export function passOperator(): () => Operator {
   return () => new PassOperator();
 }

@@ -22,7 +22,7 @@ export class RowPanes implements PaneStore<number> {
   readonly #table: RowTable;
   #context!: OperatorContext;
 
-  /** @param evolve as a table's: a row has the window's start before the accumulators */
+  /** @param evolve as in the options of a row table; a row has the window's start before its accumulators */
   constructor(
     functions: NumericFunctions,
     state: StateDescription,
@@ -131,7 +131,7 @@ export class RowPanes implements PaneStore<number> {
     const at = (row & SEGMENT_MASK) * table.stride;
     data[at + START_WORD] = pane.start;
     this.#functions.init(data, at + ACCUMULATORS_WORD);
-    // The key may be a piece of a whole frame's text; the one read back stands for itself.
+    // The key may be a piece of a whole frame's text; the key read back stands for itself.
     pane.slots.set(canonicalKey(table.keyOf(row)), row);
     return row;
   }

@@ -1,9 +1,9 @@
 /**
  * Generated functions for an aggregation spec.
  *
- * A row is made for each record or each window and key, so it is built by a literal with a fixed
- * shape, and each aggregation is called at a place of its own, where V8 sees one class only. What goes into
- * the generated text is: indexes, and the names of the answers as JSON strings. `__proto__` in a
+ * A row is made for each record, or for each window and key. So it is built by a literal with a fixed
+ * shape, and each aggregation is called at a place of its own, where V8 sees one class only. Only this enters the
+ * generated text: indexes, and the names of the answers as JSON strings. `__proto__` in a
  * literal would set a prototype; it and its like are refused.
  */
 
@@ -42,7 +42,7 @@ export interface NumericFunctions {
   readonly row: NumericRow;
 }
 
-/** All of them numeric? Then the state can be rows of numbers. */
+/** Are all aggregations numeric, so that the state can be rows of numbers? */
 export function isNumericSpec(
   spec: AggregationSpecData,
 ): spec is Readonly<Record<string, NumericAggregation<never, unknown>>> {
@@ -64,7 +64,7 @@ export function layoutOf(spec: AggregationSpecData): string {
     .join('|');
 }
 
-/** The state of a spec, keyed and without windows. */
+/** The state of a keyed aggregation without windows. */
 export function aggregatedState(spec: AggregationSpecData): StateDescription {
   const migrates = Object.entries(spec)
     .filter(([, one]) => one.kind === 'value' && one.migrate !== undefined)
@@ -72,7 +72,7 @@ export function aggregatedState(spec: AggregationSpecData): StateDescription {
   return { section: isNumericSpec(spec) ? 'rows' : 'cells', layout: layoutOf(spec), migrates };
 }
 
-/** @param fields the row's own: KEYED_FIELDS or WINDOW_FIELDS; empty: the only aggregation's answer itself */
+/** @param fields the row's own: KEYED_FIELDS or WINDOW_FIELDS. Empty: the row is the only aggregation's answer */
 export function numericFunctions(
   spec: Readonly<Record<string, NumericAggregation<never, unknown>>>,
   fields: readonly string[],
@@ -100,7 +100,7 @@ export function numericFunctions(
   };
 }
 
-/** `add`, which leaves the accumulators as they were when a selector throws half-way. */
+/** The same `add`, but it leaves the accumulators as they were when a selector throws half-way. */
 export function undoing({ add, words }: NumericFunctions): NumericAdd {
   const before = new Float64Array(words);
   return (data, at, record) => {
@@ -115,9 +115,9 @@ export function undoing({ add, words }: NumericFunctions): NumericAdd {
 }
 
 /**
- * Accumulators of a spec with at least one value aggregation. Changed in place, so saved before.
+ * Accumulators of a spec with at least one value aggregation. They change in place, so they are saved before.
  * Both are plain arrays: a typed array for each key would take three times the memory, and restoring
- * a million of them is mostly garbage collection. Snapshots of former versions hold some all the same.
+ * a million of them is mostly garbage collection. Snapshots of former versions hold some typed arrays all the same.
  */
 export interface MixedState {
   readonly numbers: Words;
@@ -194,6 +194,6 @@ function rowText(
 }
 
 function generate<F>(names: readonly string[], text: string, values: readonly unknown[]): F {
-  // The text is ours but for names, which are JSON strings in it.
+  // The text is ours, except for names, which stand in it as JSON strings.
   return new Function(...names, `'use strict'; return ${text};`)(...values) as F;
 }

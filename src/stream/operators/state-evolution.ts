@@ -1,4 +1,4 @@
-/** State of an older layout, turned into that of today (state-layout.ts): one function per kind of state. */
+/** Turns state of an older layout into state of today's (state-layout.ts): one function per kind of state. */
 
 import type { NumericAggregation, Words } from '../api/aggregations.js';
 import { describeKey } from '../state/cell-section.js';
@@ -12,7 +12,7 @@ import {
 } from '../state/state-layout.js';
 import type { AnyAggregation, MixedState } from './row-shape.js';
 
-/** The value of today for one of a former layout. */
+/** Gives today's value for a value of a former layout. */
 export type EvolveValue = (value: unknown, key: unknown) => unknown;
 
 /** Copies a row of a former layout: `from` and `to` are where the rows begin. */
@@ -26,7 +26,7 @@ export type EvolveRow = (
 export type Migrate = (state: unknown, fromVersion: number) => unknown;
 
 /**
- * For the values of a reduce.
+ * Evolves the values of a reduce.
  * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
  */
 export function reducedEvolution(
@@ -45,7 +45,7 @@ export function reducedEvolution(
 }
 
 /**
- * For the values of aggregations, of which some are no numbers.
+ * Evolves the values of aggregations of which some are no numbers.
  * @param initial a value before any record
  * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
  */
@@ -84,7 +84,7 @@ export function mixedEvolution(
 }
 
 /**
- * For rows of numbers.
+ * Evolves rows of numbers.
  * @param lead words of a row before the accumulators
  * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
  */

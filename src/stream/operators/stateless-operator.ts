@@ -1,4 +1,4 @@
-/** What operators without state share: where they emit to, and watermarks that pass through. */
+/** What operators without state share: their output, and watermarks that pass through. */
 
 import type { Operator, OperatorContext, Receiver } from '../operator.js';
 

@@ -1,18 +1,18 @@
 /**
- * Assigns event times, and makes watermarks of what split-times.ts knows: it keeps a time for each split that
- * the task reads, or one for all where records come from other tasks.
+ * Assigns event times, and makes watermarks of what split-times.ts knows. That keeps a time for each split that
+ * the task reads, or one time for all where records come from other tasks.
  *
- *  T1  The watermark never goes back (I23): what has been said is in the snapshot. It is said again after a
- *      restore, for nobody else knows it any more: an input that rests would never say it.
+ *  T1  The watermark never goes back (I23): the snapshot holds what has been said. After a restore it is said
+ *      again, because nobody else knows it any more, and an input that rests would never say it.
  *  T2  Watermarks are emitted at most every RECORDS_PER_WATERMARK records, and when the input rests
- *      (`settle`), so a slow stream is not held back and a fast one not slowed down.
- *  T3  No watermark while the task pauses: an operator downstream may be in the middle of a record.
- *      Withholding one is always allowed.
- *  T4  Watermarks from upstream mean another notion of time and end here, but for the last one,
+ *      (`settle`). So a slow stream is not held back and a fast one not slowed down.
+ *  T3  No watermark is emitted while the task pauses: an operator downstream may be in the middle of a record.
+ *      Withholding a watermark is always allowed.
+ *  T4  Watermarks from upstream mean another notion of time and end here, except for the last one,
  *      +Infinity: the input is over.
- *  T6  When all splits are idle that is said, once: again after a restore. Before the next record the watermark
- *      is said again, which takes it back.
- *  T5  A record that is behind its split's time carries that as its mark (lateness.ts).
+ *  T5  A record that is behind its split's time carries that time as its mark (lateness.ts).
+ *  T6  When all splits are idle, this is said once, and once again after a restore. Before the next record the
+ *      watermark is said again, which takes it back.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -32,7 +32,7 @@ import { markOf } from './lateness.js';
 const RECORDS_PER_WATERMARK = 64;
 
 export interface TimestampsOptions extends SplitTimesOptions {
-  /** How far ahead of the clock on the wall a timestamp may be, in ms. */
+  /** How far ahead of the wall clock a timestamp may be, in ms. */
   readonly maxFutureMs?: number | undefined;
 }
 
@@ -50,9 +50,9 @@ class TimestampsOperator implements Operator {
   #context!: OperatorContext;
   #output!: Receiver;
   #turn!: Turn;
-  /** What was restored has not been said again (T1). */
+  /** The restored watermark has not been said again (T1). */
   #isUnsaid = false;
-  /** That all splits are idle has been said, and nothing since (T6). */
+  /** It was said that all splits are idle, and nothing has been said since (T6). */
   #isIdle = false;
   #recordsSince = 0;
 
@@ -100,7 +100,7 @@ class TimestampsOperator implements Operator {
     this.#output.onWatermark(timeMs);
   }
 
-  /** What is before this operator has nothing to give: nor has this one. */
+  /** What comes before this operator has nothing to give, so this operator has nothing either. */
   onIdle(): void {
     this.#rest();
   }

@@ -1,21 +1,21 @@
 /**
  * Tumbling windows in event time, over any pane store.
  *
- *  W1  A record that is late (lateness.ts) goes to the side output, or is counted as `lateRecords`; never both,
- *      never neither.
- *  W2  A window fires once, when the watermark reaches end − 1; after that, each record that is not late
+ *  W1  A record that is late (lateness.ts) goes to the side output, or is counted as `lateRecords`: always one
+ *      of the two, never both.
+ *  W2  A window fires once, when the watermark reaches end − 1. After that, each record that is not late
  *      emits its key's row again.
- *  W3  Windows fire in order of time, one key at a time. When the task pauses, the place is kept (O2). The
- *      watermark is forwarded after the last row that it made fire (O3).
+ *  W3  Windows fire in order of time, one key at a time. When the task pauses, the place is kept (operator.ts,
+ *      O2). The watermark is forwarded after the last row that it made fire (operator.ts, O3).
  *  W4  State is freed when the watermark reaches end − 1 + allowed lateness.
- *  W5  The watermark is in the snapshot (I23): what was late stays late. All instances have seen the same one
- *      at a barrier that was waited for, since every producer sends its watermarks to all of them; at one
- *      that was not they may differ, which a rescale has to remember (group-times.ts).
- *  W6  A snapshot may fall between two keys of a firing that frees them: those that have fired are gone,
- *      and the time in it stands before the window's end, so that the others fire when the watermark
- *      comes again. That it had come is in it as well: a record of that window is late, whatever comes
- *      first after a restore (group-times.ts). A firing that keeps its keys cannot be divided.
- *  W7  How far windows have been freed is in the snapshot: a freed window never begins again, also when a
+ *  W5  The watermark is in the snapshot (I23): what was late stays late. At a barrier that was waited for, all
+ *      instances have seen the same watermark, since every producer sends its watermarks to all of them. At one
+ *      that was not, they may differ, and a rescale has to remember that (group-times.ts).
+ *  W6  A snapshot may fall between two keys of a firing that frees them. The keys that have fired are gone, and
+ *      the time in the snapshot stands before the window's end, so that the others fire when the watermark
+ *      comes again. The snapshot also holds that the watermark had come: a record of that window is late,
+ *      whatever comes first after a restore (group-times.ts). A firing that keeps its keys cannot be divided.
+ *  W7  The snapshot holds how far windows have been freed: a freed window never begins again, also when a
  *      later run allows more lateness.
  */
 
@@ -35,9 +35,9 @@ import { keyOfSelected } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 
 const TIME_SECTION = 'time';
-/** The watermark that a half-done firing is for (W6). */
+/** The watermark of a firing that is half-done (W6). */
 const FIRING_SECTION = 'firing';
-/** Last moment of the windows that are gone (W7); a run before with less allowed lateness freed more. */
+/** Last moment of the windows that are gone (W7); a former run with less allowed lateness freed more. */
 const FREED_SECTION = 'freed';
 
 export interface WindowOptions {
@@ -69,10 +69,10 @@ export class WindowOperator<S> implements Operator {
   #output!: Receiver;
   #late: Receiver | undefined;
   #watermark = Number.NEGATIVE_INFINITY;
-  /** Before the one that work is under way for. */
+  /** The watermark before the one for which work is under way. */
   #watermarkBefore = Number.NEGATIVE_INFINITY;
   readonly #panes = new OpenPanes<S>();
-  /** Where the last record fell: the next one mostly falls there too. */
+  /** The pane of the last record: the next record mostly falls into it, too. */
   #last: Pane<S> | undefined;
   /** No pane has anything to do below this watermark. */
   #due = Number.POSITIVE_INFINITY;
@@ -140,7 +140,7 @@ export class WindowOperator<S> implements Operator {
       pane = this.#paneOf(index);
       this.#last = pane;
     } else if (behind > NOT_BEHIND || this.#ahead !== undefined) {
-      // Where the last record was not late, only its mark or its key group makes this one late.
+      // The last record of this pane was not late. Only its mark or its key group makes this record late.
       if (this.#isLate(pane.end, group, behind)) {
         this.#tooLate(record, timestamp, behind);
         return;
@@ -151,7 +151,7 @@ export class WindowOperator<S> implements Operator {
     const canonical = keyOfSelected(key);
     const slot = this.#store.add(pane, canonical, key, group, record);
     if (pane.fired || this.#ahead?.hasFired(group, pane.end - 1)) {
-      this.#emit(pane, canonical, slot, behind); // J4
+      this.#emit(pane, canonical, slot, behind); // lateness.ts, J4
     }
   }
 
@@ -207,12 +207,12 @@ export class WindowOperator<S> implements Operator {
     return withSections([...times, ...ahead], this.#store.capture(checkpoint, base));
   }
 
-  /** The key's group was ahead of time when it came here, and the window has fired for it (W5). */
+  /** The key's group was ahead of time when it came to this instance, and has fired the window there (W5). */
   #hasFired(pane: Pane<S>, slot: S): boolean {
     return this.#ahead?.hasFired(this.#store.groupOf(slot), pane.end - 1) === true;
   }
 
-  /** In the midst of firing: a time at which what has fired had, and nothing else (W6). */
+  /** In the midst of a firing: a time at which exactly what has fired was due (W6). */
   #reached(): number {
     const next = this.#panes.nextToFire;
     if (next === undefined || next.end - 1 > this.#watermark) return this.#watermark;
@@ -230,7 +230,7 @@ export class WindowOperator<S> implements Operator {
     this.#output.onElement(row, pane.end - 1, 0, behind);
   }
 
-  /** What has failed is not one record: it is told as the row would have begun. */
+  /** A failure that is not one record's: tells it with the fields with which the row would have begun. */
   #rejected(pane: Pane<S>, canonical: PrimitiveKey, slot: S, error: unknown): void {
     const { reject } = this.#context;
     if (reject === undefined) throw error;
@@ -244,7 +244,7 @@ export class WindowOperator<S> implements Operator {
     else this.#late.onElement(record, timestamp, 0, behind);
   }
 
-  /** W1. After a restore some key groups may be closed further than the others (group-times.ts). */
+  /** W1. After a restore some key groups may be closed further than others (group-times.ts). */
   #isLate(end: number, group: number, behind: number): boolean {
     const closeMs = this.#closeOf(end);
     return (
@@ -253,7 +253,7 @@ export class WindowOperator<S> implements Operator {
     );
   }
 
-  /** Number of the window that the time falls into. */
+  /** Number of the window into which the time falls. */
   #indexOf(timestamp: number): number {
     if (!Number.isFinite(timestamp)) throw noTimestamp();
     const { sizeMs, offsetMs } = this.#window;
@@ -283,7 +283,7 @@ export class WindowOperator<S> implements Operator {
     return pane;
   }
 
-  /** What it waits for: to fire, or to be freed; never, when there is none. */
+  /** The watermark for which the pane waits, to fire or to be freed; never, when there is no pane. */
   #dueOf(pane: Pane<S> | undefined): number {
     if (pane === undefined) return Number.POSITIVE_INFINITY;
     return pane.fired ? this.#closeOf(pane.end) : pane.end - 1;
@@ -298,9 +298,9 @@ export class WindowOperator<S> implements Operator {
     return Math.min(this.#dueOf(nextToFire), this.#dueOf(nextToFree));
   }
 
-  /** The earliest pane that the watermark has something to do with. */
+  /** The earliest pane for which the watermark has something to do. */
   #nextSweep(): Sweep<S> | undefined {
-    // What has fired is earlier than what has not.
+    // Panes that have fired are earlier than those that have not.
     const pane = this.#ifDue(this.#panes.nextToFree) ?? this.#ifDue(this.#panes.nextToFire);
     if (pane === undefined) return undefined;
     const frees = hasPassed(this.#watermark, this.#closeOf(pane.end));
