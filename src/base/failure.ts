@@ -1,8 +1,8 @@
 /**
  * Failures as data.
  *
- * A structured clone of an error loses its class, its own name and its code; so what crosses a
- * thread or a process is this plain record, and an error is built from it again on the far side.
+ * A structured clone of an error loses its class, its own name and its code. So this plain record crosses threads and
+ * processes instead, and on the far side an error is built from it again.
  */
 
 import { inspect } from 'node:util';
@@ -38,7 +38,7 @@ export interface Failure extends FailurePlace {
 }
 
 const CAUSE_DEPTH_MAX = 8;
-/** Of a message or a stack, in characters. */
+/** Longest message or stack, in characters. */
 const TEXT_MAX = 16_384;
 /** Getters are not called, and large objects not told in full. */
 const RECORD_TEXT_MAX = 500;

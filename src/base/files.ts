@@ -1,13 +1,13 @@
 /**
  * The file operations of threads that may be ended at any moment.
  *
- * Not `node:fs/promises`, nor its FileHandle: a thread that is terminated just as it begins such a call
+ * Neither `node:fs/promises` nor its FileHandle is used: a thread that is terminated just as it begins such a call
  * takes the whole process with it (Node 20.20: `Assertion failed: (req_wrap_async) != nullptr`; a few
  * hundred kills suffice). The same operations with callbacks are begun by an object that JavaScript has
- * made before, and survive. So everything that may run in a worker comes here.
+ * made before, and survive. So everything that may run in a worker uses this file.
  *
- *  F1  A descriptor is closed once, and not before what was begun with it has ended: its number may be
- *      another file's the moment after.
+ *  F1  A descriptor is closed once, and not before what was begun with it has ended: a moment later its number may
+ *      be another file's.
  *  F2  What is still open when a thread ends is closed by Node, which keeps account of the descriptors of
  *      each worker.
  */

@@ -1,4 +1,4 @@
-/** A wait for others that ends: with their answer, or with an error of ours. */
+/** A wait that ends: with the answer of others, or with an error of ours. */
 
 /**
  * @param late makes the error of a promise that has not settled after `timeoutMs` milliseconds; what it

@@ -2,8 +2,8 @@
  * The codecs of users' classes that this thread knows. Functions do not cross threads: each worker
  * learns them from the job's build function, the thread of `run(…)` from its options.
  *
- *  R1  By class exactly: an instance of a subclass needs a codec of its own.
- *  R2  A later codec of the same id takes the place of an earlier one: a job is built anew after every
+ *  R1  A codec is for one class exactly: an instance of a subclass needs a codec of its own.
+ *  R2  A later codec of the same id takes the place of an earlier one, because a job is built anew after every
  *      failure, and may define its codecs where it registers them.
  */
 

@@ -25,7 +25,7 @@ interface PluginOptions {
   readonly jobFile: string;
   /** Absolute paths of files whose functions must be told their names (own-files.ts, F2). */
   readonly named: ReadonlySet<string>;
-  /** … and of files that are not strict in a strict bundle (F3). */
+  /** Absolute paths of files that are not strict in a strict bundle (own-files.ts, F3). */
   readonly sloppy: ReadonlySet<string>;
 }
 

@@ -6,14 +6,14 @@
  *
  *  X1  A live owner's lock is never taken. An owner on another machine or in another container cannot be
  *      judged and counts as live.
- *  X2  A stale lock is replaced only by the holder of a claim on exactly that lock: a second lock, named
- *      by the stale one's token, taken in the same way. The lock is read again under the claim and
- *      replaced by rename. So of several that try one succeeds, and a fresh lock is never replaced by
- *      somebody who looked too early.
+ *  X2  Only the holder of a claim on exactly that lock replaces a stale lock. A claim is a second lock, named
+ *      by the stale one's token and taken in the same way. Under the claim the lock is read again and
+ *      replaced by rename. So of several that try one succeeds, and nobody who looked too early replaces a
+ *      fresh lock.
  *  X3  Whoever holds the lock looks again before each commit point (`verify`): when somebody deletes the
  *      file by hand, the former owner stops committing.
- *  X4  Its content is durable before its name is there. The lock itself need not outlive a power cut, for
- *      its owner does not; but a name without content would be a lock of nobody, which nobody may take.
+ *  X4  The lock's content is durable before its name is there. The lock itself need not outlive a power cut,
+ *      because its owner does not. But a name without content would be a lock of nobody, which nobody may take.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -61,7 +61,7 @@ export class DirectoryLock {
     };
     await this.#seize(this.#path, Buffer.from(`${JSON.stringify(owner)}\n`));
     this.#token = owner.token;
-    // What is in the way of nobody may stay.
+    // A file that is in nobody's way may stay.
     await this.#removeLeftovers().catch(() => {});
   }
 
@@ -115,7 +115,7 @@ export class DirectoryLock {
     );
   }
 
-  /** Claims of processes that died while they took over. Those of live ones are theirs. */
+  /** Removes claims of processes that died while they took over. Claims of live processes stay. */
   async #removeLeftovers(): Promise<void> {
     const directory = dirname(this.#path);
     for (const name of await this.#files.list(directory)) {

@@ -7,14 +7,14 @@
  *      anybody is told. Names of parts are never used twice.
  *  D3  After a failed fsync nothing is retried on that descriptor: the file is given up.
  *  D4  A manifest whose rename may not be durable is taken back before the failure is told. If that
- *      fails as well, whether it exists after a power cut is unknown: then its parts are kept (D5).
- *  D5  Sweeping deletes a part only if a newer checkpoint is complete, no manifest names it, and all
+ *      fails as well, nobody knows whether it exists after a power cut: then its parts are kept (D5).
+ *  D5  Sweeping deletes a part only if a newer checkpoint is complete, no manifest names the part, and all
  *      manifests could be read. Parts above the newest checkpoint may belong to one on its way (I19);
- *      what that one builds on is named by the newest.
+ *      the newest manifest names what that one builds on.
  *  D6  An epoch is durable before it is told, and greater than all that any file tells.
- *  D7  What names parts and what removes files runs one after the other, for the lock's owner only: a
- *      manifest is never written while a part that it names is being swept.
- *  D8  Small parts are written on the calling thread, asynchronously; large ones by the pool.
+ *  D7  Whatever names parts or removes files runs in turn, and only for the lock's owner: a manifest is never
+ *      written while a part that it names is being swept.
+ *  D8  The calling thread writes small parts, asynchronously; the pool writes large ones.
  */
 
 import { basename, join } from 'node:path';
@@ -348,7 +348,7 @@ export class DirectoryStore implements CheckpointStore {
 
   async #discard(parts: readonly PartDescriptor[]): Promise<void> {
     for (const { file } of parts) {
-      // Not loose: a manifest names it, perhaps one that this store has never read.
+      // The file is not loose: a manifest names it, perhaps one that this store has never read.
       if (!this.#loose.has(file) || this.#doubtful.has(file)) continue;
       this.#loose.delete(file);
       await this.#files.remove(join(this.#at.parts, file)).catch(() => {});

@@ -1,13 +1,13 @@
 /**
  * One run per prefix of an object store: the lease in its index.
  *
- *  L1  Whoever has the index swapped with its own token in it owns the store. Every later change is a
- *      swap on top of the owner's own last one, so an owner that was taken over cannot commit any more,
+ *  L1  The store belongs to whoever has swapped the index for one with its own token in it. Every later change
+ *      is a swap on top of the owner's own last one. So an owner that was taken over cannot commit any more,
  *      however late its requests arrive: the fence is the swap, not the lease.
  *  L2  The lease only decides when a silent owner may be taken over: when its index has not changed for
  *      `leaseMs` of the *watcher's* clock. No two clocks are compared.
- *  L3  An owner whose process can be seen from here is judged by looking: dead ones are taken over at
- *      once, live ones are never.
+ *  L3  When an owner's process can be seen from here, it is looked at: a dead owner is taken over at once, a
+ *      live one never.
  */
 
 import { performance } from 'node:perf_hooks';
@@ -22,7 +22,7 @@ const ATTEMPTS_MAX = 8;
 const LOOKS_PER_LEASE = 10;
 const LOOK_MS_MAX = 1_000;
 
-/** Tokens that this process has given up, whether or not the service heard of it: stale for certain. */
+/** Tokens that this process has given up, whether or not the service heard of it: certainly stale. */
 const givenUp = new Set<string>();
 
 export function giveUp(token: string): void {
@@ -51,7 +51,7 @@ export async function takeIndex(
     const outcome = await register.swap(found, { ...content, owner }, isUnchanged);
     if (outcome.kind === 'swapped') return outcome.found;
     if (outcome.kind === 'unknown') {
-      // It may be applied yet: then nobody is there to give it back.
+      // The swap may still be applied: then nobody is there to give the store back.
       giveUp(owner.token);
       throw outcome.error;
     }

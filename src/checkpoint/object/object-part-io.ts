@@ -3,9 +3,9 @@
  *
  *  O1  Keys are never used twice, and every write is made on the condition that there is no object: what
  *      is there under the key can only be what this very call has sent.
- *  O2  So a refusal or a lost answer is settled by looking: the object is there in full, or not at all,
- *      for services make objects and completed uploads visible as a whole.
- *  O3  Writing needs memory for two blocks of an upload, whatever the size of the part; reading for one
+ *  O2  So a refusal or a lost answer is settled by looking. The object is there in full, or not at all,
+ *      because services make objects and completed uploads visible as a whole.
+ *  O3  Writing needs memory for two blocks of an upload, whatever the size of the part. Reading needs one
  *      window beside the sections.
  */
 

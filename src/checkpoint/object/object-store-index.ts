@@ -4,11 +4,11 @@
  *  N1  Every write is conditional on the tag of what was read before it, and no two writes have the same
  *      bytes. So of all writes on top of one content at most one is ever applied, however late the
  *      service applies it.
- *  N2  A refusal, or no answer, is settled by reading: the mark `write` tells one's own content from
- *      everybody else's. If neither it nor a stranger's is there, the very same bytes are sent again on
- *      top of what is there.
- *  N3  `unknown`: the service could not be asked any more. The write may still be applied; the next one
- *      finds it there and replaces it, or was applied before it and thereby rules it out (N1).
+ *  N2  A refusal, or a missing answer, is settled by reading: the mark `write` tells one's own content from
+ *      everybody else's. If neither one's own nor a stranger's content is there, the very same bytes are sent again
+ *      on top of what is there.
+ *  N3  `unknown`: the service could not be asked any more. The write may still be applied. If it was, the next
+ *      write finds it there and replaces it; if the next write comes first, it rules it out (N1).
  */
 
 import { createHash, randomBytes } from 'node:crypto';

@@ -1,8 +1,8 @@
 /**
- * A run's hold on an object store: taking it, keeping it, changing what the index says, giving it back.
+ * A run's hold on an object store: takes it, keeps it, changes what the index says, and gives it back.
  *
- * Renewals and commits are swaps of the same register, made one after the other; a renewal repeats what
- * the index should say, and so settles a commit whose outcome was unknown (N3).
+ * Renewals and commits are swaps of the same register, made one after the other. A renewal repeats what the index
+ * should say, and so settles a commit whose outcome was unknown (object-store-index.ts, N3).
  */
 
 import { createHash, randomBytes } from 'node:crypto';

@@ -1,16 +1,16 @@
 /**
  * Checkpoints as objects of a service like S3.
  *
- *  B1  A checkpoint exists if and only if the index names its manifest. Part and manifest objects are
- *      there before; the commit point is one conditional write of the index (I6, N1). So is every other
- *      change: an epoch, a rewind, the end. Nothing depends on listings being up to date.
- *  B2  `#held` is what this owner wants the index to say. A change that failed with its outcome unknown
- *      is not in it, so the next change that succeeds takes it back, or rules it out (N3).
+ *  B1  A checkpoint exists if and only if the index names its manifest. Part and manifest objects are there
+ *      before. The commit point is one conditional write of the index (I6; object-store-index.ts, N1). So is every
+ *      other change: an epoch, a rewind, the end. Nothing depends on listings being up to date.
+ *  B2  `#held` is what this owner wants the index to say. A change that failed with its outcome unknown is not in
+ *      `#held`. So the next change that succeeds takes it back, or rules it out (object-store-index.ts, N3).
  *  B3  Until then its parts are kept (`#doubtful`): the checkpoint may exist after a crash.
  *  B4  Whatever reads the index to change it, or removes objects, runs alone; renewals go in between.
  *  B5  Sweeping removes a part only if the index without its checkpoint is in place, a newer checkpoint
- *      is complete, no manifest names it, all manifests could be read, and its epoch is none that a
- *      later owner was given (I19). Listings only find what nobody remembers.
+ *      is complete, no manifest names the part, all manifests could be read, and no later owner was given the
+ *      part's epoch (I19). Listings only find what nobody remembers.
  */
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -68,9 +68,9 @@ export class ObjectStore implements CheckpointStore {
   readonly #loose = new Map<string, number>();
   /** Parts of a manifest that may or may not exist (B3). */
   readonly #doubtful = new Set<string>();
-  /** What runs alone takes turns (B4). */
+  /** What has to run alone takes turns (B4). */
   readonly #work = new StoreWork();
-  /** Something may be there that nobody remembers: the next sweep lists. */
+  /** There may be objects that nobody remembers: the next sweep lists. */
   #hasOrphans = true;
 
   constructor(options: ObjectStoreOptions) {
@@ -177,7 +177,7 @@ export class ObjectStore implements CheckpointStore {
       for (const one of checkpoints) {
         if (one.checkpoint > checkpoint) this.#named.delete(one.checkpoint);
       }
-      // What they named is left for the next sweep.
+      // What the forgotten manifests named is left for the next sweep.
       this.#hasOrphans = true;
     });
   }
@@ -231,7 +231,7 @@ export class ObjectStore implements CheckpointStore {
       this.#loose.set(file, bytes);
       return { file, bytes, sha256, vertex, instance, ...compressionOf(part), sections };
     } catch (error) {
-      // It may be there all the same, or come to be there.
+      // The object may be there all the same, or may still come to be there.
       this.#hasOrphans = true;
       const what = `the part of '${vertex}', instance ${instance}, for checkpoint ${part.checkpoint}`;
       throw writeError(what, this.location, error);

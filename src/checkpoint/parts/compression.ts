@@ -1,11 +1,11 @@
 /**
  * Compression of parts, chunk by chunk.
  *
- *  Z1  Only what every supported Node has built in, and for good: a part is read where and whenever it has
- *      to be. (zstd is not in Node 20.)
- *  Z2  A chunk that does not get smaller is stored as it is, so a stored chunk is never larger than its
- *      content: a length equal to the content's says that it is the content.
- *  Z3  Nothing is inflated beyond the length that its place in the part gives it, whatever the bytes say.
+ *  Z1  Only what every supported Node has built in, and will keep, is used: a part has to be readable anywhere and
+ *      at any time. (zstd is not in Node 20.)
+ *  Z2  A chunk that does not get smaller is stored as it is. So a stored chunk is never larger than its content,
+ *      and a length equal to the content's says that it is the content.
+ *  Z3  Whatever the bytes say, no more is inflated than the length that the chunk's place in the part gives it.
  */
 
 import {

@@ -5,9 +5,9 @@
  *     section a      full     delta    delta    delta       needs 4, 5, 6, 7
  *     section b      full     delta     full    delta       needs 6, 7
  *
- *  H1  A section is written in full or as the changes since the part's last completed checkpoint. So its
- *      chain is the newest file, and the files before it back to the first that has it in full; each of
- *      them has it.
+ *  H1  A section is written in full, or as the changes since the part's last completed checkpoint. So its
+ *      chain is the newest file and those before it, back to the newest that has the section in full; each of
+ *      them has the section.
  *  H2  `earlier` names the files of all sections' chains, oldest first, and no others.
  *  H3  The chain of a checkpoint is in its own manifest: no other manifest has to be there to restore it,
  *      and a file is needed exactly as long as a manifest names it (I19).

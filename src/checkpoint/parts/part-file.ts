@@ -13,9 +13,9 @@
  * Format 2 is the same with compressed chunks: the header names the compression, length and CRC-32 are those of
  * the stored bytes, and a chunk as long as its content is not compressed (compression.ts).
  *
- *  P1  Every byte of the file is covered by a CRC-32 or is one (the magic is compared), so damage is
- *      found with its place; the SHA-256 of the whole file, which the manifest holds, decides.
- *  P2  Checksums are of the very bytes that are handed to the file system: sections may lie in memory
+ *  P1  Every byte of the file is covered by a CRC-32 or belongs to one (the magic is compared). So damage is
+ *      found with its place. The SHA-256 of the whole file, which the manifest holds, decides.
+ *  P2  Checksums are of the very bytes that are handed to the file system. Sections may lie in memory
  *      that other threads share, so each byte is read from there once, into the block.
  *  P3  Encoding needs one block of memory and one chunk, whatever the size of the part.
  */

@@ -1,4 +1,4 @@
-/** What the write pool's threads do. Loaded by piscina; errors cross as data (D11). */
+/** What the write pool's threads do. Loaded by piscina; errors cross as data. */
 
 import { type Failure, toFailure } from '../../base/failure.js';
 import { nodeFileSystem } from '../directory/node-file-system.js';

@@ -1,8 +1,8 @@
 /**
  * Aggregations: small folds that keyed and windowed streams run per key.
  *
- * A *numeric* one keeps its accumulator as float64 words at the place it is given, inside a shared typed
- * array where there are only such; this is what makes its state cheap to snapshot. A *value* one keeps
+ * A *numeric* aggregation keeps its accumulator as float64 words in an array and at a place that it is given. Where a
+ * spec has only such, the array is shared: that makes their state cheap to snapshot. A *value* aggregation keeps
  * any immutable value and makes a new one per record.
  *
  * Invariants of the numeric ones:
@@ -42,9 +42,9 @@ export interface ValueAggregation<in T, out R> {
   readonly initial: () => unknown;
   readonly add: (state: unknown, record: T) => unknown;
   readonly result: (state: unknown) => R;
-  /** Of the value's meaning, from 1. */
+  /** Version of the value's meaning, from 1. */
   readonly version?: number | undefined;
-  /** Makes a value of this version of one of an older version. */
+  /** Makes a value of this version out of a value of an older version. */
   readonly migrate?: ((state: unknown, fromVersion: number) => unknown) | undefined;
 }
 

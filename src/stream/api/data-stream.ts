@@ -64,13 +64,13 @@ export interface TimestampOptions {
 /** The type of a stream's records. */
 export type RecordOf<S> = S extends DataStream<infer T, infer _> ? T : never;
 
-/** Of a stream whose operator puts nothing aside. */
+/** The tags of a stream whose operator puts nothing aside. */
 export type NoTags = Readonly<Record<never, never>>;
 
 /** Names that the fields of a row have already: no answer can have one of them. */
 export type NoneOf<Names extends string> = { readonly [N in Names]?: never };
 
-/** A stream whose operator puts aside what it fails on. Of which records it does, only the job knows. */
+/** A stream whose operator puts aside the records on which it fails. Only the job knows the type of these. */
 export interface WithDeadLetters<Tag extends string> {
   sideOutput(tag: Tag): DataStream<DeadLetter<unknown>>;
   sideOutput<X extends DeadLetter<unknown>>(tag: Tag): DataStream<X>;
@@ -183,7 +183,7 @@ export class DataStream<T, Tags = NoTags> {
    * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD when that operator has no such side output
    */
   sideOutput<N extends keyof Tags & string>(tag: N): DataStream<Tags[N]>;
-  /** With the records' type told, which must be true of them. */
+  /** The caller tells the type of the records, which must be true of them. */
   sideOutput<X>(
     tag: { [N in keyof Tags]: Tags[N] extends X ? N : never }[keyof Tags] & string,
   ): DataStream<X>;
@@ -231,12 +231,12 @@ export class DataStream<T, Tags = NoTags> {
   }
 
   /**
-   * What becomes of a record that the callbacks of the operator just made throw on. `'fail'`, the default: the
-   * job fails and restarts. `'drop'`: it is left out and counted (`deadLetters` in the metrics). With
-   * `{ sideOutput: tag }` it is read as a `DeadLetter` with `.sideOutput(tag)`, and counted; name the type
-   * of its records if it matters: `.sideOutput<DeadLetter<Order>>(tag)`. What
-   * the operator would have emitted and changed for it is undone. After `keyBy`, give it to the operator that
-   * follows: the key selector belongs to that one.
+   * What happens to a record on which the callbacks of the operator just made throw. `'fail'`, the default: the
+   * job fails and restarts. `'drop'`: the record is left out and counted (`deadLetters` in the metrics). With
+   * `{ sideOutput: tag }` it is counted, and read as a `DeadLetter` with `.sideOutput(tag)`; name the type
+   * of its records if it matters: `.sideOutput<DeadLetter<Order>>(tag)`. What the operator would have emitted
+   * and changed for the record is undone. After `keyBy`, give the policy to the operator that
+   * follows: the key selector belongs to that operator.
    */
   onError(policy: 'fail' | 'drop'): this;
   onError<const L extends string>(
@@ -338,7 +338,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
    * What it gives is emitted, and a copy of it kept. (With `records: 'trusted'` nothing is copied, and it
    * must change neither; with `'frozen'` it cannot.) When it throws, the job goes back to its last checkpoint,
    * or, with `onError`, the key to its result of before.
-   * @param state a version and a migration, for when results of before are no results of now
+   * @param state a version and a migration, for when former results do not fit any more
    */
   reduce(fn: (reduced: T, record: T) => T, state: StateVersion<T> = {}): DataStream<T> {
     checkCallback(fn, 'reduce');

@@ -1,4 +1,4 @@
-/** What a job's build function is given to draw with. */
+/** What a job's build function gets to draw with. */
 
 import { HoldfastError } from '../../base/errors.js';
 import { type Codec, checkCodecs } from '../../codec/codec-registry.js';

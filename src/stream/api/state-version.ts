@@ -6,9 +6,9 @@ import { REDUCE, reduceLayout, type StateDescription } from '../state/state-layo
 import { checkCallback } from './callbacks.js';
 
 export interface StateVersion<S> {
-  /** Of what the state means, from 1. Raise it when what was written before means something else. Default 1. */
+  /** Version of the state's meaning, from 1. Raise it when what was written before means something else. Default 1. */
   readonly version?: number | undefined;
-  /** Makes state of this version of what a checkpoint holds in an older one. Synchronous. */
+  /** Makes state of this version out of older state that a checkpoint holds. Synchronous. */
   readonly migrate?: ((state: never, fromVersion: number) => S) | undefined;
 }
 
@@ -26,7 +26,7 @@ export function checkVersion(of: string, { version, migrate }: StateVersion<unkn
   );
 }
 
-/** The state of a reduce, and what of it is part of the graph's hash. @throws as `checkVersion` */
+/** The state of a reduce, and the part of it that belongs to the graph's hash. @throws as `checkVersion` */
 export function reducedState(state: StateVersion<unknown>): {
   readonly parameters: NodeParameters | undefined;
   readonly description: StateDescription;

@@ -2,9 +2,8 @@
  * Where a stream's records come from: one node's main output, or a bundle of edges that no node
  * stands behind yet (a union, a rebalance, a side output).
  *
- * Keying, union and rebalancing are properties of edges and cost nothing. Only when such a bundle is
- * given a name, a uid or a parallelism does a node come into being that these can belong to; it hands
- * every record on.
+ * Keying, union and rebalancing are properties of edges and cost nothing. A node is made only when such a bundle is
+ * given a name, a uid or a parallelism, since these have to belong to a node. That node hands every record on.
  */
 
 import { HoldfastError } from '../../base/errors.js';

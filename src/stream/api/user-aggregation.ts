@@ -1,16 +1,16 @@
 /**
  * A user's own aggregation over an immutable value, written as if the value could be changed: `add`
- * gets an immer draft, and what it does to it makes the next value.
+ * gets an immer draft, and what it does to the draft makes the next value.
  *
  * A value that was emitted must survive the next record. immer gives that for plain objects, arrays, Maps
  * and Sets, as long as they form a tree: an object that stands in two places of a value comes apart at its
- * first change, and one that contains itself has no end.
+ * first change, and immer never ends with one that contains itself.
  *
  *  U1  Each change is looked at (value-change.ts): what has no form as data is refused at the record that
  *      brings it, with its path.
- *  U2  A value that is no tree is changed without immer: in a copy, in which what was one object still is.
- *      It costs as much as the value is large, and is right.
- *  U3  Dates and binary data in a value are the user's to change in place: state is saved for a snapshot
+ *  U2  A value that is no tree is changed without immer: in a copy, in which what was one object still is one.
+ *      That costs as much as the value is large, and is right.
+ *  U3  The user may change Dates and binary data in a value in place: state is saved for a snapshot
  *      before `add` is called.
  */
 
@@ -28,9 +28,9 @@ interface UserAggregationBase<T, S> {
   /** Changes the draft, or returns the next value (not both). Synchronous. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a callback that only changes its draft returns nothing
   readonly add: (state: Draft<S>, record: T) => S | void;
-  /** Of what a value means, from 1. Raise it when values of before are no values of now. Default 1. */
+  /** Version of the value's meaning, from 1. Raise it when former values do not fit any more. Default 1. */
   readonly version?: number | undefined;
-  /** Makes a value of this version of one that a checkpoint holds in an older one. Synchronous. */
+  /** Makes a value of this version out of an older value that a checkpoint holds. Synchronous. */
   readonly migrate?: ((state: never, fromVersion: number) => S) | undefined;
 }
 
@@ -39,7 +39,7 @@ export interface UserAggregation<T, S> extends UserAggregationBase<T, S> {
 }
 
 export interface UserAggregationWithResult<T, S, R> extends UserAggregationBase<T, S> {
-  /** What the row shows; it must not change the value. */
+  /** What the row shows. It must not change the value. */
   readonly result: (state: S) => R;
 }
 

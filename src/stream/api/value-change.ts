@@ -1,19 +1,19 @@
 /**
- * What a record has changed in a value that immer made: only parts that are new are looked at, since
- * immer leaves the others as they are.
+ * Looks at what a record has changed in a value that immer made. Only new parts are looked at, since immer leaves the
+ * others as they are.
  *
  *  W1  New parts must be data (`checkValue`).
  *  W2  Whether the value is a tree is asked again only when an object stands where it did not stand
- *      before: a value that was a tree stays one otherwise.
- *  W3  New parts are frozen as far as they can be: what was emitted is what it was.
+ *      before: otherwise a value that was a tree stays one.
+ *  W3  New parts are frozen as far as they can be: what was emitted stays what it was.
  */
 
 import { isDraftable } from 'immer';
 import { checkValue, copyValue } from '../../codec/value-codec.js';
 
-/** Values that are known to be no trees; the others are, or have not been looked at yet. */
+/** Values that are known to be no trees. All others are trees, or have not been looked at yet. */
 const tangled = new WeakSet<object>();
-/** Restored values come without word; one look is enough. */
+/** Restored values that were looked at and are trees: one look is enough. */
 const trees = new WeakSet<object>();
 
 /** Does no object that immer would copy stand in two places of the value? */
@@ -113,7 +113,7 @@ function hasCollections(value: unknown): boolean {
   return tangled.has(value) || Object.values(value).some(hasCollections);
 }
 
-/** Could one be the other, changed? */
+/** Could `value` be `before`, changed? */
 function isAlike(before: unknown, value: object): boolean {
   if (typeof before !== 'object' || before === null || !isDraftable(value)) return false;
   return Object.getPrototypeOf(before) === Object.getPrototypeOf(value);
