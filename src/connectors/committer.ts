@@ -1,6 +1,6 @@
 /**
- * What the driver needs to make a sink's staged output visible, without the job's code. Committers run in
- * the main thread, so that no thread that was given up can commit anything.
+ * Makes a sink's staged output visible for the driver, without the job's code. Committers run in the main thread, so
+ * that no thread that was given up can commit anything.
  */
 
 import type { SinkTransaction } from '../stream/sink.js';
@@ -13,8 +13,8 @@ export interface RecoverState {
   /** What that checkpoint's manifest promised. */
   readonly transactions: readonly SinkTransaction[];
   /**
-   * Called before published output of newer checkpoints is removed: when it has resolved, nobody can
-   * go on from those any more, whose output would be missing.
+   * Called before published output of newer checkpoints is removed. When it has resolved, nobody can go on from
+   * these checkpoints any more: their output would be missing.
    */
   readonly beforeRemoval?: (() => Promise<void>) | undefined;
 }
@@ -26,11 +26,11 @@ export interface Committer {
    */
   check?(state: RecoverState): Promise<void>;
   /**
-   * Before anything of a new epoch is staged: takes or checks the target, commits `transactions`,
+   * Called before anything of a new epoch is staged: takes or checks the target, commits `transactions`, and
    * drops whatever else the run has staged. Rejects with ERR_HOLDFAST_SINK_OCCUPIED,
    * ERR_HOLDFAST_SINK_REWOUND or ERR_HOLDFAST_SINK. Idempotent.
    */
   recover(state: RecoverState): Promise<void>;
-  /** After the checkpoint's manifest is durable. Rejects with ERR_HOLDFAST_SINK. Idempotent. */
+  /** Called when the checkpoint's manifest is durable. Rejects with ERR_HOLDFAST_SINK. Idempotent. */
   commit(checkpoint: number, transactions: readonly SinkTransaction[]): Promise<void>;
 }

@@ -1,4 +1,4 @@
-/** Which committer a sink's data asks for, and that no two of a job work in the same place. */
+/** Makes the committer that a sink's data asks for, and checks that no two of a job work in the same place. */
 
 import { realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -17,8 +17,8 @@ export function createCommitter(data: CommitterData): Committer {
 }
 
 /**
- * Two sinks of one job may not write to one target: their files would get the same names. Whether two
- * folders are one is a question of where they really are: a link leads to the same place.
+ * Two sinks of one job may not write to one target: their files would get the same names. Folders are compared by
+ * where they really are, since a link leads to the same place.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION that names both
  */
@@ -44,7 +44,7 @@ export function checkDistinctTargets(
   }
 }
 
-/** Without links, as far as the path is there yet. */
+/** The path without links, as far as it exists yet. */
 function realPlace(path: string): string {
   try {
     return realpathSync.native(path);

@@ -43,7 +43,7 @@ export async function writeDurably(path: string, content: string): Promise<void>
 
 const SMALL_BYTES_MAX = 64 * 1024;
 
-/** What `writeDurably` has written; nothing else that may stand there is waited for, or read for long. */
+/** Reads what `writeDurably` has written. Anything else that stands there is neither waited for nor read for long. */
 export async function readSmall(path: string): Promise<string> {
   const handle = await openAtOnce(path);
   try {

@@ -29,10 +29,10 @@ export function jsonLine(record: unknown, target: string): string {
   throw unfit(target, loss);
 }
 
-/** No loss, since JSON has it: but it takes another way to write it. */
+/** This zero is no loss, since JSON has it; but it takes another way to write it. */
 const NEGATIVE_ZERO = 'negative zero';
 
-/** The zeros go through as texts that nothing else in the line has in it. */
+/** The zeros go through as texts that occur nowhere else in the line. */
 function withNegativeZeros(record: unknown, line: string): string {
   let mark = '-0';
   while (line.includes(mark)) mark += '0';
@@ -42,7 +42,7 @@ function withNegativeZeros(record: unknown, line: string): string {
   return marked.replaceAll(`"${mark}"`, '-0');
 }
 
-/** Only then is it safe to look: what is circular has failed as well. */
+/** Looks only after JSON has succeeded, since only then is it safe: it fails for what is circular. */
 function isBigintError(error: unknown): boolean {
   return isError(error) && error.message.includes('BigInt');
 }
@@ -89,7 +89,7 @@ function lossOfObject(value: object): string | undefined {
   return lossInside(value);
 }
 
-/** The worst of what a list or an object has in it: a loss before a zero. */
+/** The worst of what a list or an object holds: a loss counts as worse than a zero. */
 function lossInside(value: object): string | undefined {
   let zero: string | undefined;
   if (Array.isArray(value)) {
@@ -128,7 +128,7 @@ function lossOfInstance(value: object): string | undefined {
   return undefined;
 }
 
-/** One whose data is in private fields or internal slots, as far as can be seen. */
+/** Is this an instance whose data is in private fields or internal slots, as far as can be seen? */
 function isEmpty(value: object): boolean {
   if (Object.getPrototypeOf(value) === null || types.isBoxedPrimitive(value)) return false;
   return Object.keys(value).length === 0;
@@ -143,7 +143,7 @@ function className(value: object): string {
   return Object.prototype.toString.call(value).slice('[object '.length, -1);
 }
 
-/** `order.lines[3].price`: by the same walk, once it is known that there is something. */
+/** Finds the path, `order.lines[3].price`, by the same walk, once it is known that there is a loss. */
 function pathTo(value: unknown): string {
   if (typeof value !== 'object' || value === null) return '';
   if (Array.isArray(value)) {

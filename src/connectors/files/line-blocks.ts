@@ -1,10 +1,10 @@
 /**
  * The lines of one byte range of a file, block by block, with the next block read ahead.
  *
- *  B1  A line belongs to the range in which its first byte lies; it is read to its end, also beyond
+ *  B1  A line belongs to the range in which its first byte lies. It is read to its end, also beyond
  *      the range. So the ranges of a file give every line once, wherever they are cut.
- *  B2  A segment holds whole lines only. What is left of a block waits, in pieces, for the newline;
- *      it is copied once, however many blocks the line spans, and is limited by `maxLineBytes`.
+ *  B2  A segment holds whole lines only. The rest of a block waits, in pieces, for the newline. It is copied
+ *      once, however many blocks the line spans, and `maxLineBytes` limits it.
  *  B3  Bytes are handed on only after the file was found unchanged behind them (file-identity.ts).
  *  B4  One read is under way at most; its failure is kept for the `take` that meets it.
  */

@@ -4,8 +4,8 @@
  *  R1  A batch never crosses a segment, so a record's line is found again by its index in it.
  *  R2  A malformed line ends the batch before it: what came earlier is emitted first, and the failure
  *      (or the rejected record) is the first thing of the next poll.
- *  R3  What `position` and `describe` look at is replaced in the same tick in which a poll settles:
- *      while one is pending they speak of the batch before.
+ *  R3  `position` and `describe` look at what is replaced in the same tick in which a poll settles. So while a poll
+ *      is pending, they speak of the batch before.
  */
 
 import { types } from 'node:util';

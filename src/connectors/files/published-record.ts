@@ -1,10 +1,10 @@
 /**
- * Up to which number the parts of a folder were published: kept in the name of an empty file in the staging
- * folder, so that it changes in one rename.
+ * Tells up to which number the parts of a folder were published. The number is kept in the name of an empty file in
+ * the staging folder, so that it changes in one rename.
  *
- * It tells a part that a reader has taken away from one that never came: both are neither staged nor
- * there. It is durable before the first part of its number is published; the parts behind it are staged
- * then, and found there. A folder of version 0.1.0 has none, and nothing can be told.
+ * Neither a part that a reader has taken away nor one that never came is staged or there: the number tells the two
+ * apart. It is durable before the first part of its number is published; the parts behind it are staged
+ * then, and found there. A folder of version 0.1.0 has no such file, and nothing can be told.
  */
 
 import { join } from 'node:path';

@@ -3,21 +3,21 @@
  *
  *  R1  A part is published by one rename out of `.staging`: readers of the folder see all of it or
  *      nothing. Nothing is ever renamed over another file.
- *  R2  Only a durable manifest's handles are published, so committing twice changes nothing. A part that is
- *      staged no more was published, and perhaps taken away by a reader, if the folder's record says that
- *      its number was reached (published-record.ts); else its rows are lost, and that is an error.
+ *  R2  Only a durable manifest's handles are published, so committing twice changes nothing. When a part is staged
+ *      no more, the folder's record (published-record.ts) decides. If it says that the part's number was reached,
+ *      the part was published, and perhaps taken away by a reader. Else its rows are lost, and that is an error.
  *  R3  The folder is one run's at a time (run-marker.ts): the marker is durable before anything is
  *      staged, and a run that finds another's marker publishes nothing.
  *  R4  Numbers up to the marker's `base` are earlier runs'; the run's checkpoint n has number base + n.
  *      So it is known which published parts are newer than a restored checkpoint.
- *  R5  Only the run's own staged files are removed, and what an earlier owner of the folder was still
+ *  R5  Only the run's own staged files are removed, and those that an earlier owner of the folder was still
  *      writing when it lost it (a process that died before its first checkpoint): no checkpoint can
- *      have named that. What it had staged for a checkpoint stays. Parts are removed only where the
- *      user said so. An overwriting start removes the old parts first and takes the folder last: when
+ *      have named these. What the earlier owner had staged for a checkpoint stays. Parts are removed only where
+ *      the user said so. An overwriting start removes the old parts first and takes the folder last: when
  *      it is cut short, the next one begins anew.
  *  R6  A folder that this process has taken has the run's marker for as long as the run goes on. Without it the
- *      folder was deleted or emptied, and with it what was published: there is no going on in an empty one.
- *  R7  `.staging` is a folder of this folder: a link would lead the run's files elsewhere.
+ *      folder was deleted or emptied, and with it what was published: a run cannot go on in an empty folder.
+ *  R7  `.staging` is a real folder inside of this folder: a link would lead the run's files elsewhere.
  */
 
 import { join } from 'node:path';
@@ -236,13 +236,13 @@ export class RenameCommitter implements Committer {
       const to = join(directory, partName(base + handle.checkpoint, handle.instance));
       const file = await fileAt(from);
       if (file !== undefined) staged.push({ from, to, file });
-      // In this order: a committer that was given up may publish it between the two looks.
+      // In this order, because a committer that was given up may publish the part between the two looks.
       else if (reached === undefined || base + handle.checkpoint <= reached) continue;
       else if ((await fileAt(to)) === undefined) throw this.#lost(to, handle.staged); // R2
     }
     if (number > (reached ?? -1)) await this.#record.write(reached, number);
     for (const part of staged) await this.#publishOne(part);
-    // Also when all were published before: that may not have been durable.
+    // Also when all parts were published before, since that may not have been durable.
     await atPoint('output:sync', () => syncDirectory(directory));
   }
 

@@ -3,11 +3,11 @@
  *
  *  W1  A cut is synchronous: the open part ends with the last record before it.
  *  W2  A prepared part is durable, file and name, before its handle leaves `prepare`.
- *  W3  Only a commit takes a staged part away. So a part that is still there was not committed, whether
- *      its checkpoint was given up or its commit has not come yet, and its handle goes into the next
+ *  W3  Only a commit takes a staged part away. So a part that is still there was not committed: its checkpoint was
+ *      given up, or its commit has not come yet. In both cases its handle goes into the next
  *      transaction as well. Commits are idempotent, and no row depends on being told of an abort.
- *  W4  At most about 1 MiB waits to be written; then the sink is full, and says when it no longer is.
- *  W5  After a failure nothing is prepared any more: the rows of the failed part would be missing.
+ *  W4  At most about 1 MiB waits to be written. Then the sink is full, and says when it no longer is.
+ *  W5  After a failure nothing is prepared any more, because the rows of the failed part would be missing.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -30,7 +30,7 @@ export class RenameWriter<T> implements SinkWriter<T> {
   /** Lines not yet handed to the part. */
   #lines = '';
   #unwrittenBytes = 0;
-  /** Staged and durable, and not seen to be committed (W3). */
+  /** Parts that are staged and durable, and were not seen to be committed (W3). */
   #staged: StagedPartHandle[] = [];
   /** Prepares one after the other. */
   #preparing: Promise<unknown> = Promise.resolve();
@@ -110,7 +110,7 @@ export class RenameWriter<T> implements SinkWriter<T> {
     );
   }
 
-  /** The first failure is told; the others follow from it. */
+  /** Tells the first failure; the others follow from it. */
   #fail(error: unknown): Error {
     if (this.#failure !== undefined) return this.#failure;
     this.#failure = sinkError('write to', this.#directory, error);

@@ -30,7 +30,7 @@ export class StagedPart {
     return this.#tail;
   }
 
-  /** Durable under its new name when it resolves. */
+  /** When it resolves, the file is durable under its new name. */
   async seal(path: string): Promise<void> {
     await this.#tail;
     await atPoint('output:seal', () => this.#handle!.sync());
