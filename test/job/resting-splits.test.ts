@@ -108,6 +108,19 @@ describe('a source that is idle', () => {
   });
 });
 
+test('a split falls idle beside one whose records may not be read yet', async () => {
+  const { came, watch } = firstRow();
+  const bound = { idleAfterMs: 20, maxDriftMs: 100 };
+  const { collected } = await runInline((env) => {
+    const splits = [{ times: [], rests: came }, { times: [0, 500, 1_000] }];
+    const one = env.from(source('one', splits)).withTimestamps(ofTime, bound);
+    const other = env.from(source('other', [{ times: [0, 200, 600] }]));
+    const union = one.union(other.withTimestamps(ofTime, bound));
+    watch(union.filter(({ t }) => t === 1_000)).collect('rows');
+  });
+  expect(collected['rows']).toHaveLength(1);
+});
+
 describe('with few open readers', () => {
   test.each([1, 2])('unbounded splits that rest leave some to bounded ones: %i', async (max) => {
     const { came, watch } = firstRow();

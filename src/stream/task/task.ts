@@ -458,7 +458,12 @@ export class Task {
         if (this.#turns.suspended) continue;
         this.#end();
       }
-      if (!this.#mayEmit || this.#gate.pause || !this.#emit(source)) return;
+      if (!this.#mayEmit || this.#gate.pause) return;
+      if (!this.#emit(source)) {
+        // A batch may be at hand that must not be read yet: then too the input rests.
+        this.#settle();
+        return;
+      }
       this.#moved = true;
       this.#unsettled = true;
     }
