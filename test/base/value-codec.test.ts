@@ -408,7 +408,7 @@ describe('value codec', () => {
       'a property of many bytes',
       () => [Object.assign(new Int8Array(99), { zone: 'x' })],
       'value[0].zone',
-      'a Int8Array',
+      'an Int8Array',
     ],
     [
       'a symbol on bytes',
