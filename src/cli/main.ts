@@ -55,3 +55,5 @@ try {
     process.exitCode = exitCodeOfError(error);
   }
 }
+// Not by itself: while Node takes itself down its signal handlers are gone, and a signal would replace the exit code.
+process.stdout.write('', () => process.exit());

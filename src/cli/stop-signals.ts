@@ -98,10 +98,10 @@ export class StopSignals {
     if (this.#disposed) process.exit();
     this.#received += 1;
     this.#exitCode ??= exitCode;
-    if (this.#job !== undefined && ENDED.has(this.#job.status)) this.#exit();
     if (this.#received === 1) {
       if (this.#job === undefined) this.#starting.abort();
-      else this.#stop(this.#job);
+      // It has ended, and is about to tell its result.
+      else if (!ENDED.has(this.#job.status)) this.#stop(this.#job);
     } else if (this.#received === 2 && this.#job !== undefined) {
       this.#kill(this.#job);
     } else {
