@@ -223,6 +223,23 @@ describe('checkpoint directories', () => {
     expect(error.message).toContain("of operator 'totals', instance 0");
   });
 
+  test('a manifest sealed anew without an operator of the graph that it is of', async () => {
+    const directory = await stoppedDirectory();
+    const folder = join(directory, 'manifests');
+    const newest = join(folder, (await readdir(folder)).sort().at(-1)!);
+    const manifest = unseal('manifest', await readFile(newest), newest) as Manifest;
+    const operators = manifest.operators.filter(({ id }) => id !== 'totals');
+    expect(operators).toHaveLength(manifest.operators.length - 1);
+    const parts = manifest.parts.map((part) => ({
+      ...part,
+      sections: part.sections.filter(({ operator }) => operator !== 'totals'),
+    }));
+    await writeFile(newest, seal('manifest', { ...manifest, operators, parts }));
+    const error = await failureOf(fixture('totals'), await quick(directory));
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FORMAT');
+    expect(error.message).toContain("lacks its operator 'totals'");
+  });
+
   test('another number of key groups', async () => {
     const directory = await stoppedDirectory();
     const error = await failureOf(fixture('totals'), await quick(directory, { keyGroups: 256 }));

@@ -11,6 +11,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { withArticle } from '../../base/with-article.js';
+import { formatError } from '../../checkpoint/storage-errors.js';
 import type { Manifest } from '../../checkpoint/store.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
@@ -87,6 +88,15 @@ function generalProblem(manifest: Manifest, plan: JobPlan): HoldfastError | unde
         `${plan.keyGroups}. keyGroups is fixed for a job's life: set it to ${manifest.keyGroups}, or ` +
         "start afresh with restore: 'none'.",
       { details: { checkpoint: manifest.keyGroups, given: plan.keyGroups } },
+    );
+  }
+  const lacking = plan.graph.nodes.find(
+    ({ id }) => !manifest.operators.some((one) => one.id === id),
+  );
+  if (lacking !== undefined && manifest.graphHash === plan.graph.hash) {
+    return formatError(
+      `checkpoint ${manifest.checkpoint}`,
+      `it says that it is of this very graph, and lacks its operator '${lacking.id}'`,
     );
   }
   return undefined;
