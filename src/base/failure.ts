@@ -37,6 +37,9 @@ export interface Failure extends FailurePlace {
   readonly cause?: Failure | undefined;
 }
 
+/** In an error's details, where a sink refuses a record for what it is: it would refuse it again. */
+export const UNFIT_RECORD = 'unfitRecord';
+
 const CAUSE_DEPTH_MAX = 8;
 /** Longest message or stack, in characters. */
 const TEXT_MAX = 16_384;

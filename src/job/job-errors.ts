@@ -33,10 +33,12 @@ export function poisonError(failure: Failure, times: number): HoldfastError {
     record === undefined ? position : `${record}${position === undefined ? '' : ` (${position})`}`;
   return new HoldfastError(
     'ERR_HOLDFAST_RESTART_BUDGET',
-    `gave up: user code has failed in the same way ${times} times in a row, each time on the same ` +
-      `record, ${which}, and would again. Mend it, or have such records put aside with .onError(…) on the ` +
-      `operator. The failure ` +
-      `was: ${root.message}`,
+    failure.kind === 'sink'
+      ? `gave up: the sink has refused the same record, ${which}, ${times} times in a row, and would again. Change ` +
+          `such records ahead of it, or leave them out. The failure was: ${root.message}`
+      : `gave up: user code has failed in the same way ${times} times in a row, each time on the same ` +
+          `record, ${which}, and would again. Mend it, or have such records put aside with .onError(…) on the ` +
+          `operator. The failure was: ${root.message}`,
     { cause: root, details: { ...root.details, attempts: times - 1 } },
   );
 }

@@ -82,6 +82,20 @@ async function keyed(out: string, keys: readonly unknown[]): Promise<void> {
   });
 }
 
+test('a record that cannot be written ends the job soon, and not with the budget of restarts', async () => {
+  const out = join(await temporaryFolder(), 'out');
+  const job = await run(fixture('output-folder'), {
+    parallelism: 1,
+    args: { count: 300, unfit: 200, out },
+    checkpoint: { directory: await temporaryFolder(), intervalMs: 3_600_000 },
+    restart: fixedDelay({ attempts: 100, delayMs: 0 }),
+  });
+  const error = await failure(job.finished);
+  expect(error.code).toBe('ERR_HOLDFAST_RESTART_BUDGET');
+  expect(error.message).toMatch(/the sink has refused the same record.*3 times.*no NaN \(at i\)/);
+  expect(await rowsIn(out)).toBe(0);
+});
+
 test.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 5n])(
   'a key that JSON would turn into another is refused, and nothing is shown: %s',
   async (key) => {

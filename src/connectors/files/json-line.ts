@@ -11,6 +11,7 @@
 
 import { types } from 'node:util';
 import { HoldfastError } from '../../base/errors.js';
+import { UNFIT_RECORD } from '../../base/failure.js';
 import { isError, messageOf } from '../../base/realm.js';
 import { withArticle } from '../../base/with-article.js';
 
@@ -173,6 +174,6 @@ function unfit(target: string, why: string, cause?: unknown): HoldfastError {
     'ERR_HOLDFAST_SINK',
     `'${target}': ${why}. Map records to plain JSON data before the sink ` +
       '(bigints to text or number, Maps to objects, bytes to text).',
-    cause === undefined ? {} : { cause },
+    { details: { [UNFIT_RECORD]: true }, ...(cause === undefined ? {} : { cause }) },
   );
 }

@@ -2,13 +2,13 @@
  * Tells whether a region fails on the same record each time: pure. A callback that throws the same error for
  * the same record three times in a row will throw it a fourth time, and no back-off helps.
  *
- *  F1  Only failures of user code count, and only the same in operator, name, code, message and record. A thread
- *      that dies or hangs, or a store, sink or source that is out of reach, may be there again later: such
- *      failures have the whole budget.
+ *  F1  Only failures of user code count, and a sink's word that a record is unfit for it; and only the same in
+ *      operator, name, code, message and record. A thread that dies or hangs, or a store, sink or source that is
+ *      out of reach, may be there again later: such failures have the whole budget.
  *  F2  In a row means: with no other failure of the region, and no progress, between them.
  */
 
-import type { Failure } from '../../base/failure.js';
+import { type Failure, UNFIT_RECORD } from '../../base/failure.js';
 
 export const EQUAL_FAILURES_MAX = 3;
 
@@ -33,7 +33,7 @@ export class RepeatedFailure {
 }
 
 function identityOf(failure: Failure): string | undefined {
-  const { kind, operator, name, code, message, record, position } = failure;
-  if (kind !== 'user-code') return undefined;
+  const { kind, operator, name, code, message, record, position, details } = failure;
+  if (kind !== 'user-code' && details?.[UNFIT_RECORD] !== true) return undefined;
   return JSON.stringify([operator, name, code, message, record ?? position]);
 }
