@@ -50,6 +50,10 @@ export function compatibilityOf(
     ...manifest.transactions.map(({ operator }) => operator),
   ]);
   for (const id of gone) if (!now.has(id)) judgeGone(id, before.get(id), context);
+  if (context.problems.length === 0 && manifest.graphHash === plan.graph.hash) {
+    const lacking = plan.graph.nodes.find(({ id }) => !before.has(id));
+    if (lacking !== undefined) context.problems.push(lacksOperator(manifest, lacking.id));
+  }
   return { operators: context.fates, problems: context.problems };
 }
 
@@ -90,16 +94,15 @@ function generalProblem(manifest: Manifest, plan: JobPlan): HoldfastError | unde
       { details: { checkpoint: manifest.keyGroups, given: plan.keyGroups } },
     );
   }
-  const lacking = plan.graph.nodes.find(
-    ({ id }) => !manifest.operators.some((one) => one.id === id),
-  );
-  if (lacking !== undefined && manifest.graphHash === plan.graph.hash) {
-    return formatError(
-      `checkpoint ${manifest.checkpoint}`,
-      `it says that it is of this very graph, and lacks its operator '${lacking.id}'`,
-    );
-  }
   return undefined;
+}
+
+/** No operator that is new: the graph has not changed. */
+function lacksOperator({ checkpoint }: Manifest, operator: string): HoldfastError {
+  return formatError(
+    `checkpoint ${checkpoint}`,
+    `it says that it is of this very graph, and lacks its operator '${operator}'`,
+  );
 }
 
 function judgeNode(node: GraphNodeData, before: Before | undefined, context: Context): void {
