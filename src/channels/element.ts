@@ -48,6 +48,11 @@ export interface End {
  */
 export interface Idle {
   readonly kind: 'idle';
+  /**
+   * Nothing behind it that goes on has ever said a time: its watermark, if it has one, is of what is over. That
+   * watermark does not count when all channels are idle.
+   */
+  readonly isSilent: boolean;
 }
 
 export type ControlElement = Barrier | Watermark | End | Idle;

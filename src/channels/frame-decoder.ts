@@ -40,7 +40,6 @@ interface DecoderLayout {
 /** Number of loops kept. A channel that needs more of them compiles some again. */
 const LAYOUTS_KEPT_MAX = 512;
 const END = { kind: 'end' } as const;
-const IDLE = { kind: 'idle' } as const;
 
 export class FrameDecoder {
   readonly #epoch: number | undefined;
@@ -97,7 +96,7 @@ export class FrameDecoder {
       case FRAME_END:
         return END;
       case FRAME_IDLE:
-        return IDLE;
+        return { kind: 'idle', isSilent: value === 1 };
       default:
         throw damagedFrame(`an unknown kind ${kind}`, WORD_KIND * 4);
     }

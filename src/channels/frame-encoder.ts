@@ -132,7 +132,7 @@ export class FrameEncoder {
       case 'end':
         return this.#finish(FRAME_END, 0, 0);
       case 'idle':
-        return this.#finish(FRAME_IDLE, 0, 0);
+        return this.#finish(FRAME_IDLE, 0, element.isSilent ? 1 : 0);
     }
   }
 

@@ -27,8 +27,12 @@ export interface Receiver {
   onElement(record: unknown, timestamp: number, group: number, behind: number): void;
   /** The same watermark may come again. */
   onWatermark(timeMs: number): void;
-  /** Time need not wait for what comes from here until the next record or watermark. Absent: time waits. */
-  onIdle?(): void;
+  /**
+   * Time need not wait for what comes from here until the next record or watermark. Absent: time waits.
+   * It may come again, when the answer is another one.
+   * @param isSilent nothing from here that goes on has ever said a time (element.ts)
+   */
+  onIdle?(isSilent: boolean): void;
 }
 
 /** Shared by the operators of one task; the task and its channels write it. */

@@ -108,6 +108,24 @@ describe('a source that is idle', () => {
   });
 });
 
+test('who never spoke does not keep the time of what was read beside it and has ended', async () => {
+  const beside = firstRow();
+  const all = firstRow();
+  const { collected } = await runInline((env) => {
+    const timed = (kind: string, split: Given, idleAfterMs: number) =>
+      env.from(source(kind, [split])).withTimestamps(ofTime, { idleAfterMs });
+    // It ends when its time has come through: by then the silent one is idle, and the other one has long been.
+    const ended = timed('ended', { times: [0, 5, 15], rests: beside.came }, 1_000);
+    const silent = timed('silent', { times: [], rests: all.came }, 60);
+    const both = ended.union(silent).filter(() => true);
+    beside.watch(perTen(both)).collect('beside');
+    const resting = timed('resting', { times: GOING, rests: all.came }, 1);
+    const rows = perTen(both.union(resting));
+    all.watch(rows.filter(({ windowStart }) => windowStart === 20)).collect('rows');
+  });
+  expect(collected['rows']).toHaveLength(1);
+});
+
 test('a split falls idle beside one whose records may not be read yet', async () => {
   const { came, watch } = firstRow();
   const bound = { idleAfterMs: 20, maxDriftMs: 100 };

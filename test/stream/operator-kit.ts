@@ -13,6 +13,7 @@ import type {
   OperatorContext,
   Receiver,
   RestoredSection,
+  TaskSplits,
 } from '../../src/stream/operator.js';
 
 export const KEY_GROUPS = 16;
@@ -45,11 +46,14 @@ export interface KitOptions {
   readonly parallelism?: number;
   readonly ownsGroup?: (group: number) => boolean;
   readonly records?: RecordsMode;
+  readonly splits?: TaskSplits;
 }
 
 /** One operator with everything around it. */
 export class Harness {
   readonly emitted: Emitted[] = [];
+  /** Watermarks, and when it was idle. */
+  readonly time: (number | 'idle' | 'idle, silent')[] = [];
   readonly counters: Record<string, number> = {};
   readonly operator: Operator;
   readonly turn = { pause: false };
@@ -64,7 +68,11 @@ export class Harness {
     const output: Receiver = {
       onElement: (record, timestamp, _group, behind) =>
         this.#emit({ record, at: timestamp, ...markOf(behind) }),
-      onWatermark: (timeMs) => this.emitted.push({ watermark: timeMs }),
+      onWatermark: (timeMs) => {
+        this.emitted.push({ watermark: timeMs });
+        this.time.push(timeMs);
+      },
+      onIdle: (isSilent) => this.time.push(isSilent ? 'idle, silent' : 'idle'),
     };
     const context: OperatorContext = {
       operator: 'under-test',
@@ -74,6 +82,7 @@ export class Harness {
       records: options.records,
       ownsGroup: options.ownsGroup ?? (() => true),
       formerOwner: options.formerOwner ?? (() => undefined),
+      splits: options.splits,
       turn: this.turn,
       output,
       side: (tag) =>

@@ -161,6 +161,8 @@ export class TaskBench {
 }
 
 export const barrier = (checkpoint: number): Element => ({ kind: 'barrier', checkpoint });
-export const idle: Element = { kind: 'idle' };
+export const idle: Element = { kind: 'idle', isSilent: false };
+/** What goes on behind the channel has never said a time. */
+export const silent: Element = { kind: 'idle', isSilent: true };
 export const watermark = (timeMs: number): Element => ({ kind: 'watermark', timeMs });
 export const end: Element = { kind: 'end' };

@@ -129,6 +129,7 @@ export function contents(channel: TestChannel): unknown[] {
 function described(element: Element): unknown[] {
   if (element.kind === 'batch') return element.records.slice(0, element.count);
   if (element.kind === 'barrier') return [`barrier ${element.checkpoint}`];
+  if (element.kind === 'idle') return [element.isSilent ? 'idle, silent' : 'idle'];
   return [element.kind === 'watermark' ? `watermark ${element.timeMs}` : element.kind];
 }
 

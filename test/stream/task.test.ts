@@ -4,7 +4,7 @@ import type { Graph } from '../../src/stream/graph/graph.js';
 import type { Sink, SinkContext, SinkWriter } from '../../src/stream/sink.js';
 import type { Source, SourceReader } from '../../src/stream/source.js';
 import { draw, sink, source } from './graph-kit.js';
-import { barrier, end, idle, TaskBench, watermark } from './task-bench.js';
+import { barrier, end, idle, silent, TaskBench, watermark } from './task-bench.js';
 import { contents, testSink, testSource } from './task-kit.js';
 
 /** Two inputs, a map, and an output to another task. */
@@ -104,10 +104,64 @@ describe('time', () => {
   it('does not wait for an input that never spoke and is the last to be idle', async () => {
     const bench = await relayed();
     bench.feed(0, watermark(50), idle);
-    bench.feed(1, idle);
+    bench.feed(1, silent);
     await bench.settle();
     bench.task.flushDue(Number.MAX_VALUE);
     expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark 50', 'idle']);
+  });
+
+  it('does not wait for an idle input whose time is that of what is over behind it', async () => {
+    const bench = await relayed();
+    const said = async (): Promise<unknown[]> => {
+      await bench.settle();
+      bench.task.flushDue(Number.MAX_VALUE);
+      return contents(bench.outputs[0]![0]!);
+    };
+    bench.feed(1, watermark(70), idle);
+    bench.feed(0, watermark(20));
+    expect(await said()).toEqual(['watermark 20']);
+    bench.feed(0, silent);
+    expect(await said()).toEqual(['watermark 70', 'idle']);
+    // It has not lost its own time: from now on time waits for it where it stands.
+    bench.feed(0, [7]);
+    expect(await said()).toEqual(['watermark 70', 7]);
+    bench.feed(1, watermark(90));
+    expect(await said()).toEqual([]);
+  });
+
+  it('says it when only inputs that are over have brought its time', async () => {
+    const bench = await relayed();
+    const said = async (): Promise<unknown[]> => {
+      await bench.settle();
+      bench.task.flushDue(Number.MAX_VALUE);
+      return contents(bench.outputs[0]![0]!);
+    };
+    bench.feed(1, silent);
+    bench.feed(0, watermark(20));
+    expect(await said()).toEqual(['watermark 20']);
+    bench.feed(0, watermark(Number.POSITIVE_INFINITY), end);
+    expect(await said()).toEqual(['idle, silent']);
+  });
+
+  it('says again that it is idle, with what an idle input says later', async () => {
+    const bench = await relayed();
+    const said = async (): Promise<unknown[]> => {
+      await bench.settle();
+      bench.task.flushDue(Number.MAX_VALUE);
+      return contents(bench.outputs[0]![0]!);
+    };
+    bench.feed(1, watermark(70), idle);
+    await said();
+    bench.feed(0, watermark(20));
+    await said();
+    bench.feed(0, idle);
+    expect(await said()).toEqual(['idle']);
+    bench.feed(0, silent);
+    expect(await said()).toEqual(['watermark 70', 'idle']);
+    bench.feed(1, silent);
+    expect(await said()).toEqual(['idle, silent']);
+    bench.feed(1, silent);
+    expect(await said()).toEqual([]);
   });
 
   it('does not come to an end of time with one input when the other is idle', async () => {

@@ -35,6 +35,18 @@ const ownerOf =
   };
 
 describe('tumbling windows', () => {
+  it('are not idle before all that is due has come out', () => {
+    const harness = new Harness(aggregate());
+    for (const k of ['a', 'b']) harness.feed(at(0, k));
+    harness.stingy = true;
+    harness.operator.onWatermark(20);
+    expect(harness.operator.suspended).toBe(true);
+    harness.operator.onIdle?.(false);
+    harness.drain();
+    expect(recordsOf(harness.emitted)).toEqual([row('a', 0, 1), row('b', 0, 1)]);
+    expect(harness.time).toEqual([20, 'idle']);
+  });
+
   it('put a record into the window that begins at or before it', () => {
     const { emitted } = runPlain(aggregate(), [
       at(0),

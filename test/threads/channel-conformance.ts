@@ -63,6 +63,7 @@ const controls: fc.Arbitrary<ControlElement> = fc.oneof(
   fc.nat().map((checkpoint) => ({ kind: 'barrier' as const, checkpoint })),
   fc.double({ noNaN: true }).map((timeMs) => ({ kind: 'watermark' as const, timeMs })),
   fc.constant({ kind: 'end' as const }),
+  fc.boolean().map((isSilent) => ({ kind: 'idle' as const, isSilent })),
 );
 
 const step = fc.oneof(

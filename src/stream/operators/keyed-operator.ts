@@ -39,8 +39,8 @@ export abstract class KeyedOperator implements Operator {
     this.output.onWatermark(timeMs);
   }
 
-  onIdle(): void {
-    this.output.onIdle?.();
+  onIdle(isSilent: boolean): void {
+    this.output.onIdle?.(isSilent);
   }
 
   /** Records from keyed edges carry their group. For any other record the group has to be found. */

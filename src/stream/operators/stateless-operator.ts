@@ -15,7 +15,7 @@ export abstract class StatelessOperator implements Operator {
     this.output.onWatermark(timeMs);
   }
 
-  onIdle(): void {
-    this.output.onIdle?.();
+  onIdle(isSilent: boolean): void {
+    this.output.onIdle?.(isSilent);
   }
 }

@@ -11,8 +11,9 @@
  *  T4  Watermarks from upstream mean another notion of time and end here, except for the last one,
  *      +Infinity: the input is over.
  *  T5  A record that is behind its split's time carries that time as its mark (lateness.ts).
- *  T6  When all splits are idle, this is said once, and once again after a restore. Before the next record the
- *      watermark is said again, which takes it back.
+ *  T6  When all splits are idle, this is said once, and once again after a restore, a watermark that they still
+ *      bring, or the end of the last one that had spoken. Before the next record the watermark is said again,
+ *      which takes it back.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -52,8 +53,8 @@ class TimestampsOperator implements Operator {
   #turn!: Turn;
   /** The restored watermark has not been said again (T1). */
   #isUnsaid = false;
-  /** It was said that all splits are idle, and nothing has been said since (T6). */
-  #isIdle = false;
+  /** What was said of all splits being idle; undefined: nothing, or a watermark since (T6). */
+  #idle: 'silent' | 'spoken' | undefined;
   #recordsSince = 0;
 
   constructor(fn: (record: unknown) => unknown, options: TimestampsOptions) {
@@ -85,7 +86,7 @@ class TimestampsOperator implements Operator {
       throw futureTimestamp(time, this.#maxFutureMs);
     }
     const before = this.#times.observe(time);
-    if (this.#isIdle) this.#wakeUp();
+    if (this.#idle !== undefined) this.#wakeUp();
     this.#recordsSince += 1;
     this.#output.onElement(record, time, group, markOf(time, before)); // T5
     if (this.#recordsSince >= RECORDS_PER_WATERMARK && !this.#turn.pause) this.#advance();
@@ -93,7 +94,7 @@ class TimestampsOperator implements Operator {
 
   onWatermark(timeMs: number): void {
     if (timeMs !== Number.POSITIVE_INFINITY) {
-      if (this.#isIdle && !this.#times.isIdle) this.#wakeUp();
+      if (this.#idle !== undefined && !this.#times.isIdle) this.#wakeUp();
       return;
     }
     this.#times.end();
@@ -125,17 +126,21 @@ class TimestampsOperator implements Operator {
     this.#recordsSince = 0;
     const timeMs = this.#times.advance() ?? (this.#isUnsaid ? this.#times.saidMs : undefined);
     this.#isUnsaid = false;
-    if (timeMs !== undefined) this.#output.onWatermark(timeMs);
+    if (timeMs === undefined) return;
+    this.#idle = undefined;
+    this.#output.onWatermark(timeMs);
   }
 
   #rest(): void {
-    if (this.#isIdle) return;
-    this.#isIdle = true;
-    this.#output.onIdle?.();
+    const { isSilent } = this.#times;
+    const idle = isSilent ? 'silent' : 'spoken';
+    if (idle === this.#idle) return;
+    this.#idle = idle;
+    this.#output.onIdle?.(isSilent);
   }
 
   #wakeUp(): void {
-    this.#isIdle = false;
+    this.#idle = undefined;
     this.#output.onWatermark(this.#times.saidMs);
   }
 }

@@ -81,6 +81,8 @@ export class WindowOperator<S> implements Operator {
   #ahead: GroupTimes | undefined;
   /** Work for the current watermark is under way; it is forwarded at the end (W3). */
   #advancing = false;
+  /** What comes before is idle: told behind the watermark that still fires, which would take it back. */
+  #idle: { readonly isSilent: boolean } | undefined;
 
   constructor(
     key: KeySelector,
@@ -155,8 +157,9 @@ export class WindowOperator<S> implements Operator {
     }
   }
 
-  onIdle(): void {
-    this.#output.onIdle?.();
+  onIdle(isSilent: boolean): void {
+    if (this.#advancing) this.#idle = { isSilent };
+    else this.#output.onIdle?.(isSilent);
   }
 
   onWatermark(timeMs: number): void {
@@ -196,6 +199,10 @@ export class WindowOperator<S> implements Operator {
     if (this.#ahead?.isAhead(this.#watermark) === false) this.#ahead = undefined;
     this.#due = this.#nextDue();
     this.#output.onWatermark(this.#watermark);
+    const idle = this.#idle;
+    if (idle === undefined) return;
+    this.#idle = undefined;
+    this.#output.onIdle?.(idle.isSilent);
   }
 
   capture(checkpoint: number, base?: number): Capture {

@@ -37,8 +37,8 @@ class FanOut implements Receiver {
     receivers[last]!.onElement(record, timestamp, group, behind);
   }
 
-  onIdle(): void {
-    for (const receiver of this.#receivers) receiver.onIdle?.();
+  onIdle(isSilent: boolean): void {
+    for (const receiver of this.#receivers) receiver.onIdle?.(isSilent);
   }
 
   onWatermark(timeMs: number): void {
@@ -60,9 +60,9 @@ class MainOutput implements Receiver {
     this.#main.onElement(record, timestamp, group, behind);
   }
 
-  onIdle(): void {
-    this.#main.onIdle?.();
-    for (const side of this.#sides) side.onIdle?.();
+  onIdle(isSilent: boolean): void {
+    this.#main.onIdle?.(isSilent);
+    for (const side of this.#sides) side.onIdle?.(isSilent);
   }
 
   onWatermark(timeMs: number): void {

@@ -104,8 +104,8 @@ export class GuardedOperator implements Operator {
     this.#inner.onWatermark(timeMs);
   }
 
-  onIdle(): void {
-    this.#inner.onIdle?.();
+  onIdle(isSilent: boolean): void {
+    this.#inner.onIdle?.(isSilent);
   }
 
   get dueMs(): number | undefined {
@@ -156,7 +156,7 @@ export class GuardedOperator implements Operator {
         else to.onWatermark(timeMs);
       },
       // Not while a record is at work: whoever emits is not idle.
-      onIdle: () => to.onIdle?.(),
+      onIdle: (isSilent) => to.onIdle?.(isSilent),
     };
   }
 

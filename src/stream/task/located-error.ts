@@ -47,9 +47,9 @@ export class LocatedReceiver implements Receiver {
     }
   }
 
-  onIdle(): void {
+  onIdle(isSilent: boolean): void {
     try {
-      this.#receiver.onIdle?.();
+      this.#receiver.onIdle?.(isSilent);
     } catch (error) {
       throw locate(error, this.#operator);
     }

@@ -11,7 +11,7 @@
  *      records that come later.
  */
 
-import type { ControlElement, OutputChannel } from '../../channels/element.js';
+import type { ControlElement, Idle, OutputChannel } from '../../channels/element.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { Receiver } from '../operator.js';
@@ -28,8 +28,8 @@ export abstract class Router implements Receiver {
   #watermark = Number.NEGATIVE_INFINITY;
   #held = false;
   #watermarkAtRecords = 0;
-  /** `idle` was sent, and nothing after it (U4). */
-  #isIdle = false;
+  /** The `idle` that was sent, and nothing after it (U4). */
+  #idle: Idle | undefined;
 
   constructor(producer: string, channels: readonly OutputChannel[]) {
     this.producer = producer;
@@ -38,15 +38,15 @@ export abstract class Router implements Receiver {
 
   abstract onElement(record: unknown, timestamp: number, group: number, behind: number): void;
 
-  onIdle(): void {
-    if (this.#isIdle) return;
-    this.control({ kind: 'idle' });
-    this.#isIdle = true;
+  onIdle(isSilent: boolean): void {
+    if (this.#idle?.isSilent === isSilent) return;
+    this.#idle = { kind: 'idle', isSilent };
+    this.control(this.#idle);
   }
 
   onWatermark(timeMs: number): void {
-    if (this.#isIdle) {
-      this.#isIdle = false;
+    if (this.#idle !== undefined) {
+      this.#idle = undefined;
       this.#watermark = Math.max(this.#watermark, timeMs);
       this.#held = true;
       this.#sendWatermark();

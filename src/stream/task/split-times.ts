@@ -217,6 +217,11 @@ export class SplitTimes implements SplitObserver {
     return this.#splits.size > 0 && this.#holding.size === 0;
   }
 
+  /** No split that goes on has ever said a time: what was said is of splits that are over. */
+  get isSilent(): boolean {
+    return this.#leastSpokenMs() === NEVER;
+  }
+
   /**
    * Finds out which splits are idle (X4).
    * @param now on any clock in ms that does not go back
@@ -255,11 +260,11 @@ export class SplitTimes implements SplitObserver {
 
   #leastMs(): number {
     const least = this.#holding.least();
-    return least === undefined ? this.#leastIdleMs() : this.#ownMs(least);
+    return least === undefined ? this.#leastSpokenMs() : this.#ownMs(least);
   }
 
-  /** All splits are idle: the least time of those that have spoken (X5); −∞ when none has. */
-  #leastIdleMs(): number {
+  /** The least time of the splits that have spoken; −∞ when none has. It counts when all are idle (X5). */
+  #leastSpokenMs(): number {
     let leastMs = Number.POSITIVE_INFINITY;
     for (const split of this.#splits.values()) {
       const ownMs = this.#ownMs(split);

@@ -12,7 +12,9 @@
  *      can come, and announcements are not looked at: the first checkpoint after a rescale waits for what
  *      was in flight, as an aligned one would.
  *  P5  An idle input does not hold time back until something comes over it again. From then on it does, at its
- *      own watermark: time waits for it where it stands (I25). When all inputs are idle, time stays where it is.
+ *      own watermark: time waits for it where it stands (I25). When all inputs are idle, time stays where it is,
+ *      or goes on to the least of those that have said one. An input is *silent* when it never said one, or only
+ *      that of what is over behind it: it does not hold time back by falling idle last.
  *      An input that has said +∞ is over, also before its end is taken: it does not count among the idle ones.
  */
 
@@ -62,6 +64,8 @@ interface Input extends TaskInput {
   ended: boolean;
   /** Time need not wait for it (P5). */
   idle: boolean;
+  /** It says so while it is idle (P5). */
+  silent: boolean;
   held: boolean;
   /** Position at the task's last part. */
   cutAt: number;
@@ -93,6 +97,7 @@ export class TaskInputs {
       watermarkMs: Number.NEGATIVE_INFINITY,
       ended: false,
       idle: false,
+      silent: false,
       held: false,
       cutAt: 0,
     }));
@@ -128,8 +133,7 @@ export class TaskInputs {
 
   /**
    * The least watermark of the inputs that go on and are not idle (P2, P5); +∞ when none goes on. When all of them
-   * are idle, the least of those that have said one: an input that said none does not hold time back by falling
-   * idle last.
+   * are idle, the least of those that are not silent; −∞ when all are.
    */
   get watermarkMs(): number {
     const { isIdle } = this;
@@ -137,7 +141,7 @@ export class TaskInputs {
     for (const input of this.#inputs) {
       const { idle, watermarkMs } = input;
       if (isOver(input) || idle !== isIdle) continue;
-      if (isIdle && watermarkMs === Number.NEGATIVE_INFINITY) continue;
+      if (isIdle && isSilent(input)) continue;
       if (watermarkMs < least) least = watermarkMs;
     }
     return isIdle && least === Number.POSITIVE_INFINITY ? Number.NEGATIVE_INFINITY : least;
@@ -152,6 +156,11 @@ export class TaskInputs {
       isIdle = true;
     }
     return isIdle;
+  }
+
+  /** All inputs that go on are silent (P5). */
+  get isSilent(): boolean {
+    return this.#inputs.every((input) => isOver(input) || isSilent(input));
   }
 
   /** The operator that the batch taken last was sent to; undefined for the head of the chain. */
@@ -185,15 +194,19 @@ export class TaskInputs {
   }
 
   /** An `idle` was taken: its input is idle from now on. */
-  rest(): void {
+  rest(isSilent: boolean): void {
     const input = this.#inputs[this.#current];
-    if (input !== undefined) input.idle = true;
+    if (input === undefined) return;
+    input.idle = true;
+    input.silent = isSilent;
   }
 
   /** A batch or a watermark was taken: its input is not idle any more. */
   wakeUp(): void {
     const input = this.#inputs[this.#current];
-    if (input !== undefined) input.idle = false;
+    if (input === undefined) return;
+    input.idle = false;
+    input.silent = false;
   }
 
   /** An end was taken. */
@@ -420,6 +433,11 @@ export class TaskInputs {
 /** Has the input said +∞, or ended: can it say no more of time (P5)? */
 function isOver({ ended, watermarkMs }: Input): boolean {
   return ended || watermarkMs === Number.POSITIVE_INFINITY;
+}
+
+/** Has it said no time, or only that of what is over behind it (P5)? */
+function isSilent({ silent, watermarkMs }: Input): boolean {
+  return silent || watermarkMs === Number.NEGATIVE_INFINITY;
 }
 
 /** Has the consumer, before its own part, taken elements that the producer kept (channel-recorder.ts, U1)? */

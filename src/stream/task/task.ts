@@ -78,7 +78,8 @@ export class Task {
   #watermarkBefore = Number.NEGATIVE_INFINITY;
   /** The watermark was restored, and not said again: tasks downstream may have no other way to learn it. */
   #isUnsaid = false;
-  #isIdle = false;
+  /** What was said of all inputs being idle; undefined: nothing, or something else since. */
+  #idle: 'silent' | 'spoken' | undefined;
   /** When a batch was taken last. */
   #takenMs = Number.NEGATIVE_INFINITY;
   #batch: Batch | undefined;
@@ -405,7 +406,7 @@ export class Task {
         this.#advance(this.#inputs.watermarkMs);
         return true;
       case 'idle':
-        this.#inputs.rest();
+        this.#inputs.rest(element.isSilent);
         this.#advance(this.#inputs.watermarkMs);
         this.#rest();
         return true;
@@ -424,15 +425,18 @@ export class Task {
 
   /** All inputs that go on are idle: so the task says that it is idle, too. */
   #rest(): void {
-    if (this.#isIdle || !this.#inputs.isIdle) return;
-    this.#isIdle = true;
-    this.#chain.head.onIdle?.();
+    if (!this.#inputs.isIdle) return;
+    const { isSilent } = this.#inputs;
+    const idle = isSilent ? 'silent' : 'spoken';
+    if (idle === this.#idle) return;
+    this.#idle = idle;
+    this.#chain.head.onIdle?.(isSilent);
   }
 
   #awake(): void {
     this.#inputs.wakeUp();
-    if (!this.#isIdle) return;
-    this.#isIdle = false;
+    if (this.#idle === undefined) return;
+    this.#idle = undefined;
     this.#chain.head.onWatermark(this.#watermark);
   }
 
@@ -503,6 +507,7 @@ export class Task {
 
   #advance(timeMs: number): void {
     if (timeMs <= this.#watermark) return;
+    this.#idle = undefined;
     this.#watermarkBefore = this.#watermark;
     this.#watermark = timeMs;
     this.#mark.firingMs = timeMs;
