@@ -164,7 +164,9 @@ describe('a thread that dies', () => {
 
   test('because its tasks of a failed region did not stop: the others are told, and recover', async () => {
     const it = await start({
-      restart: fixedDelay({ attempts: 5, delayMs: 0, resetTimeoutMs: 50 }),
+      // Long enough for a busy machine to stop those that can be stopped.
+      restart: fixedDelay({ attempts: 5, delayMs: 0, resetTimeoutMs: 1_000 }),
+      heartbeat: { timeoutMs: 30_000 },
     });
     await it.job.checkpointNow();
     const failures: string[] = [];
@@ -178,7 +180,7 @@ describe('a thread that dies', () => {
     await until(() => it.restarted.length === 2, it.job);
     expect(failures).toHaveLength(2);
     expect(failures[0]).toBe('this side fails');
-    expect(failures[1]).toContain('did not stop within restart.resetTimeoutMs (50)');
+    expect(failures[1]).toContain('did not stop within restart.resetTimeoutMs (1000)');
     expect(await finish(it)).toBe(2);
   });
 });
