@@ -2,13 +2,13 @@
 
 import { checkValue, copyValue } from '../codec/value-codec.js';
 
-/** @returns undefined when it cannot be copied: inside one chain anything may be in a record */
-export function recordCopy<T>(record: T): { readonly record: T } | undefined {
+/** @returns the record itself where it cannot be copied: inside one chain anything may be in a record */
+export function recordCopy<T>(record: T): { readonly record: T; readonly isCopy: boolean } {
   try {
     // Symbols as keys and hidden properties would be left behind.
     checkValue(record, 'record');
-    return { record: copyValue(record) };
+    return { record: copyValue(record), isCopy: true };
   } catch {
-    return undefined;
+    return { record, isCopy: false };
   }
 }

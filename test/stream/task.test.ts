@@ -7,6 +7,13 @@ import { draw, sink, source } from './graph-kit.js';
 import { barrier, end, idle, silent, TaskBench, watermark } from './task-bench.js';
 import { contents, testSink, testSource } from './task-kit.js';
 
+/** All that has come out since it was asked last. */
+async function saidBy(bench: TaskBench): Promise<unknown[]> {
+  await bench.settle();
+  bench.task.flushDue(Number.MAX_VALUE);
+  return contents(bench.outputs[0]![0]!);
+}
+
 /** Two inputs, a map, and an output to another task. */
 function relay(fn: (n: number) => unknown = (n) => n): Graph {
   return draw((env) => {
@@ -27,21 +34,15 @@ const relayed = (options: Partial<Parameters<typeof TaskBench.open>[1]> = {}, gr
 describe('time', () => {
   it('is the least of the inputs, and never goes back', async () => {
     const bench = await relayed();
-    const output = bench.outputs[0]![0]!;
-    const arrived = async (): Promise<unknown[]> => {
-      await bench.settle();
-      bench.task.flushDue(Number.MAX_VALUE);
-      return contents(output);
-    };
     bench.feed(0, watermark(50));
-    expect(await arrived()).toEqual([]);
+    expect(await saidBy(bench)).toEqual([]);
     bench.feed(1, watermark(30), watermark(20));
-    expect(await arrived()).toEqual(['watermark 30']);
+    expect(await saidBy(bench)).toEqual(['watermark 30']);
     bench.feed(1, watermark(90));
-    expect(await arrived()).toEqual(['watermark 50']);
+    expect(await saidBy(bench)).toEqual(['watermark 50']);
     // The end of the slower input lets time go on; it cannot turn it back.
     bench.feed(0, end);
-    expect(await arrived()).toEqual(['watermark 90']);
+    expect(await saidBy(bench)).toEqual(['watermark 90']);
     expect(bench.task.metrics().watermarkMs).toBe(90);
   });
 
@@ -67,119 +68,87 @@ describe('time', () => {
 
   it('goes on without an idle input, and waits for one that returns, where it stands', async () => {
     const bench = await relayed();
-    const said = async (): Promise<unknown[]> => {
-      await bench.settle();
-      bench.task.flushDue(Number.MAX_VALUE);
-      return contents(bench.outputs[0]![0]!);
-    };
     bench.feed(0, watermark(50));
     bench.feed(1, watermark(20), idle);
-    expect(await said()).toEqual(['watermark 50']);
+    expect(await saidBy(bench)).toEqual(['watermark 50']);
     bench.feed(1, [7]);
-    expect(await said()).toEqual([7]);
+    expect(await saidBy(bench)).toEqual([7]);
     bench.feed(0, watermark(90));
-    expect(await said()).toEqual([]);
+    expect(await saidBy(bench)).toEqual([]);
     bench.feed(1, watermark(70));
-    expect(await said()).toEqual(['watermark 70']);
+    expect(await saidBy(bench)).toEqual(['watermark 70']);
     bench.feed(1, watermark(95));
-    expect(await said()).toEqual(['watermark 90']);
+    expect(await saidBy(bench)).toEqual(['watermark 90']);
   });
 
   it('stays where it is when all inputs are idle, and says its time again for one that returns', async () => {
     const bench = await relayed();
-    const said = async (): Promise<unknown[]> => {
-      await bench.settle();
-      bench.task.flushDue(Number.MAX_VALUE);
-      return contents(bench.outputs[0]![0]!);
-    };
     bench.feed(0, watermark(50), idle);
     bench.feed(1, watermark(20));
-    expect(await said()).toEqual(['watermark 20']);
+    expect(await saidBy(bench)).toEqual(['watermark 20']);
     bench.feed(1, idle);
-    expect(await said()).toEqual(['idle']);
+    expect(await saidBy(bench)).toEqual(['idle']);
     bench.feed(1, [8]);
-    expect(await said()).toEqual(['watermark 20', 8]);
+    expect(await saidBy(bench)).toEqual(['watermark 20', 8]);
   });
 
   it('does not wait for an input that never spoke and is the last to be idle', async () => {
     const bench = await relayed();
     bench.feed(0, watermark(50), idle);
     bench.feed(1, silent);
-    await bench.settle();
-    bench.task.flushDue(Number.MAX_VALUE);
-    expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark 50', 'idle']);
+    expect(await saidBy(bench)).toEqual(['watermark 50', 'idle']);
   });
 
   it('does not wait for an idle input whose time is that of what is over behind it', async () => {
     const bench = await relayed();
-    const said = async (): Promise<unknown[]> => {
-      await bench.settle();
-      bench.task.flushDue(Number.MAX_VALUE);
-      return contents(bench.outputs[0]![0]!);
-    };
     bench.feed(1, watermark(70), idle);
     bench.feed(0, watermark(20));
-    expect(await said()).toEqual(['watermark 20']);
+    expect(await saidBy(bench)).toEqual(['watermark 20']);
     bench.feed(0, silent);
-    expect(await said()).toEqual(['watermark 70', 'idle']);
+    expect(await saidBy(bench)).toEqual(['watermark 70', 'idle']);
     // It has not lost its own time: from now on time waits for it where it stands.
     bench.feed(0, [7]);
-    expect(await said()).toEqual(['watermark 70', 7]);
+    expect(await saidBy(bench)).toEqual(['watermark 70', 7]);
     bench.feed(1, watermark(90));
-    expect(await said()).toEqual([]);
+    expect(await saidBy(bench)).toEqual([]);
   });
 
   it('says it when only inputs that are over have brought its time', async () => {
     const bench = await relayed();
-    const said = async (): Promise<unknown[]> => {
-      await bench.settle();
-      bench.task.flushDue(Number.MAX_VALUE);
-      return contents(bench.outputs[0]![0]!);
-    };
     bench.feed(1, silent);
     bench.feed(0, watermark(20));
-    expect(await said()).toEqual(['watermark 20']);
+    expect(await saidBy(bench)).toEqual(['watermark 20']);
     bench.feed(0, watermark(Number.POSITIVE_INFINITY), end);
-    expect(await said()).toEqual(['idle, silent']);
+    expect(await saidBy(bench)).toEqual(['idle, silent']);
   });
 
   it('says again that it is idle, with what an idle input says later', async () => {
     const bench = await relayed();
-    const said = async (): Promise<unknown[]> => {
-      await bench.settle();
-      bench.task.flushDue(Number.MAX_VALUE);
-      return contents(bench.outputs[0]![0]!);
-    };
     bench.feed(1, watermark(70), idle);
-    await said();
+    await saidBy(bench);
     bench.feed(0, watermark(20));
-    await said();
+    await saidBy(bench);
     bench.feed(0, idle);
-    expect(await said()).toEqual(['idle']);
+    expect(await saidBy(bench)).toEqual(['idle']);
     bench.feed(0, silent);
-    expect(await said()).toEqual(['watermark 70', 'idle']);
+    expect(await saidBy(bench)).toEqual(['watermark 70', 'idle']);
     bench.feed(1, silent);
-    expect(await said()).toEqual(['idle, silent']);
+    expect(await saidBy(bench)).toEqual(['idle, silent']);
     bench.feed(1, silent);
-    expect(await said()).toEqual([]);
+    expect(await saidBy(bench)).toEqual([]);
   });
 
   it('does not come to an end of time with one input when the other is idle', async () => {
     const bench = await relayed();
-    const said = async (): Promise<unknown[]> => {
-      await bench.settle();
-      bench.task.flushDue(Number.MAX_VALUE);
-      return contents(bench.outputs[0]![0]!);
-    };
     bench.feed(1, watermark(20), idle);
     bench.feed(0, watermark(50));
-    expect(await said()).toEqual(['watermark 50']);
+    expect(await saidBy(bench)).toEqual(['watermark 50']);
     bench.feed(0, watermark(Number.POSITIVE_INFINITY));
-    expect(await said()).toEqual([]);
+    expect(await saidBy(bench)).toEqual([]);
     bench.feed(0, end);
-    expect(await said()).toEqual(['idle']);
+    expect(await saidBy(bench)).toEqual(['idle']);
     bench.feed(1, [7], watermark(Number.POSITIVE_INFINITY), end);
-    expect(await said()).toEqual(['watermark 50', 7, 'watermark Infinity', 'end']);
+    expect(await saidBy(bench)).toEqual(['watermark 50', 7, 'watermark Infinity', 'end']);
   });
 
   it('goes on where it was after a restore', async () => {
@@ -188,13 +157,9 @@ describe('time', () => {
     await before.settle();
     const bench = await relayed({ restored: before.restorable() });
     for (const input of [0, 1]) bench.feed(input, watermark(35));
-    await bench.settle();
-    bench.task.flushDue(Number.MAX_VALUE);
-    expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark 40']);
+    expect(await saidBy(bench)).toEqual(['watermark 40']);
     for (const input of [0, 1]) bench.feed(input, watermark(41));
-    await bench.settle();
-    bench.task.flushDue(Number.MAX_VALUE);
-    expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark 41']);
+    expect(await saidBy(bench)).toEqual(['watermark 41']);
   });
 });
 

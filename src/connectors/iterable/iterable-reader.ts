@@ -127,9 +127,9 @@ export class IterableReader<T> implements SourceReader<T> {
         this.#ended = true;
         break;
       }
-      const copy = recordCopy(result.value);
-      records.push(copy === undefined ? result.value : copy.record);
-      if (copy === undefined) break;
+      const { record, isCopy } = recordCopy(result.value);
+      records.push(record);
+      if (!isCopy) break;
     }
     return records;
   }

@@ -23,7 +23,9 @@ export function fromCollection<T>(items: Iterable<T> & object): Source<T> {
     throw badOption('fromCollection.items', items, 'an array or another iterable');
   }
   // A generator may give one object again and again.
-  const all = Array.isArray(items) ? Array.from(items) : Array.from(items, copyOrItself);
+  const all = Array.isArray(items)
+    ? Array.from(items)
+    : Array.from(items, (item) => recordCopy(item).record);
   const kind = 'fromCollection';
   return {
     kind,
@@ -76,14 +78,9 @@ class CollectionReader<T> implements SourceReader<T> {
   close(): void {}
 
   #copied(item: T): T {
-    const copy = recordCopy(item);
+    const { record, isCopy } = recordCopy(item);
     // To ask for each is not worth its while: where one cannot be copied, others cannot.
-    if (copy === undefined) this.#canCopy = false;
-    return copy === undefined ? item : copy.record;
+    if (!isCopy) this.#canCopy = false;
+    return record;
   }
-}
-
-function copyOrItself<T>(item: T): T {
-  const copy = recordCopy(item);
-  return copy === undefined ? item : copy.record;
 }

@@ -223,12 +223,12 @@ class GenerateReader<T> implements SourceReader<T> {
     while (records.length < most) {
       const index = this.#next + records.length * this.#step;
       try {
-        const record = this.#make(index);
-        const copy = recordCopy(record);
-        if (copy === undefined && records.length > 0) break;
-        if (this.#timestamp !== undefined) times.push(this.#timestamp(record, index));
-        records.push(copy === undefined ? record : copy.record);
-        if (copy === undefined) break;
+        const made = this.#make(index);
+        const { record, isCopy } = recordCopy(made);
+        if (!isCopy && records.length > 0) break;
+        if (this.#timestamp !== undefined) times.push(this.#timestamp(made, index));
+        records.push(record);
+        if (!isCopy) break;
       } catch (error) {
         this.#failure = generateError(error, index);
         if (records.length === 0) throw this.#failure;

@@ -39,12 +39,7 @@ import type { JobPlan } from '../../stream/graph/plan.js';
 import type { CheckpointEvent, JobMetrics } from '../job-types.js';
 import type { ResolvedOptions } from '../options.js';
 import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';
-import {
-  makeManifest,
-  type PendingCheckpoint,
-  recordsIn,
-  sourceRecordsOf,
-} from './make-manifest.js';
+import { makeManifest, type PendingCheckpoint, recordsRead } from './make-manifest.js';
 import { baseOf, stateBytesOf, writePart } from './part-writer.js';
 import { isInterrupted, type SinkCommitter } from './sink-committer.js';
 
@@ -418,7 +413,7 @@ export class CheckpointDriver {
         kind: 'completed',
         checkpoint: command.checkpoint,
         final: command.final,
-        sourceRecords: recordsIn({ sourceRecords: sourceRecordsOf(pending) }),
+        sourceRecords: recordsRead(pending),
         durationMs: command.durationMs,
         alignMs: Math.max(0, ...pending.captured.map((part) => part.alignMs)),
         captureMs: Math.max(0, ...pending.captured.map((part) => part.captureMs)),

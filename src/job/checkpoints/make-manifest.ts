@@ -59,29 +59,28 @@ export function makeManifest(input: ManifestInput): Manifest {
     ),
     parts: pending.parts,
     transactions: pending.captured.flatMap((part) => part.transactions),
-    sourceRecords: sourceRecordsOf(pending),
+    sourceRecords: Object.fromEntries(
+      pending.captured.flatMap((part) =>
+        part.sourceRecords.map((entry) => [`${entry.operator}/${entry.instance}`, entry.records]),
+      ),
+    ),
     holdfast: packageVersion(),
     node: process.version,
   };
 }
 
-/** By source and instance: `source/0`. */
-export function sourceRecordsOf({ captured }: PendingCheckpoint): Manifest['sourceRecords'] {
-  return Object.fromEntries(
-    captured.flatMap((part) =>
-      part.sourceRecords.map((entry) => [`${entry.operator}/${entry.instance}`, entry.records]),
-    ),
-  );
+/** Records that the sources had emitted up to a checkpoint under way. */
+export function recordsRead({ captured }: PendingCheckpoint): number {
+  return captured
+    .flatMap((part) => part.sourceRecords)
+    .reduce((sum, { records }) => sum + records, 0);
 }
 
 /**
  * Records that the sources had emitted up to a checkpoint.
  * @param operators counts only these; all by default
  */
-export function recordsIn(
-  manifest: Pick<Manifest, 'sourceRecords'> | undefined,
-  operators?: readonly string[],
-): number {
+export function recordsIn(manifest: Manifest | undefined, operators?: readonly string[]): number {
   let sum = 0;
   for (const [source, records] of Object.entries(manifest?.sourceRecords ?? {})) {
     const operator = source.slice(0, source.lastIndexOf('/'));
