@@ -61,6 +61,8 @@ class LocalChannel implements OutputChannel, InputChannel {
   readonly #wakeProducer: (() => void) | undefined;
   readonly #queue: Element[] = [];
   #open: OpenBatch | undefined;
+  /** Number of records of the last batch: the next one begins with room for as many. */
+  #lastCount = 0;
   /** Number of records in the queue and in the open batch. */
   #records = 0;
   #blocked = false;
@@ -86,7 +88,7 @@ class LocalChannel implements OutputChannel, InputChannel {
     const wasEmpty = !this.ready;
     let open = this.#open;
     if (open === undefined) {
-      open = new OpenBatch(this.#batchMax);
+      open = new OpenBatch(this.#batchMax, this.#lastCount);
       this.#open = open;
     }
     open.add(kept, timestamp, group, behind);
@@ -109,7 +111,9 @@ class LocalChannel implements OutputChannel, InputChannel {
 
   flush(): void {
     if (this.#open === undefined) return;
-    this.#enqueue(this.#open.close());
+    const batch = this.#open.close();
+    this.#lastCount = batch.count;
+    this.#enqueue(batch);
     this.#open = undefined;
   }
 
@@ -182,7 +186,7 @@ class LocalChannel implements OutputChannel, InputChannel {
 }
 
 class OpenBatch {
-  readonly #records: unknown[] = [];
+  readonly #records: unknown[];
   readonly #capacity: number;
   /** Only on keyed edges, where every record has a group from 1 on. */
   #groups: Uint16Array | undefined;
@@ -190,13 +194,15 @@ class OpenBatch {
   #behind: Float64Array | undefined;
   count = 0;
 
-  constructor(capacity: number) {
+  /** @param expected so many records are likely to come */
+  constructor(capacity: number, expected: number) {
+    this.#records = new Array(expected);
     this.#capacity = capacity;
   }
 
   add(record: unknown, timestamp: number, group: number, behind: number): void {
     const at = this.count;
-    this.#records.push(record);
+    this.#records[at] = record;
     if (!Number.isNaN(timestamp)) {
       this.#timestamps ??= new Float64Array(this.#capacity).fill(Number.NaN);
       this.#timestamps[at] = timestamp;
@@ -213,6 +219,7 @@ class OpenBatch {
   }
 
   close(): Batch {
+    this.#records.length = this.count;
     return {
       kind: 'batch',
       records: this.#records,

@@ -17,5 +17,9 @@ export const KEY_GROUPS_MAX = 0xffff;
  * @throws `ERR_HOLDFAST_UNSUPPORTED_KEY` for what cannot be a key
  */
 export function keyGroupOf(key: unknown, keyGroups: number): number {
-  return ((signedHashOfKey(key) >>> 0) % (keyGroups >>> 0)) + 1;
+  const hash = signedHashOfKey(key);
+  const mask = keyGroups - 1;
+  // The remainder by a power of two, as the default is one, without a division: a quarter of the time.
+  if ((keyGroups & mask) === 0) return (hash & mask) + 1;
+  return ((hash >>> 0) % (keyGroups >>> 0)) + 1;
 }

@@ -6,8 +6,12 @@ import { anyKey } from './keys.js';
 
 describe('keyGroupOf', () => {
   test('is 1 + hash mod m', () => {
+    const groups = fc.oneof(
+      fc.integer({ min: 1, max: KEY_GROUPS_MAX }),
+      fc.integer({ min: 0, max: 15 }).map((power) => 2 ** power),
+    );
     fc.assert(
-      fc.property(anyKey, fc.integer({ min: 1, max: KEY_GROUPS_MAX }), (key, keyGroups) => {
+      fc.property(anyKey, groups, (key, keyGroups) => {
         expect(keyGroupOf(key, keyGroups)).toBe((hashKey(key) % keyGroups) + 1);
       }),
     );

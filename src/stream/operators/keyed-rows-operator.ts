@@ -72,7 +72,7 @@ export class KeyedRowsOperator extends KeyedOperator {
     const group = this.groupOf(key, givenGroup);
     const table = this.#table;
     const known = this.#index.find(group, canonical);
-    const row = known ?? this.#create(group, key);
+    const row = known < 0 ? this.#create(group, key) : known;
     if (row < table.guardRows) table.protect(row);
     const data = table.segments[row >> SEGMENT_SHIFT]!;
     const at = (row & SEGMENT_MASK) * this.#stride + 1;
@@ -80,7 +80,7 @@ export class KeyedRowsOperator extends KeyedOperator {
     try {
       this.#add(data, at, record);
     } catch (error) {
-      if (known === undefined) this.#index.remove(group, canonical, row);
+      if (known < 0) this.#index.remove(group, canonical, row);
       throw error;
     }
     this.output.onElement(functions.row(data, at, key, 0, 0), timestamp, 0, behind);

@@ -1,13 +1,26 @@
-/** Finds rows by key: one Map per owned key group, keyed by the canonical key. */
+/**
+ * Finds rows by key. Integers of 32 bits, as most numeric keys are, have an index of their own; all other keys are
+ * in Maps, by their canonical form. Both are divided by key group into many small ones, so that they grow in
+ * small steps and no record waits for a large one to be built anew.
+ */
 
 import { assert } from '../../base/assert.js';
 import { canonicalKey } from '../../hashring/canonical-key.js';
+import { IntegerIndex } from './integer-index.js';
 import type { PrimitiveKey } from './primitive-key.js';
 import type { RowTable } from './row-table.js';
 
+/** So few indexes of integers stay in the processor's cache, while the keys do not. A power of two. */
+const INTEGER_PARTS = 64;
+
 export class RowIndex {
   readonly #table: RowTable;
-  /** By key group; undefined for groups of other instances. Small Maps also grow in small steps. */
+  /** By key group modulo INTEGER_PARTS. */
+  readonly #integers: readonly IntegerIndex[] = Array.from(
+    { length: INTEGER_PARTS },
+    () => new IntegerIndex(),
+  );
+  /** By key group; undefined for groups of other instances. */
   readonly #groups: (Map<PrimitiveKey, number> | undefined)[];
 
   constructor(table: RowTable, keyGroups: number, owns: (group: number) => boolean) {
@@ -17,9 +30,10 @@ export class RowIndex {
     );
   }
 
-  /** @returns the row, or undefined for a key that has none yet */
-  find(group: number, canonical: PrimitiveKey): number | undefined {
-    return this.#groups[group]?.get(canonical);
+  /** @returns the row, or −1 for a key that has none yet */
+  find(group: number, canonical: PrimitiveKey): number {
+    if (isInteger(canonical)) return this.#integersOf(group).get(canonical);
+    return this.#groups[group]?.get(canonical) ?? -1;
   }
 
   /** A new row for a key that has none. */
@@ -28,18 +42,29 @@ export class RowIndex {
     assert(index !== undefined, `a record of key group ${group} reached an instance without it`);
     const row = this.#table.create(group, key);
     // The key may be a piece of a whole frame's text; the key read back from the table stands for itself.
-    index.set(canonicalKey(this.#table.keyOf(row)), row);
+    this.add(group, this.#table.keyOf(row), row);
     return row;
   }
 
   /** Takes back what `create` has made. */
   remove(group: number, canonical: PrimitiveKey, row: number): void {
-    this.#groups[group]!.delete(canonical);
+    if (isInteger(canonical)) this.#integersOf(group).delete(canonical);
+    else this.#groups[group]!.delete(canonical);
     this.#table.release(row);
   }
 
   /** For restores: the row exists already. */
   add(group: number, key: unknown, row: number): void {
-    this.#groups[group]!.set(canonicalKey(key), row);
+    const canonical = canonicalKey(key);
+    if (isInteger(canonical)) this.#integersOf(group).set(canonical, row);
+    else this.#groups[group]!.set(canonical, row);
   }
+
+  #integersOf(group: number): IntegerIndex {
+    return this.#integers[group & (INTEGER_PARTS - 1)]!;
+  }
+}
+
+function isInteger(key: PrimitiveKey): key is number {
+  return typeof key === 'number' && (key | 0) === key;
 }
