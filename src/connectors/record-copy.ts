@@ -1,11 +1,11 @@
-/** Copies of records where a source does not know who else holds them, and may change them. */
+/** Copies records for sources that do not know who else holds the objects and may change them. */
 
 import { checkValue, copyValue } from '../codec/value-codec.js';
 
-/** @returns the record itself where it cannot be copied: inside one chain anything may be in a record */
+/** @returns a copy, or the record itself where it cannot be copied: inside one chain a record may be anything */
 export function recordCopy<T>(record: T): { readonly record: T; readonly isCopy: boolean } {
   try {
-    // Symbols as keys and hidden properties would be left behind.
+    // A copy would leave out symbols as keys and hidden properties.
     checkValue(record, 'record');
     return { record: copyValue(record), isCopy: true };
   } catch {

@@ -10,7 +10,7 @@ import { IterableReader, type MakeIterable } from './iterable-reader.js';
 import { Journal } from './journal.js';
 
 export interface AsyncIterableOptions {
-  /** For messages, and stable: it names the split in checkpoints. Default `iterable`. */
+  /** Stands in messages, and names the split in checkpoints, so it must stay the same. Default `iterable`. */
   readonly name?: string | undefined;
   /** The iterable comes to an end. Default false. */
   readonly bounded?: boolean | undefined;
@@ -18,11 +18,11 @@ export interface AsyncIterableOptions {
     | {
         /** A folder that outlives the process. Default: `journal` in the checkpoint directory. */
         readonly directory?: string | URL | undefined;
-        /** At most so many bytes (256 MiB): beyond, nothing is read until a checkpoint is complete. */
+        /** Most bytes of the journal. Beyond, nothing is read until a checkpoint completes. Default 256 MiB. */
         readonly maxBytes?: number | undefined;
         /**
-         * fsync before a record is emitted: then it survives the end of the machine, too. Default false: it
-         * survives the end of the process.
+         * fsync before a record is emitted, so that it survives a crash of the machine. Default false: the
+         * record survives the end of the process only.
          */
         readonly sync?: boolean | undefined;
       }
@@ -32,12 +32,12 @@ export interface AsyncIterableOptions {
 const MAX_BYTES = 256 * 1024 * 1024;
 
 /**
- * What `make(from)` iterates over, `from` being how many records were read before: 0 at first.
+ * A source of what `make(from)` iterates over. `from` is the number of records that were read before: 0 at first.
  *
- * With checkpoints what is read goes to a journal before it is emitted. After a death the records since the
- * restored checkpoint come from there, and `make` is called with the number behind the last one. One
- * instance reads. A function without a parameter would begin anew: it is refused with checkpoints, and so
- * is one whose parameter has a default value, which JavaScript does not tell from it.
+ * With checkpoints, records go to a journal before they are emitted. After a death the records since the
+ * restored checkpoint come from the journal, and `make` is called with the number behind its last one. One
+ * instance reads. A function without a parameter would begin anew, so with checkpoints it is refused. So is a
+ * function whose parameter has a default value, because JavaScript shows no difference between the two.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
@@ -85,7 +85,7 @@ export function fromAsyncIterable<T>(
           : await openJournal(context, directory, id, journal.sync === true);
       if (opened !== undefined) {
         if (from < opened.first) throw wasCut(operator, from, opened.first);
-        // Lost with the machine, and in the checkpoint: it is not needed.
+        // The machine has lost the journal's end. The checkpoint covers those records: they are not needed.
         if (from > opened.end) await opened.skipTo(from);
       }
       return new IterableReader({

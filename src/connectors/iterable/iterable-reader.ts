@@ -1,10 +1,10 @@
 /**
- * Reads an iterable that cannot begin anew: what a journal holds comes first, then the iterable goes on.
+ * Reads an iterable that cannot begin anew: first the records of a journal, then those of the iterable.
  *
- *  R1  With a journal, a record is in it before it is given away. So whatever was emitted can be emitted again.
- *  R2  The iterable is asked for its next record one at a time, as `for await` would; what comes without waiting is
- *      gathered into one batch.
- *  R3  While the journal is at its bound nothing is read: the next complete checkpoint cuts it.
+ *  R1  With a journal, a record is in it before it is emitted. So whatever was emitted can be emitted again.
+ *  R2  The iterable is asked for one record at a time, as `for await` would ask. Records that come without waiting
+ *      are gathered into one batch.
+ *  R3  While the journal is at its bound nothing is read. The next complete checkpoint shortens it.
  *  R4  The iterable may give one object again and again: records are copied as they come. One that cannot be
  *      copied ends its batch, and is emitted before the next one is asked for.
  */
@@ -24,11 +24,11 @@ export interface IterableReaderOptions<T> {
   readonly make: MakeIterable<T>;
   /** Number of the first record to give. */
   readonly from: number;
-  /** Undefined: the job takes no checkpoints, and nothing is ever read again. */
+  /** Undefined when the job takes no checkpoints: then nothing is read again. */
   readonly journal: Journal | undefined;
-  /** Of the journal. */
+  /** Most bytes of the journal. */
   readonly maxBytes: number;
-  /** Checkpoints that may be restored: the journal is kept for the oldest of them. */
+  /** Number of checkpoints that may be restored. The journal is kept for the oldest of them. */
   readonly retain: number;
 }
 
@@ -36,18 +36,18 @@ type Next<T> = Promise<IteratorResult<T>>;
 
 export class IterableReader<T> implements SourceReader<T> {
   readonly #given: IterableReaderOptions<T>;
-  /** Of the batch given last, and of the one that comes. */
+  /** Numbers of the first record in the last batch and in the next one. */
   #first: number;
   #next: number;
   #iterator: AsyncIterator<T> | Iterator<T> | undefined;
-  /** Asked for, and not here yet. */
+  /** The record that was asked for and has not come yet. */
   #pending: Next<T> | undefined;
   #ended = false;
   #closed = false;
-  /** Positions in the checkpoints completed last, oldest first. */
+  /** Positions in the newest complete checkpoints, oldest first. */
   #committed: number[] = [];
   #onRoom: () => void = () => {};
-  /** Of a cut: told by the next poll. */
+  /** A failure to shorten the journal; the next poll throws it. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(given: IterableReaderOptions<T>) {
@@ -102,7 +102,7 @@ export class IterableReader<T> implements SourceReader<T> {
     if (this.#closed) return;
     this.#closed = true;
     this.#onRoom();
-    // An iterable that is waiting may never answer: nobody waits for it.
+    // An iterable that is waiting for something may never answer, so this does not wait for it.
     void (async () => this.#iterator?.return?.())().catch(() => {});
     await this.#given.journal?.close();
   }
@@ -113,7 +113,7 @@ export class IterableReader<T> implements SourceReader<T> {
     return { records };
   }
 
-  /** R2, R4 @returns none at the end */
+  /** R2, R4. @returns the next records; none at the end */
   async #gather(): Promise<T[]> {
     const records: T[] = [];
     const here = new Promise<'not yet'>((resolve) => setImmediate(resolve, 'not yet'));

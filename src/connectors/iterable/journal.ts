@@ -1,15 +1,15 @@
 /**
- * A journal of records that cannot be read a second time: written before they are emitted, read again after a
- * death, cut when a checkpoint has made them needless.
+ * A journal of records that cannot be read a second time. They are written before they are emitted, read again after
+ * a death, and removed when checkpoints have made them needless.
  *
- *  J1  Records are numbered from 0, over all lives of a run. A file holds consecutive ones; its name says
- *      which is its first, and which life wrote it (epoch, incarnation).
- *  J2  A life begins a file of its own with its first record, at the number where the journal ended when it
- *      began. That file takes precedence over older ones from there on: what a thread that was given up still
- *      writes to its own file was never emitted, and is not read.
- *  J3  A frame is complete or it is not there: one that was cut off by a death was not emitted either. Only the end
- *      of a file can be like that. What follows a damaged frame is damage, and told.
- *  J4  Whole files are removed, and only those whose records all lie before the number given to `cut`.
+ *  J1  Records are numbered from 0, over all lives of a run. A file holds consecutive records; its name says the
+ *      number of the first, and which life wrote it (epoch, incarnation).
+ *  J2  A life begins a file of its own with its first record, at the number where the journal ended when the life
+ *      began. From there on that file takes precedence over older ones: a thread that was given up may still
+ *      write to its own file, but such records were never emitted, and are not read.
+ *  J3  A frame counts only when it is complete. A death may leave a torn frame, whose records were not emitted
+ *      either, but only at the end of a file. A damaged frame with more behind it is an error.
+ *  J4  `cut` removes whole files only, those whose records all lie before the given number.
  *
  * A file: `HFJ1`, then frames: length of the payload and its CRC-32 (little-endian, 32 bits each), payload: how
  * many records, and each as the value codec writes it.
@@ -28,20 +28,20 @@ import { explainSystemError } from '../system-error.js';
 
 const MAGIC = Buffer.from('HFJ1');
 const FRAME_HEAD_BYTES = 8;
-/** A file is closed, and another begun, from this size on: what is cut is cut in whole files. */
+/** A file of this size is closed and another one begun, because only whole files are removed (J4). */
 const FILE_BYTES = 4 * 1024 * 1024;
 const NAME = /^(\d{16})-(\d{10})-(\d{10})\.journal$/;
 
 export interface JournalOptions {
   readonly directory: string;
-  /** For messages. */
+  /** The source's name, for messages. */
   readonly source: string;
-  /** Of the life that writes; greater than those of earlier ones. */
+  /** Epoch of the life that writes; together with the incarnation it is greater than that of any earlier life. */
   readonly epoch: number;
   readonly incarnation: number;
-  /** fsync before a record counts as written: it then survives the end of the machine, not only of the process. */
+  /** fsync before a record counts as written, so that it survives a crash of the machine as well. */
   readonly sync: boolean;
-  /** Smaller, for tests. */
+  /** Size at which a file is closed; tests set a smaller one. */
   readonly fileBytes?: number | undefined;
 }
 
@@ -56,10 +56,10 @@ interface JournalFile {
 
 export class Journal {
   readonly #options: JournalOptions;
-  /** In order; each begins where the one before ends. */
+  /** The files in order; each begins where the one before ends. */
   #files: JournalFile[];
   #handle: FileHandle | undefined;
-  /** Where it begins while it is empty. */
+  /** Number of the next record while the journal is empty. */
   #begin = 0;
   #closed = false;
 
@@ -78,7 +78,7 @@ export class Journal {
     }
   }
 
-  /** Number of the first record that it holds. */
+  /** Number of the first record that the journal holds. */
   get first(): number {
     return this.#files[0]?.first ?? this.#begin;
   }
@@ -88,13 +88,13 @@ export class Journal {
     return this.#files.at(-1)?.end ?? this.#begin;
   }
 
-  /** Goes on at this number, beyond its end: what it holds is needed no more. */
+  /** Goes on at a number beyond its end; its records are no longer needed. */
   async skipTo(number: number): Promise<void> {
     await this.cut(number);
     this.#begin = Math.max(this.#begin, number);
   }
 
-  /** Of all files. */
+  /** Bytes of all files. */
   get bytes(): number {
     return this.#files.reduce((sum, { bytes }) => sum + bytes, 0);
   }
@@ -130,7 +130,7 @@ export class Journal {
     }
   }
 
-  /** Records before this number are needed no more (J4). */
+  /** Removes records before this number (J4). */
   async cut(before: number): Promise<void> {
     try {
       while (this.#files.length > 0) {
@@ -160,7 +160,7 @@ export class Journal {
     const first = this.end;
     const name = [digits(first, 16), digits(epoch, 10), digits(incarnation, 10)].join('-');
     const path = join(directory, `${name}.journal`);
-    // A leftover of the same life can only be one without records.
+    // A file of this name can only be a leftover of the same life that has no records.
     const handle = await open(path, 'w');
     this.#handle = handle;
     await handle.writeAll(MAGIC);
@@ -175,7 +175,7 @@ export class Journal {
   }
 }
 
-/** What there is, as far as it is valid (J2). */
+/** The files of the directory, as far as their records are valid (J2). */
 async function listFiles(options: JournalOptions): Promise<JournalFile[]> {
   const { directory } = options;
   const named = (await readdir(directory))
@@ -192,7 +192,7 @@ async function listFiles(options: JournalOptions): Promise<JournalFile[]> {
     const later = named.filter((other) => other.life > life).map((other) => other.first);
     const most = Math.min(...later) - first;
     if (most <= 0) {
-      // Begun by a thread that was given up, behind where its successor goes on (J2).
+      // A thread that was given up began this file, behind the place where its successor goes on (J2).
       await unlink(path).catch(() => {});
       continue;
     }
@@ -216,8 +216,8 @@ async function listFiles(options: JournalOptions): Promise<JournalFile[]> {
 }
 
 /**
- * @param most later lives take precedence from there on: how it looks behind is of no consequence (J2)
- * @returns how many whole records there are before a frame that was cut off (J3)
+ * @param most number of records after which later lives take precedence: the rest of the file does not matter (J2)
+ * @returns how many whole records there are before a torn frame (J3)
  */
 function countRecords(options: JournalOptions, path: string, bytes: Buffer, most: number): number {
   if (bytes.length < MAGIC.length) return 0;
@@ -260,7 +260,7 @@ function frameAt(
   return { payload: bytes.subarray(start, next), crc: bytes.readUInt32LE(at + 4), next };
 }
 
-/** @throws HoldfastError for a record that does not come back as what it is */
+/** @throws HoldfastError for a record that would not come back equal */
 function encodeFrame(records: readonly unknown[]): Buffer {
   const writer = new ByteWriter();
   writer.u32(records.length);

@@ -1,12 +1,12 @@
 /**
  * Rows for `job.collected(name)`: exactly once, visible per completed checkpoint.
  *
- *  C1  All rows of an instance are its state. Each is encoded once, when it is written; a cut closes a
- *      chunk that never changes again, so a snapshot of old rows costs nothing but their bytes.
- *  C2  A row is visible with the checkpoint of its cut. When that checkpoint is given up, its rows are
- *      put in front of the next cut's; when several are, the newest one's first.
- *  C3  Chunks lie in shared memory: they are kept here and read elsewhere, so they must not be
- *      transferred away. Neighbouring chunks of about the same size are joined, so that a long job has
+ *  C1  All rows of an instance are its state. Each row is encoded once, when it is written. A snapshot closes a
+ *      chunk that never changes again, so old rows cost a snapshot nothing but their bytes.
+ *  C2  A row becomes visible with the checkpoint whose snapshot holds it. When that checkpoint is given up, its
+ *      rows are put in front of those that wait for the next one; when several are given up, the newest comes first.
+ *  C3  Chunks lie in shared memory, because they stay here and are read elsewhere, so they cannot be
+ *      transferred. Neighbouring chunks of about the same size are joined, so that a long job has
  *      a few dozen of them, not one per checkpoint.
  */
 
@@ -18,16 +18,16 @@ import { encodeValue } from '../../codec/value-codec.js';
 import type { Sink, SinkContext, SinkPrepared, SinkWriter } from '../../stream/sink.js';
 import { checkText } from '../options.js';
 
-/** Of one name, all instances together. */
+/** The most rows of one name, over all instances. */
 export const COLLECT_ROWS_MAX = 1_000_000;
-/** Only checkpoints in flight are ever given up, which are 8 at most; one more, in case an abort is late. */
+/** Only checkpoints in flight are given up, at most 8; one more is kept in case an abort is late. */
 const CUTS_KEPT = 9;
 
 /**
- * A sink whose rows `job.collected(name)` shows: for results that fit into memory. At most 1 000 000
- * rows in all, ERR_HOLDFAST_COLLECT_LIMIT beyond: an instance that has so many by itself fails there and
- * then, otherwise the checkpoint that would show too many does. What may be in a
- * row is told in docs/values.md; ERR_HOLDFAST_UNSUPPORTED_VALUE otherwise.
+ * A sink whose rows `job.collected(name)` shows: for results that fit into memory. It holds at most 1 000 000
+ * rows in all. An instance that gets more by itself fails at once with ERR_HOLDFAST_COLLECT_LIMIT; where several
+ * instances exceed the limit together, the checkpoint that would show the rows fails with it. docs/values.md tells
+ * what may be in a row; a row with anything else fails with ERR_HOLDFAST_UNSUPPORTED_VALUE.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
@@ -59,14 +59,14 @@ class CollectWriter implements SinkWriter<unknown> {
   readonly #limit: number;
   readonly #chunks: Uint8Array[] = [];
   readonly #open = new ByteWriter();
-  /** What is shown is what was written, whatever becomes of the record. */
+  /** Keeps rows as they were written, although the job may change the record later. */
   readonly #keeper = recordKeeper('checked', 'row');
-  /** Shown once, then forgotten. */
+  /** Rows of the restored checkpoint, until `visible` has given them. */
   #restored: unknown[] | undefined;
-  /** Not yet part of a cut that may still complete. */
+  /** Rows for the next snapshot. */
   #rows: unknown[] = [];
   #cuts: Cut[] = [];
-  /** All of this instance. */
+  /** Number of all rows of this instance. */
   #count: number;
 
   constructor(name: string, context: SinkContext, limit = COLLECT_ROWS_MAX) {

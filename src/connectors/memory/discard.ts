@@ -1,6 +1,6 @@
 import type { Sink } from '../../stream/sink.js';
 
-/** A sink that drops every record: for benchmarks, and for jobs whose effects are elsewhere. */
+/** A sink that drops every record: for benchmarks, and for jobs whose effects happen in their operators. */
 export function discard(): Sink<unknown> {
   return {
     kind: 'discard',

@@ -5,19 +5,20 @@ import { positionField, splitChanged } from '../split-check.js';
 import { type RangeSplit, rangeSplits } from './ranges.js';
 
 const BATCH_RECORDS = 512;
-/** Below this one instance is faster than handing out ranges. */
+/** For fewer items one split is faster than several. */
 const SPLIT_FROM_ITEMS = 1_000;
 const SPLITS_MAX = 16;
 
 /**
- * A source over items in memory, for tests and small tables. The items are copied into an array
- * here, once per thread: the job's build function runs in every thread and must give the same items
- * each time. Who changes a record that is read changes no item: it is read again after a failure. Fewer than 1 000 items are one split, more are up to 16 consecutive ranges.
+ * A source over items in memory, for tests and small tables. The items are copied into an array here, once per
+ * thread: the job's build function runs in every thread and must give the same items each time. Operators get copies
+ * of the items, so a job that changes a record does not change what is read again after a failure. Fewer than
+ * 1 000 items are one split; more are 16 consecutive ranges.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when `items` is not iterable, or a text
  */
 export function fromCollection<T>(items: Iterable<T> & object): Source<T> {
-  // A text is iterable, and nobody means its characters.
+  // A text is iterable, but nobody wants its characters as records.
   const given = items as Iterable<T> | string | undefined | null;
   if (typeof given === 'string' || typeof given?.[Symbol.iterator] !== 'function') {
     throw badOption('fromCollection.items', items, 'an array or another iterable');
@@ -79,7 +80,7 @@ class CollectionReader<T> implements SourceReader<T> {
 
   #copied(item: T): T {
     const { record, isCopy } = recordCopy(item);
-    // To ask for each is not worth its while: where one cannot be copied, others cannot.
+    // Where one item cannot be copied, the others most likely cannot either: they are not tried.
     if (!isCopy) this.#canCopy = false;
     return record;
   }

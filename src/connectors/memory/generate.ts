@@ -1,16 +1,16 @@
 /**
- * Records out of a function of their index.
+ * Makes records by a function of their index.
  *
- * How indexes are dealt to splits decides in which order they come.
+ * The order of the records follows from how indexes are dealt to splits:
  *
  *  G1  With a `count` and no rate, splits are consecutive ranges, many more than there are instances
- *      (up to 256, of 256 records at least). Instance k of p reads ranges k, k + p, k + 2p…: indexes
- *      only grow, and all instances stay within p ranges of each other.
- *  G2  Without a `count` a split never ends. There is one, unless `splits` asks for more: then split s owns
- *      the indexes i ≡ s (mod splits). They are read side by side.
- *  G3  With a rate the same layout is used. One split keeps the whole rate in index order; with more, each keeps
- *      its share, and they count as unbounded, with a `count` as well: one that waits for the clock stops
- *      no other.
+ *      (up to 256, of 256 records at least). Instance k of p reads ranges k, k + p, k + 2p…, so the indexes
+ *      of an instance only grow, and all instances stay within p ranges of each other.
+ *  G2  Without a `count` a split never ends. There is one split, unless `splits` asks for more. Then split s has
+ *      the indexes i ≡ s (mod splits), and the splits are read side by side.
+ *  G3  With a rate the layout is that of G2, also with a `count`. One split keeps the whole rate in index order.
+ *      Several splits keep a share each and count as unbounded, so that a split that waits for the clock
+ *      stops no other.
  *
  * The loop of `poll` is the hot path of benchmarks: one call of the user's function and one store
  * per record.
@@ -34,14 +34,14 @@ const SPLITS_MAX = 65_536;
 export interface GenerateOptions<T> {
   /** How many records; without it the source never ends. */
   readonly count?: number | undefined;
-  /** Records per second of wall clock, over all splits. Without it as fast as they are taken. */
+  /** Records per second of wall clock, over all splits. Without it records come as fast as they are taken. */
   readonly ratePerSecond?: number | undefined;
   /**
    * Into how many parts the indexes are divided. Default: with a `count` and no rate up to 256
    * consecutive ranges; otherwise 1.
    */
   readonly splits?: number | undefined;
-  /** Event time in ms of a record; NaN for none. */
+  /** Event time of a record in ms; NaN when it has none. */
   readonly timestamp?: ((record: T, index: number) => number) | undefined;
 }
 
@@ -56,7 +56,7 @@ interface GenerateSplit {
 
 /**
  * A source of `make(0)`, `make(1)`, … The function must give the same record for the same index
- * whenever it is called: after a failure it is asked again.
+ * whenever it is called, because records are made again after a failure.
  *
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
@@ -128,9 +128,9 @@ class GenerateReader<T> implements SourceReader<T> {
   readonly #pace: Pace | undefined;
   #batchStart: number;
   #next: number;
-  /** Thrown by the user's function behind the records of the batch polled last. */
+  /** What the user's function has thrown behind the records of the last batch; the next poll throws it. */
   #failure: HoldfastError | undefined;
-  /** Does the user's function give the same objects again? Known with the first batch. */
+  /** Does the user's function put one object into several records? Known with the first batch. */
   #shares: boolean | undefined;
 
   constructor(
@@ -185,7 +185,7 @@ class GenerateReader<T> implements SourceReader<T> {
         }
       }
     } catch (error) {
-      // What came before it is emitted first, so that the failure is at the record it belongs to.
+      // The records before the failing one are emitted first, so that the failure names its own record.
       this.#failure = generateError(error, index);
       if (done === 0) throw this.#failure;
       records.length = done;
@@ -199,7 +199,7 @@ class GenerateReader<T> implements SourceReader<T> {
     return { records, timestamps: timestamps?.subarray(0, records.length) };
   }
 
-  /** @param next index of the record behind them */
+  /** @param next index of the record behind these */
   #findsShared(records: readonly T[], next: number): boolean {
     if (records.length > 1) {
       this.#shares = shareObjects(records[0], records[1]);
@@ -207,15 +207,15 @@ class GenerateReader<T> implements SourceReader<T> {
       try {
         this.#shares = shareObjects(records[0], this.#make(next));
       } catch {
-        // It comes again in its turn.
+        // The function throws again when the turn of this index comes.
       }
     }
     return this.#shares === true;
   }
 
   /**
-   * Records made of one object would all be the last one, also that of another split which is at hand meanwhile:
-   * each is copied before the next is made. One that cannot be copied is a batch of its own.
+   * Where all records are one object, making the next would overwrite those at hand, also those of other splits.
+   * So each record is copied before the next one is made. A record that cannot be copied is a batch of its own.
    */
   #copies(most: number): SourceBatch<T> {
     const records: T[] = [];
@@ -253,7 +253,7 @@ class GenerateReader<T> implements SourceReader<T> {
   }
 }
 
-/** Are two records one object, or is an object a property of both? */
+/** Are two records one object, or do they share an object as a property? */
 function shareObjects(first: unknown, second: unknown): boolean {
   if (typeof first !== 'object' || first === null) return false;
   if (first === second) return true;
@@ -262,7 +262,7 @@ function shareObjects(first: unknown, second: unknown): boolean {
   return parts.length > 0 && Object.values(second).some((part) => parts.includes(part));
 }
 
-/** Once per batch: a function that returns one promise returns nothing else. */
+/** Called once per batch, because a function that returns one promise returns nothing else. */
 function refusePromise(record: unknown): void {
   if (typeof record !== 'object' || record === null) return;
   if (typeof (record as { then?: unknown }).then !== 'function') return;

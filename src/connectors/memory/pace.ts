@@ -1,14 +1,14 @@
 /**
- * Wall-clock pacing: how many records are due, and a timer until the next is.
+ * Wall-clock pacing: counts how many records are due, and waits until the next one is.
  *
- *  P1  Time that was lost (back-pressure, a stalled thread) is made up for at most one second, so that
+ *  P1  Of the time that was lost (back-pressure, a stalled thread) at most one second is made up for, so that
  *      a long pause does not end in a flood.
  *  P2  The timer is unref'd: it keeps no process alive.
  *  P3  `stop` settles a pending wait: nothing hangs.
  */
 
 const BACKLOG_MAX_MS = 1_000;
-/** Waits are not shorter, so that a high rate comes in batches. */
+/** The shortest wait: with a high rate records come in batches. */
 const WAIT_MIN_MS = 2;
 
 export class Pace {

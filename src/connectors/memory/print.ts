@@ -27,13 +27,12 @@ export function print(options?: PrintOptions): Sink<unknown> {
   };
 }
 
-/** One line for a record. */
 export function formatRecord(record: unknown): string {
   if (typeof record === 'string') return record;
   return asJson(record) ?? inspect(record, { depth: 10, breakLength: Number.POSITIVE_INFINITY });
 }
 
-/** Undefined when JSON would lose something that a reader wants to see. */
+/** A record as JSON; undefined when JSON would lose something that a reader wants to see. */
 function asJson(record: unknown): string | undefined {
   let lost = false;
   try {

@@ -1,10 +1,10 @@
-/** Cuts 0…total into consecutive ranges of nearly equal length, as splits. */
+/** Divides 0…total into consecutive ranges of nearly equal length, as splits. */
 
 export interface RangeSplit {
   readonly id: string;
   readonly from: number;
   readonly to: number;
-  /** Of the whole source: another number means that the source was changed. */
+  /** Length of the whole source. When it differs on a restore, the source was changed. */
   readonly total: number;
   readonly [key: string]: unknown;
 }
