@@ -1,4 +1,4 @@
-/** Colours for text that is shown: they escape what they are given, as everything does. */
+/** Colours for text that is shown. They escape the text that they are given (escape.ts, X2). */
 
 import picocolors from 'picocolors';
 import { painted, type Showable, type Shown } from './escape.js';

@@ -1,4 +1,4 @@
-/** The program's own streams, and which reporter suits them. The only file that looks at the terminal. */
+/** The program's own streams, and the reporter that suits them. No other file looks at the terminal. */
 
 import { type Colors, createColors } from './colors.js';
 import { linesOf, type Showable, show } from './escape.js';
@@ -10,12 +10,12 @@ import type { Reporter } from './reporter.js';
 export type OutputMode = 'people' | 'quiet' | 'json';
 
 export interface Console {
-  /** One line. Whatever is no `Shown` is escaped. */
+  /** Writes one line. Anything but a `Shown` is escaped. */
   write(line: Showable): void;
   writeError(line: Showable): void;
   /**
-   * What the job prints, to standard output or to standard error: data, which goes through a pipe or into a
-   * file as it is, and is escaped for a terminal.
+   * Writes what the job prints, to standard output or to standard error. Such lines are data: they go through a pipe
+   * or into a file as they are, and are escaped for a terminal only.
    */
   print(lines: readonly string[]): void;
   printError(lines: readonly string[]): void;
@@ -24,20 +24,20 @@ export interface Console {
   /** A person is looking at standard output. */
   readonly live: boolean;
   /**
-   * Standard output takes nothing any more, told once: its reader is gone (`| head`), or the disk is full.
-   * Without a listener the program ends at once.
+   * Calls the listener once, when standard output takes nothing any more: its reader is gone (`| head`), or the
+   * disk is full. Without a listener the program ends at once.
    */
   onLost(listener: (lost: LostOutput) => void): void;
 }
 
 export interface LostOutput {
-  /** The system's: EPIPE, ENOSPC… */
+  /** The system's code: EPIPE, ENOSPC… */
   readonly code: string;
   readonly message: string;
 }
 
 export interface ConsoleOptions {
-  /** What the program exits with when nobody listens for the loss of its output. */
+  /** The exit code when nobody listens for the loss of the output. */
   readonly exitLost: (lost: LostOutput) => number;
 }
 
@@ -46,14 +46,14 @@ export function openConsole({ exitLost }: ConsoleOptions): Console {
   let tell: ((lost: LostOutput) => void) | undefined;
   let isLost = false;
   stdout.on('error', ({ code = 'unknown', message }: NodeJS.ErrnoException) => {
-    // The terminal was closed: SIGHUP says so, too, and the job is stopped with a last checkpoint.
+    // EIO: the terminal was closed. SIGHUP says so as well, and stops the job with a last checkpoint.
     if (isLost || code === 'EIO') return;
     isLost = true;
     const lost = { code, message };
     if (tell === undefined) process.exit(exitLost(lost));
     tell(lost);
   });
-  // Nobody is left to be told.
+  // When standard error is lost, nobody is left to be told.
   stderr.on('error', () => {});
   const wanted = env['NO_COLOR'] === undefined || env['NO_COLOR'] === '';
   const colorsFor = (tty: boolean) =>

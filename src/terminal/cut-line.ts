@@ -1,15 +1,15 @@
-/** A line that fits: a line that wraps breaks the count of lines that the live view goes back. */
+/** Shortens lines to the terminal's width. A line that wraps breaks the count of lines that the live view goes back. */
 
 import stringWidth from 'string-width';
 import { type Showable, show } from './escape.js';
 
 const segmenter = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with one.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colours begin with a control character.
 const COLOR = /(\x1b\[[0-9;]*m)/;
 
 /**
- * Cut to so many columns; colours take none and are closed. A wide character that would stand half outside
- * is left out. (`slice-ansi` keeps it, one column too many.)
+ * The first columns of a line. Colours take no column, and are closed. A wide character that would stand half
+ * outside is left out. (`slice-ansi` keeps it, which gives one column too many.)
  */
 export function cutLine(line: Showable, columns: number): string {
   let left = columns;

@@ -1,4 +1,4 @@
-/** An error for people: what, why, where in their own code. */
+/** Describes an error for people: what happened, why, and where in their own code. */
 
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../base/errors.js';
@@ -8,12 +8,12 @@ import type { Colors } from './colors.js';
 import { linesOf, type Shown, shown } from './escape.js';
 
 const OWN_ROOT = fileURLToPath(new URL('../../', import.meta.url));
-/** Libraries of this package's own, wherever they are installed. */
+/** The libraries that this package uses, wherever they are installed. */
 const OWN_LIBRARIES = /[\\/]node_modules[\\/](?:comlink|immer)[\\/]/;
 const STACK_LINES = 5;
 const CAUSES_MAX = 8;
 
-/** Lines: a message may have several, which stand to the right of what the program says itself. */
+/** The error as lines. Further lines of a message are indented, so that they differ from what the program says. */
 export function describeError(error: unknown, colors: Colors): readonly Shown[] {
   const [title = shown``, ...more] = linesOf(titleOf(error));
   const lines = [shown`${colors.red('holdfast:')} ${title}`, ...more.map(indented)];
@@ -23,12 +23,12 @@ export function describeError(error: unknown, colors: Colors): readonly Shown[] 
   let cause = causeOf(error);
   let said = messageOf(error);
   for (let depth = 0; cause !== undefined && depth < CAUSES_MAX; depth += 1) {
-    // A wrapper often ends with its cause's message: it is not said twice.
+    // A wrapper often ends with its cause's message, which is not said twice.
     if (!said.includes(messageOf(cause)))
       lines.push(shown`  because of ${firstLine(titleOf(cause))}`);
     else if (hasOwnCode(cause)) lines.push(shown`  code ${codeOf(cause) ?? ''}`);
     said = messageOf(cause);
-    // The innermost that has any: where it began.
+    // The innermost error with frames of the user's shows where the failure began.
     const inner = userFrames(cause);
     if (inner.length > 0) frames = inner;
     cause = causeOf(cause);
@@ -41,7 +41,7 @@ function indented(line: Shown): Shown {
   return line.text.startsWith('  ') ? line : shown`  ${line}`;
 }
 
-/** For JSON lines. */
+/** The error as data for JSON lines. */
 export function errorData(error: unknown, depth = 0): Record<string, unknown> {
   const cause = depth < CAUSES_MAX ? causeOf(error) : undefined;
   return {
@@ -60,22 +60,22 @@ function titleOf(error: unknown): string {
   return `${name}${messageOf(error)}${code === undefined ? '' : ` [${code}]`}`;
 }
 
-/** A user's, which the wrapper's replaces in the title. */
+/** Has the error a code of the user's? In the title Holdfast's code stands in its place. */
 function hasOwnCode(error: unknown): boolean {
   return codeOf(error)?.startsWith('ERR_HOLDFAST_') === false;
 }
 
-/** The operator, for errors of Holdfast's own whose message does not tell it. */
+/** The operator of one of Holdfast's errors, if the message does not name it. */
 function placeOf(error: unknown): string | undefined {
   const operator = error instanceof HoldfastError ? error.details['operator'] : undefined;
   if (typeof operator !== 'string') return undefined;
   const place = describePlace((error as HoldfastError).details as FailurePlace);
-  // Without the slot: it says nothing to who reads the job's code.
+  // The slot is left out: it means nothing in the job's code.
   const short = place.replace(/( \(slot \d+\))?: $/, '');
   return messageOf(error).includes(`'${operator}'`) ? undefined : short;
 }
 
-/** Lines of the stack that are not Node's nor this package's; the user's own before a library's. */
+/** Lines of the stack that are neither Node's nor this package's; the user's own come before those of libraries. */
 function userFrames(error: unknown): string[] {
   const stack = isError(error) ? (error.stack ?? '') : '';
   const lines = stack.split('\n').filter((line) => /^\s+at /.test(line) && !isForeign(line));
@@ -86,7 +86,7 @@ function userFrames(error: unknown): string[] {
   return (isCut ? own : lines).slice(0, STACK_LINES).map((line) => `    ${line.trim()}`);
 }
 
-/** Node's own messages go on with what no user wants to read. */
+/** The first line of a text. Node's messages go on with internals of Node. */
 function firstLine(text: string): string {
   return text.split('\n', 1)[0] ?? '';
 }

@@ -1,4 +1,4 @@
-/** What happens to a job, in a line each, for plain and live output. */
+/** Describes each event of a job in a line, for plain and live output. */
 
 import type { GuardedMetrics } from '../guardian/guarded-job.js';
 import type { CheckpointEvent, JobResult, PressureEvent, RescaledEvent } from '../job/job-types.js';
@@ -11,13 +11,13 @@ export function describeCheckpoint(event: CheckpointEvent): Shown {
     return shown`checkpoint ${checkpoint} failed: ${event.failure.message}`;
   }
   const took = formatMs(event.durationMs);
-  // Without a place for checkpoints there is only the one in memory that output is committed with.
+  // A job without a place for checkpoints has only the one in memory that commits its output.
   if (!isStored(event)) return shown`output committed in ${took}`;
   const last = event.final ? ' (the last)' : '';
   return shown`checkpoint ${checkpoint}${last} in ${took}, ${formatBytes(event.bytes)}`;
 }
 
-/** Something of it lies in a directory or a bucket. */
+/** Does the checkpoint lie in a directory or a bucket? */
 export function isStored(event: CheckpointEvent): boolean {
   return event.kind === 'completed' && event.bytes > 0;
 }
@@ -29,7 +29,7 @@ export function describePressure(event: PressureEvent): string {
   return `heap of slot ${slot} at ${full}${what}`;
 }
 
-/** What a rescale has moved, a line for each operator. */
+/** What a rescale has moved: a line for each operator. */
 export function describeRescaled({ operators }: RescaledEvent): readonly Shown[] {
   return operators.map(
     ({ operator, before, after, keyGroups, moved, leastPossible, byRanges }) =>
@@ -37,7 +37,7 @@ export function describeRescaled({ operators }: RescaledEvent): readonly Shown[]
   );
 }
 
-/** The program's last line about a job that came to an end. @param stored it has kept checkpoints somewhere */
+/** The last line about a job that came to its end. @param stored the job has kept checkpoints in a place */
 export function describeResult(result: JobResult, stored: boolean): Shown {
   const { status, sourceRecords, durationMs, checkpoints, restarts } = result;
   const parts = [
@@ -49,7 +49,7 @@ export function describeResult(result: JobResult, stored: boolean): Shown {
   return shown`${status}: ${joinShown(parts, ', ')}`;
 }
 
-/** What is not in the output although it was read: nothing of it goes without a word. */
+/** Lines that count the records which were read and are not in the output. */
 export function countedLines(counters: Readonly<Record<string, number>>): readonly string[] {
   return COUNTED.flatMap(([counter, one, many]) => {
     const count = counters[counter] ?? 0;
@@ -57,7 +57,7 @@ export function countedLines(counters: Readonly<Record<string, number>>): readon
   });
 }
 
-/** The same with the operators that have counted it. */
+/** The same counts for each operator. */
 export function countedByOperator(operators: GuardedMetrics['operators']): readonly Shown[] {
   return COUNTED.flatMap(([counter, one, many]) => {
     const by = new Map<string, number>();
@@ -75,10 +75,10 @@ export function countedByOperator(operators: GuardedMetrics['operators']): reado
   });
 }
 
-/** From then on whoever holds time back is shown. */
+/** Whatever holds event time back for so long is shown. */
 const HELD_MS = 10_000;
 
-/** Whoever has kept event time waiting for long: windows do not fire, and this is why. */
+/** Names the splits that event time has waited for at least HELD_MS. They are the reason why windows do not fire. */
 export function timeHolders(operators: GuardedMetrics['operators']): readonly Shown[] {
   return operators.flatMap(({ vertex, holder }) =>
     holder === undefined || holder.heldMs < HELD_MS

@@ -5,11 +5,11 @@
  * move its cursor or set its title, the controls of C1, overrides of the reading direction, ends of line.
  * Shown raw, they could rewrite what the program has said.
  *
- *  X1  A `Shown` is safe as it is. It is made here only, and holds no control character but the colours
+ *  X1  A `Shown` is safe as it is. Only this file makes one. It holds no control characters but the colours
  *      that `colors.ts` has put into it.
- *  X2  Everything else that is shown is escaped: what is interpolated by `shown`, and any plain text that
- *      is given to the console. Whoever forgets to mark a text as safe gets it escaped, never raw.
- *  X3  A text is one line. What may have several is cut by `linesOf`, and each of them is one.
+ *  X2  Everything else that is shown is escaped: values that `shown` interpolates, and plain text that
+ *      is given to the console. A text that nobody has marked as safe is escaped, never shown raw.
+ *  X3  A `Shown` is one line. `linesOf` splits a text that may have several.
  */
 
 export type Showable = Shown | string | number;
@@ -31,19 +31,19 @@ export class Shown {
 }
 
 /**
- * Controls, ends of line, what turns the direction of reading, and what takes no room at all. The joiner
- * of emoji (U+200D) and the selectors of their form are no controls.
+ * Controls, ends of line, characters that change the direction of reading, and characters without width. Not among
+ * them are the joiner of emoji (U+200D) and the selectors of their form, which do no harm.
  */
 const UNSAFE = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\u200b\u2060-\u206f\ufeff\ufff9-\ufffb]/gu;
 
 const NAMED: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
-/** One line of text with nothing in it that a terminal obeys: `\n`, `\x1b`, `\u202e` in their place. */
+/** The text as one line without anything that a terminal obeys: `\n`, `\x1b`, `\u202e` stand in place of that. */
 export function escapeText(text: string): string {
   return text.replace(UNSAFE, escapeCharacter);
 }
 
-/** The same for a line of JSON, which means what it meant: only texts hold such characters there. */
+/** The same for a line of JSON. Its meaning stays, because in JSON only texts hold such characters. */
 export function escapeJson(json: string): string {
   return json.replace(UNSAFE, (character) => `\\u${hex(character, 4)}`);
 }
@@ -57,12 +57,12 @@ function hex(character: string, digits: number): string {
   return (character.codePointAt(0) ?? 0).toString(16).padStart(digits, '0');
 }
 
-/** X2, as a tag: what the program says itself stays, what is put into it is escaped. */
+/** A template tag for X2: the program's own words stay as they are, and the values among them are escaped. */
 export function shown(said: TemplateStringsArray, ...values: readonly Showable[]): Shown {
   return new Shown(make, said.map((text, i) => text + textOf(values[i] ?? '')).join(''));
 }
 
-/** X2, for any value. */
+/** Applies X2 to any value. */
 export function show(value: Showable): Shown {
   return value instanceof Shown ? value : new Shown(make, textOf(value));
 }
@@ -71,13 +71,13 @@ export function joinShown(parts: readonly Showable[], separator = ''): Shown {
   return new Shown(make, parts.map(textOf).join(separator));
 }
 
-/** X3. An end of line at the text's end ends no further line; tabs become blanks. */
+/** The lines of a text (X3). An end of line at the text's end begins no further line. Tabs become blanks. */
 export function linesOf(text: string): Shown[] {
   const lines = text.replace(/\r?\n$/, '').split(/\r?\n/);
   return lines.map((line) => show(line.replaceAll('\t', '    ')));
 }
 
-/** `paint` gets safe text and may put colours round it. For `colors.ts` only. */
+/** Gives `paint` safe text, around which it may put colours. For `colors.ts` only. */
 export function painted(paint: (text: string) => string): (value: Showable) => Shown {
   return (value) => new Shown(make, paint(textOf(value)));
 }

@@ -1,13 +1,13 @@
 /**
- * What a job's threads write themselves, beside the live view: whole lines. A chunk may end within a line,
- * or within a character. Escaped as everything is: what a terminal obeys would be obeyed in the midst of the
- * view. (Programs that colour their lines do so for terminals only; theirs is a pipe.)
+ * Makes whole lines of what a job's threads write themselves, to be shown above the live view. A chunk may end within
+ * a line, or within a character. The lines are escaped, because control characters would spoil the view. That costs
+ * no colours: the threads write to a pipe, and programs colour lines for terminals only.
  */
 
 import { StringDecoder } from 'node:string_decoder';
 import { joinShown, linesOf, type Shown } from './escape.js';
 
-/** A line without an end is shown when it is this long, in characters. */
+/** A line that has not ended is shown when it is this long, in characters. */
 const PARTIAL_MAX = 4_096;
 
 export class JobOutput {
@@ -24,7 +24,7 @@ export class JobOutput {
     return linesOf(whole);
   }
 
-  /** @returns what has come without an end of line */
+  /** @returns the last line, if it has come without an end */
   end(): readonly Shown[] {
     const rest = this.#partial;
     this.#partial = '';

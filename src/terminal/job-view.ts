@@ -1,6 +1,6 @@
 /**
- * What a view of a running job shows: a model that reports are folded into. No clock and no
- * terminal: `now` comes in, `live-view.ts` draws.
+ * The model of a view of a running job. Reports are folded into it. It has no clock and no terminal: `now` is an
+ * argument, and `live-view.ts` draws.
  */
 
 import type { GuardedMetrics, ProcessRestartedEvent } from '../guardian/guarded-job.js';
@@ -15,10 +15,10 @@ import { isStored } from './describe-event.js';
 
 export interface Mishap {
   readonly atMs: number;
-  /** `slot 1`, `process`. */
+  /** What failed: `slot 1`, `process`. */
   readonly what: string;
   readonly cause: string;
-  /** Undefined while it is not recovered yet. */
+  /** Undefined until it has recovered. */
   readonly recovery:
     | {
         readonly detectMs: number;
@@ -44,11 +44,11 @@ export class JobView {
   checkpoint: { readonly event: CheckpointEvent; readonly atMs: number } | undefined;
   metrics: GuardedMetrics | undefined;
   checkpointsCompleted = 0;
-  /** Checkpoints lie somewhere: they are not only what output is committed with. */
+  /** The job keeps checkpoints in a place. Otherwise they only commit output. */
   hasStored = false;
   checkpointsFailed = 0;
   mishaps: readonly Mishap[] = [];
-  /** Source records per second, oldest first, for a small curve. */
+  /** Source records per second, oldest first; drawn as a small curve. */
   rates: readonly number[] = [];
   #samples: { atMs: number; records: number }[] = [];
 
@@ -60,7 +60,7 @@ export class JobView {
     this.progress = progress;
     this.slots = slots;
     const last = this.#samples.at(-1);
-    // After a restore the position goes back: a rate across that would be negative.
+    // A restore sets the position back, and the rate would be negative.
     if (last !== undefined && progress.sourceRecords < last.records) this.#samples = [];
     this.#samples.push({ atMs: nowMs, records: progress.sourceRecords });
     while (this.#samples.length > 2 && this.#samples[0]!.atMs < nowMs - RATE_OVER_MS) {
@@ -90,7 +90,7 @@ export class JobView {
   /** A part of the job has failed. */
   handleFailure(what: string, cause: string, nowMs: number): void {
     const open = this.mishaps.at(-1);
-    // What fails while coming up again belongs to the same mishap.
+    // A failure during the recovery belongs to the same mishap.
     if (open !== undefined && open.recovery === undefined) return;
     this.#add({ atMs: nowMs, what, cause, recovery: undefined });
   }

@@ -1,12 +1,12 @@
-/** Data as one line of JSON. */
+/** Writes data as one line of JSON. */
 
 import { isError } from '../base/realm.js';
 import { escapeJson } from './escape.js';
 
 /**
- * Never throws, whatever a job may collect, print or fail with: bigints and symbols become texts, Maps
- * and Sets arrays, errors their fields, circles and what cannot be read words that say so. Controls that
- * JSON may hold raw (those of C1, overrides of direction) are escaped as well: the line may go to a terminal.
+ * Never throws, whatever a job may collect, print or fail with. Bigints and symbols become texts, Maps and Sets become
+ * arrays, errors become their fields. Words stand for circles and for what cannot be read. Controls that JSON may hold
+ * raw (those of C1, overrides of direction) are escaped as well, because the line may go to a terminal.
  */
 export function jsonLine(data: object): string {
   try {
@@ -26,7 +26,7 @@ function plainValue(_key: string, value: unknown): unknown {
   return value;
 }
 
-/** Written out along each path, so that what merely occurs twice is told twice. */
+/** Writes values out along each path, so that one which merely occurs twice stays in both places. */
 function withoutCircles(value: unknown, above: Set<unknown>): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (above.has(value)) return '[circular]';

@@ -1,4 +1,4 @@
-/** The live view: a `JobView` as lines for a terminal. Pure. */
+/** Draws a `JobView` as lines for a terminal. Pure. */
 
 import type { SlotInfo } from '../job/job-types.js';
 import type { Colors } from './colors.js';
@@ -21,7 +21,7 @@ export function drawJob(view: JobView, nowMs: number, colors: Colors): readonly 
     ...(isOver(view) ? [] : timeHolders(view.metrics?.operators ?? [])).map(
       (line) => shown`${label('time', colors)}${colors.yellow(line)}`,
     ),
-    // Of an ended job the threads are gone, which is no news.
+    // The threads of an ended job are gone, which is no news.
     ...(isOver(view) ? [] : view.slots.map((slot) => slotLine(slot, colors))),
     ...(view.mishaps.length === 0 ? [] : [shown``]),
     ...view.mishaps.map((mishap) => mishapLine(mishap, view, nowMs, colors)),

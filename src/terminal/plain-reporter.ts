@@ -26,7 +26,7 @@ export interface PlainReporterOptions {
   readonly print: (lines: readonly string[]) => void;
   readonly quiet: boolean;
   readonly colors: Colors;
-  /** Milliseconds, from any point in time. */
+  /** Milliseconds since any fixed moment. */
   readonly now: () => number;
 }
 
@@ -77,7 +77,7 @@ export class PlainReporter implements Reporter {
   }
 
   tree(tree: JobTreeNode): void {
-    // Asked for by name, so `quiet` does not hide it; standard output is the job's own then.
+    // The user has asked for the tree, so `quiet` does not hide it; but then standard output belongs to the job.
     const { quiet, write, writeError, colors } = this.#given;
     for (const line of drawTree(tree, colors)) (quiet ? writeError : write)(line);
   }

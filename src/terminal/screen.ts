@@ -1,8 +1,8 @@
 /**
  * A few lines at the bottom of a terminal that are drawn over and over, and text above them.
  *
- * `log-update` goes back over what it drew and hides the cursor, which comes back however the program ends.
- * Every line is cut to the terminal's width first, for what wraps could push the last lines out.
+ * `log-update` goes back over what it drew. It hides the cursor, and shows it again however the program ends.
+ * Every line is shortened to the terminal's width first, because lines that wrap could push the last ones out.
  */
 
 import { createLogUpdate } from 'log-update';
@@ -25,7 +25,7 @@ export class Screen {
     this.#update = createLogUpdate(stream as NodeJS.WritableStream);
   }
 
-  /** Replaces what was drawn last. */
+  /** Replaces the lines that were drawn last. */
   draw(lines: readonly Showable[]): void {
     if (this.#closed) return;
     const width = Math.max(20, this.#stream.columns ?? 80);
@@ -38,13 +38,13 @@ export class Screen {
     );
   }
 
-  /** Writes lines above the drawn ones, which appear again with the next `draw`. */
+  /** Writes lines above the drawn ones. These appear again with the next `draw`. */
   print(lines: readonly Showable[]): void {
     this.#update.clear();
     for (const line of lines) this.#stream.write(`${show(line).text}\n`);
   }
 
-  /** Leaves what is drawn where it is. */
+  /** Leaves the drawn lines where they are. */
   close(): void {
     if (this.#closed) return;
     this.#closed = true;

@@ -1,6 +1,6 @@
 /**
- * Columns of text. `cli-table3` and its kind measure by an older table of widths, in which newer emoji take
- * one column: so they are laid out here, by the widths that the live view uses.
+ * Lays out columns of text, by the widths that the live view uses. `cli-table3` and its kind measure by an older table
+ * of widths, in which newer emoji take one column.
  */
 
 import { padEnd, padStart, widthOf } from './columns.js';
@@ -12,7 +12,7 @@ export interface Column {
   readonly align?: 'left' | 'right';
 }
 
-/** A title line, a rule and the rows, without trailing spaces. */
+/** The table as lines: titles, a rule and the rows, without trailing spaces. */
 export function formatTable(
   columns: readonly Column[],
   rows: readonly (readonly Showable[])[],

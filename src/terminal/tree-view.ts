@@ -1,4 +1,4 @@
-/** The tree of supervision, drawn as lines. */
+/** Draws the tree of supervision as lines. */
 
 import type { JobTreeNode } from '../job/job-types.js';
 import type { Colors } from './colors.js';
@@ -8,7 +8,7 @@ import { formatMs, formatNumberOf } from './format.js';
 /**
  *     flights  running 12 s  one-for-all
  *     ├─ coordinator  running 12 s
- *     └─ region parquetFile  running 1.2 s  one-for-all  10 … 10 000 ms, 1 of 10 restarts used
+ *     └─ region parquetFile  running 1.2 s  one-for-all  1 of 10 restarts without progress, after 10 to 10000 ms
  *        ├─ slot 0  running 1.2 s  one-for-all
  */
 export function drawTree(tree: JobTreeNode, colors: Colors): readonly Shown[] {
