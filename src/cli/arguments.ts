@@ -1,6 +1,6 @@
 /**
- * The command line, as data, and the pages of `--help`: both from one definition. Nothing is looked up or
- * run here.
+ * The command line as data, and the pages of `--help`, both from one definition. This file neither looks anything
+ * up nor runs anything.
  */
 
 import { Command, type CommanderError, Option } from 'commander';
@@ -18,7 +18,7 @@ export class UsageError extends HoldfastError {
   }
 }
 
-/** The service behind addresses as `s3://bucket/prefix`; what is not given, the environment tells. */
+/** The service behind addresses such as `s3://bucket/prefix`. The environment tells what is not given. */
 export interface S3Flags {
   readonly s3Endpoint: string | undefined;
   readonly s3Region: string | undefined;
@@ -33,7 +33,7 @@ export interface RunCommand extends S3Flags {
   readonly restore: string | undefined;
   readonly allowDropped: readonly string[];
   readonly stopTimeoutMs: number | undefined;
-  /** After what silence a thread is taken for hung. */
+  /** The silence after which a thread is taken for hung. */
   readonly heartbeatTimeoutMs: number | undefined;
   readonly args: Readonly<Record<string, string>>;
   /** Show the tree of supervision. */
@@ -81,7 +81,7 @@ export interface SavepointCommand extends S3Flags {
 }
 
 export type CommandLine =
-  /** `text` is the page: of all commands, or of one. */
+  /** `text` is the page of all commands, or that of one. */
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
   | RunCommand
@@ -90,7 +90,7 @@ export type CommandLine =
   | CompatibleCommand
   | SavepointCommand;
 
-/** More would not fit into the demo's three million records, a checkpoint apart. */
+/** More kills, with a checkpoint between any two, would not fit into the demo's three million records. */
 export const KILLS_MAX = 20;
 
 const MOST_MS = 2_147_483_647;
@@ -122,8 +122,8 @@ export function parseCommandLine(argv: readonly string[]): CommandLine {
 }
 
 /**
- * All commands: their names and options.
- * @public a test compares what README and the pages say about them
+ * The names and options of all commands.
+ * @public a test compares them with README and the pages
  */
 export function definedCommands(): readonly { readonly name: string; readonly flags: string[] }[] {
   return define(() => {}).commands.map((command) => ({
@@ -144,7 +144,7 @@ function define(use: (command: CommandLine) => void): Command {
   return program;
 }
 
-/** Neither writes nor exits by itself. */
+/** Keeps commander from writing and exiting by itself. */
 function bare(command: Command): Command {
   return command
     .exitOverride()
@@ -433,7 +433,7 @@ function jobArguments(): Option {
   ).argParser((pair, before: Readonly<Record<string, string>> = {}) => {
     const at = pair.indexOf('=');
     if (at < 1) throw new UsageError(`--arg must be NAME=VALUE, not '${pair}'.`);
-    // By a list of entries: a name may be `__proto__`.
+    // Entries, because a name may be `__proto__`.
     return Object.fromEntries([...Object.entries(before), [pair.slice(0, at), pair.slice(at + 1)]]);
   });
 }

@@ -1,4 +1,4 @@
-/** What is inside one checkpoint, for people and for programs. */
+/** Tells what is inside one checkpoint, for people and for programs. */
 
 import { isHoldfastError } from '../base/errors.js';
 import type { OpenedCheckpoint } from '../checkpoint/inspect/inspect-checkpoint.js';
@@ -17,7 +17,7 @@ export interface OperatorContents {
   readonly stateful: boolean;
   readonly parallelism: number;
   readonly bytes: number;
-  /** Rows of numeric state, one per key (and window); undefined where they would have to be decoded. */
+  /** Number of rows of numeric state, one per key (and window); undefined where it would take decoding. */
   readonly rows: number | undefined;
   /** Summed over the instances. */
   readonly sections: readonly { readonly name: string; readonly bytes: number }[];
@@ -27,7 +27,7 @@ export interface SourceContents {
   readonly operator: string;
   readonly instance: number;
   readonly split: string;
-  /** Of the next record; undefined: the split's start. */
+  /** Position of the next record; undefined at the split's start. */
   readonly position: unknown;
   readonly finished: boolean;
 }
@@ -45,13 +45,13 @@ export interface CheckpointContents {
   readonly keyGroups: number;
   readonly holdfast: string;
   readonly node: string;
-  /** Manifest and parts, as they are stored. */
+  /** Bytes of manifest and parts, as they are stored. */
   readonly bytes: number;
-  /** What the parts hold; more than `bytes` where they are compressed. */
+  /** Bytes of what the parts hold; more than `bytes` where they are compressed. */
   readonly contentBytes: number;
   readonly manifestFile: string;
   readonly operators: readonly OperatorContents[];
-  /** Records that each instance of a source had emitted. */
+  /** Number of records that each instance of a source had emitted. */
   readonly sourceRecords: Readonly<Record<string, number>>;
   readonly positions: readonly SourceContents[];
   readonly transactions: readonly {
@@ -73,7 +73,7 @@ export async function contentsOf(
   const positions: SourceContents[] = [];
   const damage: FoundDamage[] = [];
   for (const part of manifest.parts) {
-    // What it builds on has to be whole as well.
+    // The files that the part builds on have to be whole as well.
     for (const file of part.earlier ?? []) {
       const read = await opened.read(file);
       if (!Array.isArray(read)) damage.push(read as FoundDamage);
@@ -209,7 +209,7 @@ export function contentsLines(contents: CheckpointContents): readonly Showable[]
   return lines;
 }
 
-/** Whose state a damaged part file holds. */
+/** Says whose state a damaged part file holds. */
 export function affectedText(damage: FoundDamage): string | undefined {
   const owners = new Map<string, string[]>();
   for (const { operator, instance, section, bytes } of damage.affects ?? []) {
@@ -230,7 +230,7 @@ function positionText(position: unknown): string {
   return position === undefined ? 'its first' : JSON.stringify(position);
 }
 
-/** A look from outside goes on without what a newer or older version has written. */
+/** Undefined for what another version of Holdfast has written, and this one cannot read. */
 function told<T>(look: () => T): T | undefined {
   try {
     return look();

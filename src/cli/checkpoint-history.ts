@@ -1,4 +1,4 @@
-/** `holdfast checkpoints DIR --history`: what the checkpoints of a directory have cost. */
+/** `holdfast checkpoints DIR --history`: tells what the checkpoints of a directory have cost. */
 
 import { inspectStatistics } from '../checkpoint/directory/statistics-file.js';
 import { type CheckpointStatistics, summaryOf } from '../checkpoint/statistics.js';

@@ -1,4 +1,7 @@
-/** `holdfast checkpoints`: what a directory or a bucket holds, and whether it is sound. Takes no lock, changes nothing. */
+/**
+ * `holdfast checkpoints`: tells what a directory or a bucket holds, and whether it is sound. Takes no lock and changes
+ * nothing.
+ */
 
 import { isS3Place, s3ConnectionAt } from '../checkpoint/checkpoint-place.js';
 import { openCheckpoint } from '../checkpoint/inspect/inspect-checkpoint.js';
@@ -26,8 +29,8 @@ import { useS3Flags } from './s3-flags.js';
 
 /**
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY when there is no such directory, …_STORE when a
- *   service does not answer as it should; with `show`
- *   …_NOT_FOUND, …_CORRUPT or …_FORMAT when there is no such checkpoint, or no reading its manifest
+ *   service does not answer as it should; with `show` also …_NOT_FOUND when there is no such checkpoint, …_CORRUPT or
+ *   …_FORMAT when its manifest cannot be read
  */
 export async function checkpointsCommand(
   command: CheckpointsCommand,
@@ -69,7 +72,7 @@ function damageLines(damage: readonly FoundDamage[]): readonly Showable[] {
   });
 }
 
-/** How a run gets past the damage. */
+/** Says how a run gets past the damage. */
 function wayOnLines(way: WayOn | undefined, { directory, finished }: DirectoryReport): string[] {
   if (way === undefined) return [];
   if (finished !== undefined) {

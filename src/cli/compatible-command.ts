@@ -1,4 +1,4 @@
-/** `holdfast checkpoints DIR --compatible JOB`: what would become of the state, before a job is deployed. */
+/** `holdfast checkpoints DIR --compatible JOB`: tells what would become of the state, before a job is deployed. */
 
 import { checkJob } from '../job/check-job.js';
 import type { Console } from '../terminal/console.js';

@@ -1,6 +1,6 @@
 /**
- * `holdfast demo`: three million real flights (or made ones, where their package is not installed), a job that is killed again and again, and the proof
- * that its published files are those of a plain single-threaded fold.
+ * `holdfast demo`: runs a job over three million real flights (or made ones, where their package is not installed),
+ * kills it again and again, and proves that its published files are those of a plain single-threaded fold.
  */
 
 import { rmSync } from 'node:fs';
@@ -40,7 +40,7 @@ export async function demoCommand(command: DemoCommand, console: Console): Promi
     close: () => reporter.close(),
   });
   let isKept = false;
-  // Also when signals end the program at once.
+  // At `exit`, because signals may end the program at once.
   const removeNow = () => {
     if (!isKept) rmSync(directory, { recursive: true, force: true });
   };
@@ -103,7 +103,7 @@ function failed(error: unknown, signals: StopSignals, reporter: Reporter): numbe
   return EXIT_FAILED;
 }
 
-/** Everything that makes the demo a failure. */
+/** Lists everything that makes the demo a failure. */
 function judge(
   { result, log }: KilledRun,
   { lost, duplicated, wrong, examples }: Comparison,

@@ -1,4 +1,4 @@
-/** What the program's exit code says. The page of them is part of `--help`. */
+/** The program's exit codes. Their page is part of `--help`. */
 
 import { exitCodeOf } from '../base/error-codes.js';
 import { isHoldfastError } from '../base/errors.js';
@@ -12,12 +12,12 @@ export const EXIT_INTERRUPTED = 130;
 export const EXIT_UNREAD = 141;
 export const EXIT_TERMINATED = 143;
 
-/** After an error: by its code, 1 for what is none of ours. */
+/** The exit code after an error, by the error's code; 1 for errors of others. */
 export function exitCodeOfError(error: unknown): number {
   return isHoldfastError(error) ? exitCodeOf(error.code) : EXIT_FAILED;
 }
 
-/** For people, in order. */
+/** The page, in order. */
 export const exitCodePage: readonly (readonly [code: number, meaning: string])[] = [
   [
     EXIT_FINISHED,
@@ -40,7 +40,7 @@ export const exitCodePage: readonly (readonly [code: number, meaning: string])[]
   [EXIT_HUNG_UP, 'stopped by SIGHUP (its terminal was closed), likewise.'],
 ];
 
-/** A reader that has gone away is no failure of the program's: as if SIGPIPE had ended it. */
+/** When its reader has gone away, the program exits as if SIGPIPE had ended it: that is no failure of its own. */
 export function lostOutputCode({ code }: LostOutput): number {
   return code === 'EPIPE' ? EXIT_UNREAD : EXIT_FAILED;
 }

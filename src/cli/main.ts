@@ -42,7 +42,7 @@ try {
   process.exitCode = await main(argv, terminal);
 } catch (error) {
   if (error instanceof UsageError) {
-    // Where in the program it was found is nobody's concern.
+    // The first line alone: frames of this program help nobody with a mistake on the command line.
     terminal.writeError(describeError(error, terminal.errorColors)[0] ?? '');
     terminal.writeError(shown`See holdfast --help.`);
     process.exitCode = EXIT_USAGE;
@@ -55,5 +55,5 @@ try {
     process.exitCode = exitCodeOfError(error);
   }
 }
-// Not by itself: while Node takes itself down its signal handlers are gone, and a signal would replace the exit code.
+// The exit is explicit. While Node takes itself down its signal handlers are gone, and a signal would replace the code.
 process.stdout.write('', () => process.exit());

@@ -1,4 +1,4 @@
-/** `holdfast run`: a job under a guardian, shown as it runs. */
+/** `holdfast run`: runs a job under a guardian, and shows it as it runs. */
 
 import { isHoldfastError } from '../base/errors.js';
 import { isS3Place, storeAt } from '../checkpoint/checkpoint-place.js';

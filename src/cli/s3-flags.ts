@@ -1,7 +1,7 @@
 /**
- * `--s3-endpoint` and `--s3-region`: two more ways to say what the environment says. There they are found by
- * everything that opens a place in S3, the job's own process included. Credentials are never flags: a
- * command line is seen by every user of a machine.
+ * `--s3-endpoint` and `--s3-region` set variables of the environment. There everything that opens a place in S3 finds
+ * them, the job's own process included. Credentials are never flags, because every user of a machine can see command
+ * lines.
  */
 
 import { badOption } from '../base/option-checks.js';

@@ -1,4 +1,4 @@
-/** `holdfast savepoint`: a checkpoint of a directory or a bucket, copied to a place of its own. */
+/** `holdfast savepoint`: copies a checkpoint of a directory or a bucket to a place of its own. */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { storeAt } from '../checkpoint/checkpoint-place.js';
@@ -11,7 +11,7 @@ import type { SavepointCommand } from './arguments.js';
 import { EXIT_FINISHED } from './exit-codes.js';
 import { useS3Flags } from './s3-flags.js';
 
-/** A running job may prune a checkpoint while it is copied; the newest is tried again. */
+/** A running job may prune a checkpoint while it is copied. Then the newest one at that time is tried. */
 const TRIES = 5;
 
 export async function savepointCommand(
@@ -59,7 +59,7 @@ async function copy({ directory, to, checkpoint }: SavepointCommand): Promise<Ma
   }
 }
 
-/** `--restore` knows a path by its separator. */
+/** The path with a separator in it, by which `--restore` knows a path. */
 function shownPath(path: string): string {
   return /[/\\]/.test(path) ? path : `./${path}`;
 }

@@ -1,9 +1,9 @@
 /**
- * SIGINT, SIGTERM, SIGHUP, and the loss of standard output: the first asks the job to stop with a last checkpoint, the second ends at
- * once, a third does not even wait for the job's process to be gone.
+ * What SIGINT, SIGTERM, SIGHUP and the loss of standard output do. The first of them asks the job to stop with a last
+ * checkpoint. The second ends the job at once. A third does not even wait until the job's process is gone.
  *
- * The guarded process does not act on signals (see guardian/child.ts), so an interrupt from a
- * terminal, which reaches both, has one meaning.
+ * An interrupt from a terminal reaches both processes. It has one meaning, because the guarded process does not act on
+ * signals (guardian/child.ts).
  */
 
 import type { GuardedJob } from '../guardian/guarded-job.js';
@@ -12,9 +12,9 @@ import type { Console, LostOutput } from '../terminal/console.js';
 import { formatMs } from '../terminal/format.js';
 import { EXIT_HUNG_UP, EXIT_INTERRUPTED, EXIT_TERMINATED, lostOutputCode } from './exit-codes.js';
 
-/** Of a stop with a last checkpoint, if nothing else is said. */
+/** The default time for a stop with a last checkpoint. */
 export const STOP_TIMEOUT_MS = 10_000;
-/** How long the end of a killed process is waited for. */
+/** How long the program waits for the end of a killed process. */
 const KILL_TIMEOUT_MS = 2_000;
 
 const EXIT_CODES = {
@@ -54,12 +54,12 @@ export class StopSignals {
     given.console.onLost((lost) => this.#lost(lost));
   }
 
-  /** Aborted by a signal that comes before the job runs. */
+  /** Aborts the start of the job when a signal comes before the job runs. */
   get starting(): AbortSignal {
     return this.#starting.signal;
   }
 
-  /** What the program exits with when a signal has ended the job: that of the first. */
+  /** The exit code when signals have ended the job: that of the first one. */
   get exitCode(): number | undefined {
     return this.#exitCode;
   }
@@ -74,15 +74,15 @@ export class StopSignals {
   }
 
   /**
-   * The program is at its end. Its listeners stay: without them a signal that comes now would replace the
-   * exit code of a job that has finished.
+   * To be called at the program's end. The listeners stay, because without them a signal that comes now would replace
+   * the exit code of a job that has finished.
    */
   dispose(): void {
     clearTimeout(this.#timer);
     this.#disposed = true;
   }
 
-  /** Nobody sees how the job goes on: as if it were interrupted. */
+  /** Stops the job as an interrupt does, since nobody sees any more how it goes on. */
   #lost(lost: LostOutput): void {
     if (this.#isLost) return;
     this.#isLost = true;
@@ -100,7 +100,7 @@ export class StopSignals {
     this.#exitCode ??= exitCode;
     if (this.#received === 1) {
       if (this.#job === undefined) this.#starting.abort();
-      // It has ended, and is about to tell its result.
+      // A job that has ended is about to tell its result.
       else if (!ENDED.has(this.#job.status)) this.#stop(this.#job);
     } else if (this.#received === 2 && this.#job !== undefined) {
       this.#kill(this.#job);
@@ -129,7 +129,7 @@ export class StopSignals {
 
   #kill(job: GuardedJob): void {
     clearTimeout(this.#timer);
-    // A process that the system does not let go of keeps nobody here.
+    // The program exits even if the system does not let go of the job's process.
     this.#timer = setTimeout(() => this.#exit(), KILL_TIMEOUT_MS);
     job.killProcess('SIGKILL');
     void job.cancel();

@@ -1,4 +1,4 @@
-/** The published files against the plain fold, row by row. */
+/** Compares the published files with the plain fold, row by row. */
 
 import { createReadStream } from 'node:fs';
 import { readdir } from 'node:fs/promises';
@@ -7,13 +7,13 @@ import { createInterface } from 'node:readline';
 import { type FlightsRow, rowKey } from './flights-data.js';
 
 export interface Comparison {
-  /** Rows that were published. */
+  /** Number of published rows. */
   readonly rows: number;
-  /** Expected and not published. */
+  /** Number of rows that were expected and not published. */
   readonly lost: number;
-  /** Published more than once: how many too many. */
+  /** Number of rows too many, where one was published more than once. */
   readonly duplicated: number;
-  /** Published with other values, or not expected at all. */
+  /** Number of rows that were published with other values, or not expected at all. */
   readonly wrong: number;
   /** The first few differences, for people. */
   readonly examples: readonly string[];
@@ -69,7 +69,7 @@ function isSame(found: Readonly<Record<string, unknown>>, row: FlightsRow): bool
   );
 }
 
-/** As any reader of the folder would find them: hidden names are not looked at. */
+/** The lines that any reader of the folder finds; hidden files are left out. */
 async function* publishedLines(directory: string): AsyncGenerator<readonly [string, string]> {
   const names = (await readdir(directory)).filter((name) => !name.startsWith('.')).sort();
   for (const name of names) {

@@ -1,4 +1,4 @@
-/** Runs the demo's job and makes the planned kills: the driver of `kill-director.ts`. */
+/** Makes the planned kills of a running demo: the driver of `kill-director.ts`. */
 
 import type { GuardedJob } from '../guardian/guarded-job.js';
 import type { JobResult } from '../job/job-types.js';
@@ -11,7 +11,7 @@ export interface KilledRun {
   readonly log: KillLog;
 }
 
-/** @param onRow told after each recovery */
+/** @param onRow called after each recovery */
 export async function runKilled(
   job: GuardedJob,
   plan: readonly PlannedKill[],
@@ -22,7 +22,7 @@ export async function runKilled(
   const handle = (event: DirectorEvent): void => {
     for (const command of director.handle(event)) {
       if (command.kind === 'ask-checkpoint') {
-        // Completion is told by its event.
+        // The event `checkpoint` tells of its completion.
         job.checkpointNow().catch(() => handle({ kind: 'checkpoint-refused' }));
       } else {
         const { number, planned } = command;

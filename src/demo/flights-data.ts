@@ -1,4 +1,4 @@
-/** The demo's data, and a plain fold over it: the result to compare with. */
+/** The demo's data, and a plain fold over it, with which the job's result is compared. */
 
 import { createReadStream, createWriteStream, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -23,16 +23,16 @@ export interface FlightsRow {
 
 const DAY_MS = 86_400_000;
 
-/** The flights of one demo: real ones where their package is installed, else made ones. */
+/** The flights of one demo: real ones where their package is installed, otherwise made ones. */
 export interface Flights {
   readonly file: string;
   readonly records: number;
   readonly real: boolean;
-  /** Single-threaded; key `origin day`. */
+  /** Computes the expected rows in one thread, by keys of the form `origin day`. */
   fold(): Promise<{ readonly rows: ReadonlyMap<string, FlightsRow>; readonly records: number }>;
 }
 
-/** What real flights need beside Holdfast. */
+/** The packages that real flights need. */
 export const FLIGHTS_PACKAGES = ['vega-datasets', 'hyparquet', 'hyparquet-compressors'] as const;
 
 /** @param folder for the file of made flights */
@@ -50,7 +50,7 @@ export async function openFlights(folder: string): Promise<Flights> {
   return { file: made, records: MADE_FLIGHTS, real: false, fold: () => foldLines(made) };
 }
 
-/** Path of the Parquet file, if there is one. */
+/** Path of the Parquet file; undefined where its package is not installed. */
 function findRealFlights(): string | undefined {
   try {
     const entry = createRequire(import.meta.url).resolve('vega-datasets');
@@ -68,7 +68,7 @@ async function loadHyparquet() {
   return { ...(await import('hyparquet').catch(rethrown)), compressors };
 }
 
-/** A `catch` of its own lets bundlers leave out what is not installed. */
+/** For the `catch` of a dynamic import, which lets bundlers leave out what is not installed. */
 function rethrown(error: unknown): never {
   throw error;
 }
@@ -77,11 +77,11 @@ const MADE_FLIGHTS = 2_000_000;
 const MADE_DAYS = 181;
 const MADE_AIRPORTS = 97;
 const MADE_FROM_MS = Date.UTC(2001, 0, 1);
-/** They take off in order, but for less than the job waits. */
+/** How far made flights are out of order: less than the job waits. */
 const MADE_DISORDER_MS = 240_000;
 const MADE_CHUNK = 10_000;
 
-/** As like the real ones as need be: half a year, some airports busier than others, some flights cancelled. */
+/** Makes half a year of flights, with some airports busier than others and some flights cancelled, as in real data. */
 async function writeMadeFlights(path: string): Promise<void> {
   const random = seededRandom(2_001);
   const stepMs = (MADE_DAYS * DAY_MS - MADE_DISORDER_MS) / MADE_FLIGHTS;
@@ -113,7 +113,7 @@ async function foldLines(
   return { rows, records };
 }
 
-/** Row group by row group. */
+/** Folds the file row group by row group, so that not all rows are in memory at once. */
 async function foldParquet(
   path: string,
   { asyncBufferFromFile, parquetMetadataAsync, parquetReadObjects, compressors }: Hyparquet,

@@ -1,12 +1,12 @@
 /**
- * Makes exactly the planned kills, each at its place and at least one completed checkpoint after the
- * one before. A pure machine: what the job reports in, kills and requests for checkpoints out.
+ * Makes exactly the planned kills, each at its place, with at least one completed checkpoint between any
+ * two. A pure machine: reports of the job go in, kills and requests for checkpoints come out.
  *
  *  K1  A kill is ordered when the job runs undisturbed, a checkpoint has completed since the last
- *      failure, and the sources have reached its place (or are past it).
- *  K2  When a kill is due and only the checkpoint is missing, one is asked for: progress must not
- *      outrun the kills. Also at once after a recovery, so that little input is spent in between.
- *  K3  One kill at a time; it is over with the recovery that follows it.
+ *      failure, and the sources have reached the kill's place.
+ *  K2  When a kill is due and only the checkpoint is missing, one is asked for, so that progress does not
+ *      outrun the kills. One is also asked for right after a recovery, so that little input is spent in between.
+ *  K3  There is one kill at a time. It is over with the recovery that follows it.
  */
 
 import type { PlannedKill } from './kill-plan.js';
@@ -14,11 +14,11 @@ import type { PlannedKill } from './kill-plan.js';
 export type DirectorEvent =
   | { readonly kind: 'progress'; readonly records: number }
   | { readonly kind: 'checkpoint-completed' }
-  /** A checkpoint that was asked for could not be had. */
+  /** The checkpoint that was asked for has failed. */
   | { readonly kind: 'checkpoint-refused' }
-  /** Something failed: a kill has taken effect, or a failure of its own. */
+  /** A part has failed, by a kill or by itself. */
   | { readonly kind: 'down' }
-  /** The first new output. */
+  /** The first new output has come. */
   | { readonly kind: 'recovered' };
 
 export type DirectorCommand =
@@ -38,7 +38,7 @@ export class KillDirector {
     this.#plan = plan;
   }
 
-  /** Kills that were ordered and recovered from. */
+  /** Number of kills from which the job has recovered. */
   get done(): number {
     return this.#ordered ? this.#next - 1 : this.#next;
   }

@@ -1,4 +1,4 @@
-/** What became of each kill: the rows of the demo's table, and the figures made of them. */
+/** Notes what became of each kill: the rows of the demo's table, and figures made of them. */
 
 import type { ProcessRestartedEvent } from '../guardian/guarded-job.js';
 import type { RestartedEvent } from '../job/job-types.js';
@@ -12,7 +12,7 @@ export interface KillRow {
   readonly target: string;
   readonly cause: string;
   readonly detectMs: number;
-  /** From detection to the first new output. */
+  /** Time from detection to the first new output. */
   readonly recoverMs: number;
   readonly checkpoint: number | undefined;
   readonly replayed: number;
@@ -20,7 +20,7 @@ export interface KillRow {
 
 export class KillLog {
   readonly rows: KillRow[] = [];
-  /** Recoveries that no kill was ordered for. */
+  /** Recoveries from failures that were no ordered kills. */
   readonly unplanned: KillRow[] = [];
   #ordered: { readonly number: number; readonly planned: PlannedKill } | undefined;
 
@@ -42,7 +42,7 @@ export class KillLog {
     }
     const { target, cause } = ordered.planned;
     const meant = target.kind === 'process' ? 'process' : `slot ${target.slot}`;
-    // A full heap may abort the process: then the guardian has brought the job back.
+    // A full heap may abort the process. Then the guardian has brought the job back.
     const shown = meant === happened ? meant : `${meant}, ${happened}`;
     const row = { number: ordered.number, target: shown, cause, ...figures };
     this.rows.push(row);
@@ -74,7 +74,7 @@ export class KillLog {
   }
 }
 
-/** The value that half of them do not exceed; 0 for none. */
+/** The value that half of them do not exceed; 0 for an empty list. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.max(0, Math.ceil(sorted.length / 2) - 1)] ?? 0;

@@ -1,4 +1,4 @@
-/** Which kills a demo makes, and where: drawn from a seed before anything runs. Pure. */
+/** Draws from a seed, before anything runs, which kills a demo makes, and where. Pure. */
 
 import { type Random, randomInt, seededRandom } from '../base/random.js';
 
@@ -6,7 +6,7 @@ export const killCauses = ['terminate', 'throw', 'exit', 'hang', 'out-of-memory'
 export type DemoCause = (typeof killCauses)[number];
 
 export interface PlannedKill {
-  /** Made once the sources have emitted this many records. */
+  /** The kill is made once the sources have emitted so many records. */
   readonly atRecords: number;
   /** A slot, or the whole process. */
   readonly target: { readonly kind: 'slot'; readonly slot: number } | { readonly kind: 'process' };
@@ -14,9 +14,9 @@ export interface PlannedKill {
 }
 
 export interface KillPlanOptions {
-  /** Kills of a slot; one of the process is added. */
+  /** Number of kills of a slot; one kill of the process is added. */
   readonly kills: number;
-  /** Each occurs at least once where there are enough kills. */
+  /** Each cause occurs at least once where there are enough kills. */
   readonly causes: readonly DemoCause[];
   readonly seed: number;
   readonly slots: number;
@@ -24,13 +24,13 @@ export interface KillPlanOptions {
 }
 
 /**
- * No kill in the first and the last part of the input: a kill needs a checkpoint before it, and room
- * for its recovery, a checkpoint and the kills that it has pushed back after it.
+ * There is no kill in the first and in the last part of the input. A kill needs a checkpoint before it. Behind it, it
+ * needs room for the recovery, a checkpoint, and the kills that it has pushed back.
  */
 const FIRST_SHARE = 0.03;
 const LAST_SHARE = 0.7;
 
-/** In the order in which they are made. */
+/** The kills in the order in which they are made. */
 export function planKills(options: KillPlanOptions): readonly PlannedKill[] {
   const { kills, causes, slots, records } = options;
   const random = seededRandom(options.seed);
