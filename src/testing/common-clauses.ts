@@ -1,10 +1,10 @@
-/** What every sink promises, and what those promise that repeat rows after a crash. */
+/** The clauses that every sink has to keep, and those for sinks that repeat rows after a crash. */
 
 import { type Clause, range } from './sink-clause.js';
 
 const MANY = 5_000;
 
-/** Of every sink. */
+/** Clauses for every sink. */
 export const COMMON_CLAUSES: readonly Clause[] = [
   {
     clause: 'back-pressure',
@@ -32,7 +32,7 @@ export const COMMON_CLAUSES: readonly Clause[] = [
   },
 ];
 
-/** Of sinks without a commit. */
+/** Clauses for sinks without a commit. */
 export const AT_LEAST_ONCE_CLAUSES: readonly Clause[] = [
   {
     clause: 'delivered-by-checkpoint',

@@ -1,14 +1,15 @@
-/** What a conformance kit gives. Protocol file: shapes only. */
+/** The cases that a conformance kit gives. Protocol file: shapes only. */
 
 /** One clause of the contract, to be run by whatever runs your tests. */
 export interface ConformanceCase {
-  /** Stable: `commit-twice`. */
+  /** The clause's name, such as `commit-twice`. It never changes. */
   readonly clause: string;
   /** The clause in words, for a test's title. */
   readonly name: string;
   /**
-   * Resolves when the clause is kept. One case at a time: they share what the sink writes to, or the source reads.
-   * @throws HoldfastError ERR_HOLDFAST_SINK_CONTRACT or ERR_HOLDFAST_SOURCE_CONTRACT that says which clause is
+   * Resolves when the clause is kept. Run one case at a time, because all share the place that the sink writes to, or
+   * that the source reads.
+   * @throws HoldfastError ERR_HOLDFAST_SINK_CONTRACT or ERR_HOLDFAST_SOURCE_CONTRACT, which says what clause is
    *   broken, and what was seen
    */
   run(): Promise<void>;

@@ -1,8 +1,8 @@
-/** What a two-phase sink promises over crashes: a manifest was written, or it was not; both are kept. */
+/** The clauses for a two-phase sink among crashes, which come before the manifest is written, or after it. */
 
 import { type Clause, range } from './sink-clause.js';
 
-/** So many turns of the event loop a commit goes on for, before its process "dies". */
+/** The most turns of the event loop for which a commit goes on before its process "dies". */
 const TURNS_MAX = 8;
 
 const turns = async (count: number): Promise<void> => {
@@ -40,7 +40,7 @@ export const CRASH_CLAUSES: readonly Clause[] = [
         await life.write(0, turn);
         await life.write(1, 100 + turn);
         const cut = await life.prepare(turn + 1);
-        const committing = life.commit(cut).catch(() => {}); // It is a zombie's from the crash on.
+        const committing = life.commit(cut).catch(() => {}); // From the crash on it is a zombie's commit.
         await turns(turn);
         life = await stage.restart(life, cut);
         await committing;
@@ -127,7 +127,7 @@ export const CRASH_CLAUSES: readonly Clause[] = [
       const first = await zombie.prepare(1);
       const next = await stage.restart(zombie, first);
       const asZombie = async (act: () => unknown): Promise<void> => {
-        await (async () => await act())().catch(() => {}); // It may refuse.
+        await (async () => await act())().catch(() => {}); // The sink may refuse.
       };
       await asZombie(() => zombie.write(0, 90));
       await next.write(0, 1);

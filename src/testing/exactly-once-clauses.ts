@@ -1,4 +1,4 @@
-/** What a two-phase sink promises while nothing crashes: cuts, commits, checkpoints given up. */
+/** The clauses for a two-phase sink while nothing crashes: cuts, commits, checkpoints that are given up. */
 
 import { type Clause, range } from './sink-clause.js';
 
@@ -191,7 +191,7 @@ export const EXACTLY_ONCE_CLAUSES: readonly Clause[] = [
       await stage.expect('before the first commit', []);
       await life.commit(cuts[0]!);
       await life.commit(cuts[1]!);
-      // The third was subsumed: its transactions come with the fourth's.
+      // The third checkpoint is not committed by itself: its transactions come with those of the fourth.
       await life.commit({
         checkpoint: 4,
         transactions: [...cuts[2]!.transactions, ...cuts[3]!.transactions],

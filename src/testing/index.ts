@@ -1,4 +1,4 @@
-/** `holdfast/testing`: what sinks and sources of one's own have to keep, as cases for any test runner. */
+/** `holdfast/testing`: the contracts that sinks and sources of one's own have to keep, as cases for any test runner. */
 
 export type { ConformanceCase } from './conformance-case.js';
 export { sinkConformance } from './sink-conformance.js';

@@ -1,13 +1,14 @@
 /**
  * The contract of sinks as a list of cases that any test runner can run.
  *
- * A case plays what jobs do to a sink: it writes, prepares, commits, gives up; it lets the process "die"
+ * A case does to a sink what jobs do: it writes, prepares, commits, gives up. It lets the process "die"
  * at a point, and begins the next life with a fresh sink that knows no more than a manifest would.
  * Then it looks at what an outsider sees.
  *
- *  F1  A case needs no test runner, no thread and no clock, its deadline apart: it resolves, or it throws.
- *  F2  A case is a clause: the names are stable, and whoever breaks a clause sees its name first.
- *  F3  Cases share the sink's target, so they run one after the other; each begins with `reset`.
+ *  F1  A case needs no test runner and no thread, and no clock but for its deadline. It resolves, or it throws.
+ *  F2  Each case tries one clause. The names of clauses never change, and the error of a broken clause begins with its
+ *      name.
+ *  F3  Cases share the sink's target, so they run one after the other. Each begins with `reset`.
  */
 
 import { HoldfastError } from '../base/errors.js';

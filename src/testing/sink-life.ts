@@ -1,12 +1,12 @@
 /**
- * One life of a process with a sink: what a task and a driver do with it, and nothing else.
+ * One life of a process with a sink. It does what a task and a driver do, and nothing else.
  *
- *  E1  A life knows of earlier ones what a job would: the run's id, and a checkpoint's manifest, whose
- *      transactions are JSON text by then.
+ *  E1  A life knows about earlier lives what a job would know: the run's id, and a checkpoint's manifest, which
+ *      keeps transactions as JSON text.
  *  E2  Targets are recovered before a writer is opened, by the sink's committer or its `commit`, exactly
  *      as a job does it (launcher.ts L2).
- *  E3  A life that has crashed is not closed. Its writers go on as those of a thread do that was given
- *      up; what they complain of then is nobody's concern.
+ *  E3  A life that has crashed is not closed. Its writers go on like those of a thread that was given
+ *      up, and their errors do not count any more.
  */
 
 import { HoldfastError } from '../base/errors.js';
@@ -20,17 +20,17 @@ import type { SinkConformanceOptions } from './sink-options.js';
 const RUN = 'conformance';
 const OPERATOR = 'sink';
 
-/** A checkpoint, as its manifest keeps it. */
+/** A checkpoint as its manifest keeps it. */
 export interface Cut {
   readonly checkpoint: number;
   readonly parallelism: number;
-  /** JSON, in the order of instances. */
+  /** The transactions as JSON, in the order of instances. */
   readonly transactions: readonly string[];
   readonly states: readonly { readonly instance: number; readonly bytes: Uint8Array }[];
   readonly visible: readonly unknown[];
 }
 
-/** What all lives of a case share. */
+/** Values that all lives of a case share. */
 export interface Surroundings<T> {
   readonly options: SinkConformanceOptions<T>;
   readonly timeoutMs: number;
@@ -98,7 +98,7 @@ export class Life<T> {
     }
   }
 
-  /** Without a look at `full`. */
+  /** Writes one record without looking at `full`. */
   writeNow(instance: number, index: number): void {
     const { record } = this.#around.options;
     const answer: unknown = this.#tried('write()', () =>
@@ -107,7 +107,7 @@ export class Life<T> {
     if (isPromise(answer)) throw asyncWriteError(OPERATOR, answer);
   }
 
-  /** Cuts all instances in this very call. */
+  /** Prepares all instances. Each is cut before this returns. */
   prepare(checkpoint: number): Promise<Cut> {
     const { fault } = this.#around;
     const answers = this.#instances.map(({ writer }) =>
@@ -136,7 +136,7 @@ export class Life<T> {
     });
   }
 
-  /** Of a completed checkpoint. */
+  /** Commits a completed checkpoint. */
   async commit(cut: Pick<Cut, 'checkpoint' | 'transactions'> & Partial<Cut>): Promise<void> {
     await this.#settled('commit()', this.#commit(cut.checkpoint, parsed(cut.transactions)));
     this.#collected.push(...(cut.visible ?? []));
@@ -149,7 +149,7 @@ export class Life<T> {
     }
   }
 
-  /** Twice: a task may be closed by more than one. */
+  /** Closes each writer twice, because a task may be closed more than once. */
   async close(): Promise<void> {
     for (const { writer } of this.#instances) {
       for (const time of ['close()', 'the second close()']) {
@@ -167,7 +167,7 @@ export class Life<T> {
     await this.#settled('crash()', this.#around.options.crash?.(this.#sink));
   }
 
-  /** What a sink has reported itself, with `context.fail`. */
+  /** @throws what the sink has reported by `context.fail` */
   healthy(): void {
     if (this.#failure === undefined || this.#crashed) return;
     throw this.#around.fault('the sink reported a failure', this.#failure.error);

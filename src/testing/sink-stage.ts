@@ -1,9 +1,9 @@
 /**
- * Where one case is played: lives that follow each other on one target, and what an outsider sees.
+ * The place where a case is played: lives that follow each other on one target, and an outsider's view of it.
  *
- *  G1  Expectations are lists of record numbers, one list for each order that must be kept: rows of one
- *      instance keep theirs, rows of different ones may be mixed.
- *  G2  Whatever is wrong, the error names the clause and what was seen.
+ *  G1  Expectations are lists of record numbers, one for each instance. Rows of one instance keep their order;
+ *      rows of different instances may be mixed.
+ *  G2  Every error names the clause and says what was seen.
  */
 
 import { HoldfastError } from '../base/errors.js';
@@ -29,7 +29,7 @@ export class Stage<T> {
     this.#clause = clause;
   }
 
-  /** A new process, or the first one. @param from the checkpoint to start from */
+  /** Starts a process. @param from the checkpoint to start from */
   async start(parallelism = 1, from?: Cut): Promise<Life<T>> {
     const life = this.#life();
     await life.open(parallelism, from);
@@ -82,7 +82,7 @@ export class Stage<T> {
     );
   }
 
-  /** Closes what is open, zombies too; what those say to that is nobody's concern. */
+  /** Closes everything that is open, zombies as well, whose errors do not count. */
   async end(): Promise<void> {
     for (const life of this.#lives) await life.close().catch(() => {});
   }

@@ -1,4 +1,4 @@
-/** The clauses of the contract of sources. What each is for stands in docs/own-sources.md. */
+/** The clauses of the contract of sources. docs/own-sources.md says what each is for. */
 
 import { isDeepStrictEqual } from 'node:util';
 import type { SourceReader, SourceSplit } from '../stream/source.js';
@@ -11,7 +11,7 @@ export interface SourceClause {
   play(stage: SourceStage): Promise<void>;
 }
 
-/** Positions asked for of one split: the first and the last, and some in between. */
+/** Most positions that are tried of one split: the first and the last, and some in between. */
 const POSITIONS = 24;
 const HOPS = 40;
 
@@ -182,7 +182,7 @@ export const SOURCE_CLAUSES: readonly SourceClause[] = [
         const records: unknown[] = [];
         let isOver = false;
         while (records.length < wanted.length - 1) {
-          // Its failing is its own affair.
+          // The zombie may fail.
           if (!isOver) isOver = (await stage.poll(zombie).catch(() => undefined)) === undefined;
           const batch = await stage.batch(reader);
           if (batch === undefined) break;
@@ -244,7 +244,7 @@ export const SOURCE_CLAUSES: readonly SourceClause[] = [
   },
 ];
 
-/** By how many records were taken, of a reader that reads on meanwhile. */
+/** The position behind each number of records, asked of a reader while it reads on. */
 async function positionsOf(
   stage: SourceStage,
   reader: SourceReader<unknown>,

@@ -1,12 +1,13 @@
 /**
  * The contract of sources as a list of cases that any test runner can run.
  *
- * A case plays what jobs do to a source: it lists splits, reads, notes positions, lets the process "die", and
+ * A case does to a source what jobs do: it lists splits, reads, notes positions, lets the process "die", and
  * goes on with a fresh source that knows no more than a snapshot would.
  *
- *  F1  A case needs no test runner, no thread and no clock, its deadline apart: it resolves, or it throws.
- *  F2  A case is a clause: the names are stable, and whoever breaks a clause sees its name first.
- *  F3  Cases share the source's input, so they run one after the other; each begins with `reset`.
+ *  F1  A case needs no test runner and no thread, and no clock but for its deadline. It resolves, or it throws.
+ *  F2  Each case tries one clause. The names of clauses never change, and the error of a broken clause begins with its
+ *      name.
+ *  F3  Cases share the source's input, so they run one after the other. Each begins with `reset`.
  */
 
 import { HoldfastError } from '../base/errors.js';

@@ -1,8 +1,8 @@
 /**
- * Where one case of a source is played: readers that follow each other, or stand side by side, over one input.
+ * The place where a case of a source is played: readers that follow each other, or work side by side, over one input.
  *
- *  G1  Splits and positions pass through a snapshot wherever they would in a job: what comes back is data.
- *  G2  Whatever is wrong, the error names the clause and what was seen.
+ *  G1  Splits and positions pass through a snapshot wherever they would in a job, so only data comes back.
+ *  G2  Every error names the clause and says what was seen.
  *  G3  Everything that the source promises has a deadline.
  */
 
@@ -29,7 +29,7 @@ export class SourceStage {
     this.#clause = clause;
   }
 
-  /** Records read of a split, at most. */
+  /** Most records that are read of a split. */
   get most(): number {
     return this.#options.most ?? SOURCE_RECORDS;
   }
@@ -45,7 +45,7 @@ export class SourceStage {
     return splits as readonly SourceSplit[];
   }
 
-  /** What a snapshot makes of it (G1). */
+  /** The value as it comes back from a snapshot (G1). */
   kept<V>(what: string, value: V): V {
     let back: unknown;
     try {
@@ -106,7 +106,7 @@ export class SourceStage {
     }
   }
 
-  /** Reads on, at most so many records. */
+  /** Reads on: at most `most` records. */
   async read(reader: SourceReader<unknown>, most = this.most): Promise<unknown[]> {
     const records: unknown[] = [];
     while (records.length < most) {
@@ -127,7 +127,7 @@ export class SourceStage {
     return records;
   }
 
-  /** Calls `act` with each split of a source, and with what it holds. */
+  /** Calls `act` with each split of a source, and with the split's records. */
   async each(
     act: (source: Source<unknown>, split: SourceSplit, wanted: readonly unknown[]) => Promise<void>,
   ): Promise<void> {
@@ -141,7 +141,7 @@ export class SourceStage {
     await this.inTime('close() has not settled', Promise.resolve(reader.close()));
   }
 
-  /** These records, in this order. @param when completes `… , record 3 is …` */
+  /** Expects these records, in this order. @param when completes `… , record 3 is …` */
   expect(when: string, given: readonly unknown[], wanted: readonly unknown[]): void {
     for (const [at, record] of wanted.entries()) {
       if (at >= given.length) {
@@ -178,7 +178,7 @@ export class SourceStage {
     );
   }
 
-  /** Closes what is still open; how that goes is no part of the case. */
+  /** Closes what is still open. Errors of that are no part of the case. */
   async end(): Promise<void> {
     for (const reader of this.#readers) await this.close(reader).catch(() => {});
   }
@@ -191,7 +191,7 @@ export function shown(value: unknown): string {
       typeof part === 'bigint' ? `${part}n` : part,
     );
   } catch {
-    // Circular, or with a getter that throws.
+    // The value is circular, or a getter throws.
   }
   const line = text ?? String(value);
   return line.length > SHOWN_MAX ? `${line.slice(0, SHOWN_MAX)}…` : line;
