@@ -1,31 +1,30 @@
 /**
- * Canonical keys: one primitive for every key, so that Maps can be keyed by it.
- *
- * Two keys are the same key exactly when their canonical forms are the same value for a Map.
+ * Canonical keys: one primitive for every key, so that Maps can be keyed by it. Two keys are the same key exactly when
+ * a Map takes their canonical forms for the same value.
  *
  * Invariants
  *   K1  Every key but a Date or a tuple is its own canonical form, with two exceptions: −0 is 0,
  *       and a string that starts with NUL is encoded, to make room for K2.
  *   K2  Dates and tuples have a text that starts with NUL; no string is its own canonical form and
  *       starts with NUL.
- *   K3  The text after the NUL is prefix-free (every element says where it ends), so different
+ *   K3  The text after the NUL is prefix-free, because every element says where it ends. So different
  *       tuples have different texts, however they are nested and whatever their strings hold.
  *   K4  1, 1n, '1', true and [1] are five different keys.
  *
- * The texts are part of the snapshot format, through the hash made from them: see `murmur3.ts`.
+ * The texts are part of the snapshot format, because keys are hashed by them (`murmur3.ts`).
  */
 
 import { types } from 'node:util';
 import { HoldfastError } from '../base/errors.js';
 import { withArticle } from '../base/with-article.js';
 
-/** What may be a key: primitives, dates, and tuples of these. */
+/** A key: a primitive, a Date, or a tuple of these. */
 export type Key = string | number | bigint | boolean | null | Date | readonly Key[];
 
-/** What Maps are keyed by. */
+/** The canonical form of a key, by which Maps are keyed. */
 export type PrimitiveKey = string | number | bigint | boolean | null;
 
-/** Deeper tuples are refused: nothing but a cycle or a mistake goes there. */
+/** Deeper tuples are refused, because only cycles and mistakes go so deep. */
 const DEPTH_MAX = 16;
 
 /**
@@ -46,13 +45,13 @@ export function canonicalKey(key: unknown): PrimitiveKey {
   }
 }
 
-/** @param element index, in the outermost tuple, of what is encoded; −1 outside of one */
+/** @param element index of the encoded key in the outermost tuple; −1 outside of a tuple */
 function encode(key: unknown, depth: number, element: number): string {
   switch (typeof key) {
     case 'string':
       return `s${key.length}:${key}`;
     case 'number':
-      // The shortest text that reads back as the same number; −0 becomes '0'.
+      // This is the shortest text that reads back as the same number; −0 becomes '0'.
       return `n${key};`;
     case 'bigint':
       return `i${key};`;

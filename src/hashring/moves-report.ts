@@ -1,21 +1,21 @@
 /**
- * What a change of an operator's parallelism moves: reported against the least that is possible and
- * against what contiguous ranges of groups would have moved.
+ * Counts the key groups that a change of an operator's parallelism moves. Compares the number with the least that is
+ * possible, and with the number that contiguous ranges of groups would have moved.
  *
  *  M1  A group is counted once, and only when its owner has changed.
- *  M2  The least possible keeps on every instance that stays as many of its groups as it may have under the
- *      bound that the ring keeps, ⌈m/q⌉ (P2 of placement.ts); the rest has to go somewhere else, wherever
- *      that is. So no placement that is as even moves fewer.
- *  M3  Ranges are Flink's: of m groups 0…m − 1, instance ⌊g·q/m⌋ has group g. They follow from m and q alone,
- *      as the ring's tables do.
+ *  M2  For the least possible, every instance that stays keeps as many of its groups as the ring's bound ⌈m/q⌉
+ *      allows (placement.ts, P2). The rest has to move, wherever it goes. So no placement that is as even
+ *      moves fewer.
+ *  M3  The ranges are those of Flink: of m groups 0…m − 1, instance ⌊g·q/m⌋ has group g. They follow from m and q
+ *      alone, as the ring's tables do.
  */
 
 import { assert } from '../base/assert.js';
 
 export interface MovesReport {
-  /** All there are (m). */
+  /** Number of all groups (m). */
   readonly keyGroups: number;
-  /** Those whose owner is another one now. */
+  /** Number of groups whose owner has changed. */
   readonly moved: number;
   readonly leastPossible: number;
   readonly byRanges: number;
@@ -27,7 +27,7 @@ export interface GroupOwners {
   readonly instances: number;
 }
 
-/** Compares two tables of as many key groups; instances with the same number are the same one. */
+/** Compares two tables of the same number of key groups. Instances with the same number are the same instance. */
 export function movesReport(before: GroupOwners, after: GroupOwners): MovesReport {
   const keyGroups = before.owners.length;
   assert(after.owners.length === keyGroups, 'the number of key groups is fixed for a job');
@@ -48,7 +48,7 @@ export function movesReport(before: GroupOwners, after: GroupOwners): MovesRepor
   return { keyGroups, moved, leastPossible: keyGroups - kept, byRanges };
 }
 
-/** M3 */
+/** The instance that has a group by ranges (M3). */
 function rangeOf(at: number, keyGroups: number, instances: number): number {
   return Math.floor((at * instances) / keyGroups);
 }

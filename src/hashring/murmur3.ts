@@ -1,13 +1,13 @@
 /**
- * murmur3_x86_32, by Austin Appleby (public domain): over bytes, over the UTF-16 units of a string,
- * and over numbers; the last two without allocating. And the hash of a key, made of these.
+ * The hash of a key, by murmur3_x86_32 of Austin Appleby (public domain): over bytes, over the UTF-16 units of a
+ * string, and over numbers, the last two without allocating.
  *
  * Invariants
  *   H1  A string hashes as its units' bytes do, low byte first, on every platform.
  *   H2  An integer of 32 bits hashes as its four bytes, any other number as the eight of its
  *       float64, low byte first; so the hash depends on the value alone, never on how an engine
  *       happens to hold it. −0 is 0, and there is one NaN.
- *   H3  Kinds of keys have seeds of their own: 1, '1', 1n and true do not follow each other about.
+ *   H3  Each kind of key has a seed of its own, so that 1, '1', 1n and true have unrelated hashes.
  *   H4  Equal keys have equal hashes: primitives hash as themselves, Dates and tuples as their
  *       canonical text.
  *
@@ -29,7 +29,7 @@ const NAN_HIGH_WORD = 0x7ff80000;
 const scratch = new DataView(new ArrayBuffer(8));
 
 /**
- * Hash of bytes. The published vectors are of bytes, so the tests pin the other forms by this one.
+ * Hash of bytes. The published vectors are for bytes, so the tests check the other forms against this one.
  * @returns an unsigned 32-bit integer
  * @public
  */
@@ -73,8 +73,8 @@ export function hashKey(key: unknown): number {
 }
 
 /**
- * `hashKey` as a signed integer: a small integer to V8, which an unsigned one is not; returned from
- * a call that is not inlined, that one would be allocated.
+ * `hashKey` as a signed integer. V8 keeps it without an allocation; an unsigned one that a call returns would be
+ * allocated, unless the call is inlined.
  */
 export function signedHashOfKey(key: unknown): number {
   if (typeof key === 'string') return hashUnits(key, SEED_STRING);
@@ -90,7 +90,7 @@ function hashUnits(text: string, seed: number): number {
   const end = units & ~3;
   let hash = seed | 0;
   let i = 0;
-  // Two blocks a round: reading a unit is what costs, and this halves the loop's own share.
+  // Two blocks per round, because that halves the share of the loop itself.
   for (; i < end; i += 4) {
     hash = mixBlock(hash, text.charCodeAt(i) | (text.charCodeAt(i + 1) << 16));
     hash = mixBlock(hash, text.charCodeAt(i + 2) | (text.charCodeAt(i + 3) << 16));

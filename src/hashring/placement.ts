@@ -11,8 +11,8 @@
  *       nodes alone: not on the order in which members are named, nor on what was placed before.
  *       So nothing moves while nothing changes, and a restart finds every group where it was.
  *
- * c = 1 is the default: a bound of 1.1 would let one of two instances carry 10 % too much, and the
- * slower one sets the pace. It is paid for on rescaling: some groups move besides those that must.
+ * c = 1 is the default: with a bound of 1.1 one of two instances could carry 10 % too much, and the
+ * slower one sets the pace. The price is paid by a rescale, which moves some groups besides those that must move.
  */
 
 import { assert } from '../base/assert.js';
@@ -22,8 +22,8 @@ import { murmur3Number } from './murmur3.js';
 import { buildRing, pointAfter, type RingMember } from './ring.js';
 
 /**
- * Jobs place their groups by `placementTable`, whose instances all weigh the same. Weights, the number of
- * points and the load bound are kept for members that are machines of different sizes.
+ * Jobs place their groups by `placementTable`, where all instances weigh the same. Weights, the number of
+ * points and the load bound are for members that are machines of different sizes.
  */
 export interface PlacementOptions {
   /** Key groups to place (m): 1…65 535. */
@@ -49,7 +49,7 @@ const VIRTUAL_NODES_MAX = 4_096;
 const WEIGHT_MAX = 1_000;
 const MEMBERS_MAX = 0xffff;
 const SEED_GROUP = 0x6b657967;
-/** Keeps ⌈…⌉ from rounding 3.0000000000000004 up; far too little to lose a group (P1). */
+/** Keeps ⌈…⌉ from rounding 3.0000000000000004 up. It is far too little to lose a group (P1). */
 const ROUNDING = 1e-9;
 
 /**
@@ -77,7 +77,7 @@ export function placeGroups(options: PlacementOptions): Placement {
   return { keyGroups, members: members.map((member) => member.id), owners };
 }
 
-/** P2's bound for each member. Their sum is at least m, because c is at least 1. */
+/** The bound of P2 for each member. The sum of the bounds is at least m, because c is at least 1. */
 function capacities(
   members: readonly RingMember[],
   keyGroups: number,
@@ -113,7 +113,7 @@ function makeTable(keyGroups: number, instances: number): Uint16Array {
   integerIn('instances', instances, 1, MEMBERS_MAX);
   const members = Array.from({ length: instances }, (_, instance) => ({ id: String(instance) }));
   const placement = placeGroups({ keyGroups, members });
-  // Ids are sorted as texts ('10' before '2'): back to numbers.
+  // Members are sorted by their ids as texts ('10' before '2'), so the index is no instance number.
   return placement.owners.map((owner, group) =>
     group === 0 ? 0 : Number(placement.members[owner]),
   );

@@ -1,13 +1,12 @@
 /**
- * A hash ring: every member holds several points on a circle of 2³² places, and what is to be
- * placed looks for the first points clockwise from its own place.
+ * A hash ring. Every member has several points on a circle of 2³² places. A group looks for its owner clockwise
+ * from its own place.
  *
  * Invariants
- *   R1  A member's points depend on its own id and weight alone: who else is there, and in which
- *       order they are named, changes nothing about them. A member that comes or goes therefore
- *       leaves every other pair of (place, member) in the order it had.
- *   R2  Points are sorted by place, then by the member's id: equal places do not make the order
- *       depend on the order of arrival.
+ *   R1  A member's points depend on its own id and weight alone, not on the other members, nor on
+ *       their order. So a member that comes or goes leaves the order of all other points as it was.
+ *   R2  Points are sorted by place, then by the member's id, so the order of members does not matter where
+ *       places are equal.
  */
 
 import { murmur3Number, murmur3Utf16 } from './murmur3.js';
@@ -19,15 +18,15 @@ export interface RingMember {
 }
 
 export interface Ring {
-  /** Places of the points, ascending. */
+  /** The places of the points, ascending. */
   readonly places: Uint32Array;
-  /** Index of each point's member in the list the ring was built from. */
+  /** For each point, the index of its member in the list from which the ring was built. */
   readonly owners: Uint16Array;
 }
 
 /**
  * @param members with different ids, at most 65 536; sorted by id (R2)
- * @param virtualNodes points of a member of weight 1
+ * @param virtualNodes number of points of a member of weight 1
  */
 export function buildRing(members: readonly RingMember[], virtualNodes: number): Ring {
   const points: { place: number; owner: number }[] = [];

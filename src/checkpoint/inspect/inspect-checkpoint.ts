@@ -1,6 +1,6 @@
 /**
- * One checkpoint of a directory, from outside: reads only, takes no lock. Whoever asks what is in the
- * state itself is handed its bytes, part by part, each verified.
+ * Looks into one checkpoint of a directory from outside: reads only, takes no lock. It gives the bytes of the state
+ * part by part, each verified.
  */
 
 import { join } from 'node:path';
@@ -23,9 +23,7 @@ export interface OpenedCheckpoint {
   read(part: PartDescriptor): Promise<readonly RestoredPartSection[] | FoundDamage>;
 }
 
-/**
- * Rejects with ERR_HOLDFAST_CHECKPOINT_NOT_FOUND, …_DIRECTORY, …_CORRUPT or …_FORMAT (the manifest).
- */
+/** Rejects with ERR_HOLDFAST_CHECKPOINT_NOT_FOUND, …_DIRECTORY, …_CORRUPT or …_FORMAT (the manifest). */
 export async function openCheckpoint(
   directory: string,
   checkpoint: number,

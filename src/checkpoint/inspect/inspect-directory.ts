@@ -1,6 +1,6 @@
 /**
- * A look into a checkpoint directory from outside: reads only, takes no lock, and tells damage instead
- * of throwing it. A job may use the directory meanwhile; checkpoints that it removes during the look are
+ * Looks into a checkpoint directory from outside: reads only, takes no lock, and reports damage instead
+ * of throwing it. A job may use the directory meanwhile. Checkpoints that it removes during the look are
  * left out.
  */
 
@@ -26,7 +26,7 @@ import { corruptError, directoryError } from '../storage-errors.js';
 import type { CheckpointInfo, FinishedMark, Manifest, PartFile } from '../store.js';
 
 export interface InspectOptions {
-  /** Read every part and compare every checksum; otherwise only manifests and sizes are looked at. */
+  /** Reads every part and compares every checksum. Without it only manifests and sizes are looked at. */
   readonly verify?: boolean;
   /** Now, in milliseconds since 1970, for ages. */
   readonly nowMs: number;
@@ -38,9 +38,9 @@ export interface FoundDamage {
   readonly file: string;
   readonly code: string;
   readonly message: string;
-  /** Offset, and both checksums where there are two. */
+  /** The offset, and both checksums where there are two. */
   readonly details: Readonly<Record<string, unknown>>;
-  /** Whose state it is, when the file is a part. */
+  /** The state that the file holds, when it is a part. */
   readonly affects?: readonly AffectedState[] | undefined;
 }
 
@@ -49,7 +49,7 @@ export interface InspectedOperator {
   readonly type: string;
   readonly stateful: boolean;
   readonly parallelism: number;
-  /** Bytes of its sections, over all files that the checkpoint needs. */
+  /** Bytes of the part's sections, over all files that the checkpoint needs. */
   readonly bytes: number;
 }
 
@@ -74,10 +74,10 @@ export interface DamagedCheckpoint {
 }
 
 export interface DirectoryReport {
-  /** Absolute. */
+  /** Absolute path. */
   readonly directory: string;
   readonly verified: boolean;
-  /** Who has the lock, and whether that process runs. */
+  /** The process that has the lock, and whether it runs. */
   readonly lock:
     | { readonly pid: number; readonly host: string; readonly state: 'alive' | 'dead' | 'foreign' }
     | undefined;
@@ -87,7 +87,7 @@ export interface DirectoryReport {
   readonly damaged: readonly DamagedCheckpoint[];
   /** Damage of files that belong to no checkpoint. */
   readonly damage: readonly FoundDamage[];
-  /** Part files that no manifest names: of a checkpoint on its way, or given up. */
+  /** Number of part files that no manifest names: those of a checkpoint under way, or of one that was given up. */
   readonly unnamedParts: number;
 }
 
@@ -105,7 +105,7 @@ export async function inspectDirectory(
 
   const checkpoints: InspectedCheckpoint[] = [];
   const damaged: DamagedCheckpoint[] = [];
-  /** By name: a file that several checkpoints build on is looked at once. */
+  /** Damage by file name, so that a file which several checkpoints build on is looked at once. */
   const named = new Map<string, FoundDamage | undefined>();
   for (const id of ids) {
     const manifestFile = join(at.manifests, manifestName(id));
@@ -129,7 +129,7 @@ export async function inspectDirectory(
       const found = named.get(part.file);
       if (found !== undefined) damage.push(found);
     }
-    // Pruned while it was looked at?
+    // The job may have pruned the checkpoint meanwhile.
     if (damage.length > 0 && (await files.size(manifestFile)) === undefined) continue;
     checkpoints.push({
       ...summary(manifest, manifestBytes),
@@ -202,11 +202,11 @@ async function inspectPart(
   }
 }
 
-/** Damage of a part, with whose state it concerns. */
+/** Damage of a part, with the state that it concerns. */
 export function partDamage(path: string, part: PartFile, error: unknown): FoundDamage {
   const damage = toDamage(path, error);
   const { check, offset } = damage.details as { readonly check?: unknown; offset?: unknown };
-  // Only a chunk's own checksum tells the place; a size or the whole file's SHA-256 concerns all of it.
+  // Only the checksum of a chunk tells the place. A size, or the SHA-256 of the whole file, concerns all of it.
   const place = check === 'CRC-32' && typeof offset === 'number' ? offset : undefined;
   return { ...damage, affects: affectedState(part, place) };
 }

@@ -1,6 +1,6 @@
 /**
- * A look into an object store from outside, as into a directory (inspect-directory.ts): reads only, takes
- * no lease. Damage is told; trouble with the service is not damage, and ends the look.
+ * Looks into an object store from outside, as inspect-directory.ts does into a directory: reads only, takes
+ * no lease. Damage is reported. Trouble with the service is no damage, and ends the look.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -31,7 +31,7 @@ import {
 
 type Place = Pick<S3Connection, 'location' | 'connect'>;
 
-/** What says that a thing is damaged, and not the service. */
+/** Codes of errors that tell of damage, not of trouble with the service. */
 const DAMAGE: readonly string[] = [
   'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
   'ERR_HOLDFAST_CHECKPOINT_FORMAT',
@@ -49,7 +49,7 @@ export async function inspectObjectStore(
   return await looking(place, async (client, index) => {
     const checkpoints: InspectedCheckpoint[] = [];
     const damaged: DamagedCheckpoint[] = [];
-    /** By name: an object that several checkpoints build on is looked at once. */
+    /** Damage by name, so that an object which several checkpoints build on is looked at once. */
     const named = new Map<string, FoundDamage | undefined>();
     for (const entry of index.checkpoints) {
       const { checkpoint } = entry;
@@ -71,7 +71,7 @@ export async function inspectObjectStore(
         const found = named.get(part.file);
         if (found !== undefined) damage.push(found);
       }
-      // Pruned while it was looked at?
+      // The job may have pruned the checkpoint meanwhile.
       const isThere =
         damage.length === 0 || (await isNamedStill(client, place.location, checkpoint));
       if (!isThere) continue;
@@ -94,7 +94,7 @@ export async function inspectObjectStore(
 }
 
 /**
- * One checkpoint. The reader asks the service anew for each part.
+ * Opens one checkpoint. The reader asks the service anew for each part.
  * Rejects as `inspectObjectStore` does, with …_NOT_FOUND also when there is no such checkpoint.
  */
 export async function openObjectCheckpoint(
