@@ -1,6 +1,6 @@
 import { HoldfastError } from './errors.js';
 
-/** For what only our own mistake can break. Operating errors are typed errors of their own. */
+/** Checks what only a mistake of ours can break. Operating errors are typed errors. */
 export function assert(condition: unknown, message: string): asserts condition {
   if (!condition) {
     throw new HoldfastError(

@@ -1,4 +1,4 @@
-/** A promise with its handles outside (`Promise.withResolvers` needs a newer Node than the baseline). */
+/** A promise with its handles outside (Node 20 has no `Promise.withResolvers`). */
 export interface Deferred<T> {
   readonly promise: Promise<T>;
   resolve(value: T): void;

@@ -1,6 +1,6 @@
 /**
- * All codes of errors, each with what follows from it: one table for the driver, which restarts or gives up,
- * for failures that cross threads, and for the command line.
+ * All codes of errors, each with its consequences. The driver, which restarts or gives up, failures that cross threads,
+ * and the command line use this one table.
  */
 
 /** Sorts failures by what happened. */
@@ -20,13 +20,13 @@ export type FailureKind =
 
 interface Consequences {
   /**
-   * What was thrown by others has no code of ours: a failure of one of these kinds gets this one. Uncaught
-   * errors are users', too. No kind stands twice.
+   * A failure of one of these kinds gets this code if what was thrown has none of ours. Uncaught errors count as user
+   * code. No kind stands in two entries.
    */
   readonly kinds?: readonly FailureKind[];
-  /** It would come again however often it is tried: no restart is spent on it. */
+  /** The error would come again at every try, so no restart is spent on it. */
   readonly fatal?: true;
-  /** Of the command line; 1 unless told. */
+  /** Exit code of the command line. Default 1. */
   readonly exitCode?: number;
 }
 
@@ -84,22 +84,22 @@ export type ErrorCode = keyof typeof CODES;
 const table: Readonly<Record<string, Consequences>> = CODES;
 export const errorCodes = Object.keys(CODES) as readonly ErrorCode[];
 
-/** The code that a failure of this kind gets when what was thrown has none. */
+/** The code of a failure of this kind, if what was thrown has none. */
 export function codeOfKind(kind: FailureKind): ErrorCode {
   return errorCodes.find((code) => table[code]?.kinds?.includes(kind)) ?? 'ERR_HOLDFAST_INTERNAL';
 }
 
-/** The kind that a code tells; `internal` where it tells none. */
+/** The kind that a code stands for; `internal` for a code without one. */
 export function kindOfCode(code: ErrorCode): FailureKind {
   return table[code]?.kinds?.[0] ?? 'internal';
 }
 
-/** @param code of anything that was thrown, ours or not */
+/** @param code the code of anything that was thrown, ours or not */
 export function isFatalCode(code: string | undefined): boolean {
   return code !== undefined && Object.hasOwn(table, code) && table[code]?.fatal === true;
 }
 
-/** What the command line exits with after an error of this code. */
+/** The exit code of the command line after an error with this code. */
 export function exitCodeOf(code: ErrorCode): number {
   return table[code]?.exitCode ?? 1;
 }

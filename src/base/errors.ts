@@ -1,6 +1,6 @@
 /**
- * The one error class that Holdfast throws. A message says what was wrong and what to do about it; the code
- * (error-codes.ts) is what programs branch on.
+ * The one error class that Holdfast throws. The message says what was wrong and what to do about it. Programs branch on
+ * the code (error-codes.ts).
  */
 
 import type { ErrorCode } from './error-codes.js';

@@ -20,9 +20,9 @@ export interface FailurePlace {
   readonly operator?: string | undefined;
   /** Instance of the operator, 0-based. */
   readonly instance?: number | undefined;
-  /** What the source calls the record's position (file and line, row number), or records processed. */
+  /** The record's position in its source's words (file and line, row number), or the number of records processed. */
   readonly position?: string | undefined;
-  /** The record in work, in words, where it is known. */
+  /** The record in work as a text, where it is known. */
   readonly record?: string | undefined;
 }
 
@@ -37,13 +37,13 @@ export interface Failure extends FailurePlace {
   readonly cause?: Failure | undefined;
 }
 
-/** In an error's details, where a sink refuses a record for what it is: it would refuse it again. */
+/** Stands in the details of an error with which a sink refuses a record that it would refuse again. */
 export const UNFIT_RECORD = 'unfitRecord';
 
 const CAUSE_DEPTH_MAX = 8;
 /** Longest message or stack, in characters. */
 const TEXT_MAX = 16_384;
-/** Getters are not called, and large objects not told in full. */
+/** Longest text of a record, in characters. */
 const RECORD_TEXT_MAX = 500;
 const INSPECT_OPTIONS = {
   depth: 2,
@@ -52,12 +52,12 @@ const INSPECT_OPTIONS = {
   breakLength: Number.POSITIVE_INFINITY,
 } as const;
 
-/** The kind that an error of ours tells by its code; `internal` for any other. */
+/** The kind of an error of ours, by its code; `internal` for any other error. */
 export function kindOfError(error: unknown): FailureKind {
   return error instanceof HoldfastError ? kindOfCode(error.code) : 'internal';
 }
 
-/** Anything thrown, as data. Never throws itself, whatever it is given. */
+/** Turns anything that was thrown into data. Never throws. */
 export function toFailure(
   thrown: unknown,
   kind: FailureKind,
@@ -67,7 +67,7 @@ export function toFailure(
   try {
     return read(thrown, kind, place, depth);
   } catch {
-    // A proxy, or a getter that throws: that something was thrown is all there is to say.
+    // The value is a Proxy or has a getter that throws. Nothing more can be said about it.
     return { kind, name: 'Error', message: 'what was thrown cannot be read', ...place };
   }
 }
@@ -83,7 +83,7 @@ function read(thrown: unknown, kind: FailureKind, place: FailurePlace, depth: nu
     kind,
     name: typeof thrown.name === 'string' ? className(thrown) : 'Error',
     message,
-    // A stack begins with the message: what is cut from that must not cost the frames.
+    // A stack begins with the message, and a long message must not push the frames out. So it may be twice as long.
     stack:
       typeof thrown.stack === 'string'
         ? cut(message === said ? thrown.stack : thrown.stack.replace(said, () => message), 2)
@@ -100,7 +100,7 @@ function read(thrown: unknown, kind: FailureKind, place: FailurePlace, depth: nu
 
 type ErrorLike = Partial<Error> & {
   readonly code?: unknown;
-  /** Of an `AggregateError`. */
+  /** The errors of an `AggregateError`. */
   readonly errors?: readonly unknown[];
 };
 
@@ -114,20 +114,20 @@ function isErrorLike(thrown: unknown): thrown is ErrorLike {
   );
 }
 
-/** Node's refused connections say nothing themselves: each of their errors does. */
+/** The error's message. Node's AggregateError of refused connections has none, but each of its errors has. */
 function messageOf({ message, errors }: ErrorLike): string {
   if (typeof message === 'string' && (message !== '' || !Array.isArray(errors))) return message;
   return Array.isArray(errors) ? errors.map((error) => describe(error)).join('; ') : '';
 }
 
-/** A text that fills the memory of whoever logs it helps nobody. */
+/** Shortens a text, so that it does not fill the memory of those who log it. */
 function cut(text: string, times = 1): string {
   const most = TEXT_MAX * times;
   if (text.length <= most) return text;
   return `${text.slice(0, most)}… (${text.length - most} more characters)`;
 }
 
-/** The error that a failure stands for: a `HoldfastError` whose cause chain is rebuilt. */
+/** Makes a `HoldfastError` of a failure, with its chain of causes. */
 export function failureToError(failure: Failure, code?: ErrorCode): HoldfastError {
   const own = failure.code?.startsWith('ERR_HOLDFAST_') ? (failure.code as ErrorCode) : undefined;
   if (own !== undefined && (code === undefined || code === own)) {
@@ -139,7 +139,7 @@ export function failureToError(failure: Failure, code?: ErrorCode): HoldfastErro
     return error;
   }
   const chosen = code ?? codeOfKind(failure.kind);
-  // An error of ours says all in its message.
+  // The message of an error of ours says everything.
   const what = own === undefined ? `${failure.name}: ${failure.message}` : failure.message;
   return new HoldfastError(chosen, `${describePlace(failure)}${what}`, {
     cause: originalError(failure),
@@ -147,7 +147,7 @@ export function failureToError(failure: Failure, code?: ErrorCode): HoldfastErro
   });
 }
 
-/** An `Error` with the name, message, code, stack and causes that the far side saw. */
+/** Makes an `Error` with the name, message, code, stack and causes of the original one. */
 export function originalError(failure: Failure): Error {
   if (failure.code?.startsWith('ERR_HOLDFAST_')) return failureToError(failure);
   const error = new Error(
@@ -160,7 +160,7 @@ export function originalError(failure: Failure): Error {
   return error;
 }
 
-/** `operator 'x', instance 1, at row 17 (slot 0): ` or an empty text. */
+/** The place as a text: `operator 'x', instance 1, at row 17 (slot 0): `, or an empty one. */
 export function describePlace(place: FailurePlace): string {
   const parts: string[] = [];
   if (place.operator !== undefined) parts.push(`operator '${place.operator}'`);
@@ -171,7 +171,7 @@ export function describePlace(place: FailurePlace): string {
   return text === '' ? '' : `${text}: `;
 }
 
-/** A record in a message: getters are not called, and a large one is not told in full. */
+/** A record as a text for messages. Getters are not called, and a long text is shortened. */
 export function describeRecord(record: unknown): string {
   const text = describe(record).replaceAll(/\s+/g, ' ');
   return text.length <= RECORD_TEXT_MAX ? text : `${text.slice(0, RECORD_TEXT_MAX)}…`;
@@ -179,7 +179,7 @@ export function describeRecord(record: unknown): string {
 
 function placeOf(failure: Failure): FailurePlace {
   const { slot, operator, instance, position, record } = failure;
-  // What is not known must not hide what the details tell.
+  // Unknown parts must not replace what the error's details say.
   return {
     ...(slot === undefined ? {} : { slot }),
     ...(operator === undefined ? {} : { operator }),
@@ -189,7 +189,7 @@ function placeOf(failure: Failure): FailurePlace {
   };
 }
 
-/** A class that names nothing itself inherits a built-in's name, and is better told by its own. */
+/** The name of the error's class. A class that sets no `name` inherits that of a built-in, and its own says more. */
 function className(error: ErrorLike): string {
   const prototype: unknown = Object.getPrototypeOf(error);
   const isInherited =
@@ -197,7 +197,7 @@ function className(error: ErrorLike): string {
     !Object.hasOwn(error, 'name') &&
     !Object.hasOwn(prototype as object, 'name');
   const fromClass: unknown = error.constructor?.name;
-  // Node's own errors share a class of that name, which says less than the built-in's.
+  // Node's errors share a class named NodeError, which says less than the built-in's name.
   const tells = typeof fromClass === 'string' && fromClass !== '' && fromClass !== 'NodeError';
   return isInherited && tells ? fromClass : String(error.name);
 }

@@ -1,15 +1,15 @@
 /**
  * The file operations of threads that may be ended at any moment.
  *
- * Neither `node:fs/promises` nor its FileHandle is used: a thread that is terminated just as it begins such a call
- * takes the whole process with it (Node 20.20: `Assertion failed: (req_wrap_async) != nullptr`; a few
- * hundred kills suffice). The same operations with callbacks are begun by an object that JavaScript has
- * made before, and survive. So everything that may run in a worker uses this file.
+ * Everything that may run in a worker uses this file, and neither `node:fs/promises` nor its FileHandle. A thread that
+ * is terminated just as it begins such a call takes the whole process with it (Node 20.20: `Assertion failed:
+ * (req_wrap_async) != nullptr`; a few hundred kills suffice). The same operations with callbacks survive that, because
+ * JavaScript makes the request object before the call.
  *
- *  F1  A descriptor is closed once, and not before what was begun with it has ended: a moment later its number may
- *      be another file's.
- *  F2  What is still open when a thread ends is closed by Node, which keeps account of the descriptors of
- *      each worker.
+ *  F1  A descriptor is closed once, and not before everything that was begun with it has ended, because a moment later
+ *      its number may belong to another file.
+ *  F2  When a thread ends, Node closes the descriptors that are still open: it keeps account of them for each
+ *      worker.
  */
 
 import * as fs from 'node:fs';
@@ -33,19 +33,19 @@ const syncDescriptor = promisify(fs.fsync);
 const readDescriptor = promisify(fs.read);
 const writeDescriptor = promisify(fs.write);
 
-/** @param flags as of `fs.open`: `r`, `w`, `wx`… */
+/** @param flags those of `fs.open`: `r`, `w`, `wx`… */
 export async function open(path: string, flags: string): Promise<FileHandle> {
   return new FileHandle(await openDescriptor(path, flags));
 }
 
-/** For reading, at once: the opening of a FIFO does not wait for somebody who writes to it. */
+/** Opens a path for reading without waiting: to open a FIFO would wait for a writer. */
 export async function openAtOnce(path: string): Promise<FileHandle> {
-  // Windows has no such flag, nor FIFOs among its files.
+  // Windows has neither this flag nor FIFOs among its files.
   const flags = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
   return new FileHandle(await openDescriptor(path, flags));
 }
 
-/** What it is instead of a regular file; undefined where it is one. */
+/** What a path is instead of a regular file; undefined for a regular file. */
 export function oddKind(stats: fs.Stats): string | undefined {
   if (stats.isFile()) return undefined;
   if (stats.isDirectory()) return 'a directory';
@@ -54,7 +54,7 @@ export function oddKind(stats: fs.Stats): string | undefined {
   return 'a device';
 }
 
-/** An open file. Whoever opened it closes it: nobody else does. */
+/** An open file. The caller that has opened it must close it. */
 export class FileHandle {
   readonly #fd: number;
   readonly #begun = new Set<Promise<unknown>>();
@@ -68,7 +68,7 @@ export class FileHandle {
     return this.#begin((fd) => statDescriptor(fd));
   }
 
-  /** At most `length` bytes from `position` of the file to `offset` of the buffer; 0 at its end. */
+  /** Reads at most `length` bytes from `position` of the file to `offset` of the buffer. @returns 0 at the end */
   async read(
     buffer: Uint8Array,
     offset: number,
@@ -78,7 +78,7 @@ export class FileHandle {
     return await this.#begin((fd) => readDescriptor(fd, buffer, offset, length, position));
   }
 
-  /** Behind what was written last; perhaps not all of it. */
+  /** Writes behind what was written last, perhaps not all of the bytes. */
   async write(
     buffer: Uint8Array,
     offset = 0,
@@ -87,7 +87,7 @@ export class FileHandle {
     return await this.#begin((fd) => writeDescriptor(fd, buffer, offset, length));
   }
 
-  /** All of it, behind what was written last. */
+  /** Writes all of the bytes, behind what was written last. */
   async writeAll(buffer: Uint8Array): Promise<void> {
     for (let done = 0; done < buffer.length; ) {
       done += (await this.write(buffer, done)).bytesWritten;

@@ -1,9 +1,9 @@
-/** A wait that ends: with the answer of others, or with an error of ours. */
+/** Waits for a promise, but not for ever. */
 
 /**
- * @param late makes the error of a promise that has not settled after `timeoutMs` milliseconds; what it
- *   comes to later is of no consequence
- * @param signal its abortion calls the deadline off: then the promise alone decides
+ * @param late makes the error for a promise that has not settled after `timeoutMs` milliseconds. The promise's result
+ *   is ignored then
+ * @param signal its abortion calls the deadline off, so that the promise alone decides
  */
 export async function inTime<T>(
   promise: PromiseLike<T>,

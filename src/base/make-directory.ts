@@ -2,8 +2,8 @@ import { dirname } from 'node:path';
 import { mkdir, stat } from './files.js';
 
 /**
- * Makes a directory and the missing ones above it. Not `mkdir` with `recursive`: where a parent
- * exists and yet nothing can be made in it (ENOENT, as under /proc), that tries for ever on Node 20.
+ * Makes a directory and the missing ones above it. `mkdir` with `recursive` is not used: on Node 20 it tries for ever
+ * where a parent exists and yet nothing can be made in it (ENOENT, as under /proc).
  */
 export async function makeDirectory(path: string): Promise<void> {
   try {

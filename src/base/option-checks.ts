@@ -1,6 +1,6 @@
 /**
- * Checks of options at the door. Every refusal is ERR_HOLDFAST_BAD_OPTION and says the option's full
- * name, what was given, and what is allowed. An explicit `undefined` is an option not given.
+ * Checks options. Every refusal is ERR_HOLDFAST_BAD_OPTION, and says the option's full name, what was given, and what
+ * is allowed. An option that is `undefined` counts as not given.
  */
 
 import { HoldfastError } from './errors.js';
@@ -11,11 +11,11 @@ export interface NumberRule {
   /** Inclusive; `Infinity` is refused unless it is the maximum. */
   readonly max: number;
   readonly integer?: boolean | undefined;
-  /** What the number is, for the message: `milliseconds`. */
+  /** The unit, for messages: `milliseconds`. */
   readonly unit?: string | undefined;
 }
 
-/** The longest delay that a timer of Node keeps (2³¹ − 1 ms, almost 25 days). */
+/** The longest delay of Node's timers (2³¹ − 1 ms, almost 25 days). */
 export const TIMER_MS_MAX = 2_147_483_647;
 
 /** @param allowed completes the sentence `allowed is …` */
@@ -60,11 +60,11 @@ export function checkOneOf<const T extends string>(
 }
 
 /**
- * An object of options with known names only.
+ * Checks an object of options, which may have known names only.
  *
- * @param option full name of the object; empty for the outermost
+ * @param option full name of the object; empty for the outermost one
  * @returns the object, or an empty one when none was given
- * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, with the nearest known name
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, which tells the nearest known name
  */
 export function checkObject<T extends object>(
   option: string,
@@ -90,7 +90,7 @@ export function checkObject<T extends object>(
   return given;
 }
 
-/** The known name that was probably meant: at most a third of its letters differ. */
+/** The known name that was probably meant, of which at most a third of the letters differ. */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
@@ -120,12 +120,12 @@ function show(value: unknown): string {
     const text = JSON.stringify(value) ?? '';
     if (text.length > 0 && text.length <= 80) return text;
   } catch {
-    // Circular, or a getter that throws: its kind has to do.
+    // The value is circular, or a getter throws. Its kind has to do.
   }
   return Array.isArray(value) ? 'an array' : 'an object';
 }
 
-/** Levenshtein's distance; a few dozen short names at most, so two rows are plenty. */
+/** Levenshtein's distance, computed row by row. */
 function editDistance(a: string, b: string): number {
   let above = Array.from({ length: b.length + 1 }, (_, at) => at);
   for (let i = 1; i <= a.length; i += 1) {

@@ -1,10 +1,10 @@
 /**
- * The steps of the protocol that a crash must be able to fall between, told as they begin and end on
- * the diagnostics channel `holdfast:protocol` (`node:diagnostics_channel`), in whichever thread takes
- * them. Without a subscriber in that thread a step costs a look at a flag.
+ * The steps of the protocol that a crash may fall between. The diagnostics channel `holdfast:protocol`
+ * (`node:diagnostics_channel`) tells when a step begins and ends, in the thread that takes it. Without a subscriber in
+ * that thread a step costs a look at a flag.
  *
- * A subscriber runs within the step, before anything else happens: one that ends the process does so
- * exactly there. That is how the kill matrix (docs/kill-points.md) dies at each of them.
+ * A subscriber runs within the step, before anything else happens. So it can end the process
+ * exactly there, as the kill matrix does (docs/kill-points.md).
  */
 
 import { channel } from 'node:diagnostics_channel';
@@ -71,7 +71,7 @@ export const PROTOCOL_POINTS = [
 
 export type ProtocolPoint = (typeof PROTOCOL_POINTS)[number];
 
-/** What subscribers of `holdfast:protocol` get. `after` is told when the step succeeded. */
+/** The messages of `holdfast:protocol`. `after` comes only when the step has succeeded. */
 export interface ProtocolMessage {
   readonly point: ProtocolPoint;
   readonly when: 'before' | 'after';
@@ -79,7 +79,7 @@ export interface ProtocolMessage {
 
 const protocol = channel('holdfast:protocol');
 
-/** Takes a step, and tells of its begin and its end. */
+/** Takes a step, and tells when it begins and ends. */
 export function atPoint<T>(point: ProtocolPoint, act: () => T): T {
   if (!protocol.hasSubscribers) return act();
   tell(point, 'before');

@@ -1,4 +1,4 @@
-/** Chance as an argument: whoever needs it is handed one of these. */
+/** Chance as an argument. */
 export interface Random {
   /** Uniform in [0, 1). */
   next(): number;
@@ -26,7 +26,7 @@ export function seededRandom(seed: number): Random {
   return { next };
 }
 
-/** Integer in [0, bound). */
+/** A uniform integer in [0, bound). */
 export function randomInt(random: Random, bound: number): number {
   return Math.floor(random.next() * bound);
 }

@@ -1,9 +1,9 @@
 /**
- * What a value is, whichever realm has made it.
+ * Tells what a value is, whichever realm has made it.
  *
- * Jest, and vitest's pools `vmThreads` and `vmForks`, load packages in a realm of their own, with an `Error` and an
- * `Object.prototype` of its own. What Node itself makes there (errors of the file system, buffers, messages of
- * other threads) is of Node's realm, and `instanceof` does not know it.
+ * Jest, and vitest's pools `vmThreads` and `vmForks`, load packages in a realm with an `Error` and an
+ * `Object.prototype` of its own. Values that Node itself makes there (errors of the file system, buffers, messages of
+ * other threads) belong to Node's realm, and `instanceof` does not know them.
  */
 
 import { types } from 'node:util';
@@ -12,12 +12,12 @@ export function isError(value: unknown): value is Error {
   return value instanceof Error || types.isNativeError(value);
 }
 
-/** An error's message, or whatever else was thrown as a text. */
+/** An error's message; anything else that was thrown as a text. */
 export function messageOf(error: unknown): string {
   return isError(error) ? error.message : String(error);
 }
 
-/** Made by `{}`, in any realm, or without a prototype. */
+/** Is the object plain: made by `{}` in any realm, or without a prototype? */
 export function isPlainObject(value: object): boolean {
   const prototype = Object.getPrototypeOf(value) as object | null;
   if (prototype === null || prototype === Object.prototype) return true;

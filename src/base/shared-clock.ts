@@ -1,7 +1,7 @@
 /**
- * One clock for all threads of the process. `performance.now()` counts from its thread's own start;
- * `process.hrtime` is the machine's monotonic clock in every thread, so the distance between the two is
- * taken once and added from then on.
+ * One clock for all threads of the process. `performance.now()` counts from the start of its thread, while
+ * `process.hrtime` is the machine's monotonic clock in every thread. So the distance between the two is
+ * measured once, and added from then on.
  */
 
 const SAMPLES = 5;
@@ -16,7 +16,7 @@ export function sharedMs(localMs: number = performance.now()): number {
   return localMs + offsetMs;
 }
 
-/** Of several looks the quickest: between two clocks a thread may have lost its processor. */
+/** The distance of the quickest of several looks, because a thread may lose its processor between its two clocks. */
 function distance(): number {
   let best = { tookMs: Number.POSITIVE_INFINITY, distanceMs: 0 };
   for (let i = 0; i < SAMPLES; i += 1) {

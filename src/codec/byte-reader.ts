@@ -1,21 +1,21 @@
 /**
- * Reads what a `ByteWriter` wrote. Every read is checked against the end first, so hostile or
- * torn bytes end in the caller's error and never in a read past the end or a huge allocation.
+ * Reads what a `ByteWriter` wrote. Every read is compared with the end first. So hostile or
+ * torn bytes end in the caller's error, never in a read past the end or a huge allocation.
  */
 
 import { HoldfastError } from '../base/errors.js';
 import { CACHED_LENGTH_MAX, cachedLatin1 } from './text-cache.js';
 
 export interface ByteReaderOptions {
-  /** What the bytes are, for the message: `state 'windows' of operator 'x'`. */
+  /** A name of the bytes for messages: `state 'windows' of operator 'x'`. */
   readonly what?: string | undefined;
-  /** Makes the error to throw; ERR_HOLDFAST_CHECKPOINT_CORRUPT when absent. */
+  /** Makes the error to throw. Default: ERR_HOLDFAST_CHECKPOINT_CORRUPT. */
   readonly fail?: ((problem: string, offset: number) => HoldfastError) | undefined;
 }
 
 export class ByteReader {
   readonly bytes: Uint8Array;
-  /** Next byte to read; may be set, within the bytes. */
+  /** Position of the next byte. It may be set to any place within the bytes. */
   position = 0;
   /** One past the last byte that may be read. */
   readonly end: number;
@@ -31,12 +31,12 @@ export class ByteReader {
     this.#options = options;
   }
 
-  /** Bytes not read yet. */
+  /** Number of bytes that are not read yet. */
   get remaining(): number {
     return this.end - this.position;
   }
 
-  /** The error for bytes that make no sense, to be thrown by the caller. */
+  /** The error for bytes that make no sense. The caller throws it. */
   corrupt(problem: string, offset = this.position): HoldfastError {
     const { what, fail } = this.#options;
     if (fail !== undefined) return fail(problem, offset);
@@ -87,7 +87,7 @@ export class ByteReader {
     throw this.corrupt('a malformed integer', start);
   }
 
-  /** A length of things that take at least `unitBytes` each: never more than what remains. */
+  /** A number of things that take at least `unitBytes` each. Refuses more of them than the remaining bytes can hold. */
   length(unitBytes = 1): number {
     const start = this.position;
     const length = this.varint();
@@ -113,7 +113,7 @@ export class ByteReader {
     return this.#buffer.toString('latin1', at, at + length);
   }
 
-  /** As `latin1`, for texts of which there are few different ones. */
+  /** The same as `latin1`, for texts that are often equal. */
   name(length: number): string {
     if (length === 0 || length > CACHED_LENGTH_MAX) return this.latin1(length);
     return cachedLatin1(this.#buffer, this.#advance(length), length);

@@ -1,26 +1,26 @@
 /**
  * A growable run of bytes, written from front to back. Numbers are little-endian.
  *
- * The bytes live in one ArrayBuffer that is replaced when it grows: whoever keeps a view of it
- * looks at `writer.bytes` again after every call that may grow.
+ * The bytes are in one ArrayBuffer, which is replaced by a larger one when it is full. So a caller that keeps a view
+ * has to take `writer.bytes` anew after every call that may need room.
  */
 
 import { HoldfastError } from '../base/errors.js';
 
-/** Most bytes that one writer holds: lengths and offsets stay within 31 bits. */
+/** Most bytes that one writer holds, so that lengths and offsets fit into 31 bits. */
 export const WRITER_BYTES_MAX = 0x7fff_0000;
 
 const CAPACITY_BYTES_DEFAULT = 256;
 
 export class ByteWriter {
-  /** All of the memory, used or not; a multiple of 8 bytes long. Its buffer is its own. */
+  /** All of the memory, used or not. Its length is a multiple of 8, and it has its ArrayBuffer to itself. */
   bytes: Buffer;
   /** The same memory, for floats and fixed-width integers. */
   view: DataView;
-  /** Bytes written so far. */
+  /** Number of bytes written so far. */
   position = 0;
 
-  /** @param capacityBytes to begin with; grows by doubling up to `WRITER_BYTES_MAX` */
+  /** @param capacityBytes first capacity, which doubles when it is used up, to at most `WRITER_BYTES_MAX` */
   constructor(capacityBytes = CAPACITY_BYTES_DEFAULT) {
     const buffer = new ArrayBuffer(roundUp8(Math.max(8, capacityBytes)));
     this.bytes = Buffer.from(buffer);
@@ -47,17 +47,17 @@ export class ByteWriter {
     if (needed > this.bytes.length) this.#grow(needed);
   }
 
-  /** What was written, as a view: valid until the next write. */
+  /** The written bytes as a view, which is valid until the next write. */
   written(): Uint8Array {
     return this.bytes.subarray(0, this.position);
   }
 
-  /** What was written, in an ArrayBuffer of exactly its size that nobody else holds. */
+  /** A copy of the written bytes, in an ArrayBuffer of exactly their size. */
   take(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.bytes.subarray(0, this.position));
   }
 
-  /** Zero bytes up to the next multiple of 8. */
+  /** Writes zero bytes up to the next multiple of 8. */
   align8(): void {
     this.ensure(8);
     const end = roundUp8(this.position);
@@ -106,20 +106,20 @@ export class ByteWriter {
     this.position = position;
   }
 
-  /** Copies `source` as it is, without its length. */
+  /** Writes the bytes of `source`, without its length. */
   raw(source: Uint8Array): void {
     this.ensure(source.length);
     this.bytes.set(source, this.position);
     this.position += source.length;
   }
 
-  /** Each UTF-16 unit as one byte; the caller knows that all are below 256. */
+  /** Writes each UTF-16 unit as one byte. The caller makes sure that all are below 256. */
   latin1(text: string): void {
     this.ensure(text.length);
     this.position += this.bytes.write(text, this.position, 'latin1');
   }
 
-  /** Each UTF-16 unit as two bytes: lone surrogates survive. */
+  /** Writes each UTF-16 unit as two bytes, so that lone surrogates survive. */
   utf16(text: string): void {
     this.ensure(text.length * 2);
     this.position += this.bytes.write(text, this.position, 'utf16le');

@@ -1,6 +1,6 @@
 /**
- * The codecs of users' classes that this thread knows. Functions do not cross threads: each worker
- * learns them from the job's build function, the thread of `run(…)` from its options.
+ * The codecs of users' classes that this thread knows. Functions do not cross threads, so each worker gets
+ * them from the job's build function, and the thread that calls `run(…)` from its options.
  *
  *  R1  A codec is for one class exactly: an instance of a subclass needs a codec of its own.
  *  R2  A later codec of the same id takes the place of an earlier one, because a job is built anew after every
@@ -10,7 +10,7 @@
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { isError } from '../base/realm.js';
 
-/** How instances of a class are told in plain data, and made again: see `defineCodec`. */
+/** Turns instances of a class into plain data and back: see `defineCodec`. */
 export interface Codec<T extends object = object, D = unknown> {
   readonly id: string;
   readonly version: number;
@@ -24,7 +24,7 @@ export interface Codec<T extends object = object, D = unknown> {
 const byId = new Map<string, Codec>();
 const byPrototype = new Map<object, Codec>();
 
-/** R2. @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when two of the list share an id or a class */
+/** Adds codecs (R2). @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when two of the list share an id or a class */
 export function registerCodecs(codecs: readonly Codec[]): void {
   checkCodecs(codecs);
   for (const codec of codecs) {
@@ -62,7 +62,7 @@ export function checkCodecs(codecs: readonly Codec[]): void {
   }
 }
 
-/** R1 */
+/** The codec of the class with this prototype (R1). */
 export function codecOf(prototype: object): Codec | undefined {
   return byPrototype.size === 0 ? undefined : byPrototype.get(prototype);
 }
@@ -148,7 +148,7 @@ function codecFailed(codec: Codec, method: string, of: string, error: unknown): 
   );
 }
 
-/** For messages. */
+/** A value as a text for messages. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value);
   if (typeof value === 'function') return 'a function';

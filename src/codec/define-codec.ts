@@ -1,32 +1,32 @@
-/** `defineCodec`: how a class of the user's is told in plain data. */
+/** `defineCodec`: turns instances of a class of the user's into plain data and back. */
 
 import { HoldfastError } from '../base/errors.js';
 import { type Codec, show } from './codec-registry.js';
 import { isBuiltIn } from './value-kinds.js';
 
 export interface CodecOptions<T extends object, D> {
-  /** Names the class in checkpoints, for ever: not the class's own name, which may change. */
+  /** Names the class in checkpoints, for ever. The class's own name may change. */
   readonly id: string;
-  /** Of what `encode` gives; 1 when absent. A checkpoint of a higher version is refused. */
+  /** Version of the data that `encode` gives. Default 1. A checkpoint with a higher version is refused. */
   readonly version?: number | undefined;
   /** The class. Instances of classes that extend it need codecs of their own. */
   readonly type: abstract new (
     ...args: never[]
   ) => T;
-  /** The instance as data: whatever may be in a record, instances of other classes with codecs as well. */
+  /** The instance as data: anything that may be in a record, such as instances of other classes with codecs. */
   readonly encode: (value: T) => D;
   /** An instance of exactly `type`, equal to the one that `encode` was given. */
   readonly decode: (data: D) => T;
-  /** From data of an earlier version to that of today; without it such data is refused. */
+  /** Turns data of an earlier version into that of today. Without it such data is refused. */
   readonly migrate?: ((data: unknown, fromVersion: number) => D) | undefined;
 }
 
 const ID = /^[\p{L}\p{N}][\p{L}\p{N} ._:/@-]{0,99}$/u;
 
 /**
- * Lets instances of a class be in records, keys' rows and state: `encode` tells one as data, `decode`
+ * Lets instances of a class be in records and in state. `encode` turns an instance into data, `decode`
  * makes it again. Both are called whenever a value crosses between tasks or goes into a checkpoint, so they
- * must be fast, synchronous, and free of side effects; an instance must not be part of its own data.
+ * must be fast, synchronous, and free of side effects. An instance must not be part of its own data.
  * Register the codec where the job is built, `env.codecs(money)`, and in `run(…, { codecs: [money] })` for
  * rows that `collected(name)` gives.
  *

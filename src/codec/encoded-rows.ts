@@ -1,6 +1,6 @@
 /**
- * Values on their way out of the job's threads, as bytes: cloned, they would arrive as what cloning knows,
- * a Buffer as a Uint8Array, an error without its code.
+ * Values leave the job's threads as bytes. A structured clone would change them: a Buffer arrives as a
+ * Uint8Array, an error without its code.
  */
 
 import { ByteReader } from './byte-reader.js';
@@ -9,7 +9,7 @@ import { decodeValue, encodeValue } from './value-codec.js';
 
 export interface EncodedRows {
   readonly count: number;
-  /** One value behind the other. */
+  /** The values one after the other. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
@@ -23,7 +23,7 @@ export function encodeRows(rows: readonly unknown[]): EncodedRows {
 }
 
 /**
- * Appends what was encoded to `into`.
+ * Appends the decoded values to `into`.
  * @param what for messages: `rows of collect('out')`
  * @throws HoldfastError ERR_HOLDFAST_CODEC, …_CHECKPOINT_CORRUPT, …_UNSUPPORTED_VALUE
  */

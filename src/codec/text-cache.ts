@@ -1,8 +1,8 @@
 /**
- * Short texts that come again and again, names of properties above all: a text that was made not long
- * ago is found by its bytes instead of being made anew.
+ * Short texts come again and again, above all names of properties. A text that was made not long
+ * ago is found by its bytes, and not made anew.
  *
- * One place per hash, so that texts that never come again cost little and keep little alive.
+ * There is one place per hash, so texts that never come again cost little and keep little alive.
  */
 
 const PLACES = 512;

@@ -1,6 +1,5 @@
 /**
- * The value codec's front: one value in, one value out. What a value may be is told in value-kinds.ts,
- * what it looks like as bytes in value-tags.ts.
+ * The value codec's front. value-kinds.ts says what a value may be, value-tags.ts what it looks like as bytes.
  */
 
 import type { ByteReader } from './byte-reader.js';
@@ -20,8 +19,8 @@ const SCRATCH_KEPT_BYTES = 1 << 16;
  * Writes a value: primitives, plain objects, arrays with holes, Maps, Sets, Dates, binary data, regular
  * expressions, errors, boxed primitives, Temporal objects, instances of classes with a codec. Shared
  * and circular references are kept.
- * Throws ERR_HOLDFAST_UNSUPPORTED_VALUE for anything else; `details.path` names the place, and the
- * writer stands where it stood before. What `checkValue` finds besides is not looked for.
+ * Throws ERR_HOLDFAST_UNSUPPORTED_VALUE for anything else. Then `details.path` names the place, and the
+ * writer stands where it stood before. This does not look for what only `checkValue` finds.
  * @param name what the value is called in that path
  */
 export function encodeValue(writer: ByteWriter, value: unknown, name = 'value'): void {
@@ -35,9 +34,9 @@ export function encodeValue(writer: ByteWriter, value: unknown, name = 'value'):
 }
 
 /**
- * Refuses, with ERR_HOLDFAST_UNSUPPORTED_VALUE, whatever would not come back equal: what `encodeValue`
- * refuses, and properties that it does not look at (symbols as keys, hidden ones, accessors), and
- * Proxies. It encodes the value and throws the bytes away, and takes several times as long as that.
+ * Refuses, with ERR_HOLDFAST_UNSUPPORTED_VALUE, whatever would not come back equal: everything that `encodeValue`
+ * refuses, and also Proxies and properties that `encodeValue` does not look at (symbols as keys, hidden ones,
+ * accessors). It encodes the value and throws the bytes away. It takes several times as long as `encodeValue`.
  * @param path what the value is called in the message: `record.items`
  */
 export function checkValue(value: unknown, path: string): void {
@@ -57,8 +56,8 @@ export function checkValue(value: unknown, path: string): void {
 }
 
 /**
- * A copy that nothing of `value` is part of: equal to what encoding and decoding would give, and refused
- * as `encodeValue` refuses. Shared and circular references are kept.
+ * A copy that shares nothing with `value`, equal to what encoding and decoding would give. Refuses what
+ * `encodeValue` refuses. Keeps shared and circular references.
  * @param path what the value is called in messages
  */
 export function copyValue<T>(value: T, path = 'value'): T {

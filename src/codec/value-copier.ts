@@ -1,6 +1,6 @@
 /**
- * Copies of values that equal what encoding and decoding would give, without the bytes. Kinds, refusals,
- * shared references and views are those of the encoder: both walk as value-walk.ts says.
+ * Copies values without making bytes. A copy equals what encoding and decoding would give. Kinds, refusals,
+ * shared references and views are those of the encoder, because both walk as value-walk.ts says.
  */
 
 import { fromData, toData } from './codec-registry.js';
@@ -24,7 +24,7 @@ import { VALUE_DEPTH_MAX } from './value-tags.js';
 import { isDense, ValueWalk } from './value-walk.js';
 
 export class ValueCopier extends ValueWalk {
-  /** Copies by the number of the object that they are of. */
+  /** Copies by the number of their object. */
   readonly #copies: (object | undefined)[] = [];
   #isBusy = false;
 
@@ -50,7 +50,7 @@ export class ValueCopier extends ValueWalk {
   }
 
   /**
-   * Begins the copy of a record part by part, which may refer to each other and to the record.
+   * Begins the copy of a record part by part. The parts may refer to each other and to the record.
    * @param name what the record is called in messages
    */
   begin(record: object, copy: object, name: string): void {
@@ -60,7 +60,7 @@ export class ValueCopier extends ValueWalk {
     this.#copies.push(copy);
   }
 
-  /** The copy of the value of one of its properties. After an error nothing is under way. */
+  /** The copy of the value of one property of that record. After an error nothing is under way. */
   part(value: unknown, key: string): unknown {
     if (typeof value !== 'object' && typeof value !== 'function' && typeof value !== 'symbol') {
       return value;
@@ -113,13 +113,13 @@ export class ValueCopier extends ValueWalk {
     return copy;
   }
 
-  /** The copy of the object remembered last. */
+  /** Notes the copy of the object that was remembered last. */
   #keep<T extends object>(copy: T): T {
     this.#copies.push(copy);
     return copy;
   }
 
-  /** Objects that hold no others. */
+  /** Copies objects that hold no others. */
   #leaf(kind: ObjectKind, value: object): object | undefined {
     switch (kind) {
       case 'date':

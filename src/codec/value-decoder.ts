@@ -1,12 +1,12 @@
 /**
- * Bytes to values; the format is told in value-tags.ts.
+ * Makes values of bytes. value-tags.ts says what the format is.
  *
- *  D1  Any bytes end in a value or in the reader's error: nothing is run but codecs that were
- *      registered, no class is looked up by a name in the bytes, depth is limited, and memory grows only
- *      with the bytes that were really read. What was written well and cannot be made here (a class
- *      that this Node lacks, a codec that is not registered) is an error of another code.
- *  D2  A property is always the object's own: a key `__proto__` sets no prototype, one named `constructor`
- *      hides none. So any key may come back that could be written.
+ *  D1  Any bytes end in a value or in the reader's error. Nothing is run but registered codecs, no
+ *      class is looked up by a name in the bytes, depth is limited, and memory grows only
+ *      with the bytes that were really read. A value that was written well and cannot be made here (of a class
+ *      that this Node lacks, or with a codec that is not registered) is an error with another code.
+ *  D2  A property is always the object's own: a key `__proto__` sets no prototype, and a key `constructor`
+ *      hides none. So every key that could be written comes back.
  */
 
 import { isHoldfastError } from '../base/errors.js';
@@ -26,7 +26,7 @@ import {
   VALUE_DEPTH_MAX,
 } from './value-tags.js';
 
-/** Arrays longer than this, and than what is stored of them, are made without room for each element. */
+/** An array that is longer than this, and longer than its stored elements, is made without room for each element. */
 const SPARSE_LENGTH_MIN = 4_096;
 const ARRAY_LENGTH_MAX = 0xffff_ffff;
 const OBJECTS_KEPT = 64;
@@ -38,7 +38,7 @@ export class ValueDecoder {
   #reader!: ByteReader;
   #isBusy = false;
 
-  /** Is a value being read? (A codec of the user's may read another one.) */
+  /** Is a value being read? (A codec of the user's may read another one meanwhile.) */
   get isBusy(): boolean {
     return this.#isBusy;
   }
@@ -54,7 +54,7 @@ export class ValueDecoder {
 
   /** Forgets the objects seen. */
   end(): void {
-    // What was few keeps its room for the next value.
+    // A short list keeps its room for the next value.
     if (this.#count > OBJECTS_KEPT) this.#objects.length = 0;
     else for (let i = 0; i < this.#count; i += 1) this.#objects[i] = undefined;
     this.#count = 0;
@@ -168,7 +168,7 @@ export class ValueDecoder {
       for (let i = 0; i < count; i += 1) array[i] = this.decode();
       return array;
     }
-    // Pushed, not allocated at once: a small input may claim many long arrays inside each other.
+    // Elements are pushed, because a small input may claim many long arrays inside each other.
     for (let i = 0; i < count; i += 1) array.push(this.decode());
     return array;
   }
@@ -272,7 +272,7 @@ export class ValueDecoder {
     const name = temporalKinds[reader.u8()];
     const count = reader.length();
     if (name === undefined) throw reader.corrupt('an unknown kind of Temporal object', at);
-    // The parts are primitives: none of them takes a number.
+    // The parts are primitives, which take no numbers.
     const parts: unknown[] = [];
     for (let i = 0; i < count; i += 1) {
       const part = this.decode();
@@ -330,7 +330,7 @@ export class ValueDecoder {
     const reader = this.#reader;
     const id = this.#text();
     const version = reader.varint();
-    // Numbered before its data is read, which holds no reference to it.
+    // The encoder has numbered the instance before its data, which holds no reference to it.
     const number = this.#count;
     this.#objects[number] = undefined;
     this.#count += 1;
@@ -342,7 +342,7 @@ export class ValueDecoder {
   #boxed(): object {
     const reader = this.#reader;
     const at = reader.position;
-    // Numbered before its content is read; a primitive holds no reference to it.
+    // The encoder has numbered the box before its content. A primitive holds no reference to it.
     const number = this.#count;
     this.#objects[number] = undefined;
     this.#count += 1;
@@ -377,7 +377,7 @@ export class ValueDecoder {
     return object;
   }
 
-  /** A property's. */
+  /** The name of a property. */
   #name(): string {
     const reader = this.#reader;
     const tag = reader.bytes[reader.position]!;
@@ -400,7 +400,7 @@ export class ValueDecoder {
   }
 }
 
-/** An array of that length when it is short, else an empty one: a first push makes room for seventeen. */
+/** An array of that length if it is short, otherwise an empty one. A first push would make room for seventeen. */
 function roomFor(count: number): unknown[] {
   switch (count) {
     case 1:

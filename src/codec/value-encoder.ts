@@ -1,11 +1,11 @@
 /**
- * Values to bytes; the format is told in value-tags.ts.
+ * Makes bytes of values. value-tags.ts says what the format is.
  *
- *  E1  What is of no kind (value-kinds.ts) is refused with its path, never skipped.
+ *  E1  A value of no kind (value-kinds.ts) is refused with its path, never skipped.
  *  E2  After an error the writer stands where the value began.
- *  E3  Of a plain object its own enumerable string properties are written. Whether there is more to it
- *      (symbols as keys, hidden properties, accessors, a Proxy) costs several times as much to ask as
- *      to encode it: a strict encoder asks, and refuses; another does not look, and calls a getter.
+ *  E3  The own enumerable string properties of a plain object are written. To find out whether it has more
+ *      (symbols as keys, hidden properties, accessors, a Proxy) costs several times as much as to encode it.
+ *      A strict encoder finds out, and refuses. Another does not look, and calls getters.
  */
 
 import { types } from 'node:util';
@@ -35,7 +35,7 @@ import {
 } from './value-tags.js';
 import { type ErrorField, isDense, ValueWalk } from './value-walk.js';
 
-/** Irregexp drops this class when it compiles for a one-byte string: the test then costs nothing. */
+/** V8 drops this class when it compiles the expression for a one-byte string. Then the test costs nothing. */
 const BEYOND_LATIN1 = /[\u0100-\uffff]/;
 
 /** Is every UTF-16 unit below 256? Constant time for strings that V8 stores in one byte a unit. */
@@ -46,7 +46,7 @@ export function isLatin1(text: string): boolean {
 export class ValueEncoder extends ValueWalk {
   #writer!: ByteWriter;
   readonly #isStrict: boolean;
-  /** Numbers of instances whose codecs' data is being written: nothing in it can refer to them. */
+  /** Numbers of instances whose codec's data is being written. Nothing in that data may refer to them. */
   readonly #open: number[] = [];
   #busy = false;
 
@@ -208,7 +208,7 @@ export class ValueEncoder extends ValueWalk {
     this.depth -= 1;
   }
 
-  /** Objects that hold no others. */
+  /** Writes objects that hold no others. */
   #leaf(kind: ObjectKind, value: object): boolean {
     const writer = this.#writer;
     switch (kind) {
@@ -297,7 +297,7 @@ export class ValueEncoder extends ValueWalk {
 
   #map(value: Map<unknown, unknown>): void {
     this.#writer.u8(Tag.map);
-    // A copy: a getter inside a value may change the Map.
+    // Entries are copied, because a getter inside a value may change the Map.
     const entries = [...Map.prototype.entries.call(value)];
     this.#writer.varint(entries.length);
     for (let i = 0; i < entries.length; i += 1) {
@@ -387,7 +387,7 @@ export class ValueEncoder extends ValueWalk {
     this.#open.pop();
   }
 
-  /** The form of version 1. */
+  /** Writes an error in the form of version 1. */
   #usualError(kind: number, fields: readonly ErrorField[]): void {
     const writer = this.#writer;
     const message = fields.find((field) => field.key === 'message');
@@ -424,10 +424,10 @@ export class ValueEncoder extends ValueWalk {
   }
 }
 
-/** Kinds of errors that version 1 knew, by number. */
+/** Greatest number of a kind of error that version 1 knew. */
 const FIRST_ERRORS_MAX = errorKinds.indexOf('URIError');
 
-/** Nothing but hidden `stack`, `message` and `cause`. */
+/** Has the error nothing but hidden `stack`, `message` and `cause`? */
 function isUsual(fields: readonly ErrorField[]): boolean {
   return (
     fields.some(({ key }) => key === 'stack') &&

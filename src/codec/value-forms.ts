@@ -1,6 +1,6 @@
 /**
- * Built-in values taken apart into simpler ones and put together again: one pair of functions for each
- * kind, used by whoever copies, encodes or decodes.
+ * Takes built-in values apart into simpler ones, and makes them again: one pair of functions for each
+ * kind. Copier, encoder and decoder use them.
  */
 
 import { HoldfastError } from '../base/errors.js';
@@ -41,8 +41,8 @@ const DURATION_FIELDS = ['years', 'months', 'weeks', 'days'].concat(
 );
 
 /**
- * The date in the ISO calendar, which the text always shows, is what the constructors take. (`from` the
- * text would not do: months and days of other calendars come back with another day of reference.)
+ * The constructors take the date in the ISO calendar, which the text always shows. (`from` with that text
+ * would not do, because months and days of other calendars come back with another day of reference.)
  */
 function dateParts(name: string, value: object): readonly unknown[] {
   const text = (value as { toString(options: object): string }).toString({
@@ -111,7 +111,7 @@ export function defineField(error: object, { key, value, isHidden }: ErrorField)
   });
 }
 
-/** As a property of the object's own, whatever the key. */
+/** Sets a property of the object's own, whatever the key. */
 export function setOwn(target: object, key: string, value: unknown): void {
   if (key === '__proto__') {
     defineField(target, { key, value, isHidden: false });

@@ -1,11 +1,11 @@
 /**
- * The table of kinds: what an object is, for everything that looks into values (check, copy, encode).
+ * The table of kinds: what an object is, for all that looks into values (check, copy, encode).
  *
- *  K1  An object is of the kind whose prototype it has, exactly: an instance of a class that extends a
+ *  K1  An object is of the kind whose prototype it has, exactly. An instance of a class that extends a
  *      built-in one would come back as something else, so it is of no kind.
- *  K2  A prototype can be put on anything: `isReal` asks for the internal slots as well.
- *  K3  The built-ins of another realm (a `vm` context, as test runners make them) are of the same kinds;
- *      they come back as those of this realm.
+ *  K2  Any object can be given any prototype, so `isReal` asks for the internal slots as well.
+ *  K3  The built-ins of another realm (a `vm` context, as test runners make them) are of the same kinds.
+ *      They come back as those of this realm.
  */
 
 import { types } from 'node:util';
@@ -31,16 +31,16 @@ export type ObjectKind =
 
 interface Kind {
   readonly kind: ObjectKind;
-  /** Its name in the kind's list (`viewKinds`, `errorKinds`, `temporalKinds`); elsewhere that of the class. */
+  /** The name in the kind's list (`viewKinds`, `errorKinds`, `temporalKinds`); for other kinds that of the class. */
   readonly name: string;
   readonly prototype: object;
-  /** Has it the internal slots that the prototype promises? */
+  /** Has the value the internal slots that its prototype promises? */
   readonly isReal: (value: object) => boolean;
 }
 
 type Constructor = { readonly name: string; readonly prototype: object };
 
-/** Position in the list is the number in the bytes (value-tags.ts, V1): append only. */
+/** The position in the list is the number in the bytes (value-tags.ts, V1), so names are only appended. */
 export const viewKinds = [
   'Int8Array',
   'Uint8Array',
@@ -58,7 +58,7 @@ export const viewKinds = [
   'Float16Array',
 ] as const;
 
-/** As `viewKinds`: append only. */
+/** Names are only appended, as to `viewKinds`. */
 export const errorKinds = [
   'Error',
   'EvalError',
@@ -72,7 +72,7 @@ export const errorKinds = [
   'HoldfastError',
 ] as const;
 
-/** As `viewKinds`: append only. */
+/** Names are only appended, as to `viewKinds`. */
 export const temporalKinds = [
   'Instant',
   'ZonedDateTime',
@@ -84,19 +84,19 @@ export const temporalKinds = [
   'Duration',
 ] as const;
 
-/** Undefined where this Node has none of that name. */
+/** The built-in class of that name; undefined where this Node has none. */
 export function builtIn(name: string): Constructor | undefined {
   if (name === 'HoldfastError') return HoldfastError;
   return (globalThis as unknown as Record<string, Constructor | undefined>)[name];
 }
 
-/** Undefined where this Node has no Temporal. */
+/** The class of Temporal of that name; undefined where this Node has no Temporal. */
 export function temporalClass(name: string): Constructor | undefined {
   const temporal = (globalThis as { Temporal?: Record<string, Constructor> }).Temporal;
   return temporal?.[name];
 }
 
-/** The kinds but for plain objects and arrays, which `classify` knows without looking them up. */
+/** All kinds but plain objects and arrays, which `classify` knows without the list. */
 const kinds: readonly Kind[] = [
   ...of('date', ['Date'], types.isDate),
   ...of('map', ['Map'], types.isMap),
@@ -113,12 +113,11 @@ const kinds: readonly Kind[] = [
 ];
 
 const byPrototype = new Map<object, Kind>(kinds.map((kind) => [kind.prototype, kind]));
-/** Of prototypes of other realms; null for prototypes that are of no kind. */
+/** Kinds by prototypes of other realms; null for prototypes of no kind. */
 const foreign = new WeakMap<object, Kind | 'object' | 'array' | null>();
 
 /**
- * The kind of `value`. A Proxy of a plain object or an array counts as what it shows; one that was
- * revoked throws.
+ * The kind of `value`. A Proxy of a plain object or an array counts as what it shows. A revoked Proxy throws.
  */
 export function classify(value: object): ObjectKind {
   const prototype = Object.getPrototypeOf(value) as object | null;
@@ -132,13 +131,13 @@ export function classify(value: object): ObjectKind {
   return kind.isReal(value) ? kind.kind : 'unsupported';
 }
 
-/** Is it the prototype of a kind that needs no codec? */
+/** Is this the prototype of a kind that needs no codec? */
 export function isBuiltIn(prototype: object): boolean {
   const isPlain = prototype === Object.prototype || prototype === Array.prototype;
   return isPlain || find(prototype) !== null;
 }
 
-/** The name of the kind in its list: `Uint8Array`, `TypeError`. For a value that was classified. */
+/** The name of the kind of a classified value in its list: `Uint8Array`, `TypeError`. */
 export function kindName(value: object): string {
   const kind = find(Object.getPrototypeOf(value) as object);
   return kind === null || typeof kind === 'string' ? '' : kind.name;
@@ -150,7 +149,7 @@ export function customCodec(value: object): Codec {
 }
 
 /**
- * Why a value of no kind is refused: `is a Promise, which has no form as data. …`. Never throws.
+ * Says why a value of no kind is refused: `is a Promise, which has no form as data. …`. Never throws.
  */
 export function whyUnsupported(value: object): { readonly what: string; readonly advice: string } {
   if (types.isProxy(value)) return { what: 'a Proxy', advice: PLAIN_ADVICE };
@@ -176,7 +175,7 @@ export const PLAIN_ADVICE =
   'it has no form as data. Use plain objects, arrays, Maps, Sets, Dates, binary data, errors and ' +
   'primitives, or leave it out.';
 
-/** The primitive inside a boxed one, whatever its `valueOf` was replaced by. */
+/** The primitive inside a boxed one, even if its `valueOf` was replaced. */
 export function unbox(value: object): unknown {
   if (types.isNumberObject(value)) return Number.prototype.valueOf.call(value);
   if (types.isStringObject(value)) return String.prototype.valueOf.call(value);
@@ -226,7 +225,7 @@ function answers(question: () => unknown): boolean {
   }
 }
 
-/** `null` for a class of the user's, and for a built-in that is of no kind. */
+/** The kind of a prototype; null for classes of the user's, and for built-ins of no kind. */
 function find(prototype: object): Kind | 'object' | 'array' | null {
   const own = byPrototype.get(prototype);
   if (own !== undefined) return own;
@@ -238,8 +237,9 @@ function find(prototype: object): Kind | 'object' | 'array' | null {
 }
 
 /**
- * K3: by the name of a native constructor, and as far from the end of the chain as here. Errors that Node
- * makes, with a code, have one or two prototypes in between that show the same constructor.
+ * The kind of a prototype of another realm (K3). It is known by the name of its native constructor, and by its distance
+ * from the end of the chain. Errors with a code that Node makes have one or two prototypes in between, which show
+ * the same constructor.
  */
 function ofOtherRealm(prototype: object): Kind | 'object' | 'array' | null {
   const name = constructorName(prototype);
@@ -263,7 +263,7 @@ function constructorName(prototype: object): string | undefined {
   return Object.getOwnPropertyDescriptor(made, 'name')?.value as string | undefined;
 }
 
-/** Is its constructor code of the engine's? */
+/** Is the constructor a part of the engine? */
 function isNative(prototype: object): boolean {
   const made = constructorOf(prototype);
   return (
@@ -271,7 +271,7 @@ function isNative(prototype: object): boolean {
   );
 }
 
-/** As the prototype itself says, not one that it inherits from. (Node's errors say it by an accessor.) */
+/** The constructor that the prototype itself names, none that it inherits. (Node's errors have an accessor for it.) */
 function constructorOf(prototype: object): object | undefined {
   if (!Object.hasOwn(prototype, 'constructor')) return undefined;
   try {

@@ -1,7 +1,7 @@
 /**
  * The value format: how one value becomes bytes.
  *
- * A value is a tag byte and what the tag says. The format is a storage format; these hold for ever:
+ * A value is a tag byte, followed by what the tag says. This is a storage format, so these rules hold for ever:
  *
  *  V1  A tag's number and meaning never change and are never used again for something else. A new
  *      kind of value gets a new number and raises `VALUE_CODEC_VERSION`; a reader refuses a tag
@@ -19,7 +19,7 @@
  *      0x40–0x7f  a string of 0…63 Latin-1 characters, then its bytes
  */
 
-/** Nothing reads it yet: it numbers this description, and is raised with it.
+/** The number of this description, raised when it changes. Nothing reads it yet.
  * @public
  */
 export const VALUE_CODEC_VERSION = 2;

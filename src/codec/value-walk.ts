@@ -1,15 +1,15 @@
 /**
- * What every walk through a value keeps: the objects met, so that shared and circular references are
- * known; where in the value it is, for messages; where binary data lies, so that views of one
+ * What every walk through a value keeps: the objects that it has met, to know shared and circular
+ * references; its place in the value, for messages; and the places of binary data, so that views of one
  * ArrayBuffer keep sharing it.
  *
  *  W1  Objects are numbered from 0 in the order in which they are met (value-tags.ts, V2).
  *  W2  `path[d]` is the step taken inside the container at depth d (0: the name of the whole). It is
- *      kept while descending because it costs one store, and is read only when a value is refused.
- *  W3  A view, or an ArrayBuffer, whose bytes lie within those of an earlier one of the same value is
- *      told as a place in it. One that overlaps an earlier one in part is refused: it can neither be
- *      part of it nor be apart. (Views that merely lie in one ArrayBuffer, as small Buffers do in
- *      Node's pool, share nothing that one could see.)
+ *      noted on the way down, because that costs one store, and read only when a value is refused.
+ *  W3  A view or an ArrayBuffer whose bytes lie within those of an earlier one of the same value is
+ *      stored as a place in the earlier one. If the two overlap in part, the later one is refused: it can
+ *      neither be part of the other nor be apart from it. (Views that merely lie in one ArrayBuffer, as small Buffers
+ *      do in Node's pool, share no bytes that one could see.)
  */
 
 import { isDeepStrictEqual, types } from 'node:util';
@@ -26,10 +26,10 @@ import {
 } from './value-kinds.js';
 import { VALUE_DEPTH_MAX } from './value-tags.js';
 
-/** Up to so many objects of a value are looked for in a list, more in a Map. */
+/** So many objects of a value are looked up in a list; more are looked up in a Map. */
 const LIST_OBJECTS_MAX = 16;
 
-/** Bytes of the value's: object number `number` shows `start` to `end` of `buffer`. */
+/** The bytes of one object: object number `number` shows `start` to `end` of `buffer`. */
 interface Place {
   readonly buffer: ArrayBufferLike;
   readonly start: number;
@@ -37,10 +37,10 @@ interface Place {
   readonly number: number;
 }
 
-/** Binary data inside that of another object of the same value. */
+/** The place of binary data inside that of another object of the same value. */
 export interface Inside {
   readonly number: number;
-  /** From the first byte of that object on. */
+  /** Counted from the first byte of that object. */
   readonly offset: number;
 }
 
@@ -54,7 +54,7 @@ export interface ErrorField {
 export class ValueWalk {
   protected depth = 0;
   protected readonly path: string[] = [];
-  /** Objects met; the list is right as long as there are few. */
+  /** Number of objects met. The list holds them as long as there are few. */
   protected count = 0;
   readonly #objects: (object | undefined)[] = [];
   #numbers: Map<object, number> | undefined;
@@ -70,7 +70,7 @@ export class ValueWalk {
     this.#places = undefined;
   }
 
-  /** −1 for an object that was not met yet. */
+  /** The number of an object; −1 if it was not met before. */
   protected numberOf(value: object): number {
     const count = this.count;
     if (count > LIST_OBJECTS_MAX) return this.#numbers!.get(value) ?? -1;
@@ -81,7 +81,7 @@ export class ValueWalk {
     return -1;
   }
 
-  /** W1 */
+  /** Gives an object the next number (W1). */
   protected remember(value: object): void {
     const number = this.count;
     this.count = number + 1;
@@ -96,7 +96,7 @@ export class ValueWalk {
     this.#numbers.set(value, number);
   }
 
-  /** W3, for the object remembered last. Undefined when its bytes are its own. */
+  /** The place of the object remembered last inside an earlier one (W3); undefined when its bytes are its own. */
   protected place(value: ArrayBufferView | ArrayBuffer): Inside | undefined {
     const isView = ArrayBuffer.isView(value);
     const buffer = isView ? value.buffer : value;
@@ -126,8 +126,8 @@ export class ValueWalk {
   }
 
   /**
-   * All that an error holds, in order. What Node hides on errors of its own (a mark under a symbol)
-   * is left out. `depth` is that of its content.
+   * Everything that an error holds, in order. A mark under a symbol, which Node's own errors have, is left out.
+   * `depth` is that of the content.
    */
   protected errorFields(error: object): readonly ErrorField[] {
     const fields: ErrorField[] = [];
@@ -138,7 +138,7 @@ export class ValueWalk {
         this.depth -= 1;
         throw this.refuseSymbol(key);
       }
-      // An accessor of the engine's from Node 24 on.
+      // From Node 24 on `stack` is an accessor of the engine.
       const value: unknown = key === 'stack' ? (error as Error).stack : own.value;
       if (own.get !== undefined && key !== 'stack') {
         this.depth -= 1;
@@ -150,9 +150,9 @@ export class ValueWalk {
   }
 
   /**
-   * Refuses what looking at the kind and at the own enumerable string properties alone would lose:
-   * symbols as keys, properties that are hidden, accessors, properties of objects that have none by
-   * their kind. Costs several times what encoding the object does.
+   * Refuses what a look at the kind and at the own enumerable string properties alone would lose:
+   * symbols as keys, hidden properties, accessors, and properties of objects whose kind has none.
+   * Costs several times as much as to encode the object.
    */
   protected checkOwn(kind: ObjectKind, value: object): void {
     if (kind === 'error' || kind === 'custom' || kind === 'unsupported') return;
@@ -198,7 +198,7 @@ export class ValueWalk {
     return this.refuse(what, advice);
   }
 
-  /** @param advice what to do about it, as the end of a sentence */
+  /** @param advice what the user can do, as the end of a sentence */
   protected refuse(what: string, advice = PLAIN_ADVICE): HoldfastError {
     const path = this.where();
     return new HoldfastError('ERR_HOLDFAST_UNSUPPORTED_VALUE', `${path} is ${what}: ${advice}`, {
@@ -206,7 +206,7 @@ export class ValueWalk {
     });
   }
 
-  /** For what was thrown while the value was read: by a getter, by a Proxy. */
+  /** The error for what a getter or a Proxy has thrown while the value was read. */
   protected unreadable(error: unknown): HoldfastError {
     if (isHoldfastError(error)) return error;
     const path = this.where();
@@ -246,17 +246,17 @@ export function pathStep(key: string): string {
 }
 
 /**
- * Has an array of these keys neither holes nor properties but its elements? Indexes come first among
- * keys: then there are as many as elements, and the last one is the last index.
+ * Has an array with these keys neither holes nor properties other than elements? It has none if there are as many keys
+ * as elements and the last key is the last index, because indexes come first among keys.
  */
 export function isDense(keys: readonly string[], length: number): boolean {
   return keys.length === length && (length === 0 || keys[length - 1] === `${length - 1}`);
 }
 
-/** A property that an object of this built-in kind has not by itself. */
+/** The name of a property that objects of this built-in kind do not have by themselves. */
 function strangeProperty(kind: ObjectKind, value: object): string | undefined {
   if (kind === 'view' && hasManyElements(value)) {
-    // Names of properties would be made for each element; a twin without further properties is equal.
+    // Object.keys would make a name for each element. An object without further properties equals its twin.
     return isDeepStrictEqual(value, twinOf(value)) ? undefined : Object.keys(value).at(-1);
   }
   const names = Object.getOwnPropertyNames(value);
@@ -282,7 +282,7 @@ function twinOf(view: Uint8Array): object {
   return new View(buffer, byteOffset, length);
 }
 
-/** An ArrayBuffer of a fixed size that is there. */
+/** Is it an ArrayBuffer of a fixed size that is not detached? */
 function isLasting(buffer: ArrayBufferLike): buffer is ArrayBuffer {
   if (!types.isArrayBuffer(buffer) || (buffer as { resizable?: boolean }).resizable === true) {
     return false;
