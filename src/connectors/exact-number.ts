@@ -1,18 +1,18 @@
 /**
  * Decimal texts and the doubles that stand for them.
  *
- * A double stands for a decimal when its shortest text is that decimal: then nothing is lost on the
- * way there and back. Every decimal of up to 15 digits has such a double, within its range.
+ * A double stands for a decimal when its shortest text is that decimal. Then nothing is lost on the
+ * way there and back. Every decimal of up to 15 digits within the range of doubles has such a double.
  */
 
-/** As JSON has it. */
+/** A number as JSON writes it. */
 const NUMBER = /^-?(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/;
 const POWERS = Array.from({ length: 23 }, (_, i) => Number(`1e${i}`));
 
 /** The double that stands for `unscaled` · 10^−`scale`; undefined when there is none. */
 export function exactDecimal(unscaled: number | bigint, scale: number): number | undefined {
   const power = POWERS[scale];
-  // Both are exact, so that the quotient is the nearest double.
+  // Both operands are exact, so the quotient is the nearest double.
   if (power !== undefined && typeof unscaled === 'number' && Math.abs(unscaled) < 1e15) {
     return unscaled / power;
   }
@@ -34,7 +34,7 @@ export function isExact(text: string): boolean {
   return found.digits === wanted.digits && found.exponent === wanted.exponent;
 }
 
-/** The integer that a number's text stands for, with a fraction and an exponent or without. */
+/** The integer that a number's text stands for; the text may have a fraction and an exponent. */
 export function integerOf(text: string): bigint | undefined {
   const { digits, exponent } = decimalOf(text);
   if (exponent < 0) return undefined;
@@ -54,7 +54,7 @@ function decimalOf(text: string): { readonly digits: string; readonly exponent: 
   };
 }
 
-/** The number is ± digits · 10^exponent; the digits end with none of 0. */
+/** The number is ± digits · 10^exponent; the digits do not end with 0. */
 function significant(number: number): { readonly digits: string; readonly exponent: number } {
   const [mantissa, exponent] = Math.abs(number).toExponential().split('e') as [string, string];
   const digits = mantissa.replace('.', '').replace(/0+$/, '');

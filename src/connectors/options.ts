@@ -1,4 +1,4 @@
-/** Checks of connectors' options that base does not have: functions, texts and paths. */
+/** Checks options of connectors: functions, texts and paths. Other checks are in base/option-checks.ts. */
 
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ export function checkText(option: string, given: unknown): string {
   return given;
 }
 
-/** A file as the user named it, for messages, and where it is. */
+/** A path as the user gave it, for messages, and its absolute form. */
 export interface NamedPath {
   readonly shown: string;
   readonly absolute: string;

@@ -1,14 +1,14 @@
 /**
- * JSON without silent loss: a number that a double cannot hold is an error, or a bigint.
+ * Parses JSON without silent loss: a number that a double cannot hold is an error, or a bigint.
  *
- * Held are numbers beyond 2^53 whose double has the same digits in its shortest text (JSON.parse and
- * JSON.stringify bring them back), however they are written: 9007199254740993.0 is as lost as
+ * A double holds a number beyond 2^53 if it has the same digits in its shortest text, so that JSON.parse and
+ * JSON.stringify bring the number back. It does not matter how the number is written: 9007199254740993.0 is as lost as
  * 9007199254740993. Smaller numbers with a fraction are rounded to the nearest double, as everywhere,
  * unless that is 0.
  *
- * Nearly no text holds a number that could be lost. What was parsed tells: such a number has become
- * one beyond 2^53, or 0. Only then the text is looked at, number by number: looking for long numbers in
- * every text would take several times as long.
+ * Hardly any text holds a number that could be lost, and the parsed value shows it: such a number has become
+ * one beyond 2^53, or 0. Only then the text is searched number by number, because a search of every text would
+ * take several times as long.
  */
 
 import { integerOf, isExact } from './exact-number.js';
@@ -38,7 +38,7 @@ export function parseJson(text: string, bigints = false): unknown {
   return large.size === 0 ? value : parseWithBigints(text, value, large);
 }
 
-/** What a number that was lost may have become. */
+/** Looks in a value for a number that a lost one may have become. */
 function extremeIn(value: unknown): 'none' | 'zero' | 'large' {
   if (typeof value === 'number') {
     if (!(value <= Number.MAX_SAFE_INTEGER && value >= Number.MIN_SAFE_INTEGER)) return 'large';
@@ -54,7 +54,7 @@ function extremeIn(value: unknown): 'none' | 'zero' | 'large' {
     }
     return found;
   }
-  // It was just parsed: it has no properties but its own.
+  // The value was just parsed, so all its properties are its own.
   for (const name in value) {
     const inside = extremeIn((value as Record<string, unknown>)[name]);
     if (inside === 'large') return inside;
@@ -69,15 +69,15 @@ function isHeld(token: string): boolean {
   return Number.isSafeInteger(Math.trunc(number)) || isExact(token);
 }
 
-/** What is written as 1e400 is none: who writes so means no digits, and 1e999999999 has too many. */
+/** Does the number become a bigint? 1e400 does not: such a text means no exact digits, and 1e999999999 has too many. */
 function isInteger(token: string): boolean {
   if (INTEGER.test(token)) return true;
   return Number.isFinite(Number(token)) && integerOf(token) !== undefined;
 }
 
-/** The numbers go through as texts with a mark that no text of the value holds. */
+/** Parses the text again with large numbers as texts, which have a mark that no text of the value holds. */
 function parseWithBigints(text: string, value: unknown, large: ReadonlySet<string>): unknown {
-  // Not the text itself: there the mark could be hidden in escapes.
+  // The mark is looked for in the value, because in the text itself escapes could hide it.
   const plain = JSON.stringify(value);
   let mark = 'bigint:';
   while (plain.includes(mark)) mark = `bigint:${mark}`;

@@ -1,7 +1,7 @@
 import { HoldfastError } from '../base/errors.js';
 import { explainSystemError } from './system-error.js';
 
-/** Anything that went wrong with a sink's file or folder, as ERR_HOLDFAST_SINK. */
+/** ERR_HOLDFAST_SINK for anything that went wrong with a sink's file or folder. */
 export function sinkError(action: string, path: string, error: unknown): HoldfastError {
   if (error instanceof HoldfastError) return error;
   return new HoldfastError(

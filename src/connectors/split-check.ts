@@ -1,10 +1,10 @@
-/** What comes back from a snapshot is checked before it is used: the job may have been edited since. */
+/** Checks what comes back from a snapshot before it is used, because the job may have been edited since. */
 
 import { HoldfastError } from '../base/errors.js';
 import type { FileIdentity } from './files/file-identity.js';
 import type { NamedPath } from './options.js';
 
-/** For a split that the source, as it is defined now, would not have listed. */
+/** The error for a split that the source, as it is defined now, would not have listed. */
 export function splitChanged(source: string, split: string, why: string): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_SOURCE_CHANGED',
@@ -45,7 +45,7 @@ export interface FileSplit extends FileIdentity {
   readonly path: string;
 }
 
-/** Which of the source's files the split belongs to. */
+/** The source's file to which the split belongs. */
 export function pathOfSplit(
   source: string,
   paths: readonly NamedPath[],

@@ -7,7 +7,7 @@ export function errorCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** What to do about it, in words; the plain message where there is nothing to add. */
+/** Says what the user can do about an error; gives the plain message where there is nothing to add. */
 export function explainSystemError(error: unknown): string {
   switch (errorCode(error)) {
     case 'ENOENT':

@@ -2,7 +2,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { messageOf } from '../../base/realm.js';
 import type { NamedPath } from '../options.js';
 
-/** @param where what of the file, for the message */
+/** @param where the damaged place of the file, for the message */
 export function damaged(path: NamedPath, where: string, error: unknown): HoldfastError {
   const message = messageOf(error);
   return new HoldfastError(

@@ -1,10 +1,10 @@
 /**
  * Walks through one leaf column of a row group, page by page.
  *
- *  L1  An entry is one value, or its absence at some depth (Dremel's levels). A row is one entry in a
- *      column that repeats nowhere, else the entries from one of repetition level 0 to the next.
- *  L2  A row counts as available when all its entries are there: its last ones may be in the next page.
- *  L3  An entry is converted when it is taken, so a value that cannot be given is met in its row.
+ *  L1  An entry is one value, or its absence at some depth (Dremel's levels). In a column that repeats nowhere a row is
+ *      one entry. Otherwise it is the entries from one of repetition level 0 to the next such entry.
+ *  L2  A row counts as available when all its entries are there. Its last ones may be in the next page.
+ *  L3  An entry is converted when it is taken, so the error for a value that cannot be given names its row.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -22,9 +22,9 @@ import { type PageSource, ParquetPages } from './parquet-pages.js';
 import { type LeafType, UnfitValue } from './parquet-values.js';
 
 export interface LeafColumn {
-  /** Number among the leaves of the schema, and of the chunks of a row group. */
+  /** Number of the leaf in the schema, and of its chunk in a row group. */
   readonly index: number;
-  /** `address.street`. */
+  /** Names from the column to the leaf: `address.street`. */
   readonly path: string;
   readonly element: ParquetElement;
   readonly type: LeafType;
@@ -36,24 +36,24 @@ export interface LeafRequest {
   readonly column: LeafColumn;
   readonly pages: PageSource;
   readonly library: ParquetLibrary;
-  /** Entries in the chunk. */
+  /** Number of entries in the chunk. */
   readonly entries: number;
   /** `flights.parquet column 'delay'`, for messages. */
   readonly place: string;
   /** Number in the file of the row group's first row, 0-based. */
   readonly firstRow: number;
-  /** Rows to pass over at the start. */
+  /** Number of rows to pass over at the start. */
   readonly skip: number;
 }
 
 /** The entries of some rows. */
 export interface LeafEntries {
   readonly count: number;
-  /** Undefined: all values are there. */
+  /** Definition levels; undefined when all values are there. */
   readonly definitions: Uint8Array | undefined;
-  /** Undefined: nothing repeats. */
+  /** Repetition levels; undefined when nothing repeats. */
   readonly repetitions: Uint8Array | undefined;
-  /** Those that are there. */
+  /** The values that are there. */
   readonly values: readonly unknown[];
 }
 
@@ -61,14 +61,14 @@ export class LeafCursor {
   readonly #request: LeafRequest;
   readonly #pages: ParquetPages;
   #dictionary: Dictionary | undefined;
-  /** Entries at hand that were not taken; their levels from `#at` on. */
+  /** Number of entries at hand that were not taken. Their levels begin at `#at`. */
   #left = 0;
   #at = 0;
   #definitions: Uint8Array | undefined;
   #repetitions: Uint8Array | undefined;
   /** Where the values of the entries at hand are, page by page. */
   readonly #sources: { readonly values: PageValues; left: number }[] = [];
-  /** Entries that are still in pages. */
+  /** Number of entries that are still in pages. */
   #unread: number;
   #skip: number;
   #row: number;
@@ -97,7 +97,7 @@ export class LeafCursor {
       return true;
     }
     this.#unread -= page.num_values;
-    // Only where rows are known to begin and end with the page.
+    // The number of rows is known only where rows begin and end with the page.
     const rows =
       this.#request.column.repetitionMax === 0 ? page.num_values : (v2?.num_rows ?? Infinity);
     if (this.#left === 0 && this.#skip >= rows) {
@@ -112,7 +112,7 @@ export class LeafCursor {
     return true;
   }
 
-  /** The next `rows` of those available. */
+  /** Takes the next `rows` of the available rows. */
   take(rows: number): LeafEntries {
     const count = this.#entriesOf(rows);
     const from = this.#at;
@@ -175,7 +175,7 @@ export class LeafCursor {
     this.#addValues(page.encoding, bytes, 0, present);
   }
 
-  /** Adds the levels of a page to those at hand. @returns how many of its values are there */
+  /** Adds the levels of a page to those at hand. @returns the number of its values that are there */
   #append(
     count: number,
     definitionRuns: LevelRuns | undefined,
@@ -303,7 +303,7 @@ export class LeafCursor {
     if (source.left === 0) this.#sources.shift();
   }
 
-  /** Row of the n-th value that is there. */
+  /** The row of the n-th value that is there. */
   #rowOf(
     value: number,
     definitions: Uint8Array | undefined,

@@ -1,8 +1,8 @@
 /**
- * Whole numbers of a fixed width in bits, as runs of one value and as packed bits (Parquet's RLE /
- * bit-packing hybrid): levels, and indexes into a dictionary.
+ * Reads levels, and indexes into a dictionary: whole numbers of a fixed width in bits, in runs of one value and in
+ * packed bits (Parquet's RLE / bit-packing hybrid).
  *
- * Read a piece at a time: a reader that is opened in the midst of a page skips to its place without
+ * They are read a piece at a time. So a reader that is opened in the middle of a page skips to its place without
  * unpacking what is before it.
  */
 
@@ -11,13 +11,13 @@ export class LevelRuns {
   readonly #end: number;
   readonly #width: number;
   readonly #mask: number;
-  /** Next byte that belongs to no run yet. */
+  /** Offset of the first byte behind the run at hand. */
   #offset: number;
-  /** Values left in the run at hand. */
+  /** Number of values left in the run at hand. */
   #left = 0;
   /** The value of a run of one value; undefined where bits are packed. */
   #value: number | undefined;
-  /** Next packed value, in bits from the start of `#bytes`. */
+  /** Place of the next packed value, in bits from the start of `#bytes`. */
   #bit = 0;
 
   /** @param width 0 to 32 bits */
@@ -30,7 +30,7 @@ export class LevelRuns {
     this.#mask = width === 32 ? -1 : (1 << width) - 1;
   }
 
-  /** `count` values from `output[from]` on. */
+  /** Reads `count` values to `output[from]` and the places behind it. */
   read(output: Uint8Array | Uint32Array, from: number, count: number): void {
     let at = from;
     const to = from + count;
@@ -75,7 +75,7 @@ export class LevelRuns {
       this.#value = undefined;
       this.#left = length * 8;
       this.#bit = this.#offset * 8;
-      // The last run may be cut off behind the last value that counts.
+      // The last run may end behind the last value that counts.
       this.#offset += length * this.#width;
       return;
     }
@@ -96,7 +96,7 @@ export class LevelRuns {
     for (let at = from; at < from + count; at += 1, bit += width) {
       const byte = Math.floor(bit / 8);
       const shift = bit % 8;
-      // Bytes beyond the end count as 0, as they do in an OR.
+      // Bytes beyond the end are undefined, and count as 0 in an OR.
       const low =
         bytes[byte]! |
         (bytes[byte + 1]! << 8) |

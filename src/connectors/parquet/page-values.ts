@@ -1,21 +1,20 @@
 /**
- * The values of a data page, as they are wanted: from any place on, without decoding those before it
- * where the encoding allows that. (A page holds up to all rows of a row group; a restored reader
- * needs its last thousand.)
+ * Decodes the values of a data page from any place on. Where the encoding allows it, values before that place are not
+ * decoded: a page may hold all rows of a row group, and a restored reader may need the last thousand.
  */
 
 import { LevelRuns } from './level-runs.js';
 import type { ParquetElement, ParquetLibrary } from './parquet-library.js';
 import type { LeafType } from './parquet-values.js';
 
-/** Values that are there (no nulls), in order. */
+/** The values that are there (no nulls), in order. */
 export interface PageValues {
   skip(count: number): void;
-  /** Adds the next `count` to the output. When one of them is unfit, those before it are there. */
+  /** Adds the next `count` values to the output. If one of them is unfit, the values before it have been added. */
   read(output: unknown[], count: number): void;
 }
 
-/** Values by their number; the same in data pages and dictionaries. */
+/** Gives a value by its number, in data pages and dictionaries alike. */
 export type ValueAt = (index: number) => unknown;
 
 export interface ValuesRequest {
@@ -23,7 +22,7 @@ export interface ValuesRequest {
   readonly element: ParquetElement;
   readonly leaf: LeafType;
   readonly bytes: Buffer;
-  /** Of the first value. */
+  /** Offset of the first value. */
   readonly offset: number;
   readonly count: number;
 }
@@ -54,7 +53,7 @@ export class PlainValues implements PageValues {
 export interface Dictionary {
   readonly at: ValueAt;
   readonly count: number;
-  /** What was converted already; not for leaves whose values are made anew for each row. */
+  /** Values that were converted already; undefined for leaves whose values are made anew for each row. */
   readonly known: unknown[] | undefined;
 }
 
@@ -94,7 +93,7 @@ export class DictionaryValues implements PageValues {
   }
 }
 
-/** Of a data page that is not encoded by a dictionary. */
+/** The values of a data page without a dictionary. */
 export function decodeValues(encoding: string, request: ValuesRequest): PageValues {
   const { library, element, leaf, bytes, offset, count } = request;
   if (count === 0) return new PlainValues(() => null, 0);
@@ -139,7 +138,7 @@ export function decodeValues(encoding: string, request: ValuesRequest): PageValu
 
 type Numbers = Int32Array | BigInt64Array | Float32Array | Float64Array;
 
-/** Plain encoding, also that of dictionaries. */
+/** Values in plain encoding, which dictionaries have as well. */
 export function plainValues(request: ValuesRequest): ValueAt {
   const { element, leaf, bytes, offset, count } = request;
   const room = bytes.length - offset;
@@ -208,7 +207,7 @@ function numbers(values: Numbers, { fromNumber }: LeafType): ValueAt {
   return fromNumber === undefined ? (i) => values[i] : (i) => fromNumber(values[i]!);
 }
 
-/** Numbers where they are exact: from two words, because a bigint costs several times as much. */
+/** Gives numbers where these are exact. They are made of two words, because a bigint costs several times as much. */
 function int64Values(values: BigInt64Array): (index: number) => number | bigint {
   const words = new Int32Array(values.buffer, values.byteOffset, values.length * 2);
   return (i) => {
@@ -227,7 +226,7 @@ function byteArrays(values: ArrayLike<Uint8Array>, { fromBytes }: LeafType): Val
 
 const JULIAN_DAY_OF_1970 = 2_440_588;
 
-/** Nanoseconds since 1970 of a Julian day and the nanoseconds in it. */
+/** Nanoseconds since 1970, of a Julian day and the nanoseconds in that day. */
 function int96Nanos(bytes: Buffer, offset: number): bigint {
   const nanos = bytes.readBigInt64LE(offset);
   const days = bytes.readInt32LE(offset + 8) - JULIAN_DAY_OF_1970;

@@ -1,4 +1,4 @@
-/** The values of one column of a row group, some rows at a time. */
+/** Gives the values of one column of a row group, some rows at a time. */
 
 import { HoldfastError } from '../../base/errors.js';
 import { LeafCursor } from './leaf-cursor.js';
@@ -10,7 +10,7 @@ export interface ColumnRequest {
   readonly column: ColumnShape;
   readonly maps: MapForm;
   readonly library: ParquetLibrary;
-  /** Of the row group, by leaf. */
+  /** The chunks of the row group, by leaf. */
   readonly chunks: readonly ParquetChunk[];
   read(start: number, end: number): Promise<Uint8Array>;
   /** `flights.parquet column 'delay'`, for messages. */
@@ -24,7 +24,7 @@ export interface ColumnRequest {
 
 export class ParquetColumn {
   readonly #leaves: readonly LeafCursor[];
-  /** Undefined where the column is a leaf, and a row's value its only entry. */
+  /** Undefined where the column is a leaf, so that a row's value is its only entry. */
   readonly #assembly: RowAssembly | undefined;
   readonly #place: string;
   #row: number;
@@ -56,7 +56,7 @@ export class ParquetColumn {
     this.#assembly = isLeaf ? undefined : new RowAssembly(column.shape, request.maps);
   }
 
-  /** Rows that can be taken without reading a page. */
+  /** Number of rows that can be taken without reading a page. */
   get available(): number {
     let least = Number.POSITIVE_INFINITY;
     for (const leaf of this.#leaves) least = Math.min(least, leaf.available);
@@ -72,7 +72,7 @@ export class ParquetColumn {
     }
   }
 
-  /** The next `count` of the rows available; instants as ms since 1970. */
+  /** Takes the next `count` of the available rows. Instants are ms since 1970. */
   take(count: number): readonly unknown[] {
     const entries = this.#leaves.map((leaf) => leaf.take(count));
     const first = this.#row;

@@ -1,4 +1,4 @@
-/** What a file's footer says, as far as it is wanted: its row groups, and the columns to read. */
+/** Reads a file's footer: its row groups, and the columns to read. */
 
 import { HoldfastError } from '../../base/errors.js';
 import { badOption } from '../../base/option-checks.js';
@@ -21,7 +21,7 @@ export interface LayoutRequest {
   readonly file: ParquetFile;
   readonly library: ParquetLibrary;
   readonly values: ValueOptions;
-  /** Names of the columns to read; all where undefined. */
+  /** Names of the columns to read; undefined for all. */
   readonly wanted: readonly string[] | undefined;
 }
 
@@ -79,7 +79,7 @@ export function timeLeaf(path: NamedPath, layout: ParquetLayout, name: string): 
   throw badOption('parquetFile.eventTime', name, 'a column of dates or timestamps');
 }
 
-/** No row of the group has an earlier one; in ms, undefined where the file does not say. */
+/** A time that no row of the group is before, in ms; undefined where the file does not tell one. */
 export function earliestTime(
   { row_groups }: ParquetMetadata,
   group: number,
@@ -87,7 +87,7 @@ export function earliestTime(
 ): number | undefined {
   const least = row_groups[group]?.columns[leaf.index]?.meta_data?.statistics?.min_value;
   if (!(least instanceof Date) || Number.isNaN(least.getTime())) return undefined;
-  // What is finer than a millisecond may have been rounded up.
+  // A time finer than a millisecond may have been rounded up.
   return least.getTime() - 1;
 }
 

@@ -1,10 +1,10 @@
 /**
- * What is used of hyparquet and its decompressors: the footer, page headers, value encodings and
- * codecs. They are optional packages, loaded when a Parquet file is first read.
+ * The parts of hyparquet and its decompressors that are used: the footer, page headers, value encodings and
+ * codecs. Both are optional packages, loaded when a Parquet file is first read.
  *
- * What values mean is decided here and not there (parquet-values.ts, parquet-nesting.ts): hyparquet
- * gives decimals as products of floats, drops keys like `__proto__`, and cannot tell a missing list
- * from an absent one.
+ * Holdfast itself decides what values mean (parquet-values.ts, parquet-shape.ts, row-assembly.ts). hyparquet
+ * gives decimals as products of floats, drops keys such as `__proto__`, and does not tell every missing list from an
+ * empty one.
  */
 
 import * as zlib from 'node:zlib';
@@ -12,7 +12,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { messageOf } from '../../base/realm.js';
 import { errorCode } from '../system-error.js';
 
-/** In our own words, so that our types do not need hyparquet installed. */
+/** Types of our own, which do not need hyparquet to be installed. */
 export interface ParquetFile {
   readonly byteLength: number;
   slice(start: number, end?: number): Promise<ArrayBuffer>;
@@ -39,7 +39,7 @@ export interface ParquetSchemaNode {
   readonly element: ParquetElement;
 }
 
-/** A column's part of a row group. */
+/** The part of a row group that holds one column. */
 export interface ParquetChunk {
   /** Set when the bytes are in another file. */
   readonly file_path?: string;
@@ -100,9 +100,9 @@ type Bytes = Uint8Array<ArrayBufferLike>;
 export interface ParquetLibrary {
   metadata(file: ParquetFile): Promise<ParquetMetadata>;
   schema(metadata: ParquetMetadata): ParquetSchemaNode;
-  /** Leaves the cursor behind the header. Throws when the bytes end before it does. */
+  /** Reads a header, and leaves the cursor behind it. Throws when the bytes end before the header does. */
   pageHeader(cursor: ByteCursor): PageHeader;
-  /** Undefined for a codec that is not known. */
+  /** The decompressor of a codec; undefined for a codec that is not known. */
   decompressor(codec: string): ((bytes: Bytes, length: number) => Bytes) | undefined;
   deltaIntegers(cursor: ByteCursor, count: number, output: Int32Array | BigInt64Array): void;
   deltaLengthByteArrays(cursor: ByteCursor, count: number, output: Uint8Array[]): void;
@@ -118,7 +118,7 @@ export interface ParquetLibrary {
 
 type Import = (name: string) => Promise<unknown>;
 
-// Literal names, so that bundlers see them; with a `catch`, so that they leave external what is not installed.
+// The names are literals, so that bundlers see them. With a `catch`, bundlers leave external what is not installed.
 const importPackage: Import = (name) => {
   switch (name) {
     case 'hyparquet':
@@ -172,7 +172,7 @@ export async function loadParquetLibrary(load: Import = importPackage): Promise<
       byteStreamSplit: encoding.byteStreamSplit as ParquetLibrary['byteStreamSplit'],
       geoJson: wkb.wkbToGeojson,
     };
-    // Modules below the package's front door are no promise of its versions.
+    // Modules below a package's front door may change with any version.
     for (const [name, part] of Object.entries(library)) {
       if (typeof part !== 'function') throw new TypeError(`it has no ${name}`);
     }
@@ -184,12 +184,12 @@ export async function loadParquetLibrary(load: Import = importPackage): Promise<
 
 type Decompress = (bytes: Bytes, length: number) => Bytes;
 
-/** Node's own are faster, and need no warming up in a thread that has just been started. */
+/** Node's own decompressors are faster, and need no warming up in a thread that has just started. */
 const NATIVE: Readonly<Record<string, Decompress>> = {
   UNCOMPRESSED: (bytes) => bytes,
   GZIP: (bytes) => zlib.unzipSync(bytes),
   BROTLI: (bytes) => zlib.brotliDecompressSync(bytes),
-  // From Node 22.15 on.
+  // Node has it from 22.15 on.
   ...('zstdDecompressSync' in zlib ? { ZSTD: zlib.zstdDecompressSync as Decompress } : {}),
 };
 

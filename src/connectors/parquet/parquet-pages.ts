@@ -1,16 +1,16 @@
 /**
- * The pages of a column chunk, one after the other, read from the file in blocks. A page that is not
- * wanted is passed over: neither read in full nor decompressed.
+ * Reads the pages of a column chunk from the file, one after the other, in blocks. A page that is not
+ * wanted is passed over: it is neither read in full nor decompressed.
  *
- *  P1  Bytes are handed on only after their checksum was compared, where the file carries one, and
- *      after the file was found unchanged behind them (file-identity.ts).
+ *  P1  Bytes are handed on only after the comparison with their checksum, where the file carries one, and
+ *      after the file was found unchanged since the split was listed (file-identity.ts).
  */
 
 import { crc32 } from 'node:zlib';
 import type { PageHeader, ParquetLibrary } from './parquet-library.js';
 
 const BLOCK_BYTES = 256 * 1024;
-/** A header holds sizes, and perhaps the least and greatest value. */
+/** Bytes that are read for a header at first. It holds sizes, and perhaps the least and greatest value. */
 const HEADER_BYTES = 1_024;
 
 export interface PageSource {
@@ -19,7 +19,7 @@ export interface PageSource {
   /** Offsets in the file. */
   readonly start: number;
   readonly end: number;
-  /** Bytes of the file, which was unchanged after they were read (P1). */
+  /** Reads bytes of the file, and sees afterwards that the file is unchanged (P1). */
   read(start: number, end: number): Promise<Uint8Array>;
 }
 
@@ -49,7 +49,7 @@ export class ParquetPages {
         this.#offset += cursor.offset;
         return header;
       } catch (error) {
-        // It may only be longer than what was looked at.
+        // The header may just be longer than what was read.
         if (wanted === left) throw error;
       }
     }
@@ -59,7 +59,7 @@ export class ParquetPages {
     this.#offset += header.compressed_page_size;
   }
 
-  /** The page as it is stored. */
+  /** Takes the page as it is stored. */
   async take(header: PageHeader): Promise<Uint8Array> {
     const size = header.compressed_page_size;
     if (!(size >= 0 && this.#offset + size <= this.#source.end)) {
@@ -75,7 +75,7 @@ export class ParquetPages {
   }
 
   decompress(bytes: Uint8Array, length: number): Buffer {
-    // Some writers leave nothing at all where nothing was to be compressed.
+    // Some writers write nothing at all where nothing was to be compressed.
     if (length === 0) return Buffer.alloc(0);
     const { library, codec } = this.#source;
     const decompress = library.decompressor(codec);
@@ -87,7 +87,7 @@ export class ParquetPages {
     return Buffer.from(page.buffer, page.byteOffset, page.byteLength);
   }
 
-  /** `count` bytes from the offset on, within the chunk. */
+  /** Takes `count` bytes from the offset on, within the chunk. */
   async #bytes(count: number): Promise<Uint8Array> {
     const from = this.#offset - this.#blockStart;
     if (from >= 0 && from + count <= this.#block.length) {

@@ -1,10 +1,9 @@
 /**
- * Reads one row group, a page of a column at a time; rows are handed out as far as all columns have
- * them. A restored reader passes over the pages before its position, and over the values before it
+ * Reads one row group, a page of a column at a time. Rows are handed out as far as all columns have
+ * them. A restored reader passes over the pages before its position, and over the values before the position
  * within a page.
  *
- * Decoding is synchronous: it is done one page per turn of the event loop, so that the thread goes on
- * answering beats in between.
+ * Decoding is synchronous. So one page is decoded per turn of the event loop, and the thread sends beats in between.
  */
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -23,11 +22,11 @@ import type { MapForm } from './row-assembly.js';
 const BATCH_ROWS = 1_000;
 
 export interface ParquetSplit extends FileSplit {
-  /** Row group, 0-based; its number of rows, and of the rows before it. */
+  /** Number of the row group, 0-based; number of its rows; number of rows before it. */
   readonly group: number;
   readonly rows: number;
   readonly firstRow: number;
-  /** No row has an earlier event time, in ms; where the file and the user say so. */
+  /** No row has an earlier event time, in ms; undefined unless both file and user say so. */
   readonly earliestMs?: number;
   readonly [key: string]: unknown;
 }
@@ -90,7 +89,7 @@ export class ParquetReader<T> implements SourceReader<T> {
     await this.#parts.handle.close();
   }
 
-  /** Pages for all columns that have no row at hand. */
+  /** Reads a page for each column that has no row at hand. */
   async #load(): Promise<SourceBatch<T> | undefined> {
     try {
       this.#columns ??= this.#open();
@@ -102,7 +101,7 @@ export class ParquetReader<T> implements SourceReader<T> {
         }
       }
     } catch (error) {
-      // A read that `close` cut off is no failure of the file.
+      // A read that `close` has ended is no failure of the file.
       if (!this.#closed) throw error;
     }
     return this.poll() as SourceBatch<T> | undefined;
@@ -143,7 +142,7 @@ export class ParquetReader<T> implements SourceReader<T> {
     return bytes;
   }
 
-  /** A failure of the file, of the column by this name. */
+  /** Turns what `act` throws into a failure of the file that names the column. */
   #explained<V>(name: string, act: () => V): V {
     const explain = (error: unknown): unknown => {
       if (error instanceof HoldfastError || this.#closed) return error;

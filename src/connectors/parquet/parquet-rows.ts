@@ -1,13 +1,13 @@
 /**
- * Row objects out of columns.
+ * Makes row objects of columns.
  *
  * The loop is generated for the file's columns, because only a literal with all its properties gives
- * every row the same hidden class; a loop over names costs several times as much, here and in every
- * operator that reads the rows. Column names are the file author's data: they enter the code as
- * JSON text in computed keys only (a plain `__proto__:` would set the prototype).
+ * every row the same hidden class. A loop over names costs several times as much, here and in every
+ * operator that reads the rows. Column names are data of the file's author, so they enter the code only as
+ * JSON text in computed keys (a plain `__proto__:` would set the prototype).
  */
 
-/** The first `count` rows of the columns' values. */
+/** Makes the first `count` rows of the columns' values. */
 export type RowBuilder = (
   count: number,
   columns: readonly (readonly unknown[])[],
@@ -15,7 +15,7 @@ export type RowBuilder = (
 
 export interface RowColumn {
   readonly name: string;
-  /** Values are ms since 1970, to be shown as Dates. */
+  /** The values are ms since 1970, and become Dates. */
   readonly instant: boolean;
 }
 

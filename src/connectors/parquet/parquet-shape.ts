@@ -1,13 +1,13 @@
 /**
- * The shape of a column: which lists, maps and structs its leaves make up, by the rules of Parquet's
- * specification for annotated groups and for files older than it.
+ * Finds the shape of a column: which lists, maps and structs its leaves make up. The rules are those of Parquet's
+ * specification for annotated groups, and for files of older writers.
  */
 
 import type { LeafColumn } from './leaf-cursor.js';
 import type { ParquetLibrary, ParquetSchemaNode } from './parquet-library.js';
 import { leafType, type ValueOptions } from './parquet-values.js';
 
-/** At definition level `presentFrom` and above it is there; undefined: always. */
+/** A part of a column. It is there at definition level `presentFrom` and above; always, where that is undefined. */
 export type Shape =
   | {
       readonly kind: 'leaf';
@@ -22,7 +22,7 @@ export type Shape =
   | {
       readonly kind: 'list';
       readonly presentFrom: number | undefined;
-      /** Level from which on it has an item, and the repetition level of a further one. */
+      /** The definition level from which on there is an item, and the repetition level of a further item. */
       readonly itemFrom: number;
       readonly repetition: number;
       readonly item: Shape;
@@ -41,13 +41,13 @@ export interface ColumnShape {
   readonly name: string;
   readonly shape: Shape;
   readonly leaves: readonly LeafColumn[];
-  /** Why it cannot be read; then it has no leaves. */
+  /** The reason why the column cannot be read. Then it has no leaves. */
   readonly refused?: string;
 }
 
 class Refused extends Error {}
 
-/** Of all columns of a file, in its order. */
+/** The shapes of all columns of a file, in its order. */
 export function columnShapes(
   root: ParquetSchemaNode,
   options: ValueOptions,
@@ -100,7 +100,7 @@ class ShapeBuilder {
     this.#library = library;
   }
 
-  /** @param definition, repetition greatest levels of what is around the node */
+  /** @param definition, repetition greatest levels of the groups around the node */
   field(
     node: ParquetSchemaNode,
     definition: number,
@@ -109,7 +109,7 @@ class ShapeBuilder {
   ): Shape {
     switch (node.element.repetition_type) {
       case 'REPEATED':
-        // Without a LIST around it, it is a list by itself, and never missing.
+        // A repeated field without a LIST around it is a list by itself, and never missing.
         return {
           kind: 'list',
           presentFrom: undefined,
@@ -164,7 +164,7 @@ class ShapeBuilder {
     return { kind: 'struct', presentFrom, fields };
   }
 
-  /** The repeated group is the item itself only where it looks like one of an older writer. */
+  /** The item of a list. The repeated group is the item itself only where it looks like that of an older writer. */
   #listItem(
     list: string,
     repeated: ParquetSchemaNode,

@@ -1,11 +1,11 @@
 /**
- * What the values of a leaf column mean in JavaScript: from numbers, 64-bit integers and bytes, as
- * they are stored, by the column's annotation and the user's options.
+ * Turns the stored numbers, 64-bit integers and bytes of a leaf column into values of JavaScript, by the column's
+ * annotation and the user's options.
  *
  *  V1  A value comes out right or is refused: digits are never lost, and no text, time or number is
  *      replaced by another one.
- *  V2  What can be shared between rows (a dictionary's entry is converted once) is immutable: numbers,
- *      bigints, booleans and texts. The rest is `fresh`: made anew for each row. Instants are shared
+ *  V2  An entry of a dictionary is converted once, and shared between rows, if it is immutable: a number,
+ *      bigint, boolean or text. Any other value is `fresh`: made anew for each row. Instants are shared
  *      as milliseconds, and become Dates where rows are built.
  *  V3  No value is undefined.
  */
@@ -22,20 +22,20 @@ export interface ValueOptions {
   readonly geometry: 'wkb' | 'geojson';
 }
 
-/** A value that is as the file's author wanted it, but cannot be given as the user wants it. */
+/** The file is right, but the value cannot be given as the user wants it. */
 export class UnfitValue extends Error {}
 
 export interface LeafType {
-  /** Values are ms since 1970, to be shown as Dates; 'day' when they are whole days. */
+  /** The values are ms since 1970, and become Dates; 'day' when they are whole days. */
   readonly instant?: 'day' | 'time';
   readonly fresh?: boolean;
-  /** For integers, floats and booleans. A 64-bit integer is a number where that is exact. Absent: as it is. */
+  /** Converts integers, floats and booleans. A 64-bit integer comes as a number where that is exact. Default: none. */
   readonly fromNumber?: (value: number | bigint) => unknown;
-  /** For byte arrays: `bytes[start]` to `bytes[end - 1]`. */
+  /** Converts a byte array: `bytes[start]` to `bytes[end - 1]`. */
   readonly fromBytes?: (bytes: Buffer, start: number, end: number) => unknown;
 }
 
-/** Undefined for what is not supported. */
+/** How values of this leaf are converted; undefined for a leaf that is not supported. */
 export function leafType(
   element: ParquetElement,
   options: ValueOptions,
@@ -63,7 +63,7 @@ export function leafType(
   }
 }
 
-/** The annotation, by its newer name. */
+/** The name of the annotation, the newer one where there are two. */
 function meaningOf({ converted_type: converted, logical_type: logical }: ParquetElement): string {
   if (logical?.type !== undefined) {
     const { type, unit, isSigned, bitWidth } = logical;
@@ -141,7 +141,7 @@ function bytesType(
 const DAY_MS = 86_400_000;
 const DATE_MS_MAX = 8.64e15;
 
-/** Floor, not truncation: an instant lies within its millisecond, before 1970 as well. */
+/** Rounds down, so that an instant lies within its millisecond before 1970 as well. */
 function instantFrom(value: number | bigint, perMs: number, unit: string): number {
   if (typeof value === 'number') return instant(Math.floor(value / perMs), value, unit);
   const divisor = BigInt(perMs);
@@ -189,7 +189,7 @@ function decimalFrom(
   }
 }
 
-/** With all digits of the scale: 1.50. */
+/** The decimal with all digits of its scale: 1.50. */
 function decimalText(unscaled: number | bigint, scale: number): string {
   const digits = String(unscaled)
     .replace('-', '')
@@ -199,7 +199,7 @@ function decimalText(unscaled: number | bigint, scale: number): string {
   return scale === 0 ? `${sign}${digits}` : `${sign}${whole}.${digits.slice(-scale)}`;
 }
 
-/** Two's complement, big-endian; a number where that is exact. */
+/** An integer of bytes in two's complement, big-endian. Gives a number where that is exact. */
 function signedInteger(bytes: Buffer, start: number, end: number): number | bigint {
   const length = end - start;
   if (length === 0) return 0;
@@ -220,7 +220,7 @@ function text(bytes: Buffer, start: number, end: number): string {
         'Leave the column out with `columns`',
     );
   }
-  // Whatever is not UTF-8 is decoded to this character, which may stand in a text by itself, too.
+  // Bytes that are not UTF-8 are decoded to this character, which may stand in the text itself, too.
   if (decoded.includes('\ufffd') && !isUtf8(bytes.subarray(start, end))) {
     throw new UnfitValue(
       'a text is not valid UTF-8. Leave the column out with `columns`, or mend the file',
@@ -250,7 +250,7 @@ function geoJson(library: ParquetLibrary, bytes: Buffer, start: number, end: num
   }
 }
 
-/** A view into a page would keep the page alive, and be copied with it to another thread. */
+/** Copies bytes, because a view would keep the whole page alive, and take it along to other threads. */
 function copy(bytes: Buffer, start: number, end: number): Uint8Array {
   return new Uint8Array(bytes.subarray(start, end));
 }

@@ -1,6 +1,6 @@
 /**
- * `holdfast/parquet`: Parquet files as a source. An entry point of its own, because it needs two
- * packages that others need not install: `npm install hyparquet hyparquet-compressors`.
+ * `holdfast/parquet`: Parquet files as a source. It has an entry point of its own, because it needs two
+ * packages that other jobs need not install: `npm install hyparquet hyparquet-compressors`.
  */
 
 import type { FileHandle } from '../../base/files.js';
@@ -19,9 +19,9 @@ export interface ParquetFileOptions {
   /** Only these columns, in this order. Default: all. */
   readonly columns?: readonly string[] | undefined;
   /**
-   * The column of dates or timestamps that the job takes for its event time. Then a row group whose
-   * least time the file notes need not be opened to find out where it stands among the others. Only
-   * for a job that uses these times as they are, or later ones.
+   * The column of dates or timestamps that the job takes for its event time. If the file notes the least time of a row
+   * group, the group then need not be opened to find out where it stands among the others. Give it only if
+   * the job uses these times as they are, or later ones.
    */
   readonly eventTime?: string | undefined;
   /**
@@ -43,18 +43,18 @@ export interface ParquetFileOptions {
   /** Geometries and geographies as bytes of WKB (the default), or as objects of GeoJSON. */
   readonly geometry?: 'wkb' | 'geojson' | undefined;
   /**
-   * Maps as objects (the default; keys that are no texts become texts, times in UTC, and a key that
-   * cannot, or is there twice, is an error), or as lists of `[key, value]`.
+   * Maps as objects (the default), or as lists of `[key, value]`. In objects, keys that are no texts become texts,
+   * times in UTC. A key that cannot become a text, or is there twice, is an error.
    */
   readonly maps?: 'object' | 'entries' | undefined;
 }
 
 /**
- * A source of the rows of a Parquet file, as objects. One split per row group. Dates and timestamps
- * are Dates (finer parts than a millisecond are cut off), texts, enums and UUIDs strings, byte arrays
- * `Uint8Array`s, times of day numbers in the file's unit, intervals `{ months, days, milliseconds }`,
- * lists arrays, structs objects, missing values of any kind null. The rows are not compared with
- * `T`: it is what you know about the file.
+ * A source of the rows of a Parquet file, as objects. There is one split per row group. Dates and timestamps
+ * are Dates (parts finer than a millisecond are dropped), texts, enums and UUIDs are strings, byte arrays are
+ * `Uint8Array`s, times of day are numbers in the file's unit, intervals are `{ months, days, milliseconds }`,
+ * lists are arrays, structs are objects, missing values of any kind are null. The rows are not compared with
+ * `T`, which says what you know about the file.
  *
  * Failures: ERR_HOLDFAST_SOURCE (missing file or package, damaged or encrypted file, a column that
  * cannot be read), ERR_HOLDFAST_SOURCE_CHANGED, ERR_HOLDFAST_MALFORMED_RECORD (a value that cannot be
@@ -67,7 +67,7 @@ export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions)
   const kind = 'parquetFile';
   const named = checkPath('parquetFile.path', path);
   const { wanted, eventTime, maps, values } = checkOptions(options);
-  // A thread that waits in reserve has it then before it is needed. What fails is met again, and told.
+  // A spare thread has loaded the library then before it is needed. A failure comes again when the library is used.
   loadParquetLibrary().catch(() => {});
   /** The footer is parsed once per thread, not once per row group. */
   let cached: { readonly key: string; readonly layout: Promise<ParquetLayout> } | undefined;

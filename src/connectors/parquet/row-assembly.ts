@@ -1,9 +1,9 @@
 /**
- * Makes lists, maps and structs of a column's entries: one reader for each part of its shape, which
- * takes from its leaves what belongs to one value (the other half of Dremel's encoding).
+ * Makes lists, maps and structs of a column's entries. There is one reader for each part of the column's shape, which
+ * takes the entries of one value from its leaves (the reverse of Dremel's encoding).
  *
- *  A1  Every part takes as many entries from each of its leaves: one where it is missing or empty.
- *  A2  Parts of one value stand at the same place in all leaves, so the first leaf speaks for all.
+ *  A1  Every part takes the same number of entries from each of its leaves: one where the part is missing or empty.
+ *  A2  The parts of one value are at the same place in all leaves, so the levels of the first leaf hold for all.
  */
 
 import type { LeafEntries } from './leaf-cursor.js';
@@ -12,7 +12,7 @@ import { UnfitValue } from './parquet-values.js';
 
 export type MapForm = 'object' | 'entries';
 
-/** Reads the values of a column, from entries that are put into it piece by piece. */
+/** Makes the values of a column of entries that it gets piece by piece. */
 export class RowAssembly {
   readonly #leaves: readonly LeafWalk[];
   readonly #read: () => unknown;
@@ -26,8 +26,8 @@ export class RowAssembly {
   }
 
   /**
-   * @param entries of each leaf, for as many rows
-   * @throws what is unfit, with the row among these (`UnfitRow`)
+   * @param entries those of each leaf, all for the same rows
+   * @throws UnfitRow for a value that cannot be given, with its row among these
    */
   rows(entries: readonly LeafEntries[], count: number): unknown[] {
     for (const [i, leaf] of this.#leaves.entries()) leaf.begin(entries[i]!);
@@ -68,12 +68,12 @@ class LeafWalk {
     this.#value = 0;
   }
 
-  /** Of the next entry. */
+  /** Definition level of the next entry. */
   get definition(): number {
     return this.#entries!.definitions?.[this.#at] ?? this.#definitionMax;
   }
 
-  /** Of the next entry; 0 behind the last one. */
+  /** Repetition level of the next entry; 0 behind the last one. */
   get repetition(): number {
     return this.#entries!.repetitions?.[this.#at] ?? 0;
   }
@@ -126,7 +126,7 @@ function contentReader(shape: Shape, own: readonly LeafWalk[], walks: Walks, map
   }
 }
 
-/** Generated, so that all structs have one hidden class; names are data (parquet-rows.ts). */
+/** Generates the reader of a struct, so that all have one hidden class. The names are data (parquet-rows.ts). */
 function structReader(names: readonly string[], readers: readonly Read[]): Read {
   const properties = names.map((name, i) => `[${JSON.stringify(name)}]: r${i}()`);
   const make = new Function(
@@ -187,7 +187,7 @@ function mapReader(
   };
 }
 
-/** The same in every time zone. */
+/** A key as a text, the same in every time zone. */
 function keyText(key: unknown, isDay: boolean): string {
   switch (typeof key) {
     case 'string':
