@@ -1,13 +1,13 @@
 /**
- * This build against the one of an earlier commit: the same measurements, in turns, each in a process of its own.
+ * Compares this build with the one of an earlier commit: the same measurements, in turns, each in a process of its own.
  *
  *   npm run bench -- against                                 all of them, against BASELINE
  *   npm run bench -- against keyed-count-1 --commit HEAD~3   one, against another commit
  *
- * `keyed-count` at one and at two slots, and with `records: 'trusted'`, and `channel`, per second of processor
- * time; `recovery` by its median without a spare. More than 1 is better than before. Pairs alternate (A B,
- * B A, …); told are the median of the pairs' ratios and an interval for it. Where the history does not reach back
- * to the commit, it says "no baseline".
+ * It measures `keyed-count` (at one and at two slots, and with `records: 'trusted'`) and `channel` per second of
+ * processor time, and `recovery` by its median without a spare. A ratio above 1 is better than before. Pairs alternate
+ * (A B, B A, …). The result is the median of the pairs' ratios and an interval for it. Where the history does not
+ * reach back to the commit, it says "no baseline".
  */
 
 import { execFile } from 'node:child_process';

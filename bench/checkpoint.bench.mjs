@@ -1,15 +1,16 @@
 /**
- * What checkpoints cost: 1 M string keys per slot on two slots, count and sum per key. Seconds with a
- * checkpoint and seconds without one take turns in one run, so closely because the speed of a shared machine
- * changes by a third within a minute. Four of each make a round. `lostPercent` is the median over the
- * rounds of the share of throughput lost (`value`: when 1 % of the keys are written between two
- * checkpoints), `lostQuartiles` says how far apart they lay; `gapAddedMs` is the longest gap of a data
- * thread within four seconds with minus without, medians.
- * Also when all keys are written, and the same with object values;
- * without `incremental` for comparison. `gcWithMs` and `gcWithoutMs` stand beside the gaps: the longest
- * pause of a data thread's garbage collector, which is part of a gap. `claims` has what is promised of
- * these figures, each with its limit. Sizes are of all slots together. `restoreMs` is from the
- * detection of a killed thread to the first new record at a sink.
+ * Measures what checkpoints cost: 1 M string keys per slot on two slots, count and sum per key. Seconds with a
+ * checkpoint and seconds without one take turns, because the speed of a shared machine changes by a third within
+ * a minute. Four of each make a round.
+ *
+ * `lostPercent` is the share of throughput lost, the median over the rounds (`value`: when 1 % of the keys are written
+ * between two checkpoints), and `lostQuartiles` says how far the rounds lie apart. `gapAddedMs` is the longest gap of a
+ * data thread in the four seconds with checkpoints, less that in the four without, medians. `gcWithMs` and
+ * `gcWithoutMs` are the longest pause of a data thread's garbage collector, which is part of a gap. `restoreMs` is the
+ * time from the detection of a killed thread to the first new record at a sink. Sizes are those of all slots together.
+ * `claims` holds the promised figures, each with its limit.
+ *
+ * It measures the same when all keys are written, with object values, and without `incremental`.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,10 +1,10 @@
 /**
  * Failure detection at default settings: false verdicts on slow jobs, and the time to a true verdict.
  *
- * `value`: failures and respawns of a job with nothing wrong about it, 50 ms of work per record and 800
- * ms now and then: alone, beside another process that keeps all cores busy, and with a main thread
- * that blocks for 3 s. `baseline`: verdicts that a plain heartbeat of the same timeout (a timer, a
- * message, a look at how old the last one is) would have given beside it in the same run. Then the times
+ * `value` counts the failures and respawns of a job that is slow but sound, with 50 ms of work per record and 800 ms
+ * now and then: alone, beside another process that keeps all cores busy, and with a main thread
+ * that blocks for 3 s. `baseline` counts the verdicts that a plain heartbeat of the same timeout (a timer, a
+ * message, a look at the age of the last one) would have given in the same run. Then come the times
  * from the cause of a failure to the event `failure`, for each cause.
  */
 
@@ -20,7 +20,7 @@ import { percentile, round, sleep } from './lib/measure.mjs';
 const TIMEOUT_MS = 1_000;
 const BEAT_MS = 100;
 const BLOCK_MS = 3_000;
-/** By their places in jobs/trouble.job.mjs. */
+/** Causes by their numbers in jobs/trouble.job.mjs. */
 const TROUBLES = { loopInBatch: 1, regex: 2, nativeCall: 3 };
 
 export default async function detection({ smoke, log }) {

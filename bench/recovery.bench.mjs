@@ -1,7 +1,7 @@
 /**
- * From a kill to the first record of the new epoch at a sink (`detectMs + recoverMs`): causes
+ * Measures the time from a kill to the first record of the new epoch at a sink (`detectMs + recoverMs`): causes
  * terminate, throw and exit in turn, on a keyed job with small state, without a spare thread
- * (`value`: p99) and with one (`baseline`: p99); then with both cores kept busy by other threads, and
+ * (`value`: p99) and with one (`baseline`: p99). Then the same while other threads keep both cores busy, and
  * with 1 M keys of state.
  */
 

@@ -1,7 +1,7 @@
 /**
- * The same job on 1, 2, 4… slots up to the available cores: 20 µs of computation per record, and
- * keyBy → count, where every record crosses to another slot with the chance (p−1)/p. `value` is how
- * many times one slot's rate of computing all cores reach; `baseline` is the number of slots.
+ * Runs two jobs on 1, 2, 4… slots up to the available cores: 20 µs of computation per record, and
+ * keyBy → count, where a record crosses to another slot with probability (p−1)/p. `value` is the rate of computation on
+ * all cores, as a multiple of that on one slot; `baseline` is the number of slots.
  * Not measured: starting the threads, compiling the job. On a machine of two cores this says little.
  */
 

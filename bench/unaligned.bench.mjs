@@ -1,8 +1,8 @@
 /**
- * Checkpoints under back-pressure: two slots, 1 MiB rings, and a sink that takes nothing for a while.
- * Trigger to durable manifest of an unaligned checkpoint while the sink is blocked (`value`, the median
- * of several), against an aligned one ordered at the same point, which has to wait for the sink
- * (`baseline`: the time that the sink stays blocked, and what the records in flight then take).
+ * Measures checkpoints under back-pressure: two slots, 1 MiB rings, and a sink that takes nothing for a while.
+ * `value` is the time from trigger to durable manifest of an unaligned checkpoint while the sink is blocked, the
+ * median of several. `baseline` is that of an aligned one ordered at the same point, which has to wait until the sink
+ * takes records again and those in flight are processed.
  * Not measured: what an unaligned checkpoint costs a job without back-pressure.
  */
 

@@ -1,12 +1,12 @@
 /**
- * All that must hold before a change is taken: `npm test` on the Node that runs this, then the tests that
+ * Checks all that must hold before a change is taken: `npm test` on the Node that runs this, then the tests that
  * start threads and processes on the other Nodes that README names. Nothing needs to be installed
  * before: packages come from the lock file, Nodes from npm's packages of their binaries, into `.cache`.
  *
  *   node scripts/ci.mjs
  *
- * Each part prints `N passed, N failed` last, and so does this, for all of them together. A part that
- * has no such line, or ends badly without a failure, counts as one failure. The exit code is 1 when
+ * The last line of each part is `N passed, N failed`, and so is the last line of this, for all parts together. A part
+ * without such a line, or one that ends badly without a failure, counts as one failure. The exit code is 1 when
  * anything failed.
  */
 

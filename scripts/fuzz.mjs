@@ -1,4 +1,4 @@
-/** The fuzz test. What it takes is told at the head of test/fuzz/main.ts. */
+/** Runs the fuzz test. The head of test/fuzz/main.ts tells its arguments. */
 
 import { becomeBundled } from './lib/bundled.mjs';
 

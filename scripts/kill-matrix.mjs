@@ -1,13 +1,13 @@
 /**
- * A process killed at every point of the protocol: test/kill-matrix/matrix.mjs tells how.
+ * Kills a process at every point of the protocol: test/kill-matrix/matrix.mjs tells how.
  *
  *   npm run kill-matrix                      each point alone, in fresh directories (some minutes)
- *   npm run kill-matrix -- --chained         whoever goes on is killed at the next point
+ *   npm run kill-matrix -- --chained         the process that goes on is killed at the next point
  *   npm run kill-matrix -- --sampled         the same, before or after each point: part of `npm test`
  *   npm run kill-matrix -- --point NAME      one point
  *   …  --json                                one line of JSON at the end, nothing else
  *
- * The exit code is 1 when anything was lost, twice, wrong or out of order, or a point was not met.
+ * The exit code is 1 when a row was lost, duplicated, wrong or out of order, or a point was not met.
  */
 
 import { parseArgs } from 'node:util';

@@ -1,4 +1,4 @@
-/** The simulator. What it takes is told at the head of test/sim/main.ts. */
+/** Runs the simulator. The head of test/sim/main.ts tells its arguments. */
 
 import { becomeBundled } from './lib/bundled.mjs';
 

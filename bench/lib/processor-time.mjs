@@ -1,5 +1,5 @@
 /**
- * Work of a given length in processor time: the same amount of it on an idle machine and on a busy
+ * Work of a given length in processor time: the same amount of work on an idle machine and on a busy
  * one, where it takes longer.
  */
 
