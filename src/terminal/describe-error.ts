@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { HoldfastError } from '../base/errors.js';
 import { describePlace, type FailurePlace } from '../base/failure.js';
-import { isError } from '../base/realm.js';
+import { isError, messageOf } from '../base/realm.js';
 import type { Colors } from './colors.js';
 import { linesOf, type Shown, shown } from './escape.js';
 
@@ -103,10 +103,6 @@ function isForeign(line: string): boolean {
 function codeOf(error: unknown): string | undefined {
   const code = (error as { readonly code?: unknown } | undefined)?.code;
   return typeof code === 'string' ? code : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return isError(error) ? error.message : String(error);
 }
 
 function causeOf(error: unknown): unknown {

@@ -13,6 +13,7 @@ import { HoldfastError } from '../base/errors.js';
 import { inTime } from '../base/in-time.js';
 import type { Committer } from '../connectors/committer.js';
 import { createCommitter } from '../connectors/committers.js';
+import { isThenable } from '../stream/api/callbacks.js';
 import type { Sink, SinkContext, SinkTransaction, SinkWriter } from '../stream/sink.js';
 import { asyncWriteError, checkPrepared, checkWriter } from '../stream/task/sink-checks.js';
 import type { SinkConformanceOptions } from './sink-options.js';
@@ -104,7 +105,7 @@ export class Life<T> {
     const answer: unknown = this.#tried('write()', () =>
       this.#instances[instance]!.writer.write(record(index), index),
     );
-    if (isPromise(answer)) throw asyncWriteError(OPERATOR, answer);
+    if (isThenable(answer)) throw asyncWriteError(OPERATOR, answer);
   }
 
   /** Prepares all instances. Each is cut before this returns. */
@@ -227,7 +228,7 @@ export class Life<T> {
 
   async #settled<R>(what: string, promise: R | PromiseLike<R>): Promise<R> {
     const { fault, timeoutMs } = this.#around;
-    if (!isPromise(promise)) return promise;
+    if (!isThenable(promise)) return promise;
     const late = () => fault(`${what} has not settled for ${timeoutMs} ms`);
     try {
       return (await inTime(promise, timeoutMs, late)) as R;
@@ -256,12 +257,4 @@ function copied(chunks: readonly Uint8Array[]): Uint8Array {
 
 function parsed(transactions: readonly string[]): readonly SinkTransaction[] {
   return transactions.map((text) => JSON.parse(text) as SinkTransaction);
-}
-
-function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === 'function'
-  );
 }

@@ -9,6 +9,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { HoldfastError } from '../base/errors.js';
 import { inTime } from '../base/in-time.js';
+import { isError } from '../base/realm.js';
 import { ByteReader } from '../codec/byte-reader.js';
 import { ByteWriter } from '../codec/byte-writer.js';
 import { decodeValue, encodeValue } from '../codec/value-codec.js';
@@ -170,7 +171,7 @@ export class SourceStage {
 
   /** G2 */
   fault(what: string, cause?: unknown): HoldfastError {
-    const why = cause instanceof Error ? ` (${cause.message})` : '';
+    const why = isError(cause) ? ` (${cause.message})` : '';
     return new HoldfastError(
       'ERR_HOLDFAST_SOURCE_CONTRACT',
       `clause '${this.#clause}' of the contract of sources is broken: ${what}${why}.`,

@@ -1,7 +1,7 @@
 /** What goes wrong with an object store, in the words that its user reads. */
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
-import { isError } from '../../base/realm.js';
+import { messageOf } from '../../base/realm.js';
 import type { LeaseOwner } from './object-index.js';
 
 /** The damaged index: nothing can be said about what there is, so nothing may be written. */
@@ -67,8 +67,4 @@ export function asStoreError(location: string, cause: unknown): HoldfastError {
     `the checkpoint store '${location}' cannot be used: ${messageOf(cause)}.`,
     { cause, details: { location } },
   );
-}
-
-export function messageOf(cause: unknown): string {
-  return isError(cause) ? cause.message : String(cause);
 }

@@ -10,6 +10,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { messageOf } from '../../base/realm.js';
 import type { SourceBatch, SourceReader } from '../../stream/source.js';
 import { recordCopy } from '../record-copy.js';
 import type { Journal } from './journal.js';
@@ -154,10 +155,9 @@ export class IterableReader<T> implements SourceReader<T> {
 
   #failed(what: string, cause: unknown): HoldfastError {
     const { name, operator } = this.#given;
-    const why = cause instanceof Error ? cause.message : String(cause);
     return new HoldfastError(
       'ERR_HOLDFAST_SOURCE',
-      `source '${operator}' (${name}): ${what} behind record ${this.#next}: ${why}`,
+      `source '${operator}' (${name}): ${what} behind record ${this.#next}: ${messageOf(cause)}`,
       { cause, details: { operator, record: this.#next } },
     );
   }

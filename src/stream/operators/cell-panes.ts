@@ -2,12 +2,12 @@
 
 import { assert } from '../../base/assert.js';
 import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
+import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { Cell, CellBucket } from '../state/cell.js';
 import { CellTable } from '../state/cell-table.js';
 import { detachedKey } from '../state/detached.js';
-import type { PrimitiveKey } from '../state/primitive-key.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
 import type { Pane, PaneStore } from './pane.js';

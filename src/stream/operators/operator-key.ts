@@ -1,8 +1,7 @@
 /** From what a key selector gave to what state is keyed by. */
 
-import { canonicalKey } from '../../hashring/canonical-key.js';
+import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
-import type { PrimitiveKey } from '../state/primitive-key.js';
 
 /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_KEY, ERR_HOLDFAST_ASYNC_CALLBACK */
 export function keyOfSelected(key: unknown): PrimitiveKey {

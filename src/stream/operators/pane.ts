@@ -1,7 +1,7 @@
 /** The state of one window over all of an instance's keys, and the stores that keep it. */
 
+import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
-import type { PrimitiveKey } from '../state/primitive-key.js';
 import type { StateDescription } from '../state/state-layout.js';
 
 export interface Pane<S> {

@@ -1,10 +1,10 @@
 /** Panes of numbers: rows of shared memory, each with its window's start in the first word. */
 
 import { assert } from '../../base/assert.js';
-import { canonicalKey } from '../../hashring/canonical-key.js';
+import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
-import { ownKey, type PrimitiveKey } from '../state/primitive-key.js';
+import { ownKey } from '../state/own-key.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
 import { type RowCopier, RowTable } from '../state/row-table.js';
 import type { StateDescription } from '../state/state-layout.js';

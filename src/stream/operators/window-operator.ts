@@ -21,11 +21,11 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
+import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { WindowDefinition } from '../api/windows.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
 import { withSections } from '../state/captures.js';
-import type { PrimitiveKey } from '../state/primitive-key.js';
 import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
 import { type GroupTimes, groupTimes } from './group-times.js';

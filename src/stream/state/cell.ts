@@ -1,6 +1,6 @@
 /** A value of state, and what is known of the writes to it. V1, V7 are rules of cell-table.ts. */
 
-import type { PrimitiveKey } from './primitive-key.js';
+import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 
 /** Writes that held-frames.ts counts together (held-frames.ts, F1). */
 export interface WriteBlock {

@@ -5,9 +5,8 @@
  */
 
 import { assert } from '../../base/assert.js';
-import { canonicalKey } from '../../hashring/canonical-key.js';
+import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
 import { IntegerIndex } from './integer-index.js';
-import type { PrimitiveKey } from './primitive-key.js';
 import type { RowTable } from './row-table.js';
 
 /** So few indexes of integers stay in the processor's cache, while the keys do not. A power of two. */

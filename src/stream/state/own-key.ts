@@ -1,5 +1,4 @@
-/** What Maps of state are keyed by: a key's canonical form (hashring/canonical-key.ts). */
-export type PrimitiveKey = string | number | bigint | boolean | null;
+import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 
 /**
  * The key itself, where a canonical form is the key: always, except for Dates, tuples and the rare text that had to
