@@ -120,9 +120,10 @@ class Count implements NumericAggregation<unknown, number> {
   }
 }
 
-class Sum<T> implements NumericAggregation<T, number | null> {
+/** An aggregation of selected numbers in one word, which is -0 until a number was counted (A3). */
+abstract class OneWord<T> implements NumericAggregation<T, number | null> {
   readonly kind = 'numeric';
-  readonly type = 'sum';
+  abstract readonly type: string;
   readonly words = 1;
   readonly select: NumberSelector<T>;
 
@@ -133,6 +134,17 @@ class Sum<T> implements NumericAggregation<T, number | null> {
   init(data: Words, at: number): void {
     data[at] = -0;
   }
+
+  abstract add(data: Words, at: number, record: T): void;
+
+  result(data: Words, at: number): number | null {
+    const word = data[at]!;
+    return Object.is(word, -0) ? null : word;
+  }
+}
+
+class Sum<T> extends OneWord<T> {
+  readonly type = 'sum';
 
   add(data: Words, at: number, record: T): void {
     const select = this.select;
@@ -141,25 +153,10 @@ class Sum<T> implements NumericAggregation<T, number | null> {
     if (typeof value === 'number') data[at] = data[at]! + (value + 0);
     else refuseUnlessMissing(value, 'sum');
   }
-
-  result(data: Words, at: number): number | null {
-    return counted(data[at]!);
-  }
 }
 
-class Min<T> implements NumericAggregation<T, number | null> {
-  readonly kind = 'numeric';
+class Min<T> extends OneWord<T> {
   readonly type = 'min';
-  readonly words = 1;
-  readonly select: NumberSelector<T>;
-
-  constructor(select: NumberSelector<T>) {
-    this.select = select;
-  }
-
-  init(data: Words, at: number): void {
-    data[at] = -0;
-  }
 
   add(data: Words, at: number, record: T): void {
     const select = this.select;
@@ -170,25 +167,10 @@ class Min<T> implements NumericAggregation<T, number | null> {
       if (value < least || Number.isNaN(value) || Object.is(least, -0)) data[at] = value + 0;
     } else refuseUnlessMissing(value, 'min');
   }
-
-  result(data: Words, at: number): number | null {
-    return counted(data[at]!);
-  }
 }
 
-class Max<T> implements NumericAggregation<T, number | null> {
-  readonly kind = 'numeric';
+class Max<T> extends OneWord<T> {
   readonly type = 'max';
-  readonly words = 1;
-  readonly select: NumberSelector<T>;
-
-  constructor(select: NumberSelector<T>) {
-    this.select = select;
-  }
-
-  init(data: Words, at: number): void {
-    data[at] = -0;
-  }
 
   add(data: Words, at: number, record: T): void {
     const select = this.select;
@@ -197,10 +179,6 @@ class Max<T> implements NumericAggregation<T, number | null> {
       const greatest = data[at]!;
       if (value > greatest || Number.isNaN(value) || Object.is(greatest, -0)) data[at] = value + 0;
     } else refuseUnlessMissing(value, 'max');
-  }
-
-  result(data: Words, at: number): number | null {
-    return counted(data[at]!);
   }
 }
 
@@ -233,10 +211,6 @@ class Average<T> implements NumericAggregation<T, number | null> {
     const records = data[at + 1]!;
     return records === 0 ? null : data[at]! / records;
   }
-}
-
-function counted(word: number): number | null {
-  return Object.is(word, -0) ? null : word;
 }
 
 function refuseUnlessMissing(value: unknown, type: string): void {

@@ -1,15 +1,14 @@
 /** Panes of any immutable values: a bucket of cells per window. */
 
-import { assert } from '../../base/assert.js';
 import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
-import { keyGroupOf } from '../../hashring/key-group.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { Cell, CellBucket } from '../state/cell.js';
 import { CellTable } from '../state/cell-table.js';
 import { detachedKey } from '../state/detached.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
+import { ownedGroup } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 
 export class CellPanes implements PaneStore<Cell> {
@@ -110,12 +109,7 @@ export class CellPanes implements PaneStore<Cell> {
   }
 
   #create(pane: Pane<Cell>, key: unknown, givenGroup: number, record: unknown): Cell {
-    const context = this.#context;
-    const group = givenGroup === 0 ? keyGroupOf(key, context.keyGroups) : givenGroup;
-    assert(
-      context.ownsGroup(group),
-      `a record of key group ${group} reached an instance without it`,
-    );
+    const group = ownedGroup(this.#context, key, givenGroup);
     return this.#table.create(
       this.#bucketOf(pane),
       group,

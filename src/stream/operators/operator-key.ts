@@ -1,10 +1,20 @@
-/** From what a key selector gave to what state is keyed by. */
+/** From what a key selector gave to what state is keyed by, and to the key group. */
 
+import { assert } from '../../base/assert.js';
 import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
+import { keyGroupOf } from '../../hashring/key-group.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
+import type { OperatorContext } from '../operator.js';
 
 /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_KEY, ERR_HOLDFAST_ASYNC_CALLBACK */
 export function keyOfSelected(key: unknown): PrimitiveKey {
   if (typeof key === 'object' && isThenable(key)) throw asyncCallbackError('keyBy');
   return canonicalKey(key);
+}
+
+/** @param given the group that came with the record; 0 for a record that came over no keyed edge */
+export function ownedGroup(context: OperatorContext, key: unknown, given: number): number {
+  const group = given === 0 ? keyGroupOf(key, context.keyGroups) : given;
+  assert(context.ownsGroup(group), `a record of key group ${group} reached an instance without it`);
+  return group;
 }

@@ -1,13 +1,12 @@
 /** Panes of numbers: rows of shared memory, each with its window's start in the first word. */
 
-import { assert } from '../../base/assert.js';
 import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
-import { keyGroupOf } from '../../hashring/key-group.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { ownKey } from '../state/own-key.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
 import { type RowCopier, RowTable } from '../state/row-table.js';
 import type { StateDescription } from '../state/state-layout.js';
+import { ownedGroup } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 import { type NumericFunctions, undoing } from './row-shape.js';
 
@@ -119,12 +118,7 @@ export class RowPanes implements PaneStore<number> {
   }
 
   #create(pane: Pane<number>, key: unknown, givenGroup: number): number {
-    const context = this.#context;
-    const group = givenGroup === 0 ? keyGroupOf(key, context.keyGroups) : givenGroup;
-    assert(
-      context.ownsGroup(group),
-      `a record of key group ${group} reached an instance without it`,
-    );
+    const group = ownedGroup(this.#context, key, givenGroup);
     const table = this.#table;
     const row = table.create(group, key);
     const data = table.segments[row >> SEGMENT_SHIFT]!;
