@@ -8,7 +8,9 @@
  *
  *  F1  A descriptor is closed once, and not before everything that was begun with it has ended, because a moment later
  *      its number may belong to another file.
- *  F2  When a thread ends, Node closes the descriptors that are still open: it keeps account of them for each
+ *  F2  A file that was only read is closed at once. That waits for nothing, since nothing has to be written, and costs a
+ *      twentieth of a call in the thread pool.
+ *  F3  When a thread ends, Node closes the descriptors that are still open: it keeps account of them for each
  *      worker.
  */
 
@@ -35,14 +37,14 @@ const writeDescriptor = promisify(fs.write);
 
 /** @param flags those of `fs.open`: `r`, `w`, `wx`… */
 export async function open(path: string, flags: string): Promise<FileHandle> {
-  return new FileHandle(await openDescriptor(path, flags));
+  return new FileHandle(await openDescriptor(path, flags), closeDescriptor);
 }
 
 /** Opens a path for reading without waiting: to open a FIFO would wait for a writer. */
 export async function openAtOnce(path: string): Promise<FileHandle> {
   // Windows has neither this flag nor FIFOs among its files.
   const flags = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
-  return new FileHandle(await openDescriptor(path, flags));
+  return new FileHandle(await openDescriptor(path, flags), fs.closeSync); // F2
 }
 
 /** What a path is instead of a regular file; undefined for a regular file. */
@@ -57,15 +59,25 @@ export function oddKind(stats: fs.Stats): string | undefined {
 /** An open file. The caller that has opened it must close it. */
 export class FileHandle {
   readonly #fd: number;
+  readonly #shut: (fd: number) => void | Promise<void>;
   readonly #begun = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
-  constructor(fd: number) {
+  constructor(fd: number, shut: (fd: number) => void | Promise<void>) {
     this.#fd = fd;
+    this.#shut = shut;
   }
 
   stat(): Promise<fs.Stats> {
     return this.#begin((fd) => statDescriptor(fd));
+  }
+
+  /**
+   * At once, in the calling thread. To be asked only right behind a read or the opening: then the system knows the
+   * answer, also on network file systems, and does not have to ask anybody.
+   */
+  statNow(): fs.Stats {
+    return fs.fstatSync(this.#fd);
   }
 
   /** Reads at most `length` bytes from `position` of the file to `offset` of the buffer. @returns 0 at the end */
@@ -100,7 +112,7 @@ export class FileHandle {
 
   /** Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= Promise.allSettled(this.#begun).then(() => closeDescriptor(this.#fd)); // F1
+    this.#closed ??= Promise.allSettled(this.#begun).then(() => this.#shut(this.#fd)); // F1
     return this.#closed;
   }
 

@@ -72,6 +72,11 @@ export interface SourceLife {
 export interface SourceContext extends SourceLife {
   readonly operator: string;
   readonly instance: number;
+  /**
+   * The split is opened to find out where it stands in time: its first batch is looked at, and it is likely that
+   * the reader is closed again then. A short first batch is enough.
+   */
+  readonly isTouch?: boolean | undefined;
   /** Counts as progress. For long work without records (decoding a column). */
   alive(): void;
 }

@@ -63,11 +63,26 @@ export class SourceStage {
   }
 
   /** @param instance the instance that reads; after a change of parallelism it is another one */
-  async open(
+  open(
     source: Source<unknown>,
     split: SourceSplit,
     position?: unknown,
     instance = 0,
+  ): Promise<SourceReader<unknown>> {
+    return this.#open(source, split, position, instance, false);
+  }
+
+  /** Opens a split as it is opened to find out where it stands in time. */
+  touch(source: Source<unknown>, split: SourceSplit): Promise<SourceReader<unknown>> {
+    return this.#open(source, split, undefined, 0, true);
+  }
+
+  async #open(
+    source: Source<unknown>,
+    split: SourceSplit,
+    position: unknown,
+    instance: number,
+    isTouch: boolean,
   ): Promise<SourceReader<unknown>> {
     const kept = this.kept(`split '${split.id}'`, split);
     const from = position === undefined ? undefined : this.kept('a position', position);
@@ -78,6 +93,7 @@ export class SourceStage {
       epoch: this.#readers.length + 1,
       incarnation: this.#readers.length + 1,
       checkpoints: undefined,
+      ...(isTouch ? { isTouch } : {}),
       alive: () => {},
     });
     const reader = await this.inTime(`open() of split '${split.id}' has not settled`, opening);

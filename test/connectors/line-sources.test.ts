@@ -290,6 +290,18 @@ describe('a file that is not what it was', () => {
     expect(rows).toEqual([[9007199254740993n, 9007199254740992, 0.1]]);
   });
 
+  it('many files: in the order of the list, and the first that cannot be read is the one that is told', async () => {
+    const paths: string[] = [];
+    for (let i = 0; i < 40; i += 1) paths.push(await file(`${i}\n`.repeat(1 + (i % 3) * 4_000)));
+    const splits = await textFile(paths, { splitBytes: 10_000 }).splits();
+    expect([...new Set(splits.map(({ path }) => path))]).toEqual(paths);
+    for (const at of [30, 20, 5]) {
+      paths[at] = join(directory, `missing-${at}`);
+      const error = await failureOf(() => textFile(paths).splits());
+      expect(error.message).toContain(`missing-${at}'`);
+    }
+  });
+
   it('missing, a directory, unreadable', async () => {
     for (const [path, why] of [
       [join(directory, 'none'), 'does not exist'],

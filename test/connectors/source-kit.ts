@@ -89,6 +89,18 @@ export function conforms<T>(name: string, make: () => Promise<Conformance<T>>): 
     expect(await readAll(source())).toEqual(expected);
   });
 
+  it(`${name}: a reader that was opened for a look reads the same when it goes on`, async () => {
+    const { source, expected } = await make();
+    const given: T[] = [];
+    const first = source();
+    for (const split of await first.splits()) {
+      const reader = await first.open(split, undefined, { ...context, isTouch: true });
+      given.push(...(await readRest(reader)));
+      await reader.close();
+    }
+    expect(given).toEqual(expected);
+  });
+
   it(`${name}: split ids are unique, the list is the same each time`, async () => {
     const { source } = await make();
     const splits = await source().splits();

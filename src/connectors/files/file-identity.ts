@@ -8,13 +8,16 @@
  * before the look are those of the file that was listed.
  */
 
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { type FileHandle, oddKind, openAtOnce } from '../../base/files.js';
 import type { NamedPath } from '../options.js';
 import { explainSystemError } from '../system-error.js';
 
 const SAMPLE_BYTES = 4096;
+/** So small a file is read in one call of the system. */
+const SMALL_FILE_BYTES = 64 * 1024;
 
 /** Part of a split, so plain data. */
 export interface FileIdentity {
@@ -37,7 +40,7 @@ export interface IdentifiedFile {
   /** The caller closes it. */
   readonly handle: FileHandle;
   readonly identity: FileIdentity;
-  /** Its first 4 KiB. */
+  /** How it begins: up to SMALL_FILE_BYTES. It was read before the file was found to be what `identity` says. */
   readonly head: Buffer;
 }
 
@@ -54,13 +57,13 @@ export async function openFile(path: NamedPath): Promise<IdentifiedFile> {
 }
 
 /** Opens the file and refuses it when it is not the one that was listed. */
-export async function openSame(path: NamedPath, expected: FileIdentity): Promise<FileHandle> {
-  const { handle, identity } = await openFile(path);
+export async function openSame(path: NamedPath, expected: FileIdentity): Promise<IdentifiedFile> {
+  const file = await openFile(path);
   try {
-    compare(path, expected, identity);
-    return handle;
+    compare(path, expected, file.identity);
+    return file;
   } catch (error) {
-    await handle.close();
+    await file.handle.close();
     throw error;
   }
 }
@@ -98,42 +101,56 @@ export async function readExactly(
   }
 }
 
+/**
+ * Reads first and asks afterwards what it has read from: so the bytes are those of the file as it is said to be, without
+ * another look. Reading at a position takes nothing out of a FIFO or a socket; it fails there.
+ */
 async function identify(
   handle: FileHandle,
   path: NamedPath,
 ): Promise<Omit<IdentifiedFile, 'handle'>> {
-  const stat = await handle.stat();
-  const kind = oddKind(stat);
-  if (kind !== undefined) {
-    throw unreadable(
-      path,
-      `it is ${kind}, not a regular file. Positions in it could not be found again`,
-    );
-  }
-  if (stat.size === 0 && (await handle.read(new Uint8Array(1), 0, 1, 0)).bytesRead > 0) {
+  const buffer = Buffer.allocUnsafeSlow(SMALL_FILE_BYTES);
+  const [reading] = await Promise.allSettled([handle.read(buffer, 0, buffer.length, 0)]);
+  const { size, mtimeMs } = regularFile(handle, path);
+  if (reading.status === 'rejected') throw reading.reason;
+  const { bytesRead } = reading.value;
+  if (size === 0 && bytesRead > 0) {
     throw unreadable(
       path,
       'it says that it is empty, and is not: its content is made up when it is read, so that it ' +
         'cannot be read again from a position. Copy it to a file first',
     );
   }
-  const head = Buffer.alloc(Math.min(SAMPLE_BYTES, stat.size));
-  const tail = Buffer.alloc(head.length);
+  const sampled = Math.min(SAMPLE_BYTES, size);
+  const sample = buffer.subarray(0, sampled);
+  const isWhole = bytesRead === size;
+  const tail = isWhole ? buffer.subarray(size - sampled, size) : Buffer.allocUnsafeSlow(sampled);
   try {
-    await readExactly(handle, path, head, 0);
-    await readExactly(handle, path, tail, stat.size - tail.length);
+    if (bytesRead < sampled) await readExactly(handle, path, sample, 0);
+    if (!isWhole) await readExactly(handle, path, tail, size - sampled);
   } catch (error) {
     // Files of /sys say that they have a page. One that was cut short meanwhile says so itself.
     const isShort = isHoldfastError(error, 'ERR_HOLDFAST_SOURCE_CHANGED');
-    if (!isShort || (await handle.stat()).size !== stat.size) throw error;
+    if (!isShort || (await handle.stat()).size !== size) throw error;
     throw unreadable(
       path,
-      `it says that it has ${stat.size} bytes, and has not: its content is made up when it is read, so ` +
+      `it says that it has ${size} bytes, and has not: its content is made up when it is read, so ` +
         'that it cannot be read again from a position. Copy it to a file first',
     );
   }
-  const sha256 = createHash('sha256').update(head).update(tail).digest('hex');
-  return { identity: { size: stat.size, mtimeMs: stat.mtimeMs, sha256 }, head };
+  const sha256 = hash('sha256', Buffer.concat([sample, tail]));
+  const head = buffer.subarray(0, Math.min(size, bytesRead));
+  return { identity: { size, mtimeMs, sha256 }, head };
+}
+
+function regularFile(handle: FileHandle, path: NamedPath): Stats {
+  const stat = handle.statNow();
+  const kind = oddKind(stat);
+  if (kind === undefined) return stat;
+  throw unreadable(
+    path,
+    `it is ${kind}, not a regular file. Positions in it could not be found again`,
+  );
 }
 
 export function unreadable(path: NamedPath, why: string): HoldfastError {

@@ -14,6 +14,8 @@ import type { NamedPath } from '../options.js';
 import { checkUnchanged, type FileIdentity, sourceError } from './file-identity.js';
 
 export const BLOCK_BYTES = 256 * 1024;
+/** For a look at the first lines. */
+const FIRST_LOOK_BYTES = 4 * 1024;
 const NEWLINE = 10;
 
 /** Whole lines, each with its newline but perhaps the last of the file. */
@@ -25,6 +27,8 @@ export interface Segment {
 
 export interface LineRange {
   readonly handle: FileHandle;
+  /** How the file begins, as far as it was read and found unchanged already. */
+  readonly head: Buffer;
   readonly path: NamedPath;
   readonly identity: FileIdentity;
   /** Offset to read from. */
@@ -34,6 +38,8 @@ export interface LineRange {
   /** `from` may lie inside a line of the range before: begin behind that line's end. */
   readonly seek: boolean;
   readonly maxLineBytes: number;
+  /** The first lines may be all that is wanted: the first block is small, and nothing is read ahead of the second. */
+  readonly beginsSmall: boolean;
   readonly alive: () => void;
 }
 
@@ -66,6 +72,7 @@ export class LineBlocks {
   #arrived: Block | undefined;
   #reading: Promise<void> | undefined;
   #ended = false;
+  #isFirst = true;
 
   constructor(range: LineRange) {
     this.#range = range;
@@ -127,7 +134,9 @@ export class LineBlocks {
       }
     }
     const segment = this.#cut(bytes, this.#offset - bytes.length);
-    if (!this.#ended) this.#read();
+    const isLook = this.#isFirst && this.#range.beginsSmall;
+    this.#isFirst = false;
+    if (!this.#ended && !isLook) this.#read();
     return segment;
   }
 
@@ -179,14 +188,20 @@ export class LineBlocks {
   }
 
   async #readBlock(): Promise<Block> {
-    const { handle, path, identity, alive } = this.#range;
-    const wanted = Math.min(BLOCK_BYTES, identity.size - this.#readAt);
+    const { handle, head, path, identity, alive } = this.#range;
+    const most = this.#isFirst && this.#range.beginsSmall ? FIRST_LOOK_BYTES : BLOCK_BYTES;
+    const wanted = Math.min(most, identity.size - this.#readAt);
     if (wanted <= 0) {
       await checkUnchanged(handle, path, identity);
       return { kind: 'eof' };
     }
+    const from = this.#readAt;
+    if (from + wanted <= head.length) {
+      this.#readAt += wanted;
+      return { kind: 'bytes', bytes: head.subarray(from, from + wanted) };
+    }
     const buffer = Buffer.allocUnsafeSlow(wanted);
-    const { bytesRead } = await handle.read(buffer, 0, wanted, this.#readAt);
+    const { bytesRead } = await handle.read(buffer, 0, wanted, from);
     await checkUnchanged(handle, path, identity);
     alive();
     this.#readAt += bytesRead;

@@ -10,7 +10,6 @@
 
 import { types } from 'node:util';
 import { HoldfastError } from '../../base/errors.js';
-import type { FileHandle } from '../../base/files.js';
 import type {
   RejectedRecord,
   SourceBatch,
@@ -19,12 +18,14 @@ import type {
 } from '../../stream/source.js';
 import type { NamedPath } from '../options.js';
 import type { FileSplit } from '../split-check.js';
-import { sourceError } from './file-identity.js';
+import { type IdentifiedFile, sourceError } from './file-identity.js';
 import { LineBlocks, LineTooLong, type Segment } from './line-blocks.js';
 import type { LineNumbers } from './line-numbers.js';
 import { LineSegment } from './line-segment.js';
 
 const BATCH_RECORDS = 1_000;
+/** Of the first batch, where it is only looked at. */
+const FIRST_LOOK_RECORDS = 32;
 const SHOWN_CHARACTERS = 120;
 
 /** What a line means. */
@@ -56,7 +57,7 @@ export interface LineReaderParts<T> {
   readonly format: LineFormat<T>;
   readonly split: LineSplit;
   readonly path: NamedPath;
-  readonly handle: FileHandle;
+  readonly file: IdentifiedFile;
   readonly start: LinePosition | undefined;
   readonly numbers: LineNumbers;
   readonly context: SourceContext;
@@ -66,6 +67,7 @@ export class LineReader<T> implements SourceReader<T> {
   readonly #format: LineFormat<T>;
   readonly #parts: LineReaderParts<T>;
   readonly #blocks: LineBlocks;
+  #isFirst = true;
   #segment: LineSegment | undefined;
   /** Number of the segment's first line, 1-based, where it is known. */
   #segmentLine: number | undefined;
@@ -75,17 +77,19 @@ export class LineReader<T> implements SourceReader<T> {
   #batchLines: number[] = [0];
 
   constructor(parts: LineReaderParts<T>) {
-    const { split, path, handle, start, context } = parts;
+    const { split, path, file, start, context } = parts;
     this.#parts = parts;
     this.#format = parts.format;
     this.#blocks = new LineBlocks({
-      handle,
+      handle: file.handle,
+      head: file.head,
       path,
       identity: split,
       from: start?.offset ?? split.from,
       to: split.to,
       seek: start === undefined,
       maxLineBytes: parts.format.maxLineBytes,
+      beginsSmall: context.isTouch === true,
       alive: () => context.alive(),
     });
   }
@@ -127,7 +131,7 @@ export class LineReader<T> implements SourceReader<T> {
 
   async close(): Promise<void> {
     await this.#blocks.stop();
-    await this.#parts.handle.close();
+    await this.#parts.file.handle.close();
   }
 
   #begin(
@@ -160,7 +164,9 @@ export class LineReader<T> implements SourceReader<T> {
     const records: T[] = [];
     const batchLines: number[] = [];
     let line = this.#nextLine;
-    for (; line < lines.length && records.length < BATCH_RECORDS; line += 1) {
+    const most = this.#isFirst && this.#parts.context.isTouch ? FIRST_LOOK_RECORDS : BATCH_RECORDS;
+    this.#isFirst = false;
+    for (; line < lines.length && records.length < most; line += 1) {
       const text = lines[line];
       if (text === undefined) return this.#stopAt(line, records, batchLines, 'it is not UTF-8');
       if (text.length > surelyShort && Buffer.byteLength(text) > maxLineBytes) {
@@ -238,9 +244,9 @@ export class LineReader<T> implements SourceReader<T> {
   }
 
   async #countLines(offset: number): Promise<number> {
-    const { numbers, handle, path, context } = this.#parts;
+    const { numbers, file, path, context } = this.#parts;
     try {
-      return await numbers.at(handle, path.absolute, offset, () => context.alive());
+      return await numbers.at(file.handle, path.absolute, offset, () => context.alive());
     } catch (error) {
       throw sourceError(path, error);
     }

@@ -11,6 +11,8 @@ export const SPLIT_BYTES = 8 * 1024 * 1024;
 export const LINE_BYTES_MAX = 64 * 1024 * 1024;
 /** Splits travel in every snapshot: ranges of huge files grow instead of their number. */
 const SPLITS_PER_FILE_MAX = 1_024;
+/** Files that are looked at side by side: one alone would wait for the disk most of the time. */
+const LISTED_AT_A_TIME = 16;
 
 export interface LineSourceOptions<T> {
   readonly paths: readonly NamedPath[];
@@ -32,16 +34,24 @@ export function lineSource<T>({
     rejectTag,
     bounded: true,
     async splits() {
-      const splits: LineSplit[] = [];
-      for (const path of paths) splits.push(...(await splitsOf(path, splitBytes)));
-      return splits;
+      const splits: (readonly LineSplit[])[] = [];
+      for (let at = 0; at < paths.length; at += LISTED_AT_A_TIME) {
+        const some = paths.slice(at, at + LISTED_AT_A_TIME);
+        const listed = await Promise.allSettled(some.map((path) => splitsOf(path, splitBytes)));
+        // The failure that is told is that of the first file in the list, not that of the fastest.
+        for (const one of listed) {
+          if (one.status === 'rejected') throw one.reason;
+          splits.push(one.value);
+        }
+      }
+      return splits.flat();
     },
     async open(given, position, context) {
       const split = given as LineSplit;
       const path = pathOfSplit(kind, paths, split);
       const start = position === undefined ? undefined : checkPosition(kind, split, position);
-      const handle = await openSame(path, split);
-      return new LineReader({ format, split, path, handle, start, numbers, context });
+      const file = await openSame(path, split);
+      return new LineReader({ format, split, path, file, start, numbers, context });
     },
   };
 }

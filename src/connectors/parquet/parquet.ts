@@ -119,7 +119,7 @@ export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions)
       const start =
         position === undefined ? 0 : positionField(kind, split.id, position, 'row', 0, split.rows);
       const library = await loadParquetLibrary();
-      const handle = await openSame(named, split);
+      const { handle } = await openSame(named, split);
       try {
         const layout = await layoutOf(split, library, handle);
         const parts = { library, layout, maps, path: named, handle, split, start, context };

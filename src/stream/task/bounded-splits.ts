@@ -9,7 +9,9 @@
  *      until all are touched. A split whose touch gives no time counts as the earliest of all, and is read
  *      until one of its records gives a time.
  *  B3  No more readers are open than `OpenReaders` allows. To make room for another, the open split that
- *      stands furthest ahead is closed at its position. The splits to be read next are opened ahead.
+ *      stands furthest ahead is closed at its position. The splits to be read next are opened ahead, many at a
+ *      time: openings that are under way together cost half as much as one after the other. The first few of
+ *      them are polled.
  *  B4  After CHUNK_RECORDS records of a split, reading goes to a split that stands at an earlier time. With
  *      more splits than may be open it does so only at the end of a batch, because each return costs an opening.
  */
@@ -24,7 +26,9 @@ const CHUNK_RECORDS = 64;
 /** Splits that are touched at the same time. */
 const TOUCHES_MAX = 16;
 /** Splits that are taken out of the order to be read next, the one that is being read among them. */
-const AHEAD = 3;
+const AHEAD = 16;
+/** So many of them have a batch at hand, or are being polled. */
+const POLLED_AHEAD = 3;
 
 export interface BoundedSplitsOptions {
   readonly observers: ObservedSplits;
@@ -118,7 +122,7 @@ export class BoundedSplits {
       if (reader === undefined) break;
       this.#touchedTo += 1;
       this.#touching.add(reader);
-      reader.advance();
+      reader.advance(true);
       moved = true;
     }
     return moved;
@@ -143,8 +147,12 @@ export class BoundedSplits {
     if (moved) this.#ahead = this.#ahead.filter(({ kind }) => kind !== 'ended');
     this.#choose();
     this.#tellBound();
+    const polled = this.#ahead.slice(0, POLLED_AHEAD);
+    const opens = polled.some(({ kind }) => kind === 'closed');
     for (const [place, reader] of this.#ahead.entries()) {
-      if (reader.kind === 'closed' && !this.#makeRoom(place === 0)) continue;
+      if (reader.kind === 'closed') {
+        if (!opens || !this.#makeRoom(place === 0)) continue;
+      } else if (place >= POLLED_AHEAD) continue;
       if (reader.advance()) moved = true;
     }
     return moved;

@@ -17,7 +17,7 @@ import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { Receiver } from '../operator.js';
 import { locateRecord } from './located-error.js';
 
-const RECORDS_PER_WATERMARK = 2_048;
+const RECORDS_PER_WATERMARK = 1_024;
 
 export abstract class Router implements Receiver {
   /** Id of the operator whose records these are. */

@@ -49,7 +49,8 @@ export class SplitReader {
   #reader: SourceReader<unknown> | undefined;
   /** Number of the operation begun last: only this one counts when it settles (R2). */
   #begun = 0;
-  #closing = new AbortController();
+  /** Aborted when the reader is closed for good: nobody waits any more for an opening under way. */
+  readonly #closing = new AbortController();
   batch: SourceBatch<unknown> | undefined;
   /** Index of the next record of the batch. */
   at = 0;
@@ -85,11 +86,14 @@ export class SplitReader {
     if (this.#state.kind === 'failed') throw this.#state.error;
   }
 
-  /** Takes the next step towards a batch, if that needs no waiting: opens the reader, or polls it. True when it did. */
-  advance(): boolean {
+  /**
+   * Takes the next step towards a batch, if that needs no waiting: opens the reader, or polls it. True when it did.
+   * @param isTouch only the first records are wanted for now
+   */
+  advance(isTouch = false): boolean {
     if (this.#state.kind === 'closed') {
       this.#given.open.count += 1;
-      this.#await('moving', this.#open(), () => {
+      this.#await('moving', this.#open(isTouch), () => {
         this.#state = { kind: 'ready' };
       });
       return true;
@@ -124,8 +128,6 @@ export class SplitReader {
     this.note();
     this.batch = undefined;
     this.at = 0;
-    this.#closing.abort();
-    this.#closing = new AbortController();
     const reader = this.#reader;
     this.#reader = undefined;
     const { open } = this.#given;
@@ -163,8 +165,9 @@ export class SplitReader {
     await reader?.close();
   }
 
-  async #open(): Promise<void> {
-    const { source, context } = this.#given;
+  async #open(isTouch: boolean): Promise<void> {
+    const { source } = this.#given;
+    const context = isTouch ? { ...this.#given.context, isTouch } : this.#given.context;
     const { signal } = this.#closing;
     const { split, position } = this.progress;
     const opening = source.open(split, position, context);
