@@ -4,8 +4,8 @@
  *
  *  N1  Only the newest announcement counts, and ids of checkpoints increase: one place is enough.
  *  N2  The consumer sees an announcement whole or not at all. While it is written, the count is odd; the
- *      consumer looks at the count before and after reading. Whoever sees it odd is woken by the doorbell that
- *      follows.
+ *      consumer looks at the count before and after reading. If it has seen an odd count, the doorbell that follows
+ *      wakes it.
  *  N3  The announcement is written before the producer publishes anything from `position` on. So a consumer that
  *      has taken such an element sees it.
  */

@@ -10,7 +10,7 @@ export const NOT_BEHIND = Number.NEGATIVE_INFINITY;
 
 export interface Batch {
   readonly kind: 'batch';
-  /** Valid until the next `take()` on the same channel; whoever keeps a record keeps the object, not the array. */
+  /** The array is valid until the next `take()` on the same channel; its records may be kept. */
   readonly records: readonly unknown[];
   /** Event time in ms per record; NaN where a record has none. Undefined when no record of the batch has one. */
   readonly timestamps: Float64Array | undefined;

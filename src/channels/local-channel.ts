@@ -3,9 +3,9 @@
  *
  *  Q1  Order, blocking and control elements are those of a channel between threads, so that
  *      alignment and back-pressure do not depend on where tasks live.
- *  Q2  The consumer receives a copy (record-keeper.ts). So whoever changes a record after emitting it, or a
- *      record that it received, changes nothing for the other side. What could not travel between threads
- *      is refused here as well: where tasks are placed makes no difference.
+ *  Q2  The consumer receives a copy (record-keeper.ts). So a change of the record by one side does not reach the
+ *      other. What could not travel between threads is refused here as well: where tasks are placed makes no
+ *      difference.
  *  Q3  Nothing waits for a full batch: when there is no other, the consumer takes the open one.
  *  Q4  All that was pushed is with the consumer at once, so a barrier overtakes nothing on the
  *      producer's side. Records are encoded only when an unaligned checkpoint asks for copies.

@@ -1,7 +1,7 @@
 /**
  * Keeps records where the runtime holds a reference: in a queue, for all branches of a fan-out but the last, in
- * state. It keeps a copy that nobody else holds. So whoever changes the record before or after changes only his
- * own.
+ * state. It keeps a copy that nobody else holds, so a later change of the record does not reach the copy, nor the other
+ * way round.
  *
  *  K1  A function that is generated for the record's layout checks every record, and copies it as well: keys,
  *      prototype, and what kind each value is of. A closer look, for symbols as keys and hidden properties, is taken

@@ -12,7 +12,7 @@
  *      the frames that wait ahead of the barrier. All frames before them are whole in the ring, where the consumer
  *      copies them. So exactly one of the two has each frame ahead of the barrier.
  *
- * A record is taken apart when it is pushed, so whoever changes it afterwards changes nothing that is sent.
+ * A record is taken apart when it is pushed, so a later change of the object does not reach the consumer.
  */
 
 import { assert } from '../base/assert.js';

@@ -117,7 +117,7 @@ export interface RunOptions {
    */
   readonly restore?: 'latest' | 'none' | (string & {}) | undefined;
   /**
-   * What of the restored checkpoint may be lost, because the job has no use for it any more: ids of
+   * Parts of the restored checkpoint that may be lost, because the job does not use them any more: ids of
    * operators that are gone (their state, records in flight to them, output not committed yet), or
    * `operator#name` for an aggregation. A start that would lose anything else is refused.
    */
@@ -283,7 +283,7 @@ export interface JobEvents {
   /** A slot has lost its thread, or got a new one. */
   slot: [info: SlotInfo];
   pressure: [event: PressureEvent];
-  /** Told once, after the start has been answered: so whoever has just got the job hears it. */
+  /** Told once, after `run` has given the job to its caller, who can still listen then. */
   rescaled: [event: RescaledEvent];
 }
 

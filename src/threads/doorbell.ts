@@ -12,7 +12,7 @@
  *      next `arm` uses it again, because only a notification can end a wait without a time limit.
  *  B3  A wake-up may be spurious; it is never missing while armed.
  *
- * A pending wait does not keep a thread alive: whoever sleeps holds a ref'd handle of its own.
+ * A pending wait does not keep a thread alive, so the sleeper holds a ref'd handle of its own.
  */
 
 import type { ControlBlock } from './control-block.js';

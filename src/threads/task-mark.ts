@@ -1,5 +1,5 @@
 /**
- * Where one task stands, in shared memory: whoever has to judge the task's failure reads it, also when its thread is
+ * Where one task stands, in shared memory. The driver reads it to judge the task's failure, also when the thread is
  * dead. Only that thread writes it, in plain writes, one per record.
  */
 

@@ -5,7 +5,7 @@
  *      after every event that the thread had sent, and nothing is called after it.
  *  H2  A call settles: with the answer, at its deadline, or with the thread's death.
  *  H3  `dead` is true from the moment at which we order the end, or see it. Events that the thread had sent
- *      before are still delivered; whoever takes them looks at `dead` and drops them.
+ *      before are still delivered. Their receiver looks at `dead` and drops them.
  *  H4  A thread that cannot be ended in time (a blocking native call) is a zombie: its lanes are closed, its
  *      death is told, and it no longer holds the process. Nothing that it does later is heard.
  *

@@ -24,8 +24,8 @@ export interface NdjsonFilesOptions {
  * Sets, errors, bytes, functions and symbols, a list's properties of other names, instances with nothing to
  * show. A property that is undefined is left out, and so are symbols as keys and hidden properties.
  *
- * Readers may take published parts away. So the sink does not miss a published part that is gone, whoever
- * has removed it: what a reader has moved on and what was deleted look the same from here.
+ * Readers may take published parts away. So the sink does not miss a published part that is gone: it cannot tell
+ * a part that a reader has moved from one that somebody has deleted.
  *
  * Failures: ERR_HOLDFAST_SINK (unwritable, full disk, a record that JSON cannot hold, a folder that was
  * deleted under the run, staged rows that are gone),

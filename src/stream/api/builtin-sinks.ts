@@ -1,6 +1,6 @@
 /**
  * The sinks behind `collect(name)` and `print()`. Streams offer them, connectors make them, and streams know nothing
- * of connectors: so whoever builds a graph hands the sinks in.
+ * about connectors. So they are handed to the graph builder.
  */
 
 import type { Sink } from '../sink.js';

@@ -61,7 +61,7 @@ export interface GraphNode {
 export interface Graph {
   readonly job: string;
   readonly nodes: readonly GraphNode[];
-  /** Codecs of the user's classes. Whoever runs the graph registers them. */
+  /** Codecs of the user's classes. They are registered before the graph runs. */
   readonly codecs: readonly Codec[];
   /** Hash over everything in `GraphData` but parallelism and names; equal in every worker or the job is refused. */
   readonly hash: string;

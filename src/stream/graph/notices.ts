@@ -1,4 +1,4 @@
-/** Tells, when a graph is planned, what it does not promise: nothing is wrong, but somebody may not know it. */
+/** Tells, when a graph is planned, what it does not promise. Such a graph is not wrong, but its author may not know. */
 
 import type { GraphData, GraphNodeData } from './graph.js';
 import type { GraphNotice, PlanVertex } from './plan.js';

@@ -26,7 +26,7 @@ export function noChanges(): CellChanges {
   return { written: [], dropped: [], deleted: [] };
 }
 
-/** The result may hold a cell twice: whoever writes the cell marks it. */
+/** Joins two sets of changes. The result may hold a cell twice; the capture marks a cell that it has saved. */
 export function mergeChanges(older: CellChanges, newer: CellChanges): CellChanges {
   return {
     written: [...older.written.filter(({ bucket }) => !bucket.isDropped), ...newer.written],

@@ -17,8 +17,8 @@
  *  V1  Cuts have even numbers. A cell's `seen` is the number of the last cut before the cell was made or written
  *      to. If the walker has saved the cell for cut n since, it is n − 1 (n in a table that does not track
  *      changes). A cell is unsaved at cut n while `seen < n − 1`.
- *  V2  Whoever is about to change or delete a cell with `seen < active` calls `save` first. If the cell is
- *      unsaved, `save` encodes the old value there and then. `active` is the number of the snapshot under way, and
+ *  V2  Before each change or deletion of a cell with `seen < active` the caller calls `save`. If the cell is
+ *      unsaved, `save` encodes the old value at once. `active` is the number of the snapshot under way, and
  *      0 outside of one, so that the check is one compare.
  *  V3  The capture's walker goes from bucket to bucket and encodes the cells that nobody touches. It skips cells
  *      made after the cut, which are born with the cut's number.

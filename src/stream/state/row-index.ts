@@ -9,17 +9,17 @@ import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js
 import { IntegerIndex } from './integer-index.js';
 import type { RowTable } from './row-table.js';
 
-/** So few indexes of integers stay in the processor's cache, while the keys do not. A power of two. */
+/** Number of indexes for integers, a power of two. So few of them stay in the processor's cache, unlike the keys. */
 const INTEGER_PARTS = 64;
 
 export class RowIndex {
   readonly #table: RowTable;
-  /** By key group modulo INTEGER_PARTS. */
+  /** Indexes by key group modulo INTEGER_PARTS. */
   readonly #integers: readonly IntegerIndex[] = Array.from(
     { length: INTEGER_PARTS },
     () => new IntegerIndex(),
   );
-  /** By key group; undefined for groups of other instances. */
+  /** Maps by key group; undefined for groups of other instances. */
   readonly #groups: (Map<PrimitiveKey, number> | undefined)[];
 
   constructor(table: RowTable, keyGroups: number, owns: (group: number) => boolean) {

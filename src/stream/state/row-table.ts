@@ -17,8 +17,8 @@
  *     newer rows       │        w         w         │     w      │    w      made since the cut: never copied
  *     guardRows   0    │    the number of rows at the cut        │    0
  *
- *  R1  At the cut `guardRows` becomes the number of rows. Whoever is about to write to a row below it calls
- *      `protect(row)` first, which has the row's page of PAGE_ROWS rows copied to the shadow, once.
+ *  R1  At the cut `guardRows` becomes the number of rows. Before each write to a row below it the writer calls
+ *      `protect(row)`, which has the row's page of PAGE_ROWS rows copied to the shadow, once.
  *      Outside of a snapshot `guardRows` is 0, so that the check on the hot path is one compare.
  *  R2  The capture's walker copies the pages that nobody writes to. When all pages are copied, the shadow is the
  *      state at the cut, whatever has been written since.
