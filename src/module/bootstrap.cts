@@ -1,14 +1,14 @@
 /**
- * What `new Worker` loads: runs the bundle of host and job as one script, with V8's code cache.
+ * The file that `new Worker` loads. It runs the bundle of host and job as one script, with V8's code cache.
  *
- * CommonJS on purpose: a worker whose entry is an ES module starts the module loader first. Nothing
- * is imported here but built-in modules, for the same reason.
+ * It is CommonJS and imports nothing but built-in modules, because a worker whose entry is an ES module starts the
+ * module loader first.
  *
- *  - A package that the bundle imports is imported before the script runs and handed to it as a
- *    namespace; so packages that are ES modules, even with a top-level `await`, work in a script.
- *  - An error while the bundle loads is the job module's: it is told as `load-failed`.
- *  - The code cache is made by a worker that has run for a moment, for only functions that were
- *    called are in it. A cache that V8 refuses (another version, other flags) is made anew.
+ *  - A package that the bundle imports is imported before the script runs, and handed to it as a
+ *    namespace. So packages that are ES modules, even with a top-level `await`, work in a script.
+ *  - An error while the bundle loads is the job module's, and reported as `load-failed`.
+ *  - A worker makes the code cache when it has run for a moment, because the cache holds only functions that were
+ *    called. A cache that V8 refuses (another version, other flags) is made anew.
  */
 
 type BootData = import('./boot-data.js', { with: { 'resolution-mode': 'import' }}).BootData;
@@ -25,7 +25,7 @@ const vm = require('node:vm') as typeof import('node:vm');
 const { workerData } = require('node:worker_threads') as typeof import('node:worker_threads');
 
 const EXTERNAL_PREFIX = 'holdfast-external:';
-/** Late enough that the data path has run, early enough for the first planned crash. */
+/** By then the data path has run. A crash that comes soon finds the cache all the same. */
 const CODE_CACHE_AFTER_MS = 1_000;
 
 const boot = (workerData as { readonly boot: BootData }).boot;
@@ -45,7 +45,7 @@ async function importAll(urls: readonly string[]): Promise<ReadonlyMap<string, o
   return new Map(urls.map((url, i) => [EXTERNAL_PREFIX + url, asCompiled(loaded[i])]));
 }
 
-/** The bundler takes `default` from a module only when it is marked so; bindings stay live. */
+/** Marks a namespace, because the bundler takes `default` only from a marked module. Bindings stay live. */
 function asCompiled(namespace: Record<string, unknown>): object {
   const marked = Object.defineProperty({}, '__esModule', { value: true });
   for (const name of Object.keys(namespace)) {
@@ -78,9 +78,9 @@ function runScript(externals: ReadonlyMap<string, object>): void {
 }
 
 /**
- * What `import()` has become in a script (see `LATE_IMPORT` in compile.ts): an object that a promise
- * takes for a promise. A native `import()` would not work, for on Node 20 a script out of a code cache
- * has forgotten where its imports go.
+ * Stands for `import()` in a script (see `LATE_IMPORT` in compile.ts): an object that a promise takes for
+ * a promise. A native `import()` would not work, because on Node 20 a script that comes out of a code cache
+ * does not know any more where its imports go.
  */
 function lateImport(name: string): object {
   const load = async (): Promise<unknown> => {
@@ -95,7 +95,7 @@ function lateImport(name: string): object {
   };
   return {
     __esModule: true,
-    // biome-ignore lint/suspicious/noThenProperty: being taken for a promise is the point.
+    // biome-ignore lint/suspicious/noThenProperty: the object must be taken for a promise.
     then: (onValue: (module: unknown) => unknown, onError: (error: unknown) => unknown) =>
       load().then(onValue, onError),
   };
@@ -113,7 +113,7 @@ function readCodeCache(): Buffer | undefined {
   }
 }
 
-/** Only the first thread of a process does it; a failure costs the next start its speed, no more. */
+/** Only the first thread of a process writes the cache. If that fails, the next start is slower, and no more. */
 function writeCodeCache(script: import('node:vm').Script): void {
   const temporary = `${boot.codeCache}.${process.pid}.tmp`;
   try {
@@ -125,13 +125,13 @@ function writeCodeCache(script: import('node:vm').Script): void {
     }
     fs.renameSync(temporary, boot.codeCache);
   } catch {
-    // Another thread was first, or the disk is full.
+    // Another process was first, or the disk is full.
   }
 }
 
 /**
- * The bundle's own `toFailure` knows the class of the bundle's errors; before it has run (an external
- * package that cannot be loaded) the package's does.
+ * Reports an error by the bundle's own `toFailure`, which knows the class of the bundle's errors. Before the bundle has
+ * run (an external package that cannot be loaded), that of the package is used.
  */
 async function loadFailed(error: unknown): Promise<void> {
   const inside = Reflect.get(globalThis, Symbol.for('holdfast.toFailure')) as

@@ -1,13 +1,13 @@
 /**
- * The first module of every bundle: leaves what the bootstrap and other parts of the bundle need where they
- * can find it. Imported for this effect only.
+ * The first module of every bundle. It puts things where the bootstrap and other parts of the bundle find them, and is
+ * imported for this effect only.
  */
 
 import { createRequire } from 'node:module';
 import { compileFunction } from 'node:vm';
 import { toFailure } from '../base/failure.js';
 
-/** What Node gives a CommonJS file. */
+/** The function that Node makes of a CommonJS file. */
 type CommonJsFile = (
   this: unknown,
   exports: unknown,
@@ -18,8 +18,8 @@ type CommonJsFile = (
 ) => void;
 
 /**
- * A CommonJS file without `'use strict'`, in a bundle that is strict: a function made outside of it. Names that
- * the bundler has not seen are asked from where the file is.
+ * Makes a CommonJS file without `'use strict'` a function outside of the strict bundle. Packages that
+ * the bundler has not seen are required from where the file is.
  */
 function sloppyFile(
   file: string,

@@ -1,12 +1,12 @@
 /**
- * Where bundles lie: `node_modules/.cache/holdfast/<hash>/` beside the job, or a private folder for
+ * The folder of a bundle: `node_modules/.cache/holdfast/<hash>/` beside the job, or a private folder for
  * temporary files when nothing can be written there.
  *
- *  B1  A file appears whole or not at all: written under a name of its own, then renamed.
- *  B2  A folder that a living process has claimed, or that is younger than a day, is not removed: a
- *      respawn loads from it.
- *  B3  The fallback folder belongs to this user and nobody else can write to it, for what lies there
- *      is executed.
+ *  B1  A file appears whole or not at all: it is written under a name of its own, then renamed.
+ *  B2  A folder that a living process has claimed, or that is younger than a day, is not removed, because
+ *      respawns load from it.
+ *  B3  The fallback folder belongs to this user and nobody else can write to it, because its files
+ *      are executed.
  */
 
 import { randomBytes } from 'node:crypto';
@@ -32,7 +32,7 @@ const CLAIM = 'used-by-';
 const KEPT_FOLDERS = 8;
 const KEPT_MS = 86_400_000;
 
-/** The folder for content with this hash; exists and can be written to. */
+/** The folder for content with this hash. It exists, and can be written to. */
 export async function bundleFolder(jobFolder: string, hash: string): Promise<string> {
   const project = nearestProject(jobFolder);
   if (project !== undefined) {
@@ -44,7 +44,7 @@ export async function bundleFolder(jobFolder: string, hash: string): Promise<str
   return folder;
 }
 
-/** Writes what is not there yet; what is there is compared and mended. */
+/** Writes files that are not there yet. Files that are there are compared, and replaced if they differ. */
 export async function writeBundle(
   folder: string,
   files: Readonly<Record<string, Uint8Array>>,
@@ -56,7 +56,7 @@ export async function writeBundle(
   }
 }
 
-/** B1. */
+/** Writes a file whole or not at all (B1). */
 async function writeWhole(path: string, content: Uint8Array): Promise<void> {
   const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
   try {
@@ -134,7 +134,7 @@ async function makeWritable(folder: string): Promise<boolean> {
   }
 }
 
-/** B3. */
+/** The fallback folder (B3). */
 async function privateFolder(): Promise<string> {
   const uid = process.getuid?.();
   if (uid === undefined) {

@@ -1,10 +1,10 @@
-/** What the bundler says, as errors of ours: file, line, column, and the line itself. */
+/** Makes errors of ours of the bundler's: with file, line, column, and the line itself. */
 
 import { relative, resolve } from 'node:path';
 import type { BuildFailure, Message } from 'esbuild';
 import { HoldfastError } from '../base/errors.js';
 
-/** Did the build fail for nothing but a top-level `await`, which a classic script cannot have? */
+/** Is a top-level `await`, which a classic script cannot have, the only reason of the failure? */
 export function isTopLevelAwait(error: unknown): boolean {
   const errors = (error as Partial<BuildFailure>).errors ?? [];
   return (
@@ -51,7 +51,7 @@ function placeOf(message: Message, file: string) {
   };
 }
 
-/** Relative where that is shorter and not a climb. */
+/** The relative path, if it is shorter and leads to no parent folder; otherwise the absolute one. */
 function shown(path: string): string {
   const short = relative(process.cwd(), path);
   return short.startsWith('..') ? path : short;

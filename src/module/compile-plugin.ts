@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
 import { asItWas, loaderOf, losesNames, sloppyModule, speaksOfItsPlace } from './own-files.js';
 
-/** This package, as the bundler needs to know it. */
+/** What the bundler needs to know about this package. */
 export interface OwnPackage {
   readonly root: string;
   readonly dist: string;
@@ -23,7 +23,7 @@ interface PluginOptions {
   readonly own: OwnPackage;
   readonly format: 'script' | 'module';
   readonly jobFile: string;
-  /** Absolute paths of files whose functions must be told their names (own-files.ts, F2). */
+  /** Absolute paths of files whose functions have to be given their names (own-files.ts, F2). */
   readonly named: ReadonlySet<string>;
   /** Absolute paths of files that are not strict in a strict bundle (own-files.ts, F3). */
   readonly sloppy: ReadonlySet<string>;
@@ -32,7 +32,7 @@ interface PluginOptions {
 /** Marks a `require` in the bundle which the bootstrap answers with an imported namespace. */
 export const EXTERNAL_PREFIX = 'holdfast-external:';
 
-/** Within `dist`. */
+/** Path of the prelude within `dist`. */
 export const PRELUDE = 'module/bundle-prelude.js';
 const IMPORT_RESOLVE = 'module/import-resolve.js';
 
@@ -52,7 +52,7 @@ export function bundlePlugin(options: PluginOptions): Plugin {
         if (isBuiltin(args.path)) return { path: args.path, external: true };
         if (args.path === 'holdfast' || args.path.startsWith('holdfast/'))
           return ownEntry(args, own);
-        // Imported for its effect, which the package's `sideEffects: false` would let go.
+        // The prelude is imported for its effect, which the package's `sideEffects: false` would drop.
         if (args.path === join(own.dist, PRELUDE)) return { path: args.path, sideEffects: true };
         if (args.path.startsWith('file:')) return { path: fileURLToPath(args.path) };
         if (/^(\.{0,2}\/|\.{1,2}$|#|[a-z]:[\\/])/i.test(args.path)) return undefined;
@@ -80,7 +80,7 @@ export function bundlePlugin(options: PluginOptions): Plugin {
   };
 }
 
-/** C1. */
+/** Resolves an entry point of Holdfast to this package (C1). */
 function ownEntry(args: OnResolveArgs, own: OwnPackage): OnResolveResult {
   const path = own.entries.get(args.path);
   if (path !== undefined) return { path };
@@ -88,7 +88,7 @@ function ownEntry(args: OnResolveArgs, own: OwnPackage): OnResolveResult {
   return { errors: [{ text: `holdfast has no entry point '${args.path}'. It has: ${known}.` }] };
 }
 
-/** C2. Holdfast's own imports are bundled, but for those made at run time (optional packages). */
+/** Resolves a package (C2). Holdfast's own imports are bundled, except those made at run time (optional packages). */
 async function resolvePackage(
   build: PluginBuild,
   args: OnResolveArgs,
@@ -105,7 +105,7 @@ async function resolvePackage(
     pluginData: ASKED,
   });
   if (found.errors.length > 0 && ours) {
-    // An optional package of ours that the user has installed beside the job.
+    // The user may have installed an optional package of ours beside the job.
     found = await build.resolve(args.path, {
       kind,
       resolveDir: dirname(jobFile),
@@ -129,15 +129,15 @@ async function resolvePackage(
 }
 
 /**
- * In a script: stands between the importer and an external package, and is itself no file. For files
- * of `"type": "module"` packages the bundler would take the whole namespace for the default export.
+ * A module without a file that stands, in a script, between an importer and an external package. Without it the bundler
+ * would take the whole namespace for the default export in files of `"type": "module"` packages.
  */
 function externalModule(specifier: string): string {
   const text = JSON.stringify(specifier);
   return `export { default } from ${text}; export * from ${text};`;
 }
 
-/** Neither Holdfast's nor that of a package of Holdfast's. */
+/** Is the file the user's: neither of Holdfast nor of a package of Holdfast's? */
 export function isUsers(path: string, own: OwnPackage): boolean {
   return !isWithin(path, own.dist) && !isWithin(path, join(own.root, 'node_modules'));
 }

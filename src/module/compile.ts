@@ -1,21 +1,21 @@
 /**
- * From a job module to what a worker loads: one file that holds the host, the job and everything
+ * Makes of a job module what a worker loads: one file that holds the host, the job and all files
  * of the user's that the job imports.
  *
- * Why at all: a worker on Node 20 cannot load TypeScript, and resolving and compiling some hundred
+ * This is needed because a worker on Node 20 cannot load TypeScript, and because to resolve and compile some hundred
  * modules would be most of a respawn. One script with V8's code cache beside it starts in a fraction
- * of that, and it is made once per run: respawns and the guardian's next process load the same file.
+ * of that time. It is made once per run: respawns and the guardian's next process load the same file.
  *
  *  C1  The job and the host share one copy of Holdfast: `holdfast` and its entry points resolve to
  *      this very package from every bundled file.
- *  C2  A package of the user's is never bundled: it is loaded from where its importer finds it. (The
- *      user's own files are, also when a workspace link makes them look like a package.)
- *  C3  Every file stays what it is by itself: its place, its names, strict or not (own-files.ts).
- *  C4  A bundle's folder is named by a hash of its content, written atomically, and only ever
- *      replaced by the same content: two runs at once cannot disturb each other.
- *  C5  The output is a classic script, for only those take a code cache. A job with a top-level
+ *  C2  A package of the user's is never bundled, but loaded from where its importer finds it. (The
+ *      user's own files are bundled, also when a workspace link makes them look like a package.)
+ *  C3  Every file keeps what it has by itself: its place, its names, its mode, strict or not (own-files.ts).
+ *  C4  A bundle's folder is named by a hash of its content, written atomically, and only
+ *      replaced by the same content. So two runs at once cannot disturb each other.
+ *  C5  The output is a classic script, because only these take a code cache. A job with a top-level
  *      `await` becomes an ES module instead, and starts a little slower.
- *  C6  A late `import()` of a package is a call of the bootstrap's in a script: on Node 20 a native one
+ *  C6  In a script the bootstrap performs late `import()`s of packages. On Node 20 a native one
  *      fails in a script that comes out of a code cache.
  */
 
@@ -45,13 +45,13 @@ import {
 } from './own-files.js';
 import { ownPackageFiles } from './own-package.js';
 
-/** A job as it is loaded by workers. Plain data: it travels to the guardian's next process. */
+/** A job as workers load it. It is plain data, because it travels to the guardian's next process. */
 export interface CompiledJob {
   /** URL of the module that was compiled (`.js` where a `.ts` did not exist). */
   readonly url: string;
-  /** What `new Worker` loads, absolute. */
+  /** Absolute path of the file that `new Worker` loads. */
   readonly entry: string;
-  /** Goes into the worker's data, under the name `boot`. */
+  /** Part of the worker's data, under the name `boot`. */
   readonly boot: BootData;
   /** Absolute path of the bundle's source map. */
   readonly sourceMap: string;
@@ -67,11 +67,11 @@ interface Output {
   readonly code: Uint8Array;
   readonly map: Uint8Array;
   readonly externals: readonly string[];
-  /** What the bundle should have been made with, now that it is known what is in it. */
+  /** The treatment that the bundle needs, now that its files are known. */
   readonly wanted: Treatment;
 }
 
-/** What is known of a job's files only after they were bundled once. */
+/** How a job's files have to be treated. This is known only after they were bundled once. */
 interface Treatment {
   /** The script is strict: true when any file of the user's is an ES module, as nearly all are. */
   readonly strict: boolean;
@@ -87,7 +87,7 @@ const FALLBACKS: Readonly<Record<string, string>> = {
   '.cts': '.cjs',
 };
 
-/** Bundles that a guardian handed over, by the URL that was asked for. */
+/** Bundles that a guardian has handed over, by the URL that was asked for. */
 const handedOver = new Map<string, CompiledJob>();
 
 /**
@@ -131,7 +131,7 @@ export function reuseCompiled(compiled: CompiledJob): void {
   handedOver.set(compiled.url, compiled);
 }
 
-/** Absolute, real path of the job's file. */
+/** The absolute path of the job's file, without links. */
 export function locateJob(url: URL | string): string {
   const asked = toPath(url);
   const dot = asked.lastIndexOf('.');
@@ -185,7 +185,7 @@ async function bundle(file: string, own: OwnPackage): Promise<Output> {
   }
 }
 
-/** Most jobs need one pass; another is made for files that the first has shown to need it. */
+/** Bundles the job. Most jobs need one pass. If some files turn out to need a treatment, there is another. */
 async function bundleTreated(
   format: BootData['format'],
   build: Build,
@@ -221,11 +221,11 @@ async function bundleAs(
     supported: script ? { 'dynamic-import': false } : {},
     target: BUNDLE_TARGET,
     format: script ? 'cjs' : 'esm',
-    // Identifiers keep their names: with the code cache shorter ones gain nothing, and the names of
-    // classes and functions are the user's.
+    // Identifiers keep their names. With the code cache shorter ones gain nothing, and users may rely on the names of
+    // classes and functions.
     minifyWhitespace: true,
     minifySyntax: true,
-    // Any condition here switches esbuild's own `module` off, which Node does not know.
+    // Any condition here switches off esbuild's condition `module`, which Node does not know.
     conditions: ['node'],
     sourcemap: 'external',
     sourcesContent: false,
@@ -285,10 +285,10 @@ async function treatmentFor(
   return { strict, named, sloppy: strict ? sloppy : new Set() };
 }
 
-/** Only in the map's and the bundler's own messages: nothing is written there. */
+/** A name for the source map and the bundler's messages; no file is written under it. */
 const OUTPUT_NAME = 'holdfast-bundle.js';
 
-/** The bundle will lie elsewhere than the bundler thinks; so sources are told by where they are. */
+/** Makes the map's sources absolute, because the bundle will lie elsewhere than the bundler thinks. */
 function withAbsoluteSources(text: string, folder: string): Uint8Array {
   const map = JSON.parse(text) as { sources: string[] };
   map.sources = map.sources.map((source) =>
@@ -297,19 +297,18 @@ function withAbsoluteSources(text: string, folder: string): Uint8Array {
   return Buffer.from(JSON.stringify(map));
 }
 
-/** A function expression that the bootstrap calls with what a CommonJS module gets, and one thing more. */
+/** Begins a function that the bootstrap calls with the arguments of a CommonJS module, and `$hfload`. */
 const SCRIPT_HEAD = '(function (exports, require, module, __filename, __dirname, $hfload) {';
 
 const STRICT_HEAD = `${SCRIPT_HEAD}"use strict";`;
 
 /**
- * C6. What the bundler prints for an `import()` that leads out of the bundle, when it is told that
- * there is no such thing. The `require` in it becomes a name of the same length, so that the source
- * map stays true.
+ * C6: the text that the bundler prints for an `import()` that leads out of the bundle, if its target has no
+ * `import()`. The `require` in it is replaced by a name of the same length, so that the source map stays true.
  */
 const LATE_IMPORT = /(Promise\.resolve\(\)\.then\(\(\)=>__toESM\d*\()require\(/g;
 
-/** Beside the bundle: imports packages from there. */
+/** A file beside the bundle, which imports packages from there. */
 const IMPORTER = 'export const load = (name) => import(name);\n';
 
 /** `require` for CommonJS files of the user's inside an ES module. */
@@ -318,8 +317,8 @@ const MODULE_HEAD =
   'const require = __holdfastRequire(import.meta.url);';
 
 /**
- * The prelude comes first, so that an error out of the job module's own top level is turned into a
- * failure by the same copy of `HoldfastError` that threw it.
+ * The prelude comes first. So an error that the job module's top level throws becomes a failure by the same copy of
+ * `HoldfastError` that was thrown.
  */
 function entryStub(file: string, own: OwnPackage): string {
   return [

@@ -1,14 +1,14 @@
 /**
- * How the files of a bundle become what they were by themselves: with their own places, names and mode.
+ * Keeps for each file of a bundle what it had by itself: its place, its names and its mode.
  *
- *  F1  Every file keeps its own `import.meta.url`, `__dirname` and `__filename`: written into it as texts, by
- *      the bundler itself, which knows a name from a word in a text or a directive from a statement.
- *  F2  Classes and functions keep the names that they were written with: people key by
- *      `constructor.name`. The bundler renames what is declared twice in one bundle, and a class that
- *      speaks of itself in a static member, and what a file exports without a name. Only files with such names are treated, for keeping names costs
- *      a call for each function that is made.
- *  F3  A CommonJS file without `'use strict'` is not strict, though the bundle is: it is handed to the
- *      engine as a function of its own (`bundle-prelude.ts`).
+ *  F1  Every file keeps its own `import.meta.url`, `__dirname` and `__filename`. The bundler writes them into the file
+ *      as texts, because it tells a name from a word in a text, and a directive from a statement.
+ *  F2  Classes and functions keep the names that they were written with, because people key by
+ *      `constructor.name`. The bundler renames what is declared twice in one bundle, a class that
+ *      refers to itself in a static member, and what a file exports without a name. Only files with such names are
+ *      treated, because to keep names costs a call for each function that is made.
+ *  F3  A CommonJS file without `'use strict'` is not strict, although the bundle is. The engine gets it as a
+ *      function of its own (`bundle-prelude.ts`).
  */
 
 import { dirname, extname } from 'node:path';
@@ -24,7 +24,7 @@ export function speaksOfItsPlace(text: string): boolean {
   return /\bimport\s*\.\s*meta\b|\b__(?:dir|file)name\b/.test(text);
 }
 
-/** F2: may a class or a function of the file be renamed whatever else is in the bundle? */
+/** Does the bundler rename a class or a function of the file, whatever else is in the bundle (F2)? */
 export function losesNames(text: string): boolean {
   return hasStaticSelf(text) || hasUnnamedDefault(text);
 }
@@ -33,14 +33,14 @@ function hasStaticSelf(text: string): boolean {
   return /\bclass\s+[\w$]+[^{]*\{[\s\S]*\bstatic\b/.test(text) || /^\s*@\w/m.test(text);
 }
 
-/** Its name is `default`, as the language has it; the bundler names it after the file. */
+/** Has the file a default export without a name? The language calls it `default`, the bundler after the file. */
 function hasUnnamedDefault(text: string): boolean {
   return /\bexport\s+default\s+(?:async\s*)?(?:class\s*(?:extends\b|\{)|function\s*\*?\s*\(|\(|[\w$]+\s*=>)/.test(
     text,
   );
 }
 
-/** Is the name one that a class or a function of the text is declared with? */
+/** Does the text declare a class or a function of this name? */
 export function declaresFunction(text: string, name: string): boolean {
   const word = name.replaceAll('$', '\\$');
   return new RegExp(
@@ -49,7 +49,7 @@ export function declaresFunction(text: string, name: string): boolean {
   ).test(text);
 }
 
-/** F3. */
+/** Does the file declare itself strict (F3)? */
 export function isDeclaredStrict(text: string): boolean {
   return /^(?:#![^\n]*\n)?(?:\s|\/\/[^\n]*\n|\/\*[\s\S]*?\*\/)*(['"])use strict\1/.test(text);
 }
@@ -57,13 +57,13 @@ export function isDeclaredStrict(text: string): boolean {
 export interface FileWish {
   readonly path: string;
   readonly text: string;
-  /** F2. */
+  /** Keep the names of classes and functions (F2). */
   readonly keepNames: boolean;
   /** Absolute path of `import-resolve.js`. */
   readonly importResolve: string;
 }
 
-/** F1, F2: the file as JavaScript, with a source map inside. It is compiled as `tsconfig.json` beside it wants. */
+/** The file as JavaScript (F1, F2), with a source map inside. It is compiled by the `tsconfig.json` beside it. */
 export async function asItWas(esbuild: PluginBuild['esbuild'], wish: FileWish): Promise<string> {
   const { path, text, importResolve } = wish;
   const url = pathToFileURL(path).href;
@@ -114,12 +114,12 @@ export async function asItWas(esbuild: PluginBuild['esbuild'], wish: FileWish): 
   return `${code}${resolver}//# sourceMappingURL=data:application/json;base64,${inline}\n`;
 }
 
-/** F3: what stands in the bundle for the file; the names that it requires are bundled as ever. */
+/** What stands in the bundle for the file (F3). The packages and files that it requires are bundled as usual. */
 export function sloppyModule(path: string, code: string): string {
   const names = new Set(
     [...code.matchAll(/\brequire\s*\(\s*(['"])([^'"\n\\]+)\1\s*\)/g)].map((found) => found[2]!),
   );
-  // In a `try`, for a name in a comment need not be there: what is missing throws when it is asked for.
+  // A `try` is needed, because a name in a comment may not exist. A missing name throws when it is required.
   const bundled = [...names].map((name) => {
     const text = JSON.stringify(name);
     return `${text}() { try { return require(${text}); } catch (error) { throw error; } }`;
@@ -147,7 +147,7 @@ export function loaderOf(path: string): (typeof LOADERS)[keyof typeof LOADERS] |
   return LOADERS[extname(path) as keyof typeof LOADERS];
 }
 
-/** Source files, as the map names them, with the names that the bundler has changed in each. */
+/** Source files by their names in the map, with the names that the bundler has changed in each. */
 export function renamedIn(map: {
   readonly sources: readonly string[];
   readonly names: readonly string[];
@@ -169,7 +169,7 @@ export function renamedIn(map: {
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
 
-/** Numbers in base 64, as source maps write them (ECMA-426): five bits a digit, the least first, then a sign. */
+/** Reads numbers in base 64 as in source maps (ECMA-426): five bits per digit, the lowest first, then a sign. */
 function variableLengths(text: string): readonly number[] {
   const values: number[] = [];
   let [value, shift] = [0, 0];

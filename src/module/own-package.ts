@@ -1,4 +1,4 @@
-/** This package as it lies on disk, and whether it can work where it lies. */
+/** Finds this package on disk, and checks that it can work there. */
 
 import { readFileSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -15,8 +15,8 @@ let found: { readonly root: string; readonly manifest: PackageManifest } | undef
 
 /**
  * The package's folder and its `package.json`.
- * @throws HoldfastError ERR_HOLDFAST_ENVIRONMENT when this code was bundled into an application, where the
- *   files that threads and processes start from are not
+ * @throws HoldfastError ERR_HOLDFAST_ENVIRONMENT when this code was bundled into an application, which lacks the
+ *   files that threads and processes start from
  */
 export function ownPackageFiles(): NonNullable<typeof found> {
   if (found !== undefined) return found;
@@ -41,13 +41,13 @@ export function ownPackageFiles(): NonNullable<typeof found> {
   return found;
 }
 
-/** For what a checkpoint says about who wrote it. */
+/** The version that checkpoints name as that of their writer. */
 export function packageVersion(): string {
   return ownPackageFiles().manifest.version;
 }
 
 /**
- * The loops over the records of a shape are generated, and nothing else is as fast.
+ * Checks that code may be generated from strings, as the loops over records of a shape are: nothing else is as fast.
  * @throws HoldfastError ERR_HOLDFAST_ENVIRONMENT
  */
 export function checkCodeGeneration(): void {

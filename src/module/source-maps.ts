@@ -1,8 +1,8 @@
 /**
- * Stacks that point into the user's own files.
+ * Makes stacks point into the user's own files.
  *
- * Applied in the main thread, to stacks that crossed as data: switching source maps on in a worker
- * would cost each start some 24 ms. A map is read at the first failure and kept; reading takes some
+ * The main thread does this, with stacks that have crossed threads as data, because source maps in a worker
+ * would cost each start some 24 ms. A map is read at the first failure and kept. That takes some
  * milliseconds, so `warmSourceMap` may be called while nothing urgent is under way.
  */
 
@@ -13,12 +13,12 @@ import type { Failure } from '../base/failure.js';
 import { isError } from '../base/realm.js';
 import type { CompiledJob } from './compile.js';
 
-/** A chain of causes may be a circle. */
+/** Most causes that are followed, because a chain of causes may be a circle. */
 const CAUSES_MAX = 16;
 
 const maps = new Map<string, SourceMap | undefined>();
 
-/** Positions within the bundle are replaced by those in the source; other lines stay as they are. */
+/** Replaces positions within the bundle by those in the source. Other lines stay as they are. */
 export function mapStack(stack: string, compiled: CompiledJob): string {
   const { bundle } = compiled.boot;
   if (!stack.includes(bundle)) return stack;
@@ -32,7 +32,7 @@ export function mapStack(stack: string, compiled: CompiledJob): string {
   });
 }
 
-/** The failure with its stack, and those of its causes, mapped. */
+/** The failure with its stack and those of its causes mapped. */
 export function mapFailure(failure: Failure, compiled: CompiledJob): Failure {
   const { stack, cause } = failure;
   return {
@@ -42,7 +42,7 @@ export function mapFailure(failure: Failure, compiled: CompiledJob): Failure {
   };
 }
 
-/** The same for an error that has been made of a failure already: in place, with its causes. */
+/** Maps the stacks of an error and its causes in place. */
 export function mapError(error: unknown, compiled: CompiledJob): void {
   for (let at = error, depth = 0; isError(at) && depth < CAUSES_MAX; depth += 1) {
     if (typeof at.stack === 'string') at.stack = mapStack(at.stack, compiled);
@@ -55,7 +55,7 @@ export function warmSourceMap(compiled: CompiledJob): void {
   sourceMap(compiled.sourceMap);
 }
 
-/** Undefined when the map cannot be read: a stack without it is better than another error. */
+/** The map; undefined when it cannot be read, because an unmapped stack is better than another error. */
 function sourceMap(path: string): SourceMap | undefined {
   if (!maps.has(path)) {
     try {
