@@ -10,7 +10,7 @@
  *
  * Unbounded splits are read side by side, a batch at a time: a split whose poll is pending stops no other.
  * Bounded splits are read one after the other, in list order. In a job that gives records their times with
- * `withTimestamps` right behind the source, the split that stands at the least time comes first. An instance never
+ * `withTimestamps` in the source's own chain, the split that stands at the least time comes first. An instance never
  * has more readers open than `maxOpenSplits`: it closes others, and opens them again at their position.
  */
 export interface SourceSplit {
