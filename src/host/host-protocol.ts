@@ -83,7 +83,7 @@ export interface DeploySpec {
   readonly records: RecordsMode;
   /** Readers that a source task may have open at a time. */
   readonly maxOpenSplits: number;
-  /** What the region's source tasks know of each other's time (source-alignment.ts); undefined: there is but one. */
+  /** What the region's tasks know of each other's time (source-alignment.ts); undefined: there is but one. */
   readonly alignment: SharedArrayBuffer | undefined;
   readonly channelCapacityBytes: number;
 }
@@ -190,13 +190,12 @@ export type HostEvent =
       readonly splits: readonly string[];
       readonly records: SharedArrayBuffer;
     }
-  /** A split has kept time waiting for long: see `holding` of TaskCallbacks. */
+  /** The task has kept time waiting for long: see `holding` of TaskCallbacks. */
   | {
       readonly kind: 'holding';
       readonly epoch: number;
       readonly vertex: number;
       readonly instance: number;
-      readonly operator: string;
       readonly holder: TimeHolder;
     }
   /** The first record of this epoch has reached a sink on this slot. */

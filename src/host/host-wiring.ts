@@ -15,7 +15,7 @@ import { encodeRows } from '../codec/encoded-rows.js';
 import type { Graph } from '../stream/graph/graph.js';
 import type { PlanVertex } from '../stream/graph/plan.js';
 import { tasksOn } from '../stream/graph/planner.js';
-import { alignedSources, SourceAlignment } from '../stream/task/source-alignment.js';
+import { alignedTasks, SourceAlignment } from '../stream/task/source-alignment.js';
 import { Task } from '../stream/task/task.js';
 import { TaskGate } from '../stream/task/task-gate.js';
 import type { TaskOptions } from '../stream/task/task-types.js';
@@ -223,14 +223,14 @@ function taskParts(
         }),
       reading: (operator, splits, records) =>
         report({ kind: 'reading', ...place, operator, splits, records }),
-      holding: (operator, holder) => report({ kind: 'holding', ...place, operator, holder }),
+      holding: (holder) => report({ kind: 'holding', ...place, holder }),
       print: (line) => report({ kind: 'print', epoch, line }),
       wake: options.wake,
     },
   };
 }
 
-/** Gives each source task of an instance its view of the shared times; undefined: there is nobody else. */
+/** Gives each task of an instance that has a time its view of the shared times; undefined: there is nobody else. */
 function alignmentOf(
   spec: DeploySpec,
   block: ControlBlock,
@@ -243,9 +243,8 @@ function alignmentOf(
     const shared = blocks[slot];
     ringDoorbell(slot === own || shared === undefined ? block : new ControlBlock(shared));
   };
-  const sources = alignedSources(plan, region);
-  return (operator) =>
-    new SourceAlignment({ shared: alignment, sources, operator, instance, ring });
+  const tasks = alignedTasks(plan, region);
+  return (operator) => new SourceAlignment({ shared: alignment, tasks, operator, instance, ring });
 }
 
 /** ArrayBuffers of a part, to be moved instead of copied. Shared ones need neither. */

@@ -82,6 +82,8 @@ export interface OperatorContext {
   fail(error: unknown): void;
   /** The splits that the task reads; undefined when its records come from other tasks. */
   readonly splits?: TaskSplits | undefined;
+  /** Without splits: tells the task of a time that the operator keeps for all its records. */
+  timed?(operator: string, times: OperatorTime): void;
   /**
    * Could the split (or, without splits, any input) have given a record at any time since then (performance.now()
    * ms), as far as this task is concerned? Not while nobody asked it, or while what it gave waits here.
@@ -118,6 +120,9 @@ export interface SplitObserver {
   /** The split has no more records. */
   finish(split: number): void;
 }
+
+/** A time that an operator keeps: see `SplitObserver`. */
+export type OperatorTime = Pick<SplitObserver, 'leastMs' | 'holder'>;
 
 /** A named piece of an operator's state in a snapshot; the concatenated chunks are its bytes. */
 export interface StateSection {

@@ -2,6 +2,7 @@
 
 import type { GuardedMetrics } from '../guardian/guarded-job.js';
 import type { CheckpointEvent, JobResult, PressureEvent, RescaledEvent } from '../job/job-types.js';
+import type { TimeHolder } from '../stream/task/time-holder.js';
 import { joinShown, type Shown, shown } from './escape.js';
 import { formatBytes, formatCount, formatMs, formatNumberOf } from './format.js';
 
@@ -80,11 +81,20 @@ const HELD_MS = 10_000;
 
 /** Names the splits that event time has waited for at least HELD_MS. They are the reason why windows do not fire. */
 export function timeHolders(operators: GuardedMetrics['operators']): readonly Shown[] {
-  return operators.flatMap(({ vertex, holder }) =>
+  return operators.flatMap(({ instance, holder }) =>
     holder === undefined || holder.heldMs < HELD_MS
       ? []
-      : [shown`waits for split '${holder.split}' of ${vertex} since ${formatMs(holder.heldMs)}`],
+      : [shown`waits for ${heldBy(holder, instance)} since ${formatMs(holder.heldMs)}`],
   );
+}
+
+function heldBy({ operator, split, sources }: TimeHolder, instance: number): Shown {
+  if (split !== undefined) return shown`split '${split}' of ${operator}`;
+  const names = joinShown(
+    sources.map((source) => shown`${source}`),
+    ', ',
+  );
+  return shown`records of ${names} at ${operator} (instance ${instance})`;
 }
 
 const COUNTED = [

@@ -21,7 +21,7 @@ export class JsonReporter implements Reporter {
   readonly #given: JsonReporterOptions;
   #progressMs = Number.NEGATIVE_INFINITY;
   #counters: Readonly<Record<string, number>> = {};
-  /** Splits that event time waits for. */
+  /** Whom event time waits for. */
   #holders: readonly object[] = [];
 
   constructor(given: JsonReporterOptions) {
@@ -41,8 +41,8 @@ export class JsonReporter implements Reporter {
     job.on('process-died', (death) => this.#line('process-died', death));
     job.on('process-restarted', (event) => this.#line('process-restarted', event));
     job.on('metrics', ({ operators }) => {
-      this.#holders = operators.flatMap(({ vertex, instance, holder }) =>
-        holder === undefined ? [] : [{ operator: vertex, instance, ...holder }],
+      this.#holders = operators.flatMap(({ instance, holder }) =>
+        holder === undefined ? [] : [{ instance, ...holder }],
       );
       this.#counters = sumCounters(operators);
     });

@@ -55,6 +55,8 @@ export class Scheduler {
 
   remove(tasklet: Tasklet): void {
     this.#tasklets = this.#tasklets.filter((other) => other !== tasklet);
+    // What was due was theirs: a timer would keep the process from ending.
+    if (this.#tasklets.length === 0) clearTimeout(this.#timer);
   }
 
   /** Asks for a turn soon. Cheap when one is coming anyway. */

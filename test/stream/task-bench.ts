@@ -5,6 +5,7 @@ import type { Element } from '../../src/channels/element.js';
 import type { RecordsMode } from '../../src/channels/record-keeper.js';
 import type { Graph } from '../../src/stream/graph/graph.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
+import type { JobPlan } from '../../src/stream/graph/plan.js';
 import { planChannels, planJob } from '../../src/stream/graph/planner.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
 import type { SourceSplit } from '../../src/stream/source.js';
@@ -29,6 +30,8 @@ export interface BenchOptions {
   readonly restored?: TaskOptions['restored'];
   readonly bufferTimeoutMs?: number;
   readonly capacityRecords?: number;
+  /** What the tasks of the plan tell each other of their time. */
+  readonly alignment?: (plan: JobPlan) => TaskOptions['alignment'];
 }
 
 export class TaskBench {
@@ -44,7 +47,7 @@ export class TaskBench {
   readonly failures: Failure[] = [];
   readonly visible: unknown[] = [];
   readonly printed: string[] = [];
-  readonly holders: (TimeHolder & { readonly operator: string })[] = [];
+  readonly holders: TimeHolder[] = [];
   ended = 0;
   woken = 0;
   firstOutputs = 0;
@@ -91,6 +94,7 @@ export class TaskBench {
       alignedTimeoutMs: options.alignedTimeoutMs,
       incremental: options.incremental,
       records: options.records,
+      alignment: options.alignment?.(plan),
       run: 'run',
       epoch: 5,
       incarnation: 1,
@@ -107,7 +111,7 @@ export class TaskBench {
           this.woken += 1;
         },
         print: (line) => this.printed.push(line),
-        holding: (operator, holder) => this.holders.push({ operator, ...holder }),
+        holding: (holder) => this.holders.push(holder),
         reading: () => {},
         restoredVisible: (operator, rows) => this.visible.push({ operator, rows }),
         firstOutput: () => {

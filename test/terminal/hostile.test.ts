@@ -127,7 +127,7 @@ const metrics = {
       busyMs: 1,
       blockedMs: 0,
       watermarkMs: 1,
-      holder: { split: EVIL, timeMs: 5, heldMs: 12_000 },
+      holder: { operator: EVIL, split: EVIL, sources: [EVIL], timeMs: 5, heldMs: 12_000 },
       counters: { lateRecords: 7, deadLetters: 1 },
     },
   ],

@@ -18,6 +18,7 @@ import { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planJob } from '../../stream/graph/planner.js';
 import { sumCounters } from '../../stream/task/task-meter.js';
+import { describeHolder } from '../../stream/task/time-holder.js';
 import { CheckpointDriver, checkpointMetrics } from '../checkpoints/checkpoint-driver.js';
 import { CollectedRows } from '../checkpoints/collected-rows.js';
 import { type PendingCheckpoint, recordsIn } from '../checkpoints/make-manifest.js';
@@ -403,11 +404,11 @@ export class JobDriver {
         }
         return;
       case 'holding': {
-        const { operator, instance, holder } = event;
+        const { instance, holder } = event;
         this.#options.logger?.warn(
-          { operator, instance, ...holder },
-          `event time waits for split '${holder.split}' of source '${operator}', and windows with it. A split that ` +
-            'rests no longer holds time back after idleAfterMs of withTimestamps, where that is given',
+          { instance, ...holder },
+          `event time waits for ${describeHolder(holder, instance)}, and windows with it. Whoever rests no longer ` +
+            'holds time back after idleAfterMs of withTimestamps, where that is given',
         );
         return;
       }

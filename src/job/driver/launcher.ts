@@ -25,7 +25,7 @@ import type { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planChannels, tasksOn } from '../../stream/graph/planner.js';
 import type { SourceLife } from '../../stream/source.js';
-import { alignedSources, SourceAlignment } from '../../stream/task/source-alignment.js';
+import { alignedTasks, SourceAlignment } from '../../stream/task/source-alignment.js';
 import { Lease } from '../../threads/lease.js';
 import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
 import type { SinkCommitter } from '../checkpoints/sink-committer.js';
@@ -324,9 +324,9 @@ export class Launcher {
         ring: channel.fromSlot === channel.toSlot ? undefined : createRing(capacity),
       }));
     const backlog = new SharedArrayBuffer(4);
-    const sources = alignedSources(plan, region.index);
-    const readers = sources.reduce((sum, { instances }) => sum + instances, 0);
-    const alignment = readers < 2 ? undefined : SourceAlignment.memoryFor(sources);
+    const timed = alignedTasks(plan, region.index);
+    const cells = timed.reduce((sum, { instances }) => sum + instances, 0);
+    const alignment = cells < 2 ? undefined : SourceAlignment.memoryFor(timed);
     const specs = region.slots.map((slot) => ({
       region: region.index,
       slot,

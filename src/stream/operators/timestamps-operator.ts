@@ -22,8 +22,10 @@ import type {
   Capture,
   Operator,
   OperatorContext,
+  OperatorTime,
   Receiver,
   RestoredSection,
+  SplitObserver,
   Turn,
 } from '../operator.js';
 import { readyCapture } from '../state/captures.js';
@@ -44,7 +46,7 @@ export function timestampsOperator(
   return () => new TimestampsOperator(fn as (record: unknown) => unknown, options);
 }
 
-class TimestampsOperator implements Operator {
+class TimestampsOperator implements Operator, OperatorTime {
   readonly #fn: (record: unknown) => unknown;
   readonly #times: SplitTimes;
   readonly #maxFutureMs: number | undefined;
@@ -72,6 +74,7 @@ class TimestampsOperator implements Operator {
     if (context.splits === undefined) {
       if (this.#times.maxDriftMs !== undefined) throw driftBehindExchange(context.operator);
       this.#times.addOnly();
+      context.timed?.(context.operator, this);
     } else context.splits.attach(context.operator, this.#times);
   }
 
@@ -116,6 +119,15 @@ class TimestampsOperator implements Operator {
 
   get dueMs(): number | undefined {
     return this.#times.idleDueMs;
+  }
+
+  /** +∞ as well while what comes before rests. */
+  get leastMs(): number {
+    return this.#idle === undefined ? this.#times.leastMs : Number.POSITIVE_INFINITY;
+  }
+
+  get holder(): SplitObserver['holder'] {
+    return this.#idle === undefined ? this.#times.holder : undefined;
   }
 
   capture(): Capture {

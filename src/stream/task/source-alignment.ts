@@ -1,6 +1,6 @@
 /**
  * Tells the source tasks of a region each other's time, in memory that their threads share. Each instance of
- * each source has a cell of three words:
+ * each source, and of each task that gives times behind an exchange, has a cell of three words:
  *
  *      bound   how far others of the same source may read: where its *next but one* bounded split stands
  *      time    where its watermark stands; others, of this source and of others, go by it
@@ -12,17 +12,21 @@
  *  A2  Nobody waits for ever. A bound is never less than the time of the instance that gives it, so whoever
  *      stands at the least time is at or below every bound. An instance without bounded splits has no bound, and
  *      one that is idle or at its end holds nobody up. Unbounded splits wait for no bound.
- *  A3  A source with a drift bound is read only up to the least time of the others plus that bound.
+ *  A3  A source with a drift bound is read only up to the least time of the others plus that bound. Times that are
+ *      given behind an exchange do not count: they may be those of the source itself, which would wait for itself.
  *  A4  Who waits first sets `waits` and then looks again; who has moved on first writes its word and then looks
  *      for those that wait. Both are sequentially consistent, so nobody sleeps through a change.
+ *  A5  Whoever holds time back sees by all times that others are further, and is named for it (time-holder.ts).
  */
 
 import type { JobPlan } from '../graph/plan.js';
 
-/** A source of the region. */
-export interface AlignedSource {
+/** A task of the region that reads a source, or gives times behind an exchange. */
+export interface AlignedTask {
+  /** Id of its vertex. */
   readonly operator: string;
   readonly instances: number;
+  readonly isSource: boolean;
 }
 
 const CELL_WORDS = 3;
@@ -35,8 +39,8 @@ const HIGHEST = 2n ** 62n;
 
 export interface SourceAlignmentOptions {
   readonly shared: SharedArrayBuffer;
-  /** All sources of the region, in one order everywhere. */
-  readonly sources: readonly AlignedSource[];
+  /** All of the region, in one order everywhere. */
+  readonly tasks: readonly AlignedTask[];
   readonly operator: string;
   readonly instance: number;
   /** Wakes the thread of a source's instance. */
@@ -46,6 +50,7 @@ export interface SourceAlignmentOptions {
 interface Cell {
   readonly operator: string;
   readonly instance: number;
+  readonly isSource: boolean;
   readonly at: number;
 }
 
@@ -54,23 +59,26 @@ export class SourceAlignment {
   readonly #ring: (operator: string, instance: number) => void;
   readonly #own: Cell;
   readonly #others: readonly Cell[];
+  /** Those of `#others` that are sources. */
+  readonly #sources: readonly Cell[];
   readonly #siblings: readonly Cell[];
   #bound: bigint | undefined;
   #time: bigint | undefined;
 
-  constructor({ shared, sources, operator, instance, ring }: SourceAlignmentOptions) {
+  constructor({ shared, tasks, operator, instance, ring }: SourceAlignmentOptions) {
     this.#words = new BigInt64Array(shared);
     this.#ring = ring;
-    const cells = cellsOf(sources);
+    const cells = cellsOf(tasks);
     const isOwn = (cell: Cell) => cell.operator === operator && cell.instance === instance;
     this.#own = cells.find(isOwn)!;
     this.#others = cells.filter((cell) => !isOwn(cell));
+    this.#sources = this.#others.filter(({ isSource }) => isSource);
     this.#siblings = this.#others.filter((cell) => cell.operator === operator);
   }
 
-  /** Memory for the sources of a region. An instance that has told nothing yet holds the others up. */
-  static memoryFor(sources: readonly AlignedSource[]): SharedArrayBuffer {
-    const cells = cellsOf(sources);
+  /** Memory for the tasks of a region. An instance that has told nothing yet holds the others up. */
+  static memoryFor(tasks: readonly AlignedTask[]): SharedArrayBuffer {
+    const cells = cellsOf(tasks);
     const shared = new SharedArrayBuffer(cells.length * CELL_WORDS * 8);
     const words = new BigInt64Array(shared);
     for (const { at } of cells) {
@@ -93,7 +101,7 @@ export class SourceAlignment {
     const time = wordOf(timeMs);
     if (time === this.#time) return;
     this.#time = time;
-    this.#tell(TIME, time, this.#others);
+    this.#tell(TIME, time, this.#own.isSource ? this.#sources : []);
   }
 
   /** May a bounded split that stands at that time be read (A1)? If not, the thread is woken when it may be. */
@@ -104,7 +112,7 @@ export class SourceAlignment {
 
   /** May a split that stands at that time be read (A3)? If not, this thread is woken as by `mayRead`. */
   mayDrift(timeMs: number, maxDriftMs: number): boolean {
-    return this.#passes(() => timeMs - maxDriftMs <= Number(this.#least(TIME, this.#others)));
+    return this.#passes(() => timeMs - maxDriftMs <= Number(this.#least(TIME, this.#sources)));
   }
 
   /** Is any other instance of the region, not at its end, further than that? */
@@ -140,19 +148,23 @@ export class SourceAlignment {
   }
 }
 
-/** The sources of a region. */
-export function alignedSources(plan: JobPlan, region: number): readonly AlignedSource[] {
-  return plan.regions[region]!.vertices.flatMap((index) => {
-    const { id, nodes, parallelism } = plan.vertices[index]!;
-    const isSource = plan.graph.nodes[nodes[0]!]!.kind === 'source';
-    return isSource ? [{ operator: id, instances: parallelism }] : [];
-  });
+/** The tasks of a region that have cells. */
+export function alignedTasks(plan: JobPlan, region: number): readonly AlignedTask[] {
+  return plan.regions[region]!.vertices.flatMap((index) => alignedTask(plan, index) ?? []);
 }
 
-function cellsOf(sources: readonly AlignedSource[]): readonly Cell[] {
-  return sources
-    .flatMap(({ operator, instances }) =>
-      Array.from({ length: instances }, (_, instance) => ({ operator, instance })),
+/** Undefined when the task neither reads a source nor gives times. */
+export function alignedTask(plan: JobPlan, vertex: number): AlignedTask | undefined {
+  const { id, nodes, parallelism } = plan.vertices[vertex]!;
+  const isSource = plan.graph.nodes[nodes[0]!]!.kind === 'source';
+  const givesTimes = nodes.some((node) => plan.graph.nodes[node]!.type === 'timestamps');
+  return isSource || givesTimes ? { operator: id, instances: parallelism, isSource } : undefined;
+}
+
+function cellsOf(tasks: readonly AlignedTask[]): readonly Cell[] {
+  return tasks
+    .flatMap(({ operator, instances, isSource }) =>
+      Array.from({ length: instances }, (_, instance) => ({ operator, instance, isSource })),
     )
     .map((cell, index) => ({ ...cell, at: index * CELL_WORDS }));
 }

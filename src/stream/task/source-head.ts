@@ -16,7 +16,6 @@ import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import type { Receiver, RestoredSection, StateSection } from '../operator.js';
 import type { Source, SourceBatch, SourceContext, SourceLife, SourceSplit } from '../source.js';
-import { earlier } from '../state/time-section.js';
 import { BoundedSplits } from './bounded-splits.js';
 import { FlowingSplits } from './flowing-splits.js';
 import type { ObservedSplits } from './observed-splits.js';
@@ -36,7 +35,7 @@ import { SplitReader, type SplitReaderOptions } from './split-reader.js';
 import { TIME_MAX_MS } from './split-times.js';
 import type { TaskGate } from './task-gate.js';
 import type { CapturedTask } from './task-types.js';
-import { type TimeHolder, TimeHolders } from './time-holder.js';
+import type { HeldTime } from './time-holder.js';
 
 export interface SourceHeadOptions {
   readonly source: Source<unknown>;
@@ -85,7 +84,6 @@ export class SourceHead {
   /** The split whose records are being emitted, or were emitted last. */
   #current: SplitReader | undefined;
   readonly #positions = new Map<number, Positions>();
-  readonly #holders = new TimeHolders();
   #closed = false;
 
   constructor(given: SourceHeadOptions) {
@@ -173,19 +171,16 @@ export class SourceHead {
 
   /** When time alone makes something due (performance.now() ms). */
   get dueMs(): number | undefined {
-    return earlier(this.#flowing.dueMs, this.#holders.dueMs);
+    return this.#flowing.dueMs;
   }
 
-  /** The split that keeps time waiting, in this task or in others of the region; undefined: none does. */
-  holder(now: number): TimeHolder | undefined {
-    this.#noteHolder(now);
-    return this.#holders.now(now);
-  }
-
-  /** The same split, once it has kept time waiting for long; told once for each wait. */
-  longHolder(now: number): TimeHolder | undefined {
-    this.#noteHolder(now);
-    return this.#holders.take(now);
+  /** The split that holds the task's time; undefined: none does. */
+  get held(): HeldTime | undefined {
+    const { operator, observers } = this.#given;
+    const { holder } = observers;
+    if (holder === undefined) return undefined;
+    const split = this.#byIndex.get(holder.index)?.progress.split.id;
+    return { ...holder, operator, split, sources: [operator] };
   }
 
   /** The chain has settled: those that were found idle hold up other sources no more. */
@@ -298,19 +293,6 @@ export class SourceHead {
     this.#given.alignment?.tellTime(
       this.ended ? Number.POSITIVE_INFINITY : this.#given.observers.leastMs,
     );
-  }
-
-  #noteHolder(now: number): void {
-    const { observers, alignment } = this.#given;
-    const { holder } = observers;
-    const keepsWaiting =
-      holder !== undefined && (holder.isBehind || alignment?.isBehind(holder.ownMs) === true);
-    if (keepsWaiting) this.#holders.note(now, this.#idOf(holder.index), holder.ownMs);
-    else this.#holders.note(now, undefined, Number.NaN);
-  }
-
-  #idOf(index: number): string | undefined {
-    return this.#byIndex.get(index)?.progress.split.id;
   }
 
   #add(splits: readonly SplitProgress[]): void {

@@ -198,23 +198,27 @@ export class SplitTimes implements SplitObserver {
     this.#saidMs = Number.POSITIVE_INFINITY;
   }
 
-  /** The least time at which a split holds the watermark; +∞ when no split holds it. */
+  /** The least time at which a split holds the watermark; +∞ when no split holds it, or all is over. */
   get leastMs(): number {
     const least = this.#holding.least();
-    return least === undefined ? Number.POSITIVE_INFINITY : this.#ownMs(least);
+    return least === undefined || this.#isOver ? Number.POSITIVE_INFINITY : this.#ownMs(least);
   }
 
   /** The split that holds the watermark; undefined when none does. */
   get holder(): SplitObserver['holder'] {
     const least = this.#holding.least();
-    if (least === undefined) return undefined;
+    if (least === undefined || this.#isOver) return undefined;
     const ownMs = this.#ownMs(least);
     return { index: least.index, ownMs, isBehind: this.#latestMs - this.#lagMs > ownMs };
   }
 
   /** There are splits, and all of them are idle. */
   get isIdle(): boolean {
-    return this.#splits.size > 0 && this.#holding.size === 0;
+    return this.#splits.size > 0 && this.#holding.size === 0 && !this.#isOver;
+  }
+
+  get #isOver(): boolean {
+    return this.#saidMs === Number.POSITIVE_INFINITY;
   }
 
   /** No split that goes on has ever said a time: what was said is of splits that are over. */
@@ -275,7 +279,7 @@ export class SplitTimes implements SplitObserver {
 
   /** When a split may become idle by time alone, on the clock of `judge`; undefined: none. */
   get idleDueMs(): number | undefined {
-    if (this.#idleAfterMs === Number.POSITIVE_INFINITY) return undefined;
+    if (this.#idleAfterMs === Number.POSITIVE_INFINITY || this.#isOver) return undefined;
     let due = Number.POSITIVE_INFINITY;
     for (const { idle, quietSinceMs } of this.#splits.values()) {
       if (idle || quietSinceMs === undefined) continue;

@@ -6,7 +6,7 @@
 import { assert } from '../../base/assert.js';
 import type { GraphNode } from '../graph/graph.js';
 import type { PlanEdge } from '../graph/plan.js';
-import type { Operator, OperatorContext, Receiver, TaskSplits } from '../operator.js';
+import type { Operator, OperatorContext, OperatorTime, Receiver, TaskSplits } from '../operator.js';
 import { fanOut, mainOutput } from './fan-out.js';
 import { GuardedOperator } from './guarded-operator.js';
 import { LocatedReceiver, locateRecord } from './located-error.js';
@@ -29,6 +29,7 @@ export interface ChainHooks {
   /** Undefined in a task without a source. */
   readonly splits: TaskSplits | undefined;
   /** See OperatorContext. */
+  readonly timed: (operator: string, times: OperatorTime) => void;
   readonly wasAsked: (split: number, sinceMs: number) => boolean;
 }
 
@@ -177,6 +178,7 @@ class ChainBuilder {
       wake: () => callbacks.wake(),
       fail: (error) => this.#hooks.fail(node.id, error),
       splits: this.#hooks.splits,
+      timed: this.#hooks.timed,
       wasAsked: this.#hooks.wasAsked,
     };
   }

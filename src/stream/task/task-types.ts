@@ -72,8 +72,8 @@ export interface TaskOptions {
   readonly maxConcurrent?: number | undefined;
   /** Readers that a source task may have open at a time. Default MAX_OPEN_SPLITS. */
   readonly maxOpenSplits?: number | undefined;
-  /** What the region's sources tell each other of their time, as one of them sees it; absent: nothing. */
-  readonly alignment?: ((source: string) => SourceAlignment) | undefined;
+  /** What the region's tasks tell each other of their time, as one of them sees it, by vertex; absent: nothing. */
+  readonly alignment?: ((vertex: string) => SourceAlignment) | undefined;
   readonly run: string;
   readonly epoch: number;
   readonly incarnation: number;
@@ -142,8 +142,8 @@ export interface TaskCallbacks {
    * again when there are more splits.
    */
   reading(operator: string, splits: readonly string[], records: SharedArrayBuffer): void;
-  /** A split has kept time waiting for long; told once for each wait. */
-  holding(operator: string, holder: TimeHolder): void;
+  /** The task has kept time waiting for long; told once for each wait. */
+  holding(holder: TimeHolder): void;
   /** Rows that were visible in the restored checkpoint already. */
   restoredVisible(operator: string, rows: readonly unknown[]): void;
   /** The first record of this epoch has reached one of the task's sinks. */
@@ -160,7 +160,7 @@ export interface TaskMetrics {
   readonly recordsOut: number;
   readonly busyMs: number;
   readonly blockedMs: number;
-  /** Of a source task: the split that keeps the region's time waiting; undefined: none does. */
+  /** Who of this task keeps the region's time waiting: a split, or times given behind an exchange; undefined: nobody does. */
   readonly holder?: TimeHolder | undefined;
   /** Undefined until there is a watermark. */
   readonly watermarkMs: number | undefined;

@@ -26,10 +26,11 @@ import type { Lease } from '../../threads/lease.js';
 import { TaskMark } from '../../threads/task-mark.js';
 import type { Receiver } from '../operator.js';
 import { earlier, earliestTime, encodeTime } from '../state/time-section.js';
+import { ExchangeTimes } from './exchange-times.js';
 import { type LocatedError, locate } from './located-error.js';
-import { ObservedSplits } from './observed-splits.js';
 import { OvertakenOutput } from './overtaken-output.js';
-import { SourceHead } from './source-head.js';
+import { alignedTask, type SourceAlignment } from './source-alignment.js';
+import type { SourceHead } from './source-head.js';
 import { buildChain, type Chain } from './task-chain.js';
 import { inputsOf, outputsOf, restoredChannelsOf } from './task-channels.js';
 import { type DuePart, TaskCheckpoints } from './task-checkpoints.js';
@@ -39,9 +40,10 @@ import { TaskInputs } from './task-inputs.js';
 import { TaskMeter } from './task-meter.js';
 import { TaskOutputs } from './task-outputs.js';
 import { type TaskPart, TaskSnapshots } from './task-snapshots.js';
+import { observedSplitsOf, sourceHeadOf } from './task-source.js';
 import { TaskTurns } from './task-turns.js';
-import { MAX_OPEN_SPLITS, type TaskMetrics, type TaskOptions } from './task-types.js';
-import { TimeProbe } from './time-probe.js';
+import type { TaskMetrics, TaskOptions } from './task-types.js';
+import { TimeHolders } from './time-holder.js';
 
 /** The task's own section, which stands beside those of its first operator. Names of such sections begin with '~'. */
 const TASK_SECTION = '~task';
@@ -71,6 +73,10 @@ export class Task {
   readonly #snapshots: TaskSnapshots;
   readonly #checkpoints: TaskCheckpoints;
   readonly #source: SourceHead | undefined;
+  /** Undefined: the task gives no times, or nobody else of the region does. */
+  readonly #alignment: SourceAlignment | undefined;
+  readonly #exchangeTimes: ExchangeTimes;
+  readonly #holders: TimeHolders;
   #state: 'new' | 'open' | 'failed' | 'closed' = 'new';
   #input: Input = 'open';
   #watermark = Number.NEGATIVE_INFINITY;
@@ -112,8 +118,10 @@ export class Task {
     this.#meter = new TaskMeter(options.lease, counting, () => options.callbacks.firstOutput());
     const { source } = options.graph.nodes[vertex.nodes[0]!]!;
     const splits = source === undefined ? undefined : observedSplitsOf(options);
+    this.#exchangeTimes = new ExchangeTimes(options.graph);
     this.#chain = buildChain(options, {
       splits,
+      timed: (operator, times) => this.#exchangeTimes.attach(operator, times),
       wasAsked: (split, sinceMs) => this.#wasAsked(split, sinceMs),
       written: () => this.#meter.written(),
       count: (counter, by) => this.#meter.count(counter, by),
@@ -134,7 +142,15 @@ export class Task {
       restored: restoredChannelsOf(options),
       replayedBarrier: options.replayedBarrier,
     });
-    this.#source = splits === undefined ? undefined : sourceHeadOf(options, this.#chain, splits);
+    const isAligned = alignedTask(options.plan, options.vertex) !== undefined;
+    const alignment = isAligned ? options.alignment?.(vertex.id) : undefined;
+    this.#alignment = alignment;
+    this.#source =
+      splits === undefined ? undefined : sourceHeadOf(options, this.#chain, splits, alignment);
+    this.#holders = new TimeHolders({
+      held: () => (this.#source === undefined ? this.#exchangeTimes.held : this.#source.held),
+      isBehind: (timeMs) => alignment?.isBehind(timeMs) === true,
+    });
     this.#snapshots = new TaskSnapshots({
       operators: this.#chain.operators,
       instance: options.instance,
@@ -289,11 +305,11 @@ export class Task {
     try {
       const source = this.#source?.dueMs;
       if (source !== undefined && source <= now) this.#source!.stir();
-      const holder = this.#source?.longHolder(now);
-      if (holder !== undefined) this.#options.callbacks.holding(this.#id, holder);
+      const holder = this.#holders.take(now);
+      if (holder !== undefined) this.#options.callbacks.holding(holder);
       const settling = this.#turns.dueMs;
       if (settling !== undefined && settling <= now) this.#unsettled = true;
-      const due = [this.#checkpoints.dueMs, source, settling].reduce(earlier);
+      const due = [this.#checkpoints.dueMs, source, this.#holders.dueMs, settling].reduce(earlier);
       return earlier(this.#outputs.flushDue(now), due !== undefined && due > now ? due : undefined);
     } catch (error) {
       this.#fail(error);
@@ -318,7 +334,7 @@ export class Task {
       recordsOut: this.#meter.sinkRecords + this.#outputs.records,
       busyMs: this.#meter.busyMs,
       blockedMs: this.#meter.blockedMs,
-      holder: this.#source?.holder(performance.now()),
+      holder: this.#holders.now(performance.now()),
       watermarkMs: Number.isFinite(this.#watermark) ? this.#watermark : undefined,
       counters: { ...this.#meter.counters },
     };
@@ -502,7 +518,8 @@ export class Task {
     }
     this.#unsettled = false;
     this.#turns.settle();
-    this.#source?.settled();
+    if (this.#source === undefined) this.#alignment?.tellTime(this.#exchangeTimes.leastMs);
+    else this.#source.settled();
   }
 
   #advance(timeMs: number): void {
@@ -524,6 +541,7 @@ export class Task {
   #end(): void {
     this.#moved = true;
     this.#input = 'ended';
+    this.#alignment?.tellTime(Number.POSITIVE_INFINITY);
     this.#outputs.control({ kind: 'end' });
     this.#options.callbacks.ended();
   }
@@ -595,34 +613,4 @@ export class Task {
   #position(): string {
     return this.#source?.describe() ?? `record ${this.#recordsIn + this.#at + 1}`;
   }
-}
-
-function sourceHeadOf(options: TaskOptions, chain: Chain, observers: ObservedSplits): SourceHead {
-  const { graph, plan, vertex, instance, splits, gate, callbacks } = options;
-  const { run, epoch, incarnation, checkpoints } = options;
-  const { nodes, parallelism } = plan.vertices[vertex]!;
-  const { id, source } = graph.nodes[nodes[0]!]!;
-  return new SourceHead({
-    source: source!,
-    operator: id,
-    instance,
-    parallelism,
-    life: { run, epoch, incarnation, checkpoints },
-    splits: splits?.[id],
-    gate,
-    output: chain.head,
-    rejected: chain.rejected,
-    observers,
-    reading: (ids, records) => callbacks.reading(id, ids, records),
-    alignment: options.alignment?.(id),
-    maxOpenSplits: options.maxOpenSplits ?? MAX_OPEN_SPLITS,
-    wake: () => callbacks.wake(),
-  });
-}
-
-function observedSplitsOf({ graph, plan, vertex, instance, gate }: TaskOptions): ObservedSplits {
-  const { keyGroups } = plan;
-  const { parallelism } = plan.vertices[vertex]!;
-  const context = { instance, parallelism, keyGroups, alive: () => gate.tick() };
-  return new ObservedSplits((operator) => TimeProbe.of(graph, operator, context));
 }
