@@ -86,7 +86,8 @@ export interface OperatorContext {
   timed?(operator: string, times: OperatorTime): void;
   /**
    * Could the split (or, without splits, any input) have given a record at any time since then (performance.now()
-   * ms), as far as this task is concerned? Not while nobody asked it, or while what it gave waits here.
+   * ms), as far as this task is concerned? Not while nobody asked it, or while what it gave waits here. A negative
+   * split is one that is yet to be found.
    */
   wasAsked?(split: number, sinceMs: number): boolean;
 }
@@ -109,7 +110,10 @@ export interface SplitObserver {
   ownMs(split: number): number;
   /** The least time at which a split holds the watermark; +∞ when no split holds it. */
   readonly leastMs: number;
-  /** The split that holds the watermark, where that split stands, and whether another split is further. */
+  /**
+   * The split that holds the watermark, where it stands, and whether another split is further. A negative index: there
+   * is no split yet.
+   */
   readonly holder:
     | { readonly index: number; readonly ownMs: number; readonly isBehind: boolean }
     | undefined;

@@ -90,6 +90,7 @@ export function timeHolders(operators: GuardedMetrics['operators']): readonly Sh
 
 function heldBy({ operator, split, sources }: TimeHolder, instance: number): Shown {
   if (split !== undefined) return shown`split '${split}' of ${operator}`;
+  if (sources.includes(operator)) return shown`a split of ${operator} (instance ${instance})`;
   const names = joinShown(
     sources.map((source) => shown`${source}`),
     ', ',

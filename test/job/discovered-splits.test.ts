@@ -2,7 +2,15 @@
 
 import { expect, test } from 'vitest';
 import type { Job } from '../../dist/index.js';
-import { ACKNOWLEDGED, ALLOWED, IS_ALL, PER_SPLIT, THERE } from './fixtures/growing.job.js';
+import {
+  ACKNOWLEDGED,
+  ALLOWED,
+  IS_ALL,
+  PASSED_MS,
+  PER_SPLIT,
+  STEP_MS,
+  THERE,
+} from './fixtures/growing.job.js';
 import { fixture, Meter, runningAgain, temporaryFolder, until } from './kit.js';
 import { run } from './run-compiled.js';
 
@@ -62,6 +70,52 @@ test('splits that come while the job runs are read once each, through kills and 
     (_, i) => `${i % SPLITS}.${Math.floor(i / SPLITS)}`,
   );
   expect([...collected['rows']!].sort()).toEqual(expected.sort());
+});
+
+test('time goes on without instances that have no split, through kills and rescales', async () => {
+  const directory = await temporaryFolder();
+  const shared = new SharedArrayBuffer(4 * (ACKNOWLEDGED + SPLITS));
+  const words = new Int32Array(shared);
+  const set = (word: number, value: number) => Atomics.store(words, word, value);
+  const passed = (job: Job, records: number) =>
+    // The last window waits for a record behind it.
+    until(() => Atomics.load(words, PASSED_MS) >= (records - 10) * STEP_MS, job);
+  const start = (parallelism: number): Promise<Job> =>
+    run(fixture('growing'), {
+      parallelism,
+      args: { words: shared, windowed: true },
+      checkpoint: { directory, intervalMs: 20 },
+    });
+
+  set(THERE, 1);
+  set(ALLOWED, 60);
+  const first = await start(3);
+  await passed(first, 60);
+  for (const slot of [0, 1, 2]) {
+    const again = runningAgain(first);
+    first.kill(slot, 'terminate');
+    await again;
+  }
+  set(ALLOWED, 90);
+  await passed(first, 90);
+  await first.stop();
+  await first.finished;
+
+  const second = await start(4);
+  set(ALLOWED, 120);
+  await passed(second, 120);
+  await second.stop();
+  await second.finished;
+
+  const third = await start(2);
+  set(ALLOWED, PER_SPLIT);
+  await passed(third, PER_SPLIT);
+  set(IS_ALL, 1);
+  const { collected, counters } = await third.finished;
+  expect(counters['lateRecords'] ?? 0).toBe(0);
+  expect([...collected['rows']!].sort()).toEqual(
+    Array.from({ length: PER_SPLIT / 10 }, (_, i) => `0: 10 from ${i * 10 * STEP_MS}`).sort(),
+  );
 });
 
 test.each([1, 2])(

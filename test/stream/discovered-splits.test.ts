@@ -1,9 +1,11 @@
 /** Splits that come while the job runs, and readers that hear of checkpoints. */
 
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { TimestampOptions } from '../../src/stream/api/data-stream.js';
 import type { Graph } from '../../src/stream/graph/graph.js';
 import type { Source, SourceReader, SourceSplit } from '../../src/stream/source.js';
+import { SourceAlignment } from '../../src/stream/task/source-alignment.js';
+import { describeHolder } from '../../src/stream/task/time-holder.js';
 import { draw, sink } from './graph-kit.js';
 import { type BenchOptions, TaskBench } from './task-bench.js';
 import { contents } from './task-kit.js';
@@ -219,6 +221,137 @@ describe('splits that are discovered', () => {
     growing.found(1);
     await bench.settle();
     expect([bench.woken, growing.opened, growing.asked.length]).toEqual([woken, ['split 0'], 1]);
+  });
+});
+
+describe('an instance without a split', () => {
+  const timed = (source: Source<number>, options?: TimestampOptions): Graph =>
+    draw((env) => {
+      env
+        .from(source)
+        .name('numbers')
+        .parallelism(1)
+        .withTimestamps((n) => n, options)
+        .rebalance()
+        .map((n) => n)
+        .sinkTo(sink());
+    });
+  const said = (bench: TaskBench): unknown[] =>
+    contents(bench.outputs[0]![0]!).filter((element) => typeof element === 'string');
+  let nowMs = 0;
+  beforeEach(() => {
+    nowMs = 1_000;
+    vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
+  });
+  afterEach(() => vi.restoreAllMocks());
+  /** Lets as much time pass, and looks every 100 ms. */
+  const pass = async (bench: TaskBench, ms: number): Promise<void> => {
+    await bench.settle();
+    for (let passed = 0; passed < ms; passed += 100) {
+      nowMs += 100;
+      bench.task.flushDue(nowMs);
+      await bench.settle();
+    }
+  };
+
+  it('is idle after a while, like a split that never spoke, until it has one', async () => {
+    const growing = new Growing();
+    growing.bounded = false;
+    const graph = timed(growing.source(), { idleAfterMs: 1_000 });
+    const bench = await TaskBench.open(graph, { vertex: 'numbers', splits: 0 });
+    await pass(bench, 900);
+    expect(said(bench)).toEqual([]);
+    expect(bench.task.flushDue(nowMs)).toBe(2_000);
+    await pass(bench, 100);
+    expect(said(bench)).toEqual(['idle, silent']);
+    // What is found is not its own, or nothing: it stays idle.
+    growing.found();
+    await pass(bench, 2_000);
+    expect(said(bench)).toEqual([]);
+    growing.found(1);
+    await pass(bench, 100);
+    expect(said(bench)).toEqual(['watermark -Infinity', 'watermark 11']);
+    await pass(bench, 2_000);
+    expect(said(bench)).toEqual(['idle']);
+  });
+
+  it('holds time for a split that says nothing as soon as it has it', async () => {
+    let give: (found: Found) => void = () => {};
+    const source: Source<number> = {
+      kind: 'mute',
+      splits: async () => [],
+      discover: () =>
+        new Promise((resolve) => {
+          give = resolve;
+        }),
+      open: async () => ({
+        poll: () => new Promise(() => {}),
+        position: () => 0,
+        describe: () => 'nowhere',
+        close: () => {},
+      }),
+    };
+    const graph = timed(source, { idleAfterMs: 1_000 });
+    const bench = await TaskBench.open(graph, { vertex: 'numbers', splits: 0 });
+    await pass(bench, 1_200);
+    expect(said(bench)).toEqual(['idle, silent']);
+    give([split(1)]);
+    await bench.settle();
+    expect(said(bench)).toEqual(['watermark -Infinity']);
+    await pass(bench, 1_200);
+    expect(said(bench)).toEqual(['idle, silent']);
+  });
+
+  it('is idle again when all its splits have ended, and its time counts no more', async () => {
+    const growing = new Growing();
+    const graph = timed(growing.source(), { idleAfterMs: 1_000 });
+    const bench = await TaskBench.open(graph, { vertex: 'numbers', splits: 1 });
+    await pass(bench, 100);
+    expect(said(bench)).toEqual(['watermark 1']);
+    await pass(bench, 1_200);
+    expect(said(bench)).toEqual(['idle, silent']);
+    bench.task.trigger(1);
+    await bench.settle();
+    const next = await TaskBench.open(graph, { vertex: 'numbers', restored: bench.restorable() });
+    await pass(next, 100);
+    expect(said(next)).toEqual(['watermark 1']);
+    await pass(next, 1_200);
+    expect(said(next)).toEqual(['idle, silent']);
+  });
+
+  it('holds time for ever without that option, and is named for it', async () => {
+    const growing = new Growing();
+    let other: SourceAlignment | undefined;
+    const bench = await TaskBench.open(timed(growing.source()), {
+      vertex: 'numbers',
+      splits: 0,
+      alignment: () => {
+        const tasks = ['numbers', 'others'].map((operator) => {
+          return { operator, instances: 1, isSource: true };
+        });
+        const shared = SourceAlignment.memoryFor(tasks);
+        const view = (operator: string) =>
+          new SourceAlignment({ shared, tasks, operator, instance: 0, ring: () => {} });
+        other = view('others');
+        return view;
+      },
+    });
+    await bench.settle();
+    other!.tellTime(1_000);
+    // It keeps no other from being read.
+    expect(other!.mayDrift(5_000, 1)).toBe(true);
+    await pass(bench, 60_000);
+    expect(said(bench)).toEqual([]);
+    expect(bench.holders).toMatchObject([
+      { operator: 'numbers', split: undefined, sources: ['numbers'], timeMs: undefined },
+    ]);
+    expect(describeHolder(bench.holders[0]!, 0)).toBe(
+      "a split of source 'numbers' (instance 0, which has none)",
+    );
+    growing.asked.at(-1)!.give(undefined);
+    await bench.settle();
+    expect(said(bench)).toEqual(['watermark Infinity', 'end']);
+    expect(bench.task.metrics().holder).toBeUndefined();
   });
 });
 

@@ -45,7 +45,8 @@ export interface TimestampOptions {
   readonly outOfOrdernessMs?: number | undefined;
   /**
    * After how many ms in which it could have given a record, and gave none, a split (or, behind an exchange,
-   * all input) does not hold time back any more. When it gives one, time waits for it again, where it stands;
+   * all input) does not hold time back any more; nor does an instance that has had no split for so long, and may still
+   * get one. When it gives one, time waits for it again, where it stands;
    * what is over by then is over, so late records depend on the clock. Default: never.
    */
   readonly idleAfterMs?: number | undefined;

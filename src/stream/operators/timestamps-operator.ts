@@ -12,8 +12,8 @@
  *      +Infinity: the input is over.
  *  T5  A record that is behind its split's time carries that time as its mark (lateness.ts).
  *  T6  When all splits are idle, this is said once, and once again after a restore, a watermark that they still
- *      bring, or the end of the last one that had spoken. Before the next record the watermark is said again,
- *      which takes it back.
+ *      bring, or the end of the last one that had spoken. Before the next record, and when there is a further split,
+ *      the watermark is said again, which takes it back.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -57,6 +57,8 @@ class TimestampsOperator implements Operator, OperatorTime {
   #isUnsaid = false;
   /** What was said of all splits being idle; undefined: nothing, or a watermark since (T6). */
   #idle: 'silent' | 'spoken' | undefined;
+  /** All splits were idle when it was settled last. */
+  #wereIdle = false;
   #recordsSince = 0;
 
   constructor(fn: (record: unknown) => unknown, options: TimestampsOptions) {
@@ -114,7 +116,10 @@ class TimestampsOperator implements Operator, OperatorTime {
       this.#context.wasAsked === undefined ? true : this.#context.wasAsked(split, sinceMs),
     );
     this.#advance();
-    if (this.#times.isIdle) this.#rest();
+    const { isIdle } = this.#times;
+    if (isIdle) this.#rest();
+    else if (this.#wereIdle && this.#idle !== undefined) this.#wakeUp();
+    this.#wereIdle = isIdle;
   }
 
   get dueMs(): number | undefined {

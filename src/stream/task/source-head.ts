@@ -32,7 +32,7 @@ import {
 } from './source-splits.js';
 import { SplitDiscovery } from './split-discovery.js';
 import { SplitReader, type SplitReaderOptions } from './split-reader.js';
-import { TIME_MAX_MS } from './split-times.js';
+import { NO_SPLIT, TIME_MAX_MS } from './split-times.js';
 import type { TaskGate } from './task-gate.js';
 import type { CapturedTask } from './task-types.js';
 import type { HeldTime } from './time-holder.js';
@@ -174,11 +174,11 @@ export class SourceHead {
     return this.#flowing.dueMs;
   }
 
-  /** The split that holds the task's time; undefined: none does. */
+  /** The split that holds the task's time, or that there is none yet; undefined: nothing does. */
   get held(): HeldTime | undefined {
     const { operator, observers } = this.#given;
     const { holder } = observers;
-    if (holder === undefined) return undefined;
+    if (holder === undefined || this.ended) return undefined;
     const split = this.#byIndex.get(holder.index)?.progress.split.id;
     return { ...holder, operator, split, sources: [operator] };
   }
@@ -195,6 +195,7 @@ export class SourceHead {
 
   /** Could the split have given a record at any time since then, as far as this task is concerned? */
   wasAsked(index: number, sinceMs: number): boolean {
+    if (index === NO_SPLIT) return this.#discovery?.hasFound === false;
     const reader = this.#byIndex.get(index);
     return reader !== undefined && (reader.kind === 'polling' || reader.fedMs >= sinceMs);
   }

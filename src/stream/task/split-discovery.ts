@@ -47,6 +47,11 @@ export class SplitDiscovery {
     return found;
   }
 
+  /** Splits were found that nobody has taken yet. */
+  get hasFound(): boolean {
+    return this.#found !== undefined;
+  }
+
   close(): void {
     this.#closed = true;
   }

@@ -14,7 +14,9 @@
  *  X5  When all splits are idle, the watermark does not go on to the latest of them. It stays, or goes on to the
  *      least of those that have spoken: a split that never spoke does not hold it back by falling idle last.
  *  X6  Records that come from other tasks, and are not read from splits, count as one split (`ONLY_SPLIT`).
- *  X7  A snapshot keeps times by the split's place in the list of all splits, so whoever reads the split finds
+ *  X7  An instance without a split may still get one, of whichever time: it holds the watermark like a split that
+ *      has not spoken, and falls idle like one (`NO_SPLIT`). Once it has a split, that one holds the watermark.
+ *  X8  A snapshot keeps times by the split's place in the list of all splits, so whoever reads the split finds
  *      its time.
  */
 
@@ -35,6 +37,9 @@ export const TIME_MAX_MS = 8.64e15;
 
 /** The one split of a task that reads none (X6). */
 export const ONLY_SPLIT = 0;
+
+/** Stands for the splits of an instance that has none, and may get one (X7). */
+export const NO_SPLIT = -1;
 
 /** Idleness is judged this often, as a share of the time after which a split is idle. */
 const JUDGED_EVERY = 1 / 16;
@@ -77,6 +82,8 @@ export class SplitTimes implements SplitObserver {
   /** The splits that hold the watermark (X2). */
   readonly #holding: LeastFirst<SplitTime>;
   #current = stray();
+  /** It counts while there is no split (X7). */
+  #none = stray();
   #saidMs = NEVER;
   /** The highest timestamp of all splits. */
   #latestMs = NEVER;
@@ -124,6 +131,7 @@ export class SplitTimes implements SplitObserver {
     assert(!this.#splits.has(index), `split ${index} is added once`);
     const restored = this.#restored.get(index);
     this.#restored.delete(index);
+    this.#none = stray();
     this.#add(index, restored ?? { highestMs: NEVER, idle: false }, earliestMs);
   }
 
@@ -204,17 +212,24 @@ export class SplitTimes implements SplitObserver {
     return least === undefined || this.#isOver ? Number.POSITIVE_INFINITY : this.#ownMs(least);
   }
 
-  /** The split that holds the watermark; undefined when none does. */
+  /** The split that holds the watermark, or `NO_SPLIT`; undefined when none does. */
   get holder(): SplitObserver['holder'] {
+    if (this.isIdle || this.#isOver) return undefined;
     const least = this.#holding.least();
-    if (least === undefined || this.#isOver) return undefined;
+    if (least === undefined) return { index: NO_SPLIT, ownMs: this.#saidMs, isBehind: false };
     const ownMs = this.#ownMs(least);
     return { index: least.index, ownMs, isBehind: this.#latestMs - this.#lagMs > ownMs };
   }
 
-  /** There are splits, and all of them are idle. */
+  /** All splits are idle; or there is none, and has been none for long. */
   get isIdle(): boolean {
-    return this.#splits.size > 0 && this.#holding.size === 0 && !this.#isOver;
+    if (this.#isOver || this.#holding.size > 0) return false;
+    return this.#splits.size > 0 || this.#none.idle;
+  }
+
+  /** Those that may be idle. */
+  get #judged(): Iterable<SplitTime> {
+    return this.#splits.size > 0 ? this.#splits.values() : [this.#none];
   }
 
   get #isOver(): boolean {
@@ -229,7 +244,7 @@ export class SplitTimes implements SplitObserver {
   /**
    * Finds out which splits are idle (X4).
    * @param now on any clock in ms that does not go back
-   * @param wasAsked could the split have given a record at any time since then?
+   * @param wasAsked could the split have given a record at any time since then? Of `NO_SPLIT`: was it looked for splits?
    */
   judge(now: number, wasAsked: (index: number, sinceMs: number) => boolean): void {
     if (this.#idleAfterMs === Number.POSITIVE_INFINITY) return;
@@ -237,7 +252,7 @@ export class SplitTimes implements SplitObserver {
     const sinceMs = this.#judgedMs;
     if (now < sinceMs + this.#idleAfterMs * JUDGED_EVERY) return;
     this.#judgedMs = now;
-    for (const split of this.#splits.values()) {
+    for (const split of this.#judged) {
       if (split.idle) continue;
       const { spoke } = split;
       split.spoke = false;
@@ -281,9 +296,11 @@ export class SplitTimes implements SplitObserver {
   get idleDueMs(): number | undefined {
     if (this.#idleAfterMs === Number.POSITIVE_INFINITY || this.#isOver) return undefined;
     let due = Number.POSITIVE_INFINITY;
-    for (const { idle, quietSinceMs } of this.#splits.values()) {
-      if (idle || quietSinceMs === undefined) continue;
-      due = Math.min(due, quietSinceMs + this.#idleAfterMs);
+    for (const { idle, quietSinceMs } of this.#judged) {
+      if (idle) continue;
+      // Who was not judged yet has to be, or it would never fall idle when nothing else happens.
+      const since = quietSinceMs === undefined ? NEVER : quietSinceMs;
+      due = Math.min(due, since + this.#idleAfterMs);
     }
     if (due === Number.POSITIVE_INFINITY) return undefined;
     return Math.max(due, this.#judgedMs + this.#idleAfterMs * JUDGED_EVERY);
@@ -331,10 +348,10 @@ export class SplitTimes implements SplitObserver {
   }
 }
 
-/** Takes records that are of no split here: they were in flight in a checkpoint of another parallelism. */
+/** For records that are of no split here (they were in flight in a checkpoint of another parallelism), and for none. */
 function stray(): SplitTime {
   return {
-    index: -1,
+    index: NO_SPLIT,
     highestMs: NEVER,
     earliestMs: NEVER,
     idle: false,

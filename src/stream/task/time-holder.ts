@@ -96,6 +96,9 @@ function isSame(one: HeldTime | undefined, other: HeldTime | undefined): boolean
 /** Who it is, in words, for messages. @param instance of the operator */
 export function describeHolder({ operator, split, sources }: TimeHolder, instance: number): string {
   if (split !== undefined) return `split '${split}' of source '${operator}'`;
+  if (sources.includes(operator)) {
+    return `a split of source '${operator}' (instance ${instance}, which has none)`;
+  }
   const names = sources.map((source) => `'${source}'`).join(', ');
   return `records of ${names} at withTimestamps '${operator}' (instance ${instance}), behind an exchange`;
 }
