@@ -78,7 +78,7 @@ function read(thrown: unknown, kind: FailureKind, place: FailurePlace, depth: nu
   }
   const cause = thrown.cause ?? thrown.errors?.[0];
   const said = messageOf(thrown);
-  const message = cut(said);
+  const message = shortened(said);
   return {
     kind,
     name: typeof thrown.name === 'string' ? className(thrown) : 'Error',
@@ -86,7 +86,7 @@ function read(thrown: unknown, kind: FailureKind, place: FailurePlace, depth: nu
     // A stack begins with the message, and a long message must not push the frames out. So it may be twice as long.
     stack:
       typeof thrown.stack === 'string'
-        ? cut(message === said ? thrown.stack : thrown.stack.replace(said, () => message), 2)
+        ? shortened(message === said ? thrown.stack : thrown.stack.replace(said, () => message), 2)
         : undefined,
     code: typeof thrown.code === 'string' ? thrown.code : undefined,
     details: thrown instanceof HoldfastError ? plain(thrown.details) : undefined,
@@ -121,7 +121,7 @@ function messageOf({ message, errors }: ErrorLike): string {
 }
 
 /** Shortens a text, so that it does not fill the memory of those who log it. */
-function cut(text: string, times = 1): string {
+function shortened(text: string, times = 1): string {
   const most = TEXT_MAX * times;
   if (text.length <= most) return text;
   return `${text.slice(0, most)}… (${text.length - most} more characters)`;
@@ -203,10 +203,10 @@ function className(error: ErrorLike): string {
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'string') return cut(value);
+  if (typeof value === 'string') return shortened(value);
   try {
-    if (isError(value)) return cut(String(value));
-    return cut(typeof value === 'object' ? inspect(value, INSPECT_OPTIONS) : String(value));
+    if (isError(value)) return shortened(String(value));
+    return shortened(typeof value === 'object' ? inspect(value, INSPECT_OPTIONS) : String(value));
   } catch {
     return Object.prototype.toString.call(value);
   }

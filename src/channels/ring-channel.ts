@@ -48,7 +48,7 @@ export interface RingOutputOptions {
   readonly records?: RecordsMode | undefined;
   /** Longest batch; 1 024 when absent. */
   readonly batchRecordsMax?: number | undefined;
-  /** Batches are cut to about so many bytes; a quarter of the ring, at most 256 KiB, when absent. */
+  /** Batches have about so many bytes; a quarter of the ring, at most 256 KiB, when absent. */
   readonly batchBytesMax?: number | undefined;
   /** Shapes of records that get a compiled form; 64 when absent. */
   readonly layoutsMax?: number | undefined;

@@ -9,7 +9,7 @@
  * take the line from the other.
  *
  * Bytes travel in chunks: a header of 8 bytes (byte count, 1 when the frame ends here) and the
- * bytes, padded to 8. A frame that fits is one chunk; a longer one is cut into several, so that a
+ * bytes, padded to 8. A frame that fits is one chunk; a longer one is divided into several, so that a
  * frame may be longer than the ring.
  *
  *  R1  The producer publishes `head` after the bytes, the consumer publishes `tail` after it has
@@ -18,7 +18,7 @@
  *      arrays can look at a frame where it lies. Only a chunk's bytes may wrap; they are copied then.
  *  R3  The producer says "waiting" before it looks for room once more, and the consumer frees before it looks
  *      whether somebody waits: no wake-up is lost. The consumer rings only once half of the ring is free, and
- *      the producer cuts a frame only to fill a quarter or more. Without this the two would take turns at every
+ *      the producer divides a frame only to fill a quarter or more. Without this the two would take turns at every
  *      chunk.
  */
 

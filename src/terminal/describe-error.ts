@@ -81,9 +81,9 @@ function userFrames(error: unknown): string[] {
   const lines = stack.split('\n').filter((line) => /^\s+at /.test(line) && !isForeign(line));
   const isLibrary = (line: string) => /[\\/]node_modules[\\/]/.test(line);
   const missing = lines.slice(STACK_LINES).filter((line) => !isLibrary(line));
-  const isCut = lines.length > STACK_LINES && missing.length > 0;
+  const isShortened = lines.length > STACK_LINES && missing.length > 0;
   const own = lines.filter((line, at) => at === 0 || !isLibrary(line));
-  return (isCut ? own : lines).slice(0, STACK_LINES).map((line) => `    ${line.trim()}`);
+  return (isShortened ? own : lines).slice(0, STACK_LINES).map((line) => `    ${line.trim()}`);
 }
 
 /** The first line of a text. Node's messages go on with internals of Node. */

@@ -83,14 +83,14 @@ test('cut removes whole files, and only what lies before the number', async () =
   const journal = await open();
   for (let i = 0; i < 100; i += 5) await journal.append(rows(i, i + 5));
   const [filesBefore, bytesBefore] = [(await readdir(directory)).length, journal.bytes];
-  await journal.cut(52);
+  await journal.dropBefore(52);
   expect((await readdir(directory)).length).toBeLessThan(filesBefore);
   expect(journal.bytes).toBeLessThan(bytesBefore);
   expect(journal.first).toBeLessThanOrEqual(52);
   expect(await readAll(journal, 52)).toEqual(rows(52, 100));
   await journal.close();
   const next = await open();
-  await next.cut(100);
+  await next.dropBefore(100);
   expect([await readdir(directory), next.first, next.end]).toEqual([[], 100, 100]);
   await next.append(rows(100, 101));
   expect(await readAll(next)).toEqual(rows(100, 101));
@@ -195,7 +195,7 @@ test('any mixture of lives, zombies, cut-off frames and cuts reads what was writ
           end += one.by;
         } else if (one.kind === 'cut') {
           first += Math.floor((end - first) * one.share);
-          await journal.cut(first);
+          await journal.dropBefore(first);
         } else if (one.kind === 'zombie') {
           // It has been superseded by a life that wrote: nothing of it may show.
           if (zombies.length > 0) await zombies[0]!.append(rows(-one.by, 0));

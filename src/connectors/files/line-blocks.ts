@@ -2,7 +2,7 @@
  * The lines of one byte range of a file, block by block, with the next block read ahead.
  *
  *  B1  A line belongs to the range in which its first byte lies. It is read to its end, also beyond
- *      the range. So the ranges of a file give every line once, wherever they are cut.
+ *      the range. So the ranges of a file give every line once, wherever they begin.
  *  B2  A segment holds whole lines only. The rest of a block waits, in pieces, for the newline. It is copied
  *      once, however many blocks the line spans, and `maxLineBytes` limits it.
  *  B3  Bytes are handed on only after the file was found unchanged behind them (file-identity.ts).
@@ -133,7 +133,7 @@ export class LineBlocks {
         return undefined;
       }
     }
-    const segment = this.#cut(bytes, this.#offset - bytes.length);
+    const segment = this.#segmentOf(bytes, this.#offset - bytes.length);
     const isLook = this.#isFirst && this.#range.beginsSmall;
     this.#isFirst = false;
     if (!this.#ended && !isLook) this.#read();
@@ -141,7 +141,7 @@ export class LineBlocks {
   }
 
   /** Takes the whole lines, as far as they are of this range, and keeps the rest as pieces. */
-  #cut(bytes: Buffer, bytesStart: number): Segment | undefined {
+  #segmentOf(bytes: Buffer, bytesStart: number): Segment | undefined {
     const { to, maxLineBytes } = this.#range;
     let end: number;
     if (bytesStart + bytes.length >= to) {

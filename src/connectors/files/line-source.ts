@@ -1,4 +1,4 @@
-/** A source over the lines of files, cut into byte ranges. */
+/** A source over the lines of files, which are divided into byte ranges. */
 
 import type { Source } from '../../stream/source.js';
 import type { NamedPath } from '../options.js';

@@ -14,7 +14,7 @@
  *      writing when it lost it (a process that died before its first checkpoint): no checkpoint can
  *      have named these. What the earlier owner had staged for a checkpoint stays. Parts are removed only where
  *      the user said so. An overwriting start removes the old parts first and takes the folder last: when
- *      it is cut short, the next one begins anew.
+ *      it is interrupted, the next one begins anew.
  *  R6  A folder that this process has taken has the run's marker for as long as the run goes on. Without it the
  *      folder was deleted or emptied, and with it what was published: a run cannot go on in an empty folder.
  *  R7  `.staging` is a real folder inside of this folder: a link would lead the run's files elsewhere.

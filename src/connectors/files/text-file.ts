@@ -6,7 +6,7 @@ import { LINE_BYTES_MAX, lineSource, SPLIT_BYTES } from './line-source.js';
 export interface TextFileOptions {
   /** A longer line ends the job with an error. Default 64 MiB. */
   readonly maxLineBytes?: number | undefined;
-  /** Files are cut into byte ranges of this size, read by different instances. Default 8 MiB. */
+  /** Files are divided into byte ranges of this size, read by different instances. Default 8 MiB. */
   readonly splitBytes?: number | undefined;
 }
 

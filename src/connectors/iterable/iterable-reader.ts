@@ -90,7 +90,7 @@ export class IterableReader<T> implements SourceReader<T> {
     if (journal === undefined || typeof position !== 'number') return;
     this.#committed = [...this.#committed, position].slice(-retain);
     if (this.#committed.length < retain) return;
-    journal.cut(this.#committed[0]!).then(
+    journal.dropBefore(this.#committed[0]!).then(
       () => this.#onRoom(),
       (error: unknown) => {
         this.#failure = { error };

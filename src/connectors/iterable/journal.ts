@@ -9,7 +9,7 @@
  *      write to its own file, but such records were never emitted, and are not read.
  *  J3  A frame counts only when it is complete. A death may leave a torn frame, whose records were not emitted
  *      either, but only at the end of a file. A damaged frame with more behind it is an error.
- *  J4  `cut` removes whole files only, those whose records all lie before the given number.
+ *  J4  `dropBefore` removes whole files only, those whose records all lie before the given number.
  *
  * A file: `HFJ1`, then frames: length of the payload and its CRC-32 (little-endian, 32 bits each), payload: how
  * many records, and each as the value codec writes it.
@@ -90,7 +90,7 @@ export class Journal {
 
   /** Goes on at a number beyond its end; its records are no longer needed. */
   async skipTo(number: number): Promise<void> {
-    await this.cut(number);
+    await this.dropBefore(number);
     this.#begin = Math.max(this.#begin, number);
   }
 
@@ -131,7 +131,7 @@ export class Journal {
   }
 
   /** Removes records before this number (J4). */
-  async cut(before: number): Promise<void> {
+  async dropBefore(before: number): Promise<void> {
     try {
       while (this.#files.length > 0) {
         const [file] = this.#files;
@@ -144,7 +144,7 @@ export class Journal {
         });
       }
     } catch (error) {
-      throw journalError(this.#options, 'cut', error);
+      throw journalError(this.#options, 'shorten', error);
     }
   }
 

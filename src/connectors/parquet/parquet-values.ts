@@ -145,8 +145,8 @@ const DATE_MS_MAX = 8.64e15;
 function instantFrom(value: number | bigint, perMs: number, unit: string): number {
   if (typeof value === 'number') return instant(Math.floor(value / perMs), value, unit);
   const divisor = BigInt(perMs);
-  const cut = value / divisor;
-  const ms = value < 0n && cut * divisor !== value ? cut - 1n : cut;
+  const quotient = value / divisor;
+  const ms = value < 0n && quotient * divisor !== value ? quotient - 1n : quotient;
   return instant(Number(ms), value, unit);
 }
 

@@ -1,7 +1,7 @@
 /**
  * The stream face: what a build function draws with. Methods draw; nothing runs here.
  *
- * A `DataStream` is keyed into a `KeyedStream`, which is cut into a `WindowedStream`, which is folded into a
+ * A `DataStream` is keyed into a `KeyedStream`, which is divided into a `WindowedStream`, which is folded into a
  * `DataStream` again. The three name each other, so they share a file: apart they would import each
  * other in a circle.
  */
@@ -413,7 +413,7 @@ interface WindowedOrigin {
 /** Late records under the name that `sideOutputLate` gave them, if it did. */
 type LateTags<T, Late extends string> = [Late] extends [never] ? NoTags : Readonly<Record<Late, T>>;
 
-/** A keyed stream cut into windows: says what to do with late records, then how to fold a window. */
+/** A keyed stream divided into windows: says what to do with late records, then how to fold a window. */
 export class WindowedStream<T, K, Late extends string = never> {
   readonly #origin: WindowedOrigin;
 

@@ -1,6 +1,6 @@
 /**
  * The dataflow graph as the job's build function draws it, and the same as plain data.
- * Protocol file: shapes only; `graph-builder.ts` makes it, `plan.ts` cuts it into tasks.
+ * Protocol file: shapes only; `graph-builder.ts` makes it, `planner.ts` divides it into tasks.
  */
 
 import type { Codec } from '../../codec/codec-registry.js';
