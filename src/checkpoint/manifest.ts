@@ -98,7 +98,7 @@ export function manifestProblem(value: unknown): string | undefined {
 }
 
 /** Every instance writes its keyed state, also when it is empty: so a section that is missing was lost. */
-function stateProblem({ operators, parts }: Manifest): string | undefined {
+function stateProblem({ operators, parts, tables }: Manifest): string | undefined {
   const written = new Set<string>();
   for (const { vertex, instance, sections } of parts) {
     for (const { operator, name } of sections) {
@@ -106,6 +106,9 @@ function stateProblem({ operators, parts }: Manifest): string | undefined {
     }
   }
   for (const { id, vertex, parallelism, states = [] } of operators) {
+    if (states.length > 0 && tables[String(parallelism)] === undefined) {
+      return `no key-group table tells whose state is whose of the ${parallelism} instances of operator '${id}'`;
+    }
     for (const { section } of states) {
       for (let instance = 0; instance < parallelism; instance += 1) {
         if (written.has(JSON.stringify([vertex, instance, id, section]))) continue;

@@ -169,6 +169,8 @@ export interface RestoredSection {
    * key groups as then: its next snapshot may build on that checkpoint.
    */
   readonly checkpoint?: number | undefined;
+  /** Where it was read, for messages: the restored checkpoint, and the name of the part file. */
+  readonly origin?: { readonly checkpoint: number; readonly part: string } | undefined;
 }
 
 export interface Operator extends Receiver {

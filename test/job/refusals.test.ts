@@ -158,13 +158,20 @@ describe('checkpoint directories', () => {
   });
 
   /** A directory with the checkpoints of a job that was stopped. */
-  async function stoppedDirectory(): Promise<string> {
+  async function stoppedDirectory(parallelism = 1): Promise<string> {
     const directory = await temporaryFolder();
-    const job = await run(fixture('totals'), await quick(directory));
+    const job = await run(fixture('totals'), await quick(directory, { parallelism }));
+    await until(() => job.progress().sourceRecords > 500, job);
     await job.checkpointNow();
     await job.checkpointNow();
     await job.stop();
     return directory;
+  }
+
+  async function newestManifest(directory: string): Promise<[path: string, manifest: Manifest]> {
+    const folder = join(directory, 'manifests');
+    const newest = join(folder, (await readdir(folder)).sort().at(-1)!);
+    return [newest, unseal('manifest', await readFile(newest), newest) as Manifest];
   }
 
   test('one that is a file, or cannot be made', async () => {
@@ -207,9 +214,7 @@ describe('checkpoint directories', () => {
 
   test('a manifest sealed anew without the state of an operator: that is no empty state', async () => {
     const directory = await stoppedDirectory();
-    const folder = join(directory, 'manifests');
-    const newest = join(folder, (await readdir(folder)).sort().at(-1)!);
-    const manifest = unseal('manifest', await readFile(newest), newest) as Manifest;
+    const [newest, manifest] = await newestManifest(directory);
     const parts = manifest.parts.map((part) => ({
       ...part,
       sections: part.sections.filter(
@@ -225,9 +230,7 @@ describe('checkpoint directories', () => {
 
   test('a manifest sealed anew without an operator of the graph that it is of', async () => {
     const directory = await stoppedDirectory();
-    const folder = join(directory, 'manifests');
-    const newest = join(folder, (await readdir(folder)).sort().at(-1)!);
-    const manifest = unseal('manifest', await readFile(newest), newest) as Manifest;
+    const [newest, manifest] = await newestManifest(directory);
     const operators = manifest.operators.filter(({ id }) => id !== 'totals');
     expect(operators).toHaveLength(manifest.operators.length - 1);
     const parts = manifest.parts.map((part) => ({
@@ -238,6 +241,46 @@ describe('checkpoint directories', () => {
     const error = await failureOf(fixture('totals'), await quick(directory));
     expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FORMAT');
     expect(error.message).toContain("lacks its operator 'totals'");
+  });
+
+  test.each([1, 2, 3])(
+    'a manifest sealed anew with the key groups of two instances exchanged, restored on %i slots',
+    async (parallelism) => {
+      const directory = await stoppedDirectory(2);
+      const [newest, manifest] = await newestManifest(directory);
+      const [table] = Object.values(manifest.tables);
+      const tables = { 2: table!.map((owner) => 1 - owner) };
+      await writeFile(newest, seal('manifest', { ...manifest, tables }));
+      const error = await failureOf(fixture('totals'), await quick(directory, { parallelism }));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
+      const { part, group, instance, owner } = error.details as Record<string, number>;
+      const files = manifest.parts.map(({ file }) => file);
+      expect(files).toContain(part);
+      expect([instance, owner]).toEqual([table![group! - 1], 1 - table![group! - 1]!]);
+      expect(error.message).toContain(
+        `checkpoint ${manifest.checkpoint} is damaged: part '${part}' of instance ${instance} of operator ` +
+          `'totals' holds state of key group ${group},`,
+      );
+    },
+  );
+
+  test('a manifest sealed anew without its key-group tables', async () => {
+    const directory = await stoppedDirectory(2);
+    const [newest, manifest] = await newestManifest(directory);
+    await writeFile(newest, seal('manifest', { ...manifest, tables: {} }));
+    const error = await failureOf(fixture('totals'), await quick(directory));
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_FORMAT');
+    expect(error.message).toContain("2 instances of operator 'totals'");
+  });
+
+  test('a manifest sealed anew as the last of its run, whose sources have not read all', async () => {
+    const directory = await stoppedDirectory();
+    const [newest, manifest] = await newestManifest(directory);
+    await writeFile(newest, seal('manifest', { ...manifest, final: true }));
+    const error = await failureOf(fixture('totals'), await quick(directory));
+    expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
+    expect(error.message).toMatch(/says that it is the last of its run, but .* end of its input/);
+    expect(manifest.parts.map(({ file }) => file)).toContain(error.details['part']);
   });
 
   test('another number of key groups', async () => {

@@ -49,6 +49,7 @@ const taskOf = (part: PartDescriptor, checkpoint?: number): TaskRecovery => ({
   vertex: 0,
   instance: 1,
   slot: 0,
+  restored: 3,
   operators: ['v', 'o'].map((operator) => {
     return { operator, parts: [part], checkpoint, formerOwners: undefined };
   }),

@@ -187,6 +187,7 @@ describe('what was in flight', () => {
       inputsOf: () => 1,
       isKeyed: () => true,
       ownsGroup: () => true,
+      formerOwner: () => undefined,
       isRescaled: false,
       ...more,
     });
@@ -248,7 +249,10 @@ describe('what was in flight', () => {
     ];
     const sections = [section('input', to0, { frames })];
     const ownsGroup = (group: number) => group === 1;
-    expect(taken(restored(sections, { ownsGroup }))).toEqual(['watermark 5', 1, 3]);
+    const moved = { ownsGroup, formerOwner: () => 0 };
+    expect(taken(restored(sections, moved))).toEqual(['watermark 5', 1, 3]);
+    expect(taken(restored(sections, { ...moved, isRescaled: true }))).toEqual([1, 3]);
+    // The owners before may not be known, as those of what has no state are not.
     expect(taken(restored(sections, { ownsGroup, isRescaled: true }))).toEqual([1, 3]);
     const some = batchOf([
       { record: 1, group: 1, behind: 11 },
@@ -257,7 +261,7 @@ describe('what was in flight', () => {
       { record: 4, group: 1, behind: 14 },
     ]);
     const kept = restored([section('input', to0, { frames: new ElementFrames().encode(some) })], {
-      ownsGroup,
+      ...moved,
     }).take()?.element as Batch;
     expect(kept.records).toEqual([1, 3, 4]);
     expect([...kept.behind!]).toEqual([11, NOT_BEHIND, 14]);
@@ -265,6 +269,25 @@ describe('what was in flight', () => {
     channels.take();
     expect(channels.rest('consumer', 0, 0)).toEqual(frames.slice(2));
     expect(channels.rest('consumer', 0, 1)).toEqual([]);
+  });
+
+  it('is damage where it lies with an instance that did not have its key group', () => {
+    const origin = { checkpoint: 7, part: 'c7.part' };
+    const sections = [
+      { ...section('input', to0, { frames: [numbered(0, { n: 1, group: 3 })] }), origin },
+    ];
+    for (const owners of [
+      { ownsGroup: () => false },
+      { ownsGroup: () => true, formerOwner: () => 1, isRescaled: true },
+      { ownsGroup: () => false, formerOwner: () => 1, isRescaled: true },
+    ]) {
+      expect(() => taken(restored(sections, owners))).toThrowError(
+        expect.objectContaining({
+          code: 'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
+          message: expect.stringMatching(/checkpoint 7 .*'c7\.part'.*key group 3/s),
+        }),
+      );
+    }
   });
 
   it('is refused when the input is gone, or has keys now', () => {

@@ -515,11 +515,36 @@ describe('keyed operators', () => {
     });
     const emitted = [0, 1, 2].flatMap((instance) => {
       const owns = (group: number) => owners(3)(group) === instance;
-      const harness = new Harness(create, { ownsGroup: owns }, sections);
+      const formerOwner = owners(2);
+      const harness = new Harness(create, { ownsGroup: owns, formerOwner }, sections);
       for (const one of records.slice(200)) if (owns(groupOf(one.key))) harness.feed(one);
       return harness.emitted;
     });
     expect(asSet(emitted)).toEqual(asSet(whole.emitted.slice(200)));
+  });
+
+  it.each<[string, () => Operator]>([
+    ['numbers', keyedAggregateOperator(key, numeric, 'row')],
+    ['any values', keyedAggregateOperator(key, mixed, 'row')],
+    ['reduce', keyedReduceOperator(key, add)],
+  ])('state of a key group that its instance did not have is damage: %s', (_name, create) => {
+    const origin = { checkpoint: 7, part: 'c7.part' };
+    const before = new Harness(create);
+    before.feed({ record: { k: 5, n: 1 }, key: 5 });
+    const sections = before.snapshot().map((section) => ({ ...section, origin }));
+    const group = groupOf(5);
+    for (const owners of [
+      // Nothing has moved, and this instance does not have the group.
+      { ownsGroup: () => false },
+      // The manifest says that another instance had it, whoever has it now.
+      { ownsGroup: () => true, formerOwner: () => 1 },
+      { ownsGroup: () => false, formerOwner: () => 1 },
+    ]) {
+      const error = thrownBy(() => new Harness(create, owners, sections));
+      expect(error.code).toBe('ERR_HOLDFAST_CHECKPOINT_CORRUPT');
+      expect(error.message).toMatch(/checkpoint 7 .*part 'c7\.part' of instance 0/);
+      expect(error).toMatchObject({ details: { ...origin, group, instance: 0 } });
+    }
   });
 });
 

@@ -345,7 +345,9 @@ export class TaskCluster {
         }
       }
       sections.push(...this.#channelSections(completed, plan, node, instance));
-      return { operator, sections };
+      const table = completed.plan.tables[before.parallelism];
+      const formerOwners = same || table === undefined ? undefined : [...table.subarray(1)];
+      return { operator, sections, formerOwners };
     });
   }
 

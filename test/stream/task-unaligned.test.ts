@@ -201,6 +201,7 @@ describe('a task that does not wait', () => {
         inputsOf: () => 1,
         isKeyed: () => false,
         ownsGroup: () => true,
+        formerOwner: () => undefined,
         isRescaled: false,
       }),
       replayedBarrier: undefined,

@@ -27,6 +27,8 @@ const row = (k: string, windowStart: number, n: number, total = n, size = 10) =>
 });
 
 /** Who had the key groups of these keys: instance 0, 1, … */
+const keyedItem = (time: number, k: string): Item => ({ record: { k, n: 1 }, at: time, key: k });
+
 const ownerOf =
   (...keys: readonly string[]) =>
   (group: number) => {
@@ -203,6 +205,28 @@ describe('tumbling windows', () => {
       expect([fired(one), one.counters]).toEqual([[], { lateRecords: 2 }]);
     });
   }
+
+  it('of a key group that its instance did not have are damage, and so are times of it', () => {
+    const before = new Harness(aggregate());
+    for (const item of [keyedItem(5, 'a'), keyedItem(25, 'a'), { watermark: 20 }])
+      before.feed(item);
+    const origin = { checkpoint: 7, part: 'c7.part' };
+    const rows = before.snapshot().map((section) => ({ ...section, origin }));
+    const ahead = new Harness(aggregate(), { formerOwner: ownerOf('a', 'b') }, [
+      ...rows.filter(({ name }) => name === 'time' || name === 'freed'),
+      { name: 'time', instance: 1, bytes: new Uint8Array(8) },
+    ]);
+    const times = ahead.snapshot().filter(({ name }) => name.startsWith('group-'));
+    expect(times.some(({ bytes }) => bytes.length > 0)).toBe(true);
+    for (const sections of [rows, times.map((section) => ({ ...section, origin }))]) {
+      expect(() => new Harness(aggregate(), { formerOwner: () => 1 }, sections)).toThrowError(
+        expect.objectContaining({
+          code: 'ERR_HOLDFAST_CHECKPOINT_CORRUPT',
+          message: expect.stringMatching(/checkpoint 7 .*'c7\.part'/),
+        }),
+      );
+    }
+  });
 
   it('what was late for a key stays late when time goes back for others', () => {
     const keyed = (time: number, k: string): Item => ({ record: { k, n: 1 }, at: time, key: k });

@@ -47,6 +47,7 @@ import type {
 } from '../job-types.js';
 import type { ResolvedOptions } from '../options.js';
 import { finishedMark, restoreCollected } from '../recovery/collected-state.js';
+import { checkFinal } from '../recovery/final-checkpoint.js';
 import { tellNotices } from '../safe-logger.js';
 import { type Group, planGroups } from './groups.js';
 import { jobTree } from './job-tree.js';
@@ -190,6 +191,7 @@ export class JobDriver {
     this.#prepare(this.#plan);
     const { manifest } = this.#given;
     if (manifest?.final === true) {
+      await checkFinal(this.#given.store!, manifest);
       await this.#launcher!.recommit(manifest);
       // The process that took that checkpoint may have lost the store before it could prune.
       await this.#given.store?.prune(this.#options.checkpoint.retain).catch(() => {});

@@ -27,6 +27,8 @@ export interface TaskRecovery {
   readonly vertex: number;
   readonly instance: number;
   readonly slot: number;
+  /** The checkpoint that is restored. */
+  readonly restored: number;
   readonly operators: readonly {
     readonly operator: string;
     readonly parts: readonly PartDescriptor[];
@@ -70,6 +72,7 @@ export function planRecovery(
         vertex: vertex.index,
         instance,
         slot: vertex.slots[instance]!,
+        restored: manifest.checkpoint,
         operators,
         channels: vertex.nodes.flatMap((node) =>
           channelsFor(manifest, plan, plan.graph.nodes[node]!, vertex.parallelism, instance),

@@ -40,12 +40,15 @@ export async function readRestores(
   const restored = (
     part: PartDescriptor,
     section: PartDescriptor['sections'][number],
+    from: number,
     checkpoint: number | undefined,
   ): RestoredSection => {
     const chain = chainOf(part, section);
     assert(chain !== undefined, 'the manifest was checked when it was read');
     const [bytes, ...deltas] = chain.map(bytesOf);
-    return { name: section.name, instance: part.instance, bytes: bytes!, deltas, checkpoint };
+    const origin = { checkpoint: from, part: part.file };
+    const { instance } = part;
+    return { name: section.name, instance, bytes: bytes!, deltas, checkpoint, origin };
   };
   return tasks.map((task) => ({
     vertex: task.vertex,
@@ -59,14 +62,14 @@ export async function readRestores(
           part.sections
             .filter((section) => section.operator === operator)
             .filter(({ name }) => parseChannelSection(name) === undefined)
-            .map((section) => restored(part, section, checkpoint)),
+            .map((section) => restored(part, section, task.restored, checkpoint)),
         ),
       })),
       ...task.channels.map(({ operator, part, names }) => ({
         operator,
         sections: part.sections
           .filter((section) => section.operator === operator && names.includes(section.name))
-          .map((section) => restored(part, section, undefined)),
+          .map((section) => restored(part, section, task.restored, undefined)),
       })),
     ],
   }));

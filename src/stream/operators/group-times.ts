@@ -17,12 +17,18 @@
 import { ByteReader } from '../../codec/byte-reader.js';
 import { ByteWriter } from '../../codec/byte-writer.js';
 import type { OperatorContext, RestoredSection, StateSection } from '../operator.js';
+import { ownGroups } from '../state/own-groups.js';
 import { earliestTime } from '../state/time-section.js';
 import { hasPassed } from './lateness.js';
 
 const FIRED_SECTION = 'group-times';
 const CLOSED_SECTION = 'group-ends';
 const FREED_SECTION = 'group-freed';
+
+type GroupOwners = Pick<
+  OperatorContext,
+  'operator' | 'instance' | 'keyGroups' | 'ownsGroup' | 'formerOwner'
+>;
 
 /** By key group, in ms. */
 type Times = Map<number, number>;
@@ -41,10 +47,12 @@ export class GroupTimes {
   }
 
   /** Goes on with what an earlier instance knew. @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT */
-  restore(restored: readonly RestoredSection[], owns: (group: number) => boolean): void {
-    for (const { name, bytes } of restored) {
+  restore(restored: readonly RestoredSection[], context: GroupOwners): void {
+    for (const section of restored) {
+      const { name, bytes } = section;
       const note = this.#noteOf(name);
       if (note === undefined) continue;
+      const owns = ownGroups(context, section);
       const reader = new ByteReader(bytes, { what: 'times of key groups' });
       while (reader.remaining > 0) {
         const group = reader.u16();
@@ -128,10 +136,10 @@ export function groupTimes(
   sections: TimeSections,
   allowedLatenessMs: number,
   restored: readonly RestoredSection[],
-  context: Pick<OperatorContext, 'instance' | 'keyGroups' | 'ownsGroup' | 'formerOwner'>,
+  context: GroupOwners,
 ): GroupTimes {
   const times = new GroupTimes(allowedLatenessMs);
-  times.restore(restored, (group) => context.ownsGroup(group));
+  times.restore(restored, context);
   const firedBy = instanceTimes(sections.fired, restored);
   const closedBy = instanceTimes(sections.closed, restored);
   const freedBy = instanceTimes(sections.freed, restored);

@@ -39,13 +39,11 @@ export class KeyedCellsOperator extends KeyedOperator {
   }
 
   protected restore(
-    restored: readonly RestoredSection[],
+    section: RestoredSection,
     owns: (group: number) => boolean,
     alive: () => void,
   ): void {
-    for (const section of restored) {
-      if (section.name === this.#state.section) this.#table.restore(section, owns, alive);
-    }
+    this.#table.restore(section, owns, alive);
   }
 
   onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {

@@ -3,6 +3,7 @@
 import { keyGroupOf } from '../../hashring/key-group.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
+import { ownGroups } from '../state/own-groups.js';
 import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
 
 export abstract class KeyedOperator implements Operator {
@@ -20,15 +21,15 @@ export abstract class KeyedOperator implements Operator {
     this.context = context;
     this.output = context.output;
     refuseOtherKind(context.operator, restored, this.#state);
-    this.restore(
-      restored,
-      (group) => context.ownsGroup(group),
-      () => context.alive(),
-    );
+    for (const section of restored) {
+      if (section.name !== this.#state.section) continue;
+      this.restore(section, ownGroups(context, section), () => context.alive());
+    }
   }
 
+  /** Adds what a section of its state holds. @param owns as in the tables of state */
   protected abstract restore(
-    restored: readonly RestoredSection[],
+    section: RestoredSection,
     owns: (group: number) => boolean,
     alive: () => void,
   ): void;

@@ -49,20 +49,17 @@ export class KeyedRowsOperator extends KeyedOperator {
   }
 
   protected restore(
-    restored: readonly RestoredSection[],
+    section: RestoredSection,
     owns: (group: number) => boolean,
     alive: () => void,
   ): void {
     const index = this.#index;
-    for (const section of restored) {
-      if (section.name !== this.#section) continue;
-      this.#table.restore(
-        section,
-        owns,
-        (row, entry) => index.add(entry.group, entry.key, row),
-        alive,
-      );
-    }
+    this.#table.restore(
+      section,
+      owns,
+      (row, entry) => index.add(entry.group, entry.key, row),
+      alive,
+    );
   }
 
   onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {

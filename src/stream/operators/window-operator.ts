@@ -26,6 +26,7 @@ import type { KeySelector } from '../api/key-selector.js';
 import type { WindowDefinition } from '../api/windows.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
 import { withSections } from '../state/captures.js';
+import { ownGroups } from '../state/own-groups.js';
 import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
 import { type GroupTimes, groupTimes } from './group-times.js';
@@ -123,7 +124,7 @@ export class WindowOperator<S> implements Operator {
       if (section.name !== this.#store.state.section) continue;
       this.#store.restore(
         section,
-        (group) => context.ownsGroup(group),
+        ownGroups(context, section),
         () => context.alive(),
         (start) => this.#paneOf(this.#indexOf(start)),
       );

@@ -3,6 +3,9 @@
 import { HoldfastError } from '../../base/errors.js';
 import type { RestoredSection, StateSection } from '../operator.js';
 
+/** The section with a task's own time. It stands beside those of its first operator. Names of such sections begin with '~'. */
+export const TASK_SECTION = '~task';
+
 export function encodeTime(name: string, timeMs: number): StateSection {
   const bytes = new Uint8Array(8);
   new DataView(bytes.buffer).setFloat64(0, timeMs, true);

@@ -5,7 +5,8 @@
  *  J1  A channel's elements come in the order in which they were sent: the consumer's recording, then the
  *      producer's from the consumer's position on. The two may lie in different parts and entries. Channels
  *      come one after the other; between channels of one operator there is no order.
- *  J2  A record whose key group another instance owns now is left to that instance.
+ *  J2  A record whose key group another instance owns now is left to that instance. The channel led to the one that had
+ *      the group: anything else is damage, for nobody would take the record (state/own-groups.ts).
  *  J3  Barriers are left out, for their checkpoints are over. Ends are left out, because whoever had ended ends
  *      again. Watermarks count where the channel is the same as it was. Where instances have changed they are
  *      left out: time then only comes later, with the producers' next watermarks.
@@ -19,6 +20,7 @@ import { HoldfastError } from '../../base/errors.js';
 import type { Batch, Element } from '../../channels/element.js';
 import { positionOf, StoredFrames } from '../../channels/element-frames.js';
 import type { RestoredSection } from '../operator.js';
+import { misplaced } from '../state/own-groups.js';
 import { type ChannelName, decodeChannel, parseChannelSection } from './channel-state.js';
 
 export interface RestoredChannelsOptions {
@@ -33,13 +35,23 @@ export interface RestoredChannelsOptions {
   /** Is that input keyed? */
   readonly isKeyed: (operator: string, input: number) => boolean;
   readonly ownsGroup: (group: number) => boolean;
+  /** Which instance of the operator had the group in the checkpoint; undefined when that is not known, or no group has moved. */
+  readonly formerOwner: (operator: string, group: number) => number | undefined;
   /** Instances, or the owners of key groups, have changed since the checkpoint. */
   readonly isRescaled: boolean;
+}
+
+interface FoundChannel {
+  readonly name: ChannelName;
+  readonly origin: RestoredSection['origin'];
+  readonly kept: Uint8Array[];
+  readonly sent: Uint8Array[];
 }
 
 interface Channel extends ChannelName {
   readonly operator: string;
   readonly frames: readonly Uint8Array[];
+  readonly origin: RestoredSection['origin'];
   at: number;
 }
 
@@ -109,14 +121,14 @@ export class RestoredChannels {
   }
 
   #channelsOf(operator: string, sections: readonly RestoredSection[]): readonly Channel[] {
-    const found = new Map<string, { name: ChannelName; kept: Uint8Array[]; sent: Uint8Array[] }>();
+    const found = new Map<string, FoundChannel>();
     const positions = new Map<string, number>();
     for (const section of sections) {
       const name = parseChannelSection(section.name);
       if (name === undefined) continue;
       if (name.input >= this.#given.inputsOf(operator)) throw noInput(operator, name.input);
       const key = `${name.input}:${name.from}:${name.to}`;
-      const entry = found.get(key) ?? { name, kept: [], sent: [] };
+      const entry = found.get(key) ?? { name, origin: section.origin, kept: [], sent: [] };
       found.set(key, entry);
       const { position, frames } = decodeChannel(section.bytes);
       if (name.side === 'output') entry.sent.push(...frames);
@@ -124,21 +136,23 @@ export class RestoredChannels {
       if (position !== undefined) positions.set(key, position);
     }
     return [...found]
-      .map(([key, { name, kept, sent }]): Channel => {
+      .map(([key, { name, origin, kept, sent }]): Channel => {
         const position = positions.get(key);
         const left = sent.filter(
           (frame) => position === undefined || ((positionOf(frame) - position) | 0) >= 0,
         );
         const { input, from, to } = name;
-        return { operator, input, from, to, frames: [...kept, ...left], at: 0 };
+        return { operator, input, from, to, origin, frames: [...kept, ...left], at: 0 };
       })
       .sort((a, b) => a.input - b.input || a.from - b.from || a.to - b.to);
   }
 
-  #kept({ operator, input }: Channel, element: Element): Element | undefined {
+  #kept(channel: Channel, element: Element): Element | undefined {
     switch (element.kind) {
       case 'batch':
-        return this.#given.isKeyed(operator, input) ? this.#owned(operator, element) : element;
+        return this.#given.isKeyed(channel.operator, channel.input)
+          ? this.#owned(channel, element)
+          : element;
       case 'watermark':
         return this.#given.isRescaled ? undefined : element;
       default:
@@ -147,7 +161,8 @@ export class RestoredChannels {
   }
 
   /** J2 */
-  #owned(operator: string, batch: Batch): Batch | undefined {
+  #owned(channel: Channel, batch: Batch): Batch | undefined {
+    const { operator } = channel;
     const { records, timestamps, behind, groups, count } = batch;
     if (groups === undefined) {
       throw new HoldfastError(
@@ -157,7 +172,7 @@ export class RestoredChannels {
       );
     }
     const own: number[] = [];
-    for (let i = 0; i < count; i += 1) if (this.#given.ownsGroup(groups[i]!)) own.push(i);
+    for (let i = 0; i < count; i += 1) if (this.#isOwn(channel, groups[i]!)) own.push(i);
     if (own.length === count) return batch;
     if (own.length === 0) return undefined;
     return {
@@ -169,6 +184,15 @@ export class RestoredChannels {
       groups: Uint16Array.from(own, (i) => groups[i]!),
       count: own.length,
     };
+  }
+
+  /** J2 */
+  #isOwn({ operator, to, origin }: Channel, group: number): boolean {
+    const { ownsGroup, formerOwner, isRescaled } = this.#given;
+    const isOwn = ownsGroup(group);
+    const former = formerOwner(operator, group);
+    if (former === undefined ? isOwn || isRescaled : former === to) return isOwn;
+    throw misplaced(operator, { instance: to, origin }, group, former);
   }
 }
 

@@ -36,6 +36,9 @@ export function restoredChannelsOf(options: TaskOptions): RestoredChannels {
   const { graph, plan, vertex, instance, restored, replayedBarrier } = options;
   const table = plan.tables[plan.vertices[vertex]!.parallelism];
   const { nodes } = plan.vertices[vertex]!;
+  const formerOwners = new Map(
+    restored.flatMap((one) => (one.formerOwners ? [[one.operator, one.formerOwners]] : [])),
+  );
   const nodeOf = (operator: string) => graph.nodes.find(({ id }) => id === operator);
   return new RestoredChannels({
     restored,
@@ -43,6 +46,7 @@ export function restoredChannelsOf(options: TaskOptions): RestoredChannels {
     inputsOf: (operator) => nodeOf(operator)?.inputs.length ?? 0,
     isKeyed: (operator, input) => nodeOf(operator)?.inputs[input]?.partition === 'hash',
     ownsGroup: (group) => table === undefined || table[group] === instance,
+    formerOwner: (operator, group) => formerOwners.get(operator)?.[group - 1],
     isRescaled: replayedBarrier !== undefined,
   });
 }

@@ -25,7 +25,7 @@ import { Backlog } from '../../threads/backlog.js';
 import type { Lease } from '../../threads/lease.js';
 import { TaskMark } from '../../threads/task-mark.js';
 import type { Receiver } from '../operator.js';
-import { earlier, earliestTime, encodeTime } from '../state/time-section.js';
+import { earlier, earliestTime, encodeTime, TASK_SECTION } from '../state/time-section.js';
 import { ExchangeTimes } from './exchange-times.js';
 import { type LocatedError, locate } from './located-error.js';
 import { OvertakenOutput } from './overtaken-output.js';
@@ -45,8 +45,6 @@ import { TaskTurns } from './task-turns.js';
 import type { TaskMetrics, TaskOptions } from './task-types.js';
 import { TimeHolders } from './time-holder.js';
 
-/** The task's own section, which stands beside those of its first operator. Names of such sections begin with '~'. */
-const TASK_SECTION = '~task';
 /** The largest share of a run that goes to a snapshot under way. */
 const SNAPSHOT_SHARE = 0.5;
 
