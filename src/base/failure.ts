@@ -39,6 +39,10 @@ export interface Failure extends FailurePlace {
 
 /** Stands in the details of an error with which a sink refuses a record that it would refuse again. */
 export const UNFIT_RECORD = 'unfitRecord';
+/** In an error's details: the path of a file or folder that somebody has taken away. It does not come back by itself. */
+export const GONE = 'gone';
+/** In an error's details, where a user's own source breaks its contract: it would break it again. */
+export const MISUSE = 'misuse';
 
 const CAUSE_DEPTH_MAX = 8;
 /** Longest message or stack, in characters. */

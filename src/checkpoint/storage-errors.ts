@@ -1,6 +1,7 @@
 /** Errors of a checkpoint directory, in words for its user. */
 
 import { HoldfastError } from '../base/errors.js';
+import { GONE } from '../base/failure.js';
 import { messageOf } from '../base/realm.js';
 import { errnoOf } from './directory/file-system.js';
 
@@ -37,6 +38,18 @@ export function directoryError(directory: string, cause: unknown): HoldfastError
     'ERR_HOLDFAST_CHECKPOINT_DIRECTORY',
     `the checkpoint directory '${directory}' cannot be used: ${describe(cause)}.${adviceFor(cause)}`,
     { cause, details: { directory, errno: errnoOf(cause) } },
+  );
+}
+
+/**
+ * The directory is no longer there. It is not made again: its checkpoints are gone, and where it was moved away, a
+ * second run may go on from them.
+ */
+export function deletedError(directory: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_CHECKPOINT_DIRECTORY',
+    `the checkpoint directory '${directory}' was deleted or moved away while the job ran, and its checkpoints with it. Put it back as it was and run the job again; if it is lost, start the job afresh.`,
+    { details: { directory, [GONE]: directory } },
   );
 }
 

@@ -1,5 +1,5 @@
 import { HoldfastError } from '../base/errors.js';
-import { explainSystemError } from './system-error.js';
+import { explainSystemError, pathDetails } from './system-error.js';
 
 /** ERR_HOLDFAST_SINK for anything that went wrong with a sink's file or folder. */
 export function sinkError(action: string, path: string, error: unknown): HoldfastError {
@@ -7,6 +7,6 @@ export function sinkError(action: string, path: string, error: unknown): Holdfas
   return new HoldfastError(
     'ERR_HOLDFAST_SINK',
     `cannot ${action} '${path}': ${explainSystemError(error)}.`,
-    { cause: error, details: { path } },
+    { cause: error, details: pathDetails(path, error) },
   );
 }

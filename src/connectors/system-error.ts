@@ -1,10 +1,17 @@
 /** Reads Node's system errors. */
+
+import { GONE } from '../base/failure.js';
 import { messageOf } from '../base/realm.js';
 
 export function errorCode(error: unknown): string | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code } = error as { code?: unknown };
   return typeof code === 'string' ? code : undefined;
+}
+
+/** Details of an error about a file or folder: where it is, and whether it is gone. */
+export function pathDetails(path: string, error: unknown): Readonly<Record<string, unknown>> {
+  return errorCode(error) === 'ENOENT' ? { path, [GONE]: path } : { path };
 }
 
 /** Says what the user can do about an error; gives the plain message where there is nothing to add. */

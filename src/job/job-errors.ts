@@ -1,7 +1,7 @@
 /** Errors with which a job ends, and errors for requests that it cannot answer. */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
-import { type Failure, failureToError } from '../base/failure.js';
+import { type Failure, failureToError, GONE, MISUSE } from '../base/failure.js';
 import type { JobStatus } from './job-types.js';
 
 export function canceledError(reason?: unknown): HoldfastError {
@@ -26,21 +26,30 @@ export function budgetError(failure: Failure, attempts: number): Error {
 }
 
 /** @param times how often in a row the job has failed in this way */
-export function poisonError(failure: Failure, times: number): HoldfastError {
+export function hopelessError(failure: Failure, times: number): HoldfastError {
   const root = failureToError(failure);
-  const { record, position } = failure;
-  const which =
-    record === undefined ? position : `${record}${position === undefined ? '' : ` (${position})`}`;
   return new HoldfastError(
     'ERR_HOLDFAST_RESTART_BUDGET',
-    failure.kind === 'sink'
-      ? `gave up: the sink has refused the same record, ${which}, ${times} times in a row, and would again. Change ` +
-          `such records ahead of it, or leave them out. The failure was: ${root.message}`
-      : `gave up: user code has failed in the same way ${times} times in a row, each time on the same ` +
-          `record, ${which}, and would again. Mend it, or have such records put aside with .onError(…) on the ` +
-          `operator. The failure was: ${root.message}`,
+    `gave up: ${reasonOf(failure, `${times} times in a row`)} The failure was: ${root.message}`,
     { cause: root, details: { ...root.details, attempts: times - 1 } },
   );
+}
+
+function reasonOf({ kind, operator, record, position, details }: Failure, often: string): string {
+  const gone = details?.[GONE];
+  if (typeof gone === 'string') {
+    return `'${gone}' is gone, and was ${often}: it does not come back by itself.`;
+  }
+  if (details?.[MISUSE] === true) {
+    return `source '${operator}' has broken its contract in the same way ${often}, and would again. Mend it.`;
+  }
+  const which =
+    record === undefined ? position : `${record}${position === undefined ? '' : ` (${position})`}`;
+  return kind === 'sink'
+    ? `the sink has refused the same record, ${which}, ${often}, and would again. Change such records ahead of ` +
+        'it, or leave them out.'
+    : `user code has failed in the same way ${often}, each time on the same record, ${which}, and would again. ` +
+        'Mend it, or have such records put aside with .onError(…) on the operator.';
 }
 
 export function needsCheckpoints(what: string): HoldfastError {

@@ -317,7 +317,7 @@ describe('a file that is not what it was', () => {
 
   it('gone, shorter, longer, touched, or with other bytes when a split is opened', async () => {
     const cases: readonly [string, (path: string) => Promise<void>, string][] = [
-      ['gone', (path) => rm(path), 'does not exist'],
+      ['gone', (path) => rm(path), 'was deleted or moved away'],
       ['shorter', (path) => truncate(path, 1_000), 'size is 1000 bytes'],
       ['longer', (path) => writeFile(path, 'more', { flag: 'a' }), 'size is'],
       ['touched', (path) => utimes(path, 1_000, 1_000), 'was modified 1970-01-01T00:16:40.000Z'],

@@ -19,7 +19,9 @@
 import { randomBytes } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { HoldfastError } from '../../base/errors.js';
+import { GONE } from '../../base/failure.js';
 import { writeFully } from '../parts/part-io.js';
+import { deletedError } from '../storage-errors.js';
 import { replaceFile, writeTemporary } from './durable-file.js';
 import { readWhole } from './file-reading.js';
 import { errnoOf, type FileSystem } from './file-system.js';
@@ -69,12 +71,29 @@ export class DirectoryLock {
   async verify(): Promise<void> {
     const found = await readLock(this.#files, this.#path);
     if (this.#token !== undefined && found?.owner?.token === this.#token) return;
+    if (await this.#isDeleted()) throw deletedError(dirname(this.#path));
     const now = found?.owner === undefined ? 'it is gone' : `process ${found.owner.pid} has it`;
     throw new HoldfastError(
       'ERR_HOLDFAST_CHECKPOINT_LOCKED',
       `this run has lost the lock '${this.#path}': ${now}. Something removed the file while the run was going on; nothing more is committed. Start the job again, alone on its directory.`,
-      { details: { lock: this.#path, pid: found?.owner?.pid } },
+      {
+        details: {
+          lock: this.#path,
+          pid: found?.owner?.pid,
+          ...(found === undefined ? { [GONE]: this.#path } : {}),
+        },
+      },
     );
+  }
+
+  /** Is the directory itself gone, and the checkpoints with it? */
+  async #isDeleted(): Promise<boolean> {
+    try {
+      await this.#files.list(dirname(this.#path));
+      return false;
+    } catch (error) {
+      return errnoOf(error) === 'ENOENT';
+    }
   }
 
   /** Idempotent; takes away nobody else's lock. */

@@ -11,9 +11,10 @@
 import { hash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
+import { GONE } from '../../base/failure.js';
 import { type FileHandle, oddKind, openAtOnce } from '../../base/files.js';
 import type { NamedPath } from '../options.js';
-import { explainSystemError } from '../system-error.js';
+import { explainSystemError, pathDetails } from '../system-error.js';
 
 const SAMPLE_BYTES = 4096;
 /** So small a file is read in one call of the system. */
@@ -32,7 +33,7 @@ export function sourceError(path: NamedPath, error: unknown): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_SOURCE',
     `cannot read '${path.shown}': ${explainSystemError(error)}.`,
-    { cause: error, details: { path: path.absolute } },
+    { cause: error, details: pathDetails(path.absolute, error) },
   );
 }
 
@@ -58,7 +59,10 @@ export async function openFile(path: NamedPath): Promise<IdentifiedFile> {
 
 /** Opens the file and refuses it when it is not the one that was listed. */
 export async function openSame(path: NamedPath, expected: FileIdentity): Promise<IdentifiedFile> {
-  const file = await openFile(path);
+  const file = await openFile(path).catch((error: unknown) => {
+    if (isHoldfastError(error) && error.details[GONE] !== undefined) throw gone(path, error);
+    throw error;
+  });
   try {
     compare(path, expected, file.identity);
     return file;
@@ -75,15 +79,19 @@ export async function checkUnchanged(
   expected: FileIdentity,
 ): Promise<void> {
   const stat = await handle.stat();
-  if (stat.nlink === 0) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_SOURCE',
-      `'${path.shown}' was deleted or replaced while it was being read. Put it back as it was: ` +
-        'a restart reads it again.',
-      { details: { path: path.absolute } },
-    );
-  }
+  if (stat.nlink === 0) throw gone(path);
   compare(path, expected, { size: stat.size, mtimeMs: stat.mtimeMs, sha256: expected.sha256 });
+}
+
+/** The job had listed the file, and read from it perhaps. */
+function gone(path: NamedPath, cause?: unknown): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_SOURCE',
+    `'${path.shown}' was there when the job began to read, and was deleted or moved away. Put it back as it was ` +
+      '(content and time of modification) and run the job again: it goes on from its last checkpoint. Or start ' +
+      "it afresh (restore: 'none').",
+    { cause, details: { path: path.absolute, [GONE]: path.absolute } },
+  );
 }
 
 /** Fills `buffer` from the offset; a file that ends before is one that was cut short. */

@@ -23,6 +23,7 @@
 import { join } from 'node:path';
 import { assert } from '../../base/assert.js';
 import { HoldfastError } from '../../base/errors.js';
+import { GONE } from '../../base/failure.js';
 import { lstat, readdir, rename, unlink } from '../../base/files.js';
 import { makeDirectory } from '../../base/make-directory.js';
 import { atPoint } from '../../base/protocol-points.js';
@@ -170,7 +171,7 @@ export class RenameCommitter implements Committer {
       `'${directory}' has no record of this run, and rows that it has written or promised are not ` +
         'there: the folder was deleted, emptied, moved or exchanged. Put it back, or start the job ' +
         "afresh (restore: 'none').",
-      { details: { directory, missing } },
+      { details: { directory, missing, [GONE]: directory } },
     );
   }
 
@@ -328,10 +329,11 @@ export class RenameCommitter implements Committer {
       found === undefined
         ? 'its .staging folder was emptied'
         : `run ${found.run} has taken it over`;
+    const gone = found === undefined ? { [GONE]: directory } : {};
     return new HoldfastError(
       'ERR_HOLDFAST_SINK',
       `nothing was published to '${directory}': ${why}. Two runs must not share a folder.`,
-      { details: { directory, owner: found?.run } },
+      { details: { directory, owner: found?.run, ...gone } },
     );
   }
 }

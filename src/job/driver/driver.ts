@@ -32,9 +32,9 @@ import { JobEmitter } from '../job-emitter.js';
 import {
   budgetError,
   canceledError,
+  hopelessError,
   needsCheckpoints,
   notRunning,
-  poisonError,
 } from '../job-errors.js';
 import type {
   JobMetrics,
@@ -340,7 +340,7 @@ export class JobDriver {
     for (const region of regions) {
       const times = region.repeated.heard(failure);
       if (times >= EQUAL_FAILURES_MAX && !this.#isPatient(region)) {
-        this.#givenUp(poisonError(failure, times));
+        this.#givenUp(hopelessError(failure, times));
         return;
       }
     }

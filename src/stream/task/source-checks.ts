@@ -4,6 +4,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { MISUSE } from '../../base/failure.js';
 import { describeValue } from '../api/callbacks.js';
 import type { SourceBatch, SourceReader, SourceSplit } from '../source.js';
 
@@ -14,7 +15,7 @@ export function checkSplits(
   method: 'splits()' | 'discover()' = 'splits()',
 ): readonly SourceSplit[] {
   const wrong = (what: string): HoldfastError =>
-    new HoldfastError('ERR_HOLDFAST_SOURCE', `${method} of source '${operator}' gave ${what}`);
+    misuse(operator, `${method} of source '${operator}' gave ${what}`);
   if (!Array.isArray(splits)) {
     throw wrong(`${describeValue(splits)}: it must give an array of splits, as [{ id: 'a' }].`);
   }
@@ -46,8 +47,8 @@ export function checkReader(operator: string, reader: unknown): SourceReader<unk
   const given = reader as Partial<SourceReader<unknown>> | null | undefined;
   for (const method of ['poll', 'position', 'describe', 'close'] as const) {
     if (typeof given?.[method] === 'function') continue;
-    throw new HoldfastError(
-      'ERR_HOLDFAST_SOURCE',
+    throw misuse(
+      operator,
       `open() of source '${operator}' gave ${describeValue(reader)}, which has no method ${method}: ` +
         'it must give a reader with poll, position, describe and close.',
     );
@@ -63,7 +64,7 @@ export function checkBatch(operator: string, batch: unknown): SourceBatch<unknow
   if (batch === undefined) return undefined;
   const { records, timestamps, rejected } = (batch ?? {}) as Partial<SourceBatch<unknown>>;
   const wrong = (what: string): HoldfastError =>
-    new HoldfastError('ERR_HOLDFAST_SOURCE', `poll() of source '${operator}' gave ${what}`);
+    misuse(operator, `poll() of source '${operator}' gave ${what}`);
   if (!Array.isArray(records)) {
     throw wrong(
       `${describeValue(batch)}: it must give { records: [...] }, or undefined at the end of the split.`,
@@ -78,4 +79,10 @@ export function checkBatch(operator: string, batch: unknown): SourceBatch<unknow
     throw wrong('rejected that is not an array of indexes of its records.');
   }
   return batch as SourceBatch<unknown>;
+}
+
+function misuse(operator: string, message: string): HoldfastError {
+  return new HoldfastError('ERR_HOLDFAST_SOURCE', message, {
+    details: { operator, [MISUSE]: true },
+  });
 }

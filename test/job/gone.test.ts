@@ -1,0 +1,116 @@
+/** What somebody takes away under a running job does not come back by itself: the job ends soon, and says what to do. */
+
+import { readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { expect, test } from 'vitest';
+import { HoldfastError, type Job, runInline, type Source } from '../../dist/index.js';
+import { fixture, Meter, temporaryFolder, until } from './kit.js';
+import { run } from './run-compiled.js';
+
+/** The error that ends the job, and how many failures there were. */
+async function ending(job: Job): Promise<{ error: HoldfastError; failures: number }> {
+  let failures = 0;
+  job.on('failure', () => {
+    failures += 1;
+  });
+  const error = await job.finished.then(
+    (value) => value,
+    (reason: unknown) => reason,
+  );
+  expect(error).toBeInstanceOf(HoldfastError);
+  return { error: error as HoldfastError, failures };
+}
+
+test('an input file', async () => {
+  const folder = await temporaryFolder();
+  const input = join(folder, 'rows.ndjson');
+  const rows = Array.from({ length: 200_000 }, (_, n) => JSON.stringify({ key: `k${n % 7}`, n }));
+  await writeFile(input, `${rows.join('\n')}\n`);
+  const job = await run(fixture('lines'), {
+    parallelism: 2,
+    args: { input, slow: true },
+    checkpoint: { directory: join(folder, 'checkpoints'), intervalMs: 3_600_000 },
+  });
+  const ended = ending(job);
+  await until(() => job.progress().sourceRecords > 1_000, job);
+  await rm(input);
+  const { error, failures } = await ended;
+  expect(error.code).toBe('ERR_HOLDFAST_RESTART_BUDGET');
+  expect(error.message).toContain(`'${input}' is gone, and was 3 times in a row`);
+  expect(error.message).toMatch(/Put it back as it was .* goes on from its last checkpoint/);
+  expect(error.details).toMatchObject({ gone: input, attempts: 2 });
+  expect((error.cause as HoldfastError).code).toBe('ERR_HOLDFAST_SOURCE');
+  expect(failures).toBe(3);
+});
+
+test('the checkpoint directory: it is not made again, for another run may go on from it', async () => {
+  const folder = await temporaryFolder();
+  const directory = join(folder, 'checkpoints');
+  const job = await run(fixture('totals'), {
+    parallelism: 2,
+    args: { count: 1_000_000, ratePerSecond: 10_000 },
+    checkpoint: { directory, intervalMs: 20 },
+  });
+  const ended = ending(job);
+  await job.checkpointNow();
+  await rename(directory, join(folder, 'moved'));
+  const { error, failures } = await ended;
+  expect(error.code).toBe('ERR_HOLDFAST_RESTART_BUDGET');
+  expect(error.message).toContain(`the checkpoint directory '${directory}' was deleted or moved`);
+  expect(error.details).toMatchObject({ gone: directory, attempts: 2 });
+  expect((error.cause as HoldfastError).code).toBe('ERR_HOLDFAST_CHECKPOINT_DIRECTORY');
+  // The first may be that of the checkpoint that could not be written.
+  expect(failures).toBeLessThanOrEqual(4);
+  expect(await readdir(dirname(directory))).toEqual(['moved']);
+  expect(basename(directory)).toBe('checkpoints');
+});
+
+test('the folder of a sink', async () => {
+  const out = join(await temporaryFolder(), 'out');
+  const meter = new Meter(1_000);
+  const job = await run(fixture('output-folder'), {
+    parallelism: 2,
+    args: { meter: meter.shared, count: 3_000, out },
+    checkpoint: { directory: await temporaryFolder(), intervalMs: 3_600_000 },
+  });
+  const ended = ending(job);
+  await until(() => job.progress().sinkRecords === 1_000, job);
+  await job.checkpointNow();
+  await rm(out, { recursive: true });
+  meter.raise(2_000);
+  await until(() => job.progress().sinkRecords === 2_000, job);
+  // Only now is what was written to be found in the folder.
+  await job.checkpointNow().catch(() => {});
+  const { error, failures } = await ended;
+  expect(error.code).toBe('ERR_HOLDFAST_RESTART_BUDGET');
+  expect(error.message).toContain(`'${out}' is gone, and was 3 times in a row`);
+  expect(error.details).toMatchObject({ gone: out, attempts: 2 });
+  expect(failures).toBe(3);
+});
+
+test('what a source of one’s own owes by its contract', async () => {
+  let opened = 0;
+  const mute: Source<number> = {
+    kind: 'mute',
+    splits: async () => [{ id: 'only' }],
+    open: async () => {
+      opened += 1;
+      const reader = { poll: () => ({ records: [1] }), position: () => 0, close() {} };
+      return reader as never;
+    },
+  };
+  const error = await runInline((env) => void env.from(mute).uid('mute').collect('rows'), {
+    checkpoint: { directory: await temporaryFolder() },
+  }).then(
+    (value) => value,
+    (reason: unknown) => reason as HoldfastError,
+  );
+  expect(error).toMatchObject({
+    code: 'ERR_HOLDFAST_RESTART_BUDGET',
+    message: expect.stringMatching(
+      /source 'mute' has broken its contract in the same way 3 times in a row.*no method describe/,
+    ),
+    details: { operator: 'mute', attempts: 2 },
+  });
+  expect(opened).toBe(3);
+});
