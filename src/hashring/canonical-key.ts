@@ -45,6 +45,19 @@ export function canonicalKey(key: unknown): PrimitiveKey {
   }
 }
 
+/**
+ * The key as rows show it: of equal keys always the same, whichever a record came with. So what is shown does not
+ * depend on who came first, or last. −0 is 0, and a tuple is a plain array of such keys.
+ * @param key one that `canonicalKey` has taken
+ */
+export function shownKey(key: unknown): unknown {
+  if (typeof key === 'number') return key + 0; // −0 + 0 is 0.
+  if (typeof key !== 'object' || !Array.isArray(key)) return key;
+  const shown: unknown[] = [];
+  for (let i = 0; i < key.length; i += 1) shown.push(shownKey(key[i]));
+  return shown;
+}
+
 /** @param element index of the encoded key in the outermost tuple; −1 outside of a tuple */
 function encode(key: unknown, depth: number, element: number): string {
   switch (typeof key) {

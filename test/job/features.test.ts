@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import {
   collect,
@@ -16,6 +17,7 @@ import keysJob, { keys } from './fixtures/keys.job.js';
 import misuseJob, { mistakes } from './fixtures/misuse.job.js';
 import shapesJob from './fixtures/shapes.job.js';
 import travelJob, { travellers } from './fixtures/travel.job.js';
+import zerosJob, { ROUNDS } from './fixtures/zeros.job.js';
 import { fixture, temporaryFolder } from './kit.js';
 import { run } from './run-compiled.js';
 
@@ -115,6 +117,27 @@ describe('keys', () => {
         last.set(shown(key), { records, indexes });
       }
       expect(last).toEqual(expected);
+    }
+  });
+
+  test('0 and −0 are one key, also in tuples, and it is shown as 0, whatever the slots', async () => {
+    const each = (n: number) => [0, ['a', 0], [[0], 0]].map((key) => ({ key, n }));
+    const share = ROUNDS * 2;
+    const running = Array.from({ length: share }, (_, i) => each(i + 1)).flat();
+    const expected = [
+      ...['numbers', 'values'].flatMap((kind) => running.map((row) => ({ kind, ...row }))),
+      ...['windows of numbers', 'windows of values'].flatMap((kind) =>
+        each(share).map((row) => ({ kind, ...row })),
+      ),
+    ];
+    const shownRows = (rows: readonly unknown[]) =>
+      rows.map((row) => inspect(row, { depth: 9 })).sort();
+    const inline = await runInline(zerosJob);
+    expect(shownRows(inline.collected['rows']!)).toEqual(shownRows(expected));
+    for (const parallelism of [1, 2, 3]) {
+      const job = await run(fixture('zeros'), { parallelism });
+      const { collected } = await job.finished;
+      expect(shownRows(collected['rows']!)).toEqual(shownRows(expected));
     }
   });
 

@@ -26,9 +26,9 @@ const row = (k: string, windowStart: number, n: number, total = n, size = 10) =>
   at: windowStart + size - 1,
 });
 
-/** Who had the key groups of these keys: instance 0, 1, … */
 const keyedItem = (time: number, k: string): Item => ({ record: { k, n: 1 }, at: time, key: k });
 
+/** Who had the key groups of these keys: instance 0, 1, … */
 const ownerOf =
   (...keys: readonly string[]) =>
   (group: number) => {

@@ -2,6 +2,7 @@
 
 import { assert } from '../../base/assert.js';
 import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
+import { shownKey } from '../../hashring/canonical-key.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { CellBucket } from '../state/cell.js';
@@ -48,8 +49,9 @@ export class KeyedCellsOperator extends KeyedOperator {
 
   onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {
     const select = this.select;
-    const key = select(record);
-    const canonical = keyOfSelected(key);
+    const selected = select(record);
+    const canonical = keyOfSelected(selected);
+    const key = shownKey(selected);
     const group = this.groupOf(key, givenGroup);
     const table = this.#table;
     const fold = this.#fold;

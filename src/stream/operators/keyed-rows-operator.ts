@@ -1,5 +1,6 @@
 /** Keyed aggregation over numbers: one row of shared memory per key. This is the hottest path there is. */
 
+import { shownKey } from '../../hashring/canonical-key.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { RowIndex } from '../state/row-index.js';
@@ -64,8 +65,9 @@ export class KeyedRowsOperator extends KeyedOperator {
 
   onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {
     const select = this.select;
-    const key = select(record);
-    const canonical = keyOfSelected(key);
+    const selected = select(record);
+    const canonical = keyOfSelected(selected);
+    const key = shownKey(selected);
     const group = this.groupOf(key, givenGroup);
     const table = this.#table;
     const known = this.#index.find(group, canonical);

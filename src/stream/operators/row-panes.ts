@@ -1,6 +1,6 @@
 /** Panes of numbers: rows of shared memory, each with its window's start in the first word. */
 
-import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
+import { canonicalKey, type PrimitiveKey, shownKey } from '../../hashring/canonical-key.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import { ownKey } from '../state/own-key.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
@@ -77,7 +77,10 @@ export class RowPanes implements PaneStore<number> {
   }
 
   keyOf(canonical: PrimitiveKey, row: number): unknown {
-    return ownKey(canonical) ?? (canonical === null ? null : this.#table.keyOf(row));
+    const own = ownKey(canonical);
+    if (own !== undefined) return own;
+    // Former versions kept the key as the first record had it.
+    return shownKey(this.#table.keyOf(row));
   }
 
   row(pane: Pane<number>, canonical: PrimitiveKey, row: number): unknown {

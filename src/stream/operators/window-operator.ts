@@ -21,7 +21,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
-import type { PrimitiveKey } from '../../hashring/canonical-key.js';
+import { type PrimitiveKey, shownKey } from '../../hashring/canonical-key.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { WindowDefinition } from '../api/windows.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
@@ -150,8 +150,9 @@ export class WindowOperator<S> implements Operator {
       }
     }
     const select = this.#select;
-    const key = select(record);
-    const canonical = keyOfSelected(key);
+    const selected = select(record);
+    const canonical = keyOfSelected(selected);
+    const key = shownKey(selected);
     const slot = this.#store.add(pane, canonical, key, group, record);
     if (pane.fired || this.#ahead?.hasFired(group, pane.end - 1)) {
       this.#emit(pane, canonical, slot, behind); // lateness.ts, J4

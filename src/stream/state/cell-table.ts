@@ -40,7 +40,7 @@
  *  V10 When more than half of the cells have changed, the snapshot holds everything.
  */
 
-import { canonicalKey } from '../../hashring/canonical-key.js';
+import { canonicalKey, shownKey } from '../../hashring/canonical-key.js';
 import type { RestoredSection } from '../operator.js';
 import type { Cell, CellBucket } from './cell.js';
 import { CellCapture } from './cell-capture.js';
@@ -216,7 +216,8 @@ export class CellTable {
       const bucket = this.bucket(namespace);
       let cell = bucket.cells.get(canonicalKey(key));
       if (cell !== undefined) this.set(cell, value);
-      else cell = this.#add(bucket, group, key, value, this.#number - 1);
+      // Former versions kept the key as the first record had it.
+      else cell = this.#add(bucket, group, shownKey(key), value, this.#number - 1);
       if (evolve !== undefined) taken.add(cell);
     };
     const remove = (namespace: number, _group: number, key: unknown): void => {
