@@ -118,7 +118,9 @@ function current(codec: Codec, version: number, data: unknown): unknown {
     throw new HoldfastError(
       'ERR_HOLDFAST_CODEC',
       `a value was written by version ${version} of the codec '${id}', this job has version ` +
-        `${codec.version} without a way to migrate: give the codec migrate(data, fromVersion).`,
+        `${codec.version} without a way to migrate. Add to defineCodec({ id: '${id}', version: ${codec.version}, … }): ` +
+        `migrate: (data, fromVersion) => …, which gives the data of version ${codec.version} for that of version ` +
+        `${version}; or restore a checkpoint that holds none of it.`,
       { details: { id, version, registered: codec.version } },
     );
   }

@@ -17,7 +17,10 @@ export interface CodecOptions<T extends object, D> {
   readonly encode: (value: T) => D;
   /** An instance of exactly `type`, equal to the one that `encode` was given. */
   readonly decode: (data: D) => T;
-  /** Turns data of an earlier version into that of today. Without it such data is refused. */
+  /**
+   * Turns data of an earlier version into that of today. Needed only where there is such data: without it a restore
+   * that meets some is refused.
+   */
   readonly migrate?: ((data: unknown, fromVersion: number) => D) | undefined;
 }
 

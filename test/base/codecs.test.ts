@@ -187,7 +187,9 @@ describe('codecs of classes', () => {
     registerCodecs([defineCodec(rest)]);
     const unmigrated = thrown(() => decode(old));
     expect(unmigrated.code).toBe('ERR_HOLDFAST_CODEC');
-    expect(unmigrated.message).toMatch(/version 1 of the codec 'point'.*give the codec migrate/);
+    expect(unmigrated.message).toMatch(
+      /version 1 of the codec 'point'.*Add to defineCodec.*migrate: \(data, fromVersion\)/,
+    );
     registerCodecs([first]);
     const later = thrown(() => decode(today));
     expect(later.code).toBe('ERR_HOLDFAST_CODEC');

@@ -170,6 +170,12 @@ describe('a codec of a job that goes on', () => {
 
   test.each<[string, number, number, RegExp]>([
     ['older', 2, 1, /version 2 of the codec 'tally', this job has version 1/],
+    [
+      'newer, without a way to migrate',
+      1,
+      3,
+      /version 1 of the codec 'tally', .*Add to defineCodec\(\{ id: 'tally', version: 3, .*migrate: \(data, fromVersion\)/,
+    ],
     ['missing', 1, 0, /by the codec 'tally', which this thread does not know/],
   ])('is refused when it is %s', async (_, before, after, message) => {
     const directory = await temporaryFolder();
@@ -179,6 +185,14 @@ describe('a codec of a job that goes on', () => {
     );
     expect(error.code).toBe('ERR_HOLDFAST_CODEC');
     expect(error.message).toMatch(message);
+  });
+
+  test('needs no way to migrate where there is nothing older', async () => {
+    const directory = await temporaryFolder();
+    await stopHalfWay(directory, 3);
+    const { collected } = await (await start(directory, 3, new Meter(records))).finished;
+    const last = (collected['sums'] as { key: number; sum: number }[]).slice(-2);
+    expect(last.map(({ sum }) => sum).sort()).toEqual([380, 400]);
   });
 });
 
