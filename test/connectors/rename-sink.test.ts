@@ -292,6 +292,41 @@ describe('ndjsonFiles', () => {
     checkDistinctTargets([sinks[0]!, { id: 'x', committer: undefined }]);
   });
 
+  it('refuses a folder where another sink stages, or where checkpoints are, and checkpoints where one stages', async () => {
+    const [out, linked] = [folder(), folder()];
+    await mkdir(join(out, '.staging'), { recursive: true });
+    await symlink(join(out, '.staging'), linked);
+    const sinkOf = (id: string, directory: string) => {
+      return { id, committer: ndjsonFiles(directory).committer };
+    };
+    const one = sinkOf('one', out);
+    for (const within of [join(out, '.staging'), join(out, '.staging', 'a', 'b'), linked]) {
+      for (const sinks of [
+        [one, sinkOf('two', within)],
+        [sinkOf('two', within), one],
+      ]) {
+        const error = await failureOf(() => checkDistinctTargets(sinks));
+        expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+        expect(error.message).toMatch(/the sink 'two' writes to .*where the sink 'one' keeps/);
+      }
+      const error = await failureOf(() => checkDistinctTargets([one], within));
+      expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+      expect(error.message).toMatch(/the checkpoint directory is .*where the sink 'one' keeps/);
+    }
+    const checkpoints = folder();
+    for (const within of [checkpoints, join(checkpoints, 'parts'), join(checkpoints, 'out')]) {
+      const error = await failureOf(() =>
+        checkDistinctTargets([sinkOf('one', within)], checkpoints),
+      );
+      expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+      expect(error.message).toContain(`'one' writes to '${within}', which is `);
+    }
+    // Beside each other, a name that begins with the other's, and folders below that nobody looks into.
+    const apart = [one, sinkOf('two', `${out}-2`), sinkOf('three', join(out, 'three'))];
+    checkDistinctTargets(apart, `${out}-checkpoints`);
+    checkDistinctTargets(apart, join(out, 'checkpoints'));
+  });
+
   it('refuses two sinks into one folder through links, also to a folder that is not there yet', async () => {
     const [real, linked] = [folder(), folder()];
     await mkdir(real);

@@ -71,6 +71,19 @@ test('two sinks into one folder are refused at the start, also through a link', 
   expect(await readdir(out)).toEqual([]);
 });
 
+test('a folder inside the checkpoint directory is refused at the start', async () => {
+  const directory = join(await temporaryFolder(), 'checkpoints');
+  const started = run(fixture('output-folder'), {
+    parallelism: 1,
+    args: { count: 10, out: join(directory, 'parts') },
+    checkpoint: { directory },
+  });
+  const error = await failure(started);
+  expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+  expect(error.message).toContain("the sink 'one' writes to");
+  expect(await readdir(join(directory, 'parts'))).toEqual([]);
+});
+
 /** One row for each key: with the key as JSON has it, or none. */
 async function keyed(out: string, keys: readonly unknown[]): Promise<void> {
   await runInline((env) => {

@@ -10,7 +10,7 @@ import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { messageOf } from '../../base/realm.js';
 import type { ManifestTransaction } from '../../checkpoint/store.js';
 import type { Committer } from '../../connectors/committer.js';
-import { checkDistinctTargets, createCommitter } from '../../connectors/committers.js';
+import { createCommitter } from '../../connectors/committers.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { CommitterData, SinkTransaction } from '../../stream/sink.js';
 
@@ -34,7 +34,6 @@ export class SinkCommitter {
     inWorker: CommitInWorker,
     create: CreateCommitter = createCommitter,
   ) {
-    checkDistinctTargets(sinks);
     this.#run = run;
     this.#inWorker = inWorker;
     for (const sink of sinks) {

@@ -11,6 +11,7 @@ import { isFatalCode } from '../../base/error-codes.js';
 import { HoldfastError } from '../../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../../base/failure.js';
 import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
+import { checkDistinctTargets } from '../../connectors/committers.js';
 import type { HostSpawner } from '../../host/host-link.js';
 import type { HostEvent, KillCause } from '../../host/host-protocol.js';
 import { HeapGuard } from '../../pool/heap-guard.js';
@@ -210,6 +211,7 @@ export class JobDriver {
 
   #prepare(plan: JobPlan): void {
     const sinks = plan.graph.nodes.filter((node) => node.kind === 'sink');
+    checkDistinctTargets(sinks, this.#options.checkpoint.directory);
     const inWorker: CommitInWorker = async (operator, checkpoint, list) => {
       const { timeoutMs } = this.#options.checkpoint;
       const link = this.#slots.anyLink(plan.regions.flatMap(({ slots }) => slots));
