@@ -4,6 +4,8 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import {
+  discard,
+  fixedDelay,
   fromAsyncIterable,
   MemoryStore,
   type RunOptions,
@@ -172,6 +174,45 @@ describe('an iterable without checkpoints', () => {
     expect(() => fromAsyncIterable([1] as never)).toThrow(/fromAsyncIterable\(make\)/);
     expect(() => fromAsyncIterable(() => [], { journal: { maxBytes: 0 } })).toThrow(/maxBytes/);
     expect(() => fromAsyncIterable(() => [], { bounded: 1 } as never)).toThrow(/bounded/);
+  });
+});
+
+describe('an iterable that fails', () => {
+  function* broken(count: number): Generator<number> {
+    for (let i = 0; i < count; i += 1) yield i;
+    throw new Error('broken');
+  }
+
+  test.each<[number, string, boolean]>([
+    [0, 'before its first record', false],
+    [1, 'after 1 record, before record 1 (they count from 0)', false],
+    [3, 'after 3 records, before record 3 (they count from 0)', false],
+    [3, 'after 3 records, before record 3 (they count from 0)', true],
+  ])('behind %i records says so, and gives them first', async (count, where, hasJournal) => {
+    const seen: number[] = [];
+    const begun: number[] = [];
+    const make = (from: number) => {
+      begun.push(from);
+      return from === 0 ? broken(count) : broken(0);
+    };
+    const directory = await temporaryFolder();
+    const checkpoint = { directory, intervalMs: 3_600_000 };
+    const restart = fixedDelay({ attempts: 1, delayMs: 0 });
+    const finished = runInline(
+      (env) =>
+        void env
+          .from(fromAsyncIterable((from) => make(from), { name: 'numbers' }))
+          .map((n) => seen.push(n))
+          .sinkTo(discard()),
+      hasJournal ? { checkpoint, restart } : {},
+    );
+    await expect(finished).rejects.toMatchObject({
+      message: expect.stringContaining(`(numbers): it failed ${where}: broken`),
+      details: { record: count },
+    });
+    const numbers = Array.from({ length: count }, (_, i) => i);
+    expect(seen).toEqual(hasJournal ? [...numbers, ...numbers] : numbers);
+    expect(begun).toEqual(hasJournal ? [0, count] : [0]);
   });
 });
 

@@ -7,6 +7,8 @@
  *  R3  While the journal is at its bound nothing is read. The next complete checkpoint shortens it.
  *  R4  The iterable may give one object again and again: records are copied as they come. One that cannot be
  *      copied ends its batch, and is emitted before the next one is asked for.
+ *  R5  What came before the iterable failed is given first. So a failure is at the record that it belongs to, and the
+ *      next life goes on behind what this one was given.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -48,7 +50,7 @@ export class IterableReader<T> implements SourceReader<T> {
   /** Positions in the newest complete checkpoints, oldest first. */
   #committed: number[] = [];
   #onRoom: () => void = () => {};
-  /** A failure to shorten the journal; the next poll throws it. */
+  /** A failure to shorten the journal, or one of the iterable behind records that were given; the next poll throws it. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(given: IterableReaderOptions<T>) {
@@ -121,7 +123,15 @@ export class IterableReader<T> implements SourceReader<T> {
     while (!this.#ended && !this.#closed && records.length < BATCH_RECORDS) {
       this.#pending ??= this.#ask();
       const next = records.length === 0 ? this.#pending : Promise.race([this.#pending, here]);
-      const result = await next;
+      let result: Awaited<typeof next>;
+      try {
+        result = await next;
+      } catch (cause) {
+        const error = this.#failed(cause, this.#next + records.length);
+        if (records.length === 0) throw error;
+        this.#failure = { error }; // R5
+        break;
+      }
       if (result === 'not yet') break;
       this.#pending = undefined;
       if (result.done === true) {
@@ -136,12 +146,8 @@ export class IterableReader<T> implements SourceReader<T> {
   }
 
   async #ask(): Next<T> {
-    try {
-      this.#iterator ??= this.#begin();
-      return await this.#iterator.next();
-    } catch (cause) {
-      throw this.#failed('it failed', cause);
-    }
+    this.#iterator ??= this.#begin();
+    return await this.#iterator.next();
   }
 
   #begin(): AsyncIterator<T> | Iterator<T> {
@@ -153,12 +159,17 @@ export class IterableReader<T> implements SourceReader<T> {
     throw new TypeError('the function gives nothing that can be iterated over');
   }
 
-  #failed(what: string, cause: unknown): HoldfastError {
+  /** @param record number of the record that it was asked for: so many came before, in all lives together */
+  #failed(cause: unknown, record: number): HoldfastError {
     const { name, operator } = this.#given;
+    const where =
+      record === 0
+        ? 'before its first record'
+        : `after ${record} record${record === 1 ? '' : 's'}, before record ${record} (they count from 0)`;
     return new HoldfastError(
       'ERR_HOLDFAST_SOURCE',
-      `source '${operator}' (${name}): ${what} behind record ${this.#next}: ${messageOf(cause)}`,
-      { cause, details: { operator, record: this.#next } },
+      `source '${operator}' (${name}): it failed ${where}: ${messageOf(cause)}`,
+      { cause, details: { operator, record } },
     );
   }
 }
