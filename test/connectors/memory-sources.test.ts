@@ -40,6 +40,19 @@ describe('fromCollection', () => {
     expect(await readAll(source)).toEqual([1, 2]);
   });
 
+  it('copies each item that can be copied, whatever the others are', async () => {
+    class Own {
+      n = 0;
+    }
+    const items = Array.from({ length: 40 }, (_, i) => (i % 3 === 1 ? new Own() : { n: 0 }));
+    const source = fromCollection(items);
+    for (const item of await readAll(source)) item.n += 1;
+    const again = await readAll(source);
+    expect(again.map(({ n }) => n)).toEqual(items.map((_, i) => (i % 3 === 1 ? 1 : 0)));
+    expect(again[1]).toBe(items[1]);
+    expect(again[2]).not.toBe(items[2]);
+  });
+
   it('refuses what is not iterable', async () => {
     const error = await failureOf(() => fromCollection({ length: 2 } as never));
     expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');

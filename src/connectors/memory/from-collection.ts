@@ -51,7 +51,6 @@ class CollectionReader<T> implements SourceReader<T> {
   readonly #to: number;
   #batchStart: number;
   #next: number;
-  #canCopy = true;
 
   constructor(items: readonly T[], from: number, to: number) {
     this.#items = items;
@@ -65,7 +64,7 @@ class CollectionReader<T> implements SourceReader<T> {
     if (this.#next >= this.#to) return undefined;
     this.#next = Math.min(this.#to, this.#next + BATCH_RECORDS);
     const items = this.#items.slice(this.#batchStart, this.#next);
-    return { records: this.#canCopy ? items.map((item) => this.#copied(item)) : items };
+    return { records: items.map((item) => recordCopy(item).record) };
   }
 
   position(taken: number): { readonly next: number } {
@@ -77,11 +76,4 @@ class CollectionReader<T> implements SourceReader<T> {
   }
 
   close(): void {}
-
-  #copied(item: T): T {
-    const { record, isCopy } = recordCopy(item);
-    // Where one item cannot be copied, the others most likely cannot either: they are not tried.
-    if (!isCopy) this.#canCopy = false;
-    return record;
-  }
 }
