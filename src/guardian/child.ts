@@ -15,9 +15,9 @@ import { encodeRecord } from '../job/checkpoints/row-record.js';
 import { canceledError } from '../job/job-errors.js';
 import type { Job, JobEvents, RunOptions } from '../job/job-types.js';
 import { type CollectSinks, readCollected } from '../job/recovery/collected-state.js';
-import { run } from '../job/run.js';
+import { runWatched } from '../job/run.js';
 import { reuseCompiled } from '../module/compile.js';
-import type { GuardOrder, GuardReport, RestoredFrom } from './protocol.js';
+import { type GuardOrder, type GuardReport, type RestoredFrom, TRACE_FD } from './protocol.js';
 import { openPlace } from './store.js';
 
 type RunOrder = Extract<GuardOrder, { kind: 'run' }>;
@@ -106,13 +106,22 @@ class GuardedRun {
     const from = await restoredFrom(order);
     report({ kind: 'restoring', from });
     const store = order.store === undefined ? undefined : await openPlace(order);
-    const job = await run(order.url, {
+    const options = {
       ...order.options,
       ...(store === undefined ? {} : { checkpoint: { ...order.options.checkpoint, store } }),
       restore: restoreOf(order, from),
       signal: this.#abort.signal,
-      print: (line) => this.#print(line),
-    } satisfies RunOptions).catch(async (error: unknown) => {
+      print: (line: string) => this.#print(line),
+    } satisfies RunOptions;
+    const job = await runWatched(order.url, options, {
+      trace: order.traced ? TRACE_FD : undefined,
+      // Before the first death nobody asks where each split is.
+      onCommitted: ({ sourceRecords, splits }) =>
+        report({
+          kind: 'committed',
+          reached: { sourceRecords, splits: order.process > 0 ? splits : new Map() },
+        }),
+    }).catch(async (error: unknown) => {
       throw order.process > 0 ? await withCollected(error, order) : error;
     });
     this.#job = job;

@@ -48,7 +48,7 @@ export function budgetError(death: ProcessDeath, attempts: number): HoldfastErro
   return new HoldfastError(
     'ERR_HOLDFAST_RESTART_BUDGET',
     `gave up after ${attempts} restart${attempts === 1 ? '' : 's'} of the job's process without progress, which ` +
-      `is a completed checkpoint beyond what it had read when it died. ${cause.message}`,
+      `is a completed checkpoint beyond what each split had read when it died. ${cause.message}`,
     { cause, details: { ...cause.details, attempts } },
   );
 }

@@ -47,6 +47,7 @@ import { type GuardedOutput, GuardProcess } from './process.js';
 import type { GuardReport, RestoredFrom } from './protocol.js';
 import { describePlace, type GuardedPlace } from './store.js';
 import { tidyPlace } from './tidy.js';
+import { TraceFile } from './trace-file.js';
 
 /** Plain data, except for a `checkpoint.store`, which must have a `description`. */
 export interface GuardedOptions extends Omit<RunOptions, 'signal' | 'logger' | 'print'> {
@@ -133,6 +134,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   readonly #started = deferred<void>();
   readonly #startedMs = performance.now();
   readonly #requests = new Map<number, Deferred<number>>();
+  readonly #trace = new TraceFile();
   #process: GuardProcess | undefined;
   #lastPid: number | undefined;
   #id = '';
@@ -287,8 +289,10 @@ class Guardian extends GuardedEvents implements GuardedJob {
   }
 
   #fork(number: number): void {
+    this.#trace.clear();
     const child: GuardProcess = new GuardProcess({
       output: this.#given.output,
+      trace: this.#trace.fd,
       onReport: (report) => this.#inTurn(() => this.#reported(child, number, report)),
       onOutput: (chunk) => this.#output(chunk),
       onExit: (death) => this.#inTurn(() => this.#exited(death)),
@@ -333,6 +337,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
           compiled: this.#given.compiled,
           process: number,
           newestAtFirst: this.#newestAtFirst,
+          traced: this.#trace.fd !== undefined,
         });
         if (this.#stop !== undefined) child.order({ kind: 'stop', ...this.#stop });
         return;
@@ -351,8 +356,10 @@ class Guardian extends GuardedEvents implements GuardedJob {
         if (report.name === 'restarted') this.#threadRestarts += 1;
         if (report.name === 'checkpoint' && report.args[0].kind === 'completed') {
           this.#checkpoints.now += 1;
-          this.#handle({ kind: 'checkpoint', sourceRecords: report.args[0].sourceRecords });
         }
+        return;
+      case 'committed':
+        this.#handle({ kind: 'checkpoint', ...report.reached });
         return;
       case 'progress':
         this.#progress = report.progress;
@@ -374,10 +381,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
         this.tell('output-lost', report);
         return;
       case 'print':
-        if (!this.tell('print', report.lines)) {
-          const stream = this.#given.output === 'stderr' ? process.stderr : process.stdout;
-          stream.write(`${report.lines.join('\n')}\n`);
-        }
+        this.#print(report.lines);
         return;
       case 'checkpoint-done':
         this.#take(report.request)?.resolve(report.checkpoint);
@@ -397,6 +401,12 @@ class Guardian extends GuardedEvents implements GuardedJob {
       case 'crashing':
         return;
     }
+  }
+
+  #print(lines: readonly string[]): void {
+    if (this.tell('print', lines)) return;
+    const stream = this.#given.output === 'stderr' ? process.stderr : process.stdout;
+    stream.write(`${lines.join('\n')}\n`);
   }
 
   /** That the run is finished already is no failure when another life of this very run has finished it. */
@@ -422,7 +432,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
     this.#diedOpen = pid !== undefined && (death.signal !== undefined || !this.#isTold);
     for (const id of [...this.#requests.keys()]) this.#take(id)?.reject(processDied(death));
     this.#lastPid = pid;
-    this.#handle({ kind: 'exited', death });
+    this.#handle({ kind: 'exited', death, stood: this.#trace.read() });
   }
 
   #take(request: number): Deferred<number> | undefined {
@@ -493,6 +503,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
     this.#ended = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#deadline);
+    this.#trace.close();
     if (this.#diedOpen) await tidyPlace(this.#given.place);
     this.#setStatus(status);
   }

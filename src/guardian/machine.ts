@@ -10,13 +10,18 @@
  *  G1  When a job says how it ended, that is final: its process is not started again, however it exits.
  *  G2  When a process dies without a word, it is started again while the budget lasts; otherwise the job is
  *      given up with the last death. Exactly one of the two happens.
- *  G3  A completed checkpoint resets the budget when it is beyond all that earlier processes had read when they
- *      died, going by what they told last. So a record that ends every process that reads it spends the budget,
- *      however many checkpoints there are ahead of it. What counts is the sum over all splits: for a process
- *      that died, unlike for a thread (job/driver/progress.ts), it is not known how far each split was.
+ *  G3  A completed checkpoint resets the budget when it is beyond every death since the last reset. That is when each
+ *      split is at or beyond where it stood at those deaths, the record in work counted as read, as for
+ *      threads (job/driver/progress.ts, P2); and when more was read in all than processes had told before they
+ *      died. What other splits have read meanwhile makes up for none that does not get on.
  *  G4  `end` and `give-up` come at most once, and nothing after them.
  *  G5  A stop does not wait for a delay under way: the process that takes the last checkpoint is started at once.
  *      If that process dies as well, its delay is kept.
+ *  G6  Where a split stood is what the process has left outside of itself (threads/split-trace.ts). It is never ahead
+ *      of the split, so no process has to get further than an earlier one was. It may lag behind by some
+ *      milliseconds. But a split that has read on since its last snapshot is told to be beyond that one; so when one
+ *      record ends every process that reads it, each further reset needs a checkpoint nearer to the record than
+ *      all before. There are few of those, and then the budget ends.
  */
 
 import type { Failure } from '../base/failure.js';
@@ -29,6 +34,7 @@ import {
   resetBackOff,
 } from '../supervisor/back-off.js';
 import type { RestartStrategy } from '../supervisor/restart-strategy.js';
+import type { SplitCounts } from '../threads/split-trace.js';
 
 export interface ProcessDeath {
   readonly exitCode: number | undefined;
@@ -45,11 +51,16 @@ export type GuardOutcome =
 export type GuardEvent =
   | { readonly kind: 'start' }
   /** A checkpoint completed. `sourceRecords`: source position in it, of all sources together. */
-  | { readonly kind: 'checkpoint'; readonly sourceRecords: number }
+  | {
+      readonly kind: 'checkpoint';
+      readonly sourceRecords: number;
+      readonly splits: SplitCounts;
+    }
   /** Sources have read so far. */
   | { readonly kind: 'progress'; readonly sourceRecords: number }
   | { readonly kind: 'outcome'; readonly outcome: GuardOutcome }
-  | { readonly kind: 'exited'; readonly death: ProcessDeath }
+  /** `stood`: how far each split was, the record in work counted as read, as far as the process has left it (G6). */
+  | { readonly kind: 'exited'; readonly death: ProcessDeath; readonly stood: SplitCounts }
   | { readonly kind: 'cancel' }
   | { readonly kind: 'stop' }
   | { readonly kind: 'tick' };
@@ -66,6 +77,8 @@ export type GuardCommand =
     }
   | { readonly kind: 'end'; readonly outcome: GuardOutcome }
   | { readonly kind: 'give-up'; readonly death: ProcessDeath; readonly attempts: number };
+
+type Exit = Extract<GuardEvent, { kind: 'exited' }>;
 
 export interface GuardMachineOptions {
   readonly restart: RestartStrategy;
@@ -91,6 +104,8 @@ export class GuardMachine {
   #read = 0;
   /** How far they had when the last process died. */
   #failedAt = -1;
+  /** How far each split was at the deaths since the last progress, at most. */
+  readonly #stood = new Map<number, number>();
 
   constructor({ restart, random }: GuardMachineOptions) {
     this.#restart = restart;
@@ -114,7 +129,7 @@ export class GuardMachine {
       case 'checkpoint':
         if (state.kind !== 'alive') return [];
         this.#read = Math.max(this.#read, event.sourceRecords);
-        if (event.sourceRecords > this.#failedAt) this.#backOff = resetBackOff(this.#backOff); // G3
+        if (this.#isBeyond(event)) this.#progressed();
         return [];
       case 'progress':
         if (state.kind === 'alive') this.#read = Math.max(this.#read, event.sourceRecords);
@@ -124,7 +139,7 @@ export class GuardMachine {
         return [];
       case 'exited':
         if (state.kind === 'settled') return this.#end(state.outcome);
-        return state.kind === 'alive' ? this.#died(event.death, nowMs) : [];
+        return state.kind === 'alive' ? this.#died(event, nowMs) : [];
       case 'cancel':
         this.#canceled = true;
         return state.kind === 'idle' || state.kind === 'waiting'
@@ -143,9 +158,12 @@ export class GuardMachine {
   }
 
   /** G2. */
-  #died(death: ProcessDeath, nowMs: number): readonly GuardCommand[] {
+  #died({ death, stood }: Exit, nowMs: number): readonly GuardCommand[] {
     if (this.#canceled) return this.#end({ kind: 'canceled' });
     this.#failedAt = this.#read;
+    for (const [split, records] of stood) {
+      this.#stood.set(split, Math.max(records, this.#stood.get(split) ?? 0));
+    }
     const answer = nextDelay(this.#backOff, this.#restart, nowMs, this.#random);
     this.#backOff = answer.state;
     if (answer.kind === 'give-up') {
@@ -158,6 +176,20 @@ export class GuardMachine {
     if (delayMs <= 0) return [restarting, ...this.#fork()];
     this.#state = { kind: 'waiting', untilMs: nowMs + delayMs };
     return [restarting];
+  }
+
+  /** G3. */
+  #isBeyond({ sourceRecords, splits }: Extract<GuardEvent, { kind: 'checkpoint' }>): boolean {
+    if (sourceRecords <= this.#failedAt) return false;
+    for (const [split, records] of this.#stood) {
+      if ((splits.get(split) ?? 0) < records) return false;
+    }
+    return true;
+  }
+
+  #progressed(): void {
+    this.#backOff = resetBackOff(this.#backOff);
+    this.#stood.clear();
   }
 
   /** G4. */

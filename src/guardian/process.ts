@@ -18,6 +18,8 @@ export type GuardedOutput = 'inherit' | 'stderr' | 'events';
 
 export interface GuardProcessOptions {
   readonly output: GuardedOutput;
+  /** Descriptor of the file for how far splits have come: TRACE_FD of the process. */
+  readonly trace: number | undefined;
   readonly onReport: (report: GuardReport) => void;
   readonly onOutput: (chunk: Uint8Array) => void;
   readonly onExit: (death: ProcessDeath) => void;
@@ -45,6 +47,7 @@ export class GuardProcess {
         pipe ? 'pipe' : given.output === 'stderr' ? 2 : 'inherit',
         pipe ? 'pipe' : 'inherit',
         'ipc',
+        ...(given.trace === undefined ? [] : [given.trace]),
       ],
     });
     this.#child.on('message', (report: GuardReport) => {

@@ -1,5 +1,5 @@
 /**
- * What the guardian and the process that it guards send each other. Protocol file: shapes only.
+ * What the guardian and the process that it guards send each other. Protocol file: shapes, and one number.
  *
  * Sent over Node's IPC channel with `serialization: 'advanced'`, so anything that can be cloned may
  * be in it.
@@ -8,6 +8,7 @@
 import type { Failure } from '../base/failure.js';
 import type { StoreDescription } from '../checkpoint/store.js';
 import type { KillCause } from '../host/host-protocol.js';
+import type { ReachedSplits } from '../job/checkpoints/make-manifest.js';
 import type { EncodedRecord } from '../job/checkpoints/row-record.js';
 import type {
   CheckpointOptions,
@@ -29,6 +30,9 @@ export type PlainRunOptions = Omit<
   readonly checkpoint?: Omit<CheckpointOptions, 'store'> | undefined;
 };
 
+/** Behind standard input, output, error and the channel. */
+export const TRACE_FD = 4;
+
 /** To the child. */
 export type GuardOrder =
   | {
@@ -42,6 +46,8 @@ export type GuardOrder =
       readonly process: number;
       /** Newest checkpoint in the store when the first process started; 0 for none. */
       readonly newestAtFirst: number | undefined;
+      /** There is a file at TRACE_FD for how far splits have come. */
+      readonly traced: boolean;
     }
   | { readonly kind: 'kill'; readonly slot: number; readonly cause: KillCause | 'terminate' }
   /** `savepoint`: where to copy the last checkpoint. */
@@ -78,6 +84,8 @@ export type GuardReport =
   /** All tasks run. */
   | { readonly kind: 'started'; readonly id: string; readonly job: string }
   | JobEventMessage
+  /** A checkpoint is complete and committed. */
+  | { readonly kind: 'committed'; readonly reached: ReachedSplits }
   | {
       readonly kind: 'progress';
       readonly progress: JobProgress;

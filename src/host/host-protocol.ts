@@ -83,6 +83,8 @@ export interface DeploySpec {
   readonly records: RecordsMode;
   /** Readers that a source task may have open at a time. */
   readonly maxOpenSplits: number;
+  /** Descriptor of the file in which source tasks leave how far they have come; undefined: there is none. */
+  readonly trace: number | undefined;
   /** What the region's tasks know of each other's time (source-alignment.ts); undefined: there is but one. */
   readonly alignment: SharedArrayBuffer | undefined;
   readonly channelCapacityBytes: number;

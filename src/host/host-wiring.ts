@@ -23,6 +23,7 @@ import { Backlog } from '../threads/backlog.js';
 import { ControlBlock } from '../threads/control-block.js';
 import { ringDoorbell } from '../threads/doorbell.js';
 import type { Lease } from '../threads/lease.js';
+import { SplitTrace } from '../threads/split-trace.js';
 import type { CapturedPart, ChannelSpec, DeploySpec, HostEvent } from './host-protocol.js';
 
 const LOCAL_CAPACITY_RECORDS_MAX = 4_096;
@@ -194,6 +195,7 @@ function taskParts(
     records: spec.records,
     maxOpenSplits: spec.maxOpenSplits,
     alignment: alignmentOf(spec, block, instance),
+    trace: traceOf(spec, vertex, instance),
     callbacks: {
       captured: (part) => {
         const visible: CapturedPart['visible'][number][] = [];
@@ -245,6 +247,17 @@ function alignmentOf(
   };
   const tasks = alignedTasks(plan, region);
   return (operator) => new SourceAlignment({ shared: alignment, tasks, operator, instance, ring });
+}
+
+function traceOf(
+  { trace, plan }: DeploySpec,
+  vertex: PlanVertex,
+  instance: number,
+): SplitTrace | undefined {
+  if (trace === undefined) return undefined;
+  const before = plan.vertices.slice(0, vertex.index);
+  const task = before.reduce((sum, { parallelism }) => sum + parallelism, instance);
+  return new SplitTrace(trace, task);
 }
 
 /** ArrayBuffers of a part, to be moved instead of copied. Shared ones need neither. */

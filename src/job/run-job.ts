@@ -6,7 +6,7 @@ import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import { registerCodecs } from '../codec/codec-registry.js';
 import type { HostSpawner } from '../host/host-link.js';
 import type { CreateCommitter } from './checkpoints/sink-committer.js';
-import { JobDriver } from './driver/driver.js';
+import { JobDriver, type JobWatch } from './driver/driver.js';
 import { RunningJob } from './job.js';
 import { canceledError } from './job-errors.js';
 import type { ResolvedOptions } from './options.js';
@@ -22,6 +22,7 @@ export async function launchJob(
   spawn: HostSpawner,
   map: (failure: Failure) => Failure,
   createCommitter?: CreateCommitter,
+  watch?: JobWatch,
 ): Promise<RunningJob> {
   const { signal } = options;
   if (signal?.aborted) throw canceledError(signal.reason);
@@ -33,7 +34,15 @@ export async function launchJob(
   try {
     const point = await findRestorePoint(store, options.restore);
     manifest = point.manifest;
-    driver = new JobDriver({ options, spawn, store, mapFailure: map, createCommitter, ...point });
+    driver = new JobDriver({
+      options,
+      spawn,
+      store,
+      mapFailure: map,
+      createCommitter,
+      watch,
+      ...point,
+    });
   } catch (error) {
     await store?.close().catch(() => {});
     throw error;

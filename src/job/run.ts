@@ -11,6 +11,7 @@ import { mapError, mapFailure, warmSourceMap } from '../module/source-maps.js';
 import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
 import { settleScavenging } from '../threads/scavenging.js';
 import { spawnWorker } from '../threads/worker-handle.js';
+import type { JobWatch } from './driver/driver.js';
 import { canceledError } from './job-errors.js';
 import type { Job, RunOptions } from './job-types.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
@@ -26,12 +27,21 @@ import { launchJob } from './run-job.js';
  *   signal is aborted before the job runs
  */
 export async function run(url: URL | string, options: RunOptions = {}): Promise<Job> {
+  return await runWatched(url, options, undefined);
+}
+
+/** As `run`, for somebody who outlives this process. */
+export async function runWatched(
+  url: URL | string,
+  options: RunOptions,
+  watch: JobWatch | undefined,
+): Promise<Job> {
   const resolved = resolveOptions(options);
   if (resolved.signal?.aborted) throw canceledError(resolved.signal.reason);
   const { compiled, spawn } = await compiledJob(url, resolved);
   const map = (failure: Failure) => mapFailure(failure, compiled);
   try {
-    const job = await launchJob(resolved, spawn, map);
+    const job = await launchJob(resolved, spawn, map, undefined, watch);
     // Read now, the source map costs nothing; read at the first failure, it would add to that recovery.
     setImmediate(warmSourceMap, compiled);
     return job;

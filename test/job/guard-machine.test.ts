@@ -16,7 +16,17 @@ import {
 } from '../../dist/supervisor/restart-strategy.js';
 
 const death = { exitCode: undefined, signal: 'SIGKILL', failure: undefined };
-const exited: GuardEvent = { kind: 'exited', death };
+type Counts = Readonly<Record<number, number>>;
+const counts = (of: Counts) => new Map(Object.entries(of).map(([key, n]) => [Number(key), n]));
+/** A death when splits stood there. */
+const diedAt = (stood: Counts): GuardEvent => ({ kind: 'exited', death, stood: counts(stood) });
+const exited = diedAt({});
+/** A checkpoint of so many records in all, and of these splits. */
+const checkpoint = (sourceRecords: number, splits: Counts = {}): GuardEvent => ({
+  kind: 'checkpoint',
+  sourceRecords,
+  splits: counts(splits),
+});
 const failed: GuardOutcome = {
   kind: 'failed',
   failure: { kind: 'user-code', name: 'Error', message: 'no' },
@@ -67,21 +77,65 @@ describe('the guardian decides', () => {
     for (let now = 0; now < 1_000; now += 20) {
       expect(guard.handle(exited, now)).toMatchObject([{ kind: 'restarting', attempt: 1 }]);
       guard.handle({ kind: 'tick' }, now + 10);
-      guard.handle({ kind: 'checkpoint', sourceRecords: now }, now + 11);
-      guard.handle({ kind: 'checkpoint', sourceRecords: now + 1 }, now + 12);
+      guard.handle(checkpoint(now), now + 11);
+      guard.handle(checkpoint(now + 1), now + 12);
     }
   });
 
   test('checkpoints ahead of what ends each process do not', () => {
     const guard = machine();
     for (const attempt of [1, 2]) {
-      guard.handle({ kind: 'checkpoint', sourceRecords: 900 }, attempt * 20);
+      guard.handle(checkpoint(900), attempt * 20);
       guard.handle({ kind: 'progress', sourceRecords: 1_000 }, attempt * 20);
       expect(guard.handle(exited, attempt * 20)).toMatchObject([{ kind: 'restarting', attempt }]);
       guard.handle({ kind: 'tick' }, attempt * 20 + 10);
-      guard.handle({ kind: 'checkpoint', sourceRecords: 1_000 }, attempt * 20 + 11);
+      guard.handle(checkpoint(1_000), attempt * 20 + 11);
     }
     expect(guard.handle(exited, 90)).toMatchObject([{ kind: 'give-up', attempts: 2 }]);
+  });
+
+  test('what other splits read makes up for none that does not get on (G3)', () => {
+    const guard = machine();
+    for (const attempt of [1, 2]) {
+      // Split 1 ends each process at its record 7; split 2 is beyond anything.
+      guard.handle(checkpoint(attempt * 1_000, { 1: 7, 2: attempt * 1_000 }), attempt * 20);
+      expect(guard.handle(diedAt({ 1: 8, 2: attempt * 1_000 + 9 }), attempt * 20)).toMatchObject([
+        { kind: 'restarting', attempt },
+      ]);
+      guard.handle({ kind: 'tick' }, attempt * 20 + 10);
+    }
+    guard.handle(checkpoint(9_000, { 1: 7, 2: 9_000 }), 80);
+    expect(guard.handle(diedAt({ 1: 8, 2: 9_900 }), 90)).toMatchObject([
+      { kind: 'give-up', attempts: 2 },
+    ]);
+  });
+
+  test('a checkpoint has to be beyond all deaths since the last progress, not just the last one', () => {
+    const guard = machine();
+    expect(guard.handle(diedAt({ 1: 5, 2: 1 }), 0)).toMatchObject([{ attempt: 1 }]);
+    guard.handle({ kind: 'tick' }, 10);
+    // Before its splits are open a process tells none of them.
+    expect(guard.handle(diedAt({ 2: 3 }), 20)).toMatchObject([{ attempt: 2 }]);
+    guard.handle({ kind: 'tick' }, 30);
+    guard.handle(checkpoint(90, { 1: 4, 2: 86 }), 31);
+    guard.handle(checkpoint(91, { 2: 91 }), 32);
+    guard.handle(checkpoint(92, { 1: 5, 2: 3 }), 33);
+    expect(guard.handle(diedAt({ 1: 5, 2: 3 }), 40)).toMatchObject([{ attempt: 1 }]);
+    // What stood before the progress does not matter any more, and what has no records yet need not be there.
+    guard.handle({ kind: 'tick' }, 50);
+    expect(guard.handle(diedAt({ 1: 5, 2: 3, 3: 0 }), 60)).toMatchObject([{ attempt: 2 }]);
+    guard.handle({ kind: 'tick' }, 70);
+    guard.handle(checkpoint(93, { 1: 5, 2: 3 }), 71);
+    expect(guard.handle(exited, 80)).toMatchObject([{ attempt: 1 }]);
+  });
+
+  test('a split that rests need not move, where others do', () => {
+    const guard = machine();
+    for (let now = 0; now < 1_000; now += 20) {
+      expect(guard.handle(diedAt({ 1: 3, 2: now }), now)).toMatchObject([{ attempt: 1 }]);
+      guard.handle({ kind: 'tick' }, now + 10);
+      guard.handle(checkpoint(now + 4, { 1: 3, 2: now + 1 }), now + 11);
+    }
   });
 
   test('a job that has said how it ended is not started again, however its process exits', () => {
@@ -121,7 +175,7 @@ describe('the guardian decides', () => {
     const guard = machine(failureRate({ failures: 2, intervalMs: 100, delayMs: 0 }));
     for (const now of [10, 50]) {
       expect(guard.handle(exited, now).map(({ kind }) => kind)).toEqual(['restarting', 'fork']);
-      guard.handle({ kind: 'checkpoint', sourceRecords: now }, now + 1);
+      guard.handle(checkpoint(now), now + 1);
     }
     expect(guard.handle(exited, 90)).toMatchObject([{ kind: 'give-up' }]);
     const rare = machine(failureRate({ failures: 2, intervalMs: 100, delayMs: 0 }));
@@ -139,7 +193,7 @@ describe('the guardian decides', () => {
       return command?.kind === 'restarting' ? command.delayMs : command?.kind;
     };
     expect([delays(), delays(), delays()]).toEqual([10, 20, 40]);
-    guard.handle({ kind: 'checkpoint', sourceRecords: 1 }, 1);
+    guard.handle(checkpoint(1), 1);
     expect([delays(), delays(), delays(), delays(), delays(), delays()]).toEqual([
       10,
       20,
@@ -151,14 +205,17 @@ describe('the guardian decides', () => {
   });
 
   test('whatever happens: one life at a time, each death answered once, one end (G1–G4)', () => {
+    const splits = fc.record({ 1: fc.nat(3), 2: fc.nat(3) });
     const events = fc.array(
       fc.record({
         event: fc.oneof(
-          fc.nat(9).map<GuardEvent>((sourceRecords) => ({ kind: 'checkpoint', sourceRecords })),
+          fc
+            .tuple(fc.nat(9), splits)
+            .map<GuardEvent>(([sourceRecords, at]) => checkpoint(sourceRecords, at)),
           fc.nat(9).map<GuardEvent>((sourceRecords) => ({ kind: 'progress', sourceRecords })),
           fc.constant<GuardEvent>({ kind: 'outcome', outcome: failed }),
-          fc.constant(exited),
-          fc.constant(exited),
+          splits.map(diedAt),
+          splits.map(diedAt),
           fc.constant<GuardEvent>({ kind: 'tick' }),
           fc.constant<GuardEvent>({ kind: 'stop' }),
         ),
@@ -176,7 +233,8 @@ describe('the guardian decides', () => {
         let ended = false;
         let settled = false;
         let sinceProgress = 0;
-        let [read, diedAt] = [0, -1];
+        let [read, readThen] = [0, -1];
+        let deaths: ReadonlyMap<number, number>[] = [];
         guard.handle({ kind: 'start' }, now);
         for (const { event, afterMs } of steps) {
           now += afterMs;
@@ -186,12 +244,16 @@ describe('the guardian decides', () => {
           if (event.kind === 'outcome' && alive) settled = true;
           if ('sourceRecords' in event && alive && !settled) {
             read = Math.max(read, event.sourceRecords);
-            const isBeyond = event.kind === 'checkpoint' && event.sourceRecords > diedAt;
-            if (isBeyond) sinceProgress = 0;
+            const isBeyond =
+              event.kind === 'checkpoint' &&
+              event.sourceRecords > readThen &&
+              deaths.every((stood) => [...stood].every(([key, n]) => event.splits.get(key)! >= n));
+            if (isBeyond) [sinceProgress, deaths] = [0, []];
           }
           if (event.kind === 'exited' && alive) {
             alive = false;
-            diedAt = read;
+            readThen = read;
+            deaths.push(event.stood);
             if (settled) expect(kinds).toEqual(['end']);
             else if (sinceProgress >= maxAttempts) expect(kinds).toEqual(['give-up']);
             else {

@@ -1,7 +1,7 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -22,6 +22,8 @@ import { runGuarded } from './run-compiled.js';
 
 const paced = new URL('./fixtures/paced.job.ts', import.meta.url);
 const mortal = new URL('./fixtures/mortal.job.ts', import.meta.url);
+const beside = new URL('./fixtures/beside.job.ts', import.meta.url);
+const resting = new URL('./fixtures/resting.job.ts', import.meta.url);
 const deadly = new URL('./fixtures/deadly.job.ts', import.meta.url);
 
 let folder = '';
@@ -40,8 +42,11 @@ const out = () => join(folder, 'out');
 /** A job with these records emits half of them, and waits: whatever is done to it comes before its end. */
 const held = (records: number) => ({ records, gate: join(folder, 'gate') });
 /** @param records how many it may emit now; all of them when absent */
-const letGo = (records?: number) =>
-  writeFile(join(folder, 'gate'), records === undefined ? '' : String(records));
+async function letGo(records?: number): Promise<void> {
+  // Never seen half written: with nothing in it, it would let go of all.
+  await writeFile(join(folder, 'next gate'), records === undefined ? '' : String(records));
+  await rename(join(folder, 'next gate'), join(folder, 'gate'));
+}
 
 async function start(options: GuardedOptions, url = paced): Promise<GuardedJob> {
   const job = await runGuarded(url, {
@@ -320,6 +325,83 @@ describe('a process that dies', () => {
     await letGo();
     expect(await job.finished).toMatchObject({ status: 'finished', restarts: 3 });
     expect(await published()).toEqual(expectedRows(20_000));
+  });
+
+  describe('of one record, while others go on', () => {
+    /** How often it dies until the job ends by itself; too many deaths end it otherwise. */
+    async function deathsOf(args: Record<string, unknown>, attempts: number): Promise<number> {
+      const job = await start(
+        {
+          restart: fixedDelay({ attempts, delayMs: 0 }),
+          checkpoint: { directory: join(folder, 'checkpoints'), intervalMs: 10 },
+          args,
+        },
+        beside,
+      );
+      let deaths = 1; // The last one is told by the error.
+      job.on('process-died', () => {
+        deaths += 1;
+        if (deaths > 10) void job.cancel();
+      });
+      const error = await failureOf(job);
+      expect(error).toMatchObject({
+        code: 'ERR_HOLDFAST_RESTART_BUDGET',
+        details: { signal: 'SIGKILL', attempts },
+      });
+      return deaths;
+    }
+
+    test.each([
+      ['a split', { apart: 'splits', behind: true }],
+      ['a source', { apart: 'sources' }],
+      ['a region', { apart: 'regions' }],
+    ])('ends with the budget when the record comes behind a pause: %s', async (_, where) => {
+      expect(await deathsOf({ ...where, at: 2 }, 1)).toBe(2);
+    });
+
+    test('ends in the midst of fast reading as well, if a few deaths later', async () => {
+      const deaths = await deathsOf({ apart: 'splits', at: 30_123, fast: true }, 1);
+      expect(deaths).toBeGreaterThanOrEqual(2);
+    });
+  });
+
+  test('again and again, but with progress in between, is never given up, whatever rests', async () => {
+    const LIVES = 4;
+    const RESTING = 3;
+    await letGo(64);
+    const job = await start(
+      {
+        restart: fixedDelay({ attempts: 1, delayMs: 0 }),
+        checkpoint: { directory: join(folder, 'checkpoints'), intervalMs: 10 },
+        args: { gate: join(folder, 'gate') },
+      },
+      resting,
+    );
+    const attempts: number[] = [];
+    job.on('process-restarted', ({ attempt }) => attempts.push(attempt));
+    let kept = 0;
+    job.on('checkpoint', (event) => {
+      if (event.kind === 'completed') kept = event.sourceRecords;
+    });
+    const until = async (isSo: () => boolean): Promise<void> => {
+      while (!isSo()) {
+        expect(job.status).not.toBe('failed');
+        await sleep(1);
+      }
+    };
+    for (let life = 0; life < LIVES; life += 1) {
+      // All that any process may have read by now is in a checkpoint; then it dies on its way further.
+      const allowed = life * 2_000 + 64;
+      await letGo(allowed);
+      await until(() => kept === allowed + RESTING);
+      await letGo(allowed + 1_000);
+      await until(() => job.progress().sourceRecords >= allowed + RESTING + life * 200);
+      const died = next(job, 'process-died');
+      job.killProcess();
+      await died;
+    }
+    await job.stop();
+    expect(attempts).toEqual(Array.from({ length: LIVES }, () => 1));
   });
 
   test('does not keep a stop waiting for the delay of its restart', async () => {

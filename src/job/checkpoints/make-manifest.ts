@@ -4,6 +4,7 @@ import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { CapturedPart } from '../../host/host-protocol.js';
 import { packageVersion } from '../../module/own-package.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
+import type { SplitCounts } from '../../threads/split-trace.js';
 
 export interface PendingCheckpoint {
   readonly checkpoint: number;
@@ -74,6 +75,24 @@ export function recordsRead({ captured }: PendingCheckpoint): number {
   return captured
     .flatMap((part) => part.sourceRecords)
     .reduce((sum, { records }) => sum + records, 0);
+}
+
+/** How far a checkpoint reaches. */
+export interface ReachedSplits {
+  /** Of all sources together. */
+  readonly sourceRecords: number;
+  /** Of the splits of sources that leave a trace. */
+  readonly splits: SplitCounts;
+}
+
+export function reachedSplits(pending: PendingCheckpoint): ReachedSplits {
+  const splits = new Map<number, number>();
+  for (const { sourceRecords } of pending.captured) {
+    for (const { keys, splits: counts } of sourceRecords) {
+      for (const [place, key] of keys?.entries() ?? []) splits.set(key, counts[place]!);
+    }
+  }
+  return { sourceRecords: recordsRead(pending), splits };
 }
 
 /**

@@ -22,7 +22,12 @@ import { sumCounters } from '../../stream/task/task-meter.js';
 import { describeHolder } from '../../stream/task/time-holder.js';
 import { CheckpointDriver, checkpointMetrics } from '../checkpoints/checkpoint-driver.js';
 import { CollectedRows } from '../checkpoints/collected-rows.js';
-import { type PendingCheckpoint, recordsIn } from '../checkpoints/make-manifest.js';
+import {
+  type PendingCheckpoint,
+  type ReachedSplits,
+  reachedSplits,
+  recordsIn,
+} from '../checkpoints/make-manifest.js';
 import { regionPoints } from '../checkpoints/region-points.js';
 import {
   type CommitInWorker,
@@ -71,6 +76,15 @@ export interface DriverOptions {
   readonly mapFailure: (failure: Failure) => Failure;
   /** By default the connectors' function. */
   readonly createCommitter?: CreateCommitter | undefined;
+  readonly watch?: JobWatch | undefined;
+}
+
+/** What somebody asks for who outlives this process, and decides then whether it had got anywhere. */
+export interface JobWatch {
+  /** See DeploySpec. */
+  readonly trace: number | undefined;
+  /** A checkpoint is complete and committed. */
+  readonly onCommitted: (reached: ReachedSplits) => void;
 }
 
 export class JobDriver {
@@ -263,6 +277,7 @@ export class JobDriver {
       store: this.#given.store,
       committer,
       checkpoints: this.#checkpoints,
+      trace: this.#given.watch?.trace,
     });
     this.#groups = planGroups(plan, this.#options.supervision.groups, this.#options.restart);
     this.#progress = new Progress(this.#groups.map(({ regions }) => regions));
@@ -428,6 +443,7 @@ export class JobDriver {
       this.#supervision!.progressed(group);
       for (const region of this.#groups[group]!.regions) this.#regions[region]!.repeated.forget();
     }
+    this.#given.watch?.onCommitted(reachedSplits(pending));
     this.#slots.tellAll('committed', [pending.epochs, pending.checkpoint]);
     if (!pending.final) return;
     if (this.#stopping?.drain === true) {

@@ -47,6 +47,8 @@ export interface LauncherOptions {
   readonly store: CheckpointStore | undefined;
   readonly committer: SinkCommitter;
   readonly checkpoints: CheckpointDriver;
+  /** See DeploySpec. */
+  readonly trace?: number | undefined;
 }
 
 export type Launched =
@@ -351,6 +353,7 @@ export class Launcher {
       bufferTimeoutMs: options.channel.bufferTimeoutMs,
       records: options.records,
       maxOpenSplits: options.maxOpenSplits,
+      trace: this.#given.trace,
       alignment,
       channelCapacityBytes: capacity,
     }));

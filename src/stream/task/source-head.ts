@@ -7,13 +7,14 @@
  *      closes it.
  *  H3  An error of a source fails its task, and is thrown in `emit`. It never ends the thread.
  *  H4  Shared memory holds how many records of each split were read, the one in work included. After the
- *      thread's death it tells which record was in work.
+ *      thread's death it tells which record was in work. A trace tells the same after the death of the process.
  *  H5  Splits that are discovered are read from then on, and the next snapshot holds them.
  */
 
 import { assert } from '../../base/assert.js';
 import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
+import type { SplitTrace } from '../../threads/split-trace.js';
 import type { Receiver, RestoredSection, StateSection } from '../operator.js';
 import type { Source, SourceBatch, SourceContext, SourceLife, SourceSplit } from '../source.js';
 import { BoundedSplits } from './bounded-splits.js';
@@ -29,6 +30,7 @@ import {
   isOwn,
   restoreSplits,
   type SplitProgress,
+  splitKey,
 } from './source-splits.js';
 import { SplitDiscovery } from './split-discovery.js';
 import { SplitReader, type SplitReaderOptions } from './split-reader.js';
@@ -52,6 +54,8 @@ export interface SourceHeadOptions {
   readonly observers: ObservedSplits;
   /** Tells which splits are read: see TaskCallbacks. */
   readonly reading: (splits: readonly string[], records: SharedArrayBuffer) => void;
+  /** Tells whoever outlives this process which records were read; undefined: there is nobody. */
+  readonly trace: SplitTrace | undefined;
   /** What the region's source tasks know of each other's time; undefined: there is no other source task. */
   readonly alignment: SourceAlignment | undefined;
   /** Readers that may be open at a time. */
@@ -79,6 +83,8 @@ export class SourceHead {
   #records = 0;
   /** By place: how many records of each split were read, the record in work included (H4). */
   #counts = new Float64Array(new SharedArrayBuffer(0));
+  /** By place, where there is a trace: `splitKey`. */
+  #keys: Float64Array | undefined;
   /** `emit` may be able to do something that it could not do before. */
   #isStirred = true;
   /** The split whose records are being emitted, or were emitted last. */
@@ -141,7 +147,7 @@ export class SourceHead {
   get counted(): CapturedTask['sourceRecords'][number] {
     const { operator, instance } = this.#given;
     const splits = Float64Array.from(this.#readers, ({ progress }) => progress.records);
-    return { operator, instance, records: this.#records, splits };
+    return { operator, instance, records: this.#records, splits, keys: this.#keys };
   }
 
   /**
@@ -219,6 +225,7 @@ export class SourceHead {
   }
 
   capture(checkpoint: number): StateSection {
+    this.#given.trace?.snapshot();
     const positions: { reader: SplitReader; position: unknown }[] = [];
     for (const reader of this.#readers) {
       reader.note();
@@ -313,6 +320,7 @@ export class SourceHead {
       this.#readers.map(({ progress }) => progress.split.id),
       counts,
     );
+    this.#beginTrace();
     const unfinished = added.filter(isUnfinished);
     this.#unfinished += unfinished.length;
     for (const { index, progress } of unfinished) {
@@ -321,6 +329,15 @@ export class SourceHead {
     this.#bounded.add(unfinished.filter(({ bounded }) => bounded));
     this.#flowing.add(unfinished.filter(({ bounded }) => !bounded));
     this.#share();
+  }
+
+  #beginTrace(): void {
+    const { trace, operator } = this.#given;
+    if (trace === undefined) return;
+    this.#keys = Float64Array.from(this.#readers, ({ progress }) =>
+      splitKey(operator, progress.split.id),
+    );
+    trace.begin(this.#keys, this.#counts);
   }
 
   /** Bounded splits and others have half of the readers each, while there are both; at least one. */
@@ -352,13 +369,14 @@ export class SourceHead {
   }
 
   #emitBatch(reader: SplitReader, batch: SourceBatch<unknown>, until: number): void {
-    const { gate, observers } = this.#given;
+    const { gate, observers, trace } = this.#given;
     const { progress, place } = reader;
     const end = Math.min(until, batch.records.length);
     const before = reader.at;
     const first = this.#records - before;
     const read = progress.records - before;
     this.#current = reader;
+    if (before < end) trace?.reads(place, read + before + 1);
     observers.begin(reader.index);
     try {
       while (reader.at < end) {

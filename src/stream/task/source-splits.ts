@@ -16,7 +16,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { ByteReader } from '../../codec/byte-reader.js';
 import { ByteWriter } from '../../codec/byte-writer.js';
 import { decodeValue, encodeValue } from '../../codec/value-codec.js';
-import { hashKey } from '../../hashring/murmur3.js';
+import { hashKey, murmur3Utf16 } from '../../hashring/murmur3.js';
 import type { RestoredSection, StateSection } from '../operator.js';
 import type { SourcePosition, SourceSplit } from '../source.js';
 
@@ -25,6 +25,7 @@ const SECTION = 'splits';
 const VERSION = 2;
 /** Discovered splits have indexes from here on. */
 const DISCOVERED_FROM = 2 ** 24;
+const KEY_SEED = 0x9e3779b9;
 
 export interface SplitProgress {
   /** The split's place in the list of all splits. */
@@ -60,6 +61,12 @@ export interface Dealing {
 
 export function isOwn(id: string, { instance, parallelism }: Dealing): boolean {
   return hashKey(id) % parallelism === instance;
+}
+
+/** Names a split of the job by a number: 53 bits of hash, the same in every process. */
+export function splitKey(operator: string, id: string): number {
+  const name = `${operator}\n${id}`;
+  return murmur3Utf16(name) * 2 ** 21 + (murmur3Utf16(name, KEY_SEED) >>> 11);
 }
 
 export function freshSplits(splits: readonly SourceSplit[], dealing: Dealing): SourceState {

@@ -29,6 +29,7 @@ export function sourceHeadOf(
     rejected: chain.rejected,
     observers,
     reading: (ids, records) => callbacks.reading(id, ids, records),
+    trace: options.trace,
     alignment,
     maxOpenSplits: options.maxOpenSplits ?? MAX_OPEN_SPLITS,
     wake: () => callbacks.wake(),

@@ -6,6 +6,7 @@ import type { RecordsMode } from '../../channels/record-keeper.js';
 import type { Backlog } from '../../threads/backlog.js';
 import type { ControlBlock } from '../../threads/control-block.js';
 import type { Lease } from '../../threads/lease.js';
+import type { SplitTrace } from '../../threads/split-trace.js';
 import type { TaskMark } from '../../threads/task-mark.js';
 import type { Graph } from '../graph/graph.js';
 import type { JobPlan } from '../graph/plan.js';
@@ -42,6 +43,8 @@ export interface TaskOptions {
   readonly mark?: TaskMark | undefined;
   /** Of a source: how far it had come before a failure (`SourceHead.isBehind`). */
   readonly reached?: readonly number[] | undefined;
+  /** Of a source: where it leaves how far it has come when the process dies. Absent: nowhere. */
+  readonly trace?: SplitTrace | undefined;
   /** Shared by the region's tasks. Absent: sources do not wait for restored records. */
   readonly backlog?: Backlog | undefined;
   /** Per source operator: all splits, in list order. Only on a fresh start. */
@@ -105,6 +108,8 @@ export interface CapturedTask {
     readonly records: number;
     /** Records of each split, in the order in which the callback `reading` has told the splits. */
     readonly splits: Float64Array;
+    /** In the same order: `splitKey`. Undefined where there is no trace. */
+    readonly keys?: Float64Array | undefined;
   }[];
   /** Records that the task had taken when it was cut, counted as in a `TaskMark`. */
   readonly records: number;
