@@ -1,5 +1,5 @@
 /**
- * The table of kinds: what an object is, for all that looks into values (check, copy, encode).
+ * The table of kinds: what an object is, for everything that looks into values (check, copy, encode).
  *
  *  K1  An object is of the kind whose prototype it has, exactly. An instance of a class that extends a
  *      built-in one would come back as something else, so it is of no kind.

@@ -4,7 +4,7 @@
  * By default helper threads take part in every scavenge, and the thread that needs it waits for them.
  * Where data threads keep all cores busy, the helpers first wait for a processor. So a pause of one or two
  * milliseconds becomes one of ten, and more often while a checkpoint is written, which also needs processors.
- * A thread that scavenges alone is as fast, for little survives.
+ * A thread that scavenges alone is as fast, because little survives.
  *
  * V8 has one such flag for the whole process, and reads it at every scavenge.
  */
