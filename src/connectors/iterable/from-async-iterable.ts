@@ -16,7 +16,7 @@ export interface AsyncIterableOptions {
   readonly bounded?: boolean | undefined;
   readonly journal?:
     | {
-        /** A folder that outlives the process; the journal is in `journal` below it. Default: the checkpoint directory. */
+        /** A folder that outlives the process, for `journal/…` in it. Default: the checkpoint directory. */
         readonly directory?: string | URL | undefined;
         /** Most bytes of the journal. Beyond, nothing is read until a checkpoint completes. Default 256 MiB. */
         readonly maxBytes?: number | undefined;
