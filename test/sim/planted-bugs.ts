@@ -26,7 +26,9 @@ import {
   parseChannelSection,
 } from '../../src/stream/task/channel-state.js';
 import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
+import { ObservedSplits } from '../../src/stream/task/observed-splits.js';
 import { SinkTail } from '../../src/stream/task/sink-tail.js';
+import { SourceAlignment } from '../../src/stream/task/source-alignment.js';
 import { SplitReader } from '../../src/stream/task/split-reader.js';
 import { SplitTimes } from '../../src/stream/task/split-times.js';
 import { TaskInputs } from '../../src/stream/task/task-inputs.js';
@@ -343,6 +345,44 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
           };
         }),
       ]);
+    },
+  },
+  {
+    name: 'a bound on drift does not hold for what was restored',
+    install: () => {
+      const restored = new WeakSet<object>();
+      return allOf([
+        patch(SplitTimes.prototype, 'restore', (original) => {
+          return function (this: SplitTimes, sections) {
+            original.call(this, sections);
+            if (sections.length > 0) restored.add(this);
+          };
+        }),
+        patch(ObservedSplits.prototype, 'attach', (original) => {
+          return function (this: ObservedSplits, operator, times) {
+            original.call(this, operator, times);
+            if (restored.has(times)) restored.add(this);
+          };
+        }),
+        patchGetter(ObservedSplits.prototype, 'maxDriftMs', (original) => {
+          return function (this: ObservedSplits) {
+            return restored.has(this) ? undefined : original.call(this);
+          };
+        }),
+      ]);
+    },
+  },
+  {
+    name: 'who speaks again does not hold up other sources',
+    install: () => {
+      const told = new WeakMap<SourceAlignment, number>();
+      return patch(SourceAlignment.prototype, 'tellTime', (original) => {
+        return function (this: SourceAlignment, timeMs) {
+          const most = Math.max(timeMs, told.get(this) ?? Number.NEGATIVE_INFINITY);
+          told.set(this, most);
+          original.call(this, most);
+        };
+      });
     },
   },
   {

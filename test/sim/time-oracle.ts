@@ -13,8 +13,9 @@ import { ObservedSplits } from '../../src/stream/task/observed-splits.js';
 import { SourceAlignment } from '../../src/stream/task/source-alignment.js';
 import { SplitReader } from '../../src/stream/task/split-reader.js';
 import { SplitTimes } from '../../src/stream/task/split-times.js';
+import { DriftOracle, type DriftingSplits } from './drift-oracle.js';
 import type { Occasion } from './life.js';
-import { allOf, patch } from './patch.js';
+import { allOf, patch, patchGetter } from './patch.js';
 import { DISORDER_MS, type SourceSpec } from './topology.js';
 
 export interface TimesWatch {
@@ -41,10 +42,11 @@ const LOOKED_AT_EVERY = 1 / 16;
 
 const NEVER = Number.NEGATIVE_INFINITY;
 
-class ModelTimes {
+class ModelTimes implements DriftingSplits {
   readonly #watch: TimesWatch;
   readonly #splits = new Map<number, ModelSplit>();
   readonly #restored = new Map<number, Pick<ModelSplit, 'ownMs' | 'idle'>>();
+  maxDriftMs: number | undefined;
   #idleAfterMs = Number.POSITIVE_INFINITY;
   #name = '';
   #current: ModelSplit | undefined;
@@ -57,8 +59,19 @@ class ModelTimes {
   }
 
   attach(operator: string): void {
+    const source = this.#watch.sourceOf(operator);
     this.#name = operator;
-    this.#idleAfterMs = this.#watch.sourceOf(operator)?.idleAfterMs ?? Number.POSITIVE_INFINITY;
+    this.#idleAfterMs = source?.idleAfterMs ?? Number.POSITIVE_INFINITY;
+    this.maxDriftMs = source?.maxDriftMs;
+  }
+
+  get leastMs(): number {
+    const holding = [...this.#splits.values()].filter((split) => !this.#isQuiet(split));
+    return Math.min(...holding.map(({ ownMs }) => ownMs));
+  }
+
+  ownMs(index: number): number {
+    return this.#splits.get(index)!.ownMs;
   }
 
   restore(sections: readonly RestoredSection[]): void {
@@ -171,10 +184,34 @@ export function watchTimes(watch: TimesWatch): () => void {
     models.set(times, model);
     return model;
   };
+  const observed = new WeakMap<ObservedSplits, ModelTimes>();
+  const drift = new DriftOracle(watch.violated);
+  let asked: ModelTimes | undefined;
   return allOf([
+    drift.watch(() => {
+      const model = asked;
+      asked = undefined;
+      return model;
+    }),
+    patchGetter(ObservedSplits.prototype, 'leastMs', (original) => {
+      return function (this: ObservedSplits) {
+        asked = observed.get(this);
+        return original.call(this);
+      };
+    }),
+    // Called for each chunk.
+    patch(ObservedSplits.prototype, 'begin', (original) => {
+      return function (this: ObservedSplits, index) {
+        const model = observed.get(this);
+        if (model !== undefined) drift.emits(model, index, model.maxDriftMs);
+        original.call(this, index);
+      };
+    }),
     patch(ObservedSplits.prototype, 'attach', (original) => {
       return function (this: ObservedSplits, operator, times) {
-        modelOf(times as SplitTimes).attach(operator);
+        const model = modelOf(times as SplitTimes);
+        model.attach(operator);
+        observed.set(this, model);
         original.call(this, operator, times);
       };
     }),

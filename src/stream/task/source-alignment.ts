@@ -55,6 +55,10 @@ interface Cell {
 }
 
 export class SourceAlignment {
+  /** `operator/instance`: whose view it is. */
+  readonly name: string;
+  /** The same for all that tell each other. */
+  readonly memory: SharedArrayBuffer;
   readonly #words: BigInt64Array;
   readonly #ring: (operator: string, instance: number) => void;
   readonly #own: Cell;
@@ -66,6 +70,8 @@ export class SourceAlignment {
   #time: bigint | undefined;
 
   constructor({ shared, tasks, operator, instance, ring }: SourceAlignmentOptions) {
+    this.name = `${operator}/${instance}`;
+    this.memory = shared;
     this.#words = new BigInt64Array(shared);
     this.#ring = ring;
     const cells = cellsOf(tasks);
