@@ -36,6 +36,7 @@ export const OCCASIONS = [
   'idle splits that spoke again',
   'restores while a split rested',
   'splits that never spoke',
+  'times that counted no more',
   'sources that waited for others',
   'readers that made room for others',
   'dead letters',

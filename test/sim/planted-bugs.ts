@@ -386,6 +386,24 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
+    name: 'an idle input that never spoke is taken for one that has',
+    install: () =>
+      patch(TaskInputs.prototype, 'rest', (original) => {
+        return function (this: TaskInputs) {
+          original.call(this, false);
+        };
+      }),
+  },
+  {
+    name: 'an idle input that has spoken is taken for one that never did',
+    install: () =>
+      patch(TaskInputs.prototype, 'rest', (original) => {
+        return function (this: TaskInputs) {
+          original.call(this, true);
+        };
+      }),
+  },
+  {
     name: 'a split is touched behind its first record',
     install: () =>
       patch(SplitTimes.prototype, 'touch', (original) => {

@@ -21,6 +21,7 @@ import type { JobResult } from '../../src/job/job-types.js';
 import type { CrashFileSystem } from '../checkpoint/crash-file-system.js';
 import { applyFault } from './apply-fault.js';
 import { drawFaults, FAULTS_UNTIL_MS, type Fault } from './faults.js';
+import { watchInputs } from './input-oracle.js';
 import { Life, type Occasion } from './life.js';
 import { Oracle } from './oracle.js';
 import { allOf } from './patch.js';
@@ -209,6 +210,7 @@ export class Simulation {
     const unwatch = allOf([
       watchTasks((pipeline) => !isDealt(this.#topology.pipelines[pipeline]!), violated),
       watchSupervision(this.settings.restart, violated),
+      watchInputs({ violated, onSilent: () => this.#on('times that counted no more') }),
       watchTimes({
         now: () => world.nowMs,
         sourceOf: (operator) => sourceOf(this.#topology, operator),

@@ -6,6 +6,7 @@
  *  Z2  When all are quiet it is at most where the one stands that fell quiet last, of those that have spoken: so
  *      far it would have come by itself, and idleness adds nothing.
  *  Z3  What was said goes on to be allowed: time never goes back (I23), also when a quiet split speaks again.
+ *  Z4  An instance is silent when no split that goes on has ever said a time.
  */
 
 import type { RestoredSection } from '../../src/stream/operator.js';
@@ -13,7 +14,7 @@ import { ObservedSplits } from '../../src/stream/task/observed-splits.js';
 import { SourceAlignment } from '../../src/stream/task/source-alignment.js';
 import { SplitReader } from '../../src/stream/task/split-reader.js';
 import { SplitTimes } from '../../src/stream/task/split-times.js';
-import { DriftOracle, type DriftingSplits } from './drift-oracle.js';
+import { type DriftingSplits, DriftOracle } from './drift-oracle.js';
 import type { Occasion } from './life.js';
 import { allOf, patch, patchGetter } from './patch.js';
 import { DISORDER_MS, type SourceSpec } from './topology.js';
@@ -155,6 +156,15 @@ class ModelTimes implements DriftingSplits {
     this.#saidMs = timeMs;
   }
 
+  /** Z4 */
+  silent(isSaid: boolean): void {
+    const hasSpoken = [...this.#splits.values()].some(({ ownMs }) => ownMs > NEVER);
+    if (isSaid !== hasSpoken) return;
+    this.#watch.violated(
+      `I25: '${this.#name}' is ${isSaid ? 'silent' : 'not silent'}, and its splits differ`,
+    );
+  }
+
   #isQuiet({ idle, quietSinceMs }: ModelSplit): boolean {
     return idle || this.#watch.now() - quietSinceMs >= this.#idleAfterMs;
   }
@@ -237,6 +247,13 @@ export function watchTimes(watch: TimesWatch): () => void {
       return function (this: SplitTimes, timeMs) {
         modelOf(this).observe(timeMs);
         return original.call(this, timeMs);
+      };
+    }),
+    patchGetter(SplitTimes.prototype, 'isSilent', (original) => {
+      return function (this: SplitTimes) {
+        const isSaid = original.call(this);
+        modelOf(this).silent(isSaid);
+        return isSaid;
       };
     }),
     patch(SplitTimes.prototype, 'touch', (original) => {

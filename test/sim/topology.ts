@@ -150,7 +150,8 @@ function pressingPipeline(random: Random): PipelineSpec {
 function timedPipeline(random: Random): PipelineSpec {
   const dice = random.next();
   if (dice < 0.3) return restingPipeline(random);
-  if (dice < 0.5) return idlePipeline(random);
+  if (dice < 0.45) return idlePipeline(random);
+  if (dice < 0.55) return overPipeline(random);
   const pick = <T>(...from: readonly T[]): T => from[randomInt(random, from.length)]!;
   const drawn = drawPipeline(random, 1);
   const keyed = pick<Keyed>('late', 'late', 'late', 'window', 'aggregate', 'reduce');
@@ -221,6 +222,38 @@ function idlePipeline(random: Random): PipelineSpec {
   const poisoned = random.next() < 0.6 ? 'map' : undefined;
   const late = { keyed: 'late', latenessMs: 0, keys: 'shared', workMs: 0 } as const;
   return { ...drawn, ...late, sources, poisoned };
+}
+
+/**
+ * A split ends beside one that never speaks, in tasks of one instance; in another one a split rests that stands further.
+ * Then all are idle, and the time of what has ended counts no more.
+ */
+function overPipeline(random: Random): PipelineSpec {
+  const drawn = drawPipeline(random, 1);
+  const silent = { records: 0, startMs: 0, bounded: false, rest: { before: 0, untilMs: REST } };
+  const ending = {
+    records: 6 + randomInt(random, 10),
+    startMs: 0,
+    bounded: false,
+    rest: undefined,
+  };
+  const before = 1 + randomInt(random, 6);
+  const startMs = 200 + randomInt(random, 300);
+  const ahead = { records: before + 5, startMs, bounded: false, rest: { before, untilMs: REST } };
+  const first = {
+    ...drawn.sources[0]!,
+    single: false,
+    batch: 1,
+    paceMs: 60 + randomInt(random, 60),
+  };
+  const sources = [
+    { ...first, splits: 2, unequal: [ending, ahead], idleAfterMs: 150 },
+    { ...first, splits: 1, unequal: [silent], idleAfterMs: 60 },
+  ];
+  const steps = drawn.steps.filter((step) => step !== 'rebalance');
+  const poisoned = random.next() < 0.6 ? 'map' : undefined;
+  const late = { keyed: 'late', latenessMs: 0, keys: 'shared', narrow: false, workMs: 0 } as const;
+  return { ...drawn, ...late, sources, steps, poisoned };
 }
 
 /** @param restingShare of them that rest until all has come out */

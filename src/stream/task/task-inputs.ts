@@ -72,6 +72,7 @@ interface Input extends TaskInput {
 }
 
 export class TaskInputs {
+  readonly channels: readonly TaskInput[];
   readonly #given: TaskInputsOptions;
   readonly #inputs: readonly Input[];
   readonly #aligner: Aligner | undefined;
@@ -91,6 +92,7 @@ export class TaskInputs {
 
   constructor(given: TaskInputsOptions) {
     this.#given = given;
+    this.channels = given.inputs;
     const { mode, replayedBarrier } = given;
     this.#inputs = given.inputs.map((input) => ({
       ...input,
