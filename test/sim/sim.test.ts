@@ -82,7 +82,7 @@ describe('the simulator', () => {
       const text = describeResult(least, 'abc');
       expect(text).toContain(`seed ${failing.seed} failed (commit abc)`);
       expect(text).toContain(least.violations[0]!);
-      expect(least.violations[0]).toMatch(/^I\d+: /);
+      expect(least.violations[0]).toMatch(/^[IM]\d+: /);
       expect(text).toContain(`npm run sim -- --seed ${failing.seed} --trace`);
     },
     LONG_MS,
