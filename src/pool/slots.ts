@@ -28,7 +28,7 @@ const SPARE_DEATHS_MAX = 3;
 const IDLE_DEATHS_MAX = 10;
 /** Phases in which a thread's heap holds what its tasks need, and nothing more is being read into it. */
 const WORKING: readonly Phase[] = ['running', 'aligning', 'capturing'];
-const METRICS_TIMEOUT_MS = 1_000;
+const ANSWER_TIMEOUT_MS = 1_000;
 
 export interface SlotFailure {
   readonly slot: number;
@@ -194,14 +194,19 @@ export class Slots {
     return this.link(slot ?? 0);
   }
 
-  /** Tells all living threads. One that cannot be told is dying; its death is reported elsewhere. */
-  tellAll<M extends 'trigger' | 'abort' | 'committed' | 'stopSources'>(
+  /**
+   * Tells all living threads. One that cannot be told is dying; its death is reported elsewhere.
+   * @returns once all have heard it, are dead, or have not answered for a second
+   */
+  async tellAll<M extends 'trigger' | 'abort' | 'committed' | 'stopSources'>(
     method: M,
     args: Parameters<HostControl[M]>,
-  ): void {
-    for (const member of this.#members) {
-      if (member !== undefined && !member.link.dead) member.link.call(method, args).catch(() => {});
-    }
+  ): Promise<void> {
+    const living = this.#members.filter((member) => member?.link.dead === false);
+    const options = { timeoutMs: ANSWER_TIMEOUT_MS };
+    await Promise.all(
+      living.map((member) => member!.link.call(method, args, options).catch(() => {})),
+    );
   }
 
   /** Metrics of all living threads that answer in time. */
@@ -210,7 +215,7 @@ export class Slots {
     const answers = await Promise.all(
       living.map((member) =>
         member!.link
-          .call('metrics', [], { timeoutMs: METRICS_TIMEOUT_MS })
+          .call('metrics', [], { timeoutMs: ANSWER_TIMEOUT_MS })
           .catch(() => ({ tasks: [] })),
       ),
     );

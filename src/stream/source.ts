@@ -95,7 +95,8 @@ export interface SourceReader<T> {
   /**
    * The checkpoint is complete, and committed; the split's position in it is `position` (undefined: its start).
    * For sources that let go of what they need not read again. Must not wait. An error that it throws fails the
-   * task. A closed reader (its split has ended, say) hears of no checkpoint.
+   * task. A reader with this method stays open at its split's end until the first checkpoint is complete that has
+   * the end in it, as far as `maxOpenSplits` leaves room. A closed reader hears of no checkpoint.
    */
   committed?(checkpoint: number, position: SourcePosition | undefined): void;
   close(): void | Promise<void>;

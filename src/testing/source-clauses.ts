@@ -226,6 +226,38 @@ export const SOURCE_CLAUSES: readonly SourceClause[] = [
     },
   },
   {
+    clause: 'committed-any-time',
+    name: 'a reader that hears of checkpoints takes it while it reads, twice, and when it has given all',
+    async play(stage) {
+      await stage.each(async (source, split, wanted) => {
+        const reader = await stage.open(source, split);
+        if (reader.committed === undefined) return;
+        const hear = (checkpoint: number, position: unknown): void => {
+          const answer: unknown = reader.committed!(checkpoint, position);
+          stage.check(
+            answer === undefined,
+            `committed() of split '${split.id}' gives ${shown(answer)}: nobody waits for it`,
+          );
+        };
+        hear(1, undefined);
+        const batch = await stage.batch(reader);
+        if (batch !== undefined) {
+          const position = stage.kept('a position', reader.position(1));
+          hear(2, position);
+          hear(2, position);
+          const next = await stage.open(stage.source(), split, position);
+          const rest = await stage.read(next, wanted.length - 1);
+          const when = `when split '${split.id}' is opened where committed() was told that it stands`;
+          stage.expect(when, rest, wanted.slice(1));
+          await stage.close(next);
+        }
+        if (wanted.length >= stage.most) return;
+        while ((await stage.poll(reader)) !== undefined);
+        hear(3, stage.kept('a position', reader.position(0)));
+      });
+    },
+  },
+  {
     clause: 'close-any-time',
     name: 'a reader can be closed twice, and while a poll is under way',
     async play(stage) {

@@ -20,6 +20,7 @@ class Growing {
   }[] = [];
   readonly opened: string[] = [];
   readonly heard: string[] = [];
+  readonly closed: string[] = [];
   /** Each reader gives its records, then ends. */
   bounded = true;
 
@@ -56,7 +57,7 @@ class Growing {
       position: (taken) => start + taken,
       describe: () => split.id,
       committed: (checkpoint, at) => this.heard.push(`${split.id}: ${checkpoint} at ${String(at)}`),
-      close: () => {},
+      close: () => void this.closed.push(split.id),
     };
   }
 }
@@ -376,6 +377,57 @@ describe('a reader that wants to know', () => {
     bench.task.committed(2);
     bench.task.committed(3);
     expect(growing.heard).toHaveLength(4);
+  });
+
+  it('hears of the first complete checkpoint with its end in it, and is closed then', async () => {
+    const growing = new Growing();
+    const bench = await open(growing.source(), { splits: 1 });
+    bench.task.run(0);
+    bench.task.trigger(1);
+    await bench.settle();
+    bench.task.trigger(2);
+    await bench.settle();
+    growing.found(1);
+    await bench.settle();
+    bench.task.trigger(3);
+    await bench.settle();
+    expect([growing.heard, growing.closed]).toEqual([[], []]);
+    bench.task.committed(2);
+    await bench.settle();
+    expect(growing.heard).toEqual(['split 0: 2 at 3']);
+    expect(growing.closed).toEqual(['split 0']);
+    growing.asked.at(-1)!.give(undefined);
+    await bench.settle();
+    expect(bench.ended).toBe(1);
+    bench.task.trigger(4);
+    await bench.settle();
+    bench.task.committed(4);
+    expect(growing.heard.slice(1)).toEqual(['split 1: 4 at 3']);
+    expect(growing.closed).toEqual(['split 0', 'split 1']);
+    await bench.task.close();
+    expect(growing.closed).toHaveLength(2);
+  });
+
+  it('makes room at its end for those that read, and then hears of nothing', async () => {
+    const growing = new Growing();
+    const source = growing.source({ discovers: false });
+    const bench = await open(source, { splits: 4, maxOpenSplits: 2 });
+    await bench.settle();
+    expect(growing.closed).toEqual(['split 0', 'split 1']);
+    bench.task.trigger(1);
+    await bench.settle();
+    bench.task.committed(1);
+    expect(growing.heard).toEqual(['split 2: 1 at 3', 'split 3: 1 at 3']);
+    expect(growing.closed).toEqual(['split 0', 'split 1', 'split 2', 'split 3']);
+  });
+
+  it('is closed with the task when no checkpoint has come', async () => {
+    const growing = new Growing();
+    const bench = await open(growing.source({ discovers: false }), { splits: 2 });
+    await bench.settle();
+    expect(growing.closed).toEqual([]);
+    await bench.task.close();
+    expect(growing.closed).toEqual(['split 0', 'split 1']);
   });
 
   it('fails the task when it throws', async () => {

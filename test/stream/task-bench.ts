@@ -30,6 +30,7 @@ export interface BenchOptions {
   readonly restored?: TaskOptions['restored'];
   readonly bufferTimeoutMs?: number;
   readonly capacityRecords?: number;
+  readonly maxOpenSplits?: number;
   /** What the tasks of the plan tell each other of their time. */
   readonly alignment?: (plan: JobPlan) => TaskOptions['alignment'];
 }
@@ -94,6 +95,7 @@ export class TaskBench {
       alignedTimeoutMs: options.alignedTimeoutMs,
       incremental: options.incremental,
       records: options.records,
+      maxOpenSplits: options.maxOpenSplits,
       alignment: options.alignment?.(plan),
       run: 'run',
       epoch: 5,

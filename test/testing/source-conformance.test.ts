@@ -47,6 +47,9 @@ type Mistake =
   | 'times that are missing'
   | 'times of now'
   | 'describes nothing'
+  | 'waits for the far side when it hears of a checkpoint'
+  | 'is deaf at its end'
+  | 'lets go of more than was committed'
   | 'closes once'
   | 'never answers after close'
   | 'opens at the start';
@@ -83,6 +86,14 @@ function rowSource(
   return source;
 }
 
+/** What is gone on the far side nobody can read again. */
+const LETS_GO: readonly (Mistake | undefined)[] = [
+  'takes what it reads away',
+  'lets go of more than was committed',
+];
+
+const soon = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 function reader(
   p: number,
   position: { next: number } | undefined,
@@ -98,8 +109,7 @@ function reader(
   return {
     poll() {
       if (closed && mistake === 'never answers after close') return new Promise(() => {});
-      start =
-        mistake === 'takes what it reads away' ? Math.max(place.next, shared.taken) : place.next;
+      start = LETS_GO.includes(mistake) ? Math.max(place.next, shared.taken) : place.next;
       if (start >= RECORDS) {
         ends += 1;
         if (mistake === 'ends and goes on' && ends > 1) return { records: [{ p, i: RECORDS }] };
@@ -122,6 +132,11 @@ function reader(
       if (mistake === 'position that changes') return Object.assign(changing, { next });
       if (mistake === 'position with a function') return { next, again: () => next };
       return { next };
+    },
+    committed() {
+      if (mistake === 'waits for the far side when it hears of a checkpoint') return soon();
+      if (mistake === 'is deaf at its end' && start >= RECORDS) throw new Error('no connection');
+      if (mistake === 'lets go of more than was committed') shared.taken = place.next;
     },
     describe: (at) => (mistake === 'describes nothing' ? '' : `row ${start + at} of ${p}`),
     close() {
@@ -181,6 +196,9 @@ const found: Readonly<Record<Mistake, string>> = {
   'times that are missing': 'times-told',
   'times of now': 'times-told',
   'describes nothing': 'described',
+  'waits for the far side when it hears of a checkpoint': 'committed-any-time',
+  'is deaf at its end': 'committed-any-time',
+  'lets go of more than was committed': 'committed-any-time',
   'closes once': 'close-any-time',
   'never answers after close': 'close-any-time',
   'opens at the start': 'resume-often',

@@ -109,6 +109,8 @@ export class JobDriver {
   #stopping: Stopping | undefined;
   #heapGuard: HeapGuard | undefined;
   #ended = false;
+  /** Settles when all threads have heard that the newest checkpoint is committed. */
+  #told: Promise<void> | undefined;
   /** What the tasks told when the job ended. */
   #lastMetrics: JobMetrics['operators'] = [];
   /** Set while `start` has not answered. */
@@ -242,9 +244,9 @@ export class JobDriver {
       trigger: (epochs, checkpoint, final, base) => {
         if (final) this.#isFinishing = true;
         if (final && this.#status === 'running') this.#setStatus('finishing');
-        this.#slots.tellAll('trigger', [epochs, checkpoint, base]);
+        void this.#slots.tellAll('trigger', [epochs, checkpoint, base]);
       },
-      abort: (epochs, checkpoint) => this.#slots.tellAll('abort', [epochs, checkpoint]),
+      abort: (epochs, checkpoint) => void this.#slots.tellAll('abort', [epochs, checkpoint]),
       onEvent: (event) => this.events.tell('checkpoint', event),
       onDurable: (pending) => {
         this.#progress!.durable(pending.checkpoint, regionPoints(plan, pending));
@@ -444,7 +446,7 @@ export class JobDriver {
       for (const region of this.#groups[group]!.regions) this.#regions[region]!.repeated.forget();
     }
     this.#given.watch?.onCommitted(reachedSplits(pending));
-    this.#slots.tellAll('committed', [pending.epochs, pending.checkpoint]);
+    this.#told = this.#slots.tellAll('committed', [pending.epochs, pending.checkpoint]);
     if (!pending.final) return;
     if (this.#stopping?.drain === true) {
       void this.#end('finished');
@@ -515,6 +517,9 @@ export class JobDriver {
   async #end(status: 'finished' | 'stopped'): Promise<void> {
     if (this.#ended) return; // D1
     this.#ended = true;
+    this.#supervision?.close();
+    // Without a lease no reader would hear of the last checkpoint, nor acknowledge what is in it.
+    await this.#told;
     this.#closeRegions();
     for (const region of this.#regions) region.settle();
     this.#lastMetrics = await this.#slots.operatorMetrics();

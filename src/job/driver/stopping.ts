@@ -47,7 +47,7 @@ export class Stopping {
 
   /** To be called when all tasks run, and whenever they run again. */
   apply({ slots, checkpoints, onStopped, onFailed }: StoppedWorld): void {
-    slots.tellAll('stopSources', [this.drain]);
+    void slots.tellAll('stopSources', [this.drain]);
     if (this.drain) return;
     const { generation } = checkpoints;
     checkpoints.request('stop').then(

@@ -18,6 +18,7 @@ import type { SplitTrace } from '../../threads/split-trace.js';
 import type { Receiver, RestoredSection, StateSection } from '../operator.js';
 import type { Source, SourceBatch, SourceContext, SourceLife, SourceSplit } from '../source.js';
 import { BoundedSplits } from './bounded-splits.js';
+import { EndedReaders } from './ended-readers.js';
 import { FlowingSplits } from './flowing-splits.js';
 import type { ObservedSplits } from './observed-splits.js';
 import { OpenReaders } from './open-readers.js';
@@ -64,13 +65,18 @@ export interface SourceHeadOptions {
 }
 
 /** Positions at a checkpoint, for readers that want to hear when it is complete. */
-type Positions = readonly { readonly reader: SplitReader; readonly position: unknown }[];
+type Positions = readonly {
+  readonly reader: SplitReader;
+  readonly position: unknown;
+  readonly finished: boolean;
+}[];
 
 export class SourceHead {
   readonly #given: SourceHeadOptions;
   readonly #dealing: Dealing;
   /** Readers of bounded splits, and of the others. */
   readonly #open: { readonly bounded: OpenReaders; readonly flowing: OpenReaders };
+  readonly #ended: EndedReaders;
   readonly #readerOptions: Omit<SplitReaderOptions, 'open'>;
   /** By the split's place in the instance's list. */
   readonly #readers: SplitReader[] = [];
@@ -100,6 +106,7 @@ export class SourceHead {
       bounded: new OpenReaders(maxOpenSplits),
       flowing: new OpenReaders(maxOpenSplits),
     };
+    this.#ended = new EndedReaders(maxOpenSplits, [this.#open.bounded, this.#open.flowing]);
     const wake = (): void => {
       this.#isStirred = true;
       if (!this.#closed) given.wake();
@@ -226,11 +233,11 @@ export class SourceHead {
 
   capture(checkpoint: number): StateSection {
     this.#given.trace?.snapshot();
-    const positions: { reader: SplitReader; position: unknown }[] = [];
+    const positions: Positions[number][] = [];
     for (const reader of this.#readers) {
       reader.note();
-      const { position } = reader.progress;
-      if (reader.hearsCommits) positions.push({ reader, position });
+      const { position, finished } = reader.progress;
+      if (reader.hearsCommits) positions.push({ reader, position, finished });
     }
     if (positions.length > 0) this.#positions.set(checkpoint, positions);
     const splits = this.#readers.map(({ progress }) => progress);
@@ -240,8 +247,9 @@ export class SourceHead {
 
   /** The checkpoint is complete and committed: readers hear of it, and no more of it and older ones. */
   committed(checkpoint: number): void {
-    for (const { reader, position } of this.#positions.get(checkpoint) ?? []) {
+    for (const { reader, position, finished } of this.#positions.get(checkpoint) ?? []) {
       reader.committed(checkpoint, position);
+      if (finished) this.#ended.release(reader);
     }
     for (const older of this.#positions.keys()) {
       if (older <= checkpoint) this.#positions.delete(older);
@@ -268,6 +276,7 @@ export class SourceHead {
     if (found !== undefined) this.#discovered(found);
     const isFlowing = this.#flowing.count > 0 && this.#flowing.advance(performance.now());
     const isBounded = this.#bounded.advance();
+    this.#ended.makeRoom();
     this.#share();
     this.#tellTime();
     return isFlowing || isBounded || found !== undefined;
@@ -366,6 +375,7 @@ export class SourceHead {
     this.#unfinished -= 1;
     this.#given.observers.finish(reader.index);
     if (this.#current === reader) this.#current = undefined;
+    if (reader.hearsCommits) this.#ended.keep(reader);
   }
 
   #emitBatch(reader: SplitReader, batch: SourceBatch<unknown>, until: number): void {

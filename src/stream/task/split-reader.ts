@@ -7,6 +7,7 @@
  *      So the batch of a poll that was closed meanwhile is read again from where it began.
  *  R3  An error is kept, and thrown when the next batch of this split is wanted (`check`). So no error leaves a
  *      promise's callback, and none comes ahead of what is to be read before it.
+ *  R4  At the split's end the reader is closed, unless it wants to hear of checkpoints: then its owner releases it.
  */
 
 import { isThenable } from '../api/callbacks.js';
@@ -156,6 +157,13 @@ export class SplitReader {
     return this.#reader?.committed !== undefined;
   }
 
+  /** Closes a reader that has given all it had: if that fails, it has no consequence. */
+  release(): void {
+    const reader = this.#reader;
+    this.#reader = undefined;
+    closed(reader).catch(() => {});
+  }
+
   /** Closes the reader for good. */
   async close(): Promise<void> {
     this.#begun += 1;
@@ -188,10 +196,7 @@ export class SplitReader {
     }
     this.#state = { kind: 'ended' };
     this.#given.open.count -= 1;
-    const reader = this.#reader;
-    this.#reader = undefined;
-    // The reader has given all it had: if closing it fails, that has no consequence.
-    closed(reader).catch(() => {});
+    if (!this.hearsCommits) this.release();
   }
 
   #await<T>(kind: 'moving' | 'polling', promise: PromiseLike<T>, then: (value: T) => void): void {
