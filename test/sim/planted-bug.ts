@@ -3,9 +3,12 @@
 import type { FileSystem } from '../../src/checkpoint/directory/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import type { CheckpointBase, DeploySpec, HostEvent } from '../../src/host/host-protocol.js';
+import type { Theme } from './topology.js';
 
 export interface PlantedBug {
   readonly name: string;
+  /** It shows only in seeds about this, or hardly in others: there it is looked for. */
+  readonly theme?: Theme;
   /** Changes the real parts, for as long as a seed runs. @returns what undoes it */
   readonly install?: () => () => void;
   readonly files?: (files: FileSystem) => FileSystem;

@@ -237,6 +237,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'changes of a checkpoint that was given up are forgotten',
+    theme: 'changes',
     install: () =>
       patch(ChangeLog.prototype, 'cut', (original) => {
         return function (this: ChangeLog<unknown, unknown>, cut) {
@@ -311,6 +312,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'time jumps to the latest split when all are idle',
+    theme: 'times',
     install: () => {
       const added = new WeakMap<SplitTimes, Set<number>>();
       const jumped = new WeakMap<SplitTimes, number>();
@@ -349,6 +351,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a bound on drift does not hold for what was restored',
+    theme: 'times',
     install: () => {
       const restored = new WeakSet<object>();
       return allOf([
@@ -374,6 +377,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'who speaks again does not hold up other sources',
+    theme: 'times',
     install: () => {
       const told = new WeakMap<SourceAlignment, number>();
       return patch(SourceAlignment.prototype, 'tellTime', (original) => {
@@ -387,6 +391,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'an idle input that never spoke is taken for one that has',
+    theme: 'times',
     install: () =>
       patch(TaskInputs.prototype, 'rest', (original) => {
         return function (this: TaskInputs) {
@@ -396,6 +401,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'an idle input that has spoken is taken for one that never did',
+    theme: 'times',
     install: () =>
       patch(TaskInputs.prototype, 'rest', (original) => {
         return function (this: TaskInputs) {
@@ -405,6 +411,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a split is touched behind its first record',
+    theme: 'times',
     install: () =>
       patch(SplitTimes.prototype, 'touch', (original) => {
         return function (this: SplitTimes, index, timeMs) {
@@ -414,6 +421,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a split that has made room goes on where it was opened before',
+    theme: 'times',
     install: () => {
       const openedAt = new WeakMap<SplitReader, unknown>();
       return allOf([
@@ -434,6 +442,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a dead letter goes out behind the barrier',
+    theme: 'times',
     install: () => {
       const held = new WeakMap<GuardedOperator, () => void>();
       const release = (operator: GuardedOperator) => {

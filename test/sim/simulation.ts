@@ -41,6 +41,7 @@ import {
   isDealt,
   mix,
   type SourceSpec,
+  type Theme,
   type Topology,
 } from './topology.js';
 import { Trace } from './trace.js';
@@ -100,6 +101,11 @@ const DAMAGE: readonly string[] = [
   'ERR_HOLDFAST_CHECKPOINT_LOCKED',
   'ERR_HOLDFAST_CHECKPOINT_DIRECTORY',
 ];
+
+/** What a seed is about, without running it. */
+export function themeOf(seed: number): Theme {
+  return drawTheme(seededRandom(seed * 4 + 1));
+}
 
 export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
   const undo = options.bug?.install?.();
