@@ -100,7 +100,11 @@ export function readTraces(fd: number): SplitCounts {
   for (let startByte = 0; startByte < size; startByte += RANGE_BYTES) {
     const [splits = 0] = readWords(fd, 1, startByte);
     const rows = readWords(fd, ROW_WORDS * splits, startByte + WORD_BYTES);
-    for (let at = 0; at + 1 < rows.length; at += ROW_WORDS) counts.set(rows[at]!, rows[at + 1]!);
+    for (let at = 0; at + 1 < rows.length; at += ROW_WORDS) {
+      const [key, count] = [rows[at]!, rows[at + 1]!];
+      // Another task may have read the split before a rescale, and its rows are still there.
+      counts.set(key, Math.max(count, counts.get(key) ?? 0));
+    }
   }
   return counts;
 }

@@ -22,6 +22,7 @@ interface Options {
   readonly batchRecords?: number;
   /** How a poll answers; `never an end`: not at all, once the records are read. */
   readonly answers?: 'at once' | 'later' | 'never an end';
+  readonly failsToClose?: boolean;
 }
 
 /** What SourceHead does with splits, and what is written down of it. */
@@ -39,6 +40,7 @@ class Reading {
 
   constructor(options: Options) {
     const { splits, isTimed = true, maxOpen = 64, batchRecords = 2, answers = 'at once' } = options;
+    const { failsToClose = false } = options;
     this.opened = splits.map(() => 0);
     this.open = new OpenReaders(maxOpen);
     const firstTime = (batch: SourceBatch<unknown>) => batch.records[0] as number;
@@ -65,7 +67,9 @@ class Reading {
           },
           position: (taken) => start + taken,
           describe: () => id,
-          close: () => {},
+          close: () => {
+            if (failsToClose) throw new Error(`${id} does not close`);
+          },
         };
       },
     };
@@ -114,20 +118,25 @@ class Reading {
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Reads bounded splits to their end. @param atChoice told each that is read next */
+/**
+ * Reads bounded splits to their end.
+ * @param atChoice told each that is read next
+ * @param first how many are there at the beginning
+ */
 async function readBounded(
   reading: Reading,
-  atChoice: (reader: SplitReader) => void = () => {},
+  atChoice: (reader: SplitReader, bounded: BoundedSplits) => void = () => {},
+  first = reading.readers.length,
 ): Promise<BoundedSplits> {
   const { observers, open, finish, readers } = reading;
   const bounded = new BoundedSplits({ observers, open, alignment: undefined, ended: finish });
-  bounded.add(readers);
+  bounded.add(readers.slice(0, first));
   for (let quiet = 0; bounded.count > 0; ) {
     const moved = bounded.advance();
     reading.look();
     const { next } = bounded;
     if (next !== undefined) {
-      atChoice(next);
+      atChoice(next, bounded);
       reading.emit(next, bounded.chunkRecords);
       quiet = 0;
     } else if (moved) quiet = 0;
@@ -177,6 +186,33 @@ describe('bounded splits', () => {
     });
     expect(furthest).toBeLessThanOrEqual(64);
   });
+
+  it.each([1, 2, 3, 20])(
+    'that are found later are touched though %i readers are taken (B3)',
+    async (maxOpen) => {
+      const splits = Array.from({ length: 24 }, (_, i) => [50 - i, 60 - i, 70 - i, 80 - i, 90 - i]);
+      const found = Math.min(maxOpen, 22);
+      const reading = new Reading({ splits, maxOpen, answers: 'later', batchRecords: 1 });
+      let choices = 0;
+      const add = (_: SplitReader, bounded: BoundedSplits): void => {
+        choices += 1;
+        if (choices === 2) bounded.add(reading.readers.slice(found));
+      };
+      await readBounded(reading, add, found);
+      expect([...reading.read].sort()).toEqual(all(splits));
+      expect(reading.openMost).toBeLessThanOrEqual(maxOpen);
+      expect(reading.open.count).toBe(0);
+    },
+  );
+
+  it.each([1, 2, 16])(
+    'tell that one could not be closed, with %i open at most',
+    async (maxOpen) => {
+      const splits = Array.from({ length: 20 }, (_, i) => [i, 20 + i, 40 + i]);
+      const reading = new Reading({ splits, maxOpen, failsToClose: true });
+      await expect(readBounded(reading)).rejects.toThrow('0 does not close');
+    },
+  );
 
   const drawn = fc.record({
     // A split's first time, and what each record adds.
@@ -308,6 +344,16 @@ describe('flowing splits', () => {
     expect(reading.openMost).toBeLessThanOrEqual(2);
     // Those that were closed are opened again where they stand.
     expect(Math.max(...reading.opened)).toBeGreaterThan(1);
+  });
+
+  it('tell that one could not be closed when its turn was over', async () => {
+    const splits = Array.from({ length: 3 }, (_, i) => [i]);
+    const options = { splits, maxOpen: 1, isTimed: false } as const;
+    const reading = new Reading({ ...options, answers: 'never an end', failsToClose: true });
+    const flow = flowing(reading);
+    await readOn(reading, flow, clock);
+    flow.advance(flow.dueMs! + 1);
+    await expect(readOn(reading, flow, clock)).rejects.toThrow('0 does not close');
   });
 
   it('make room as well when they are too far ahead of other sources: who waits may be the one behind (F2)', async () => {

@@ -36,6 +36,12 @@ test('tells the splits of all tasks, and nothing where there are none', () => {
   expect(told()).toEqual({});
 });
 
+test('of a split that has moved to another task, what counts is how far it came', () => {
+  new SplitTrace(fd, 1).begin(f64(11, 12), f64(9, 3));
+  new SplitTrace(fd, 5).begin(f64(11, 12), f64(4, 7));
+  expect(told()).toEqual({ 11: 9, 12: 7 });
+});
+
 test('the first record of a split is told at once, after a start and after each snapshot (X2)', () => {
   const trace = new SplitTrace(fd, 0);
   trace.begin(f64(11, 12), f64(5, 6));

@@ -125,7 +125,18 @@ export class BoundedSplits {
       reader.advance(true);
       moved = true;
     }
+    if (this.#touching.size === 0) this.#leaveTouchRoom();
     return moved;
+  }
+
+  /** Splits that were found later are touched as well, though all readers be taken by those that are read. */
+  #leaveTouchRoom(): void {
+    const { open } = this.#given;
+    if (this.#touchedTo === this.#untouched.length || open.isFree || open.isMakingRoom) return;
+    const leaving = this.#furthest(this.#spare) ?? this.#furthest(this.#ahead);
+    if (leaving === undefined) return;
+    this.#spare.delete(leaving);
+    leaving.rest();
   }
 
   #touched(reader: SplitReader): void {
@@ -152,6 +163,9 @@ export class BoundedSplits {
     for (const [place, reader] of this.#ahead.entries()) {
       if (reader.kind === 'closed') {
         if (!opens || !this.#makeRoom(place === 0)) continue;
+      } else if (reader.kind === 'ended') {
+        // It ended while others stood at earlier times, and nobody wakes the task for it again.
+        moved = true;
       } else if (place >= POLLED_AHEAD) continue;
       if (reader.advance()) moved = true;
     }
@@ -201,15 +215,21 @@ export class BoundedSplits {
   #makeRoom(isFirst: boolean): boolean {
     const { open } = this.#given;
     if (open.isFree) return true;
+    const leaving = this.#furthest(this.#spare);
+    if (leaving === undefined) return isFirst && !open.isMakingRoom;
+    this.#spare.delete(leaving);
+    leaving.rest();
+    return false;
+  }
+
+  /** Of those that can be closed now, the one that stands furthest ahead. */
+  #furthest(readers: Iterable<SplitReader>): SplitReader | undefined {
     let furthest: SplitReader | undefined;
-    for (const reader of this.#spare) {
+    for (const reader of readers) {
       if (reader.kind !== 'holding' && reader.kind !== 'ready') continue;
       if (furthest === undefined || this.#timeOf(reader) > this.#timeOf(furthest))
         furthest = reader;
     }
-    if (furthest === undefined) return isFirst && !open.isMakingRoom;
-    this.#spare.delete(furthest);
-    furthest.rest();
-    return false;
+    return furthest;
   }
 }

@@ -47,6 +47,8 @@ export class FlowingSplits {
 
   /** Does whatever needs no waiting. True when anything was done. @throws what went wrong with a split */
   advance(now: number): boolean {
+    // Who could not be closed is not opened again, so nobody else would tell.
+    for (const reader of this.#waiting) reader.check();
     let moved = this.#makeRoom(now);
     while (this.#given.open.isFree) {
       const next = this.#waiting.findIndex(({ kind }) => kind === 'closed');

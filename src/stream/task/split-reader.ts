@@ -133,9 +133,12 @@ export class SplitReader {
     this.#reader = undefined;
     const { open } = this.#given;
     open.closing += 1;
-    this.#await('moving', closed(reader), () => {
+    // Also when closing it fails: others would wait for ever for the room.
+    const leaving = closed(reader).finally(() => {
       open.closing -= 1;
       open.count -= 1;
+    });
+    this.#await('moving', leaving, () => {
       this.#state = { kind: 'closed' };
     });
   }
