@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type Failure, GONE, MISUSE, UNFIT_RECORD } from '../../src/base/failure.js';
-import { RepeatedFailure } from '../../src/job/driver/repeated-failure.js';
+import { GONE_MS, RepeatedFailure } from '../../src/job/driver/repeated-failure.js';
 
 const failure = (more: Partial<Failure>): Failure => ({
   kind: 'source',
@@ -14,7 +14,7 @@ const failure = (more: Partial<Failure>): Failure => ({
 
 const heard = (...failures: readonly Failure[]): readonly number[] => {
   const repeated = new RepeatedFailure();
-  return failures.map((one) => repeated.heard(one));
+  return failures.map((one, i) => repeated.heard(one, i * GONE_MS));
 };
 
 describe('a failure is one that does not pass', () => {
@@ -28,6 +28,13 @@ describe('a failure is one that does not pass', () => {
         failure({ details: { [GONE]: '/in/b.ndjson' } }),
       ),
     ).toEqual([1, 2, 3, 1]);
+  });
+
+  test('but not when the file comes back soon', () => {
+    const repeated = new RepeatedFailure();
+    const gone = failure({ details: { [GONE]: '/in/a.ndjson' } });
+    const times = [0, 10, 40, 100, GONE_MS - 1, GONE_MS].map((ms) => repeated.heard(gone, 7 + ms));
+    expect(times).toEqual([1, 2, 2, 2, 2, 6]);
   });
 
   test('when a source breaks its contract in the same way, for whichever split', () => {
@@ -60,8 +67,8 @@ describe('a failure is one that does not pass', () => {
     const gone = failure({ details: { [GONE]: '/in/a.ndjson' } });
     expect(heard(gone, gone, failure({ kind: 'hung' }), gone)).toEqual([1, 2, 0, 1]);
     const repeated = new RepeatedFailure();
-    repeated.heard(gone);
+    repeated.heard(gone, 0);
     repeated.forget();
-    expect(repeated.heard(gone)).toBe(1);
+    expect(repeated.heard(gone, 1)).toBe(1);
   });
 });

@@ -11,7 +11,7 @@
 
 import type { FileHandle } from '../../base/files.js';
 import type { NamedPath } from '../options.js';
-import { checkUnchanged, type FileIdentity, sourceError } from './file-identity.js';
+import { checkUnchanged, type FileIdentity, sourceError, unreadable } from './file-identity.js';
 
 export const BLOCK_BYTES = 256 * 1024;
 /** For a look at the first lines. */
@@ -122,6 +122,7 @@ export class LineBlocks {
     if (this.#seeking) {
       const newline = bytes.indexOf(NEWLINE);
       if (newline < 0) {
+        this.#isFirst = false;
         this.#read();
         return undefined;
       }
@@ -204,9 +205,10 @@ export class LineBlocks {
     const { bytesRead } = await handle.read(buffer, 0, wanted, from);
     await checkUnchanged(handle, path, identity);
     alive();
+    // To take it for the end would leave out the rest of the file without a word.
+    if (bytesRead === 0)
+      throw unreadable(path, `it gives nothing at byte ${from} of ${identity.size}`);
     this.#readAt += bytesRead;
-    return bytesRead === 0
-      ? { kind: 'eof' }
-      : { kind: 'bytes', bytes: buffer.subarray(0, bytesRead) };
+    return { kind: 'bytes', bytes: buffer.subarray(0, bytesRead) };
   }
 }

@@ -357,7 +357,7 @@ export class JobDriver {
       return;
     }
     for (const region of regions) {
-      const times = region.repeated.heard(failure);
+      const times = region.repeated.heard(failure, performance.now());
       if (times >= EQUAL_FAILURES_MAX && !this.#isPatient(region)) {
         this.#givenUp(hopelessError(failure, times));
         return;

@@ -94,5 +94,6 @@ export class IntegerIndex {
 
 function hash(key: number): number {
   const mixed = Math.imul(key ^ SALT, 0x9e3779b1);
-  return Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 8;
+  const hashed = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b);
+  return hashed ^ (hashed >>> 16);
 }
