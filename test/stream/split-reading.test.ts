@@ -346,6 +346,26 @@ describe('flowing splits', () => {
     expect(Math.max(...reading.opened)).toBeGreaterThan(1);
   });
 
+  it('get longer turns while their polls are cut off and give nothing, up to a limit (F3)', async () => {
+    const reading = new Reading({
+      splits: [[], []],
+      answers: 'never an end',
+      maxOpen: 1,
+      isTimed: false,
+    });
+    const flow = flowing(reading);
+    const turnMs: number[] = [];
+    for (let turns = 0; turns < 14; turns += 1) {
+      await readOn(reading, flow, () => 0);
+      const reader = reading.readers.find(({ kind }) => kind === 'polling')!;
+      turnMs.push(Math.round(flow.dueMs! - reader.openedMs));
+      flow.advance(flow.dueMs!);
+    }
+    expect(turnMs).toEqual([
+      250, 250, 250, 250, 500, 500, 1_000, 1_000, 2_000, 2_000, 4_000, 4_000, 4_000, 4_000,
+    ]);
+  });
+
   it('tell that one could not be closed when its turn was over', async () => {
     const splits = Array.from({ length: 3 }, (_, i) => [i]);
     const options = { splits, maxOpen: 1, isTimed: false } as const;

@@ -7,6 +7,9 @@
  *      is closed at its position if it has nothing at hand or may not be read now, and the split that has
  *      waited longest is opened. Otherwise splits that are too far ahead of other sources would keep closed
  *      the very split that the others wait for.
+ *  F3  A split whose poll was cut off, and which had given nothing since its turn before, gets twice the time at its
+ *      next turn, up to TURN_MS_MAX. Nobody can tell a slow poll from one of a split at rest, and a slow one that
+ *      was begun anew at every turn would never come to its end.
  */
 
 import type { ObservedSplits } from './observed-splits.js';
@@ -15,6 +18,7 @@ import type { SplitReader } from './split-reader.js';
 
 const CHUNK_RECORDS = 64;
 const TURN_MS = 250;
+const TURN_MS_MAX = 4_000;
 
 export interface FlowingSplitsOptions {
   readonly observers: ObservedSplits;
@@ -31,6 +35,8 @@ export class FlowingSplits {
   /** Closed, or being closed. */
   #waiting: SplitReader[] = [];
   #turn = 0;
+  /** Of splits whose polls were cut off (F3). */
+  readonly #cutOff = new Map<SplitReader, { turnMs: number; records: number }>();
 
   constructor(given: FlowingSplitsOptions) {
     this.#given = given;
@@ -60,7 +66,9 @@ export class FlowingSplits {
     }
     for (const reader of this.#open) {
       reader.check();
-      if (reader.kind === 'ended') this.#given.ended(reader);
+      if (reader.kind !== 'ended') continue;
+      this.#cutOff.delete(reader);
+      this.#given.ended(reader);
     }
     const { length } = this.#open;
     this.#open = this.#open.filter(({ kind }) => kind !== 'ended');
@@ -96,7 +104,21 @@ export class FlowingSplits {
     if (this.#waiting.length === 0) return undefined;
     const turns = this.#open.filter((reader) => reader.kind !== 'ready' && this.#mayLeave(reader));
     if (turns.length === 0) return undefined;
-    return Math.min(...turns.map(({ openedMs }) => openedMs + TURN_MS));
+    return Math.min(...turns.map((reader) => this.#turnEndMs(reader)));
+  }
+
+  #turnEndMs(reader: SplitReader): number {
+    return reader.openedMs + (this.#cutOff.get(reader)?.turnMs ?? TURN_MS);
+  }
+
+  /** F3 */
+  #noteCutOff(reader: SplitReader): void {
+    const { records } = reader.progress;
+    const before = this.#cutOff.get(reader);
+    const gaveNothing = before?.records === records;
+    const turnMs = gaveNothing ? Math.min(before!.turnMs * 2, TURN_MS_MAX) : TURN_MS;
+    if (reader.kind === 'polling') this.#cutOff.set(reader, { turnMs, records });
+    else this.#cutOff.delete(reader);
   }
 
   #mayLeave(reader: SplitReader): boolean {
@@ -114,12 +136,15 @@ export class FlowingSplits {
     if (this.#waiting.length === 0 || this.#given.open.isFree) return false;
     let wanted = this.#waiting.filter(({ kind }) => kind === 'closed').length;
     const leaving = this.#open.filter((reader) => {
-      if (wanted === 0 || now < reader.openedMs + TURN_MS || !this.#mayLeave(reader)) return false;
+      if (wanted === 0 || now < this.#turnEndMs(reader) || !this.#mayLeave(reader)) return false;
       wanted -= 1;
       return true;
     });
     if (leaving.length === 0) return false;
-    for (const reader of leaving) reader.rest();
+    for (const reader of leaving) {
+      this.#noteCutOff(reader);
+      reader.rest();
+    }
     this.#open = this.#open.filter((reader) => !leaving.includes(reader));
     this.#waiting.push(...leaving);
     return true;
