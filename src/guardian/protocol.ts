@@ -8,7 +8,6 @@
 import type { Failure } from '../base/failure.js';
 import type { StoreDescription } from '../checkpoint/store.js';
 import type { KillCause } from '../host/host-protocol.js';
-import type { ReachedSplits } from '../job/checkpoints/make-manifest.js';
 import type { EncodedRecord } from '../job/checkpoints/row-record.js';
 import type {
   CheckpointOptions,
@@ -19,6 +18,7 @@ import type {
   RunOptions,
   SlotInfo,
 } from '../job/job-types.js';
+import type { ReachedSplits } from '../job/job-watch.js';
 import type { CompiledJob } from '../module/compile.js';
 import type { GuardedMetrics } from './guarded-job.js';
 

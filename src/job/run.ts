@@ -11,9 +11,9 @@ import { mapError, mapFailure, warmSourceMap } from '../module/source-maps.js';
 import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
 import { settleScavenging } from '../threads/scavenging.js';
 import { spawnWorker } from '../threads/worker-handle.js';
-import type { JobWatch } from './driver/driver.js';
 import { canceledError } from './job-errors.js';
 import type { Job, RunOptions } from './job-types.js';
+import type { JobWatch } from './job-watch.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 import { launchJob } from './run-job.js';
 

@@ -4,7 +4,7 @@ import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { CapturedPart } from '../../host/host-protocol.js';
 import { packageVersion } from '../../module/own-package.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
-import type { SplitCounts } from '../../threads/split-trace.js';
+import type { ReachedSplits } from '../job-watch.js';
 
 export interface PendingCheckpoint {
   readonly checkpoint: number;
@@ -75,14 +75,6 @@ export function recordsRead({ captured }: PendingCheckpoint): number {
   return captured
     .flatMap((part) => part.sourceRecords)
     .reduce((sum, { records }) => sum + records, 0);
-}
-
-/** How far a checkpoint reaches. */
-export interface ReachedSplits {
-  /** Of all sources together. */
-  readonly sourceRecords: number;
-  /** Of the splits of sources that leave a trace. */
-  readonly splits: SplitCounts;
 }
 
 export function reachedSplits(pending: PendingCheckpoint): ReachedSplits {

@@ -22,12 +22,7 @@ import { sumCounters } from '../../stream/task/task-meter.js';
 import { describeHolder } from '../../stream/task/time-holder.js';
 import { CheckpointDriver, checkpointMetrics } from '../checkpoints/checkpoint-driver.js';
 import { CollectedRows } from '../checkpoints/collected-rows.js';
-import {
-  type PendingCheckpoint,
-  type ReachedSplits,
-  reachedSplits,
-  recordsIn,
-} from '../checkpoints/make-manifest.js';
+import { type PendingCheckpoint, reachedSplits, recordsIn } from '../checkpoints/make-manifest.js';
 import { regionPoints } from '../checkpoints/region-points.js';
 import {
   type CommitInWorker,
@@ -51,6 +46,7 @@ import type {
   SlotInfo,
   StopOptions,
 } from '../job-types.js';
+import type { JobWatch } from '../job-watch.js';
 import type { ResolvedOptions } from '../options.js';
 import { finishedMark, restoreCollected } from '../recovery/collected-state.js';
 import { checkFinal } from '../recovery/final-checkpoint.js';
@@ -77,14 +73,6 @@ export interface DriverOptions {
   /** By default the connectors' function. */
   readonly createCommitter?: CreateCommitter | undefined;
   readonly watch?: JobWatch | undefined;
-}
-
-/** What somebody asks for who outlives this process, and decides then whether it had got anywhere. */
-export interface JobWatch {
-  /** See DeploySpec. */
-  readonly trace: number | undefined;
-  /** A checkpoint is complete and committed. */
-  readonly onCommitted: (reached: ReachedSplits) => void;
 }
 
 export class JobDriver {
