@@ -40,10 +40,12 @@ export const SOURCE_CLAUSES: readonly SourceClause[] = [
     name: 'a split gives the same records in the same order each time it is read',
     async play(stage) {
       await stage.each(async (_, split, wanted) => {
-        for (const time of ['a first time', 'a second time', 'on from a look (isTouch)']) {
-          const source = stage.source();
-          const isTouch = time.includes('isTouch');
-          const reader = await (isTouch ? stage.touch(source, split) : stage.open(source, split));
+        for (const [time, open] of [
+          ['a first time', 'open'],
+          ['a second time', 'open'],
+          ['on from a look (isTouch)', 'touch'],
+        ] as const) {
+          const reader = await stage[open](stage.source(), split);
           const records = await stage.read(reader);
           stage.expect(`when split '${split.id}' is read ${time}`, records, wanted);
           await stage.close(reader);

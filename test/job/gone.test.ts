@@ -22,7 +22,8 @@ async function ending(job: Job): Promise<{ error: HoldfastError; failures: numbe
   return { error: error as HoldfastError, failures };
 }
 
-test('an input file', async () => {
+/** A job in the midst of a file of lines. */
+async function reading() {
   const folder = await temporaryFolder();
   const input = join(folder, 'rows.ndjson');
   const rows = Array.from({ length: 200_000 }, (_, n) => JSON.stringify({ key: `k${n % 7}`, n }));
@@ -32,8 +33,13 @@ test('an input file', async () => {
     args: { input, slow: true },
     checkpoint: { directory: join(folder, 'checkpoints'), intervalMs: 3_600_000 },
   });
-  const ended = ending(job);
   await until(() => job.progress().sourceRecords > 1_000, job);
+  return { job, folder, input };
+}
+
+test('an input file', async () => {
+  const { job, input } = await reading();
+  const ended = ending(job);
   await rm(input);
   const { error, failures } = await ended;
   expect(error.code).toBe('ERR_HOLDFAST_RESTART_BUDGET');
@@ -45,16 +51,7 @@ test('an input file', async () => {
 });
 
 test('an input file that comes back soon: the job goes on', async () => {
-  const folder = await temporaryFolder();
-  const input = join(folder, 'rows.ndjson');
-  const rows = Array.from({ length: 200_000 }, (_, n) => JSON.stringify({ key: `k${n % 7}`, n }));
-  await writeFile(input, `${rows.join('\n')}\n`);
-  const job = await run(fixture('lines'), {
-    parallelism: 2,
-    args: { input, slow: true },
-    checkpoint: { directory: join(folder, 'checkpoints'), intervalMs: 3_600_000 },
-  });
-  await until(() => job.progress().sourceRecords > 1_000, job);
+  const { job, folder, input } = await reading();
   let failures = 0;
   job.on('failure', () => {
     failures += 1;

@@ -72,10 +72,12 @@ export class LineBlocks {
   #arrived: Block | undefined;
   #reading: Promise<void> | undefined;
   #ended = false;
-  #isFirst = true;
+  /** Of the next block. */
+  #blockBytes: number;
 
   constructor(range: LineRange) {
     this.#range = range;
+    this.#blockBytes = range.beginsSmall ? FIRST_LOOK_BYTES : BLOCK_BYTES;
     // One byte earlier: when that is a newline, a line begins exactly at `from`.
     this.#seeking = range.seek && range.from > 0;
     this.#offset = this.#seeking ? range.from - 1 : range.from;
@@ -122,7 +124,7 @@ export class LineBlocks {
     if (this.#seeking) {
       const newline = bytes.indexOf(NEWLINE);
       if (newline < 0) {
-        this.#isFirst = false;
+        this.#blockBytes = BLOCK_BYTES;
         this.#read();
         return undefined;
       }
@@ -135,8 +137,8 @@ export class LineBlocks {
       }
     }
     const segment = this.#segmentOf(bytes, this.#offset - bytes.length);
-    const isLook = this.#isFirst && this.#range.beginsSmall;
-    this.#isFirst = false;
+    const isLook = this.#blockBytes < BLOCK_BYTES;
+    this.#blockBytes = BLOCK_BYTES;
     if (!this.#ended && !isLook) this.#read();
     return segment;
   }
@@ -190,8 +192,7 @@ export class LineBlocks {
 
   async #readBlock(): Promise<Block> {
     const { handle, head, path, identity, alive } = this.#range;
-    const most = this.#isFirst && this.#range.beginsSmall ? FIRST_LOOK_BYTES : BLOCK_BYTES;
-    const wanted = Math.min(most, identity.size - this.#readAt);
+    const wanted = Math.min(this.#blockBytes, identity.size - this.#readAt);
     if (wanted <= 0) {
       await checkUnchanged(handle, path, identity);
       return { kind: 'eof' };

@@ -67,7 +67,8 @@ export class LineReader<T> implements SourceReader<T> {
   readonly #format: LineFormat<T>;
   readonly #parts: LineReaderParts<T>;
   readonly #blocks: LineBlocks;
-  #isFirst = true;
+  /** Most records of the next batch. */
+  #batchMax: number;
   #segment: LineSegment | undefined;
   /** Number of the segment's first line, 1-based, where it is known. */
   #segmentLine: number | undefined;
@@ -79,6 +80,7 @@ export class LineReader<T> implements SourceReader<T> {
   constructor(parts: LineReaderParts<T>) {
     const { split, path, file, start, context } = parts;
     this.#parts = parts;
+    this.#batchMax = context.isTouch === true ? FIRST_LOOK_RECORDS : BATCH_RECORDS;
     this.#format = parts.format;
     this.#blocks = new LineBlocks({
       handle: file.handle,
@@ -164,8 +166,8 @@ export class LineReader<T> implements SourceReader<T> {
     const records: T[] = [];
     const batchLines: number[] = [];
     let line = this.#nextLine;
-    const most = this.#isFirst && this.#parts.context.isTouch ? FIRST_LOOK_RECORDS : BATCH_RECORDS;
-    this.#isFirst = false;
+    const most = this.#batchMax;
+    this.#batchMax = BATCH_RECORDS;
     for (; line < lines.length && records.length < most; line += 1) {
       const text = lines[line];
       if (text === undefined) return this.#stopAt(line, records, batchLines, 'it is not UTF-8');
