@@ -8,7 +8,8 @@
  *    namespace. So packages that are ES modules, even with a top-level `await`, work in a script.
  *  - An error while the bundle loads is the job module's, and reported as `load-failed`.
  *  - A worker makes the code cache when it has run for a moment, because the cache holds only functions that were
- *    called. A cache that V8 refuses (another version, other flags) is made anew.
+ *    called. It makes an early one soon after its start, for a thread that dies in the first second, and the full
+ *    one later. A cache that V8 refuses (another version, other flags) is made anew.
  */
 
 type BootData = import('./boot-data.js', { with: { 'resolution-mode': 'import' }}).BootData;
@@ -25,10 +26,13 @@ const vm = require('node:vm') as typeof import('node:vm');
 const { workerData } = require('node:worker_threads') as typeof import('node:worker_threads');
 
 const EXTERNAL_PREFIX = 'holdfast-external:';
-/** By then the data path has run. A crash that comes soon finds the cache all the same. */
-const CODE_CACHE_AFTER_MS = 1_000;
+/** By then the job is loaded and has begun. */
+const EARLY_CACHE_AFTER_MS = 100;
+/** By then the data path has run. */
+const FULL_CACHE_AFTER_MS = 1_000;
 
 const boot = (workerData as { readonly boot: BootData }).boot;
+const earlyCache = `${boot.codeCache}.early`;
 
 function start(): void {
   if (boot.format === 'module') {
@@ -58,7 +62,8 @@ function asCompiled(namespace: Record<string, unknown>): object {
 function runScript(externals: ReadonlyMap<string, object>): void {
   try {
     const filename = boot.bundle;
-    const cachedData = readCodeCache();
+    const full = readFile(boot.codeCache);
+    const cachedData = full ?? readFile(earlyCache);
     const script = new vm.Script(fs.readFileSync(filename, 'utf8'), {
       filename,
       ...(cachedData === undefined ? {} : { cachedData }),
@@ -69,8 +74,12 @@ function runScript(externals: ReadonlyMap<string, object>): void {
     const module = { exports: {} };
     const run = script.runInThisContext() as (...names: readonly unknown[]) => void;
     run(module.exports, require, module, filename, dirname(filename), lateImport);
-    if (cachedData === undefined || script.cachedDataRejected === true) {
-      setTimeout(writeCodeCache, CODE_CACHE_AFTER_MS, script).unref();
+    const refused = script.cachedDataRejected === true;
+    if (cachedData === undefined || refused) {
+      setTimeout(writeCodeCache, EARLY_CACHE_AFTER_MS, script, earlyCache).unref();
+    }
+    if (full === undefined || refused) {
+      setTimeout(writeCodeCache, FULL_CACHE_AFTER_MS, script, boot.codeCache).unref();
     }
   } catch (error) {
     loadFailed(error);
@@ -105,17 +114,17 @@ async function importAny(url: string): Promise<unknown> {
   return url.endsWith('.json') ? await import(url, { with: { type: 'json' } }) : await import(url);
 }
 
-function readCodeCache(): Buffer | undefined {
+function readFile(path: string): Buffer | undefined {
   try {
-    return fs.readFileSync(boot.codeCache);
+    return fs.readFileSync(path);
   } catch {
     return undefined;
   }
 }
 
-/** Only the first thread of a process writes the cache. If that fails, the next start is slower, and no more. */
-function writeCodeCache(script: import('node:vm').Script): void {
-  const temporary = `${boot.codeCache}.${process.pid}.tmp`;
+/** Of threads that begin at once one writes the cache. If that fails, the next start is slower, and no more. */
+function writeCodeCache(script: import('node:vm').Script, path: string): void {
+  const temporary = `${path}.${process.pid}.tmp`;
   try {
     const file = fs.openSync(temporary, 'wx');
     try {
@@ -123,7 +132,7 @@ function writeCodeCache(script: import('node:vm').Script): void {
     } finally {
       fs.closeSync(file);
     }
-    fs.renameSync(temporary, boot.codeCache);
+    fs.renameSync(temporary, path);
   } catch {
     // Another process was first, or the disk is full.
   }

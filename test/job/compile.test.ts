@@ -587,18 +587,26 @@ describe('the folder of bundles', () => {
     await rm(dirname(compiled.boot.bundle), { recursive: true });
   });
 
-  test('a worker that has run for a moment leaves a code cache; a bad one is replaced', async () => {
+  test('a worker leaves an early code cache, and a full one later; bad ones are replaced', async () => {
     const folder = await project({
       'job.ts':
         'export default { answer: () => new Promise((resolve) => setTimeout(resolve, 1_300, 1)) };',
     });
     const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const full = compiled.boot.codeCache;
+    const early = `${full}.early`;
     await load(compiled);
-    const made = await readFile(compiled.boot.codeCache);
-    expect(made.length).toBeGreaterThan(1_000);
-    await writeFile(compiled.boot.codeCache, 'rubbish');
+    for (const path of [full, early]) expect((await stat(path)).size).toBeGreaterThan(1_000);
+    await writeFile(full, 'rubbish');
+    await writeFile(early, 'rubbish');
     expect((await load(compiled)).answer).toBe(1);
-    expect((await readFile(compiled.boot.codeCache)).length).toBeGreaterThan(1_000);
+    for (const path of [full, early]) expect((await stat(path)).size).toBeGreaterThan(1_000);
+    // A thread that finds the early one takes it, and makes the full one.
+    await rm(full);
+    const { mtimeMs } = await stat(early);
+    expect((await load(compiled)).answer).toBe(1);
+    expect((await stat(full)).size).toBeGreaterThan(1_000);
+    expect((await stat(early)).mtimeMs).toBe(mtimeMs);
   });
 
   test('a bundle handed over by the guardian is taken as it is, until it vanishes', async () => {
