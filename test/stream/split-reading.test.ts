@@ -23,6 +23,8 @@ interface Options {
   /** How a poll answers; `never an end`: not at all, once the records are read. */
   readonly answers?: 'at once' | 'later' | 'never an end';
   readonly failsToClose?: boolean;
+  /** The source says of each split that no record is earlier. */
+  readonly earliestMs?: readonly number[];
 }
 
 /** What SourceHead does with splits, and what is written down of it. */
@@ -33,8 +35,9 @@ class Reading {
   readonly ended: number[] = [];
   /** Each record, in the order of reading, as `split:record`. */
   readonly read: string[] = [];
-  /** By split: how often a reader was opened. */
+  /** By split: how often a reader was opened, and polled. */
   readonly opened: number[];
+  readonly polled: number[];
   readonly #times = new SplitTimes({ outOfOrdernessMs: 0 });
   openMost = 0;
 
@@ -42,6 +45,7 @@ class Reading {
     const { splits, isTimed = true, maxOpen = 64, batchRecords = 2, answers = 'at once' } = options;
     const { failsToClose = false } = options;
     this.opened = splits.map(() => 0);
+    this.polled = splits.map(() => 0);
     this.open = new OpenReaders(maxOpen);
     const firstTime = (batch: SourceBatch<unknown>) => batch.records[0] as number;
     this.observers = new ObservedSplits(() => ({ firstTime }) as unknown as TimeProbe);
@@ -62,6 +66,7 @@ class Reading {
         };
         return {
           poll: () => {
+            this.polled[Number(id)]! += 1;
             if (answers === 'never an end' && next === records.length) return new Promise(() => {});
             return answers === 'later' ? Promise.resolve().then(poll) : poll();
           },
@@ -75,7 +80,7 @@ class Reading {
     };
     const given = { source, context, gate: new TaskGate(), wake: () => {}, open: this.open };
     this.readers = splits.map((_, i) => {
-      this.observers.add(i);
+      this.observers.add(i, options.earliestMs?.[i]);
       return new SplitReader(given, freshSplit({ id: `${i}`, bounded: true }, i), i, true);
     });
   }
@@ -175,6 +180,25 @@ describe('bounded splits', () => {
     expect(reading.read.map((name) => name[0])).toEqual([...'111', ...'22', ...'000']);
     expect(reading.opened).toEqual([1, 1, 1]);
   });
+
+  it.each(['at once', 'later'] as const)(
+    'are polled ahead only when one has come to its end (B3), if they answer %s',
+    async (answers) => {
+      const splits = Array.from({ length: 6 }, (_, i) => [10 * i, 10 * i + 1, 10 * i + 2]);
+      const earliestMs = splits.map(([first]) => first!);
+      const reading = new Reading({ splits, earliestMs, answers, batchRecords: 1 });
+      const polledAhead: number[] = [];
+      await readBounded(reading, (next) => {
+        const later = reading.polled.slice(next.index + 1);
+        polledAhead[next.index] = Math.max(
+          polledAhead[next.index] ?? 0,
+          later.filter((polls) => polls > 0).length,
+        );
+      });
+      expect(polledAhead).toEqual([0, 2, 2, 2, 1, 0]);
+      expect(reading.opened).toEqual([1, 1, 1, 1, 1, 1]);
+    },
+  );
 
   it('of one time are left after a few records for one that stands earlier (B4)', async () => {
     const days = Array.from({ length: 1_000 }, (_, i) => i);

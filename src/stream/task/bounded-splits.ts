@@ -10,8 +10,9 @@
  *      until one of its records gives a time.
  *  B3  No more readers are open than `OpenReaders` allows. To make room for another, the open split that
  *      stands furthest ahead is closed at its position. The splits to be read next are opened ahead, many at a
- *      time: openings that are under way together cost half as much as one after the other. The first few of
- *      them are polled.
+ *      time: openings that are under way together cost half as much as one after the other. When a split has
+ *      come to its end, the first few of them are polled ahead as well. Not before: to decode what long splits
+ *      give first would delay the first records of a restored task.
  *  B4  After CHUNK_RECORDS records of a split, reading goes to a split that stands at an earlier time. With
  *      more splits than may be open it does so only at the end of a batch, because each return costs an opening.
  */
@@ -50,6 +51,8 @@ export class BoundedSplits {
   #ahead: SplitReader[] = [];
   /** Splits in `#order` whose readers are open. */
   readonly #spare = new Set<SplitReader>();
+  /** One of the splits has come to its end. */
+  #hasEnded = false;
 
   constructor(given: BoundedSplitsOptions) {
     this.#given = given;
@@ -155,7 +158,10 @@ export class BoundedSplits {
       moved = true;
       this.#given.ended(reader);
     }
-    if (moved) this.#ahead = this.#ahead.filter(({ kind }) => kind !== 'ended');
+    if (moved) {
+      this.#hasEnded = true;
+      this.#ahead = this.#ahead.filter(({ kind }) => kind !== 'ended');
+    }
     this.#choose();
     this.#tellBound();
     const polled = this.#ahead.slice(0, POLLED_AHEAD);
@@ -166,7 +172,7 @@ export class BoundedSplits {
       } else if (reader.kind === 'ended') {
         // It ended while others stood at earlier times, and nobody wakes the task for it again.
         moved = true;
-      } else if (place >= POLLED_AHEAD) continue;
+      } else if (place >= (this.#hasEnded ? POLLED_AHEAD : 1)) continue;
       if (reader.advance()) moved = true;
     }
     return moved;
