@@ -10,8 +10,9 @@
  *
  * A later step runs even when an earlier one failed. Every step but vitest counts as one. A test
  * file that cannot be loaded counts as one failure; so does a vitest that ends badly without naming
- * any (an error outside of tests, or its own death). The last line is `N passed, N failed`; the exit
- * code is 1 when anything failed or nothing ran.
+ * any (an error outside of tests, or its own death). A file whose process Node itself has aborted is run once
+ * more (lib/nodes-abort.mjs). The last line is `N passed, N failed`; the exit code is 1 when anything failed or
+ * nothing ran.
  */
 
 import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
@@ -19,6 +20,7 @@ import { availableParallelism } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { call } from './lib/call.mjs';
+import { isNodesAbort, unfinishedFiles } from './lib/nodes-abort.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => join(root, ...parts);
@@ -85,11 +87,24 @@ async function step(name, script, args, { capture = false } = {}) {
 
 async function vitest(filters, reporter = ['--reporter=default']) {
   console.log('\n▸ tests');
+  const projects = { pure: '--project=pure*', threads: '--project=threads' };
+  const first = await runVitest(reporter, [...filters.map((word) => projects[word] ?? word)]);
+  const cut = isNodesAbort(first.errors) ? unfinishedFiles(first.report) : [];
+  if (cut.length === 0) {
+    if (count(first.report) === 0 && !first.ok) fail(`vitest (${first.why})`);
+    return;
+  }
+  count(first.report, cut);
+  const names = cut.map((file) => relative(root, file));
+  console.log(`\n▸ again, because Node aborted their process: ${names.join(', ')}`);
+  const second = await runVitest(reporter, names);
+  if (count(second.report) === 0 && !second.ok) fail(`vitest, again (${second.why})`);
+}
+
+async function runVitest(reporter, args) {
   rmSync(REPORT, { force: true });
   mkdirSync(dirname(REPORT), { recursive: true });
-  const projects = { pure: '--project=pure*', threads: '--project=threads' };
-  const args = filters.map((word) => projects[word] ?? word);
-  const { ok, why } = await call(
+  const { ok, why, errors } = await call(
     process.execPath,
     [
       program('vitest', 'vitest.mjs'),
@@ -102,8 +117,7 @@ async function vitest(filters, reporter = ['--reporter=default']) {
     ],
     { cwd: root, timeoutMs: VITEST_MS_MAX },
   );
-  const counted = countReport();
-  if (!ok && counted === 0) fail(`vitest (${why})`);
+  return { ok, why, errors, report: readReport() };
 }
 
 /** Vitest keeps one core for itself, and of two that leaves a single worker: the other waits for it. */
@@ -111,24 +125,33 @@ function workers() {
   return availableParallelism() === 2 ? ['--maxWorkers=2'] : [];
 }
 
-/** @returns how many failures the report tells of; a missing report tells of none */
-function countReport() {
-  let report;
+/** @returns undefined when vitest has written none */
+function readReport() {
   try {
-    report = JSON.parse(readFileSync(REPORT, 'utf8'));
+    return JSON.parse(readFileSync(REPORT, 'utf8'));
   } catch {
-    return 0;
+    return undefined;
   }
+}
+
+/**
+ * @param without files that are left out
+ * @returns how many failures the report tells of
+ */
+function count(report, without = []) {
   let found = 0;
-  passed += report.numPassedTests;
-  for (const file of report.testResults) {
+  let skipped = 0;
+  for (const file of report?.testResults ?? []) {
+    if (without.includes(file.name)) continue;
     const name = relative(root, file.name);
-    const broken = file.assertionResults.filter((test) => test.status === 'failed');
+    const having = (status) => file.assertionResults.filter((test) => test.status === status);
+    passed += having('passed').length;
+    const broken = having('failed');
     for (const test of broken) fail(`${name}: ${test.fullName}`);
     if (file.status === 'failed' && broken.length === 0) fail(`${name} could not be run`);
     if (file.status === 'failed') found += Math.max(1, broken.length);
+    skipped += file.assertionResults.length - having('passed').length - broken.length;
   }
-  const skipped = report.numPendingTests + report.numTodoTests;
   if (skipped > 0) console.log(`${skipped} skipped`);
   return found;
 }

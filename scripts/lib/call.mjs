@@ -1,17 +1,26 @@
 import { spawn } from 'node:child_process';
 
+/** How long what it wrote may take to arrive after its end. */
+const DRAIN_MS_MAX = 2_000;
+
 /**
  * Runs a program to its end.
  * @param timeoutMs after which it is killed, which counts as a failure
  * @param capture gather standard output instead of passing it on
- * @returns `{ ok, output, why }`; `why` says in words how it ended when not well
+ * @returns `{ ok, output, errors, why }`: `errors` is its standard error, which is passed on as well; `why` says in
+ *   words how it ended when not well
  */
 export function call(program, args, { cwd, timeoutMs, capture = false }) {
   return new Promise((done) => {
-    const child = spawn(program, args, { cwd, stdio: ['ignore', capture ? 'pipe' : 1, 2] });
+    const child = spawn(program, args, { cwd, stdio: ['ignore', capture ? 'pipe' : 1, 'pipe'] });
     let output = '';
+    let errors = '';
     child.stdout?.setEncoding('utf8').on('data', (text) => {
       output += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      errors += text;
+      process.stderr.write(text);
     });
     let isLate = false;
     const timer = setTimeout(() => {
@@ -20,11 +29,14 @@ export function call(program, args, { cwd, timeoutMs, capture = false }) {
     }, timeoutMs);
     const end = (ok, why) => {
       clearTimeout(timer);
-      done({ ok, output, why: isLate ? `killed after ${timeoutMs / 1_000} s` : why });
+      // What it has left running may hold the pipes open.
+      for (const pipe of [child.stdout, child.stderr]) pipe?.destroy();
+      done({ ok, output, errors, why: isLate ? `killed after ${timeoutMs / 1_000} s` : why });
     };
+    const ended = (code, signal) =>
+      end(code === 0, code === 0 ? '' : signal === null ? `exit code ${code}` : signal);
     child.on('error', (error) => end(false, error.message));
-    child.on('close', (code, signal) =>
-      end(code === 0, code === 0 ? '' : signal === null ? `exit code ${code}` : signal),
-    );
+    child.on('close', ended);
+    child.on('exit', (code, signal) => setTimeout(ended, DRAIN_MS_MAX, code, signal).unref());
   });
 }
