@@ -156,30 +156,35 @@ export function renamedIn(map: {
   const found = new Map<string, Set<string>>();
   let source = 0;
   let name = 0;
-  for (const segment of map.mappings.split(/[;,]/)) {
-    const fields = variableLengths(segment);
-    source += fields[1] ?? 0;
-    if (fields.length < 5) continue;
-    name += fields[4]!;
+  const { mappings } = map;
+  // Numbers in base 64 as in source maps (ECMA-426): five bits per digit, the lowest first, then a sign. Of a segment's
+  // numbers the second is a step to another source, the fifth to another name.
+  let [field, value, shift] = [0, 0, 0];
+  for (let i = 0; i < mappings.length; i += 1) {
+    const bits = BITS[mappings.charCodeAt(i)]!;
+    if (bits === END_OF_SEGMENT) {
+      field = 0;
+      continue;
+    }
+    value |= (bits & 31) << shift;
+    shift += 5;
+    if ((bits & 32) !== 0) continue;
+    const step = (value & 1) === 1 ? -(value >> 1) : value >> 1;
+    [value, shift] = [0, 0];
+    field += 1;
+    if (field === 2) source += step;
+    if (field < 5) continue;
+    name += step;
     const file = map.sources[source]!;
-    found.set(file, (found.get(file) ?? new Set()).add(map.names[name]!));
+    const names = found.get(file);
+    if (names === undefined) found.set(file, new Set([map.names[name]!]));
+    else names.add(map.names[name]!);
   }
   return found;
 }
 
 const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-
-/** Reads numbers in base 64 as in source maps (ECMA-426): five bits per digit, the lowest first, then a sign. */
-function variableLengths(text: string): readonly number[] {
-  const values: number[] = [];
-  let [value, shift] = [0, 0];
-  for (const digit of text) {
-    const bits = DIGITS.indexOf(digit);
-    value |= (bits & 31) << shift;
-    shift += 5;
-    if ((bits & 32) !== 0) continue;
-    values.push((value & 1) === 1 ? -(value >> 1) : value >> 1);
-    [value, shift] = [0, 0];
-  }
-  return values;
-}
+const END_OF_SEGMENT = 255;
+/** By character code: the value of a digit, END_OF_SEGMENT for `,` and `;`. */
+const BITS = new Uint8Array(128).fill(END_OF_SEGMENT);
+for (let i = 0; i < DIGITS.length; i += 1) BITS[DIGITS.charCodeAt(i)] = i;
