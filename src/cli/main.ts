@@ -1,5 +1,9 @@
 #!/usr/bin/env node
-/** The command line: parse, dispatch, exit code. */
+/**
+ * The command line: parse, dispatch, exit code.
+ *
+ * Each command loads what it needs. To load all of them would be most of what a short command takes.
+ */
 
 import { packageVersion } from '../module/own-package.js';
 import { type Console, openConsole } from '../terminal/console.js';
@@ -7,12 +11,7 @@ import { describeError, errorData } from '../terminal/describe-error.js';
 import { linesOf, shown } from '../terminal/escape.js';
 import { jsonLine } from '../terminal/json-line.js';
 import { parseCommandLine, UsageError } from './arguments.js';
-import { checkpointsCommand } from './checkpoints-command.js';
-import { compatibleCommand } from './compatible-command.js';
-import { demoCommand } from './demo-command.js';
 import { EXIT_FINISHED, EXIT_USAGE, exitCodeOfError, lostOutputCode } from './exit-codes.js';
-import { runCommand } from './run-command.js';
-import { savepointCommand } from './savepoint-command.js';
 
 async function main(argv: readonly string[], console: Console): Promise<number> {
   const command = parseCommandLine(argv);
@@ -24,15 +23,15 @@ async function main(argv: readonly string[], console: Console): Promise<number> 
       console.write(packageVersion());
       return EXIT_FINISHED;
     case 'run':
-      return await runCommand(command, console);
+      return await (await import('./run-command.js')).runCommand(command, console);
     case 'demo':
-      return await demoCommand(command, console);
+      return await (await import('./demo-command.js')).demoCommand(command, console);
     case 'checkpoints':
-      return await checkpointsCommand(command, console);
+      return await (await import('./checkpoints-command.js')).checkpointsCommand(command, console);
     case 'compatible':
-      return await compatibleCommand(command, console);
+      return await (await import('./compatible-command.js')).compatibleCommand(command, console);
     case 'savepoint':
-      return await savepointCommand(command, console);
+      return await (await import('./savepoint-command.js')).savepointCommand(command, console);
   }
 }
 
