@@ -34,6 +34,16 @@ export function isExact(text: string): boolean {
   return found.digits === wanted.digits && found.exponent === wanted.exponent;
 }
 
+/**
+ * Is a number's text not lost in a double? Beyond 2^53 it has to stand for it. Smaller ones with a fraction are rounded to
+ * the nearest double, as everywhere, unless that is 0.
+ */
+export function isHeld(token: string): boolean {
+  const number = Number(token);
+  if (number === 0) return /^-?[0.]+([eE]|$)/.test(token);
+  return Number.isSafeInteger(Math.trunc(number)) || isExact(token);
+}
+
 /** The integer that a number's text stands for; the text may have a fraction and an exponent. */
 export function integerOf(text: string): bigint | undefined {
   const { digits, exponent } = decimalOf(text);

@@ -11,7 +11,7 @@
  * take several times as long.
  */
 
-import { integerOf, isExact } from './exact-number.js';
+import { integerOf, isHeld } from './exact-number.js';
 
 const TINY = /[eE]-\d{3}|\.0{300}/;
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
@@ -61,12 +61,6 @@ function extremeIn(value: unknown): 'none' | 'zero' | 'large' {
     if (inside === 'zero') found = inside;
   }
   return found;
-}
-
-function isHeld(token: string): boolean {
-  const number = Number(token);
-  if (number === 0) return /^-?[0.]+([eE]|$)/.test(token);
-  return Number.isSafeInteger(Math.trunc(number)) || isExact(token);
 }
 
 /** Does the number become a bigint? 1e400 does not: such a text means no exact digits, and 1e999999999 has too many. */

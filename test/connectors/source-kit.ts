@@ -52,7 +52,9 @@ export async function readRest<T>(reader: SourceReader<T>): Promise<T[]> {
 
 export async function readAll<T>(source: Source<T>): Promise<T[]> {
   const records: T[] = [];
-  for (const split of await source.splits()) records.push(...(await readSplit(source, split)));
+  for (const split of await source.splits()) {
+    for (const record of await readSplit(source, split)) records.push(record);
+  }
   return records;
 }
 

@@ -4,7 +4,8 @@
  *  R1  A batch never crosses a segment, so a record's line is found again by its index in it.
  *  R2  A malformed line ends the batch before it: what came earlier is emitted first, and the failure
  *      (or the rejected record) is the first thing of the next poll.
- *  R3  `position` and `describe` look at what is replaced in the same tick in which a poll settles. So while a poll
+ *  R3  A record that a segment's end cuts waits for more of the file: its lines are joined to the next segment.
+ *  R4  `position` and `describe` look at what is replaced in the same tick in which a poll settles. So while a poll
  *      is pending, they speak of the batch before.
  */
 
@@ -22,22 +23,32 @@ import { type IdentifiedFile, sourceError } from './file-identity.js';
 import { LineBlocks, LineTooLong, type Segment } from './line-blocks.js';
 import type { LineNumbers } from './line-numbers.js';
 import { LineSegment } from './line-segment.js';
+import { FirstLineFault, type FollowingLines, RecordLines, UNFINISHED } from './record-lines.js';
 
 const BATCH_RECORDS = 1_000;
 /** Of the first batch, where it is only looked at. */
 const FIRST_LOOK_RECORDS = 32;
 const SHOWN_CHARACTERS = 120;
+const NOT_UTF8 = 'it is not UTF-8';
 
-/** What a line means. */
+/** What the lines of a file mean. */
 export interface LineFormat<T> {
-  readonly kind: string;
-  /** Blank lines are no records. */
-  readonly skipBlank: boolean;
-  readonly maxLineBytes: number;
-  /** A malformed line becomes a `RejectedRecord` instead of a failure. */
+  /** Where the first record may begin; undefined: where the file does. */
+  readonly begin?: LinePosition | undefined;
+  /** A record may take several lines, so a file cannot be divided. */
+  readonly isMultiline?: boolean | undefined;
+  /** Of a line, and of a record of several. */
+  readonly maxBytes: number;
+  /** The option that sets it. */
+  readonly limitOption: string;
+  /** A malformed record becomes a `RejectedRecord` instead of a failure. */
   readonly reject: boolean;
-  /** Throws an Error that says what is wrong with the line. */
-  parse(line: string): T;
+  /** What to do about a malformed record. */
+  readonly advice: string;
+  /** Lines that are no records. Absent: there are none. */
+  readonly isBlank?: ((line: string) => boolean) | undefined;
+  /** Throws an Error that says what is wrong with the record that begins with the line. */
+  parse(line: string, following: FollowingLines): T;
 }
 
 export interface LineSplit extends FileSplit {
@@ -60,13 +71,14 @@ export interface LineReaderParts<T> {
   readonly file: IdentifiedFile;
   readonly start: LinePosition | undefined;
   readonly numbers: LineNumbers;
-  readonly context: SourceContext;
+  readonly context: Pick<SourceContext, 'isTouch' | 'alive'>;
 }
 
 export class LineReader<T> implements SourceReader<T> {
   readonly #format: LineFormat<T>;
   readonly #parts: LineReaderParts<T>;
   readonly #blocks: LineBlocks;
+  readonly #record: RecordLines;
   /** Most records of the next batch. */
   #batchMax: number;
   #segment: LineSegment | undefined;
@@ -76,12 +88,15 @@ export class LineReader<T> implements SourceReader<T> {
   #nextLine = 0;
   /** Lines of the records of the batch polled last, then the line behind it. */
   #batchLines: number[] = [0];
+  /** Nothing comes behind the segment. */
+  #endsFile = false;
 
   constructor(parts: LineReaderParts<T>) {
     const { split, path, file, start, context } = parts;
     this.#parts = parts;
     this.#batchMax = context.isTouch === true ? FIRST_LOOK_RECORDS : BATCH_RECORDS;
     this.#format = parts.format;
+    this.#record = new RecordLines(parts.format.maxBytes);
     this.#blocks = new LineBlocks({
       handle: file.handle,
       head: file.head,
@@ -90,7 +105,7 @@ export class LineReader<T> implements SourceReader<T> {
       from: start?.offset ?? split.from,
       to: split.to,
       seek: start === undefined,
-      maxLineBytes: parts.format.maxLineBytes,
+      maxLineBytes: parts.format.maxBytes,
       beginsSmall: context.isTouch === true,
       alive: () => context.alive(),
     });
@@ -105,9 +120,10 @@ export class LineReader<T> implements SourceReader<T> {
     } catch (error) {
       return this.#explain(error);
     }
-    if (!types.isPromise(next)) return this.#begin(next);
+    const lines = segment?.lines.length ?? 0;
+    if (!types.isPromise(next)) return this.#begin(next, lines);
     return next.then(
-      (taken) => this.#begin(taken),
+      (taken) => this.#begin(taken, lines),
       (error: unknown) => this.#explain(error),
     );
   }
@@ -131,56 +147,92 @@ export class LineReader<T> implements SourceReader<T> {
       : `${shown} line ${position.line}`;
   }
 
-  async close(): Promise<void> {
+  /** Ends reading, and leaves the file open. */
+  async stop(): Promise<void> {
     await this.#blocks.stop();
+  }
+
+  async close(): Promise<void> {
+    await this.stop();
     await this.#parts.file.handle.close();
   }
 
+  /** @param before how many lines of the segment at hand lie before the one that was taken */
   #begin(
     taken: Segment | undefined,
+    before: number,
   ): SourceBatch<T> | undefined | Promise<SourceBatch<T> | undefined> {
     if (taken === undefined) {
       this.#batchLines = [this.#nextLine];
       return undefined;
     }
-    this.#segmentLine = this.#lineOfNewSegment(taken.start);
+    this.#segmentLine = this.#lineOfNewSegment(taken.start, before);
     this.#segment = new LineSegment(taken);
     this.#nextLine = 0;
-    // The end of the batch before is the beginning of this segment (R3).
+    // The end of the batch before is the beginning of this segment (R4).
     this.#batchLines = [0];
     return this.#batch(this.#segment);
   }
 
-  #lineOfNewSegment(start: number): number | undefined {
+  #lineOfNewSegment(start: number, before: number): number | undefined {
     if (this.#segment === undefined) return start === 0 ? 1 : this.#parts.start?.line;
-    return this.#segmentLine === undefined
-      ? undefined
-      : this.#segmentLine + this.#segment.lines.length;
+    return this.#segmentLine === undefined ? undefined : this.#segmentLine + before;
   }
 
-  #batch(segment: LineSegment): SourceBatch<T> | Promise<SourceBatch<T> | undefined> {
+  /** Reads on when the record that begins at `line` is cut by the segment's end (R3). */
+  async #more(segment: LineSegment, line: number): Promise<SourceBatch<T> | undefined> {
+    const rest = segment.from(line);
+    const pieces = [rest.bytes];
+    let bytes = 0;
+    try {
+      // As much again as there is: so a long record is copied and searched a few times only.
+      while (bytes < rest.bytes.length) {
+        const next = await this.#blocks.take();
+        if (next === undefined) break;
+        pieces.push(next.bytes);
+        bytes += next.bytes.length;
+      }
+    } catch (error) {
+      return this.#explain(error);
+    }
+    if (bytes > 0) return this.#begin({ bytes: Buffer.concat(pieces), start: rest.start }, line);
+    this.#endsFile = true;
+    return this.#batch(segment);
+  }
+
+  #batch(segment: LineSegment): SourceBatch<T> | undefined | Promise<SourceBatch<T> | undefined> {
     const { lines } = segment;
-    const { maxLineBytes, skipBlank } = this.#format;
+    const { maxBytes, isBlank } = this.#format;
+    const record = this.#record;
     // A UTF-16 unit is three bytes at most: shorter lines need no counting.
-    const surelyShort = Math.floor(maxLineBytes / 3);
+    const surelyShort = Math.floor(maxBytes / 3);
     const records: T[] = [];
     const batchLines: number[] = [];
     let line = this.#nextLine;
     const most = this.#batchMax;
     this.#batchMax = BATCH_RECORDS;
-    for (; line < lines.length && records.length < most; line += 1) {
-      const text = lines[line];
-      if (text === undefined) return this.#stopAt(line, records, batchLines, 'it is not UTF-8');
-      if (text.length > surelyShort && Buffer.byteLength(text) > maxLineBytes) {
+    while (line < lines.length && records.length < most) {
+      const text = record.begin(segment, line, this.#endsFile);
+      if (text.length > surelyShort && record.isWhole && Buffer.byteLength(text) > maxBytes) {
         return this.#explain(new LineTooLong(segment.offsetOf(line)));
       }
-      if (skipBlank && isBlank(text)) continue;
-      try {
-        records.push(this.#format.parse(text));
-      } catch (error) {
-        return this.#stopAt(line, records, batchLines, (error as Error).message);
+      if (isBlank?.(text) === true) {
+        line += 1;
+        continue;
       }
+      let parsed: T;
+      try {
+        parsed = this.#format.parse(text, record);
+      } catch (error) {
+        if (error !== UNFINISHED) return this.#stopAt(line, records, batchLines, error as Error);
+        return records.length > 0
+          ? this.#finish(line, records, batchLines)
+          : this.#more(segment, line);
+      }
+      if (!record.isWhole) return this.#stopAt(line, records, batchLines, undefined);
+      records.push(parsed);
       batchLines.push(line);
+      line += record.count;
     }
     return this.#finish(line, records, batchLines);
   }
@@ -192,56 +244,61 @@ export class LineReader<T> implements SourceReader<T> {
     return { records };
   }
 
-  /** At a malformed line (R2). */
+  /** At a malformed record (R2). Undefined: all that is wrong with it is that it is not UTF-8. */
   #stopAt(
     line: number,
     records: readonly T[],
     batchLines: number[],
-    why: string,
+    fault: Error | undefined,
   ): SourceBatch<T> | Promise<SourceBatch<T>> {
     if (records.length > 0) return this.#finish(line, records, batchLines);
     const segmentLine = this.#segmentLine;
-    if (segmentLine !== undefined) return this.#malformed(line, segmentLine + line, why);
+    if (segmentLine !== undefined) return this.#malformed(line, segmentLine + line, fault);
     return this.#countLines(this.#segment!.offsetOf(line)).then((number) => {
       this.#segmentLine = number - line;
-      return this.#malformed(line, number, why);
+      return this.#malformed(line, number, fault);
     });
   }
 
-  #malformed(line: number, number: number, why: string): SourceBatch<T> {
-    const segment = this.#segment!;
+  #malformed(line: number, number: number, fault: Error | undefined): SourceBatch<T> {
     const { path, split } = this.#parts;
-    const text = (segment.lines[line] ?? segment.lossyText(line)).replace(/\r$/, '');
+    const { isWhole } = this.#record;
+    const why = isWhole && fault !== undefined ? fault.message : NOT_UTF8;
+    const count = fault instanceof FirstLineFault ? 1 : this.#record.count;
+    const text = this.#record.text(count);
     if (this.#format.reject) {
       const rejected: RejectedRecord = { source: split.path, line: number, text, error: why };
-      this.#batchLines = [line, line + 1];
-      this.#nextLine = line + 1;
+      this.#batchLines = [line, line + count];
+      this.#nextLine = line + count;
       // The task sends what `rejected` points at to the side output: it is no T.
       return { records: [rejected as T], rejected: [0] };
     }
     const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+    const advice = isWhole ? this.#format.advice : 'Convert the file to UTF-8 (iconv does it).';
     throw new HoldfastError(
       'ERR_HOLDFAST_MALFORMED_RECORD',
-      `${path.shown} line ${number}: ${why}: ${JSON.stringify(shown)}. ${this.#advice(segment, line)}`,
-      { details: { path: path.absolute, line: number, offset: segment.offsetOf(line) } },
+      `${path.shown} line ${number}: ${why}: ${JSON.stringify(shown)}. ${advice}`,
+      { details: { path: path.absolute, line: number, offset: this.#segment!.offsetOf(line) } },
     );
-  }
-
-  #advice(segment: LineSegment, line: number): string {
-    if (segment.lines[line] === undefined) return 'Convert the file to UTF-8 (iconv does it).';
-    return "Mend the line, or send malformed lines to a side output: { malformed: 'some-tag' }.";
   }
 
   async #explain(error: unknown): Promise<never> {
     if (!(error instanceof LineTooLong)) throw error;
     const { path } = this.#parts;
     const number = await this.#countLines(error.start);
-    const { maxLineBytes } = this.#format;
+    const { maxBytes, limitOption } = this.#format;
     throw new HoldfastError(
       'ERR_HOLDFAST_MALFORMED_RECORD',
-      `${path.shown} line ${number} is longer than ${maxLineBytes} bytes. Is it a file of lines? ` +
-        'Then raise maxLineBytes.',
-      { details: { path: path.absolute, line: number, offset: error.start, maxLineBytes } },
+      `${path.shown} line ${number} is longer than ${maxBytes} bytes. Is it a file of lines? ` +
+        `Then raise ${limitOption}.`,
+      {
+        details: {
+          path: path.absolute,
+          line: number,
+          offset: error.start,
+          [limitOption]: maxBytes,
+        },
+      },
     );
   }
 
@@ -253,8 +310,4 @@ export class LineReader<T> implements SourceReader<T> {
       throw sourceError(path, error);
     }
   }
-}
-
-function isBlank(text: string): boolean {
-  return text.length === 0 || (text.charCodeAt(0) <= 32 && text.trim() === '');
 }

@@ -41,6 +41,12 @@ export class LineSegment {
     return this.#start + this.#offset;
   }
 
+  /** What is left of it from a line on. */
+  from(line: number): Segment {
+    const start = this.offsetOf(line);
+    return { bytes: this.#bytes.subarray(start - this.#start), start };
+  }
+
   /** For messages about a line that is no text: its bytes with replacement characters. */
   lossyText(line: number): string {
     const from = this.offsetOf(line) - this.#start;

@@ -1,9 +1,15 @@
-/** A source over the lines of files, which are divided into byte ranges. */
+/** A source over the lines of files, which are divided into byte ranges unless a record may take several lines. */
 
 import type { Source } from '../../stream/source.js';
 import type { NamedPath } from '../options.js';
-import { pathOfSplit, positionField } from '../split-check.js';
-import { openFile, openSame, unreadable } from './file-identity.js';
+import { pathOfSplit, positionField, splitChanged } from '../split-check.js';
+import {
+  type FileIdentity,
+  type IdentifiedFile,
+  openFile,
+  openSame,
+  unreadable,
+} from './file-identity.js';
 import { LineNumbers } from './line-numbers.js';
 import { type LineFormat, type LinePosition, LineReader, type LineSplit } from './line-reader.js';
 
@@ -14,20 +20,33 @@ const SPLITS_PER_FILE_MAX = 1_024;
 /** Files that are looked at side by side: one alone would wait for the disk most of the time. */
 const LISTED_AT_A_TIME = 16;
 
+export const ADVICE =
+  "Mend the line, or send malformed lines to a side output: { malformed: 'some-tag' }.";
+
+/** A file of which so much was found out that its lines can be read. */
+export interface ListedFile {
+  readonly path: NamedPath;
+  readonly identity: FileIdentity;
+  readonly file: Omit<IdentifiedFile, 'identity'>;
+  readonly alive: () => void;
+}
+
 export interface LineSourceOptions<T> {
+  readonly kind: string;
   readonly paths: readonly NamedPath[];
-  readonly format: LineFormat<T>;
+  /** What the lines of a file mean, if need be by how it begins. It is asked when splits are listed, and when one is opened. */
+  readonly formatOf: (file: ListedFile) => LineFormat<T> | Promise<LineFormat<T>>;
   readonly splitBytes: number;
   readonly rejectTag: string | undefined;
 }
 
 export function lineSource<T>({
+  kind,
   paths,
-  format,
+  formatOf,
   splitBytes,
   rejectTag,
 }: LineSourceOptions<T>): Source<T> {
-  const { kind } = format;
   const numbers = new LineNumbers();
   return {
     kind,
@@ -37,7 +56,9 @@ export function lineSource<T>({
       const splits: (readonly LineSplit[])[] = [];
       for (let at = 0; at < paths.length; at += LISTED_AT_A_TIME) {
         const some = paths.slice(at, at + LISTED_AT_A_TIME);
-        const listed = await Promise.allSettled(some.map((path) => splitsOf(path, splitBytes)));
+        const listed = await Promise.allSettled(
+          some.map((path) => splitsOf(path, formatOf, splitBytes)),
+        );
         // The failure that is told is that of the first file in the list, not that of the fastest.
         for (const one of listed) {
           if (one.status === 'rejected') throw one.reason;
@@ -46,12 +67,21 @@ export function lineSource<T>({
       }
       return splits.flat();
     },
-    async open(given, position, context) {
-      const split = given as LineSplit;
+    async open(listed, position, context) {
+      const split = listed as LineSplit;
       const path = pathOfSplit(kind, paths, split);
-      const start = position === undefined ? undefined : checkPosition(kind, split, position);
+      const given = position === undefined ? undefined : checkPosition(kind, split, position);
       const file = await openSame(path, split);
-      return new LineReader({ format, split, path, file, start, numbers, context });
+      try {
+        const alive = () => context.alive();
+        const format = await formatOf({ path, identity: split, file, alive });
+        if (format.isMultiline === true) checkWhole(kind, split);
+        const start = given ?? firstRecord(format, split);
+        return new LineReader({ format, split, path, file, start, numbers, context });
+      } catch (error) {
+        await file.handle.close();
+        throw error;
+      }
     },
   };
 }
@@ -66,12 +96,21 @@ const FORMATS: readonly (readonly [why: string, magic: Buffer])[] = [
   ['it is a Parquet file. Read it with parquetFile', Buffer.from('50415231', 'hex')],
 ];
 
-async function splitsOf(path: NamedPath, splitBytes: number): Promise<readonly LineSplit[]> {
-  const { handle, identity, head } = await openFile(path);
-  await handle.close();
-  const format = FORMATS.find(([, magic]) => magic.equals(head.subarray(0, magic.length)));
-  if (format !== undefined) throw unreadable(path, format[0]);
+async function splitsOf<T>(
+  path: NamedPath,
+  formatOf: LineSourceOptions<T>['formatOf'],
+  splitBytes: number,
+): Promise<readonly LineSplit[]> {
+  const { identity, ...file } = await openFile(path);
   const { size } = identity;
+  try {
+    const { head } = file;
+    const format = FORMATS.find(([, magic]) => magic.equals(head.subarray(0, magic.length)));
+    if (format !== undefined) throw unreadable(path, format[0]);
+    if (size > 0) await formatOf({ path, identity, file, alive: () => {} });
+  } finally {
+    await file.handle.close();
+  }
   const bytes = Math.max(splitBytes, Math.ceil(size / SPLITS_PER_FILE_MAX));
   return Array.from({ length: Math.ceil(size / bytes) }, (_, i) => ({
     id: `${path.shown}#${i}`,
@@ -80,6 +119,20 @@ async function splitsOf(path: NamedPath, splitBytes: number): Promise<readonly L
     from: i * bytes,
     to: Math.min(size, (i + 1) * bytes),
   }));
+}
+
+/** Where the first record of a range is, if the range begins before the records do. */
+function firstRecord<T>({ begin }: LineFormat<T>, { from }: LineSplit): LinePosition | undefined {
+  return begin !== undefined && from < begin.offset ? begin : undefined;
+}
+
+function checkWhole(kind: string, { id, from, to, size }: LineSplit): void {
+  if (from === 0 && to === size) return;
+  throw splitChanged(
+    kind,
+    id,
+    'a record may take several lines now, so that no file can be divided',
+  );
 }
 
 function checkPosition(kind: string, split: LineSplit, position: unknown): LinePosition {

@@ -2,7 +2,8 @@ import { checkObject, checkOneOf } from '../../base/option-checks.js';
 import type { RejectingSource, Source } from '../../stream/source.js';
 import { checkPaths, checkText } from '../options.js';
 import { InexactNumber, parseJson } from '../parse-json.js';
-import { lineSource } from './line-source.js';
+import type { LineFormat } from './line-reader.js';
+import { ADVICE, lineSource } from './line-source.js';
 import { checkLineBytes, checkSplitBytes, type TextFileOptions } from './text-file.js';
 
 export interface NdjsonFileOptions extends TextFileOptions {
@@ -54,18 +55,25 @@ export function ndjsonFile<T>(
   ]);
   const bigints = large === 'bigint';
   if (malformed !== undefined) checkText('ndjsonFile.malformed', malformed);
+  const format: LineFormat<T> = {
+    maxBytes: checkLineBytes('ndjsonFile.maxLineBytes', maxLineBytes),
+    limitOption: 'maxLineBytes',
+    reject: malformed !== undefined,
+    advice: ADVICE,
+    isBlank,
+    parse: bigints ? (line) => parseJson(line, true) as T : parseExactly<T>,
+  };
   return lineSource<T>({
+    kind,
     paths: checkPaths('ndjsonFile.path', path),
     splitBytes: checkSplitBytes(kind, splitBytes),
     rejectTag: malformed,
-    format: {
-      kind,
-      skipBlank: true,
-      maxLineBytes: checkLineBytes(kind, maxLineBytes),
-      reject: malformed !== undefined,
-      parse: bigints ? (line) => parseJson(line, true) as T : parseExactly<T>,
-    },
+    formatOf: () => format,
   });
+}
+
+function isBlank(text: string): boolean {
+  return text.length === 0 || (text.charCodeAt(0) <= 32 && text.trim() === '');
 }
 
 function parseExactly<T>(line: string): T {

@@ -1,7 +1,8 @@
 import { checkNumber, checkObject } from '../../base/option-checks.js';
 import type { Source } from '../../stream/source.js';
 import { checkPaths } from '../options.js';
-import { LINE_BYTES_MAX, lineSource, SPLIT_BYTES } from './line-source.js';
+import type { LineFormat } from './line-reader.js';
+import { ADVICE, LINE_BYTES_MAX, lineSource, SPLIT_BYTES } from './line-source.js';
 
 export interface TextFileOptions {
   /** A longer line ends the job with an error. Default 64 MiB. */
@@ -28,26 +29,33 @@ export function textFile(
     'maxLineBytes',
     'splitBytes',
   ]);
+  const kind = 'textFile';
+  const format: LineFormat<string> = {
+    maxBytes: checkLineBytes('textFile.maxLineBytes', maxLineBytes),
+    limitOption: 'maxLineBytes',
+    reject: false,
+    advice: ADVICE,
+    parse: (line) =>
+      line.charCodeAt(line.length - 1) === CARRIAGE_RETURN ? line.slice(0, -1) : line,
+  };
   return lineSource<string>({
+    kind,
     paths: checkPaths('textFile.path', path),
-    splitBytes: checkSplitBytes('textFile', splitBytes),
+    splitBytes: checkSplitBytes(kind, splitBytes),
     rejectTag: undefined,
-    format: {
-      kind: 'textFile',
-      skipBlank: false,
-      maxLineBytes: checkLineBytes('textFile', maxLineBytes),
-      reject: false,
-      parse: (line) =>
-        line.charCodeAt(line.length - 1) === CARRIAGE_RETURN ? line.slice(0, -1) : line,
-    },
+    formatOf: () => format,
   });
 }
 
 const CARRIAGE_RETURN = 13;
 
-export function checkLineBytes(source: string, given: number | undefined): number {
+export function checkLineBytes(
+  option: string,
+  given: number | undefined,
+  fallback = LINE_BYTES_MAX,
+): number {
   const rule = { min: 1, max: 512 * 1024 * 1024, integer: true, unit: 'bytes' };
-  return checkNumber(`${source}.maxLineBytes`, given, LINE_BYTES_MAX, rule);
+  return checkNumber(option, given, fallback, rule);
 }
 
 export function checkSplitBytes(source: string, given: number | undefined): number {
