@@ -33,7 +33,11 @@ export type { Codec } from './codec/codec-registry.js';
 export { type CodecOptions, defineCodec } from './codec/define-codec.js';
 export {
   type AsyncIterableOptions,
+  type CsvFileOptions,
+  type CsvType,
+  type CsvTypeName,
   collect,
+  csvFile,
   discard,
   fromAsyncIterable,
   fromCollection,
@@ -44,6 +48,7 @@ export {
   type NdjsonFilesOptions,
   ndjsonFile,
   ndjsonFiles,
+  type ParseCell,
   type PrintOptions,
   print,
   type TextFileOptions,

@@ -3,9 +3,10 @@
  *
  * The loop is generated for the file's columns, because only a literal with all its properties gives
  * every row the same hidden class. A loop over names costs several times as much, here and in every
- * operator that reads the rows. Column names are data of the file's author, so they enter the code only as
- * JSON text in computed keys (a plain `__proto__:` would set the prototype).
+ * operator that reads the rows.
  */
+
+import { literalKey } from '../literal-key.js';
 
 /** Makes the first `count` rows of the columns' values. */
 export type RowBuilder = (
@@ -21,9 +22,8 @@ export interface RowColumn {
 
 export function rowBuilder(columns: readonly RowColumn[]): RowBuilder {
   const properties = columns.map(({ name, instant }, i) => {
-    const key = name === '__proto__' ? '["__proto__"]' : JSON.stringify(name);
     const value = instant ? `(v${i}[r] === null ? null : new Date(v${i}[r]))` : `v${i}[r]`;
-    return `${key}: ${value}`;
+    return `${literalKey(name)}: ${value}`;
   });
   const names = columns.map((_, i) => `v${i}`);
   const body = `return (count, [${names.join(', ')}]) => {
