@@ -31,6 +31,10 @@ const INTEGER = /^[+-]?\d+$/;
 const DATE =
   /^(\d{4})-(\d\d)-(\d\d)(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:[.,](\d+))?)?(?:[Zz]|([+-])(\d\d):?(\d\d)?)?)?$/;
 
+/** After so many years the calendar repeats itself. `Date.UTC` takes years below 100 for those of the last century. */
+const CYCLE_YEARS = 400;
+const CYCLE_MS = 146_097 * 86_400_000;
+
 function parseNumber(text: string): number {
   if (!NUMBER.test(text)) throw new Error('it is no number');
   const number = Number(text);
@@ -83,18 +87,31 @@ function parseBoolean(text: string): boolean {
 /** A time without an offset is one of UTC, whatever the zone of the machine is. */
 function parseDate(text: string): Date {
   const found = DATE.exec(text);
-  if (found === null)
+  if (found === null) {
     throw new Error('it is no date of ISO 8601 (2024-05-31, 2024-05-31T18:30:00Z)');
-  const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = ''] = found;
-  const [, , , , , , , , sign = '+', offsetHours = '0', offsetMinutes = '0'] = found;
-  const date = new Date(0);
-  date.setUTCFullYear(Number(year), Number(month) - 1, Number(day));
-  const isDay = date.getUTCMonth() === Number(month) - 1 && date.getUTCDate() === Number(day);
-  const isTime = Number(hour) < 24 && Number(minute) < 60 && Number(second) < 60;
-  const isOffset = Number(offsetHours) < 24 && Number(offsetMinutes) < 60;
-  if (!isDay || !isTime || !isOffset) throw new Error('there is no such date or time');
-  const offset = (Number(offsetHours) * 60 + Number(offsetMinutes)) * (sign === '-' ? -1 : 1);
-  const milliseconds = Number(fraction.slice(0, 3).padEnd(3, '0'));
-  date.setUTCHours(Number(hour), Number(minute) - offset, Number(second), milliseconds);
-  return date;
+  }
+  const part = (index: number): number => (found[index] === undefined ? 0 : Number(found[index]));
+  const [year, month, day] = [part(1), part(2), part(3)];
+  const [hour, minute, second] = [part(4), part(5), part(6)];
+  const isDay = month >= 1 && month <= 12 && day >= 1 && (day <= 28 || day <= daysIn(year, month));
+  const isTime = hour < 24 && minute < 60 && second < 60;
+  if (!isDay || !isTime || part(9) >= 24 || part(10) >= 60) {
+    throw new Error('there is no such date or time');
+  }
+  const offset = (part(9) * 60 + part(10)) * (found[8] === '-' ? -1 : 1);
+  const milliseconds = found[7] === undefined ? 0 : Number(found[7].slice(0, 3).padEnd(3, '0'));
+  const at = Date.UTC(
+    year + CYCLE_YEARS,
+    month - 1,
+    day,
+    hour,
+    minute - offset,
+    second,
+    milliseconds,
+  );
+  return new Date(at - CYCLE_MS);
+}
+
+function daysIn(year: number, month: number): number {
+  return new Date(Date.UTC(year + CYCLE_YEARS, month, 0)).getUTCDate();
 }
