@@ -33,6 +33,7 @@ export type { Codec } from './codec/codec-registry.js';
 export { type CodecOptions, defineCodec } from './codec/define-codec.js';
 export {
   type AsyncIterableOptions,
+  type CsvCellParser,
   type CsvFileOptions,
   type CsvType,
   type CsvTypeName,
@@ -48,7 +49,6 @@ export {
   type NdjsonFilesOptions,
   ndjsonFile,
   ndjsonFiles,
-  type ParseCell,
   type PrintOptions,
   print,
   type TextFileOptions,

@@ -2,7 +2,7 @@
 
 export { csvFile } from './csv/csv-file.js';
 export type { CsvFileOptions } from './csv/csv-options.js';
-export type { CsvType, CsvTypeName, ParseCell } from './csv/csv-values.js';
+export type { CsvCellParser, CsvType, CsvTypeName } from './csv/csv-values.js';
 export { type NdjsonFileOptions, ndjsonFile } from './files/ndjson-file.js';
 export { type NdjsonFilesOptions, ndjsonFiles } from './files/ndjson-files.js';
 export { type TextFileOptions, textFile } from './files/text-file.js';

@@ -38,7 +38,7 @@ export interface CsvFileOptions {
   readonly malformed?: string | undefined;
   /**
    * A longer record ends the job with an error, or is malformed if that is because a quoted cell is not closed.
-   * So much of a file is held in memory at most, twice. Default 2 MiB.
+   * A few times as much of a file is in memory at most. Default 2 MiB.
    */
   readonly maxRecordBytes?: number | undefined;
   /** Files that can be divided are divided into byte ranges of this size. Default 8 MiB. */

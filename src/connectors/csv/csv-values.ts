@@ -8,16 +8,16 @@ export type CsvTypeName = (typeof CSV_TYPES)[number];
 export const CSV_TYPES = ['string', 'number', 'integer', 'bigint', 'boolean', 'date'] as const;
 
 /** Throws an Error that says what is wrong with the text, which is not empty and has no spaces around it. */
-export type ParseCell = (text: string) => unknown;
+export type CsvCellParser = (text: string) => unknown;
 
 /** A type of columns by its name, or a function from a cell's text to its value. */
-export type CsvType = CsvTypeName | ParseCell;
+export type CsvType = CsvTypeName | CsvCellParser;
 
 export function isCsvType(type: unknown): type is CsvType {
   return typeof type === 'function' || (CSV_TYPES as readonly unknown[]).includes(type);
 }
 
-export const PARSERS: Readonly<Record<Exclude<CsvTypeName, 'string'>, ParseCell>> = {
+export const PARSERS: Readonly<Record<Exclude<CsvTypeName, 'string'>, CsvCellParser>> = {
   number: parseNumber,
   integer: parseInteger,
   bigint: parseBigint,
