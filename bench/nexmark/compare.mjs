@@ -1,0 +1,83 @@
+/** Compares two tables as multisets. */
+
+const TOLERANCE = 1e-9;
+const SHOWN = 3;
+
+/**
+ * Rows are paired in sorted order, with fractions rounded for the sorting only, then compared field by field: numbers
+ * to a relative 1e-9, all else exactly.
+ * @returns what differs, with the first differing rows of both sides, or undefined
+ */
+export function difference(actual, expected) {
+  const ours = sorted(actual);
+  const theirs = sorted(expected);
+  const [surplus, missing] = [[], []];
+  let [a, b] = [0, 0];
+  while (a < ours.length || b < theirs.length) {
+    const [left, right] = [ours[a], theirs[b]];
+    if (left !== undefined && right !== undefined && isSame(left.row, right.row)) {
+      a += 1;
+      b += 1;
+    } else if (right === undefined || (left !== undefined && left.key < right.key)) {
+      surplus.push(left.row);
+      a += 1;
+    } else {
+      missing.push(right.row);
+      b += 1;
+    }
+  }
+  if (surplus.length === 0 && missing.length === 0) return undefined;
+  return (
+    `${actual.length} rows instead of ${expected.length}; ` +
+    `${surplus.length} that should not be there:${shown(surplus)}\n` +
+    `  ${missing.length} that are missing:${shown(missing)}`
+  );
+}
+
+/** Of rows that replace one another the last ones, which have the greatest version of their key. */
+export function finalRows(rows, { key, version }) {
+  const last = new Map();
+  for (const row of rows) {
+    const former = last.get(key(row));
+    if (former === undefined || version(row) > version(former)) last.set(key(row), row);
+  }
+  return [...last.values()];
+}
+
+function sorted(rows) {
+  return rows
+    .map((row) => ({ row, key: sortingKey(row) }))
+    .sort((a, b) => (a.key < b.key ? -1 : Number(a.key > b.key)));
+}
+
+const names = (row) => Object.keys(row).sort();
+
+/** Numbers with seven digits first, so that a fraction's last digits do not change its row's place. */
+function sortingKey(row) {
+  const values = names(row).map((name) => row[name]);
+  const isFraction = (value) => typeof value === 'number' && !Number.isInteger(value);
+  const exact = values.map((value) => (typeof value === 'number' ? value.toPrecision(7) : value));
+  return JSON.stringify([exact, values.filter((value) => !isFraction(value))]);
+}
+
+function isSame(row, other) {
+  const columns = names(row);
+  return (
+    columns.length === Object.keys(other).length &&
+    columns.every((name) => name in other && isEqual(row[name], other[name]))
+  );
+}
+
+function isEqual(value, other) {
+  if (typeof value !== 'number' || typeof other !== 'number') return value === other;
+  if (Number.isInteger(value) && Number.isInteger(other)) return value === other;
+  return Math.abs(value - other) <= TOLERANCE * Math.max(1, Math.abs(value), Math.abs(other));
+}
+
+const shown = (rows) =>
+  rows.length === 0
+    ? ' none'
+    : rows
+        .slice(0, SHOWN)
+        .map((row) => `\n    ${JSON.stringify(row)}`)
+        .join('');

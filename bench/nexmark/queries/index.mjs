@@ -1,0 +1,17 @@
+/**
+ * Nexmark's queries that Holdfast's own API can express. Each has `build`, which makes a stream of rows of the stream of
+ * events, and `sql`, which says the same of the tables person, auction and bid, and was written from the query's
+ * meaning. A query whose rows replace earlier ones says with `updates` which these are.
+ */
+
+import { q0 } from './q0.mjs';
+import { q1 } from './q1.mjs';
+import { q2 } from './q2.mjs';
+import { q7 } from './q7.mjs';
+import { q8 } from './q8.mjs';
+import { q14 } from './q14.mjs';
+import { q17 } from './q17.mjs';
+import { q21 } from './q21.mjs';
+import { q22 } from './q22.mjs';
+
+export const QUERIES = { q0, q1, q2, q7, q8, q14, q17, q21, q22 };

@@ -1,0 +1,163 @@
+/**
+ * Compares each query's table with the oracle's: at each parallelism, with events out of order, with threads that are
+ * killed, and across a change of parallelism.
+ *
+ * Event time is slow here, 10 events a second, so that a few thousand events span many windows. One base
+ * makes it pass 7 o'clock, the other, of the out-of-order events, midnight.
+ */
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run } from 'holdfast';
+import { sleep } from '../lib/measure.mjs';
+import { difference, finalRows } from './compare.mjs';
+import { openOracle } from './oracle.mjs';
+import { QUERIES } from './queries/index.mjs';
+
+const JOB = new URL('./nexmark.job.mjs', import.meta.url);
+const IN_ORDER = { eventsPerSecond: 10, baseTime: Date.UTC(2023, 10, 15, 6, 45) };
+/** A group spans 3 s, less than a watermark is behind. */
+const OUT_OF_ORDER = {
+  eventsPerSecond: 10,
+  baseTime: Date.UTC(2023, 10, 15, 23, 45),
+  outOfOrderGroup: 30,
+};
+const KILLS = 10;
+const KILL_AFTER_MS = 300;
+const CAUSES = ['terminate', 'throw', 'exit'];
+/** So long a run would take that is killed, or stopped, long before; the run that goes on from there is fast. */
+const SLOW_RUN_SECONDS = 120;
+const SPLITS = 4;
+
+/**
+ * @param {{ queries: readonly string[], events: number, parallelisms: readonly number[], seed: number,
+ *   faults: boolean, log(line: string): void }} options
+ * @returns how many checks have passed and failed
+ */
+export async function verify({ queries, events, parallelisms, seed, faults, log }) {
+  const outcome = { passed: 0, failed: 0 };
+  const parallelism = Math.max(...parallelisms);
+  for (const generator of [
+    { ...IN_ORDER, seed },
+    { ...OUT_OF_ORDER, seed },
+  ]) {
+    const oracle = await openOracle(events, generator);
+    const source = { events, generator };
+    const isOrdered = generator.outOfOrderGroup === undefined;
+    try {
+      for (const query of queries) {
+        const expected = await oracle.rows(QUERIES[query].sql);
+        const check = async (name, act) => {
+          const wrong = await attempt(query, expected, act);
+          outcome[wrong === undefined ? 'passed' : 'failed'] += 1;
+          const verdict = wrong === undefined ? `ok, ${expected.length} rows` : `FAILED: ${wrong}`;
+          log(`${query} ${name}: ${verdict}`);
+        };
+        if (isOrdered) {
+          for (const slots of parallelisms) {
+            await check(`parallelism ${slots}`, () => plain(query, source, slots));
+          }
+          if (!faults) continue;
+          await check(`${KILLS} kills`, () => killed(query, source, parallelism));
+          await check(`rescaled ${parallelism} to ${parallelism + 1}`, () =>
+            rescaled(query, source, parallelism),
+          );
+        } else {
+          await check('out of order', () => plain(query, source, parallelism));
+        }
+      }
+    } finally {
+      oracle.close();
+    }
+  }
+  return outcome;
+}
+
+async function attempt(query, expected, act) {
+  try {
+    const rows = await act();
+    const { updates } = QUERIES[query];
+    return difference(updates === undefined ? rows : finalRows(rows, updates), expected);
+  } catch (error) {
+    return String(error?.stack ?? error);
+  }
+}
+
+async function plain(query, source, parallelism) {
+  const job = await run(JOB, { parallelism, args: { query, source, to: 'collect' } });
+  return rowsOf(await job.finished);
+}
+
+/** Each kill comes some time after the job runs again, and after a checkpoint. */
+async function killed(query, source, parallelism) {
+  return await withFolder(async (directory) => {
+    const options = (ratePerSecond) => ({
+      parallelism,
+      args: { query, source: { ...source, ratePerSecond, splits: SPLITS }, to: 'collect' },
+      checkpoint: { directory, intervalMs: 100 },
+    });
+    const job = await run(JOB, options(source.events / SLOW_RUN_SECONDS));
+    const orEnd = (promise) => Promise.race([promise, job.finished]);
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      await orEnd(sleep(KILL_AFTER_MS));
+      await orEnd(completed(job));
+      const restarted = new Promise((resolve) => job.once('restarted', resolve));
+      job.kill(kill % parallelism, CAUSES[kill % CAUSES.length]);
+      await orEnd(restarted);
+    }
+    const stopped = await job.stop();
+    if (stopped.status !== 'stopped' || stopped.restarts < KILLS) {
+      throw new Error(`${stopped.restarts} of ${KILLS} restarts, then ${stopped.status}`);
+    }
+    return rowsOf(await (await run(JOB, options(source.events))).finished);
+  });
+}
+
+/** A savepoint of the first events, from which a run with one slot more goes on. */
+async function rescaled(query, source, parallelism) {
+  return await withFolder(async (directory) => {
+    const options = (slots, name, ratePerSecond) => ({
+      parallelism: slots,
+      args: { query, source: { ...source, ratePerSecond, splits: SPLITS }, to: 'collect' },
+      checkpoint: { directory: join(directory, name), intervalMs: 100 },
+    });
+    const slow = source.events / SLOW_RUN_SECONDS;
+    const job = await run(JOB, options(parallelism, 'before', slow));
+    while (job.status === 'running' && job.progress().sourceRecords < source.events / 50) {
+      await sleep(5);
+    }
+    const savepoint = join(directory, 'savepoint');
+    const stopped = await job.stop({ savepoint });
+    if (stopped.status !== 'stopped') throw new Error('the run was over before its savepoint');
+    const more = { ...options(parallelism + 1, 'after', source.events), restore: savepoint };
+    return rowsOf(await (await run(JOB, more)).finished);
+  });
+}
+
+function completed(job) {
+  return new Promise((resolve) => {
+    const listen = (event) => {
+      if (event.kind !== 'completed') return;
+      job.off('checkpoint', listen);
+      resolve();
+    };
+    job.on('checkpoint', listen);
+  });
+}
+
+/** What a window has left out is no answer, even if the tables are equal. */
+function rowsOf(result) {
+  const late = result.counters.lateRecords ?? 0;
+  if (late > 0) throw new Error(`${late} records were late`);
+  return result.collected.rows;
+}
+
+async function withFolder(act) {
+  const directory = await mkdtemp(join(tmpdir(), 'holdfast-nexmark-'));
+  try {
+    return await act(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,59 @@
+/** The comparison that Nexmark's oracle is judged by: it must see what differs, and nothing else. */
+
+import { expect, test } from 'vitest';
+
+type Row = Record<string, string | number>;
+const { difference, finalRows } = (await import(
+  new URL('../../bench/nexmark/compare.mjs', import.meta.url).href
+)) as {
+  difference(actual: readonly Row[], expected: readonly Row[]): string | undefined;
+  finalRows(
+    rows: readonly Row[],
+    updates: { key(row: Row): unknown; version(row: Row): number },
+  ): Row[];
+};
+
+const rows: Row[] = [
+  { a: 1, b: 0.1 + 0.2 },
+  { b: 2, a: 'x' },
+  { a: 1, b: 0.3 },
+];
+
+test('order, the order of columns, and last digits do not matter', () => {
+  expect(difference(rows, [{ a: 'x', b: 2 }, ...rows.filter(({ a }) => a === 1)])).toBe(undefined);
+  expect(difference([{ a: 0.1 + 0.2 }], [{ a: 0.3 }])).toBe(undefined);
+});
+
+test('how often a row comes matters, and so do integers, fractions, texts and columns', () => {
+  const differs = (actual: readonly Row[], expected: readonly Row[]) =>
+    difference(actual, expected) !== undefined;
+  expect(differs([...rows, rows[1]!], rows)).toBe(true);
+  expect(differs(rows, rows.slice(1))).toBe(true);
+  expect(differs([{ a: 10_000_000_001 }], [{ a: 10_000_000_002 }])).toBe(true);
+  expect(differs([{ a: 0.300001 }], [{ a: 0.3 }])).toBe(true);
+  expect(differs([{ a: '1' }], [{ a: 1 }])).toBe(true);
+  expect(differs([{ a: 1, b: 1 }], [{ a: 1 }])).toBe(true);
+  expect(differs([{ a: 1 }], [{ b: 1 }])).toBe(true);
+});
+
+test('the first differing rows of both sides are shown', () => {
+  const text = difference([{ a: 1 }, { a: 2 }], [{ a: 2 }, { a: 3 }]);
+  expect(text).toContain('1 that should not be there:\n    {"a":1}');
+  expect(text).toContain('1 that are missing:\n    {"a":3}');
+});
+
+test('of updates the newest stands, wherever it comes', () => {
+  const updates = { key: ({ k }: Row) => k, version: ({ n }: Row) => Number(n) };
+  const final = finalRows(
+    [
+      { k: 'a', n: 2 },
+      { k: 'b', n: 1 },
+      { k: 'a', n: 1 },
+    ],
+    updates,
+  );
+  expect(final).toEqual([
+    { k: 'a', n: 2 },
+    { k: 'b', n: 1 },
+  ]);
+});
