@@ -121,8 +121,10 @@ describe('textFile', () => {
   it('limits the length of a line, within a block and beyond', async () => {
     const inside = await file(`ok\n${'é'.repeat(40)}\n`);
     const beyond = await file(`ok\n${'x'.repeat(600_000)}\n`);
+    const notText = await file(Buffer.from(`ok\n${'é'.repeat(80)}\n`, 'latin1'));
     for (const [path, maxLineBytes] of [
       [inside, 79],
+      [notText, 79],
       [beyond, 100_000],
     ] as const) {
       const error = await failureOf(() => readAll(textFile(path, { maxLineBytes })));

@@ -204,7 +204,8 @@ export class LineReader<T> implements SourceReader<T> {
     const { lines } = segment;
     const { maxBytes, isBlank } = this.#format;
     const record = this.#record;
-    // A UTF-16 unit is three bytes at most: shorter lines need no counting.
+    // A UTF-16 unit is three bytes at most, so is what a replacement character stands for: shorter lines need no
+    // counting. A longer one is too long whatever it holds, as it is where a block cuts it.
     const surelyShort = Math.floor(maxBytes / 3);
     const records: T[] = [];
     const batchLines: number[] = [];
@@ -213,7 +214,7 @@ export class LineReader<T> implements SourceReader<T> {
     this.#batchMax = BATCH_RECORDS;
     while (line < lines.length && records.length < most) {
       const text = record.begin(segment, line, this.#endsFile);
-      if (text.length > surelyShort && record.isWhole && Buffer.byteLength(text) > maxBytes) {
+      if (text.length > surelyShort && segment.bytesOf(line) > maxBytes) {
         return this.#explain(new LineTooLong(segment.offsetOf(line)));
       }
       if (isBlank?.(text) === true) {

@@ -41,6 +41,13 @@ export class LineSegment {
     return this.#start + this.#offset;
   }
 
+  /** Without its newline. */
+  bytesOf(line: number): number {
+    const from = this.offsetOf(line);
+    const to = this.offsetOf(line + 1);
+    return to - from - (this.#bytes[to - this.#start - 1] === NEWLINE ? 1 : 0);
+  }
+
   /** What is left of it from a line on. */
   from(line: number): Segment {
     const start = this.offsetOf(line);

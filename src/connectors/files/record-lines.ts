@@ -96,7 +96,6 @@ export class RecordLines implements FollowingLines {
 
   /** In bytes, with the newline. */
   #lengthOf(line: number): number {
-    const segment = this.#segment!;
-    return 1 + Buffer.byteLength(segment.lines[line] ?? segment.lossyText(line));
+    return 1 + this.#segment!.bytesOf(line);
   }
 }
