@@ -1,6 +1,6 @@
 /**
  * How fast queries are: all events through the whole runtime into a sink that drops them, with checkpoints
- * each second. Starting threads and compiling the job is not in it; the first, slower half second of compiled code is.
+ * each second. Starting threads and compiling the job is not in it; what V8 takes to warm up is.
  * The generator runs inside of it, as in what others report; what it takes alone is measured before and told.
  */
 
@@ -76,7 +76,10 @@ function cpuMicroseconds(since) {
   return user + system;
 }
 
-/** Of all rows, in whatever order; so of updates those that were replaced as well. */
+/**
+ * Of all rows, in whatever order. Of updates those that were replaced count as well, so there it changes with the order in
+ * which records meet.
+ */
 async function hashOf(query, source, parallelism) {
   const tally = new SharedArrayBuffer(16);
   const job = await run(JOB, { parallelism, args: { query, source, to: 'hash', tally } });
