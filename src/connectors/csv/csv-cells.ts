@@ -120,8 +120,6 @@ class QuotedRecord {
     if (!this.#dialect.isMultiline) {
       throw new FirstLineFault('a quoted cell is not closed on its line (quotedNewlines is false)');
     }
-    const next = this.#following.take();
-    if (next === undefined) throw new FirstLineFault('a quoted cell is not closed');
-    return next;
+    return this.#following.take('a quoted cell is not closed');
   }
 }

@@ -20,10 +20,12 @@ export class FirstLineFault extends Error {}
 /** What a format may ask for beyond a record's first line. */
 export interface FollowingLines {
   /**
-   * The next line, which thereby belongs to the record; undefined when the file has no more. Not to be called by
-   * formats whose records are single lines.
+   * The next line, which thereby belongs to the record. Not to be called by formats whose records are single lines.
+   *
+   * @param unfinished what is wrong with the record if it has no further line: `a quoted cell is not closed`
+   * @throws FirstLineFault when the file has no more, or the record would grow beyond its limit
    */
-  take(): string | undefined;
+  take(unfinished: string): string;
 }
 
 export class RecordLines implements FollowingLines {
@@ -65,17 +67,17 @@ export class RecordLines implements FollowingLines {
     return this.#isWhole;
   }
 
-  take(): string | undefined {
+  take(unfinished: string): string {
     const segment = this.#segment!;
     const line = this.#first + this.#count;
     if (line >= segment.lines.length) {
-      if (this.#endsFile) return undefined;
+      if (this.#endsFile) throw new FirstLineFault(unfinished);
       throw UNFINISHED;
     }
     if (this.#bytes < 0) this.#bytes = this.#lengthOf(this.#first);
     this.#bytes += this.#lengthOf(line);
     if (this.#bytes > this.#bytesMax) {
-      throw new FirstLineFault(`a quoted cell is not closed within ${this.#bytesMax} bytes`);
+      throw new FirstLineFault(`${unfinished} within ${this.#bytesMax} bytes`);
     }
     const text = segment.lines[line];
     this.#count += 1;
