@@ -6,6 +6,7 @@
  */
 
 import { inspect } from 'node:util';
+import { clipped } from './clipped.js';
 import { codeOfKind, type ErrorCode, type FailureKind, kindOfCode } from './error-codes.js';
 import { HoldfastError } from './errors.js';
 import { isError } from './realm.js';
@@ -177,8 +178,7 @@ export function describePlace(place: FailurePlace): string {
 
 /** A record as a text for messages. Getters are not called, and a long text is shortened. */
 export function describeRecord(record: unknown): string {
-  const text = describe(record).replaceAll(/\s+/g, ' ');
-  return text.length <= RECORD_TEXT_MAX ? text : `${text.slice(0, RECORD_TEXT_MAX)}…`;
+  return clipped(describe(record).replaceAll(/\s+/g, ' '), RECORD_TEXT_MAX);
 }
 
 function placeOf(failure: Failure): FailurePlace {

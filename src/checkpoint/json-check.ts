@@ -1,5 +1,9 @@
 /** Checks the shape of JSON data, and says what is wrong with it. */
 
+import { clipped } from '../base/clipped.js';
+
+const SHOWN_CHARACTERS = 60;
+
 /** Gives what is wanted instead, and where; undefined when the value is right. */
 export type Check = (value: unknown) => string | undefined;
 
@@ -48,6 +52,5 @@ function at(key: string, value: unknown, check: Check): string | undefined {
 
 export function describeValue(value: unknown): string {
   if (value === undefined) return 'missing';
-  const json = JSON.stringify(value) ?? typeof value;
-  return json.length > 60 ? `${json.slice(0, 60)}…` : json;
+  return clipped(JSON.stringify(value) ?? typeof value, SHOWN_CHARACTERS);
 }

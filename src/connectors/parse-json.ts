@@ -11,7 +11,10 @@
  * take several times as long.
  */
 
+import { clipped } from '../base/clipped.js';
 import { integerOf, isHeld } from './exact-number.js';
+
+const SHOWN_CHARACTERS = 60;
 
 const TINY = /[eE]-\d{3}|\.0{300}/;
 const TOKENS = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
@@ -31,7 +34,9 @@ export function parseJson(text: string, bigints = false): unknown {
   for (const [token] of text.matchAll(TOKENS)) {
     if (token.startsWith('"') || isHeld(token)) continue;
     if (!bigints || !isInteger(token)) {
-      throw new InexactNumber(`the number ${shorten(token)} is beyond what a double can hold`);
+      throw new InexactNumber(
+        `the number ${clipped(token, SHOWN_CHARACTERS)} is beyond what a double can hold`,
+      );
     }
     large.add(token);
   }
@@ -81,8 +86,4 @@ function parseWithBigints(text: string, value: unknown, large: ReadonlySet<strin
       ? integerOf(value.slice(mark.length))
       : value,
   );
-}
-
-function shorten(token: string): string {
-  return token.length > 60 ? `${token.slice(0, 60)}…` : token;
 }

@@ -7,6 +7,7 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
+import { clipped } from '../base/clipped.js';
 import { HoldfastError } from '../base/errors.js';
 import { inTime } from '../base/in-time.js';
 import { isError } from '../base/realm.js';
@@ -210,6 +211,5 @@ export function shown(value: unknown): string {
   } catch {
     // The value is circular, or a getter throws.
   }
-  const line = text ?? String(value);
-  return line.length > SHOWN_MAX ? `${line.slice(0, SHOWN_MAX)}…` : line;
+  return clipped(text ?? String(value), SHOWN_MAX);
 }

@@ -5,6 +5,7 @@
  * same hidden class.
  */
 
+import { clipped } from '../../base/clipped.js';
 import { messageOf } from '../../base/realm.js';
 import { literalKey } from '../literal-key.js';
 import type { Cells } from './csv-cells.js';
@@ -61,13 +62,9 @@ function converter(type: CsvType, nulls: ReadonlySet<string>, column: string): C
     try {
       return parse(isOwn ? text : trimmed);
     } catch (error) {
-      throw new Error(`${column}: ${messageOf(error)}: ${shown(text)}`);
+      throw new Error(
+        `${column}: ${messageOf(error)}: ${JSON.stringify(clipped(text, SHOWN_CHARACTERS))}`,
+      );
     }
   };
-}
-
-function shown(text: string): string {
-  return JSON.stringify(
-    text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text,
-  );
 }

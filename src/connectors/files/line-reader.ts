@@ -10,6 +10,7 @@
  */
 
 import { types } from 'node:util';
+import { clipped } from '../../base/clipped.js';
 import { HoldfastError } from '../../base/errors.js';
 import type {
   RejectedRecord,
@@ -274,7 +275,7 @@ export class LineReader<T> implements SourceReader<T> {
       // The task sends what `rejected` points at to the side output: it is no T.
       return { records: [rejected as T], rejected: [0] };
     }
-    const shown = text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+    const shown = clipped(text, SHOWN_CHARACTERS);
     const advice = isWhole ? this.#format.advice : 'Convert the file to UTF-8 (iconv does it).';
     throw new HoldfastError(
       'ERR_HOLDFAST_MALFORMED_RECORD',

@@ -8,6 +8,7 @@
  */
 
 import { types } from 'node:util';
+import { clipped } from '../../base/clipped.js';
 import { HoldfastError } from '../../base/errors.js';
 
 /** `R`, unless it is a promise: then a type that nothing satisfies. */
@@ -52,7 +53,7 @@ export function checkCallback(callback: unknown, where: string): void {
 export function describeValue(value: unknown): string {
   switch (typeof value) {
     case 'string':
-      return `the string ${JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)}`;
+      return `the string ${JSON.stringify(clipped(value, 40))}`;
     case 'number':
     case 'boolean':
       return `the ${typeof value} ${value}`;
