@@ -88,17 +88,16 @@ async function step(name, script, args, { capture = false } = {}) {
 async function vitest(filters, reporter = ['--reporter=default']) {
   console.log('\n▸ tests');
   const projects = { pure: '--project=pure*', threads: '--project=threads' };
-  const first = await runVitest(reporter, [...filters.map((word) => projects[word] ?? word)]);
-  const cut = isNodesAbort(first.errors) ? unfinishedFiles(first.report) : [];
-  if (cut.length === 0) {
-    if (count(first.report) === 0 && !first.ok) fail(`vitest (${first.why})`);
-    return;
+  const args = filters.map((word) => projects[word] ?? word);
+  let ended = await runVitest(reporter, args);
+  const cut = isNodesAbort(ended.errors) ? unfinishedFiles(ended.report) : [];
+  if (cut.length > 0) {
+    count(ended.report, cut);
+    const names = cut.map((file) => relative(root, file));
+    console.log(`\n▸ again, because Node aborted their process: ${names.join(', ')}`);
+    ended = await runVitest(reporter, names);
   }
-  count(first.report, cut);
-  const names = cut.map((file) => relative(root, file));
-  console.log(`\n▸ again, because Node aborted their process: ${names.join(', ')}`);
-  const second = await runVitest(reporter, names);
-  if (count(second.report) === 0 && !second.ok) fail(`vitest, again (${second.why})`);
+  if (count(ended.report) === 0 && !ended.ok) fail(`vitest (${ended.why})`);
 }
 
 async function runVitest(reporter, args) {
@@ -145,12 +144,13 @@ function count(report, without = []) {
     if (without.includes(file.name)) continue;
     const name = relative(root, file.name);
     const having = (status) => file.assertionResults.filter((test) => test.status === status);
-    passed += having('passed').length;
+    const good = having('passed');
     const broken = having('failed');
+    passed += good.length;
     for (const test of broken) fail(`${name}: ${test.fullName}`);
     if (file.status === 'failed' && broken.length === 0) fail(`${name} could not be run`);
     if (file.status === 'failed') found += Math.max(1, broken.length);
-    skipped += file.assertionResults.length - having('passed').length - broken.length;
+    skipped += file.assertionResults.length - good.length - broken.length;
   }
   if (skipped > 0) console.log(`${skipped} skipped`);
   return found;
