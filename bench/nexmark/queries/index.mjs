@@ -1,5 +1,5 @@
 /**
- * Nexmark's queries that Holdfast's own API can express. Each has `build`, which makes a stream of rows of the stream of
+ * Nexmark's queries, as far as they are written. Each has `build`, which makes a stream of rows of the stream of
  * events, and `sql`, which says the same of the tables person, auction and bid, and was written from the query's
  * meaning. A query whose rows replace earlier ones says with `updates` which these are.
  */
