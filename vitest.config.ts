@@ -13,6 +13,7 @@ const SLOW = [
   'test/checkpoint/object-service.test.ts',
   'test/checkpoint/part-file.test.ts',
   'test/checkpoint/stores.test.ts',
+  'test/connectors/csv-conformance.test.ts',
   'test/connectors/parquet*.test.ts',
   'test/connectors/rename-sink.test.ts',
   'test/fuzz/*.test.ts',
