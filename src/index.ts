@@ -107,7 +107,9 @@ export {
   type Words,
 } from './stream/api/aggregations.js';
 export type { NotPromise } from './stream/api/callbacks.js';
+export type { ConnectContext, ConnectSpec, KeyedConnectContext } from './stream/api/connect.js';
 export type {
+  ConnectedStreams,
   DataStream,
   KeyedRow,
   KeyedStream,
@@ -122,6 +124,7 @@ export type {
 export type { StreamEnvironment } from './stream/api/environment.js';
 export { defineJob, type JobArguments, type JobDefinition } from './stream/api/job-definition.js';
 export type { Key } from './stream/api/key-selector.js';
+export type { Output } from './stream/api/output.js';
 export type { StateVersion } from './stream/api/state-version.js';
 export type { StreamSink } from './stream/api/stream-sink.js';
 export {

@@ -35,6 +35,9 @@ export interface Receiver {
   onIdle?(isSilent: boolean): void;
 }
 
+/** Takes the records of one of an operator's ports (graph/ports.ts). */
+export type Port = Pick<Receiver, 'onElement'>;
+
 /** Shared by the operators of one task; the task and its channels write it. */
 export interface Turn {
   /** Stop after the current record: time is up, an output is full, or the epoch has changed. */
@@ -176,6 +179,12 @@ export interface RestoredSection {
 export interface Operator extends Receiver {
   /** Called once, before anything else, with the sections of the restored checkpoint (empty on a fresh start). After a change of parallelism every instance gets the sections of all; keyed state keeps what `ownsGroup` says. */
   open(context: OperatorContext, restored: readonly RestoredSection[]): void | Promise<void>;
+  /**
+   * Of an operator that tells its inputs apart: who takes the records of each port, known from the start. Absent:
+   * the operator itself takes all records. Watermarks and idleness are those of all ports together, and always come
+   * to the operator itself.
+   */
+  readonly ports?: readonly Port[];
   readonly suspended?: boolean;
   /**
    * True while the operator is suspended in a watermark and its state holds what is left of it: that is done when

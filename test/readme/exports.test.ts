@@ -24,6 +24,7 @@ const UNNAMED = new Set(['RestartBase', 'UserAggregationBase', 'Flat', 'LateTags
 /** Of fields that only the class itself can see, or of constructors that are not for users. */
 const INTERNAL = new Set([
   'StreamOrigin',
+  'ConnectedSide',
   'WindowedOrigin',
   'GraphDraft',
   'NodeDraft',

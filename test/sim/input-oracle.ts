@@ -140,8 +140,8 @@ export function watchInputs({ violated, onSilent }: InputsWatch): () => void {
 
 const isSilent = ({ rests, saidMs }: ModelInput): boolean => rests === 'silent' || saidMs === NEVER;
 
-const nameOf = ({ operator, input, from }: Omit<RestoredElement, 'element'>): string =>
-  `${operator} ${input} ${from}`;
+const nameOf = ({ operator, port, input, from }: Omit<RestoredElement, 'element'>): string =>
+  `${operator} ${port}.${input} ${from}`;
 
 /** The class of channels within a thread has no name outside. */
 const localInput = Object.getPrototypeOf(

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Batch, type Element, NOT_BEHIND } from '../../src/channels/element.js';
 import { ElementFrames, StoredFrames } from '../../src/channels/element-frames.js';
 import {
+  type ChannelName,
   decodeChannel,
   encodeChannel,
   isChannelFor,
@@ -10,7 +11,7 @@ import {
 import { RestoredChannels } from '../../src/stream/task/restored-channels.js';
 import { batchOf } from './task-kit.js';
 
-const channel = { input: 1, from: 12, to: 3 };
+const channel = { port: 0, input: 1, from: 12, to: 3 };
 
 /**
  * A section of version 1, as it was written by 0.1.0: a watermark, a batch of two shapes with
@@ -49,7 +50,11 @@ describe('a channel in a checkpoint', () => {
     const { name } = encodeChannel('output', channel, { frames: [] });
     expect(name).toBe('~output:1:12:3');
     expect(parseChannelSection(name)).toEqual({ side: 'output', ...channel });
-    for (const other of ['~task', '~counters', 'rows', '~input:1:2', '~input:a:1:2']) {
+    const second = { ...channel, port: 1, input: 0 };
+    const { name: ported } = encodeChannel('input', second, { frames: [] });
+    expect(ported).toBe('~input:1.0:12:3');
+    expect(parseChannelSection(ported)).toEqual({ side: 'input', ...second });
+    for (const other of ['~task', 'rows', '~input:1:2', '~input:a:1:2', '~input:0.1:1:2']) {
       expect(parseChannelSection(other)).toBe(undefined);
     }
   });
@@ -170,7 +175,7 @@ describe('what was in flight', () => {
   };
   const section = (
     side: 'input' | 'output',
-    name: { input: number; from: number; to: number },
+    name: ChannelName,
     content: Parameters<typeof encodeChannel>[2],
   ) => {
     const { name: text, chunks } = encodeChannel(side, name, content);
@@ -184,8 +189,8 @@ describe('what was in flight', () => {
     new RestoredChannels({
       restored: [{ operator: 'consumer', sections }],
       placeOf: () => 0,
-      inputsOf: () => 1,
-      isKeyed: () => true,
+      inputOf: (_, { port, input }) =>
+        port === 0 && input === 0 ? { partition: 'hash' } : undefined,
       ownsGroup: () => true,
       formerOwner: () => undefined,
       isRescaled: false,
@@ -201,7 +206,7 @@ describe('what was in flight', () => {
       else all.push(`${element.kind}${element.kind === 'watermark' ? ` ${element.timeMs}` : ''}`);
     }
   };
-  const to0 = { input: 0, from: 0, to: 0 };
+  const to0 = { port: 0, input: 0, from: 0, to: 0 };
 
   it('comes per channel in the order of sending, from the consumer’s position on', () => {
     const sections = [
@@ -267,8 +272,8 @@ describe('what was in flight', () => {
     expect([...kept.behind!]).toEqual([11, NOT_BEHIND, 14]);
     const channels = restored(sections);
     channels.take();
-    expect(channels.rest('consumer', 0, 0)).toEqual(frames.slice(2));
-    expect(channels.rest('consumer', 0, 1)).toEqual([]);
+    expect(channels.rest('consumer', to0, 0)).toEqual(frames.slice(2));
+    expect(channels.rest('consumer', to0, 1)).toEqual([]);
   });
 
   it('is damage where it lies with an instance that did not have its key group', () => {
@@ -303,6 +308,6 @@ describe('what was in flight', () => {
     });
     const keyless = [section('input', to0, { frames: [plain!] })];
     expect(() => restored(keyless).take()).toThrowError(/by key now/);
-    expect(taken(restored(keyless, { isKeyed: () => false }))).toEqual([1]);
+    expect(taken(restored(keyless, { inputOf: () => ({ partition: 'forward' }) }))).toEqual([1]);
   });
 });

@@ -13,6 +13,7 @@ import type { Graph } from '../../src/stream/graph/graph.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import type { JobPlan } from '../../src/stream/graph/plan.js';
 import { planChannels, planJob } from '../../src/stream/graph/planner.js';
+import { inputAt } from '../../src/stream/graph/ports.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
 import type { SourceSplit } from '../../src/stream/source.js';
 import { isChannelFor, parseChannelSection } from '../../src/stream/task/channel-state.js';
@@ -361,7 +362,7 @@ export class TaskCluster {
         const channel = parseChannelSection(name);
         if (operator !== id || channel === undefined) continue;
         const scaling = {
-          partition: inputs[channel.input]!.partition,
+          partition: inputAt(inputs, channel)!.partition,
           before: parallelism(completed.plan),
           parallelism: parallelism(plan),
           isMoved: false,

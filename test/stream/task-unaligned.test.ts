@@ -191,15 +191,20 @@ describe('a task that does not wait', () => {
   it('holds what it records once that is much, until its producer announces', () => {
     const channels = [new TestChannel(), new TestChannel()];
     const inputs = new TaskInputs({
-      inputs: channels.map((channel, from) => ({ channel, operator: 'sum', input: 0, from })),
+      inputs: channels.map((channel, from) => ({
+        channel,
+        operator: 'sum',
+        port: 0,
+        input: 0,
+        from,
+      })),
       instance: 0,
       mode: 'exactly-once',
       alignedTimeoutMs: 0,
       restored: new RestoredChannels({
         restored: [],
         placeOf: () => 0,
-        inputsOf: () => 1,
-        isKeyed: () => false,
+        inputOf: () => ({ partition: 'rebalance' }),
         ownsGroup: () => true,
         formerOwner: () => undefined,
         isRescaled: false,

@@ -10,8 +10,10 @@ import {
   min,
   sum,
 } from '../../src/stream/api/aggregations.js';
+import type { ConnectContext, KeyedConnectContext } from '../../src/stream/api/connect.js';
 import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
 import { defineJob } from '../../src/stream/api/job-definition.js';
+import type { Output } from '../../src/stream/api/output.js';
 import type { StreamSink } from '../../src/stream/api/stream-sink.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { tumbling } from '../../src/stream/api/windows.js';
@@ -93,6 +95,65 @@ describe('types flow from source to sink', () => {
       >();
       expectTypeOf(flights.name('n').uid('u').parallelism(1)).toEqualTypeOf<DataStream<Flight>>();
       expectTypeOf(flights.print().name('n').uid('u').parallelism(1)).toEqualTypeOf<StreamSink>();
+    });
+  });
+
+  it('knows which of two connected streams a record is of', () => {
+    typed((flights) => {
+      const delays = flights.map((flight) => flight.delay);
+      const rows = flights.connect(delays).process({
+        onLeft(flight, ctx, out: Output<string>) {
+          expectTypeOf(flight).toEqualTypeOf<Flight>();
+          expectTypeOf(ctx).toEqualTypeOf<ConnectContext>();
+          out.emit(flight.origin);
+          // @ts-expect-error: of another type
+          out.emit(1);
+        },
+        onRight(delay, ctx) {
+          expectTypeOf(delay).toEqualTypeOf<number | null>();
+          expectTypeOf(ctx.timestamp).toEqualTypeOf<number>();
+          // @ts-expect-error: these streams have no keys
+          void ctx.key;
+        },
+      });
+      expectTypeOf(rows).toEqualTypeOf<DataStream<string>>();
+      const named = flights.connect(delays).process<number>({
+        onLeft: (flight, _ctx, out) => out.emit(flight.distance),
+        onRight: (delay, _ctx, out) => out.emit(delay ?? 0),
+      });
+      expectTypeOf(named).toEqualTypeOf<DataStream<number>>();
+      // What is emitted is of the two streams, unless it is said otherwise.
+      const both = flights.connect(delays).process({
+        onLeft: (flight, _ctx, out) => out.emit(flight),
+        onRight: (delay, _ctx, out) => out.emit(delay),
+      });
+      expectTypeOf(both).toEqualTypeOf<DataStream<Flight | number | null>>();
+      // @ts-expect-error: a callback is missing
+      flights.connect(delays).process({ onLeft: () => {} });
+      // @ts-expect-error: there are no timers
+      flights.connect(delays).process({ onLeft() {}, onRight() {}, onTimer() {} });
+    });
+  });
+
+  it('connects keyed streams by keys of one type', () => {
+    typed((flights) => {
+      const byOrigin = flights.keyBy((flight) => flight.origin);
+      const airports = flights.map(({ destination }) => ({ code: destination }));
+      const rows = byOrigin.connect(airports.keyBy(({ code }) => code)).process({
+        onLeft(flight, ctx, out: Output<readonly [string, number]>) {
+          expectTypeOf(ctx).toEqualTypeOf<KeyedConnectContext<string>>();
+          out.emit([ctx.key, flight.distance]);
+        },
+        onRight(airport, ctx) {
+          expectTypeOf(airport).toEqualTypeOf<{ code: string }>();
+          expectTypeOf(ctx.key).toEqualTypeOf<string>();
+        },
+      });
+      expectTypeOf(rows).toEqualTypeOf<DataStream<readonly [string, number]>>();
+      // @ts-expect-error: keys of another type
+      byOrigin.connect(flights.keyBy((flight) => flight.distance));
+      // @ts-expect-error: no keys
+      byOrigin.connect(airports);
     });
   });
 

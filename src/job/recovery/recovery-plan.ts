@@ -15,6 +15,7 @@
 import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
+import { inputAt } from '../../stream/graph/ports.js';
 import {
   holdsElements,
   isChannelFor,
@@ -171,7 +172,7 @@ function channelsFor(
     const channel = operator === id ? parseChannelSection(name) : undefined;
     if (channel === undefined) return false;
     // When the input is gone, the task refuses it.
-    const partition = inputs[channel.input]?.partition ?? 'forward';
+    const partition = inputAt(inputs, channel)?.partition ?? 'forward';
     const scaling = { partition, before, parallelism, isMoved: isMoved && partition === 'hash' };
     if (!isChannelFor(channel.to, instance, scaling)) return false;
     return partition !== 'hash' || owners === undefined || owners.has(channel.to);

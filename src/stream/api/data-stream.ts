@@ -2,14 +2,15 @@
  * The stream face: what a build function draws with. Methods draw; nothing runs here.
  *
  * A `DataStream` is keyed into a `KeyedStream`, which is divided into a `WindowedStream`, which is folded into a
- * `DataStream` again. The three name each other, so they share a file: apart they would import each
- * other in a circle.
+ * `DataStream` again; two are connected into `ConnectedStreams`, which are processed into one. They name each other,
+ * so they share a file: apart they would import each other in a circle.
  */
 
 import { HoldfastError } from '../../base/errors.js';
 import type { DeadLetter, ErrorPolicy } from '../dead-letter.js';
 import type { Partition } from '../graph/graph.js';
 import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
+import { connectOperator } from '../operators/connect-operator.js';
 import { filterOperator } from '../operators/filter-operator.js';
 import { flatMapOperator } from '../operators/flat-map-operator.js';
 import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
@@ -34,6 +35,15 @@ import {
 } from './aggregations.js';
 import type { PrintOptions } from './builtin-sinks.js';
 import { checkCallback, describeValue, type NotPromise } from './callbacks.js';
+import {
+  type ConnectContext,
+  type ConnectedSide,
+  type ConnectSpec,
+  connectedInputs,
+  type KeyedConnectContext,
+  requireConnectSpec,
+  requireSameKeying,
+} from './connect.js';
 import type { Key, KeySelector } from './key-selector.js';
 import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
@@ -149,22 +159,21 @@ export class DataStream<T, Tags = NoTags> {
   ): DataStream<T | RecordOf<S[number]>> {
     const edges = [...this.inputs()];
     for (const other of others) {
-      if (!(other instanceof DataStream)) {
-        throw new HoldfastError(
-          'ERR_HOLDFAST_BAD_OPTION',
-          `union(…) needs streams of this job, but was given ${describeValue(other)}.`,
-        );
-      }
-      if (other.origin.draft !== this.origin.draft) {
-        throw new HoldfastError(
-          'ERR_HOLDFAST_JOB_BUILD',
-          'union(…) was given a stream that another call of the build function made. Streams belong ' +
-            'to the `env` they came from; keep none in module-level variables.',
-        );
-      }
+      this.#requireOwn(other, 'union');
       edges.push(...other.inputs());
     }
     return new DataStream(StreamOrigin.ofEdges(this.origin.draft, 'union', edges));
+  }
+
+  /**
+   * This stream (the left one) and another (the right one), for an operator that takes records of both and knows which
+   * of them each is. A stream may be connected to itself.
+   * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD for a stream of another job, or when one of the two is keyed and the
+   *   other is not
+   */
+  connect<R>(other: DataStream<R>): ConnectedStreams<T, R> {
+    this.#requireOwn(other, 'connect');
+    return new ConnectedStreams(this.origin.draft, this.side(), other.side());
   }
 
   /** Deals records to the next operator's instances in turn. */
@@ -254,6 +263,11 @@ export class DataStream<T, Tags = NoTags> {
     return this.origin.edges;
   }
 
+  /** This stream as one of two that are connected. */
+  protected side(): ConnectedSide {
+    return { edges: this.inputs(), select: undefined };
+  }
+
   protected operator<O>(type: string, node: Omit<NewNode, 'kind' | 'type'>): DataStream<O> {
     const added = this.origin.draft.add({
       ...node,
@@ -262,6 +276,21 @@ export class DataStream<T, Tags = NoTags> {
       inputs: this.inputs(),
     });
     return new DataStream(StreamOrigin.ofNode(this.origin.draft, added));
+  }
+
+  #requireOwn(other: unknown, method: string): void {
+    if (!(other instanceof DataStream)) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        `${method}(…) needs streams of this job, but was given ${describeValue(other)}.`,
+      );
+    }
+    if (other.origin.draft === this.origin.draft) return;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_JOB_BUILD',
+      `${method}(…) was given a stream that another call of the build function made. Streams belong ` +
+        'to the `env` they came from; keep none in module-level variables.',
+    );
   }
 
   #end(sink: Sink<T>, stateful: boolean): StreamSink {
@@ -376,6 +405,19 @@ export class KeyedStream<T, K> extends DataStream<T> {
     });
   }
 
+  /**
+   * This stream and another that has keys of the same type: records of one key meet in one instance, whichever stream
+   * they are of. The callbacks get the key as `ctx.key`.
+   * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD for a stream of another job, or one that is not keyed
+   */
+  override connect<R>(other: KeyedStream<R, K>): ConnectedStreams<T, R, KeyedConnectContext<K>> {
+    return super.connect(other) as ConnectedStreams<T, R, KeyedConnectContext<K>>;
+  }
+
+  protected override side(): ConnectedSide {
+    return { edges: this.inputs(), select: this.#select };
+  }
+
   protected override inputs(): readonly EdgeDraft[] {
     return this.origin.edges.map(({ from, tag }) => ({
       from,
@@ -393,6 +435,45 @@ export class KeyedStream<T, K> extends DataStream<T> {
       states: [aggregatedState(spec)],
       create: keyedAggregateOperator(this.#select, spec, 'value'),
     });
+  }
+}
+
+/**
+ * Two streams, for one operator.
+ *
+ * @typeParam L records of the left one
+ * @typeParam R records of the right one
+ * @typeParam C what callbacks are told beside the record
+ */
+export class ConnectedStreams<L, R, C extends ConnectContext = ConnectContext> {
+  readonly #draft: GraphDraft;
+  readonly #left: ConnectedSide;
+  readonly #right: ConnectedSide;
+
+  /** @internal */
+  constructor(draft: GraphDraft, left: ConnectedSide, right: ConnectedSide) {
+    requireSameKeying(left, right);
+    this.#draft = draft;
+    this.#left = left;
+    this.#right = right;
+  }
+
+  /**
+   * Calls `onLeft` or `onRight` with each record, one at a time; what they emit is the stream. Records of one stream
+   * keep their order. Between the streams there is none: whichever record comes first is processed first. Name the
+   * type of what is emitted where the callbacks take it: `onLeft(order, ctx, out: Output<Row>)`.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK
+   */
+  process<O = L | R>(spec: ConnectSpec<L, R, C, O>): DataStream<O> {
+    requireConnectSpec(spec);
+    const [left, right] = [this.#left, this.#right];
+    const added = this.#draft.add({
+      kind: 'operator',
+      type: 'connect',
+      inputs: connectedInputs(left, right),
+      create: connectOperator(spec, [left.select, right.select]),
+    });
+    return new DataStream(StreamOrigin.ofNode(this.#draft, added));
   }
 }
 

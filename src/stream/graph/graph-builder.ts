@@ -68,11 +68,12 @@ function graphNode(node: NodeDraft, id: string): GraphNode {
     name: node.name ?? node.uid ?? node.type,
     stateful: node.stateful,
     parallelism: node.parallelism,
-    inputs: node.inputs.map(({ from, partition, key, tag }) => ({
+    inputs: node.inputs.map(({ from, partition, key, tag, port }) => ({
       from: from.index,
       partition,
       key,
       tag,
+      port,
     })),
     parameters: node.parameters,
     states: node.states,
@@ -93,7 +94,7 @@ function nodeData(node: GraphNode): GraphNodeData {
     name: node.name,
     stateful: node.stateful,
     parallelism: node.parallelism,
-    inputs: node.inputs.map(({ from, partition, tag }) => ({ from, partition, tag })),
+    inputs: node.inputs.map(({ from, partition, tag, port }) => ({ from, partition, tag, port })),
     parameters: node.parameters,
     states: node.states,
     collectName: sink?.collectName,

@@ -22,6 +22,8 @@ export interface EdgeDraft {
   readonly partition: Partition;
   readonly key: KeySelector | undefined;
   readonly tag: string | undefined;
+  /** The consumer's port; absent: port 0 (ports.ts). */
+  readonly port?: number | undefined;
 }
 
 export interface NodeDraft {

@@ -24,6 +24,8 @@ export interface GraphInput {
   readonly key?: ((record: never) => unknown) | undefined;
   /** Reads this side output of the producer instead of its main output. */
   readonly tag?: string | undefined;
+  /** The port of this node that the records are for; absent: port 0 (ports.ts). */
+  readonly port?: number | undefined;
 }
 
 /**
@@ -79,6 +81,7 @@ export interface GraphNodeData {
     readonly from: number;
     readonly partition: Partition;
     readonly tag?: string | undefined;
+    readonly port?: number | undefined;
   }[];
   readonly parameters?: NodeParameters | undefined;
   /** What the operator's keyed state consists of. */

@@ -7,7 +7,8 @@
  *
  *  P1  A node joins its producer's chain exactly if it has one input, the input is a `forward` edge,
  *      and both have the same parallelism. So every node is in one vertex, channels end only at heads,
- *      and an instance of a chain has its barrier aligned once, at its head.
+ *      and an instance of a chain has its barrier aligned once, at its head. A node with several ports (ports.ts)
+ *      has several inputs, and so is a head: a chained port would bring it records past that alignment.
  *  P2  A `forward` edge between unequal parallelism becomes `rebalance`, because there is no i-to-i.
  *  P3  With as many instances as slots, instance i lives on slot i. With fewer instances the operator's id
  *      chooses the first slot, so that several narrow operators do not all sit on slot 0. The id chooses it, not

@@ -7,6 +7,8 @@
  *      ~input:INPUT:FROM:TO     what the consumer kept, in the consumer's part
  *      ~output:INPUT:FROM:TO    what the producer kept, in the producer's part
  *
+ * INPUT is which of the edges to port 0 it is, or PORT.INPUT of another port (graph/ports.ts).
+ *
  *      u8 version 2 | u8 1 when a position follows, else 0 | i32 position | u32 length, bytes | …
  *
  * The rest are frames (element-frames.ts); those of version 1 never have marks. Only an `~input` section has a
@@ -24,11 +26,11 @@
 
 import { ByteReader } from '../../codec/byte-reader.js';
 import type { Partition } from '../graph/graph.js';
+import type { PortPlace } from '../graph/ports.js';
 import type { StateSection } from '../operator.js';
 
-export interface ChannelName {
-  /** Which of the consuming operator's inputs. */
-  readonly input: number;
+/** Which of the consuming operator's inputs, and between which instances. */
+export interface ChannelName extends PortPlace {
   /** Producing instance. */
   readonly from: number;
   /** Consuming instance. */
@@ -46,11 +48,11 @@ export interface ChannelContent {
 const VERSION = 2;
 const VERSION_OLDEST = 1;
 const HEADER_BYTES = 6;
-const NAME = /^~(input|output):(\d+):(\d+):(\d+)$/;
+const NAME = /^~(input|output):(?:([1-9]\d*)\.)?(\d+):(\d+):(\d+)$/;
 
 export function encodeChannel(
   side: ChannelSide,
-  { input, from, to }: ChannelName,
+  { port, input, from, to }: ChannelName,
   { position, frames }: ChannelContent,
 ): StateSection {
   const byteCount = frames.reduce((sum, frame) => sum + 4 + frame.length, HEADER_BYTES);
@@ -65,7 +67,8 @@ export function encodeChannel(
     bytes.set(frame, at + 4);
     at += 4 + frame.length;
   }
-  return { name: `~${side}:${input}:${from}:${to}`, chunks: [bytes] };
+  const place = port === 0 ? `${input}` : `${port}.${input}`;
+  return { name: `~${side}:${place}:${from}:${to}`, chunks: [bytes] };
 }
 
 /** Does a section hold elements that were in flight, and not only a position? */
@@ -92,8 +95,14 @@ export function parseChannelSection(
 ): (ChannelName & { readonly side: ChannelSide }) | undefined {
   const found = NAME.exec(name);
   if (found === null) return undefined;
-  const [input, from, to] = found.slice(2).map(Number) as [number, number, number];
-  return { side: found[1] as ChannelSide, input, from, to };
+  const [port = '0', input, from, to] = found.slice(2) as [string | undefined, ...string[]];
+  return {
+    side: found[1] as ChannelSide,
+    port: Number(port),
+    input: Number(input),
+    from: Number(from),
+    to: Number(to),
+  };
 }
 
 /** How the consuming operator was run when the checkpoint was taken, and how it is run now. */

@@ -22,6 +22,7 @@ import type {
   Capture,
   Operator,
   OperatorContext,
+  Port,
   Receiver,
   RestoredSection,
   Turn,
@@ -39,6 +40,7 @@ type Held =
   | { readonly to: Receiver; readonly timeMs: number };
 
 export class GuardedOperator implements Operator {
+  readonly ports?: readonly Port[];
   readonly #inner: Operator;
   readonly #tag: string | undefined;
   #context!: OperatorContext;
@@ -53,6 +55,8 @@ export class GuardedOperator implements Operator {
   constructor(inner: Operator, tag: string | undefined) {
     this.#inner = inner;
     this.#tag = tag;
+    const { ports } = inner;
+    if (ports !== undefined) this.ports = ports.map((port) => this.#guarded(port));
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void | Promise<void> {
@@ -86,9 +90,20 @@ export class GuardedOperator implements Operator {
   }
 
   onElement(record: unknown, timestamp: number, group: number, behind: number): void {
+    this.#process(this.#inner, record, timestamp, group, behind);
+  }
+
+  #guarded(port: Port): Port {
+    return {
+      onElement: (record, timestamp, group, behind) =>
+        this.#process(port, record, timestamp, group, behind),
+    };
+  }
+
+  #process(to: Port, record: unknown, timestamp: number, group: number, behind: number): void {
     this.#holding = true;
     try {
-      this.#inner.onElement(record, timestamp, group, behind);
+      to.onElement(record, timestamp, group, behind);
     } catch (error) {
       this.#holding = false;
       this.#held.length = 0;

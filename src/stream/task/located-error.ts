@@ -1,7 +1,7 @@
 /** Notes in which operator of a chain an error was thrown: operators call each other directly. */
 
 import { describeRecord } from '../../base/failure.js';
-import type { Receiver } from '../operator.js';
+import type { Port, Receiver } from '../operator.js';
 
 /** An error on its way up the chain, with the operator it was thrown in. Never leaves a task. */
 export class LocatedError extends Error {
@@ -29,22 +29,34 @@ export function locateRecord(error: unknown, operator: string, record: unknown):
   return new LocatedError(operator, error, describeRecord(record));
 }
 
-/** Stands before an operator, and notes the operator in whatever is thrown in it. */
-export class LocatedReceiver implements Receiver {
-  readonly #receiver: Receiver;
+/** Stands before a port of an operator, and notes the operator in whatever is thrown in it. */
+export class LocatedPort implements Port {
+  readonly #port: Port;
   readonly #operator: string;
 
-  constructor(receiver: Receiver, operator: string) {
-    this.#receiver = receiver;
+  constructor(port: Port, operator: string) {
+    this.#port = port;
     this.#operator = operator;
   }
 
   onElement(record: unknown, timestamp: number, group: number, behind: number): void {
     try {
-      this.#receiver.onElement(record, timestamp, group, behind);
+      this.#port.onElement(record, timestamp, group, behind);
     } catch (error) {
       throw locateRecord(error, this.#operator, record);
     }
+  }
+}
+
+/** Stands before an operator, and notes the operator in whatever is thrown in it. */
+export class LocatedReceiver extends LocatedPort implements Receiver {
+  readonly #receiver: Receiver;
+  readonly #operator: string;
+
+  constructor(receiver: Receiver, operator: string) {
+    super(receiver, operator);
+    this.#receiver = receiver;
+    this.#operator = operator;
   }
 
   onIdle(isSilent: boolean): void {

@@ -11,17 +11,13 @@
 import { assert } from '../../base/assert.js';
 import type { OutputChannel } from '../../channels/element.js';
 import type { StateSection } from '../operator.js';
-import { encodeChannel } from './channel-state.js';
+import { type ChannelName, encodeChannel } from './channel-state.js';
 
 /** An output channel and what it is called in checkpoints. */
-export interface TaskOutput {
+export interface TaskOutput extends ChannelName {
   readonly channel: OutputChannel;
-  /** Id of the consuming operator, and which of its inputs. */
+  /** Id of the consuming operator. */
   readonly operator: string;
-  readonly input: number;
-  /** Producing and consuming instance. */
-  readonly from: number;
-  readonly to: number;
 }
 
 interface Leaving {

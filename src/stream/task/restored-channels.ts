@@ -19,6 +19,8 @@
 import { HoldfastError } from '../../base/errors.js';
 import type { Batch, Element } from '../../channels/element.js';
 import { positionOf, StoredFrames } from '../../channels/element-frames.js';
+import type { Partition } from '../graph/graph.js';
+import type { PortPlace } from '../graph/ports.js';
 import type { RestoredSection } from '../operator.js';
 import { misplaced } from '../state/own-groups.js';
 import { type ChannelName, decodeChannel, parseChannelSection } from './channel-state.js';
@@ -30,10 +32,11 @@ export interface RestoredChannelsOptions {
   }[];
   /** How many operators of the task's chain are ahead of this one. */
   readonly placeOf: (operator: string) => number;
-  /** How many inputs an operator of the task's chain has. */
-  readonly inputsOf: (operator: string) => number;
-  /** Is that input keyed? */
-  readonly isKeyed: (operator: string, input: number) => boolean;
+  /** That input of an operator of the task's chain; undefined when there is none. */
+  readonly inputOf: (
+    operator: string,
+    place: PortPlace,
+  ) => { readonly partition: Partition } | undefined;
   readonly ownsGroup: (group: number) => boolean;
   /** Which instance of the operator had the group in the checkpoint; undefined when that is not known, or no group has moved. */
   readonly formerOwner: (operator: string, group: number) => number | undefined;
@@ -43,6 +46,7 @@ export interface RestoredChannelsOptions {
 
 interface FoundChannel {
   readonly name: ChannelName;
+  readonly isKeyed: boolean;
   readonly origin: RestoredSection['origin'];
   readonly kept: Uint8Array[];
   readonly sent: Uint8Array[];
@@ -50,15 +54,15 @@ interface FoundChannel {
 
 interface Channel extends ChannelName {
   readonly operator: string;
+  readonly isKeyed: boolean;
   readonly frames: readonly Uint8Array[];
   readonly origin: RestoredSection['origin'];
   at: number;
 }
 
-export interface RestoredElement {
+export interface RestoredElement extends PortPlace {
   /** The operator that the element was sent to. */
   readonly operator: string;
-  readonly input: number;
   readonly from: number;
   readonly element: Element;
 }
@@ -99,16 +103,18 @@ export class RestoredChannels {
       channel.at += 1;
       this.#skip();
       if (element !== undefined) {
-        return { operator: channel.operator, input: channel.input, from: channel.from, element };
+        const { operator, port, input, from } = channel;
+        return { operator, port, input, from, element };
       }
     }
     return undefined;
   }
 
   /** The frames of a channel that have not been processed. */
-  rest(operator: string, input: number, from: number): readonly Uint8Array[] {
+  rest(operator: string, { port, input }: PortPlace, from: number): readonly Uint8Array[] {
     return this.#channels
-      .filter((one) => one.operator === operator && one.input === input && one.from === from)
+      .filter((one) => one.operator === operator && one.port === port)
+      .filter((one) => one.input === input && one.from === from)
       .flatMap(({ frames, at }) => frames.slice(at));
   }
 
@@ -126,9 +132,11 @@ export class RestoredChannels {
     for (const section of sections) {
       const name = parseChannelSection(section.name);
       if (name === undefined) continue;
-      if (name.input >= this.#given.inputsOf(operator)) throw noInput(operator, name.input);
-      const key = `${name.input}:${name.from}:${name.to}`;
-      const entry = found.get(key) ?? { name, origin: section.origin, kept: [], sent: [] };
+      const edge = this.#given.inputOf(operator, name);
+      if (edge === undefined) throw noInput(operator, name);
+      const key = `${name.port}:${name.input}:${name.from}:${name.to}`;
+      const isKeyed = edge.partition === 'hash';
+      const entry = found.get(key) ?? { name, isKeyed, origin: section.origin, kept: [], sent: [] };
       found.set(key, entry);
       const { position, frames } = decodeChannel(section.bytes);
       if (name.side === 'output') entry.sent.push(...frames);
@@ -136,23 +144,22 @@ export class RestoredChannels {
       if (position !== undefined) positions.set(key, position);
     }
     return [...found]
-      .map(([key, { name, origin, kept, sent }]): Channel => {
+      .map(([key, { name, isKeyed, origin, kept, sent }]): Channel => {
         const position = positions.get(key);
         const left = sent.filter(
           (frame) => position === undefined || ((positionOf(frame) - position) | 0) >= 0,
         );
-        const { input, from, to } = name;
-        return { operator, input, from, to, origin, frames: [...kept, ...left], at: 0 };
+        const { port, input, from, to } = name;
+        const frames = [...kept, ...left];
+        return { operator, port, input, from, to, isKeyed, origin, frames, at: 0 };
       })
-      .sort((a, b) => a.input - b.input || a.from - b.from || a.to - b.to);
+      .sort((a, b) => a.port - b.port || a.input - b.input || a.from - b.from || a.to - b.to);
   }
 
   #kept(channel: Channel, element: Element): Element | undefined {
     switch (element.kind) {
       case 'batch':
-        return this.#given.isKeyed(channel.operator, channel.input)
-          ? this.#owned(channel, element)
-          : element;
+        return channel.isKeyed ? this.#owned(channel, element) : element;
       case 'watermark':
         return this.#given.isRescaled ? undefined : element;
       default:
@@ -196,11 +203,12 @@ export class RestoredChannels {
   }
 }
 
-function noInput(operator: string, input: number): HoldfastError {
+function noInput(operator: string, { port, input }: PortPlace): HoldfastError {
+  const where = port === 0 ? '' : ` of port ${port + 1}`;
   return new HoldfastError(
     'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-    `the checkpoint holds records in flight to input ${input + 1} of operator '${operator}', which has fewer ` +
-      "inputs now. Restore it with the former job once more, or start afresh with restore: 'none'.",
-    { details: { operator, input } },
+    `the checkpoint holds records in flight to input ${input + 1}${where} of operator '${operator}', which has ` +
+      "fewer inputs now. Restore it with the former job once more, or start afresh with restore: 'none'.",
+    { details: { operator, port, input } },
   );
 }

@@ -6,10 +6,17 @@
 import { assert } from '../../base/assert.js';
 import type { GraphNode } from '../graph/graph.js';
 import type { PlanEdge } from '../graph/plan.js';
-import type { Operator, OperatorContext, OperatorTime, Receiver, TaskSplits } from '../operator.js';
+import type {
+  Operator,
+  OperatorContext,
+  OperatorTime,
+  Port,
+  Receiver,
+  TaskSplits,
+} from '../operator.js';
 import { fanOut, mainOutput } from './fan-out.js';
 import { GuardedOperator } from './guarded-operator.js';
-import { LocatedReceiver, locateRecord } from './located-error.js';
+import { LocatedPort, LocatedReceiver, locateRecord } from './located-error.js';
 import {
   BroadcastRouter,
   ForwardRouter,
@@ -48,6 +55,8 @@ export interface Chain {
   readonly receivers: ReadonlyMap<string, Receiver>;
   /** Where the task's input goes: the first operator, or what the source emits to. */
   readonly head: Receiver;
+  /** Where records of the task's input go, by port. */
+  readonly ports: readonly Port[];
   /** Receives a source's rejected input; undefined when nobody reads that side output. */
   readonly rejected: Receiver | undefined;
 }
@@ -107,6 +116,7 @@ class ChainBuilder {
         }),
       ),
       head,
+      ports: this.#portsOf(this.#nodes[0]!) ?? [head],
       rejected,
     };
   }
@@ -123,6 +133,12 @@ class ChainBuilder {
     this.#receivers.set(node.index, receiver);
     this.#operators.unshift({ node, operator, context: this.#context(node, outputs) });
     return receiver;
+  }
+
+  /** Undefined: the node does not tell its inputs apart. */
+  #portsOf({ id }: GraphNode): readonly Port[] | undefined {
+    const found = this.#operators.find(({ node }) => node.id === id);
+    return found?.operator.ports?.map((port) => new LocatedPort(port, id));
   }
 
   /** By tag, the readers of the node's outputs: operators of this chain, and edges to other tasks. */

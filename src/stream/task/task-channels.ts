@@ -1,5 +1,6 @@
 /** Names a task's channels as checkpoints do, and hands over what is restored of them. */
 
+import { inputAt, placeAt } from '../graph/ports.js';
 import type { TaskOutput } from './overtaken-output.js';
 import { RestoredChannels } from './restored-channels.js';
 import type { TaskInput } from './task-inputs.js';
@@ -8,11 +9,12 @@ import type { TaskOptions } from './task-types.js';
 export function inputsOf({ graph, plan, inputs, instance }: TaskOptions): readonly TaskInput[] {
   return inputs.map(({ edge: index, channel }, at) => {
     const edge = plan.edges[index]!;
+    const { id, inputs: edges } = graph.nodes[edge.toNode]!;
     const first = inputs.findIndex((other) => other.edge === index);
     return {
       channel,
-      operator: graph.nodes[edge.toNode]!.id,
-      input: edge.toInput,
+      operator: id,
+      ...placeAt(edges, edge.toInput),
       from: edge.partition === 'forward' ? instance : at - first,
     };
   });
@@ -21,10 +23,11 @@ export function inputsOf({ graph, plan, inputs, instance }: TaskOptions): readon
 export function outputsOf({ graph, plan, outputs, instance }: TaskOptions): readonly TaskOutput[] {
   return outputs.flatMap(({ edge: index, channels }) => {
     const edge = plan.edges[index]!;
+    const { id, inputs } = graph.nodes[edge.toNode]!;
     return channels.map((channel, to) => ({
       channel,
-      operator: graph.nodes[edge.toNode]!.id,
-      input: edge.toInput,
+      operator: id,
+      ...placeAt(inputs, edge.toInput),
       from: instance,
       to: edge.partition === 'forward' ? instance : to,
     }));
@@ -43,8 +46,7 @@ export function restoredChannelsOf(options: TaskOptions): RestoredChannels {
   return new RestoredChannels({
     restored,
     placeOf: (operator) => nodes.findIndex((node) => graph.nodes[node]!.id === operator),
-    inputsOf: (operator) => nodeOf(operator)?.inputs.length ?? 0,
-    isKeyed: (operator, input) => nodeOf(operator)?.inputs[input]?.partition === 'hash',
+    inputOf: (operator, place) => inputAt(nodeOf(operator)?.inputs ?? [], place),
     ownsGroup: (group) => table === undefined || table[group] === instance,
     formerOwner: (operator, group) => formerOwners.get(operator)?.[group - 1],
     isRescaled: replayedBarrier !== undefined,

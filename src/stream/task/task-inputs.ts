@@ -22,6 +22,7 @@ import type { Announcement, Batch, Element, InputChannel } from '../../channels/
 import { ElementFrames } from '../../channels/element-frames.js';
 import { Aligner, type AlignerCommand, type AlignerMode } from '../../checkpoint/aligner.js';
 import { ChannelRecorder } from '../../checkpoint/channel-recorder.js';
+import type { PortPlace } from '../graph/ports.js';
 import type { StateSection } from '../operator.js';
 import { encodeChannel } from './channel-state.js';
 import type { RestoredChannels, RestoredElement } from './restored-channels.js';
@@ -36,11 +37,10 @@ export interface AlignedSnapshot {
 }
 
 /** An input, and its channel's name in checkpoints. */
-export interface TaskInput {
+export interface TaskInput extends PortPlace {
   readonly channel: InputChannel;
-  /** Id of the consuming operator, and which of its inputs. */
+  /** Id of the consuming operator. */
   readonly operator: string;
-  readonly input: number;
   /** Producing instance. */
   readonly from: number;
 }
@@ -168,6 +168,11 @@ export class TaskInputs {
   /** The operator that the batch taken last was sent to; undefined for the head of the chain. */
   get receiver(): string | undefined {
     return this.#injected?.operator;
+  }
+
+  /** The port that it was sent to. */
+  get port(): number {
+    return (this.#injected ?? this.#inputs[this.#current]!).port;
   }
 
   /** The next element, of whichever input has one. */
@@ -335,7 +340,8 @@ export class TaskInputs {
       const { operator, channel, cutAt } = input;
       const position = isBehind(channel.announced, checkpoint, cutAt) ? cutAt : undefined;
       if (frames.length === 0 && position === undefined) return [];
-      const name = { input: input.input, from: input.from, to: this.#given.instance };
+      const { port, from } = input;
+      const name = { port, input: input.input, from, to: this.#given.instance };
       return [{ operator, ...encodeChannel('input', name, { position, frames }) }];
     });
   }
@@ -352,9 +358,10 @@ export class TaskInputs {
     return !(this.#recorder.full && this.#recorder.records(this.#inputs.indexOf(input)));
   }
 
-  #inject({ operator, input, from, element }: RestoredElement): Element {
+  #inject({ operator, port, input, from, element }: RestoredElement): Element {
     this.#current = this.#inputs.findIndex(
-      (one) => one.operator === operator && one.input === input && one.from === from,
+      (one) =>
+        one.operator === operator && one.port === port && one.input === input && one.from === from,
     );
     return element;
   }
@@ -380,7 +387,7 @@ export class TaskInputs {
       taken.push(...frames.encode({ kind: 'watermark', timeMs: watermarkMs }));
     }
     if (isCurrent && batch !== undefined) taken.push(...frames.encode(batch, at));
-    taken.push(...this.#given.restored.rest(operator, input.input, from));
+    taken.push(...this.#given.restored.rest(operator, input, from));
     return taken;
   }
 

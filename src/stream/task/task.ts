@@ -24,7 +24,7 @@ import { type Batch, NOT_BEHIND } from '../../channels/element.js';
 import { Backlog } from '../../threads/backlog.js';
 import type { Lease } from '../../threads/lease.js';
 import { TaskMark } from '../../threads/task-mark.js';
-import type { Receiver } from '../operator.js';
+import type { Port } from '../operator.js';
 import { earlier, earliestTime, encodeTime, TASK_SECTION } from '../state/time-section.js';
 import { ExchangeTimes } from './exchange-times.js';
 import { type LocatedError, locate } from './located-error.js';
@@ -89,7 +89,7 @@ export class Task {
   #batch: Batch | undefined;
   #at = 0;
   /** Receives the batch. */
-  #receiver: Receiver;
+  #receiver: Port;
   /** Records have been processed since `settle` was called last. */
   #unsettled = false;
   /** Something was done in the current `run`. */
@@ -412,7 +412,7 @@ export class Task {
         this.#takenMs = performance.now();
         this.#batch = element;
         this.#at = 0;
-        this.#receiver = this.#receiverOf(this.#inputs.receiver);
+        this.#receiver = this.#receiverOf(this.#inputs.receiver, this.#inputs.port);
         return true;
       case 'watermark':
         this.#inputs.advance(element.timeMs);
@@ -544,8 +544,9 @@ export class Task {
     this.#options.callbacks.ended();
   }
 
-  #receiverOf(operator: string | undefined): Receiver {
-    if (operator === undefined || operator === this.#id) return this.#chain.head;
+  /** Only the head of a chain can have several ports (planner.ts, P1). */
+  #receiverOf(operator: string | undefined, port: number): Port {
+    if (operator === undefined || operator === this.#id) return this.#chain.ports[port]!;
     return this.#chain.receivers.get(operator)!;
   }
 
