@@ -12,7 +12,7 @@ import { resolveOptions } from '../../src/job/options.js';
 import { launchJob } from '../../src/job/run-job.js';
 import type { JobDefinition } from '../../src/stream/api/job-definition.js';
 import type { JobPlan } from '../../src/stream/graph/plan.js';
-import { holdsElements } from '../../src/stream/task/channel-state.js';
+import { holdsElements, parseChannelSection } from '../../src/stream/task/channel-state.js';
 import type { CrashFileSystem } from '../checkpoint/crash-file-system.js';
 import type { Oracle } from './oracle.js';
 import type { PlantedBug } from './planted-bug.js';
@@ -29,6 +29,7 @@ export const OCCASIONS = [
   'checkpoints with records in flight',
   'checkpoints with changes only',
   'restores of records in flight',
+  'restores of records in flight to a second side',
   'restores from several files',
   'restores with another parallelism',
   'copies restored',
@@ -184,6 +185,7 @@ export class Life {
     if (method === 'deploy') {
       const spec = args[0] as DeploySpec;
       if (hasInFlight(spec)) this.#given.on('restores of records in flight');
+      if (hasInFlight(spec, 1)) this.#given.on('restores of records in flight to a second side');
       return [bug?.deploy?.(spec) ?? spec];
     }
     if (method !== 'trigger' || args[2] === undefined) return args;
@@ -326,10 +328,15 @@ export class Life {
   }
 }
 
-function hasInFlight({ restores }: DeploySpec): boolean {
+/** @param leastPort counts from this port on */
+function hasInFlight({ restores }: DeploySpec, leastPort = 0): boolean {
   return restores.some(({ operators }) =>
     operators.some(({ sections }) =>
-      sections.some(({ name, bytes }) => holdsElements({ name, bytes: bytes.length })),
+      sections.some(
+        ({ name, bytes }) =>
+          holdsElements({ name, bytes: bytes.length }) &&
+          parseChannelSection(name)!.port >= leastPort,
+      ),
     ),
   );
 }

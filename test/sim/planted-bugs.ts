@@ -236,6 +236,14 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     deploy: (spec) => withSections(spec, swapHalves),
   },
   {
+    name: 'what was in flight to one side of an operator is restored to the other',
+    deploy: (spec) => withSections(spec, (sections) => sections.map(toFirstPort)),
+  },
+  {
+    name: 'records of both sides go to the first',
+    install: () => patchGetter(TaskInputs.prototype, 'port', () => () => 0),
+  },
+  {
     name: 'changes of a checkpoint that was given up are forgotten',
     theme: 'changes',
     install: () =>
@@ -500,6 +508,13 @@ function withSections(spec: DeploySpec, change: (sections: Sections) => Sections
 }
 
 const isNoChannel = ({ name }: RestoredSection) => parseChannelSection(name) === undefined;
+
+function toFirstPort(section: RestoredSection): RestoredSection {
+  const channel = parseChannelSection(section.name);
+  if (channel === undefined || channel.port === 0) return section;
+  const { name } = encodeChannel(channel.side, { ...channel, port: 0, input: 0 }, { frames: [] });
+  return { ...section, name };
+}
 
 /** What the producers kept is put before what the consumers did. */
 function swapHalves(sections: Sections): Sections {

@@ -6,6 +6,7 @@ import {
   deadRow,
   isDealt,
   isPoison,
+  joined,
   keeps,
   lateRow,
   mapped,
@@ -211,13 +212,14 @@ function ownTimeBefore(
 }
 
 function inputOf(pipeline: PipelineSpec, index: number): readonly SimRecord[] {
-  let records = pipeline.sources.flatMap((source, s) =>
+  const given = pipeline.sources.flatMap((source, s) =>
     Array.from({ length: source.splits }, (_, p) =>
       Array.from({ length: splitSpec(source, p).records }, (__, i) =>
         recordOf(pipeline, index, s, p, i),
       ),
     ).flat(),
   );
+  let records: readonly SimRecord[] = given.flatMap((record) => joined(pipeline, record));
   for (const step of pipeline.steps) {
     if (step === 'map') records = records.map(mapped);
     else if (step === 'filter') records = records.filter(keeps);

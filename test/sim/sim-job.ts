@@ -1,9 +1,11 @@
 /** The real graph of a drawn topology, with sources and sinks of the simulation. */
 
 import { count, sum } from '../../src/stream/api/aggregations.js';
+import type { ConnectContext } from '../../src/stream/api/connect.js';
 import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
+import type { Output } from '../../src/stream/api/output.js';
 import { tumbling } from '../../src/stream/api/windows.js';
 import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { Sink } from '../../src/stream/sink.js';
@@ -93,7 +95,7 @@ function drawGraph(
       .uid(name(`time${s}`));
     return spec.single ? timed.parallelism(1) : timed;
   });
-  let stream: DataStream<SimRecord> = others.length === 0 ? first! : first!.union(...others);
+  let stream = join(pipeline, first!, others, (both) => width(both.uid(name('joint'))));
   stream = width(
     stream
       .map((record) => {
@@ -123,6 +125,32 @@ function drawGraph(
   pipeline.sinks.forEach((kind, at) => {
     end(rows, `sink${at}`, kind);
   });
+}
+
+/** Each side makes something else of a record, by the side alone: a record on the wrong one shows. */
+function join(
+  pipeline: PipelineSpec,
+  first: DataStream<SimRecord>,
+  [second, ...others]: readonly DataStream<SimRecord>[],
+  labelled: (joint: DataStream<SimRecord>) => DataStream<SimRecord>,
+): DataStream<SimRecord> {
+  if (second === undefined) return first;
+  if (pipeline.joint === 'union') return first.union(second, ...others);
+  const rest = others.length === 0 ? second : second.union(...others);
+  const key = ({ k }: SimRecord) => k;
+  const sides = {
+    onLeft(record: SimRecord, _ctx: ConnectContext, out: Output<SimRecord>) {
+      out.emit(record);
+    },
+    onRight(record: SimRecord, _ctx: ConnectContext, out: Output<SimRecord>) {
+      for (const copy of copies(record)) out.emit(copy);
+    },
+  };
+  return labelled(
+    pipeline.joint === 'connect'
+      ? first.connect(rest).process(sides)
+      : first.keyBy(key).connect(rest.keyBy(key)).process(sides),
+  );
 }
 
 function tasted(record: SimRecord): SimRecord {

@@ -15,7 +15,7 @@ import { Task } from '../../src/stream/task/task.js';
 import { TaskCheckpoints } from '../../src/stream/task/task-checkpoints.js';
 import { TaskSnapshots } from '../../src/stream/task/task-snapshots.js';
 import { allOf, patch } from './patch.js';
-import type { SimRecord } from './topology.js';
+import { COPIES_MAX, type SimRecord } from './topology.js';
 
 interface ChannelWatch {
   barrier: number;
@@ -100,7 +100,7 @@ export function watchTasks(
     if (!isSimRecord(record) || !isOrdered(pipelineOf(task.name))) return;
     const { s, p, i, c } = record;
     const split = `${s}.${p}`;
-    const number = i * 2 + c;
+    const number = i * COPIES_MAX + c;
     const before = newest.get(split);
     if (before !== undefined && number <= before) {
       violated(`I4: ${task.name}: record ${i}.${c} of split ${split} is behind a later one`);

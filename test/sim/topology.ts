@@ -2,7 +2,8 @@
  * The jobs that a simulation draws: as data, from which the real graph is built, and from which a
  * sequential interpreter (reference.ts) tells what has to come out.
  *
- * A pipeline is one region: sources, a union of them, stateless steps, and one keyed step, into sinks.
+ * A pipeline is one region: sources, a union of them or an operator that takes the first on one side and the rest on
+ * the other, stateless steps, and one keyed step, into sinks.
  * Rows are `{ g, r }`: all rows of a group `g` come out in one order, whatever the interleaving. That
  * holds because a group is either all of one split, or its rows depend on nothing but how many came.
  */
@@ -11,7 +12,7 @@ import { type Random, randomInt } from '../../src/base/random.js';
 import { carried, wrong } from './sim-values.js';
 
 export interface SimRecord {
-  /** Source, split, index in it, and copy (of a flatMap). */
+  /** Source, split, index in it, and copy. */
   readonly s: number;
   readonly p: number;
   readonly i: number;
@@ -58,12 +59,15 @@ export interface SourceSpec {
   readonly single: boolean;
 }
 
+/** What brings several sources together. */
+export type Joint = 'union' | 'connect' | 'connect by key';
 export type Step = 'map' | 'filter' | 'flatMap' | 'rebalance';
 export type Keyed = 'none' | 'aggregate' | 'reduce' | 'twice' | 'window' | 'late';
 export type SinkKind = 'staged' | 'ledger' | 'collect';
 
 export interface PipelineSpec {
   readonly sources: readonly SourceSpec[];
+  readonly joint: Joint;
   readonly steps: readonly Step[];
   readonly keyed: Keyed;
   /** Allowed by windows that take late records. */
@@ -87,6 +91,8 @@ export interface PipelineSpec {
 export interface Topology {
   readonly pipelines: readonly PipelineSpec[];
 }
+
+const JOINTS: readonly Joint[] = ['union', 'connect', 'connect by key'];
 
 export const WINDOW_MS = 100;
 export const DISORDER_MS = 15;
@@ -143,8 +149,9 @@ function pressingPipeline(random: Random): PipelineSpec {
     return { ...source, records: source.records + 10, batch: 8, paceMs: 2, single: false };
   });
   const steps = drawn.steps.filter((step) => step !== 'rebalance');
+  const joint = drawn.joint === 'connect by key' ? 'connect' : drawn.joint;
   const workMs = 2 + randomInt(random, 6);
-  return { ...drawn, sources, steps, keyed, keys: 'own', narrow: false, workMs };
+  return { ...drawn, sources, joint, steps, keyed, keys: 'own', narrow: false, workMs };
 }
 
 function timedPipeline(random: Random): PipelineSpec {
@@ -166,7 +173,7 @@ function timedPipeline(random: Random): PipelineSpec {
     return { ...first, splits: unequal.length, unequal, idleAfterMs, maxDriftMs };
   });
   const steps = drawn.steps.filter((step) => step !== 'rebalance' || random.next() < 0.3);
-  const keys = isDealt({ sources, steps }) ? 'shared' : drawn.keys;
+  const keys = isDealt({ ...drawn, sources, steps }) ? 'shared' : drawn.keys;
   const isOrdered = keyed === 'reduce' && keys === 'own';
   const poisoned =
     random.next() < 0.5 ? pick('map', 'flatMap', isOrdered ? 'reduce' : 'map') : undefined;
@@ -300,12 +307,16 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
     () => random.next() < 0.3,
   );
   const keyed = pick<Keyed>('none', 'aggregate', 'reduce', 'twice', 'window', 'late', 'late');
+  // Follows from what is drawn already, so that the rest of a seed is drawn as it was before there were joints.
+  const { records, batch, paceMs } = sources[0]!;
+  const joint = JOINTS[mix(records, batch, paceMs) % JOINTS.length]!;
   return {
     sources,
+    joint,
     steps,
     keyed,
     latenessMs: keyed === 'late' ? pick(0, 0, WINDOW_MS / 2, 2 * WINDOW_MS) : 0,
-    keys: isDealt({ sources, steps }) ? 'shared' : pick('own', 'shared'),
+    keys: isDealt({ sources, joint, steps }) ? 'shared' : pick('own', 'shared'),
     keyCount: pick(1, 3, 10),
     sinks:
       random.next() < 0.25 ? ['staged', 'ledger'] : [pick('staged', 'staged', 'ledger', 'collect')],
@@ -318,9 +329,22 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
 }
 
 /** Records of a split are dealt to several instances: their order is lost. */
-export function isDealt({ sources, steps }: Pick<PipelineSpec, 'sources' | 'steps'>): boolean {
+export function isDealt({
+  sources,
+  joint,
+  steps,
+}: Pick<PipelineSpec, 'sources' | 'joint' | 'steps'>): boolean {
+  if (sources.length > 1 && joint === 'connect by key') return true;
   // From one instance to several there is no other way.
   return steps.includes('rebalance') || sources.some(({ single }) => single);
+}
+
+/** What the joint makes of a record: from the first source one, from the others two. So its side shows. */
+export function joined(
+  { sources, joint }: Pick<PipelineSpec, 'sources' | 'joint'>,
+  record: SimRecord,
+): readonly SimRecord[] {
+  return sources.length > 1 && joint !== 'union' && record.s > 0 ? copies(record) : [record];
 }
 
 /** A number that depends on all of these and looks like chance. */
@@ -368,7 +392,11 @@ export const keeps = (record: SimRecord): boolean => mix(record.s, record.p, rec
 
 export const mapped = (record: SimRecord): SimRecord => ({ ...record, v: record.v + 1 });
 
-export const copies = (record: SimRecord): readonly SimRecord[] => [record, { ...record, c: 1 }];
+export const copies = (record: SimRecord): readonly SimRecord[] =>
+  [0, 1].map((copy) => ({ ...record, c: 2 * record.c + copy }));
+
+/** A record is copied twice at most: by the joint and by a step. */
+export const COPIES_MAX = 4;
 
 /** An operator throws on these, and puts them aside. */
 export const isPoison = ({ s, p, i }: SimRecord): boolean => mix(s, p, i, 5) % 3 === 0;
