@@ -125,6 +125,24 @@ export type { StreamEnvironment } from './stream/api/environment.js';
 export { defineJob, type JobArguments, type JobDefinition } from './stream/api/job-definition.js';
 export type { Key } from './stream/api/key-selector.js';
 export type { Output } from './stream/api/output.js';
+export type {
+  ProcessContext,
+  ProcessSpec,
+  StateSpecs,
+  States,
+  Timers,
+} from './stream/api/process.js';
+export {
+  type ListState,
+  list,
+  type MapState,
+  type MapStateKey,
+  map,
+  type StateKind,
+  type StateSpec,
+  type ValueState,
+  value,
+} from './stream/api/state-specs.js';
 export type { StateVersion } from './stream/api/state-version.js';
 export type { StreamSink } from './stream/api/stream-sink.js';
 export {

@@ -16,6 +16,7 @@ import { flatMapOperator } from '../operators/flat-map-operator.js';
 import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
 import { keyedReduceOperator } from '../operators/keyed-reduce-operator.js';
 import { mapOperator } from '../operators/map-operator.js';
+import { processOperator } from '../operators/process-operator.js';
 import { aggregatedState, KEYED_FIELDS, WINDOW_FIELDS } from '../operators/row-shape.js';
 import { timestampsOperator } from '../operators/timestamps-operator.js';
 import { windowAggregateOperator } from '../operators/window-aggregate-operator.js';
@@ -45,6 +46,13 @@ import {
   requireSameKeying,
 } from './connect.js';
 import type { Key, KeySelector } from './key-selector.js';
+import {
+  describeSlots,
+  type ProcessSpec,
+  requireProcess,
+  type StateSpecs,
+  slotsOf,
+} from './process.js';
 import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
@@ -389,6 +397,21 @@ export class KeyedStream<T, K> extends DataStream<T> {
       parameters: { aggregations: describeAggregations(spec) },
       states: [aggregatedState(spec)],
       create: keyedAggregateOperator(this.#select, spec, 'row'),
+    });
+  }
+
+  /**
+   * Calls `onElement` for each record, with state of the record's key, and `onTimer` when a timer's time has come.
+   * Write the type of what is emitted where it differs from the records': `out: Output<Alert>`.
+   */
+  process<S extends StateSpecs = Readonly<Record<never, never>>, O = T>(
+    spec: ProcessSpec<T, K, S, O>,
+  ): DataStream<O> {
+    requireProcess(spec);
+    return this.operator('process', {
+      stateful: true,
+      states: [describeSlots(slotsOf(spec))],
+      create: processOperator(this.#select, spec),
     });
   }
 

@@ -86,9 +86,14 @@ export class GroupTimes {
   /** Is a window over for the group? @param lastMs its last moment @param closeMs that + allowed lateness */
   isClosed(group: number, lastMs: number, closeMs: number): boolean {
     return (
-      hasPassed(this.#closed.get(group) ?? Number.NEGATIVE_INFINITY, closeMs) ||
+      hasPassed(this.closedMs(group), closeMs) ||
       hasPassed(this.#freed.get(group) ?? Number.NEGATIVE_INFINITY, lastMs)
     );
+  }
+
+  /** How far time had come for the group; −∞ when that is not known. */
+  closedMs(group: number): number {
+    return this.#closed.get(group) ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Is any group ahead of that time? */
@@ -123,9 +128,9 @@ export interface TimeSections {
   /** How far it had fired. */
   readonly fired: string;
   /** The watermark that had come, where that is later. */
-  readonly closed: string;
+  readonly closed?: string;
   /** The last moment up to which it had freed windows. */
-  readonly freed: string;
+  readonly freed?: string;
 }
 
 /**
@@ -168,10 +173,11 @@ function encode(name: string, times: Times): StateSection {
 
 /** The times of the instances that these sections are of. */
 function instanceTimes(
-  name: string,
+  name: string | undefined,
   restored: readonly RestoredSection[],
 ): (instance: number) => number {
   const times = new Map<number, number>();
+  if (name === undefined) return () => Number.NEGATIVE_INFINITY;
   for (const { instance } of restored) {
     if (times.has(instance)) continue;
     const own = restored.filter((section) => section.instance === instance);

@@ -1,6 +1,8 @@
 /** Turns state of an older layout into state of today's (state-layout.ts): one function per kind of state. */
 
 import type { NumericAggregation, Words } from '../api/aggregations.js';
+import type { Slot } from '../api/process.js';
+import type { StateKind } from '../api/state-specs.js';
 import { describeKey } from '../state/cell-section.js';
 import {
   type EvolvedEntry,
@@ -81,6 +83,46 @@ export function mixedEvolution(
     }
     return evolved;
   };
+}
+
+/**
+ * Evolves the slots of a key's state (keyed-state.ts): of a list each item is migrated, of a map each value.
+ * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function slotEvolution(
+  operator: string,
+  before: string,
+  now: StateDescription,
+  slots: readonly Slot[],
+): EvolveValue {
+  const change = requireEvolution(operator, before, now);
+  if (change.kind === 'same') return (value) => value;
+  const { entries } = change;
+  return (value, key) => {
+    const old = value as readonly unknown[];
+    return entries.map(({ from, migrateFrom }, i) => {
+      const former = from === undefined ? undefined : old[from];
+      const { name, spec } = slots[i]!;
+      if (former === undefined || migrateFrom === undefined || spec?.migrate === undefined) {
+        return former;
+      }
+      const migrate = spec.migrate as Migrate;
+      const to = spec.version;
+      const place = { operator, name, from: migrateFrom, to, key: describeKey(key) };
+      return migrateSlot(spec.kind, former, (part) => migrateValue(migrate, part, place));
+    });
+  };
+}
+
+function migrateSlot(kind: StateKind, slot: unknown, migrate: (part: unknown) => unknown): unknown {
+  switch (kind) {
+    case 'value':
+      return migrate(slot);
+    case 'list':
+      return (slot as readonly unknown[]).map(migrate);
+    case 'map':
+      return new Map([...(slot as Map<unknown, unknown>)].map(([key, one]) => [key, migrate(one)]));
+  }
 }
 
 /**

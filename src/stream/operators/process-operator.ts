@@ -1,0 +1,325 @@
+/**
+ * Runs the callbacks of `process`: `onElement` for each record, `onTimer` for each timer that is due.
+ *
+ *  R1  What a callback emits is held until it has returned, and then goes on, one record at a time. So user code never
+ *      runs inside of user code, and no failure downstream is thrown at it.
+ *  R2  Behind each callback, timers that are due fire at once: those that were set behind the watermark.
+ *  R3  A watermark is forwarded behind the last record that it made a timer emit (operator.ts, O3).
+ *  R4  When the task pauses between two callbacks, a snapshot may be taken: what is left are timers, and they are in
+ *      the state (event-timers.ts, E4). It may not while records are held, which are nowhere else.
+ *  R5  A record emitted for a record has its time and its mark. One emitted for a timer has the timer's time, and no
+ *      mark.
+ *  R6  A timer whose callback fails where failures are put aside is gone, and what the callback has changed is undone.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import { NOT_BEHIND } from '../../channels/element.js';
+import { shownKey } from '../../hashring/canonical-key.js';
+import { keyGroupOf } from '../../hashring/key-group.js';
+import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
+import type { KeySelector } from '../api/key-selector.js';
+import {
+  describeSlots,
+  type Output,
+  type ProcessContext,
+  type ProcessSpecData,
+  type Slot,
+  slotsOf,
+  type Timers,
+} from '../api/process.js';
+import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
+import { withSections } from '../state/captures.js';
+import { detachedKey } from '../state/detached.js';
+import { KeyedState } from '../state/keyed-state.js';
+import { type StateHandle, stateHandle } from '../state/state-handles.js';
+import type { StateDescription } from '../state/state-layout.js';
+import { EventTimers, type Timer } from './event-timers.js';
+import { keyOfSelected } from './operator-key.js';
+import { slotEvolution } from './state-evolution.js';
+
+export function processOperator(key: KeySelector, spec: ProcessSpecData): () => Operator {
+  return () => new ProcessOperator(key, spec);
+}
+
+/** Longer lists of held records are not kept for reuse. */
+const HELD_KEPT_MAX = 1_024;
+
+class ProcessOperator implements Operator {
+  readonly #select: (record: unknown) => unknown;
+  readonly #spec: ProcessSpecData;
+  readonly #slots: readonly Slot[];
+  readonly #description: StateDescription;
+  #context!: OperatorContext;
+  #output!: Receiver;
+  #state!: KeyedState;
+  #timers!: EventTimers;
+  #callbacks!: CallbackContext;
+  /** Records of the last callback that are still to go on (R1), with their time and mark. */
+  readonly #held = new HeldRecords();
+  /** Work is left: held records, or timers. */
+  #isBusy = false;
+  /** A watermark has come that is forwarded when the work is done (R3). */
+  #hasWatermark = false;
+  /** What comes before is idle: told when the work is done. */
+  #idle: { readonly isSilent: boolean } | undefined;
+
+  constructor(key: KeySelector, spec: ProcessSpecData) {
+    this.#select = key as (record: unknown) => unknown;
+    this.#spec = spec;
+    this.#slots = slotsOf(spec);
+    this.#description = describeSlots(this.#slots);
+  }
+
+  get suspended(): boolean {
+    return this.#isBusy;
+  }
+
+  /** R4 */
+  get divisible(): boolean {
+    return this.#held.isEmpty;
+  }
+
+  open(context: OperatorContext, restored: readonly RestoredSection[]): void {
+    this.#context = context;
+    this.#output = context.output;
+    const slots = this.#slots;
+    const description = this.#description;
+    this.#state = new KeyedState(context, restored, {
+      description,
+      slots: slots.length,
+      evolve: (before) => slotEvolution(context.operator, before, description, slots),
+    });
+    const hasTimers = this.#spec.onTimer !== undefined;
+    this.#timers = new EventTimers(context, restored, this.#state, hasTimers);
+    const handles: Record<string, StateHandle> = {};
+    for (const [slot, { name, spec }] of slots.entries()) {
+      if (spec === undefined) continue;
+      handles[name] = stateHandle(spec.kind, name, slot, this.#state, context.records);
+    }
+    this.#callbacks = new CallbackContext({
+      state: this.#state,
+      timers: this.#timers,
+      handles,
+      held: this.#held,
+      hasTimers,
+    });
+    this.#isBusy = this.#timers.areDue;
+  }
+
+  onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {
+    const select = this.#select;
+    const selected = select(record);
+    const canonical = keyOfSelected(selected);
+    const key = shownKey(selected);
+    const group = givenGroup === 0 ? keyGroupOf(key, this.#context.keyGroups) : givenGroup;
+    const state = this.#state;
+    state.begin(canonical, key, group);
+    this.#held.begin(timestamp, behind);
+    try {
+      const callbacks = this.#callbacks;
+      const answer = this.#spec.onElement(record, callbacks, callbacks.output);
+      if (answer !== undefined && isThenable(answer)) {
+        throw asyncCallbackError('process({ onElement })');
+      }
+    } catch (error) {
+      this.#failed();
+      throw error;
+    }
+    state.end();
+    this.resume();
+  }
+
+  onWatermark(timeMs: number): void {
+    const timers = this.#timers;
+    timers.advance(timeMs);
+    if (!this.#isBusy && !timers.areDue) {
+      this.#output.onWatermark(timeMs);
+      return;
+    }
+    this.#hasWatermark = true;
+    this.resume();
+  }
+
+  onIdle(isSilent: boolean): void {
+    if (this.#isBusy) this.#idle = { isSilent };
+    else this.#output.onIdle?.(isSilent);
+  }
+
+  resume(): void {
+    const { turn } = this.#context;
+    const timers = this.#timers;
+    this.#isBusy = true;
+    for (;;) {
+      if (!this.#emit()) return;
+      if (!timers.areDue) break;
+      if (turn.pause) return;
+      const timer = timers.next();
+      if (timer === undefined) break;
+      this.#fire(timer);
+      this.#context.alive();
+    }
+    this.#isBusy = false;
+    if (this.#hasWatermark) {
+      this.#hasWatermark = false;
+      this.#output.onWatermark(timers.watermark);
+    }
+    const idle = this.#idle;
+    if (idle === undefined) return;
+    this.#idle = undefined;
+    this.#output.onIdle?.(idle.isSilent);
+  }
+
+  capture(checkpoint: number, base?: number): Capture {
+    return withSections(this.#timers.capture(), this.#state.capture(checkpoint, base));
+  }
+
+  #fire(timer: Timer): void {
+    const { time, cell } = timer;
+    this.#timers.fires(timer);
+    this.#held.begin(time, NOT_BEHIND);
+    try {
+      const callbacks = this.#callbacks;
+      const answer = this.#spec.onTimer?.(time, callbacks, callbacks.output);
+      if (answer !== undefined && isThenable(answer)) {
+        throw asyncCallbackError('process({ onTimer })');
+      }
+    } catch (error) {
+      const { reject } = this.#context;
+      this.#failed();
+      if (reject === undefined) throw error;
+      reject({ key: detachedKey(cell.key), time }, time, error); // R6
+      return;
+    }
+    this.#state.end();
+  }
+
+  #failed(): void {
+    this.#held.drop();
+    if (this.#state.undoes) this.#state.undo();
+    else this.#state.end();
+  }
+
+  /** Emits what is held, as far as there is room (operator.ts, O2); false when some is left. */
+  #emit(): boolean {
+    const held = this.#held;
+    const { timestamp, behind } = held;
+    while (!held.isEmpty) {
+      this.#output.onElement(held.next(), timestamp, 0, behind);
+      if (held.isEmpty) break;
+      this.#context.alive();
+      if (this.#context.turn.pause) return false;
+    }
+    return true;
+  }
+}
+
+/** What the last callback has emitted. */
+class HeldRecords {
+  timestamp = Number.NaN;
+  behind = NOT_BEHIND;
+  #records: unknown[] = [];
+  #count = 0;
+  #at = 0;
+
+  get isEmpty(): boolean {
+    return this.#at === this.#count;
+  }
+
+  begin(timestamp: number, behind: number): void {
+    this.timestamp = timestamp;
+    this.behind = behind;
+  }
+
+  add(record: unknown): void {
+    this.#records[this.#count] = record;
+    this.#count += 1;
+  }
+
+  next(): unknown {
+    const records = this.#records;
+    const record = records[this.#at];
+    records[this.#at] = undefined;
+    this.#at += 1;
+    if (this.#at === this.#count) this.drop();
+    return record;
+  }
+
+  drop(): void {
+    if (this.#count > HELD_KEPT_MAX) this.#records = [];
+    this.#count = 0;
+    this.#at = 0;
+  }
+}
+
+interface CallbackParts {
+  readonly state: KeyedState;
+  readonly timers: EventTimers;
+  readonly handles: Readonly<Record<string, StateHandle>>;
+  readonly held: HeldRecords;
+  readonly hasTimers: boolean;
+}
+
+/** The one context of an operator: which key it is of, the state knows. */
+class CallbackContext implements ProcessContext<unknown, unknown> {
+  readonly #parts: CallbackParts;
+  readonly state: never;
+  readonly timers: Timers;
+  readonly output: Output<unknown>;
+
+  constructor(parts: CallbackParts) {
+    const { state, timers, held, hasTimers } = parts;
+    this.#parts = parts;
+    this.state = parts.handles as never;
+    this.timers = {
+      eventTime: (ms) => timers.set(requireTime(ms, 'eventTime', hasTimers)),
+      deleteEventTime: (ms) => timers.delete(requireTime(ms, 'deleteEventTime', hasTimers)),
+    };
+    this.output = {
+      emit: (record) => {
+        state.requireCallback();
+        held.add(record);
+      },
+    };
+  }
+
+  get key(): unknown {
+    const { key } = this.#parts.state;
+    return typeof key === 'object' ? detachedKey(key) : key;
+  }
+
+  get timestamp(): number {
+    this.#parts.state.requireCallback();
+    const { timestamp } = this.#parts.held;
+    if (Number.isNaN(timestamp)) throw noTimestamp();
+    return timestamp;
+  }
+
+  get watermark(): number {
+    const { state, timers } = this.#parts;
+    state.requireCallback();
+    return timers.watermarkOf(state.group);
+  }
+}
+
+function requireTime(ms: unknown, method: string, hasTimers: boolean): number {
+  if (!hasTimers) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_USER_CODE',
+      `ctx.timers.${method}(…) was called in a process(…) without onTimer, so nothing would happen when the time ` +
+        'comes. Give it an onTimer.',
+    );
+  }
+  if (typeof ms === 'number' && Number.isFinite(ms)) return ms + 0; // −0 + 0 is 0.
+  throw new HoldfastError(
+    'ERR_HOLDFAST_USER_CODE',
+    `ctx.timers.${method}(ms) needs a time in ms since the epoch, a finite number, but was given ${describeValue(ms)}.`,
+  );
+}
+
+function noTimestamp(): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_NO_TIMESTAMP',
+    'ctx.timestamp was asked for a record without an event time. Give records their times with ' +
+      '.withTimestamps(…) before keyBy, or read from a source that knows them.',
+  );
+}

@@ -1,0 +1,201 @@
+/**
+ * The state of an operator by key, for callbacks: named states, and timers. The key travels beside its key group.
+ *
+ * A key has one cell (cell-table.ts), whose value is an array with a slot for each state. So a record costs one
+ * look-up however many states there are, the states of a key are always of one moment, and snapshots, changes and
+ * rescaling are those of any other cells. What it costs: when one of a key's states changes, all of them are written
+ * to the next incremental snapshot.
+ *
+ *  S1  A slot is undefined, or holds a value that is not empty. A key whose slots are all undefined has no cell.
+ *  S2  Slots change in place. `change` saves the cell for a snapshot under way before it gives them out.
+ *  S3  State is of the key for which a callback runs, and of nobody in between: whoever uses it then is told.
+ *  S4  Where failures are put aside, what a callback changes is noted, so that it can be undone.
+ */
+
+import { assert } from '../../base/assert.js';
+import { HoldfastError } from '../../base/errors.js';
+import type { PrimitiveKey } from '../../hashring/canonical-key.js';
+import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
+import type { Cell, CellBucket } from './cell.js';
+import { CellTable } from './cell-table.js';
+import { ownGroups } from './own-groups.js';
+import { refuseOtherKind, type StateDescription } from './state-layout.js';
+
+export interface KeyedStateOptions {
+  readonly description: StateDescription;
+  /** Number of slots. */
+  readonly slots: number;
+  /** As in the options of a cell table. */
+  readonly evolve: (before: string) => (value: unknown, key: unknown) => unknown;
+}
+
+export class KeyedState {
+  readonly #context: OperatorContext;
+  readonly #table: CellTable;
+  readonly #section: string;
+  readonly #slots: number;
+  /** By key group. */
+  readonly #buckets: (CellBucket | undefined)[] = [];
+  /** What callbacks have changed since `begin` or `enter`, last change last; undefined where nothing is undone (S4). */
+  readonly #undo: (() => void)[] | undefined;
+  #bucket!: CellBucket;
+  #key: unknown;
+  #group = 0;
+  #cell: Cell | undefined;
+  /** Number of the current callback, counted from 1; 0 outside of callbacks. */
+  #callback = 0;
+  #callbacks = 0;
+  #hasChanged = false;
+  #mayBeEmpty = false;
+
+  constructor(
+    context: OperatorContext,
+    restored: readonly RestoredSection[],
+    { description, slots, evolve }: KeyedStateOptions,
+  ) {
+    const { operator } = context;
+    this.#context = context;
+    this.#section = description.section;
+    this.#slots = slots;
+    this.#undo = context.undoes === true ? [] : undefined;
+    this.#table = new CellTable({ operator, layout: description.layout, evolve });
+    if (context.incremental === true) this.#table.track();
+    refuseOtherKind(operator, restored, description);
+    for (const section of restored) {
+      if (section.name !== description.section) continue;
+      this.#table.restore(section, ownGroups(context, section), () => context.alive());
+    }
+    for (const [group, bucket] of this.#table.buckets) this.#buckets[group] = bucket;
+  }
+
+  /** A callback begins, for a key. */
+  begin(canonical: PrimitiveKey, key: unknown, group: number): void {
+    const bucket = this.#buckets[group] ?? this.#newBucket(group);
+    this.#bucket = bucket;
+    this.#key = key;
+    this.#group = group;
+    this.#cell = bucket.cells.get(canonical);
+    this.#open();
+  }
+
+  /** A callback begins, for a key that has a cell. */
+  enter(cell: Cell): void {
+    this.#bucket = this.#buckets[cell.group]!;
+    this.#key = cell.key;
+    this.#group = cell.group;
+    this.#cell = cell;
+    this.#open();
+  }
+
+  /** The callback has returned. */
+  end(): void {
+    this.#callback = 0;
+    if (!this.#hasChanged) return;
+    this.#hasChanged = false;
+    const cell = this.#cell!;
+    if (this.#mayBeEmpty && slotsOf(cell).every((slot) => slot === undefined)) {
+      this.#table.delete(this.#bucket, cell); // S1
+    } else {
+      this.#table.set(cell, cell.value);
+    }
+    this.#mayBeEmpty = false;
+    if (this.#undo !== undefined) this.#undo.length = 0;
+  }
+
+  /** The callback has failed: ends it, and undoes what it has changed. Only where failures are put aside. */
+  undo(): void {
+    const undo = this.#undo;
+    assert(undo !== undefined, 'only state of an operator with a policy for errors undoes changes');
+    while (undo.length > 0) undo.pop()!();
+    this.#mayBeEmpty = true;
+    this.end();
+  }
+
+  /** Notes how to undo a change (S4). */
+  get undoes(): boolean {
+    return this.#undo !== undefined;
+  }
+
+  note(undo: () => void): void {
+    this.#undo?.push(undo);
+  }
+
+  /** @throws HoldfastError ERR_HOLDFAST_OUTSIDE_CALLBACK (S3) */
+  get key(): unknown {
+    this.requireCallback();
+    return this.#key;
+  }
+
+  get group(): number {
+    return this.#group;
+  }
+
+  /** The slots, to be read; undefined when the key has no state. @throws HoldfastError as `key` */
+  get slots(): readonly unknown[] | undefined {
+    this.requireCallback();
+    return this.#cell?.value as readonly unknown[] | undefined;
+  }
+
+  /** The cell of the current key, with its slots to be written to. @throws HoldfastError as `key` */
+  change(): Cell {
+    this.requireCallback();
+    this.#hasChanged = true;
+    const cell = this.#cell;
+    if (cell === undefined) return this.#create();
+    if (cell.seen < this.#table.active) this.#table.save(this.#bucket, cell);
+    return cell;
+  }
+
+  /** A slot has become undefined. */
+  emptied(): void {
+    this.#mayBeEmpty = true;
+  }
+
+  /** The number of the current callback: it tells whether another has begun since. @throws HoldfastError as `key` */
+  requireCallback(): number {
+    if (this.#callback === 0) throw outsideCallback();
+    return this.#callback;
+  }
+
+  *cells(): Generator<Cell> {
+    for (const { cells } of this.#table.buckets.values()) yield* cells.values();
+  }
+
+  capture(checkpoint: number, base?: number): Capture {
+    return this.#table.capture(this.#section, checkpoint, base);
+  }
+
+  #open(): void {
+    this.#callbacks += 1;
+    this.#callback = this.#callbacks;
+  }
+
+  #create(): Cell {
+    const slots = new Array<unknown>(this.#slots).fill(undefined);
+    const cell = this.#table.create(this.#bucket, this.#group, this.#key, slots);
+    this.#cell = cell;
+    return cell;
+  }
+
+  #newBucket(group: number): CellBucket {
+    assert(
+      this.#context.ownsGroup(group),
+      `a record of key group ${group} reached an instance without it`,
+    );
+    const bucket = this.#table.bucket(group);
+    this.#buckets[group] = bucket;
+    return bucket;
+  }
+}
+
+export function slotsOf(cell: Cell): unknown[] {
+  return cell.value as unknown[];
+}
+
+export function outsideCallback(): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_OUTSIDE_CALLBACK',
+    'state, timers, context or output of process(…) were used after their callback had returned, or for another ' +
+      'key. They belong to one call of onElement or onTimer: use them there, and keep copies of values only.',
+  );
+}
