@@ -47,6 +47,10 @@ export interface KitOptions {
   readonly ownsGroup?: (group: number) => boolean;
   readonly records?: RecordsMode;
   readonly splits?: TaskSplits;
+  readonly incremental?: boolean;
+  /** The operator stands under a policy for errors. */
+  readonly undoes?: boolean;
+  readonly reject?: OperatorContext['reject'];
 }
 
 /** One operator with everything around it. */
@@ -80,6 +84,9 @@ export class Harness {
       parallelism: options.parallelism ?? 1,
       keyGroups: KEY_GROUPS,
       records: options.records,
+      incremental: options.incremental,
+      undoes: options.undoes,
+      ...(options.reject === undefined ? {} : { reject: options.reject }),
       ownsGroup: options.ownsGroup ?? (() => true),
       formerOwner: options.formerOwner ?? (() => undefined),
       splits: options.splits,
@@ -108,6 +115,7 @@ export class Harness {
   }
 
   feed(item: Item): void {
+    this.drain(); // What a restore has left to be done comes first (task.ts, K2).
     if ('watermark' in item) this.operator.onWatermark(item.watermark);
     else {
       const group = 'key' in item ? keyGroupOf(item.key, KEY_GROUPS) : 0;

@@ -463,15 +463,21 @@ describe('the cell table', () => {
 });
 
 describe('detached keys and values', () => {
-  it('copy plain objects and arrays, and leave the rest alone', () => {
+  it('copy plain objects, arrays and Maps, and leave the rest alone', () => {
     class Point {
       x = 1;
     }
-    const rest = [new Point(), new Map([['a', 1]]), new Float64Array(2), () => 1, null, undefined];
-    const value = { text: 'a text of more than 13', list: ['another long enough text', 5], rest };
+    const rest = [new Point(), new Set(['a']), new Float64Array(2), () => 1, null, undefined];
+    const map = new Map<unknown, unknown>([['a', { b: 'a third text that is long' }]]);
+    map.set('itself', map);
+    const list = ['another long enough text', 5];
+    const value = { text: 'a text of more than 13', list, rest, map };
     const copy = detachedValue(value) as typeof value;
     expect(copy).toEqual(value);
     expect(copy).not.toBe(value);
+    expect(copy.map).not.toBe(map);
+    expect(copy.map.get('a')).not.toBe(map.get('a'));
+    expect(copy.map.get('itself')).toBe(copy.map);
     for (const [i, one] of copy.rest.entries()) expect(one).toBe(rest[i]);
     const awkward = JSON.parse('{"__proto__": {"a": "a text of more than 13"}}') as object;
     expect(Object.keys(detachedValue(awkward) as object)).toEqual(['__proto__']);

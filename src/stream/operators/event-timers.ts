@@ -41,7 +41,8 @@ export class EventTimers {
   /** Timers that were behind the watermark when they were set, or restored. */
   readonly #due = newQueue();
   #waiting = newQueue();
-  #entries = 0;
+  /** Number of entries that there ever were. */
+  #numbered = 0;
   /** Number of timers that are set. */
   #set = 0;
   #watermark: number;
@@ -84,6 +85,11 @@ export class EventTimers {
   get areDue(): boolean {
     if (this.#due.size > 0) return true;
     return this.#waiting.size > 0 && hasPassed(this.#watermark, this.#waiting.least()!.time);
+  }
+
+  /** Number of entries in the queues (E2). */
+  get entries(): number {
+    return this.#due.size + this.#waiting.size;
   }
 
   /** Sets a timer for the current key. */
@@ -144,8 +150,8 @@ export class EventTimers {
 
   #enqueue(cell: Cell, time: number): void {
     const queue = hasPassed(this.watermarkOf(cell.group), time) ? this.#due : this.#waiting;
-    queue.add({ index: this.#entries, time, cell });
-    this.#entries += 1;
+    queue.add({ index: this.#numbered, time, cell });
+    this.#numbered += 1;
     this.#set += 1;
   }
 

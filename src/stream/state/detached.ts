@@ -19,8 +19,8 @@ export function detachedKey(key: unknown): unknown {
 }
 
 /**
- * The same value with flat texts. Plain objects and arrays are copied, never changed; one that stands in two places
- * still does. Anything else in the value is left as it is.
+ * The same value with flat texts. Plain objects, arrays and Maps are copied, never changed; one that stands in two
+ * places still does. Anything else in the value is left as it is.
  */
 export function detachedValue(value: unknown): unknown {
   return detached(value, new Map());
@@ -30,9 +30,16 @@ function detached(value: unknown, copies: Map<object, unknown>): unknown {
   if (typeof value === 'string') return flat(value);
   if (typeof value !== 'object' || value === null) return value;
   const isArray = Array.isArray(value);
-  if (!isArray && Object.getPrototypeOf(value) !== Object.prototype) return value;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (!isArray && prototype !== Object.prototype && prototype !== Map.prototype) return value;
   const known = copies.get(value);
   if (known !== undefined) return known;
+  if (value instanceof Map) {
+    const copy = new Map<unknown, unknown>();
+    copies.set(value, copy);
+    for (const [key, item] of value) copy.set(detached(key, copies), detached(item, copies));
+    return copy;
+  }
   const copy = (isArray ? new Array(value.length) : {}) as Record<string, unknown>;
   copies.set(value, copy);
   for (const name of Object.keys(value)) {

@@ -1,0 +1,272 @@
+/** What callbacks of process may do with state, and what is refused. */
+
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { KeyedStream } from '../../src/stream/api/data-stream.js';
+import type { Output, ProcessContext, StateSpecs } from '../../src/stream/api/process.js';
+import { list, map, value } from '../../src/stream/api/state-specs.js';
+import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
+import { draw, source, thrownBy } from './graph-kit.js';
+import { Harness, runPlain, runRestoring, runStingy } from './operator-kit.js';
+import { at, byKey, end, failingProgram, obey, of, plainly, shown } from './process-kit.js';
+
+describe('state in process', () => {
+  const record = at(0);
+  /** Runs one callback, and gives what it throws. */
+  const thrownIn = <S extends StateSpecs>(
+    state: S,
+    use: (ctx: ProcessContext<S, string>, out: Output<unknown>) => unknown,
+  ) => {
+    const harness = new Harness(
+      of({ state, onElement: (_, ctx, out) => use(ctx, out) as undefined, onTimer() {} }),
+    );
+    return thrownBy(() => harness.feed(record));
+  };
+
+  it('is not changed by who has given it or got it', () => {
+    const given = { list: [1] };
+    const create = of({
+      state: {
+        one: value<typeof given>(),
+        many: list<typeof given>(),
+        by: map<string, typeof given>(),
+      },
+      onElement(_record, { state: { one, many, by } }, out) {
+        if (one.get() === undefined) {
+          one.set(given);
+          many.add(given);
+          by.set('x', given);
+          given.list.push(2);
+        }
+        const got = [
+          one.get()!,
+          ...many.values(),
+          by.get('x')!,
+          ...[...by.entries()].map(([, v]) => v),
+        ];
+        out.emit(JSON.stringify(got));
+        for (const each of got) each.list.push(3);
+      },
+    });
+    const { emitted } = runPlain(create, [record, record]);
+    const text = JSON.stringify(Array.from({ length: 4 }, () => ({ list: [1] })));
+    expect(shown(emitted)).toEqual([`${text} at 0`, `${text} at 0`]);
+  });
+
+  it('keeps keys apart, and tells nothing from null', () => {
+    const create = of({
+      state: { seen: value<null>(), by: map<string | null, null>() },
+      onElement(_record, { state: { seen, by } }, out) {
+        out.emit([seen.get(), by.get(null), by.has(null), by.delete('y')].join());
+        seen.set(null);
+        by.set(null, null);
+      },
+    });
+    const { emitted } = runPlain(create, [at(0, 'a'), at(1, 'a'), at(2, 'b')]);
+    expect(shown(emitted)).toEqual([
+      ',,false,false at 0',
+      ',,true,false at 1',
+      ',,false,false at 2',
+    ]);
+  });
+
+  it('leaves nothing of a key without state', () => {
+    const create = of({
+      state: { n: value<number>(), all: list<number>(), by: map<string, number>() },
+      onElement({ n }, ctx) {
+        const { state, timers } = ctx;
+        if (n === 0) {
+          state.n.clear();
+          state.all.clear();
+          state.by.delete('x');
+          timers.deleteEventTime(9);
+          return;
+        }
+        state.n.set(1);
+        state.all.add(1);
+        state.by.set('x', 1);
+        timers.eventTime(9);
+      },
+      onTimer() {},
+    });
+    const empty = new Harness(create).snapshot();
+    const harness = new Harness(create);
+    for (const k of ['a', 'b']) harness.feed(at(0, k, { n: 1 }));
+    const full = harness.snapshot();
+    for (const k of ['a', 'b']) harness.feed(at(0, k, { n: 0 }));
+    expect(harness.snapshot()).toEqual(empty);
+    expect(full).not.toEqual(empty);
+  });
+
+  it('refuses what cannot be written to a checkpoint where it is set, with its name', () => {
+    const states = { one: value<unknown>(), many: list<unknown>(), by: map<never, unknown>() };
+    const refusals = [
+      thrownIn(states, ({ state }) => state.one.set({ a: { b: () => 1 } })),
+      thrownIn(states, ({ state }) => state.many.add(Symbol('s'))),
+      thrownIn(states, ({ state }) => state.by.set('k' as never, new (class Own {})())),
+      thrownIn(states, ({ state }) => state.one.set(Promise.resolve(1))),
+    ];
+    expect(refusals.map(({ code }) => code)).toEqual(
+      Array(4).fill('ERR_HOLDFAST_UNSUPPORTED_VALUE'),
+    );
+    expect(refusals.map(({ message }) => /state\.\w+(\.\w+)*/.exec(message)?.[0])).toEqual([
+      'state.one.a.b',
+      'state.many',
+      'state.by',
+      'state.one',
+    ]);
+    const badKey = thrownIn(states, ({ state }) => state.by.set({} as never, 1));
+    expect(badKey.code).toBe('ERR_HOLDFAST_UNSUPPORTED_KEY');
+  });
+
+  it('is of one call only', () => {
+    const kept: {
+      ctx?: ProcessContext<typeof states, string>;
+      out?: Output<unknown>;
+      left?: Iterator<unknown>;
+    } = {};
+    const states = { one: value<number>(), many: list<number>(), by: map<string, number>() };
+    const harness = new Harness(
+      of({
+        state: states,
+        onElement({ k }, ctx, out) {
+          ctx.state.by.set('x', 1);
+          ctx.state.by.set('y', 2);
+          if (k === 'a') kept.left = ctx.state.by.entries();
+          kept.left?.next();
+          kept.ctx = ctx;
+          kept.out = out;
+        },
+        onTimer() {},
+      }),
+    );
+    harness.feed(at(0));
+    const { ctx, out, left } = kept as Required<typeof kept>;
+    const { one, many, by } = ctx.state;
+    const uses: readonly (() => unknown)[] = [
+      () => harness.feed(at(0, 'b')), // Uses what the callback for 'a' has left.
+      () => one.get(),
+      () => one.set(1),
+      () => one.set(undefined as never),
+      () => one.update(() => 1),
+      () => one.clear(),
+      () => many.add(1),
+      () => many.values(),
+      () => by.get('x'),
+      () => by.has('x'),
+      () => by.set('x', 1),
+      () => by.delete('x'),
+      () => [...by.entries()],
+      () => left.next(),
+      () => ctx.key,
+      () => ctx.timestamp,
+      () => ctx.watermark,
+      () => ctx.timers.eventTime(1),
+      () => ctx.timers.deleteEventTime(1),
+      () => out.emit(1),
+    ];
+    for (const [i, use] of uses.entries()) {
+      expect([i, thrownBy(use).code]).toEqual([i, 'ERR_HOLDFAST_OUTSIDE_CALLBACK']);
+    }
+  });
+
+  it('answers synchronously', () => {
+    const later = async () => {};
+    const asynchronous = [
+      thrownIn({}, () => Promise.resolve()),
+      thrownIn({ one: value<unknown>() }, ({ state }) => state.one.update(later)),
+      thrownBy(() => {
+        const create = of({
+          onElement: (_record, ctx) => ctx.timers.eventTime(1),
+          onTimer: () => Promise.resolve() as never,
+        });
+        runPlain(create, [record, end]);
+      }),
+      thrownBy(() => keyedStream((stream) => stream.process({ onElement: later }))),
+    ];
+    expect(asynchronous.map(({ code }) => code)).toEqual(
+      Array(4).fill('ERR_HOLDFAST_ASYNC_CALLBACK'),
+    );
+  });
+
+  it('names what a timer or a record lacks', () => {
+    const user = 'ERR_HOLDFAST_USER_CODE';
+    for (const ms of [Number.NaN, Number.POSITIVE_INFINITY, '5', undefined]) {
+      expect(thrownIn({}, ({ timers }) => timers.eventTime(ms as number)).code).toBe(user);
+    }
+    const without = of({ onElement: (_record, { timers }) => timers.eventTime(5) });
+    const error = thrownBy(() => runPlain(without, [record]));
+    expect([error.code, /onTimer/.test(error.message)]).toEqual([user, true]);
+    const untimed = of({ onElement: (_record, { timestamp }, out) => out.emit(timestamp) });
+    const missing = thrownBy(() => runPlain(untimed, [{ record: { k: 'a' }, key: 'a' }]));
+    expect(missing.code).toBe('ERR_HOLDFAST_NO_TIMESTAMP');
+  });
+
+  it('is checked at the door', () => {
+    const onElement = () => {};
+    const specs: readonly unknown[] = [
+      undefined,
+      {},
+      { onElement: 5 },
+      { onElement, onTimer: 5 },
+      { onElement, state: 5 },
+      { onElement, state: { a: 5 } },
+      { onElement, state: { a: undefined } },
+      { onElement, state: { '~eventTime': value() } },
+      { onElement, state: { '': value() } },
+      { onElement, state: { constructor: value() } },
+    ];
+    for (const spec of specs) {
+      const error = thrownBy(() => keyedStream((stream) => stream.process(spec as never)));
+      expect(error).toMatchObject({ code: 'ERR_HOLDFAST_BAD_OPTION' });
+    }
+    expect(thrownBy(() => value({ version: 0 })).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(thrownBy(() => list({ migrate: () => 1 })).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+  });
+});
+
+describe('a record on which process fails', () => {
+  it('changes nothing, where failures are put aside', () => {
+    const guarded = () => new GuardedOperator(obey(), undefined);
+    fc.assert(
+      fc.property(failingProgram, (items) => {
+        const expected = plainly(items);
+        expect(byKey(runPlain(guarded, items).emitted)).toEqual(expected);
+        expect(byKey(runStingy(guarded, items).emitted)).toEqual(expected);
+        expect(byKey(runRestoring(guarded, items).emitted)).toEqual(expected);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('is told of with key and time when it was a timer, which is gone', () => {
+    const create = of({
+      state: { n: value<number>() },
+      onElement(_record, { state, timers }) {
+        state.n.set(1);
+        timers.eventTime(5);
+        timers.eventTime(6);
+      },
+      onTimer(time, { state, timers }, out) {
+        out.emit(`${time} ${state.n.get()}`);
+        state.n.set(2);
+        if (time < 7) timers.eventTime(7);
+        if (time === 5) throw new Error('five');
+      },
+    });
+    const rejected: unknown[] = [];
+    const reject = (what: unknown, time: number, error: unknown) =>
+      rejected.push([what, time, String(error)]);
+    const harness = new Harness(create, { undoes: true, reject });
+    for (const item of [at(0), end]) harness.feed(item);
+    expect(rejected).toEqual([[{ key: 'a', time: 5 }, 5, 'Error: five']]);
+    expect(shown(harness.emitted)).toEqual(['6 1 at 6', '7 2 at 7']);
+    expect(thrownBy(() => runPlain(create, [at(0), end])).message).toBe('five');
+  });
+});
+
+function keyedStream(use: (stream: KeyedStream<{ k: string }, string>) => unknown): void {
+  draw((env) => {
+    use(env.from(source<{ k: string }>()).keyBy(({ k }) => k));
+  });
+}

@@ -1,0 +1,431 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { keyGroupOf } from '../../src/hashring/key-group.js';
+import { list, map, value } from '../../src/stream/api/state-specs.js';
+import type { OperatorContext, RestoredSection } from '../../src/stream/operator.js';
+import { EventTimers } from '../../src/stream/operators/event-timers.js';
+import { KeyedState } from '../../src/stream/state/keyed-state.js';
+import { thrownBy } from './graph-kit.js';
+import {
+  type Emitted,
+  Harness,
+  type Item,
+  KEY_GROUPS,
+  type KitOptions,
+  runPlain,
+  runRestoring,
+  runStingy,
+  sectionsOf,
+} from './operator-kit.js';
+import { at, byKey, end, obey, of, plainly, program, shown } from './process-kit.js';
+
+describe('process', () => {
+  it('does what a plain loop does, however it is interrupted', () => {
+    fc.assert(
+      fc.property(program, (items) => {
+        const expected = plainly(items);
+        expect(byKey(runPlain(obey, items).emitted)).toEqual(expected);
+        expect(byKey(runStingy(obey, items).emitted)).toEqual(expected);
+        expect(byKey(runRestoring(obey, items).emitted)).toEqual(expected);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('does so at any parallelism, with a snapshot in the midst of each firing, and with another owner then', () => {
+    fc.assert(
+      fc.property(
+        program,
+        fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1 }),
+        (items, sizes) => {
+          expect(byKey(runRescaled(items, sizes))).toEqual(plainly(items));
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
+  it('does so with snapshots that build on others, of which some fail', () => {
+    let deltas = 0;
+    fc.assert(
+      fc.property(
+        program,
+        fc.array(fc.nat(3), { minLength: 40, maxLength: 40 }),
+        (items, fates) => {
+          const run = runIncremental(items, fates);
+          deltas += run.deltas;
+          expect(byKey(run.emitted)).toEqual(plainly(items));
+        },
+      ),
+      { numRuns: 100 },
+    );
+    expect(deltas).toBeGreaterThan(100);
+  });
+
+  it('gives records the time and mark of their record, or the time of their timer', () => {
+    const create = of({
+      onElement(_record, ctx, out) {
+        ctx.timers.eventTime(ctx.timestamp + 5);
+        out.emit('e1');
+        out.emit('e2');
+      },
+      onTimer: (time, ctx, out) => out.emit(`t${time} ${ctx.timestamp}`),
+    });
+    const { emitted } = runPlain(create, [{ ...at(3), behind: 7 }, end]);
+    expect(emitted).toEqual([
+      { record: 'e1', at: 3, behind: 7 },
+      { record: 'e2', at: 3, behind: 7 },
+      { record: 't8 8', at: 8 },
+      end,
+    ]);
+  });
+
+  it('fires timers in the order of time across keys, each once, and then tells the watermark', () => {
+    const create = of({
+      onElement(record, ctx) {
+        ctx.timers.eventTime(record.n!);
+        ctx.timers.eventTime(record.n!);
+      },
+      onTimer: (_time, ctx, out) => out.emit(ctx.key),
+    });
+    const items = [at(0, 'a', { n: 30 }), at(0, 'b', { n: 10 }), at(0, 'c', { n: 20 })];
+    for (const run of [runPlain, runStingy]) {
+      const { emitted } = run(create, [...items, at(0, 'a', { n: 15 }), { watermark: 20 }, end]);
+      expect(emitted).toEqual([
+        { record: 'b', at: 10 },
+        { record: 'a', at: 15 },
+        { record: 'c', at: 20 },
+        { watermark: 20 },
+        { record: 'a', at: 30 },
+        end,
+      ]);
+    }
+  });
+
+  it('fires a timer that is set behind the watermark at once, after the callback', () => {
+    const create = of({
+      onElement(_record, ctx, out) {
+        ctx.timers.eventTime(50);
+        ctx.timers.eventTime(49);
+        ctx.timers.eventTime(51);
+        out.emit('element');
+      },
+      onTimer: (time, _ctx, out) => out.emit(`timer ${time}`),
+    });
+    const { emitted } = runPlain(create, [{ watermark: 50 }, at(60), at(61, 'b')]);
+    expect(shown(emitted)).toEqual([
+      'element at 60',
+      'timer 49 at 49',
+      'timer 50 at 50',
+      'element at 61',
+      'timer 49 at 49',
+      'timer 50 at 50',
+    ]);
+  });
+
+  it('does not fire what was taken back, and fires once what was set again', () => {
+    const create = of({
+      onElement({ n }, ctx) {
+        ctx.timers.eventTime(10);
+        ctx.timers.eventTime(20);
+        ctx.timers.deleteEventTime(10);
+        ctx.timers.deleteEventTime(20);
+        ctx.timers.deleteEventTime(30);
+        if (n === 1) ctx.timers.eventTime(20);
+      },
+      onTimer: (time, ctx, out) => out.emit(`${ctx.key} ${time}`),
+    });
+    const { emitted } = runRestoring(create, [at(0, 'a', { n: 1 }), at(0, 'b'), end]);
+    expect(shown(emitted)).toEqual(['a 20 at 20']);
+  });
+
+  it('keeps no more entries of timers than a few times those that are set', () => {
+    const context = contextOf();
+    const description = { section: 'cells', layout: '"~eventTime":timers:value', migrates: [] };
+    const state = new KeyedState(context, [], { description, slots: 1, evolve: () => thrown });
+    const timers = new EventTimers(context, [], state, true);
+    const silence = 600;
+    for (let i = 0; i < 50_000; i += 1) {
+      const k = `k${i % 3}`;
+      state.begin(k, k, keyGroupOf(k, KEY_GROUPS));
+      timers.delete(i - 3 + silence);
+      timers.set(i + silence);
+      // The same again: an entry more, but no timer.
+      timers.delete(i + silence);
+      timers.set(i + silence);
+      state.end();
+      if (timers.entries > 1_100) throw new Error(`${timers.entries} entries after ${i} records`);
+    }
+    timers.advance(Number.POSITIVE_INFINITY);
+    const fired: string[] = [];
+    for (let timer = timers.next(); timer !== undefined; timer = timers.next()) {
+      timers.fires(timer);
+      fired.push(`${String(state.key)} ${timer.time}`);
+      state.end();
+    }
+    expect(fired).toEqual(['k2 50597', 'k0 50598', 'k1 50599']);
+  });
+
+  it('tells the watermark, and how it stands at the end', () => {
+    const create = of({
+      onElement: (_record, ctx, out) => out.emit(ctx.watermark),
+      onTimer: (_time, ctx, out) => {
+        ctx.timers.eventTime(1_000);
+        out.emit(ctx.watermark);
+      },
+    });
+    const { emitted } = runPlain(create, [at(0), { watermark: 5 }, at(9), end]);
+    expect(shown(emitted)).toEqual(['-Infinity at 0', '5 at 9']);
+  });
+});
+
+describe('process after a restore', () => {
+  it('goes on with other states, migrated ones, and with timers', () => {
+    const before = of({
+      state: {
+        n: value<number>(),
+        all: list<number>(),
+        by: map<string, number>(),
+        gone: value<string>(),
+      },
+      onElement(_record, { state, timers }) {
+        state.n.set(1);
+        state.all.add(1);
+        state.all.add(2);
+        state.by.set('x', 3);
+        state.gone.set('gone');
+        timers.eventTime(10);
+      },
+      onTimer() {},
+    });
+    const text = { version: 2, migrate: (old: number, from: number) => `${from}:${old}` };
+    const now = of({
+      state: {
+        by: map<string, string>(text),
+        all: list<string>(text),
+        more: value<number>(),
+        n: value<string>(text),
+      },
+      onElement() {},
+      onTimer(_time, { state: { by, all, more, n } }, out) {
+        out.emit(JSON.stringify([n.get(), all.values(), [...by.entries()], more.get() ?? null]));
+      },
+    });
+    const old = new Harness(before);
+    old.feed(at(0));
+    const harness = new Harness(now, {}, old.snapshot());
+    harness.feed(end);
+    expect(shown(harness.emitted)).toEqual(['["1:1",["1:1","1:2"],[["x","1:3"]],null] at 10']);
+  });
+
+  it('refuses state of another kind under the same name', () => {
+    const old = new Harness(
+      of({ state: { n: value<number>() }, onElement: (_r, ctx) => ctx.state.n.set(1) }),
+    );
+    old.feed(at(0));
+    const now = of({ state: { n: list<number>() }, onElement() {} });
+    expect(thrownBy(() => new Harness(now, {}, old.snapshot()))).toMatchObject({
+      code: 'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+      message: expect.stringContaining("'n' was value and is list now"),
+    });
+  });
+
+  it('remembers of each key group how far time had come for it', () => {
+    const create = of({
+      onElement({ k }, { timers, watermark }, out) {
+        out.emit(`${k} at ${watermark}`);
+        timers.eventTime(70);
+      },
+      onTimer: (time, { key, watermark }, out) =>
+        out.emit(`timer of ${key} at ${watermark}: ${time}`),
+    });
+    // Until then each had an instance of its own, and one of these was further.
+    const sections = ['a', 'b'].flatMap((_, instance) => {
+      const harness = new Harness(create, { instance });
+      harness.feed({ watermark: instance === 0 ? 50 : 100 });
+      return sectionsOf(harness.operator.capture!(1)!, instance);
+    });
+    const groupOfA = keyGroupOf('a', KEY_GROUPS);
+    const formerOwner = (group: number) => (group === groupOfA ? 0 : 1);
+    const run = (items: readonly Item[]) => {
+      const harness = new Harness(create, { formerOwner }, sections);
+      for (const item of items) harness.feed(item);
+      return harness.emitted;
+    };
+    const items = [at(60, 'a'), at(60, 'b'), { watermark: 69 }, { watermark: 100 }, at(101, 'b')];
+    const emitted = run(items);
+    expect(emitted.map((one) => ('record' in one ? one.record : one.watermark))).toEqual([
+      'a at 50',
+      'b at 100',
+      'timer of b at 100: 70',
+      69,
+      'timer of a at 100: 70',
+      100,
+      'b at 100',
+      'timer of b at 100: 70',
+    ]);
+  });
+
+  it('fires what a firing has left first, though another watermark comes', () => {
+    const create = of({
+      onElement: ({ n }, { timers }, out) => {
+        out.emit('element');
+        if (n !== undefined) timers.eventTime(n);
+      },
+      onTimer: (time, _ctx, out) => out.emit(`timer ${time}`),
+    });
+    const old = new Harness(create);
+    for (const n of [10, 20, 30]) old.feed(at(0, 'a', { n }));
+    old.emitted.length = 0;
+    old.stingy = true;
+    old.operator.onWatermark(25);
+    expect([old.operator.suspended, old.operator.divisible]).toEqual([true, true]);
+    expect(shown(old.emitted)).toEqual(['timer 10 at 10']);
+    const now = new Harness(create, {}, old.snapshot());
+    expect([now.operator.suspended, now.operator.divisible]).toEqual([true, true]);
+    now.feed(at(26, 'a'));
+    now.feed({ watermark: 30 });
+    expect(now.emitted.map((one) => ('record' in one ? one.record : one.watermark))).toEqual([
+      'timer 20',
+      'element',
+      'timer 30',
+      30,
+    ]);
+  });
+
+  it('is not idle before its timers have fired', () => {
+    const create = of({
+      onElement: (_record, { timers }) => {
+        timers.eventTime(1);
+        timers.eventTime(2);
+      },
+      onTimer: (time, _ctx, out) => out.emit(time),
+    });
+    const harness = new Harness(create);
+    harness.feed(at(0));
+    harness.stingy = true;
+    harness.operator.onWatermark(20);
+    harness.operator.onIdle?.(false);
+    expect(harness.time).toEqual([]);
+    harness.drain();
+    expect(shown(harness.emitted)).toEqual(['1 at 1', '2 at 2']);
+    expect(harness.time).toEqual([20, 'idle']);
+  });
+});
+
+function contextOf(): OperatorContext {
+  return {
+    operator: 'under-test',
+    instance: 0,
+    parallelism: 1,
+    keyGroups: KEY_GROUPS,
+    ownsGroup: () => true,
+    turn: { pause: false },
+    output: { onElement() {}, onWatermark() {} },
+    side: () => undefined,
+    alive() {},
+    count() {},
+    wake() {},
+    fail() {},
+  };
+}
+
+function thrown(): never {
+  throw new Error('nothing evolves here');
+}
+
+/** At each divisible pause, and between all items, all instances are replaced by others, each time of another number. */
+function runRescaled(items: readonly Item[], sizes: readonly number[]): readonly Emitted[] {
+  const emitted: Emitted[] = [];
+  let turn = 0;
+  let size = 1;
+  const ownerOf = (group: number, of_: number) => group % of_;
+  let harnesses = [new Harness(obey)];
+  const replace = (): void => {
+    const former = size;
+    const sections: RestoredSection[] = harnesses.flatMap((harness, instance) => {
+      emitted.push(...harness.emitted);
+      return sectionsOf(harness.operator.capture!(1)!, instance);
+    });
+    size = sizes[turn % sizes.length]!;
+    turn += 1;
+    harnesses = Array.from({ length: size }, (_, instance) => {
+      const options: KitOptions = {
+        instance,
+        parallelism: size,
+        ownsGroup: (group) => ownerOf(group, size) === instance,
+        formerOwner: (group) => ownerOf(group, former),
+      };
+      const harness = new Harness(obey, options, sections);
+      harness.stingy = true;
+      return harness;
+    });
+  };
+  for (const item of items) {
+    if ('watermark' in item) {
+      // Each instance gets it; whoever is half-done gets it again after the restore, and so do the others.
+      for (let isDone = false; !isDone; ) {
+        for (const { operator, turn: gate } of harnesses) {
+          gate.pause = false;
+          if (operator.suspended === true) operator.resume?.();
+          else operator.onWatermark(item.watermark);
+        }
+        for (const { operator, turn: gate } of harnesses) {
+          while (operator.suspended === true && operator.divisible !== true) {
+            gate.pause = false;
+            operator.resume?.();
+          }
+        }
+        isDone = harnesses.every(({ operator }) => operator.suspended !== true);
+        if (!isDone) replace();
+      }
+    } else {
+      const group = keyGroupOf(item.key, KEY_GROUPS);
+      harnesses[ownerOf(group, size)]!.feed(item);
+    }
+    replace();
+  }
+  return [...emitted, ...harnesses.flatMap((harness) => harness.emitted)];
+}
+
+/** After each item a snapshot, which may build on the last that completed; some do not complete, and some are restored. */
+function runIncremental(items: readonly Item[], fates: readonly number[]) {
+  let emitted: Emitted[] = [];
+  let deltas = 0;
+  let checkpoint = 0;
+  let harness = new Harness(obey, { incremental: true });
+  let completed:
+    | { number: number; sections: readonly RestoredSection[]; emitted: number }
+    | undefined;
+  const redo: Item[] = [];
+  for (const [i, item] of items.entries()) {
+    harness.feed(item);
+    redo.push(item);
+    emitted.push(...harness.emitted.splice(0));
+    checkpoint += 1;
+    const capture = harness.operator.capture!(checkpoint, completed?.number)!;
+    while (!capture.step(0)) {}
+    const fate = fates[i % fates.length]!;
+    const taken = capture.take().sections;
+    if (fate > 0) {
+      const sections = taken.map(({ name, chunks, on }): RestoredSection => {
+        const bytes = new Uint8Array(Buffer.concat(chunks));
+        if (on === undefined) return { name, instance: 0, bytes, checkpoint };
+        expect(on).toBe(completed!.number);
+        deltas += 1;
+        const before = completed!.sections.find((section) => section.name === name)!;
+        return { ...before, deltas: [...(before.deltas ?? []), bytes], checkpoint };
+      });
+      completed = { number: checkpoint, sections, emitted: emitted.length };
+      redo.length = 0;
+    }
+    if (fate === 2 && completed !== undefined) {
+      // A crash: goes on from the last that completed, and does the rest again.
+      emitted = emitted.slice(0, completed.emitted);
+      harness = new Harness(obey, { incremental: true }, [...completed.sections]);
+      for (const again of redo) harness.feed(again);
+      emitted.push(...harness.emitted.splice(0));
+    }
+  }
+  return { emitted, deltas };
+}
