@@ -124,6 +124,7 @@ describe('state in process', () => {
       ctx?: ProcessContext<typeof states, string>;
       out?: Output<unknown>;
       left?: Iterator<unknown>;
+      rest?: Iterator<unknown>;
     } = {};
     const states = { one: value<number>(), many: list<number>(), by: map<string, number>() };
     const harness = new Harness(
@@ -132,8 +133,10 @@ describe('state in process', () => {
         onElement({ k }, ctx, out) {
           ctx.state.by.set('x', 1);
           ctx.state.by.set('y', 2);
-          if (k === 'a') kept.left = ctx.state.by.entries();
-          kept.left?.next();
+          if (k === 'b') kept.left!.next();
+          kept.left = ctx.state.by.entries();
+          kept.rest = ctx.state.by.entries();
+          kept.rest.next();
           kept.ctx = ctx;
           kept.out = out;
         },
@@ -141,7 +144,7 @@ describe('state in process', () => {
       }),
     );
     harness.feed(at(0));
-    const { ctx, out, left } = kept as Required<typeof kept>;
+    const { ctx, out, rest } = kept as Required<typeof kept>;
     const { one, many, by } = ctx.state;
     const uses: readonly (() => unknown)[] = [
       () => harness.feed(at(0, 'b')), // Uses what the callback for 'a' has left.
@@ -157,7 +160,7 @@ describe('state in process', () => {
       () => by.set('x', 1),
       () => by.delete('x'),
       () => [...by.entries()],
-      () => left.next(),
+      () => rest.next(),
       () => ctx.key,
       () => ctx.timestamp,
       () => ctx.watermark,

@@ -14,6 +14,7 @@ import type { ConnectContext, KeyedConnectContext } from '../../src/stream/api/c
 import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
 import { defineJob } from '../../src/stream/api/job-definition.js';
 import type { Output } from '../../src/stream/api/output.js';
+import { list, map, value } from '../../src/stream/api/state-specs.js';
 import type { StreamSink } from '../../src/stream/api/stream-sink.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { tumbling } from '../../src/stream/api/windows.js';
@@ -72,6 +73,62 @@ describe('types flow from source to sink', () => {
       expectTypeOf(flights.filter((flight) => flight.distance > 9)).toEqualTypeOf<
         DataStream<Flight>
       >();
+    });
+  });
+
+  it('gives process its key and states, and takes what it emits', () => {
+    typed((flights) => {
+      const keyed = flights.keyBy(({ origin, distance }) => [origin, distance]);
+      const same = keyed.process({
+        onElement(flight, ctx, out) {
+          expectTypeOf(flight).toEqualTypeOf<Flight>();
+          expectTypeOf(ctx.key).toEqualTypeOf<readonly [string, number]>();
+          expectTypeOf(ctx.timestamp).toEqualTypeOf<number>();
+          // @ts-expect-error: there is no such state
+          ctx.state.last;
+          // @ts-expect-error: it emits flights
+          out.emit(5);
+          out.emit(flight);
+        },
+      });
+      expectTypeOf(same).toEqualTypeOf<DataStream<Flight>>();
+      const other = keyed.process({
+        state: {
+          last: value<number>(),
+          recent: list<Flight>(),
+          seen: map<string, boolean>(),
+          made: value({ version: 2, migrate: (old: number) => String(old) }),
+        },
+        onElement(flight, { state }, out: Output<string>) {
+          expectTypeOf(state.last.get()).toEqualTypeOf<number | undefined>();
+          expectTypeOf(state.recent.values()).toEqualTypeOf<Flight[]>();
+          expectTypeOf(state.seen.get('a')).toEqualTypeOf<boolean | undefined>();
+          expectTypeOf([...state.seen.entries()]).toEqualTypeOf<[string, boolean][]>();
+          expectTypeOf(state.made.get()).toEqualTypeOf<string | undefined>();
+          state.last.update((last) => Math.max(last ?? 0, flight.distance));
+          // @ts-expect-error: a number
+          state.last.set('5');
+          // @ts-expect-error: flights
+          state.recent.add(flight.origin);
+          // @ts-expect-error: keys are texts
+          state.seen.set(5, true);
+          out.emit(flight.origin);
+        },
+        onTimer(time, ctx, out) {
+          expectTypeOf(time).toEqualTypeOf<number>();
+          expectTypeOf(ctx.state.last.get()).toEqualTypeOf<number | undefined>();
+          expectTypeOf(ctx.key).toEqualTypeOf<readonly [string, number]>();
+          // @ts-expect-error: it emits texts
+          out.emit(5);
+        },
+      });
+      expectTypeOf(other).toEqualTypeOf<DataStream<string>>();
+      // @ts-expect-error: an object is no key of a map
+      map<object, number>();
+      // @ts-expect-error: no state
+      keyed.process({ state: { last: 5 }, onElement() {} });
+      // @ts-expect-error: onElement is missing
+      keyed.process({ onTimer() {} });
     });
   });
 

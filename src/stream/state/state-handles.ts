@@ -155,10 +155,13 @@ class MapHandle extends Handle implements MapState<MapStateKey, unknown> {
     return true;
   }
 
-  *entries(): IterableIterator<[MapStateKey, unknown]> {
+  entries(): IterableIterator<[MapStateKey, unknown]> {
+    return this.#walk(this.#entries(), this.state.requireCallback());
+  }
+
+  *#walk(entries: Entries | undefined, callback: number): Generator<[MapStateKey, unknown]> {
     const { state } = this;
-    const callback = state.requireCallback();
-    for (const [key, value] of this.#entries() ?? []) {
+    for (const [key, value] of entries ?? []) {
       if (state.requireCallback() !== callback) throw outsideCallback();
       yield [key, this.keeper.keep(value)];
     }

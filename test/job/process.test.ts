@@ -1,0 +1,126 @@
+/** State and timers of process: the answer is that of a plain loop, whatever the slots, kills and restores. */
+
+import { describe, expect, test } from 'vitest';
+import { type Job, runInline } from '../../dist/index.js';
+import silence, {
+  type Alert,
+  SHOWN,
+  SILENCE_MS,
+  type Visits,
+  visit,
+} from './fixtures/silence.job.js';
+import { fixture, type Kill, Meter, temporaryFolder, throughKills, until } from './kit.js';
+import { run } from './run-compiled.js';
+
+const COUNT = 6_000;
+const SPLITS = 3;
+
+const KILLS: readonly Kill[] = [
+  [0, 'terminate'],
+  [1, 'throw'],
+  [1, 'exit'],
+  [0, 'terminate'],
+];
+
+/** Each user's visits in the order of time: silence is a gap that is longer than ten minutes, or the end. */
+function expectedAlerts(): readonly string[] {
+  const times = new Map<string, number[]>();
+  for (let i = 0; i < COUNT; i += 1) {
+    const { user, time } = visit(i);
+    times.set(user, [...(times.get(user) ?? []), time]);
+  }
+  return [...times]
+    .flatMap(([user, all]) => {
+      const sorted = all.sort((a, b) => a - b);
+      return sorted
+        .filter((time, i) => !(sorted[i + 1]! - time <= SILENCE_MS))
+        .map((since) => `${user} ${since}`);
+    })
+    .sort();
+}
+
+const ALERTS = expectedAlerts();
+
+function requireRight(collected: Readonly<Record<string, readonly unknown[]>>): void {
+  const alerts = (collected['alerts'] as Alert[]).map(({ user, since }) => `${user} ${since}`);
+  expect(alerts.sort()).toEqual(ALERTS);
+  // Splits are read in an order of their own, so only the whole of a user's rows is known.
+  const shown = new Map<string, number[]>();
+  const seen = new Set<string>();
+  for (const { user, visits, times } of collected['visits'] as Visits[]) {
+    expect(times).toHaveLength(SHOWN);
+    shown.set(user, [...(shown.get(user) ?? []), visits]);
+    for (const time of times) seen.add(`${user} ${time}`);
+  }
+  const counts = new Map<string, number>();
+  const visited = new Set<string>();
+  for (let i = 0; i < COUNT; i += 1) {
+    const { user, time } = visit(i);
+    counts.set(user, (counts.get(user) ?? 0) + 1);
+    visited.add(`${user} ${time}`);
+  }
+  for (const [user, visits] of counts) {
+    const all = Array.from({ length: Math.floor(visits / SHOWN) }, (_, i) => (i + 1) * SHOWN);
+    expect(shown.get(user) ?? []).toEqual(all);
+  }
+  expect([...seen].every((one) => visited.has(one))).toBe(true);
+}
+
+function start(
+  directory: string,
+  parallelism: number,
+  meter: Meter,
+  checkpoint: object = { intervalMs: 20 },
+): Promise<Job> {
+  return run(fixture('silence'), {
+    parallelism,
+    checkpoint: { directory, ...checkpoint },
+    args: { count: COUNT, splits: SPLITS, meter: meter.shared },
+  });
+}
+
+describe('silence of ten minutes, per user', () => {
+  test('there is some, and not always', () => {
+    expect(ALERTS.length).toBeGreaterThan(COUNT / 10);
+    expect(ALERTS.length).toBeLessThan(COUNT - COUNT / 10);
+  });
+
+  test('is told in the calling thread', async () => {
+    const { collected } = await runInline(silence, { args: { count: COUNT, splits: SPLITS } });
+    requireRight(collected);
+  });
+
+  test.each([1, 3])('is told in %i slots', async (parallelism) => {
+    const job = await start(await temporaryFolder(), parallelism, new Meter(COUNT));
+    requireRight((await job.finished).collected);
+  });
+
+  test('is told through kills', async () => {
+    const meter = new Meter();
+    const job = await start(await temporaryFolder(), 2, meter);
+    const { collected } = await throughKills(job, meter, COUNT, KILLS);
+    requireRight(collected);
+  });
+
+  test.each(['aligned', 'unaligned'] as const)(
+    'is told when each third of the input has other slots: %s',
+    async (alignment) => {
+      const directory = await temporaryFolder();
+      let collected: Readonly<Record<string, readonly unknown[]>> = {};
+      for (const [i, parallelism] of [2, 3, 1].entries()) {
+        const meter = new Meter(((i + 1) * COUNT) / 3);
+        const checkpoint = { intervalMs: 3_600_000, alignment };
+        const job = await start(directory, parallelism, meter, checkpoint);
+        const isLast = i === 2;
+        if (!isLast) {
+          await until(() => job.progress().sourceRecords >= ((i + 1) * COUNT) / 3, job);
+          await job.stop();
+        }
+        const result = await job.finished;
+        expect(result.status).toBe(isLast ? 'finished' : 'stopped');
+        collected = result.collected;
+      }
+      requireRight(collected);
+    },
+  );
+});
