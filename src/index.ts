@@ -116,7 +116,6 @@ export type {
   NoneOf,
   NoTags,
   RecordOf,
-  TimestampOptions,
   WindowedStream,
   WindowRow,
   WithDeadLetters,
@@ -145,6 +144,7 @@ export {
 } from './stream/api/state-specs.js';
 export type { StateVersion } from './stream/api/state-version.js';
 export type { StreamSink } from './stream/api/stream-sink.js';
+export type { TimestampOptions } from './stream/api/timestamp-options.js';
 export {
   aggregation,
   type UserAggregation,

@@ -1,7 +1,7 @@
 /** Splits that come while the job runs, and readers that hear of checkpoints. */
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { TimestampOptions } from '../../src/stream/api/data-stream.js';
+import type { TimestampOptions } from '../../src/stream/api/timestamp-options.js';
 import type { Graph } from '../../src/stream/graph/graph.js';
 import type { Source, SourceReader, SourceSplit } from '../../src/stream/source.js';
 import { SourceAlignment } from '../../src/stream/task/source-alignment.js';

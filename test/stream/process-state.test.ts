@@ -3,7 +3,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KeyedStream } from '../../src/stream/api/data-stream.js';
-import type { Output, ProcessContext, StateSpecs } from '../../src/stream/api/process.js';
+import type { Output } from '../../src/stream/api/output.js';
+import type { ProcessContext, StateSpecs } from '../../src/stream/api/process.js';
 import { list, map, value } from '../../src/stream/api/state-specs.js';
 import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
 import { draw, source, thrownBy } from './graph-kit.js';

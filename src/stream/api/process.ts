@@ -4,6 +4,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 import { RESERVED_NAMES } from './aggregations.js';
 import { checkCallback, describeValue } from './callbacks.js';
+import type { Output } from './output.js';
 import type { StateSpec } from './state-specs.js';
 
 /** Names of states, each with what it is. */
@@ -46,15 +47,6 @@ export interface ProcessContext<S, K> {
   readonly watermark: number;
   readonly state: States<S>;
   readonly timers: Timers;
-}
-
-/** Takes what a callback emits. */
-export interface Output<O> {
-  /**
-   * Emits a record once the callback has returned. It has the event time of the record that `onElement` was called
-   * for, or of the timer.
-   */
-  emit(record: O): void;
 }
 
 /** @typeParam T records @typeParam K keys @typeParam S declared states @typeParam O what is emitted */

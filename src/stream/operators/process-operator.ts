@@ -20,7 +20,6 @@ import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.
 import type { KeySelector } from '../api/key-selector.js';
 import {
   describeSlots,
-  type Output,
   type ProcessContext,
   type ProcessSpecData,
   type Slot,
@@ -33,6 +32,7 @@ import { detachedKey } from '../state/detached.js';
 import { KeyedState } from '../state/keyed-state.js';
 import { type StateHandle, stateHandle } from '../state/state-handles.js';
 import type { StateDescription } from '../state/state-layout.js';
+import { CallbackOutput } from './callback-output.js';
 import { EventTimers, type Timer } from './event-timers.js';
 import { keyOfSelected } from './operator-key.js';
 import { slotEvolution } from './state-evolution.js';
@@ -40,9 +40,6 @@ import { slotEvolution } from './state-evolution.js';
 export function processOperator(key: KeySelector, spec: ProcessSpecData): () => Operator {
   return () => new ProcessOperator(key, spec);
 }
-
-/** Longer lists of held records are not kept for reuse. */
-const HELD_KEPT_MAX = 1_024;
 
 class ProcessOperator implements Operator {
   readonly #select: (record: unknown) => unknown;
@@ -54,8 +51,8 @@ class ProcessOperator implements Operator {
   #state!: KeyedState;
   #timers!: EventTimers;
   #callbacks!: CallbackContext;
-  /** Records of the last callback that are still to go on (R1), with their time and mark. */
-  readonly #held = new HeldRecords();
+  /** Has the records of the last callback that are still to go on (R1). */
+  readonly #out = new CallbackOutput('process');
   /** Work is left: held records, or timers. */
   #isBusy = false;
   /** A watermark has come that is forwarded when the work is done (R3). */
@@ -76,12 +73,13 @@ class ProcessOperator implements Operator {
 
   /** R4 */
   get divisible(): boolean {
-    return this.#held.isEmpty;
+    return !this.#out.suspended;
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.#context = context;
     this.#output = context.output;
+    this.#out.open(context);
     const slots = this.#slots;
     const description = this.#description;
     this.#state = new KeyedState(context, restored, {
@@ -100,7 +98,6 @@ class ProcessOperator implements Operator {
       state: this.#state,
       timers: this.#timers,
       handles,
-      held: this.#held,
       hasTimers,
     });
     this.#isBusy = this.#timers.areDue;
@@ -114,10 +111,9 @@ class ProcessOperator implements Operator {
     const group = givenGroup === 0 ? keyGroupOf(key, this.#context.keyGroups) : givenGroup;
     const state = this.#state;
     state.begin(canonical, key, group);
-    this.#held.begin(timestamp, behind);
+    this.#begin(timestamp, behind);
     try {
-      const callbacks = this.#callbacks;
-      const answer = this.#spec.onElement(record, callbacks, callbacks.output);
+      const answer = this.#spec.onElement(record, this.#callbacks, this.#out);
       if (answer !== undefined && isThenable(answer)) {
         throw asyncCallbackError('process({ onElement })');
       }
@@ -126,7 +122,8 @@ class ProcessOperator implements Operator {
       throw error;
     }
     state.end();
-    this.resume();
+    this.#out.end();
+    this.#work();
   }
 
   onWatermark(timeMs: number): void {
@@ -137,7 +134,7 @@ class ProcessOperator implements Operator {
       return;
     }
     this.#hasWatermark = true;
-    this.resume();
+    this.#work();
   }
 
   onIdle(isSilent: boolean): void {
@@ -146,13 +143,18 @@ class ProcessOperator implements Operator {
   }
 
   resume(): void {
-    const { turn } = this.#context;
+    if (this.#out.suspended) this.#out.resume();
+    this.#work();
+  }
+
+  /** Goes on with what is left to be done, as far as there is room. */
+  #work(): void {
     const timers = this.#timers;
     this.#isBusy = true;
     for (;;) {
-      if (!this.#emit()) return;
+      if (this.#out.suspended) return;
       if (!timers.areDue) break;
-      if (turn.pause) return;
+      if (this.#context.turn.pause) return;
       const timer = timers.next();
       if (timer === undefined) break;
       this.#fire(timer);
@@ -176,10 +178,9 @@ class ProcessOperator implements Operator {
   #fire(timer: Timer): void {
     const { time, cell } = timer;
     this.#timers.fires(timer);
-    this.#held.begin(time, NOT_BEHIND);
+    this.#begin(time, NOT_BEHIND);
     try {
-      const callbacks = this.#callbacks;
-      const answer = this.#spec.onTimer?.(time, callbacks, callbacks.output);
+      const answer = this.#spec.onTimer?.(time, this.#callbacks, this.#out);
       if (answer !== undefined && isThenable(answer)) {
         throw asyncCallbackError('process({ onTimer })');
       }
@@ -191,63 +192,18 @@ class ProcessOperator implements Operator {
       return;
     }
     this.#state.end();
+    this.#out.end();
+  }
+
+  #begin(timestamp: number, behind: number): void {
+    this.#callbacks.eventTime = timestamp;
+    this.#out.begin(timestamp, behind);
   }
 
   #failed(): void {
-    this.#held.drop();
+    this.#out.drop();
     if (this.#state.undoes) this.#state.undo();
     else this.#state.end();
-  }
-
-  /** Emits what is held, as far as there is room (operator.ts, O2); false when some is left. */
-  #emit(): boolean {
-    const held = this.#held;
-    const { timestamp, behind } = held;
-    while (!held.isEmpty) {
-      this.#output.onElement(held.next(), timestamp, 0, behind);
-      if (held.isEmpty) break;
-      this.#context.alive();
-      if (this.#context.turn.pause) return false;
-    }
-    return true;
-  }
-}
-
-/** What the last callback has emitted. */
-class HeldRecords {
-  timestamp = Number.NaN;
-  behind = NOT_BEHIND;
-  #records: unknown[] = [];
-  #count = 0;
-  #at = 0;
-
-  get isEmpty(): boolean {
-    return this.#at === this.#count;
-  }
-
-  begin(timestamp: number, behind: number): void {
-    this.timestamp = timestamp;
-    this.behind = behind;
-  }
-
-  add(record: unknown): void {
-    this.#records[this.#count] = record;
-    this.#count += 1;
-  }
-
-  next(): unknown {
-    const records = this.#records;
-    const record = records[this.#at];
-    records[this.#at] = undefined;
-    this.#at += 1;
-    if (this.#at === this.#count) this.drop();
-    return record;
-  }
-
-  drop(): void {
-    if (this.#count > HELD_KEPT_MAX) this.#records = [];
-    this.#count = 0;
-    this.#at = 0;
   }
 }
 
@@ -255,7 +211,6 @@ interface CallbackParts {
   readonly state: KeyedState;
   readonly timers: EventTimers;
   readonly handles: Readonly<Record<string, StateHandle>>;
-  readonly held: HeldRecords;
   readonly hasTimers: boolean;
 }
 
@@ -264,21 +219,16 @@ class CallbackContext implements ProcessContext<unknown, unknown> {
   readonly #parts: CallbackParts;
   readonly state: never;
   readonly timers: Timers;
-  readonly output: Output<unknown>;
+  /** Of the record or timer; NaN for none. */
+  eventTime = Number.NaN;
 
   constructor(parts: CallbackParts) {
-    const { state, timers, held, hasTimers } = parts;
+    const { timers, hasTimers } = parts;
     this.#parts = parts;
     this.state = parts.handles as never;
     this.timers = {
       eventTime: (ms) => timers.set(requireTime(ms, 'eventTime', hasTimers)),
       deleteEventTime: (ms) => timers.delete(requireTime(ms, 'deleteEventTime', hasTimers)),
-    };
-    this.output = {
-      emit: (record) => {
-        state.requireCallback();
-        held.add(record);
-      },
     };
   }
 
@@ -289,9 +239,8 @@ class CallbackContext implements ProcessContext<unknown, unknown> {
 
   get timestamp(): number {
     this.#parts.state.requireCallback();
-    const { timestamp } = this.#parts.held;
-    if (Number.isNaN(timestamp)) throw noTimestamp();
-    return timestamp;
+    if (Number.isNaN(this.eventTime)) throw noTimestamp();
+    return this.eventTime;
   }
 
   get watermark(): number {
