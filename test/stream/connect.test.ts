@@ -386,6 +386,26 @@ describe('a task with two ports', () => {
     expect(bench.task.metrics().counters).toEqual({ deadLetters: 2, 'deadLetters:both': 2 });
   });
 
+  it('puts aside a record whose key is none', async () => {
+    const graph = draw((env) => {
+      const [a, b] = ['a', 'b'].map((name) => env.from(source<unknown>(name)).uid(name));
+      const key = (record: unknown) => record as number;
+      a!
+        .keyBy(key)
+        .connect(b!.keyBy(key))
+        .process(sides)
+        .uid('both')
+        .onError('drop')
+        .rebalance()
+        .sinkTo(sink());
+    });
+    const bench = await open(graph);
+    bench.feed(1, [1, { no: 'key' }, 2]);
+    await bench.settle();
+    expect(contents(bench.outputs[0]![0]!)).toEqual(['right 1', 'right 2']);
+    expect(bench.task.metrics().counters).toMatchObject({ deadLetters: 1 });
+  });
+
   it('names itself and the record when a callback throws', async () => {
     const onRight = () => {
       throw new RangeError('no');

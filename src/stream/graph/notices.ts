@@ -25,7 +25,7 @@ export function noticesOf(
       text:
         `withTimestamps ('${id}') stands behind an exchange: it gives times to records of many splits in the ` +
         'order in which other tasks send them, so which of them are late for a window may differ from run to ' +
-        'run. Put it into the source’s own chain: ahead of keyBy, rebalance, broadcast, union and changes of ' +
+        'run. Put it into the source’s own chain: ahead of keyBy, rebalance, broadcast, union, connect and changes of ' +
         'parallelism.',
     }));
 }
