@@ -174,10 +174,9 @@ async function buildPackage(why) {
   const built = buildHash();
   rmSync(DIST_NEXT, { recursive: true, force: true });
   const tsc = at('node_modules', 'typescript', 'bin', 'tsc');
-  const code = await call(process.execPath, [tsc, '-p', 'tsconfig.json', '--outDir', DIST_NEXT]);
-  if (code !== 0) {
-    rmSync(DIST_NEXT, { recursive: true, force: true });
-    throw new Refusal(`the build failed (tsc: ${code}); its messages stand above`);
+  await buildStep('tsc', [tsc, '-p', 'tsconfig.json', '--outDir', DIST_NEXT]);
+  if (existsSync(join(DIST_NEXT, 'module', 'runtime-bundle.js'))) {
+    await buildStep('build-runtime', [at('scripts', 'lib', 'build-runtime.mjs'), DIST_NEXT]);
   }
   const main = join(DIST_NEXT, 'cli', 'main.js');
   if (existsSync(main)) chmodSync(main, 0o755);
@@ -186,6 +185,13 @@ async function buildPackage(why) {
   if (existsSync(DIST)) renameSync(DIST, DIST_OLD);
   renameSync(DIST_NEXT, DIST);
   rmSync(DIST_OLD, { recursive: true, force: true });
+}
+
+async function buildStep(name, args) {
+  const code = await call(process.execPath, args);
+  if (code === 0) return;
+  rmSync(DIST_NEXT, { recursive: true, force: true });
+  throw new Refusal(`the build failed (${name}: ${code}); its messages stand above`);
 }
 
 /**

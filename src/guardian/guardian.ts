@@ -11,7 +11,7 @@
  *    committed. The next process finds it finished, and the guardian returns its result.
  */
 
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { pathToFileURL } from 'node:url';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
@@ -111,10 +111,9 @@ async function compileUnless(
   signal: AbortSignal | undefined,
   url: URL | string,
 ): Promise<CompiledJob> {
-  const hostEntry = fileURLToPath(new URL('../host/worker-main.js', import.meta.url));
   if (signal?.aborted) throw canceledError(signal.reason);
   try {
-    return await compileJob(url, { hostEntry });
+    return await compileJob(url);
   } catch (error) {
     throw signal?.aborted ? canceledError(signal.reason) : error;
   }

@@ -1,7 +1,6 @@
 /** `run`: a job module on worker threads. */
 
 import { availableParallelism } from 'node:os';
-import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
 import { type HostCallbacks, type HostLink, type HostSpawner, unwrap } from '../host/host-link.js';
 import type { Beat, HostControl, HostEvent, Outcome } from '../host/host-protocol.js';
@@ -57,9 +56,7 @@ export async function compiledJob(
   options: ResolvedOptions,
 ): Promise<{ readonly compiled: CompiledJob; readonly spawn: HostSpawner }> {
   checkCodeGeneration();
-  const compiled = await compileJob(url, {
-    hostEntry: fileURLToPath(new URL('../host/worker-main.js', import.meta.url)),
-  });
+  const compiled = await compileJob(url);
   return { compiled, spawn: workerSpawner(compiled, options) };
 }
 

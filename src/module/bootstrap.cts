@@ -1,5 +1,6 @@
 /**
- * The file that `new Worker` loads. It runs the bundle of host and job as one script, with V8's code cache.
+ * The file that `new Worker` loads. It runs the runtime (host and Holdfast) and then the job's bundle as scripts, with
+ * V8's code cache.
  *
  * It is CommonJS and imports nothing but built-in modules, because a worker whose entry is an ES module starts the
  * module loader first.
@@ -16,7 +17,9 @@ type BootData = import('./boot-data.js', { with: { 'resolution-mode': 'import' }
 type WorkerPort = typeof import('../threads/worker-port.js', { with: {
   'resolution-mode': 'import',
 }});
-type Failures = typeof import('../base/failure.js', { with: { 'resolution-mode': 'import' }});
+type RuntimeGlobals = import('./runtime-globals.js', { with: {
+  'resolution-mode': 'import',
+}}).RuntimeGlobals;
 
 const fs = require('node:fs') as typeof import('node:fs');
 const { createRequire, isBuiltin } = require('node:module') as typeof import('node:module');
@@ -32,15 +35,15 @@ const EARLY_CACHE_AFTER_MS = 100;
 const FULL_CACHE_AFTER_MS = 1_000;
 
 const boot = (workerData as { readonly boot: BootData }).boot;
-const earlyCache = `${boot.codeCache}.early`;
 
 function start(): void {
+  runScript(boot.runtime, createRequire(boot.runtime.script), lateImportOfRuntime);
   if (boot.format === 'module') {
     import(pathToFileURL(boot.bundle).href).catch(loadFailed);
   } else if (boot.externals.length === 0) {
-    runScript(new Map());
+    runJob(new Map());
   } else {
-    importAll(boot.externals).then(runScript).catch(loadFailed);
+    importAll(boot.externals).then(runJob).catch(loadFailed);
   }
 }
 
@@ -59,30 +62,37 @@ function asCompiled(namespace: Record<string, unknown>): object {
   return marked;
 }
 
-function runScript(externals: ReadonlyMap<string, object>): void {
+function runJob(externals: ReadonlyMap<string, object>): void {
   try {
-    const filename = boot.bundle;
-    const full = readFile(boot.codeCache);
-    const cachedData = full ?? readFile(earlyCache);
-    const script = new vm.Script(fs.readFileSync(filename, 'utf8'), {
-      filename,
-      ...(cachedData === undefined ? {} : { cachedData }),
-    });
-    const fromBundle = createRequire(filename);
+    const fromBundle = createRequire(boot.bundle);
     const require = (name: string): unknown => externals.get(name) ?? fromBundle(name);
-    Object.assign(require, fromBundle);
-    const module = { exports: {} };
-    const run = script.runInThisContext() as (...names: readonly unknown[]) => void;
-    run(module.exports, require, module, filename, dirname(filename), lateImport);
-    const refused = script.cachedDataRejected === true;
-    if (cachedData === undefined || refused) {
-      setTimeout(writeCodeCache, EARLY_CACHE_AFTER_MS, script, earlyCache).unref();
-    }
-    if (full === undefined || refused) {
-      setTimeout(writeCodeCache, FULL_CACHE_AFTER_MS, script, boot.codeCache).unref();
-    }
+    const files = { script: boot.bundle, codeCache: boot.codeCache };
+    runScript(files, Object.assign(require, fromBundle), lateImportOfJob);
   } catch (error) {
     loadFailed(error);
+  }
+}
+
+function runScript(
+  { script: filename, codeCache }: BootData['runtime'],
+  require: (name: string) => unknown,
+  lateImport: (name: string) => object,
+): void {
+  const full = readFile(codeCache.full);
+  const cachedData = full ?? readFile(codeCache.early);
+  const script = new vm.Script(fs.readFileSync(filename, 'utf8'), {
+    filename,
+    ...(cachedData === undefined ? {} : { cachedData }),
+  });
+  const module = { exports: {} };
+  const run = script.runInThisContext() as (...names: readonly unknown[]) => void;
+  run(module.exports, require, module, filename, dirname(filename), lateImport);
+  const refused = script.cachedDataRejected === true;
+  if (cachedData === undefined || refused) {
+    setTimeout(writeCodeCache, EARLY_CACHE_AFTER_MS, script, codeCache.early).unref();
+  }
+  if (full === undefined || refused) {
+    setTimeout(writeCodeCache, FULL_CACHE_AFTER_MS, script, codeCache.full).unref();
   }
 }
 
@@ -91,23 +101,41 @@ function runScript(externals: ReadonlyMap<string, object>): void {
  * a promise. A native `import()` would not work, because on Node 20 a script that comes out of a code cache
  * does not know any more where its imports go.
  */
-function lateImport(name: string): object {
-  const load = async (): Promise<unknown> => {
-    if (/^\.{0,2}\//.test(name)) return await importAny(new URL(name, boot.jobUrl).href);
-    if (/^(node|file|data):/.test(name) || isBuiltin(name)) return await importAny(name);
-    const { load } = (await import(
-      pathToFileURL(join(dirname(boot.bundle), 'importer.mjs')).href
-    )) as {
-      readonly load: (name: string) => Promise<unknown>;
-    };
-    return await load(name);
-  };
+function late(load: () => Promise<unknown>): object {
   return {
     __esModule: true,
     // biome-ignore lint/suspicious/noThenProperty: the object must be taken for a promise.
     then: (onValue: (module: unknown) => unknown, onError: (error: unknown) => unknown) =>
       load().then(onValue, onError),
   };
+}
+
+function lateImportOfJob(name: string): object {
+  return late(async () => {
+    if (/^\.{0,2}\//.test(name)) return await importAny(new URL(name, boot.jobUrl).href);
+    return await importForJob(name);
+  });
+}
+
+/** A package of Holdfast's is found from here, or beside the job, where the user may have installed it. */
+function lateImportOfRuntime(name: string): object {
+  return late(async () => {
+    try {
+      return await import(name);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException)?.code !== 'ERR_MODULE_NOT_FOUND') throw error;
+      return await importForJob(name);
+    }
+  });
+}
+
+async function importForJob(name: string): Promise<unknown> {
+  if (/^(node|file|data):/.test(name) || isBuiltin(name)) return await importAny(name);
+  const importer = pathToFileURL(join(dirname(boot.bundle), 'importer.mjs')).href;
+  const { load } = (await import(importer)) as {
+    readonly load: (name: string) => Promise<unknown>;
+  };
+  return await load(name);
 }
 
 async function importAny(url: string): Promise<unknown> {
@@ -138,16 +166,10 @@ function writeCodeCache(script: import('node:vm').Script, path: string): void {
   }
 }
 
-/**
- * Reports an error by the bundle's own `toFailure`, which knows the class of the bundle's errors. Before the bundle has
- * run (an external package that cannot be loaded), that of the package is used.
- */
+/** Reports an error by the runtime's own `toFailure`, which knows the class of the runtime's errors. */
 async function loadFailed(error: unknown): Promise<void> {
-  const inside = Reflect.get(globalThis, Symbol.for('holdfast.toFailure')) as
-    | Failures['toFailure']
-    | undefined;
-  const toFailure = inside ?? ((await import('../base/failure.js')) as Failures).toFailure;
-  const cause = toFailure(error, 'build');
+  const runtime = Reflect.get(globalThis, Symbol.for('holdfast.runtime')) as RuntimeGlobals;
+  const cause = runtime.toFailure(error, 'build');
   const failure = {
     kind: 'build',
     name: 'HoldfastError',

@@ -5,16 +5,17 @@
 
 import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { dirname, extname, join, sep } from 'node:path';
+import { dirname, extname, join, relative, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
 import { asItWas, loaderOf, losesNames, sloppyModule, speaksOfItsPlace } from './own-files.js';
+import type { Runtime } from './runtime-index.js';
 
 /** What the bundler needs to know about this package. */
 export interface OwnPackage {
   readonly root: string;
   readonly dist: string;
-  readonly hostEntry: string;
+  readonly runtime: Runtime;
   /** Import specifier → absolute file. */
   readonly entries: ReadonlyMap<string, string>;
 }
@@ -32,8 +33,6 @@ interface PluginOptions {
 /** Marks a `require` in the bundle which the bootstrap answers with an imported namespace. */
 export const EXTERNAL_PREFIX = 'holdfast-external:';
 
-/** Path of the prelude within `dist`. */
-export const PRELUDE = 'module/bundle-prelude.js';
 const IMPORT_RESOLVE = 'module/import-resolve.js';
 
 const EXTERNAL_SPACE = 'holdfast-external';
@@ -53,8 +52,6 @@ export function bundlePlugin(options: PluginOptions): Plugin {
         if (isBuiltin(args.path)) return { path: args.path, external: true };
         if (args.path === 'holdfast' || args.path.startsWith('holdfast/'))
           return ownEntry(args, own);
-        // The prelude is imported for its effect, which the package's `sideEffects: false` would drop.
-        if (args.path === join(own.dist, PRELUDE)) return { path: args.path, sideEffects: true };
         if (args.path.startsWith('file:')) return { path: fileURLToPath(args.path) };
         if (/^(\/|#|[a-z]:[\\/])/i.test(args.path)) return undefined;
         return await resolvePackage(build, args, options);
@@ -65,6 +62,8 @@ export function bundlePlugin(options: PluginOptions): Plugin {
       }));
       build.onLoad({ filter: /\.[mc]?[jt]sx?$/ }, async ({ path }) => {
         if (loaderOf(path) === undefined) return undefined;
+        const ofRuntime = runtimeModule(path, own);
+        if (ofRuntime !== undefined) return { contents: ofRuntime, loader: 'js' };
         // There are some hundred small files. To await each would take longer than all else that is done here.
         const text = readFileSync(path, 'utf8');
         const isSloppy = options.sloppy.has(path);
@@ -137,6 +136,27 @@ async function resolvePackage(
 function externalModule(specifier: string): string {
   const text = JSON.stringify(specifier);
   return `export { default } from ${text}; export * from ${text};`;
+}
+
+/**
+ * What stands in a bundle for a module of Holdfast that is in the runtime: its names, each taken from there (C1). Names
+ * that are not used are not even asked for.
+ * @returns undefined when the file is none
+ */
+function runtimeModule(path: string, { dist, runtime }: OwnPackage): string | undefined {
+  if (!isWithin(path, dist)) return undefined;
+  const module = relative(dist, path).split(sep).join('/');
+  const names = runtime.modules[module];
+  const owners =
+    module === 'index.js'
+      ? Object.entries(runtime.entry)
+      : names?.map((name) => [name, module] as const);
+  if (owners === undefined) return undefined;
+  const lines = owners.map(
+    ([name, owner]) =>
+      `export const ${name} = /* @__PURE__ */ get(${JSON.stringify(owner)}, ${JSON.stringify(name)});`,
+  );
+  return `const { get } = globalThis[Symbol.for('holdfast.runtime')];\n${lines.join('\n')}\n`;
 }
 
 /** Is the file the user's: neither of Holdfast nor of a package of Holdfast's? */

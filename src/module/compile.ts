@@ -1,13 +1,14 @@
 /**
- * Makes of a job module what a worker loads: one file that holds the host, the job and all files
- * of the user's that the job imports.
+ * Makes of a job module what a worker loads: one file that holds the job and all files of the user's that it imports.
  *
  * This is needed because a worker on Node 20 cannot load TypeScript, and because to resolve and compile some hundred
  * modules would be most of a respawn. One script with V8's code cache beside it starts in a fraction
- * of that time. It is made once per run: respawns and the guardian's next process load the same file.
+ * of that time. It is made once per run: respawns and the guardian's next process load the same file. The host and
+ * Holdfast itself are in a script of their own, which was made with the package (runtime-bundle.ts).
  *
- *  C1  The job and the host share one copy of Holdfast: `holdfast` and its entry points resolve to
- *      this very package from every bundled file.
+ *  C1  The job and the host share one copy of Holdfast: in a bundle, a module of Holdfast stands for that of the
+ *      runtime (compile-plugin.ts). Only what the runtime lacks, such as the connectors with optional packages, is
+ *      bundled.
  *  C2  A package of the user's is never bundled, but loaded from where its importer finds it. (The
  *      user's own files are bundled, also when a workspace link makes them look like a package.)
  *  C3  Every file keeps what it has by itself: its place, its names, its mode, strict or not (own-files.ts).
@@ -26,16 +27,10 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild';
 import { HoldfastError } from '../base/errors.js';
-import type { BootData } from './boot-data.js';
+import type { BootData, CodeCacheFiles } from './boot-data.js';
 import { bundleFolder, claimBundle, pruneBundles, writeBundle } from './compile-cache.js';
 import { compileError, isTopLevelAwait } from './compile-errors.js';
-import {
-  bundlePlugin,
-  EXTERNAL_PREFIX,
-  isUsers,
-  type OwnPackage,
-  PRELUDE,
-} from './compile-plugin.js';
+import { bundlePlugin, EXTERNAL_PREFIX, isUsers, type OwnPackage } from './compile-plugin.js';
 import {
   BUNDLE_TARGET,
   declaresFunction,
@@ -44,6 +39,8 @@ import {
   renamedIn,
 } from './own-files.js';
 import { ownPackageFiles } from './own-package.js';
+import { ownRuntimeScript, readRuntime, runtimeMap } from './runtime-index.js';
+import { SCRIPT_FOOT, SCRIPT_HEAD, STRICT_HEAD, withLateImports } from './script-format.js';
 
 /** A job as workers load it. It is plain data, because it travels to the guardian's next process. */
 export interface CompiledJob {
@@ -53,13 +50,13 @@ export interface CompiledJob {
   readonly entry: string;
   /** Part of the worker's data, under the name `boot`. */
   readonly boot: BootData;
-  /** Absolute path of the bundle's source map. */
-  readonly sourceMap: string;
+  /** Scripts and their source maps, by absolute paths. */
+  readonly sourceMaps: Readonly<Record<string, string>>;
 }
 
 export interface CompileOptions {
-  /** Absolute path of the compiled module that exports `startHost(job)`. */
-  readonly hostEntry: string;
+  /** Absolute path of a runtime script that is not the package's own. */
+  readonly runtime?: string;
 }
 
 interface Output {
@@ -97,13 +94,18 @@ const handedOver = new Map<string, CompiledJob>();
  * @throws HoldfastError ERR_HOLDFAST_JOB_MODULE when there is no such file, ERR_HOLDFAST_COMPILE
  *   with file, line and column when it does not compile, ERR_HOLDFAST_ENVIRONMENT where no job can run
  */
-export async function compileJob(url: URL | string, options: CompileOptions): Promise<CompiledJob> {
+export async function compileJob(
+  url: URL | string,
+  options: CompileOptions = {},
+): Promise<CompiledJob> {
   const file = locateJob(url);
   const ready = handedOver.get(pathToFileURL(file).href);
   if (ready !== undefined && isFile(ready.boot.bundle)) return ready;
-  const own = ownPackage(options.hostEntry);
+  const own = ownPackage(options.runtime);
+  const { runtime } = own;
   const output = await bundle(file, own);
-  const folder = await bundleFolder(dirname(file), contentHash(output));
+  const folder = await bundleFolder(dirname(file), contentHash(output, runtime.hash));
+  const shared = await bundleFolder(dirname(file), runtime.hash);
   const name = output.format === 'script' ? 'job.cjs' : 'job.mjs';
   await writeBundle(folder, {
     'importer.mjs': Buffer.from(IMPORTER),
@@ -111,19 +113,33 @@ export async function compileJob(url: URL | string, options: CompileOptions): Pr
     [name]: output.code,
   });
   await claimBundle(folder);
+  await claimBundle(shared);
   await pruneBundles(folder);
+  const runtimeCache = {
+    full: codeCacheIn(folder, 'runtime').full,
+    early: codeCacheIn(shared, 'runtime').early,
+  };
   return {
     url: pathToFileURL(file).href,
     entry: fileURLToPath(new URL('./bootstrap.cjs', import.meta.url)),
     boot: {
+      runtime: { script: runtime.script, codeCache: runtimeCache },
       format: output.format,
       bundle: join(folder, name),
       externals: output.externals,
       jobUrl: pathToFileURL(file).href,
-      codeCache: join(folder, `code-${process.version}-${process.arch}.bin`),
+      codeCache: codeCacheIn(folder, 'code'),
     },
-    sourceMap: join(folder, `${name}.map`),
+    sourceMaps: {
+      [join(folder, name)]: join(folder, `${name}.map`),
+      [runtime.script]: runtimeMap(runtime.script),
+    },
   };
+}
+
+function codeCacheIn(folder: string, name: string): CodeCacheFiles {
+  const full = join(folder, `${name}-${process.version}-${process.arch}.bin`);
+  return { full, early: `${full}.early` };
 }
 
 /** Lets `compileJob` answer with a bundle that another process of this run has made. */
@@ -161,14 +177,15 @@ function toPath(url: URL | string): string {
   return resolve(text);
 }
 
-function ownPackage(hostEntry: string): OwnPackage {
+function ownPackage(script: string | undefined): OwnPackage {
   const { root, manifest } = ownPackageFiles();
   const entries = new Map<string, string>();
   for (const [name, target] of Object.entries(manifest.exports)) {
     const path = typeof target === 'string' ? target : target.default;
     if (path !== undefined) entries.set(`holdfast${name.slice(1)}`, join(root, path));
   }
-  return { root, dist: join(root, 'dist'), hostEntry: realpathSync(hostEntry), entries };
+  const dist = join(root, 'dist');
+  return { root, dist, runtime: readRuntime(script ?? ownRuntimeScript(dist)), entries };
 }
 
 async function bundle(file: string, own: OwnPackage): Promise<Output> {
@@ -210,7 +227,7 @@ async function bundleAs(
   const script = format === 'script';
   const result = await build({
     stdin: {
-      contents: entryStub(file, own),
+      contents: entryStub(file),
       resolveDir: dirname(file),
       sourcefile: 'holdfast-entry',
     },
@@ -234,7 +251,7 @@ async function bundleAs(
     logLevel: 'silent',
     legalComments: 'none',
     banner: { js: !script ? MODULE_HEAD : treatment.strict ? STRICT_HEAD : SCRIPT_HEAD },
-    footer: { js: script ? '})' : '' },
+    footer: { js: script ? SCRIPT_FOOT : '' },
     plugins: [bundlePlugin({ own, format, jobFile: file, ...treatment })],
   });
   const files = result.outputFiles ?? [];
@@ -253,7 +270,7 @@ async function bundleAs(
     .map((imported) => imported.path.slice(EXTERNAL_PREFIX.length));
   return {
     format,
-    code: script ? Buffer.from(code.text.replace(LATE_IMPORT, '$1$$hfload(')) : code.contents,
+    code: script ? Buffer.from(withLateImports(code.text)) : code.contents,
     map: withAbsoluteSources(map.text, dirname(file)),
     externals: [...new Set(externals)],
     wanted: await treatmentFor(result.metafile?.inputs ?? {}, map.text, dirname(file), own),
@@ -275,7 +292,7 @@ async function treatmentFor(
   for (const [input, { format }] of Object.entries(inputs)) {
     if (input.startsWith(EXTERNAL_PREFIX)) continue;
     const path = resolve(folder, input);
-    if (loaderOf(path) === undefined || !isUsers(path, own) || path === own.hostEntry) continue;
+    if (loaderOf(path) === undefined || !isUsers(path, own)) continue;
     strict ||= format === 'esm';
     const text = await readFile(path, 'utf8');
     if (format === 'cjs' && !isDeclaredStrict(text)) sloppy.add(path);
@@ -297,17 +314,6 @@ function withAbsoluteSources(text: string, folder: string): Uint8Array {
   return Buffer.from(JSON.stringify(map));
 }
 
-/** Begins a function that the bootstrap calls with the arguments of a CommonJS module, and `$hfload`. */
-const SCRIPT_HEAD = '(function (exports, require, module, __filename, __dirname, $hfload) {';
-
-const STRICT_HEAD = `${SCRIPT_HEAD}"use strict";`;
-
-/**
- * C6: the text that the bundler prints for an `import()` that leads out of the bundle, if its target has no
- * `import()`. The `require` in it is replaced by a name of the same length, so that the source map stays true.
- */
-const LATE_IMPORT = /(Promise\.resolve\(\)\.then\(\(\)=>__toESM\d*\()require\(/g;
-
 /** A file beside the bundle, which imports packages from there. */
 const IMPORTER = 'export const load = (name) => import(name);\n';
 
@@ -316,22 +322,23 @@ const MODULE_HEAD =
   'import { createRequire as __holdfastRequire } from "node:module";' +
   'const require = __holdfastRequire(import.meta.url);';
 
-/**
- * The prelude comes first. So an error that the job module's top level throws becomes a failure by the same copy of
- * `HoldfastError` that was thrown.
- */
-function entryStub(file: string, own: OwnPackage): string {
+function entryStub(file: string): string {
   return [
-    `import ${JSON.stringify(join(own.dist, PRELUDE))};`,
-    `import { startHost } from ${JSON.stringify(own.hostEntry)};`,
     `import * as job from ${JSON.stringify(file)};`,
-    'startHost(job);',
+    "globalThis[Symbol.for('holdfast.runtime')].start(job);",
   ].join('\n');
 }
 
-function contentHash(output: Output): string {
+function contentHash(output: Output, runtime: string): string {
   const hash = createHash('sha256');
-  hash.update(output.format).update('\0').update(output.code).update('\0').update(output.map);
+  // Of another runtime V8 might take the code cache, because it compares no more than lengths.
+  hash
+    .update(runtime)
+    .update(output.format)
+    .update('\0')
+    .update(output.code)
+    .update('\0')
+    .update(output.map);
   return hash.digest('hex').slice(0, 24);
 }
 

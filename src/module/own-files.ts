@@ -8,7 +8,7 @@
  *      refers to itself in a static member, and what a file exports without a name. Only files with such names are
  *      treated, because to keep names costs a call for each function that is made.
  *  F3  A CommonJS file without `'use strict'` is not strict, although the bundle is. The engine gets it as a
- *      function of its own (`bundle-prelude.ts`).
+ *      function of its own (`runtime-globals.ts`).
  */
 
 import { dirname, extname } from 'node:path';
@@ -126,7 +126,7 @@ export function sloppyModule(path: string, code: string): string {
   });
   const [file, folder] = [path, dirname(path)].map((each) => JSON.stringify(each));
   return (
-    `const { run, require: ask } = globalThis[Symbol.for('holdfast.sloppyFile')](${file}, ` +
+    `const { run, require: ask } = globalThis[Symbol.for('holdfast.runtime')].sloppyFile(${file}, ` +
     `${JSON.stringify(code)}, { __proto__: null, ${bundled.join(', ')} });\n` +
     `run.call(module.exports, module.exports, ask, module, ${file}, ${folder});\n`
   );

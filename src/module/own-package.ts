@@ -26,7 +26,7 @@ export function ownPackageFiles(): NonNullable<typeof found> {
     const manifest = JSON.parse(
       readFileSync(join(root, 'package.json'), 'utf8'),
     ) as PackageManifest;
-    realpathSync(join(root, 'dist/module/bootstrap.cjs'));
+    realpathSync(join(root, 'dist/module/runtime.cjs'));
     if (manifest.name !== 'holdfast') throw new Error(`the package there is ${manifest.name}`);
     found = { root, manifest };
   } catch (cause) {

@@ -8,6 +8,7 @@
 
 import { readFileSync } from 'node:fs';
 import { SourceMap } from 'node:module';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
 import { isError } from '../base/realm.js';
@@ -18,18 +19,22 @@ const CAUSES_MAX = 16;
 
 const maps = new Map<string, SourceMap | undefined>();
 
-/** Replaces positions within the bundle by those in the source. Other lines stay as they are. */
+/** Replaces positions within the job's scripts by those in the sources. Other lines stay as they are. */
 export function mapStack(stack: string, compiled: CompiledJob): string {
-  const { bundle } = compiled.boot;
-  if (!stack.includes(bundle)) return stack;
-  const map = sourceMap(compiled.sourceMap);
-  if (map === undefined) return stack;
-  const position = new RegExp(`(?:file://)?${escapeRegExp(bundle)}:(\\d+):(\\d+)`, 'g');
-  return stack.replace(position, (found, line: string, column: string) => {
-    const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
-    if (!('originalSource' in entry)) return found;
-    return `${pathOf(entry.originalSource)}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
-  });
+  let mapped = stack;
+  for (const [script, mapFile] of Object.entries(compiled.sourceMaps)) {
+    if (!mapped.includes(script)) continue;
+    const map = sourceMap(mapFile);
+    if (map === undefined) continue;
+    const position = new RegExp(`(?:file://)?${escapeRegExp(script)}:(\\d+):(\\d+)`, 'g');
+    mapped = mapped.replace(position, (found, line: string, column: string) => {
+      const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
+      if (!('originalSource' in entry)) return found;
+      const source = pathOf(entry.originalSource, mapFile);
+      return `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+    });
+  }
+  return mapped;
 }
 
 /** The failure with its stack and those of its causes mapped. */
@@ -50,9 +55,9 @@ export function mapError(error: unknown, compiled: CompiledJob): void {
   }
 }
 
-/** Reads the map ahead of the first failure, so that it does not add to a recovery. */
+/** Reads the maps ahead of the first failure, so that it does not add to a recovery. */
 export function warmSourceMap(compiled: CompiledJob): void {
-  sourceMap(compiled.sourceMap);
+  for (const map of Object.values(compiled.sourceMaps)) sourceMap(map);
 }
 
 /** The map; undefined when it cannot be read, because an unmapped stack is better than another error. */
@@ -67,8 +72,9 @@ function sourceMap(path: string): SourceMap | undefined {
   return maps.get(path);
 }
 
-function pathOf(source: string): string {
-  return source.startsWith('file:') ? fileURLToPath(source) : source;
+/** A source of the runtime is relative to its map. */
+function pathOf(source: string, mapFile: string): string {
+  return source.startsWith('file:') ? fileURLToPath(source) : resolve(dirname(mapFile), source);
 }
 
 function escapeRegExp(text: string): string {

@@ -17,16 +17,24 @@ import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Failure } from '../../dist/base/failure.js';
 import { type CompiledJob, compileJob, reuseCompiled } from '../../dist/module/compile.js';
+import { buildRuntime } from '../../dist/module/runtime-bundle.js';
 import { mapFailure } from '../../dist/module/source-maps.js';
 
-const hostEntry = fileURLToPath(new URL('./fixtures/reporting-host.mjs', import.meta.url));
 const packageRoot = fileURLToPath(new URL('../..', import.meta.url));
 
 let root = '';
 let projects = 0;
+/** A runtime whose host tells what a job module looks like inside. */
+let runtime = '';
 
 beforeAll(async () => {
   root = await realpath(await mkdtemp(join(tmpdir(), 'holdfast-compile-')));
+  runtime = join(root, 'reporting-runtime.cjs');
+  await buildRuntime({
+    dist: join(packageRoot, 'dist'),
+    host: fileURLToPath(new URL('./fixtures/reporting-host.mjs', import.meta.url)),
+    script: runtime,
+  });
 });
 afterAll(async () => {
   await rm(root, { recursive: true, force: true });
@@ -62,13 +70,13 @@ async function load(compiled: CompiledJob): Promise<Report> {
 
 async function answerOf(files: Readonly<Record<string, string>>, job = 'job.ts') {
   const folder = await project(files);
-  const compiled = await compileJob(pathToFileURL(join(folder, job)), { hostEntry });
+  const compiled = await compileJob(pathToFileURL(join(folder, job)), { runtime });
   return { folder, compiled, answer: (await load(compiled)).answer as Record<string, unknown> };
 }
 
 async function refusal(files: Readonly<Record<string, string>>, job = 'job.ts') {
   const folder = await project(files);
-  const error = await compileJob(join(folder, job), { hostEntry }).then(
+  const error = await compileJob(join(folder, job), { runtime }).then(
     () => expect.fail('it compiled'),
     (thrown) => thrown as Error & { code: string; details: Record<string, unknown> },
   );
@@ -210,7 +218,7 @@ describe('a file stays what it is by itself', () => {
       'old/typed.cts': ts(`${modes} export = (): unknown => results();`),
       'modern.cjs': `'use strict'; ${modes} module.exports = results;`,
     });
-    const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const compiled = await compileJob(join(folder, 'job.ts'), { runtime });
     const { answer, failure } = await load(compiled);
     const old = join(folder, 'old');
     const parts = ['part', old, join(old, 'old.cjs'), true];
@@ -384,7 +392,7 @@ describe('packages', () => {
       'node_modules/common/package.json': pkg('common', { main: 'b.js' }),
       'node_modules/common/b.js': 'exports.field = 3;',
     });
-    const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const compiled = await compileJob(join(folder, 'job.ts'), { runtime });
     const expected = [
       'the default',
       'the default',
@@ -397,7 +405,7 @@ describe('packages', () => {
       'Promise.resolve().then(()=>__toESM(',
     ];
     expect((await load(compiled)).answer).toEqual(expected);
-    expect((await stat(compiled.boot.codeCache)).size).toBeGreaterThan(1_000);
+    expect((await stat(compiled.boot.codeCache.full)).size).toBeGreaterThan(1_000);
     expect((await load(compiled)).answer).toEqual(expected);
   });
 
@@ -434,8 +442,7 @@ describe('packages', () => {
     });
     await mkdir(join(folder, 'node_modules'));
     await symlink(packageRoot, join(folder, 'node_modules/holdfast'));
-    const linked = join(folder, 'node_modules/holdfast/test/job/fixtures/reporting-host.mjs');
-    const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry: linked });
+    const compiled = await compileJob(join(folder, 'job.ts'), { runtime });
     expect((await load(compiled)).answer).toBe(60_000);
   });
 });
@@ -467,7 +474,7 @@ export function check(row: Row): number {
   }
 }`,
     });
-    const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const compiled = await compileJob(join(folder, 'job.ts'), { runtime });
     const raw = (await load(compiled)).failure;
     expect(raw?.stack).toContain(compiled.boot.bundle);
     const failure = mapFailure(raw as Failure, compiled);
@@ -486,7 +493,7 @@ export function check(row: Row): number {
           throw new HoldfastError('ERR_HOLDFAST_BAD_OPTION', 'no', { details: { given: 1 } });
         } };`,
     });
-    const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const compiled = await compileJob(join(folder, 'job.ts'), { runtime });
     expect((await load(compiled)).failure).toMatchObject({
       name: 'HoldfastError',
       code: 'ERR_HOLDFAST_BAD_OPTION',
@@ -506,7 +513,7 @@ describe('refusals', () => {
   test('a folder, and a URL that is no file', async () => {
     const { error } = await refusal({}, '.');
     expect(error.code).toBe('ERR_HOLDFAST_JOB_MODULE');
-    await expect(compileJob('https://example.org/job.js', { hostEntry })).rejects.toMatchObject({
+    await expect(compileJob('https://example.org/job.js', { runtime })).rejects.toMatchObject({
       code: 'ERR_HOLDFAST_JOB_MODULE',
     });
   });
@@ -542,18 +549,19 @@ describe('the folder of bundles', () => {
 
   test('the same content is one folder, and damage is mended', async () => {
     const folder = await project({ 'job.ts': job });
-    const first = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const first = await compileJob(join(folder, 'job.ts'), { runtime });
     await writeFile(first.boot.bundle, 'not this');
-    const second = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const second = await compileJob(join(folder, 'job.ts'), { runtime });
     expect(second).toEqual(first);
-    expect(await bundles(folder)).toHaveLength(1);
+    // One of the bundle, and one of the runtime.
+    expect(await bundles(folder)).toHaveLength(2);
     expect((await load(second)).answer).toBe(1);
   });
 
   test('eight runs at once agree', async () => {
     const folder = await project({ 'job.ts': job });
     const file = join(folder, 'job.ts');
-    const all = await Promise.all(Array.from({ length: 8 }, () => compileJob(file, { hostEntry })));
+    const all = await Promise.all(Array.from({ length: 8 }, () => compileJob(file, { runtime })));
     expect(new Set(all.map(({ boot }) => boot.bundle)).size).toBe(1);
     const names = await readdir(dirname(all[0]?.boot.bundle ?? ''));
     expect(names.filter((name) => name.endsWith('.tmp'))).toEqual([]);
@@ -569,7 +577,7 @@ describe('the folder of bundles', () => {
       const time = new Date(Date.now() - 10 * 86_400_000 + i * 1_000);
       await utimes(join(cache, name), time, time);
     }
-    const { boot } = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const { boot } = await compileJob(join(folder, 'job.ts'), { runtime });
     const left = await bundles(folder);
     expect(left).toHaveLength(9);
     expect(left).toContain(old[0]);
@@ -580,7 +588,7 @@ describe('the folder of bundles', () => {
     const folder = await project({ 'job.ts': job });
     // A file where the folder would be stops root as well.
     await writeFile(join(folder, 'node_modules'), '');
-    const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry });
+    const compiled = await compileJob(join(folder, 'job.ts'), { runtime });
     expect(compiled.boot.bundle.startsWith(await realpath(tmpdir()))).toBe(true);
     expect((await stat(dirname(dirname(compiled.boot.bundle)))).mode & 0o022).toBe(0);
     expect((await load(compiled)).answer).toBe(1);
@@ -592,31 +600,31 @@ describe('the folder of bundles', () => {
       'job.ts':
         'export default { answer: () => new Promise((resolve) => setTimeout(resolve, 1_300, 1)) };',
     });
-    const compiled = await compileJob(join(folder, 'job.ts'), { hostEntry });
-    const full = compiled.boot.codeCache;
-    const early = `${full}.early`;
-    await load(compiled);
-    for (const path of [full, early]) expect((await stat(path)).size).toBeGreaterThan(1_000);
-    await writeFile(full, 'rubbish');
-    await writeFile(early, 'rubbish');
-    expect((await load(compiled)).answer).toBe(1);
-    for (const path of [full, early]) expect((await stat(path)).size).toBeGreaterThan(1_000);
-    // A thread that finds the early one takes it, and makes the full one.
-    await rm(full);
-    const { mtimeMs } = await stat(early);
-    expect((await load(compiled)).answer).toBe(1);
-    expect((await stat(full)).size).toBeGreaterThan(1_000);
-    expect((await stat(early)).mtimeMs).toBe(mtimeMs);
+    const compiled = await compileJob(join(folder, 'job.ts'), { runtime });
+    for (const { full, early } of [compiled.boot.codeCache, compiled.boot.runtime.codeCache]) {
+      await load(compiled);
+      for (const path of [full, early]) expect((await stat(path)).size).toBeGreaterThan(1_000);
+      await writeFile(full, 'rubbish');
+      await writeFile(early, 'rubbish');
+      expect((await load(compiled)).answer).toBe(1);
+      for (const path of [full, early]) expect((await stat(path)).size).toBeGreaterThan(1_000);
+      // A thread that finds the early one takes it, and makes the full one.
+      await rm(full);
+      const { mtimeMs } = await stat(early);
+      expect((await load(compiled)).answer).toBe(1);
+      expect((await stat(full)).size).toBeGreaterThan(1_000);
+      expect((await stat(early)).mtimeMs).toBe(mtimeMs);
+    }
   });
 
   test('a bundle handed over by the guardian is taken as it is, until it vanishes', async () => {
     const folder = await project({ 'job.ts': job });
     const file = join(folder, 'job.ts');
-    const compiled = await compileJob(file, { hostEntry });
+    const compiled = await compileJob(file, { runtime });
     reuseCompiled(compiled);
     await writeFile(file, 'export default { answer: () => 2 };');
-    expect(await compileJob(file, { hostEntry })).toBe(compiled);
+    expect(await compileJob(file, { runtime })).toBe(compiled);
     await rm(compiled.boot.bundle);
-    expect((await load(await compileJob(file, { hostEntry }))).answer).toBe(2);
+    expect((await load(await compileJob(file, { runtime }))).answer).toBe(2);
   });
 });

@@ -4,18 +4,16 @@
  * changed is the subject of compile.test.ts alone.
  */
 
-import { fileURLToPath } from 'node:url';
 import * as holdfast from '../../dist/index.js';
 import { compileJob, reuseCompiled } from '../../dist/module/compile.js';
 
-const hostEntry = fileURLToPath(new URL('../../dist/host/worker-main.js', import.meta.url));
 const compiling = new Map<string, Promise<void>>();
 
 /** Never rejects: what is wrong with a module, a run of it meets again and says properly. */
 function compileOnce(url: URL | string): Promise<void> {
   const known = compiling.get(String(url));
   if (known !== undefined) return known;
-  const done = compileJob(url, { hostEntry }).then(reuseCompiled, () => {});
+  const done = compileJob(url).then(reuseCompiled, () => {});
   compiling.set(String(url), done);
   return done;
 }

@@ -1,11 +1,26 @@
 /**
- * The first module of every bundle. It puts things where the bootstrap and other parts of the bundle find them, and is
- * imported for this effect only.
+ * What the runtime script leaves in its thread for the bootstrap and for the bundles of jobs, under
+ * `Symbol.for('holdfast.runtime')`.
  */
 
 import { createRequire } from 'node:module';
 import { compileFunction } from 'node:vm';
 import { toFailure } from '../base/failure.js';
+
+export interface RuntimeGlobals {
+  /** Starts the host with the namespace of the job module. */
+  readonly start: (job: object) => void;
+  /** What a module of Holdfast exports under a name. The module runs when it is first asked for. */
+  readonly get: (module: string, name: string) => unknown;
+  /** By the class of the runtime's errors. */
+  readonly toFailure: typeof toFailure;
+  readonly sloppyFile: typeof sloppyFile;
+}
+
+export function setRuntime(parts: Pick<RuntimeGlobals, 'start' | 'get'>): void {
+  const runtime: RuntimeGlobals = { ...parts, toFailure, sloppyFile };
+  Object.assign(globalThis, { [Symbol.for('holdfast.runtime')]: runtime });
+}
 
 /** The function that Node makes of a CommonJS file. */
 type CommonJsFile = (
@@ -35,8 +50,3 @@ function sloppyFile(
     require: Object.assign(require, { resolve: own.resolve, cache: own.cache }),
   };
 }
-
-Object.assign(globalThis, {
-  [Symbol.for('holdfast.sloppyFile')]: sloppyFile,
-  [Symbol.for('holdfast.toFailure')]: toFailure,
-});
