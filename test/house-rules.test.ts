@@ -355,7 +355,7 @@ test('knip sees an export that only a test uses, and the file that nobody import
       'tsconfig.json': read('tsconfig.json'),
       'knip.jsonc': read('knip.jsonc'),
       'src/actors/index.ts': 'export {};\n',
-      'src/module/bundle-prelude.ts': 'export {};\n',
+      'src/module/runtime-globals.ts': 'export {};\n',
       'src/index.ts': "export { a } from './used.js';\n",
       'src/used.ts':
         'export const a = 1;\nexport const b = 2;\n/** @public */\nexport const c = 3;\n',

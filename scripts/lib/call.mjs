@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import { constants, setPriority } from 'node:os';
 
 /** How long what it wrote may take to arrive after its end. */
 const DRAIN_MS_MAX = 2_000;
@@ -7,12 +8,14 @@ const DRAIN_MS_MAX = 2_000;
  * Runs a program to its end.
  * @param timeoutMs after which it is killed, which counts as a failure
  * @param capture gather standard output instead of passing it on
+ * @param behind let others have the processor first
  * @returns `{ ok, output, errors, why }`: `errors` is its standard error, which is passed on as well; `why` says in
  *   words how it ended when not well
  */
-export function call(program, args, { cwd, timeoutMs, capture = false }) {
+export function call(program, args, { cwd, timeoutMs, capture = false, behind = false }) {
   return new Promise((done) => {
     const child = spawn(program, args, { cwd, stdio: ['ignore', capture ? 'pipe' : 1, 'pipe'] });
+    if (behind && child.pid !== undefined) letOthersFirst(child.pid);
     let output = '';
     let errors = '';
     child.stdout?.setEncoding('utf8').on('data', (text) => {
@@ -39,4 +42,12 @@ export function call(program, args, { cwd, timeoutMs, capture = false }) {
     child.on('close', ended);
     child.on('exit', (code, signal) => setTimeout(ended, DRAIN_MS_MAX, code, signal).unref());
   });
+}
+
+function letOthersFirst(pid) {
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already, or the system does not let us.
+  }
 }

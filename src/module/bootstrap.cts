@@ -10,7 +10,8 @@
  *  - An error while the bundle loads is the job module's, and reported as `load-failed`.
  *  - A worker makes the code cache when it has run for a moment, because the cache holds only functions that were
  *    called. It makes an early one soon after its start, for a thread that dies in the first second, and the full
- *    one later. A cache that V8 refuses (another version, other flags) is made anew.
+ *    one later. The early one of the runtime serves all jobs. A cache that V8 refuses (another version, other flags) is
+ *    made anew.
  */
 
 type BootData = import('./boot-data.js', { with: { 'resolution-mode': 'import' }}).BootData;
@@ -87,12 +88,11 @@ function runScript(
   const module = { exports: {} };
   const run = script.runInThisContext() as (...names: readonly unknown[]) => void;
   run(module.exports, require, module, filename, dirname(filename), lateImport);
-  const refused = script.cachedDataRejected === true;
-  if (cachedData === undefined || refused) {
-    setTimeout(writeCodeCache, EARLY_CACHE_AFTER_MS, script, codeCache.early).unref();
-  }
-  if (full === undefined || refused) {
-    setTimeout(writeCodeCache, FULL_CACHE_AFTER_MS, script, codeCache.full).unref();
+  const without = cachedData === undefined || script.cachedDataRejected === true;
+  if (without) setTimeout(writeCodeCache, EARLY_CACHE_AFTER_MS, script, [codeCache.early]).unref();
+  if (without || full === undefined) {
+    const files = without ? [codeCache.full, codeCache.early] : [codeCache.full];
+    setTimeout(writeCodeCache, FULL_CACHE_AFTER_MS, script, files).unref();
   }
 }
 
@@ -151,18 +151,16 @@ function readFile(path: string): Buffer | undefined {
 }
 
 /** Of threads that begin at once one writes the cache. If that fails, the next start is slower, and no more. */
-function writeCodeCache(script: import('node:vm').Script, path: string): void {
-  const temporary = `${path}.${process.pid}.tmp`;
-  try {
-    const file = fs.openSync(temporary, 'wx');
+function writeCodeCache(script: import('node:vm').Script, paths: readonly string[]): void {
+  const cache = script.createCachedData();
+  for (const path of paths) {
+    const temporary = `${path}.${process.pid}.tmp`;
     try {
-      fs.writeSync(file, script.createCachedData());
-    } finally {
-      fs.closeSync(file);
+      fs.writeFileSync(temporary, cache, { flag: 'wx' });
+      fs.renameSync(temporary, path);
+    } catch {
+      // Another thread was first, or the disk is full.
     }
-    fs.renameSync(temporary, path);
-  } catch {
-    // Another process was first, or the disk is full.
   }
 }
 

@@ -23,7 +23,7 @@
 import { createHash } from 'node:crypto';
 import { realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild';
 import { HoldfastError } from '../base/errors.js';
@@ -105,7 +105,7 @@ export async function compileJob(
   const { runtime } = own;
   const output = await bundle(file, own);
   const folder = await bundleFolder(dirname(file), contentHash(output, runtime.hash));
-  const shared = await bundleFolder(dirname(file), runtime.hash);
+  const shared = await bundleFolder(homeOf(own.root), runtime.hash);
   const name = output.format === 'script' ? 'job.cjs' : 'job.mjs';
   await writeBundle(folder, {
     'importer.mjs': Buffer.from(IMPORTER),
@@ -135,6 +135,11 @@ export async function compileJob(
       [runtime.script]: runtimeMap(runtime.script),
     },
   };
+}
+
+/** Where what serves all jobs is kept: beside the package when it is installed, in its own checkout otherwise. */
+function homeOf(root: string): string {
+  return root.includes(`${sep}node_modules${sep}`) ? dirname(root) : root;
 }
 
 function codeCacheIn(folder: string, name: string): CodeCacheFiles {

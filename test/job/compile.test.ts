@@ -553,8 +553,7 @@ describe('the folder of bundles', () => {
     await writeFile(first.boot.bundle, 'not this');
     const second = await compileJob(join(folder, 'job.ts'), { runtime });
     expect(second).toEqual(first);
-    // One of the bundle, and one of the runtime.
-    expect(await bundles(folder)).toHaveLength(2);
+    expect(await bundles(folder)).toHaveLength(1);
     expect((await load(second)).answer).toBe(1);
   });
 
