@@ -18,7 +18,9 @@ export class CallbackOutput implements Output<unknown> {
   #isOpen = false;
   #timestamp = Number.NaN;
   #behind = NOT_BEHIND;
+  /** Only the first `#count` are held. To set the length of an array costs more than a record does. */
   #held: unknown[] = [];
+  #count = 0;
   /** Index of the next held record. */
   #at = 0;
 
@@ -41,7 +43,7 @@ export class CallbackOutput implements Output<unknown> {
   /** The callback has returned: what it has emitted goes on. */
   end(): void {
     this.#isOpen = false;
-    if (this.#held.length > 0) this.resume();
+    if (this.#count > 0) this.resume();
   }
 
   /** The callback has failed: what it has emitted is dropped. */
@@ -53,7 +55,8 @@ export class CallbackOutput implements Output<unknown> {
   emit(record: unknown): void {
     this.requireCallback();
     if (isThenable(record)) throw asyncCallbackError(this.#where);
-    this.#held.push(record);
+    this.#held[this.#count] = record;
+    this.#count += 1;
   }
 
   /** @throws HoldfastError ERR_HOLDFAST_OUTSIDE_CALLBACK when no callback is at work */
@@ -67,17 +70,18 @@ export class CallbackOutput implements Output<unknown> {
   }
 
   get suspended(): boolean {
-    return this.#held.length > 0;
+    return this.#count > 0;
   }
 
   resume(): void {
     const held = this.#held;
     const { output, turn } = this.#context;
-    while (this.#at < held.length) {
+    while (this.#at < this.#count) {
       const record = held[this.#at];
+      held[this.#at] = undefined;
       this.#at += 1;
       output.onElement(record, this.#timestamp, 0, this.#behind);
-      if (this.#at === held.length) break;
+      if (this.#at === this.#count) break;
       this.#context.alive();
       if (turn.pause) return;
     }
@@ -85,8 +89,8 @@ export class CallbackOutput implements Output<unknown> {
   }
 
   #clear(): void {
-    if (this.#held.length > HELD_KEPT_MAX) this.#held = [];
-    else this.#held.length = 0;
+    if (this.#count > HELD_KEPT_MAX) this.#held = [];
+    this.#count = 0;
     this.#at = 0;
   }
 }
