@@ -34,11 +34,10 @@ export class KeyedState {
   readonly #table: CellTable;
   readonly #section: string;
   readonly #slots: number;
-  /** By key group. */
-  readonly #buckets: (CellBucket | undefined)[] = [];
+  /** The cells of the buckets, by key group: the bucket itself is seldom needed. */
+  readonly #cells: (CellBucket['cells'] | undefined)[] = [];
   /** What callbacks have changed since `begin` or `enter`, last change last; undefined where nothing is undone (S4). */
   readonly #undo: (() => void)[] | undefined;
-  #bucket!: CellBucket;
   #key: unknown;
   #group = 0;
   #cell: Cell | undefined;
@@ -46,6 +45,8 @@ export class KeyedState {
   #callback = 0;
   #callbacks = 0;
   #hasChanged = false;
+  /** Something was kept that may hold on to the frame that it came in. */
+  #mayHoldFrame = false;
   #mayBeEmpty = false;
 
   constructor(
@@ -65,22 +66,20 @@ export class KeyedState {
       if (section.name !== description.section) continue;
       this.#table.restore(section, ownGroups(context, section), () => context.alive());
     }
-    for (const [group, bucket] of this.#table.buckets) this.#buckets[group] = bucket;
+    for (const [group, { cells }] of this.#table.buckets) this.#cells[group] = cells;
   }
 
   /** A callback begins, for a key. */
   begin(canonical: PrimitiveKey, key: unknown, group: number): void {
-    const bucket = this.#buckets[group] ?? this.#newBucket(group);
-    this.#bucket = bucket;
+    const cells = this.#cells[group] ?? this.#newGroup(group);
     this.#key = key;
     this.#group = group;
-    this.#cell = bucket.cells.get(canonical);
+    this.#cell = cells.get(canonical);
     this.#open();
   }
 
   /** A callback begins, for a key that has a cell. */
   enter(cell: Cell): void {
-    this.#bucket = this.#buckets[cell.group]!;
     this.#key = cell.key;
     this.#group = cell.group;
     this.#cell = cell;
@@ -95,9 +94,10 @@ export class KeyedState {
     const cell = this.#cell!;
     if (this.#mayBeEmpty && slotsOf(cell).every((slot) => slot === undefined)) {
       this.#table.delete(this.#bucket, cell); // S1
-    } else {
+    } else if (this.#mayHoldFrame) {
       this.#table.set(cell, cell.value);
     }
+    this.#mayHoldFrame = false;
     this.#mayBeEmpty = false;
     if (this.#undo !== undefined) this.#undo.length = 0;
   }
@@ -146,6 +146,11 @@ export class KeyedState {
     return cell;
   }
 
+  /** Tells what is being kept: numbers, say, hold no frame (held-frames.ts), and need no further look. */
+  keeps(value: unknown): void {
+    if (typeof value === 'object' || typeof value === 'string') this.#mayHoldFrame = true;
+  }
+
   /** A slot has become undefined. */
   emptied(): void {
     this.#mayBeEmpty = true;
@@ -177,14 +182,18 @@ export class KeyedState {
     return cell;
   }
 
-  #newBucket(group: number): CellBucket {
+  get #bucket(): CellBucket {
+    return this.#table.bucket(this.#group);
+  }
+
+  #newGroup(group: number): CellBucket['cells'] {
     assert(
       this.#context.ownsGroup(group),
       `a record of key group ${group} reached an instance without it`,
     );
-    const bucket = this.#table.bucket(group);
-    this.#buckets[group] = bucket;
-    return bucket;
+    const { cells } = this.#table.bucket(group);
+    this.#cells[group] = cells;
+    return cells;
   }
 }
 

@@ -53,6 +53,13 @@ class Handle {
     this.state.emptied();
   }
 
+  /** What state keeps of a value. @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE */
+  protected kept(value: unknown): unknown {
+    const kept = this.keeper.keep(value);
+    this.state.keeps(kept);
+    return kept;
+  }
+
   /** Exchanges the content of the slot. */
   protected put(content: unknown): void {
     const { state, slot } = this;
@@ -74,7 +81,7 @@ class ValueHandle extends Handle implements ValueState<unknown> {
 
   set(value: unknown): void {
     if (value === undefined) this.clear();
-    else this.put(this.keeper.keep(value));
+    else this.put(this.kept(value));
   }
 
   update(fn: (value: unknown) => unknown): void {
@@ -87,7 +94,7 @@ class ValueHandle extends Handle implements ValueState<unknown> {
 class ListHandle extends Handle implements ListState<unknown> {
   add(item: unknown): void {
     const { state } = this;
-    const kept = this.keeper.keep(item);
+    const kept = this.kept(item);
     const items = state.slots?.[this.slot] as unknown[] | undefined;
     if (items === undefined) {
       this.put([kept]);
@@ -118,7 +125,7 @@ class MapHandle extends Handle implements MapState<MapStateKey, unknown> {
   set(key: MapStateKey, value: unknown): void {
     requireKey(key);
     const { state } = this;
-    const kept = this.keeper.keep(value);
+    const kept = this.kept(value);
     const entries = this.#entries();
     if (entries === undefined) {
       this.put(new Map([[detachedKey(key) as MapStateKey, kept]]));
