@@ -129,6 +129,7 @@ export type {
   ProcessSpec,
   StateSpecs,
   States,
+  TimerKind,
   Timers,
 } from './stream/api/process.js';
 export {

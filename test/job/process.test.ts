@@ -9,7 +9,16 @@ import silence, {
   type Visits,
   visit,
 } from './fixtures/silence.job.js';
-import { fixture, type Kill, Meter, temporaryFolder, throughKills, until } from './kit.js';
+import { TICKING } from './fixtures/ticking.job.js';
+import {
+  fixture,
+  type Kill,
+  Meter,
+  runningAgain,
+  temporaryFolder,
+  throughKills,
+  until,
+} from './kit.js';
 import { run } from './run-compiled.js';
 
 const COUNT = 6_000;
@@ -123,4 +132,29 @@ describe('silence of ten minutes, per user', () => {
       requireRight(collected);
     },
   );
+});
+
+test('timers of the clock fire while no record comes, also after a kill, once each', async () => {
+  const meter = new Meter(TICKING);
+  const gate = new Meter();
+  const job = await run(fixture('ticking'), {
+    parallelism: 2,
+    checkpoint: { directory: await temporaryFolder(), intervalMs: 20 },
+    args: { count: TICKING + 1, meter: meter.shared, gate: gate.shared },
+  });
+  await until(() => job.progress().sourceRecords >= TICKING, job);
+  await job.checkpointNow();
+  for (const slot of [0, 1]) {
+    const again = runningAgain(job);
+    job.kill(slot, 'terminate');
+    await again;
+  }
+  expect(job.collected('ticks')).toEqual([]);
+  gate.raise(1);
+  await until(() => job.collected('ticks').length >= TICKING, job);
+  meter.raise(TICKING + 1);
+  const { collected, counters } = await job.finished;
+  const keys = Array.from({ length: TICKING }, (_, i) => i);
+  expect((collected['ticks'] as number[]).toSorted((a, b) => a - b)).toEqual(keys);
+  expect(counters).toEqual({ timersLeft: 1 });
 });

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
 import { list, map, value } from '../../src/stream/api/state-specs.js';
 import type { OperatorContext, RestoredSection } from '../../src/stream/operator.js';
-import { EventTimers } from '../../src/stream/operators/event-timers.js';
+import { TimerQueue } from '../../src/stream/operators/timer-queue.js';
 import { KeyedState } from '../../src/stream/state/keyed-state.js';
 import { thrownBy } from './graph-kit.js';
 import {
@@ -143,7 +143,7 @@ describe('process', () => {
     const context = contextOf();
     const description = { section: 'cells', layout: '"~eventTime":timers:value', migrates: [] };
     const state = new KeyedState(context, [], { description, slots: 1, evolve: () => thrown });
-    const timers = new EventTimers(context, [], state, true);
+    const timers = new TimerQueue(state, 0, () => false);
     const silence = 600;
     for (let i = 0; i < 50_000; i += 1) {
       const k = `k${i % 3}`;
@@ -156,9 +156,8 @@ describe('process', () => {
       state.end();
       if (timers.entries > 1_100) throw new Error(`${timers.entries} entries after ${i} records`);
     }
-    timers.advance(Number.POSITIVE_INFINITY);
     const fired: string[] = [];
-    for (let timer = timers.next(); timer !== undefined; timer = timers.next()) {
+    for (let timer = timers.next(Infinity); timer !== undefined; timer = timers.next(Infinity)) {
       timers.fires(timer);
       fired.push(`${String(state.key)} ${timer.time}`);
       state.end();
@@ -176,6 +175,96 @@ describe('process', () => {
     });
     const { emitted } = runPlain(create, [at(0), { watermark: 5 }, at(9), end]);
     expect(shown(emitted)).toEqual(['-Infinity at 0', '5 at 9']);
+  });
+});
+
+describe('timers of the clock', () => {
+  beforeEach(() => vi.useFakeTimers({ now: 1_000 }));
+  afterEach(() => vi.useRealTimers());
+
+  const create = of({
+    onElement({ n }, { timers }) {
+      timers.processingTime(n!);
+      timers.processingTime(n!);
+      timers.processingTime(5_000);
+      timers.deleteProcessingTime(5_000);
+    },
+    onTimer(time, ctx, out) {
+      out.emit(`${ctx.key} ${ctx.timerKind} ${time} at ${Date.now()}`);
+      if (time === 1_700) ctx.timers.eventTime(4);
+      if (time === 1_700) ctx.timers.eventTime(5);
+    },
+  });
+  const records = [at(0, 'a', { n: 1_500 }), at(0, 'b', { n: 1_700 }), at(0, 'c', { n: 1_600 })];
+
+  it('fire when the input rests and the clock is there, in the order of time', () => {
+    const harness = new Harness(create);
+    for (const item of [...records, { watermark: 4 }]) harness.feed(item);
+    expect(harness.operator.dueMs! - performance.now()).toBe(500);
+    vi.setSystemTime(1_499);
+    harness.settle();
+    expect(shown(harness.emitted)).toEqual([]);
+    vi.setSystemTime(1_600);
+    expect(harness.operator.dueMs! - performance.now()).toBe(-100);
+    harness.feed(at(0, 'd', { n: 1_000 }));
+    harness.feed({ watermark: 4 });
+    expect(shown(harness.emitted)).toEqual([]);
+    harness.settle();
+    expect(shown(harness.emitted)).toEqual([
+      'd processingTime 1000 at 1600 at NaN',
+      'a processingTime 1500 at 1600 at NaN',
+      'c processingTime 1600 at 1600 at NaN',
+    ]);
+    vi.setSystemTime(2_000);
+    harness.emitted.length = 0;
+    harness.settle();
+    expect(shown(harness.emitted)).toEqual([
+      'b processingTime 1700 at 2000 at NaN',
+      'b eventTime 4 at 2000 at 4',
+    ]);
+    // Of the timer that was taken back an entry is left.
+    vi.setSystemTime(5_000);
+    harness.settle();
+    expect(harness.emitted).toHaveLength(2);
+    expect(harness.operator.dueMs).toBeUndefined();
+  });
+
+  it('come back from a snapshot, in the midst of a firing as well', () => {
+    let harness = new Harness(create);
+    for (const item of records) harness.feed(item);
+    vi.setSystemTime(2_000);
+    const fired: Emitted[] = [];
+    for (let i = 0; i < 3; i += 1) {
+      harness = new Harness(create, {}, harness.snapshot());
+      harness.stingy = true;
+      harness.operator.settle?.();
+      expect(harness.operator.divisible).toBe(true);
+      fired.push(...harness.emitted);
+    }
+    expect(shown(fired).map((text) => text.slice(0, 21))).toEqual([
+      'a processingTime 1500',
+      'c processingTime 1600',
+      'b processingTime 1700',
+    ]);
+  });
+
+  it('are counted when the input ends before them', () => {
+    const { emitted, counters } = runRestoring(create, [...records, end, end]);
+    expect(shown(emitted)).toEqual([]);
+    expect(counters).toEqual({ timersLeft: 3 });
+    expect(runPlain(create, [end]).counters).toEqual({});
+  });
+
+  it('have no event time', () => {
+    const asking = of({
+      onElement: (_record, { timers }) => timers.processingTime(0),
+      onTimer: (_time, { timestamp }, out) => out.emit(timestamp),
+    });
+    const error = thrownBy(() => runPlain(asking, [at(0)]));
+    expect([error.code, /timer of the clock/.test(error.message)]).toEqual([
+      'ERR_HOLDFAST_NO_TIMESTAMP',
+      true,
+    ]);
   });
 });
 

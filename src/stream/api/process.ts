@@ -26,7 +26,20 @@ export interface Timers {
   eventTime(ms: number): void;
   /** Takes back `eventTime(ms)`; nothing happens when that was not set. */
   deleteEventTime(ms: number): void;
+  /**
+   * Calls `onTimer` once when the clock has come to `ms`, between two batches of records. When the clock shows more
+   * after a restore, that is at once. A timer that is still set when the input has ended does not fire; it is
+   * counted as `timersLeft` in the metrics.
+   * @param ms since the epoch, as `Date.now()` has it; a finite number
+   * @throws HoldfastError as `eventTime`
+   */
+  processingTime(ms: number): void;
+  /** Takes back `processingTime(ms)`; nothing happens when that was not set. */
+  deleteProcessingTime(ms: number): void;
 }
+
+/** What makes a timer fire: event time, or the clock. */
+export type TimerKind = 'eventTime' | 'processingTime';
 
 /**
  * What callbacks work with. All of it is of one key, and only to be used until the callback returns: afterwards it
@@ -36,7 +49,7 @@ export interface ProcessContext<S, K> {
   readonly key: K;
   /**
    * In `onElement` the event time of the record, in `onTimer` that of the timer; ms since the epoch.
-   * @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP for a record without one
+   * @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP for a record without one, and for a timer of the clock
    */
   readonly timestamp: number;
   /**
@@ -45,6 +58,8 @@ export interface ProcessContext<S, K> {
    * this alone does, too.
    */
   readonly watermark: number;
+  /** What has fired; undefined in `onElement`. */
+  readonly timerKind: TimerKind | undefined;
   readonly state: States<S>;
   readonly timers: Timers;
 }
@@ -66,13 +81,18 @@ export interface ProcessSpecData {
   onTimer?(time: number, ctx: unknown, out: unknown): unknown;
 }
 
-/** The entry of a layout that says that keys may have timers. No state has such a name. */
-const EVENT_TIMERS = '~eventTime';
+/** The first entries of a layout, and the first slots, where keys may have timers. No state has such a name. */
+const TIMER_SLOTS: readonly Slot[] = [
+  { name: '~eventTime', spec: undefined },
+  { name: '~processingTime', spec: undefined },
+];
+export const EVENT_SLOT = 0;
+export const CLOCK_SLOT = 1;
 
 /** What stands in a slot of a key's state (keyed-state.ts). */
 export interface Slot {
   readonly name: string;
-  /** Undefined: the event-time timers. */
+  /** Undefined: timers. */
   readonly spec: StateSpec<unknown> | undefined;
 }
 
@@ -80,7 +100,7 @@ export interface Slot {
 export function slotsOf({ state, onTimer }: ProcessSpecData): readonly Slot[] {
   const states = Object.entries(state ?? {}).map(([name, spec]) => ({ name, spec }));
   if (onTimer === undefined) return states;
-  return [{ name: EVENT_TIMERS, spec: undefined }, ...states];
+  return [...TIMER_SLOTS, ...states];
 }
 
 export function describeSlots(slots: readonly Slot[]): StateDescription {

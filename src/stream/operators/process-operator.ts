@@ -7,9 +7,10 @@
  *  R3  A watermark is forwarded behind the last record that it made a timer emit (operator.ts, O3).
  *  R4  When the task pauses between two callbacks, a snapshot may be taken: what is left are timers, and they are in
  *      the state (event-timers.ts, E4). It may not while records are held, which are nowhere else.
- *  R5  A record emitted for a record has its time and its mark. One emitted for a timer has the timer's time, and no
- *      mark.
- *  R6  A timer whose callback fails where failures are put aside is gone, and what the callback has changed is undone.
+ *  R5  A record emitted for a record has its time and its mark. One emitted for an event-time timer has the timer's
+ *      time, and no mark; one emitted for a timer of the clock has neither.
+ *  R6  Timers of the clock fire when the input rests (operator.ts, `settle`), up to the time that it shows then.
+ *  R7  A timer whose callback fails where failures are put aside is gone, and what the callback has changed is undone.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -19,11 +20,14 @@ import { keyGroupOf } from '../../hashring/key-group.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type { KeySelector } from '../api/key-selector.js';
 import {
+  CLOCK_SLOT,
   describeSlots,
+  EVENT_SLOT,
   type ProcessContext,
   type ProcessSpecData,
   type Slot,
   slotsOf,
+  type TimerKind,
   type Timers,
 } from '../api/process.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
@@ -33,9 +37,10 @@ import { KeyedState } from '../state/keyed-state.js';
 import { type StateHandle, stateHandle } from '../state/state-handles.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { CallbackOutput } from './callback-output.js';
-import { EventTimers, type Timer } from './event-timers.js';
+import { EventTimers } from './event-timers.js';
 import { keyOfSelected } from './operator-key.js';
 import { slotEvolution } from './state-evolution.js';
+import { type Timer, TimerQueue } from './timer-queue.js';
 
 export function processOperator(key: KeySelector, spec: ProcessSpecData): () => Operator {
   return () => new ProcessOperator(key, spec);
@@ -50,6 +55,9 @@ class ProcessOperator implements Operator {
   #output!: Receiver;
   #state!: KeyedState;
   #timers!: EventTimers;
+  #clock!: TimerQueue;
+  /** Timers of the clock are due up to this time (R6); −∞ while they do not fire. */
+  #clockMs = Number.NEGATIVE_INFINITY;
   #callbacks!: CallbackContext;
   /** Has the records of the last callback that are still to go on (R1). */
   readonly #out = new CallbackOutput('process');
@@ -88,7 +96,8 @@ class ProcessOperator implements Operator {
       evolve: (before) => slotEvolution(context.operator, before, description, slots),
     });
     const hasTimers = this.#spec.onTimer !== undefined;
-    this.#timers = new EventTimers(context, restored, this.#state, hasTimers);
+    this.#timers = new EventTimers(context, restored, this.#state, hasTimers ? EVENT_SLOT : -1);
+    this.#clock = new TimerQueue(this.#state, hasTimers ? CLOCK_SLOT : -1, () => false);
     const handles: Record<string, StateHandle> = {};
     for (const [slot, { name, spec }] of slots.entries()) {
       if (spec === undefined) continue;
@@ -97,10 +106,11 @@ class ProcessOperator implements Operator {
     this.#callbacks = new CallbackContext({
       state: this.#state,
       timers: this.#timers,
+      clock: this.#clock,
       handles,
       hasTimers,
     });
-    this.#isBusy = this.#timers.areDue;
+    this.#isBusy = this.#areDue;
   }
 
   onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {
@@ -111,7 +121,7 @@ class ProcessOperator implements Operator {
     const group = givenGroup === 0 ? keyGroupOf(key, this.#context.keyGroups) : givenGroup;
     const state = this.#state;
     state.begin(canonical, key, group);
-    this.#begin(timestamp, behind);
+    this.#begin(timestamp, behind, undefined);
     try {
       const answer = this.#spec.onElement(record, this.#callbacks, this.#out);
       if (answer !== undefined && isThenable(answer)) {
@@ -127,9 +137,9 @@ class ProcessOperator implements Operator {
   }
 
   onWatermark(timeMs: number): void {
-    const timers = this.#timers;
-    timers.advance(timeMs);
-    if (!this.#isBusy && !timers.areDue) {
+    if (timeMs === Number.POSITIVE_INFINITY && this.#timers.watermark < timeMs) this.#ended();
+    this.#timers.advance(timeMs);
+    if (!this.#isBusy && !this.#areDue) {
       this.#output.onWatermark(timeMs);
       return;
     }
@@ -147,19 +157,40 @@ class ProcessOperator implements Operator {
     this.#work();
   }
 
+  settle(): void {
+    if (this.#isBusy || this.#clock.entries === 0) return;
+    this.#clockMs = Date.now();
+    this.#work();
+  }
+
+  get dueMs(): number | undefined {
+    const next = this.#clock.nextMs;
+    return next === undefined ? undefined : performance.now() + (next - Date.now());
+  }
+
+  get #areDue(): boolean {
+    return this.#timers.queue.areDue(this.#timers.watermark) || this.#clock.areDue(this.#clockMs);
+  }
+
   /** Goes on with what is left to be done, as far as there is room. */
   #work(): void {
     const timers = this.#timers;
     this.#isBusy = true;
     for (;;) {
       if (this.#out.suspended) return;
-      if (!timers.areDue) break;
+      if (!this.#areDue) break;
       if (this.#context.turn.pause) return;
-      const timer = timers.next();
-      if (timer === undefined) break;
-      this.#fire(timer);
+      const timer = timers.queue.next(timers.watermark);
+      if (timer !== undefined) {
+        this.#fire(timers.queue, timer, 'eventTime');
+      } else {
+        const other = this.#clock.next(this.#clockMs);
+        if (other === undefined) break;
+        this.#fire(this.#clock, other, 'processingTime');
+      }
       this.#context.alive();
     }
+    this.#clockMs = Number.NEGATIVE_INFINITY;
     this.#isBusy = false;
     if (this.#hasWatermark) {
       this.#hasWatermark = false;
@@ -175,10 +206,17 @@ class ProcessOperator implements Operator {
     return withSections(this.#timers.capture(), this.#state.capture(checkpoint, base));
   }
 
-  #fire(timer: Timer): void {
+  /** Timers of the clock that are still set will not fire. */
+  #ended(): void {
+    const { size } = this.#clock;
+    if (size > 0) this.#context.count('timersLeft', size);
+  }
+
+  #fire(queue: TimerQueue, timer: Timer, kind: TimerKind): void {
     const { time, cell } = timer;
-    this.#timers.fires(timer);
-    this.#begin(time, NOT_BEHIND);
+    const eventTime = kind === 'eventTime' ? time : Number.NaN;
+    queue.fires(timer);
+    this.#begin(eventTime, NOT_BEHIND, kind);
     try {
       const answer = this.#spec.onTimer?.(time, this.#callbacks, this.#out);
       if (answer !== undefined && isThenable(answer)) {
@@ -188,15 +226,15 @@ class ProcessOperator implements Operator {
       const { reject } = this.#context;
       this.#failed();
       if (reject === undefined) throw error;
-      reject({ key: detachedKey(cell.key), time }, time, error); // R6
+      reject({ key: detachedKey(cell.key), time }, eventTime, error); // R7
       return;
     }
     this.#state.end();
     this.#out.end();
   }
 
-  #begin(timestamp: number, behind: number): void {
-    this.#callbacks.eventTime = timestamp;
+  #begin(timestamp: number, behind: number, kind: TimerKind | undefined): void {
+    this.#callbacks.begin(timestamp, kind);
     this.#out.begin(timestamp, behind);
   }
 
@@ -210,6 +248,7 @@ class ProcessOperator implements Operator {
 interface CallbackParts {
   readonly state: KeyedState;
   readonly timers: EventTimers;
+  readonly clock: TimerQueue;
   readonly handles: Readonly<Record<string, StateHandle>>;
   readonly hasTimers: boolean;
 }
@@ -220,16 +259,31 @@ class CallbackContext implements ProcessContext<unknown, unknown> {
   readonly state: never;
   readonly timers: Timers;
   /** Of the record or timer; NaN for none. */
-  eventTime = Number.NaN;
+  #eventTime = Number.NaN;
+  #timerKind: TimerKind | undefined;
 
   constructor(parts: CallbackParts) {
-    const { timers, hasTimers } = parts;
+    const { timers, clock, hasTimers } = parts;
     this.#parts = parts;
     this.state = parts.handles as never;
     this.timers = {
-      eventTime: (ms) => timers.set(requireTime(ms, 'eventTime', hasTimers)),
-      deleteEventTime: (ms) => timers.delete(requireTime(ms, 'deleteEventTime', hasTimers)),
+      eventTime: (ms) => timers.queue.set(requireTime(ms, 'eventTime', hasTimers)),
+      deleteEventTime: (ms) => timers.queue.delete(requireTime(ms, 'deleteEventTime', hasTimers)),
+      processingTime: (ms) => clock.set(requireTime(ms, 'processingTime', hasTimers)),
+      deleteProcessingTime: (ms) =>
+        clock.delete(requireTime(ms, 'deleteProcessingTime', hasTimers)),
     };
+  }
+
+  /** A callback begins. @param eventTime NaN for none */
+  begin(eventTime: number, kind: TimerKind | undefined): void {
+    this.#eventTime = eventTime;
+    this.#timerKind = kind;
+  }
+
+  get timerKind(): TimerKind | undefined {
+    this.#parts.state.requireCallback();
+    return this.#timerKind;
   }
 
   get key(): unknown {
@@ -239,8 +293,8 @@ class CallbackContext implements ProcessContext<unknown, unknown> {
 
   get timestamp(): number {
     this.#parts.state.requireCallback();
-    if (Number.isNaN(this.eventTime)) throw noTimestamp();
-    return this.eventTime;
+    if (Number.isNaN(this.#eventTime)) throw noTimestamp(this.#timerKind);
+    return this.#eventTime;
   }
 
   get watermark(): number {
@@ -265,10 +319,13 @@ function requireTime(ms: unknown, method: string, hasTimers: boolean): number {
   );
 }
 
-function noTimestamp(): HoldfastError {
+function noTimestamp(kind: TimerKind | undefined): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_NO_TIMESTAMP',
-    'ctx.timestamp was asked for a record without an event time. Give records their times with ' +
-      '.withTimestamps(…) before keyBy, or read from a source that knows them.',
+    kind === undefined
+      ? 'ctx.timestamp was asked for a record without an event time. Give records their times with ' +
+          '.withTimestamps(…) before keyBy, or read from a source that knows them.'
+      : 'ctx.timestamp was asked for a timer of the clock, which has no event time: onTimer is given the time of ' +
+          'the clock, and ctx.watermark tells how far event time has come.',
   );
 }

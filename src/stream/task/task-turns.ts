@@ -50,9 +50,16 @@ export class TaskTurns {
     }
   }
 
-  /** The input rests for a moment: operators emit what they hold back. */
-  settle(): void {
-    for (const operator of this.#settling) this.#operate(operator, () => operator.settle?.());
+  /**
+   * The input rests for a moment: operators emit what they hold back.
+   * @returns false when one has stopped half-way: those behind it are told when it has gone on
+   */
+  settle(): boolean {
+    for (const operator of this.#settling) {
+      if (this.suspended) return false;
+      this.#operate(operator, () => operator.settle?.());
+    }
+    return true;
   }
 
   /** When time alone gives `settle` something to do (performance.now() ms). */

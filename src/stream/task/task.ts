@@ -514,8 +514,8 @@ export class Task {
       this.#chain.head.onWatermark(this.#watermark);
       if (this.#turns.suspended) return;
     }
-    this.#unsettled = false;
-    this.#turns.settle();
+    this.#unsettled = !this.#turns.settle();
+    if (this.#unsettled) return;
     if (this.#source === undefined) this.#alignment?.tellTime(this.#exchangeTimes.leastMs);
     else this.#source.settled();
   }
