@@ -40,6 +40,8 @@ export default defineConfig({
       {
         test: {
           name: 'pure',
+          // One process for many files: to load the sources anew for each would be half of the time.
+          isolate: false,
           include: ['test/**/*.test.ts'],
           exclude: [...THREADS, ...SLOW],
           sequence: { groupOrder: 0 },
@@ -49,6 +51,7 @@ export default defineConfig({
       {
         test: {
           name: 'pure-slow',
+          isolate: false,
           include: SLOW,
           sequence: { groupOrder: 0 },
           testTimeout: 30_000,
