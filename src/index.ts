@@ -133,11 +133,15 @@ export type {
   Timers,
 } from './stream/api/process.js';
 export {
+  type AggregatingState,
+  aggregating,
   type ListState,
   list,
   type MapState,
   type MapStateKey,
   map,
+  type ReducingState,
+  reducing,
   type StateKind,
   type StateSpec,
   type ValueState,

@@ -2,10 +2,12 @@
 
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { average, count, sum } from '../../src/stream/api/aggregations.js';
 import type { KeyedStream } from '../../src/stream/api/data-stream.js';
 import type { Output } from '../../src/stream/api/output.js';
 import type { ProcessContext, StateSpecs } from '../../src/stream/api/process.js';
-import { list, map, value } from '../../src/stream/api/state-specs.js';
+import { aggregating, list, map, reducing, value } from '../../src/stream/api/state-specs.js';
+import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
 import { draw, source, thrownBy } from './graph-kit.js';
 import { Harness, runPlain, runRestoring, runStingy } from './operator-kit.js';
@@ -179,6 +181,10 @@ describe('state in process', () => {
     const asynchronous = [
       thrownIn({}, () => Promise.resolve()),
       thrownIn({ one: value<unknown>() }, ({ state }) => state.one.update(later)),
+      thrownIn({ one: reducing<unknown>(() => later()) }, ({ state: { one } }) => {
+        one.add(1);
+        one.add(1);
+      }),
       thrownBy(() => {
         const create = of({
           onElement: (_record, ctx) => ctx.timers.eventTime(1),
@@ -189,7 +195,7 @@ describe('state in process', () => {
       thrownBy(() => keyedStream((stream) => stream.process({ onElement: later }))),
     ];
     expect(asynchronous.map(({ code }) => code)).toEqual(
-      Array(4).fill('ERR_HOLDFAST_ASYNC_CALLBACK'),
+      Array(5).fill('ERR_HOLDFAST_ASYNC_CALLBACK'),
     );
   });
 
@@ -204,6 +210,73 @@ describe('state in process', () => {
     const untimed = of({ onElement: (_record, { timestamp }, out) => out.emit(timestamp) });
     const missing = thrownBy(() => runPlain(untimed, [{ record: { k: 'a' }, key: 'a' }]));
     expect(missing.code).toBe('ERR_HOLDFAST_NO_TIMESTAMP');
+  });
+
+  it('makes of what is added what reduce and aggregate make of it', () => {
+    const number = ({ n }: { n?: number }) => {
+      if (n === 13) throw new Error('thirteen');
+      return n;
+    };
+    const numbers = () =>
+      aggregation({
+        initial: () => ({ seen: [] as number[] }),
+        add: ({ seen }, { n }: { n?: number }) => void seen.push(n!),
+        result: ({ seen }) => [...seen].sort().join(),
+      });
+    const spec = { n: count(), total: sum(number), mean: average(number), all: numbers() };
+    const create = of({
+      state: {
+        n: aggregating(spec.n),
+        total: aggregating(spec.total),
+        mean: aggregating(spec.mean),
+        all: aggregating(spec.all),
+        list: reducing((a: { ns: number[] }, { ns }: { ns: number[] }) => {
+          a.ns.push(...ns);
+          return a;
+        }),
+      },
+      onElement(record, { state: { n, total, mean, all, list } }, out) {
+        if (record.n === 0) for (const one of [n, total, mean, all, list]) one.clear();
+        else {
+          list.add({ ns: [record.n!] });
+          n.add(record);
+          all.add(record);
+          mean.add(record);
+          total.add(record);
+        }
+        const row = { n: n.get(), total: total.get(), mean: mean.get(), all: all.get() };
+        out.emit(JSON.stringify([row, list.get()]));
+      },
+    });
+    const draw_ = fc.array(fc.tuple(fc.constantFrom('a', 'b'), fc.constantFrom(0, 1, 2, 5, 13)), {
+      maxLength: 12,
+    });
+    fc.assert(
+      fc.property(draw_, (drawn) => {
+        const lists = new Map<string, number[]>();
+        const expected = drawn.flatMap(([k, n]) => {
+          if (n === 13) return [];
+          const ns = n === 0 ? [] : [...(lists.get(k) ?? []), n];
+          lists.set(k, ns);
+          const total = ns.reduce((a, b) => a + b, 0);
+          const empty = ns.length === 0;
+          const row = {
+            n: ns.length,
+            total: empty ? null : total,
+            mean: empty ? null : total / ns.length,
+            all: [...ns].sort().join(),
+          };
+          return [`${JSON.stringify([row, empty ? undefined : { ns }])} at 0`];
+        });
+        const items = drawn.map(([k, n]) => at(0, k, { n }));
+        const guarded = () => new GuardedOperator(create(), undefined);
+        expect(shown(runPlain(guarded, items).emitted)).toEqual(expected);
+        expect(shown(runRestoring(guarded, items).emitted)).toEqual(expected);
+        const good = items.filter((_, i) => drawn[i]![1] !== 13);
+        expect(shown(runRestoring(create, good).emitted)).toEqual(expected);
+      }),
+      { numRuns: 60 },
+    );
   });
 
   it('is checked at the door', () => {
@@ -226,6 +299,8 @@ describe('state in process', () => {
     }
     expect(thrownBy(() => value({ version: 0 })).code).toBe('ERR_HOLDFAST_BAD_OPTION');
     expect(thrownBy(() => list({ migrate: () => 1 })).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(thrownBy(() => reducing(5 as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(thrownBy(() => aggregating(5 as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
   });
 });
 

@@ -1,7 +1,9 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
-import { list, map, value } from '../../src/stream/api/state-specs.js';
+import { sum } from '../../src/stream/api/aggregations.js';
+import { aggregating, list, map, reducing, value } from '../../src/stream/api/state-specs.js';
+import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import type { OperatorContext, RestoredSection } from '../../src/stream/operator.js';
 import { TimerQueue } from '../../src/stream/operators/timer-queue.js';
 import { KeyedState } from '../../src/stream/state/keyed-state.js';
@@ -276,6 +278,9 @@ describe('process after a restore', () => {
         all: list<number>(),
         by: map<string, number>(),
         gone: value<string>(),
+        most: reducing<number>(Math.max),
+        sum: aggregating(sum(() => 5)),
+        own: aggregating(aggregation({ initial: () => 1, add: (n) => n + 1 })),
       },
       onElement(_record, { state, timers }) {
         state.n.set(1);
@@ -283,6 +288,9 @@ describe('process after a restore', () => {
         state.all.add(2);
         state.by.set('x', 3);
         state.gone.set('gone');
+        state.most.add(4);
+        state.sum.add(0);
+        state.own.add(0);
         timers.eventTime(10);
       },
       onTimer() {},
@@ -294,17 +302,24 @@ describe('process after a restore', () => {
         all: list<string>(text),
         more: value<number>(),
         n: value<string>(text),
+        most: reducing<string>((a) => a, text),
+        sum: aggregating(sum(() => 5)),
+        own: aggregating(aggregation({ initial: () => '', add: (old) => old, ...text })),
       },
       onElement() {},
-      onTimer(_time, { state: { by, all, more, n } }, out) {
+      onTimer(_time, { state: { by, all, more, n, most, sum: total, own } }, out) {
         out.emit(JSON.stringify([n.get(), all.values(), [...by.entries()], more.get() ?? null]));
+        out.emit(JSON.stringify([most.get(), total.get(), own.get()]));
       },
     });
     const old = new Harness(before);
     old.feed(at(0));
     const harness = new Harness(now, {}, old.snapshot());
     harness.feed(end);
-    expect(shown(harness.emitted)).toEqual(['["1:1",["1:1","1:2"],[["x","1:3"]],null] at 10']);
+    expect(shown(harness.emitted)).toEqual([
+      '["1:1",["1:1","1:2"],[["x","1:3"]],null] at 10',
+      '["1:4",5,"1:2"] at 10',
+    ]);
   });
 
   it('refuses state of another kind under the same name', () => {

@@ -14,7 +14,7 @@ import type { ConnectContext, KeyedConnectContext } from '../../src/stream/api/c
 import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
 import { defineJob } from '../../src/stream/api/job-definition.js';
 import type { Output } from '../../src/stream/api/output.js';
-import { list, map, value } from '../../src/stream/api/state-specs.js';
+import { aggregating, list, map, reducing, value } from '../../src/stream/api/state-specs.js';
 import type { StreamSink } from '../../src/stream/api/stream-sink.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { tumbling } from '../../src/stream/api/windows.js';
@@ -98,6 +98,8 @@ describe('types flow from source to sink', () => {
           recent: list<Flight>(),
           seen: map<string, boolean>(),
           made: value({ version: 2, migrate: (old: number) => String(old) }),
+          least: reducing((a: number, b: number) => Math.min(a, b)),
+          mean: aggregating(average((one: Flight) => one.distance)),
         },
         onElement(flight, { state }, out: Output<string>) {
           expectTypeOf(state.last.get()).toEqualTypeOf<number | undefined>();
@@ -105,6 +107,11 @@ describe('types flow from source to sink', () => {
           expectTypeOf(state.seen.get('a')).toEqualTypeOf<boolean | undefined>();
           expectTypeOf([...state.seen.entries()]).toEqualTypeOf<[string, boolean][]>();
           expectTypeOf(state.made.get()).toEqualTypeOf<string | undefined>();
+          expectTypeOf(state.least.get()).toEqualTypeOf<number | undefined>();
+          expectTypeOf(state.mean.get()).toEqualTypeOf<number>();
+          state.mean.add(flight);
+          // @ts-expect-error: it takes flights
+          state.mean.add(flight.distance);
           state.last.update((last) => Math.max(last ?? 0, flight.distance));
           // @ts-expect-error: a number
           state.last.set('5');

@@ -5,7 +5,7 @@ import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 import { RESERVED_NAMES } from './aggregations.js';
 import { checkCallback, describeValue } from './callbacks.js';
 import type { Output } from './output.js';
-import type { StateSpec } from './state-specs.js';
+import type { StateKind, StateSpec } from './state-specs.js';
 
 /** Names of states, each with what it is. */
 export type StateSpecs = Readonly<Record<string, StateSpec<unknown>>>;
@@ -107,7 +107,7 @@ export function describeSlots(slots: readonly Slot[]): StateDescription {
   const entries = slots.map(({ name, spec }) =>
     layoutEntry({
       name,
-      type: spec?.kind ?? 'timers',
+      type: typeOf(spec),
       words: 0,
       isValue: true,
       version: spec?.version ?? 1,
@@ -115,6 +115,12 @@ export function describeSlots(slots: readonly Slot[]): StateDescription {
   );
   const migrates = slots.filter(({ spec }) => spec?.migrate !== undefined).map(({ name }) => name);
   return { section: 'cells', layout: entries.join('|'), migrates };
+}
+
+function typeOf(spec: StateSpec<unknown> | undefined): string {
+  if (spec === undefined) return 'timers';
+  const { kind, aggregation } = spec;
+  return aggregation === undefined ? kind : `${kind}-${aggregation.type}`;
 }
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK */
@@ -134,14 +140,17 @@ export function requireProcess(spec: unknown): asserts spec is ProcessSpecData {
   for (const [name, one] of Object.entries(state)) requireState(name, one);
 }
 
+const KINDS: readonly StateKind[] = ['value', 'list', 'map', 'reducing', 'aggregating'];
+
 function requireState(name: string, given: unknown): void {
   if (name === '' || name.startsWith('~') || RESERVED_NAMES.includes(name)) {
     throw badSpec(`cannot give a state the name '${name}'; choose another`);
   }
   const { kind } = (given ?? {}) as { readonly kind?: unknown };
-  if (kind === 'value' || kind === 'list' || kind === 'map') return;
+  if ((KINDS as readonly unknown[]).includes(kind)) return;
   throw badSpec(
-    `needs value(), list() or map() for the state '${name}', but was given ${describeValue(given)}`,
+    `needs value(), list(), map(), reducing(…) or aggregating(…) for the state '${name}', but was given ` +
+      describeValue(given),
   );
 }
 

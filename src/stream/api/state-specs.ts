@@ -1,5 +1,8 @@
-/** Declares the named state of `process`: for each key a value, a list, or a map. */
+/** Declares the named state of `process`: for each key a value, a list, a map, or what is made of all that was added. */
 
+import { HoldfastError } from '../../base/errors.js';
+import { type Aggregation, versionOf } from './aggregations.js';
+import { checkCallback, describeValue } from './callbacks.js';
 import { checkVersion, type StateVersion } from './state-version.js';
 
 /**
@@ -48,7 +51,28 @@ export interface MapState<K extends MapStateKey, V> {
   clear(): void;
 }
 
-export type StateKind = 'value' | 'list' | 'map';
+/** What a function has made of all that was added, for each key. Copies as in `ValueState`. */
+export interface ReducingState<T> {
+  /** undefined when nothing was added. */
+  get(): T | undefined;
+  /**
+   * @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE for what cannot be written to a checkpoint,
+   *   ERR_HOLDFAST_ASYNC_CALLBACK
+   */
+  add(item: T): void;
+  clear(): void;
+}
+
+/** The answer of an aggregation over all that was added, for each key. */
+export interface AggregatingState<T, R> {
+  /** When nothing was added, the answer over nothing: 0 of `count`, null of `sum`. */
+  get(): R;
+  /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE for what cannot be written to a checkpoint */
+  add(item: T): void;
+  clear(): void;
+}
+
+export type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating';
 
 /** State as it is declared. @typeParam Handle what callbacks find under its name in `ctx.state` */
 export interface StateSpec<out Handle> {
@@ -56,6 +80,10 @@ export interface StateSpec<out Handle> {
   /** From 1. */
   readonly version: number;
   readonly migrate: ((state: never, fromVersion: number) => unknown) | undefined;
+  /** Of `reducing`. */
+  readonly reduce?: ((reduced: never, item: never) => unknown) | undefined;
+  /** Of `aggregating`. */
+  readonly aggregation?: Aggregation<never, unknown> | undefined;
   /** Never set: it tells the compiler what the handle is. */
   readonly handle?: Handle;
 }
@@ -75,6 +103,38 @@ export function map<K extends MapStateKey, V>(
   options: StateVersion<V> = {},
 ): StateSpec<MapState<K, V>> {
   return spec('map', options);
+}
+
+/**
+ * Folds what is added into one value for each key; the first as it is, without `fn`. `fn` gets a copy of the value, which
+ * it may change and give back. Synchronous. `migrate` gets the value.
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK
+ */
+export function reducing<T>(
+  fn: (reduced: T, item: T) => T,
+  options: StateVersion<T> = {},
+): StateSpec<ReducingState<T>> {
+  checkCallback(fn, 'reducing');
+  return { ...spec<ReducingState<T>>('reducing', options), reduce: fn };
+}
+
+/**
+ * Aggregates what is added for each key: `aggregating(average((order: Order) => order.cents))`. Version and migration are
+ * those of the aggregation.
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function aggregating<T, R>(
+  aggregation: Aggregation<T, R>,
+): StateSpec<AggregatingState<T, R>> {
+  const kind = (aggregation as { readonly kind?: unknown } | null | undefined)?.kind;
+  if (kind !== 'numeric' && kind !== 'value') {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_BAD_OPTION',
+      `aggregating(…) needs an aggregation such as count(), but was given ${describeValue(aggregation)}.`,
+    );
+  }
+  const migrate = aggregation.kind === 'value' ? aggregation.migrate : undefined;
+  return { kind: 'aggregating', version: versionOf(aggregation), migrate, aggregation };
 }
 
 function spec<Handle>(kind: StateKind, options: StateVersion<unknown>): StateSpec<Handle> {

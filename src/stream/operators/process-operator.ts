@@ -101,7 +101,7 @@ class ProcessOperator implements Operator {
     const handles: Record<string, StateHandle> = {};
     for (const [slot, { name, spec }] of slots.entries()) {
       if (spec === undefined) continue;
-      handles[name] = stateHandle(spec.kind, name, slot, this.#state, context.records);
+      handles[name] = stateHandle(spec, name, slot, this.#state, context.records);
     }
     this.#callbacks = new CallbackContext({
       state: this.#state,

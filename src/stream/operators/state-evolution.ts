@@ -117,6 +117,8 @@ export function slotEvolution(
 function migrateSlot(kind: StateKind, slot: unknown, migrate: (part: unknown) => unknown): unknown {
   switch (kind) {
     case 'value':
+    case 'reducing':
+    case 'aggregating':
       return migrate(slot);
     case 'list':
       return (slot as readonly unknown[]).map(migrate);

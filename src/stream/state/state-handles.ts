@@ -5,34 +5,41 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { type RecordKeeper, type RecordsMode, recordKeeper } from '../../channels/record-keeper.js';
+import type { Aggregation, NumericAggregation } from '../api/aggregations.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type {
+  AggregatingState,
   ListState,
   MapState,
   MapStateKey,
-  StateKind,
+  ReducingState,
+  StateSpec,
   ValueState,
 } from '../api/state-specs.js';
 import { detachedKey } from './detached.js';
 import { type KeyedState, outsideCallback, slotsOf } from './keyed-state.js';
 
-export type StateHandle = ValueHandle | ListHandle | MapHandle;
+export type StateHandle = ValueHandle | ListHandle | MapHandle | ReducingHandle | AggregatingHandle;
 
 export function stateHandle(
-  kind: StateKind,
+  spec: StateSpec<unknown>,
   name: string,
   slot: number,
   state: KeyedState,
   records: RecordsMode | undefined,
 ): StateHandle {
   const keeper = recordKeeper(records, `state.${name}`);
-  switch (kind) {
+  switch (spec.kind) {
     case 'value':
       return new ValueHandle(state, slot, keeper);
     case 'list':
       return new ListHandle(state, slot, keeper);
     case 'map':
       return new MapHandle(state, slot, keeper);
+    case 'reducing':
+      return new ReducingHandle(state, slot, keeper, spec.reduce as Reduce);
+    case 'aggregating':
+      return new AggregatingHandle(state, slot, keeper, spec.aggregation as AnyAggregation);
   }
 }
 
@@ -89,6 +96,73 @@ class ValueHandle extends Handle implements ValueState<unknown> {
     if (isThenable(value)) throw asyncCallbackError('update');
     this.set(value);
   }
+}
+
+type Reduce = (reduced: unknown, item: unknown) => unknown;
+
+class ReducingHandle extends Handle implements ReducingState<unknown> {
+  readonly #fn: Reduce;
+
+  constructor(state: KeyedState, slot: number, keeper: RecordKeeper, fn: Reduce) {
+    super(state, slot, keeper);
+    this.#fn = fn;
+  }
+
+  get(): unknown {
+    return this.keeper.keep(this.state.slots?.[this.slot]);
+  }
+
+  add(item: unknown): void {
+    const fn = this.#fn;
+    const before = this.get();
+    const reduced = before === undefined ? item : fn(before, item);
+    if (isThenable(reduced)) throw asyncCallbackError('reducing');
+    if (reduced === undefined) this.clear();
+    else this.put(this.kept(reduced));
+  }
+}
+
+type AnyAggregation = Aggregation<unknown, unknown>;
+
+/** Numbers are kept as the accumulator's words in an array, other values as they are: they are immutable. */
+class AggregatingHandle extends Handle implements AggregatingState<unknown, unknown> {
+  readonly #aggregation: AnyAggregation;
+
+  constructor(state: KeyedState, slot: number, keeper: RecordKeeper, aggregation: AnyAggregation) {
+    super(state, slot, keeper);
+    this.#aggregation = aggregation;
+  }
+
+  get(): unknown {
+    const aggregation = this.#aggregation;
+    const content = this.state.slots?.[this.slot];
+    if (aggregation.kind === 'value') return aggregation.result(content ?? aggregation.initial());
+    return aggregation.result((content as number[] | undefined) ?? begun(aggregation), 0);
+  }
+
+  add(item: unknown): void {
+    const aggregation = this.#aggregation;
+    const { state } = this;
+    // Saved for a snapshot before the aggregation, which may change Dates and the like in place.
+    const content = slotsOf(state.change())[this.slot];
+    state.emptied();
+    if (aggregation.kind === 'value') {
+      const next = aggregation.add(content ?? aggregation.initial(), item);
+      state.keeps(next);
+      this.put(next);
+      return;
+    }
+    // In an array of its own, since a selector may throw half-way.
+    const words = content === undefined ? begun(aggregation) : [...(content as number[])];
+    aggregation.add(words, 0, item);
+    this.put(words);
+  }
+}
+
+function begun(aggregation: NumericAggregation<unknown, unknown>): number[] {
+  const data = new Array<number>(aggregation.words).fill(0);
+  aggregation.init(data, 0);
+  return data;
 }
 
 class ListHandle extends Handle implements ListState<unknown> {
