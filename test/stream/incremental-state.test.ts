@@ -316,7 +316,7 @@ for (const [name, make] of kinds) {
           chain.check(make);
           deltas += chain.sizes.filter(({ isDelta }) => isDelta).length;
         }),
-        { numRuns: 50 },
+        { numRuns: 25 },
       );
       // About 155 by chance, seldom fewer than 100.
       expect(deltas).toBeGreaterThan(20);
@@ -324,7 +324,7 @@ for (const [name, make] of kinds) {
 
     it('are as large as the change, not as the state', () => {
       const model = make();
-      const keys = 40_000;
+      const keys = 10_000;
       for (let key = 0; key < keys; key += 1) model.write(key % 4, key, key + 1);
       const chain = new Chain();
       chain.complete(1, finish(model.capture(1, undefined)), model.content());

@@ -40,7 +40,7 @@ describe('what is published is what a run without faults publishes', () => {
     'with barriers that overtake, whatever the order of turns',
     async () => {
       let inFlight = 0;
-      for (let seed = 1; seed <= 8; seed += 1) {
+      for (let seed = 1; seed <= 5; seed += 1) {
         const run = await simulate(seed, { crashes: 0, rescales: false, alignments: UNALIGNED });
         inFlight += run.inFlight.input;
       }
@@ -53,7 +53,7 @@ describe('what is published is what a run without faults publishes', () => {
     'with checkpoints that build on others, crashes and rescales',
     async () => {
       const kept = { deltas: 0, inFlight: 0 };
-      for (let seed = 5_001; seed <= 5_014; seed += 1) {
+      for (let seed = 5_001; seed <= 5_008; seed += 1) {
         const rescales = seed % 2 === 0;
         const alignments = rescales ? UNALIGNED : MIXED;
         const chaos = { crashes: 4, rescales, incremental: true, alignments, tick };
@@ -71,7 +71,7 @@ describe('what is published is what a run without faults publishes', () => {
     'with crashes and aborted checkpoints',
     async () => {
       const kept = { input: 0, output: 0 };
-      for (let seed = 1_001; seed <= 1_012; seed += 1) {
+      for (let seed = 1_001; seed <= 1_007; seed += 1) {
         const chaos = { crashes: 6, rescales: false, alignments: UNALIGNED };
         const { inFlight } = await simulate(seed, chaos);
         kept.input += inFlight.input;
@@ -87,7 +87,7 @@ describe('what is published is what a run without faults publishes', () => {
     'with another parallelism after each crash',
     async () => {
       let replays = 0;
-      for (let seed = 2_001; seed <= 2_012; seed += 1) {
+      for (let seed = 2_001; seed <= 2_007; seed += 1) {
         const chaos = { crashes: 6, rescales: true, alignments: UNALIGNED };
         replays += (await simulate(seed, chaos)).replays;
       }
@@ -100,7 +100,7 @@ describe('what is published is what a run without faults publishes', () => {
     'with barriers that wait, for a time or for ever, from one start to the next',
     async () => {
       let inFlight = 0;
-      for (let seed = 3_001; seed <= 3_014; seed += 1) {
+      for (let seed = 3_001; seed <= 3_008; seed += 1) {
         const chaos = { crashes: 6, rescales: seed % 2 === 0, alignments: MIXED, tick };
         inFlight += (await simulate(seed, chaos)).inFlight.output;
       }
