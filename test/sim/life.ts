@@ -41,6 +41,7 @@ export const OCCASIONS = [
   'sources that waited for others',
   'readers that made room for others',
   'dead letters',
+  'timers',
 ] as const;
 export type Occasion = (typeof OCCASIONS)[number];
 

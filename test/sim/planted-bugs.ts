@@ -20,6 +20,7 @@ import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import { Progress } from '../../src/job/driver/progress.js';
 import type { Receiver, RestoredSection } from '../../src/stream/operator.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
+import { KeyedState } from '../../src/stream/state/keyed-state.js';
 import {
   decodeChannel,
   encodeChannel,
@@ -484,6 +485,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       });
       return allOf([letters, first('onElement'), last, first('capture')]);
     },
+  },
+  {
+    name: 'timers are not set again after a restore',
+    install: () => patch(KeyedState.prototype, 'cells', () => function* () {}),
   },
 ];
 

@@ -6,6 +6,7 @@ import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/dat
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
 import type { Output } from '../../src/stream/api/output.js';
+import { map } from '../../src/stream/api/state-specs.js';
 import { tumbling } from '../../src/stream/api/windows.js';
 import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { Sink } from '../../src/stream/sink.js';
@@ -34,6 +35,7 @@ import {
   type Topology,
   tapRow,
   WINDOW_MS,
+  windowOf,
 } from './topology.js';
 import type { World } from './world.js';
 
@@ -209,6 +211,7 @@ function keyedRows(
       return width(labelled(twice, 'again').map(({ key, n }) => ({ g: key, r: `${n}` })));
     }
     case 'window': {
+      if (pipeline.byTimers) return width(labelled(windowsByTimers(keyed, hooks), 'keyed'));
       const windows = keyed
         .window(tumbling(WINDOW_MS))
         .aggregate({ n: count(), v: sum(({ v }: SimRecord) => v) });
@@ -236,6 +239,26 @@ function keyedRows(
       return width(labelled(rows, 'keyed').map(({ key, n, v }) => ({ g: key, r: `${n}:${v}` })));
     }
   }
+}
+
+/** The same rows as those of a window, by a process function. */
+function windowsByTimers(keyed: KeyedStream<SimRecord, string>, hooks: JobHooks): DataStream<Row> {
+  return keyed.process({
+    state: { counts: map<number, number>(), sums: map<number, number>() },
+    onElement({ v }, { timestamp, state: { counts, sums }, timers }) {
+      const start = windowOf(timestamp);
+      counts.set(start, (counts.get(start) ?? 0) + 1);
+      sums.set(start, (sums.get(start) ?? 0) + v);
+      timers.eventTime(start + WINDOW_MS - 1);
+    },
+    onTimer(time, { key, state: { counts, sums } }, out: Output<Row>) {
+      hooks.on('timers');
+      const start = windowOf(time);
+      out.emit({ g: key, r: `${start}:${counts.get(start)}:${sums.get(start)}` });
+      counts.delete(start);
+      sums.delete(start);
+    },
+  });
 }
 
 /** A record that is put aside has spoilt the state before: that is undone. */

@@ -70,6 +70,8 @@ export interface PipelineSpec {
   readonly joint: Joint;
   readonly steps: readonly Step[];
   readonly keyed: Keyed;
+  /** A window (not one that takes late records) is made by a process function, of state and timers. */
+  readonly byTimers: boolean;
   /** Allowed by windows that take late records. */
   readonly latenessMs: number;
   /** Keys: of each split its own, or shared by all. */
@@ -307,7 +309,8 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
     () => random.next() < 0.3,
   );
   const keyed = pick<Keyed>('none', 'aggregate', 'reduce', 'twice', 'window', 'late', 'late');
-  // Follows from what is drawn already, so that the rest of a seed is drawn as it was before there were joints.
+  // Follows from what is drawn already, so that the rest of a seed is drawn as it was before there were joints and
+  // timers.
   const { records, batch, paceMs } = sources[0]!;
   const joint = JOINTS[mix(records, batch, paceMs) % JOINTS.length]!;
   return {
@@ -315,6 +318,7 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
     joint,
     steps,
     keyed,
+    byTimers: mix(batch, paceMs, records) % 2 === 0,
     latenessMs: keyed === 'late' ? pick(0, 0, WINDOW_MS / 2, 2 * WINDOW_MS) : 0,
     keys: isDealt({ sources, joint, steps }) ? 'shared' : pick('own', 'shared'),
     keyCount: pick(1, 3, 10),
