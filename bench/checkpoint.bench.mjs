@@ -25,7 +25,7 @@ const STRETCHES = 4;
 
 export default async function checkpoint({ smoke, log }) {
   const size = smoke
-    ? { keys: 20_000, rounds: 1, stretchMs: 200 }
+    ? { keys: 20_000, rounds: 1, stretchMs: 60 }
     : { keys: SLOTS * 1_000_000, rounds: 15, stretchMs: 1_000 };
   const few = { ...size, rounds: Math.ceil(size.rounds / 2) };
   const numbers = { values: 'numbers', incremental: true };

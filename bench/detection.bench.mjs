@@ -69,8 +69,8 @@ async function slowJobs({ smoke, log }) {
     phases.push(shown);
   };
   try {
-    await phase('alone', () => sleep(smoke ? 1_500 : 20_000));
-    await phase('all cores busy', () => beside(() => sleep(smoke ? 3_000 : 20_000)));
+    await phase('alone', () => sleep(smoke ? 300 : 20_000));
+    await phase('all cores busy', () => beside(() => sleep(smoke ? 500 : 20_000)));
     await phase('main thread blocked', async () => {
       for (let i = 0; i < (smoke ? 1 : 3); i += 1) {
         const end = performance.now() + BLOCK_MS;

@@ -1,7 +1,7 @@
 /**
- * The whole check, in order: types, format and lint, dead exports; tests and, where they leave a processor free, 100
- * drawn jobs and 2 000 simulated runs; then, side by side, a process killed at every point of the protocol, and a
- * smoke run of every benchmark.
+ * The whole check, in order: types, format and lint, dead exports; tests; then, side by side, a process killed at every
+ * point of the protocol, and a smoke run of every benchmark. Where these leave a processor free, 100 drawn jobs and
+ * 2 000 simulated runs.
  *
  *   npm test                            everything
  *   npm test -- test/hashring           vitest alone, with this filter
@@ -46,13 +46,8 @@ if (filters[0] === '--fast') {
   await vitest(filters);
 } else {
   await look();
-  // Tests that start threads wait a good third of their time.
-  await Promise.all([vitest([]), computed()]);
-  // Both wait more than they compute.
-  await Promise.all([
-    step('kill matrix', at('scripts', 'kill-matrix.mjs'), ['--sampled'], { capture: true }),
-    atOnce(BENCHES_AT_ONCE, benches(), bench),
-  ]);
+  // What starts threads and processes waits a good third of its time.
+  await Promise.all([started(), computed()]);
 }
 
 if (passed + failed === 0) fail('no test ran');
@@ -72,7 +67,16 @@ async function look() {
   ]);
 }
 
-/** What only computes. */
+/** Tests, and after them what they do not cover. */
+async function started() {
+  await vitest([]);
+  await Promise.all([
+    step('kill matrix', at('scripts', 'kill-matrix.mjs'), ['--sampled'], { capture: true }),
+    atOnce(BENCHES_AT_ONCE, benches(), bench),
+  ]);
+}
+
+/** What only computes: the others have the processors first. */
 async function computed() {
   const behind = { capture: true, behind: true };
   await step('fuzz', at('scripts', 'fuzz.mjs'), ['--draws', '100'], behind);
