@@ -21,13 +21,13 @@ export type Step =
   | readonly ['fail'];
 
 export interface Told {
-  readonly k: string;
+  readonly k: string | number;
   readonly steps: readonly Step[];
 }
 
 /** What was seen of a key's state by a callback. */
 export interface Seen {
-  readonly k: string;
+  readonly k: string | number;
   readonly by: 'element' | 'timer';
   readonly last: { readonly n: number } | undefined;
   readonly all: readonly number[];
@@ -40,7 +40,7 @@ const states = {
   by: map<string, number>(),
 };
 
-type Context = ProcessContext<typeof states, string>;
+type Context = ProcessContext<typeof states, string | number>;
 
 function see({ key: k, state: { last, all, by } }: Context, who: Seen['by']): Seen {
   return { k, by: who, last: last.get(), all: all.values(), entries: [...by.entries()] };
@@ -73,7 +73,7 @@ function take({ state, timers }: Context, [what, a, b]: Step): void {
 }
 
 /** A timer of a time that three divides sets another one, once; each counts, and says twice what it sees. */
-export const obeying: ProcessSpec<Told, string, typeof states, Seen> = {
+export const obeying: ProcessSpec<Told, string | number, typeof states, Seen> = {
   state: states,
   onElement(record, ctx, out) {
     for (const step of record.steps) take(ctx, step);
@@ -100,11 +100,11 @@ class PlainKey {
 const fails = ([what]: Step): boolean => what === 'fail';
 
 /** What comes of the items, by key, as texts. A record on which the callback fails changes nothing. */
-export function plainly(items: readonly Item[]): ReadonlyMap<string, readonly string[]> {
-  const keys = new Map<string, PlainKey>();
-  const told = new Map<string, string[]>();
+export function plainly(items: readonly Item[]): ReadonlyMap<string | number, readonly string[]> {
+  const keys = new Map<string | number, PlainKey>();
+  const told = new Map<string | number, string[]>();
   let watermark = Number.NEGATIVE_INFINITY;
-  const tell = (k: string, by: Seen['by'], at: number): void => {
+  const tell = (k: string | number, by: Seen['by'], at: number): void => {
     const { last, all, by: entries } = keys.get(k)!;
     const seen = {
       k,
@@ -117,7 +117,7 @@ export function plainly(items: readonly Item[]): ReadonlyMap<string, readonly st
   };
   const fire = (): void => {
     for (;;) {
-      let next: { k: string; time: number } | undefined;
+      let next: { k: string | number; time: number } | undefined;
       for (const [k, { timers }] of keys) {
         for (const time of timers) {
           if (time <= watermark && (next === undefined || time < next.time)) next = { k, time };
@@ -161,8 +161,10 @@ export function plainly(items: readonly Item[]): ReadonlyMap<string, readonly st
 }
 
 /** What was emitted, by key, as texts. */
-export function byKey(emitted: readonly Emitted[]): ReadonlyMap<string, readonly string[]> {
-  const told = new Map<string, string[]>();
+export function byKey(
+  emitted: readonly Emitted[],
+): ReadonlyMap<string | number, readonly string[]> {
+  const told = new Map<string | number, string[]>();
   for (const one of emitted) {
     if (!('record' in one)) continue;
     const seen = one.record as Seen;
@@ -175,7 +177,8 @@ function textOf(seen: Seen, at: number): string {
   return `${at} ${JSON.stringify(seen)}`;
 }
 
-const KEYS = ['a', 'b', 'c', 'd', 'e'] as const;
+/** Integers have an index of their own. */
+const KEYS = ['a', 'b', 'c', 0, -7, 65_536] as const;
 const time = fc.nat(40);
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.tuple(fc.constant('add' as const), fc.nat(9)),

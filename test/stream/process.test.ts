@@ -143,8 +143,8 @@ describe('process', () => {
 
   it('keeps no more entries of timers than a few times those that are set', () => {
     const context = contextOf();
-    const description = { section: 'cells', layout: '"~eventTime":timers:value', migrates: [] };
-    const state = new KeyedState(context, [], { description, slots: 1, evolve: () => thrown });
+    const description = { section: 'cells', layout: '', migrates: [] };
+    const state = new KeyedState(context, [], { description, slots: 2, evolve: () => thrown });
     const timers = new TimerQueue(state, 0, () => false);
     const silence = 600;
     for (let i = 0; i < 50_000; i += 1) {
@@ -320,6 +320,33 @@ describe('process after a restore', () => {
       '["1:1",["1:1","1:2"],[["x","1:3"]],null] at 10',
       '["1:4",5,"1:2"] at 10',
     ]);
+  });
+
+  it('goes on with more states than one, and with one again', () => {
+    const one = of({
+      state: { n: value<number>() },
+      onElement: (_record, { state: { n } }, out) => {
+        n.set((n.get() ?? 0) + 1);
+        out.emit(n.get());
+      },
+    });
+    const two = of({
+      state: { more: value<string>(), n: value<number>() },
+      onElement: (_record, { state: { more, n } }, out) => {
+        n.set((n.get() ?? 0) + 1);
+        more.set(`${more.get() ?? ''}x`);
+        out.emit(`${n.get()} ${more.get()}`);
+      },
+    });
+    let sections: RestoredSection[] = [];
+    const emitted: Emitted[] = [];
+    for (const create of [one, two, two, one, two]) {
+      const harness = new Harness(create, {}, sections);
+      harness.feed(at(0));
+      emitted.push(...harness.emitted);
+      sections = harness.snapshot();
+    }
+    expect(shown(emitted)).toEqual(['1 at 0', '2 x at 0', '3 xx at 0', '4 at 0', '5 x at 0']);
   });
 
   it('refuses state of another kind under the same name', () => {

@@ -99,8 +99,8 @@ export function slotEvolution(
   if (change.kind === 'same') return (value) => value;
   const { entries } = change;
   return (value, key) => {
-    const old = value as readonly unknown[];
-    return entries.map(({ from, migrateFrom }, i) => {
+    const old = change.before.entries.length === 1 ? [value] : (value as readonly unknown[]);
+    const evolved = entries.map(({ from, migrateFrom }, i) => {
       const former = from === undefined ? undefined : old[from];
       const { name, spec } = slots[i]!;
       if (former === undefined || migrateFrom === undefined || spec?.migrate === undefined) {
@@ -111,6 +111,7 @@ export function slotEvolution(
       const place = { operator, name, from: migrateFrom, to, key: describeKey(key) };
       return migrateSlot(spec.kind, former, (part) => migrateValue(migrate, part, place));
     });
+    return evolved.length === 1 ? evolved[0] : evolved;
   };
 }
 

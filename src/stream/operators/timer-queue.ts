@@ -73,7 +73,7 @@ export class TimerQueue {
   /** Sets a timer for the current key. */
   set(time: number): void {
     const state = this.#state;
-    const times = state.slots?.[this.#slot] as Set<number> | undefined;
+    const times = state.read(this.#slot) as Set<number> | undefined;
     if (times?.has(time) === true) return;
     const cell = state.change();
     this.#put(cell, time);
@@ -83,7 +83,7 @@ export class TimerQueue {
   /** Takes a timer of the current key back. */
   delete(time: number): void {
     const state = this.#state;
-    const times = state.slots?.[this.#slot] as Set<number> | undefined;
+    const times = state.read(this.#slot) as Set<number> | undefined;
     if (times?.has(time) !== true) return;
     const cell = state.change();
     this.#remove(cell, time);

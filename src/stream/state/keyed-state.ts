@@ -1,8 +1,8 @@
 /**
  * The state of an operator by key, for callbacks: named states, and timers. The key travels beside its key group.
  *
- * A key has one cell (cell-table.ts), whose value is an array with a slot for each state. So a record costs one
- * look-up however many states there are, the states of a key are always of one moment, and snapshots, changes and
+ * A key has one cell (cell-table.ts), whose value is an array with a slot for each state; where there is only one, it
+ * is that itself, since each step through memory shows. So a record costs one look-up however many states there are, the states of a key are always of one moment, and snapshots, changes and
  * rescaling are those of any other cells. What it costs: when one of a key's states changes, all of them are written
  * to the next incremental snapshot.
  *
@@ -17,6 +17,7 @@ import { HoldfastError } from '../../base/errors.js';
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { Cell, CellBucket } from './cell.js';
+import { CellIndex, isInteger } from './cell-index.js';
 import { CellTable } from './cell-table.js';
 import { ownGroups } from './own-groups.js';
 import { refuseOtherKind, type StateDescription } from './state-layout.js';
@@ -38,6 +39,7 @@ export class KeyedState {
   readonly #cells: (CellBucket['cells'] | undefined)[] = [];
   /** What callbacks have changed since `begin` or `enter`, last change last; undefined where nothing is undone (S4). */
   readonly #undo: (() => void)[] | undefined;
+  readonly #index = new CellIndex();
   #key: unknown;
   #group = 0;
   #cell: Cell | undefined;
@@ -67,6 +69,7 @@ export class KeyedState {
       this.#table.restore(section, ownGroups(context, section), () => context.alive());
     }
     for (const [group, { cells }] of this.#table.buckets) this.#cells[group] = cells;
+    for (const cell of this.cells()) this.#index.add(cell);
   }
 
   /** A callback begins, for a key. */
@@ -74,7 +77,7 @@ export class KeyedState {
     const cells = this.#cells[group] ?? this.#newGroup(group);
     this.#key = key;
     this.#group = group;
-    this.#cell = cells.get(canonical);
+    this.#cell = isInteger(canonical) ? this.#index.find(group, canonical) : cells.get(canonical);
     this.#open();
   }
 
@@ -92,8 +95,9 @@ export class KeyedState {
     if (!this.#hasChanged) return;
     this.#hasChanged = false;
     const cell = this.#cell!;
-    if (this.#mayBeEmpty && slotsOf(cell).every((slot) => slot === undefined)) {
+    if (this.#mayBeEmpty && this.#isEmpty(cell)) {
       this.#table.delete(this.#bucket, cell); // S1
+      this.#index.remove(cell);
     } else if (this.#mayHoldFrame) {
       this.#table.set(cell, cell.value);
     }
@@ -130,13 +134,22 @@ export class KeyedState {
     return this.#group;
   }
 
-  /** The slots, to be read; undefined when the key has no state. @throws HoldfastError as `key` */
-  get slots(): readonly unknown[] | undefined {
+  /** What is in the slot of the current key. @throws HoldfastError as `key` */
+  read(slot: number): unknown {
     this.requireCallback();
-    return this.#cell?.value as readonly unknown[] | undefined;
+    const cell = this.#cell;
+    if (cell === undefined) return undefined;
+    return this.#slots === 1 ? cell.value : slotsOf(cell)[slot];
   }
 
-  /** The cell of the current key, with its slots to be written to. @throws HoldfastError as `key` */
+  /** Exchanges what is in the slot of the current key. @throws HoldfastError as `key` */
+  write(slot: number, content: unknown): void {
+    const cell = this.change();
+    if (this.#slots === 1) cell.value = content;
+    else slotsOf(cell)[slot] = content;
+  }
+
+  /** The cell of the current key, which may be changed. @throws HoldfastError as `key` */
   change(): Cell {
     this.requireCallback();
     this.#hasChanged = true;
@@ -176,10 +189,16 @@ export class KeyedState {
   }
 
   #create(): Cell {
-    const slots = new Array<unknown>(this.#slots).fill(undefined);
+    const slots = this.#slots === 1 ? undefined : new Array<unknown>(this.#slots).fill(undefined);
     const cell = this.#table.create(this.#bucket, this.#group, this.#key, slots);
     this.#cell = cell;
+    this.#index.add(cell);
     return cell;
+  }
+
+  #isEmpty(cell: Cell): boolean {
+    if (this.#slots === 1) return cell.value === undefined;
+    return slotsOf(cell).every((slot) => slot === undefined);
   }
 
   get #bucket(): CellBucket {
@@ -197,6 +216,7 @@ export class KeyedState {
   }
 }
 
+/** The slots of an operator with several. */
 export function slotsOf(cell: Cell): unknown[] {
   return cell.value as unknown[];
 }

@@ -17,7 +17,7 @@ import type {
   ValueState,
 } from '../api/state-specs.js';
 import { detachedKey } from './detached.js';
-import { type KeyedState, outsideCallback, slotsOf } from './keyed-state.js';
+import { type KeyedState, outsideCallback } from './keyed-state.js';
 
 export type StateHandle = ValueHandle | ListHandle | MapHandle | ReducingHandle | AggregatingHandle;
 
@@ -55,7 +55,7 @@ class Handle {
   }
 
   clear(): void {
-    if (this.state.slots?.[this.slot] === undefined) return;
+    if (this.state.read(this.slot) === undefined) return;
     this.put(undefined);
     this.state.emptied();
   }
@@ -70,20 +70,17 @@ class Handle {
   /** Exchanges the content of the slot. */
   protected put(content: unknown): void {
     const { state, slot } = this;
-    const slots = slotsOf(state.change());
     if (state.undoes) {
-      const before = slots[slot];
-      state.note(() => {
-        slots[slot] = before;
-      });
+      const before = state.read(slot);
+      state.note(() => state.write(slot, before));
     }
-    slots[slot] = content;
+    state.write(slot, content);
   }
 }
 
 class ValueHandle extends Handle implements ValueState<unknown> {
   get(): unknown {
-    return this.keeper.keep(this.state.slots?.[this.slot]);
+    return this.keeper.keep(this.state.read(this.slot));
   }
 
   set(value: unknown): void {
@@ -109,7 +106,7 @@ class ReducingHandle extends Handle implements ReducingState<unknown> {
   }
 
   get(): unknown {
-    return this.keeper.keep(this.state.slots?.[this.slot]);
+    return this.keeper.keep(this.state.read(this.slot));
   }
 
   add(item: unknown): void {
@@ -135,7 +132,7 @@ class AggregatingHandle extends Handle implements AggregatingState<unknown, unkn
 
   get(): unknown {
     const aggregation = this.#aggregation;
-    const content = this.state.slots?.[this.slot];
+    const content = this.state.read(this.slot);
     if (aggregation.kind === 'value') return aggregation.result(content ?? aggregation.initial());
     return aggregation.result((content as number[] | undefined) ?? begun(aggregation), 0);
   }
@@ -144,7 +141,8 @@ class AggregatingHandle extends Handle implements AggregatingState<unknown, unkn
     const aggregation = this.#aggregation;
     const { state } = this;
     // Saved for a snapshot before the aggregation, which may change Dates and the like in place.
-    const content = slotsOf(state.change())[this.slot];
+    state.change();
+    const content = state.read(this.slot);
     state.emptied();
     if (aggregation.kind === 'value') {
       const next = aggregation.add(content ?? aggregation.initial(), item);
@@ -169,7 +167,7 @@ class ListHandle extends Handle implements ListState<unknown> {
   add(item: unknown): void {
     const { state } = this;
     const kept = this.kept(item);
-    const items = state.slots?.[this.slot] as unknown[] | undefined;
+    const items = state.read(this.slot) as unknown[] | undefined;
     if (items === undefined) {
       this.put([kept]);
       return;
@@ -180,7 +178,7 @@ class ListHandle extends Handle implements ListState<unknown> {
   }
 
   values(): unknown[] {
-    const items = (this.state.slots?.[this.slot] ?? []) as readonly unknown[];
+    const items = (this.state.read(this.slot) ?? []) as readonly unknown[];
     return items.map((item) => this.keeper.keep(item));
   }
 }
@@ -249,7 +247,7 @@ class MapHandle extends Handle implements MapState<MapStateKey, unknown> {
   }
 
   #entries(): Entries | undefined {
-    return this.state.slots?.[this.slot] as Entries | undefined;
+    return this.state.read(this.slot) as Entries | undefined;
   }
 }
 
