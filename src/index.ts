@@ -121,7 +121,12 @@ export type {
   WithDeadLetters,
 } from './stream/api/data-stream.js';
 export type { StreamEnvironment } from './stream/api/environment.js';
-export { defineJob, type JobArguments, type JobDefinition } from './stream/api/job-definition.js';
+export {
+  defineJob,
+  type JobArguments,
+  type JobDefinition,
+  type JobSpec,
+} from './stream/api/job-definition.js';
 export type { Key } from './stream/api/key-selector.js';
 export type { Output } from './stream/api/output.js';
 export type {
@@ -132,6 +137,12 @@ export type {
   TimerKind,
   Timers,
 } from './stream/api/process.js';
+export type {
+  InferOutput,
+  StandardSchema,
+  StandardSchemaIssue,
+  StandardSchemaResult,
+} from './stream/api/standard-schema.js';
 export {
   type AggregatingState,
   aggregating,

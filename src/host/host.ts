@@ -13,7 +13,8 @@ import { type FailureKind, toFailure } from '../base/failure.js';
 import { registerCodecs } from '../codec/codec-registry.js';
 import { collect, print } from '../connectors/index.js';
 import type { BuiltinSinks } from '../stream/api/builtin-sinks.js';
-import type { JobDefinition } from '../stream/api/job-definition.js';
+import { checkedArguments } from '../stream/api/job-arguments.js';
+import type { JobArguments, JobDefinition } from '../stream/api/job-definition.js';
 import type { Graph, GraphData } from '../stream/graph/graph.js';
 import { buildGraph, graphData } from '../stream/graph/graph-builder.js';
 import type { Sink, SinkTransaction } from '../stream/sink.js';
@@ -61,7 +62,8 @@ export class Host implements HostControl {
   readonly #emit: HostOptions['emit'];
   readonly #close: (() => void) | undefined;
   readonly #scheduler: Scheduler;
-  #args: Readonly<Record<string, unknown>> = {};
+  /** As `build` gets them: the output of the job's schema, if it has one. */
+  #args: JobArguments = {};
   #graph: Graph | undefined;
   /** By region. */
   readonly #deployments = new Map<number, Deployment>();
@@ -77,10 +79,10 @@ export class Host implements HostControl {
     });
   }
 
-  build(args: Readonly<Record<string, unknown>>): Promise<Outcome<GraphData>> {
+  build(args: JobArguments): Promise<Outcome<GraphData>> {
     return outcome('build', async () => {
-      this.#args = args;
-      this.#graph = buildGraph(this.#definition, args, BUILTIN_SINKS);
+      this.#args = await checkedArguments(this.#definition, args);
+      this.#graph = buildGraph(this.#definition, this.#args, BUILTIN_SINKS);
       registerCodecs(this.#graph.codecs);
       return graphData(this.#graph);
     });

@@ -86,6 +86,33 @@ describe('a failing job', () => {
     expect(frames).toEqual([expect.stringMatching(/^ {4}at .*misbuilt\.job\.mjs:2:\d+/)]);
   });
 
+  test('before it, where its schema refuses the arguments: each with its reason', async () => {
+    const log = join(folder, 'log');
+    const args = (count: string) => [
+      ...['run', fixture('checked'), '--parallelism', '1'],
+      ...['--arg', `count=${count}`, '--arg', `log=${log}`],
+    ];
+    const refused = await holdfast(args('many')).ended;
+    expect(refused.code).toBe(2);
+    expect(refused.stderr).toMatch(
+      /^holdfast: the arguments of job 'checked' are refused: args\.count: .*expected number/i,
+    );
+    expect(refused.stderr).toContain('--arg NAME=VALUE');
+    expect(refused.stdout).not.toContain('restarting');
+    const data = await holdfast([...args('0'), '--json']).ended;
+    expect(data.code).toBe(2);
+    expect(jsonLines(data).at(-1)).toMatchObject({
+      event: 'error',
+      error: {
+        code: 'ERR_HOLDFAST_BAD_OPTION',
+        details: { job: 'checked', issues: [expect.stringContaining('args.count: ')] },
+      },
+    });
+    expect(await readFile(log, 'utf8')).not.toContain('built');
+    expect((await holdfast(args('100')).ended).code).toBe(0);
+    expect(await readFile(log, 'utf8')).toContain('built with a number and 50 keys');
+  });
+
   test('through a library: its first line, and the user’s own', async () => {
     const { stderr } = await failing('library');
     expect(stderr).toMatch(/at .*node_modules.fast-check/);

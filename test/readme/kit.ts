@@ -59,10 +59,14 @@ export class Project {
     this.folder = folder;
   }
 
-  static async create(): Promise<Project> {
+  /** @param packages others that its user has installed, of those that are here */
+  static async create(...packages: readonly string[]): Promise<Project> {
     const folder = await mkdtemp(join(tmpdir(), 'holdfast-page-'));
     await mkdir(join(folder, 'node_modules', '.bin'), { recursive: true });
     await symlink(root, join(folder, 'node_modules', 'holdfast'));
+    for (const name of packages) {
+      await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+    }
     await symlink('../holdfast/dist/cli/main.js', join(folder, 'node_modules', '.bin', 'holdfast'));
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
     return new Project(folder);

@@ -1,15 +1,20 @@
 import { describe, expect, it } from 'vitest';
-import { JOB_BRAND, PROTOCOL_VERSION } from '../../src/base/brand.js';
+import { JOB_BRAND, PLAIN_PROTOCOL_VERSION, PROTOCOL_VERSION } from '../../src/base/brand.js';
 import { HoldfastError } from '../../src/base/errors.js';
 import type { DataStream } from '../../src/stream/api/data-stream.js';
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { defineJob, isJobDefinition } from '../../src/stream/api/job-definition.js';
+import type { StandardSchema } from '../../src/stream/api/standard-schema.js';
 import { buildGraph, graphData } from '../../src/stream/graph/graph-builder.js';
 import { builtinSinks, draw, sink, source, thrownBy } from './graph-kit.js';
 
 const whole = (env: StreamEnvironment): void => {
   env.from(source()).sinkTo(sink());
 };
+
+const schema = (more: object = {}): StandardSchema => ({
+  '~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }), ...more },
+});
 
 describe('defineJob', () => {
   it('gives a frozen, branded object', () => {
@@ -28,6 +33,46 @@ describe('defineJob', () => {
     expect(thrownBy(() => defineJob('x', 1 as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
     const asynchronous = (async () => {}) as never;
     expect(thrownBy(() => defineJob('x', asynchronous)).code).toBe('ERR_HOLDFAST_ASYNC_CALLBACK');
+  });
+
+  it('takes a schema for the arguments, and says so to copies that know none', () => {
+    const args = schema();
+    const job = defineJob({ name: 'flights', args, build: whole });
+    expect(Object.isFrozen(job)).toBe(true);
+    expect(isJobDefinition(job)).toBe(true);
+    expect(job).toMatchObject({ name: 'flights', args, build: whole });
+    expect(job[JOB_BRAND]).toBe(PROTOCOL_VERSION);
+    expect(defineJob('flights', whole)[JOB_BRAND]).toBe(PLAIN_PROTOCOL_VERSION);
+  });
+
+  it.each([
+    ['no name', { args: schema(), build: whole }, 'needs a name'],
+    ['no build', { name: 'x', args: schema() }, 'needs a function, but was given undefined'],
+    ['no schema', { name: 'x', build: whole }, 'needs a schema, but was given undefined'],
+    [
+      'a class',
+      { name: 'x', args: Date, build: whole },
+      'needs a schema, but was given the function',
+    ],
+    ['null', { name: 'x', args: null, build: whole }, 'needs a schema, but was given null'],
+    ['another version', { name: 'x', args: schema({ version: 2 }), build: whole }, 'the number 2'],
+    ['no validate', { name: 'x', args: schema({ validate: 1 }), build: whole }, 'no function'],
+    [
+      'an unknown option',
+      { name: 'x', arg: schema(), build: whole },
+      'did you mean defineJob.args',
+    ],
+  ])('refuses %s', (_, spec, said) => {
+    const error = thrownBy(() => defineJob(spec as never));
+    expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(error.message).toContain(said);
+  });
+
+  it('refuses an asynchronous build function beside a schema', () => {
+    const error = thrownBy(() =>
+      defineJob({ name: 'x', args: schema(), build: (async () => {}) as never }),
+    );
+    expect(error.code).toBe('ERR_HOLDFAST_ASYNC_CALLBACK');
   });
 });
 

@@ -1,6 +1,7 @@
 /** What the compiler knows about a job, from source to sink. Checked by tsc; running it is a formality. */
 
 import { describe, expectTypeOf, it } from 'vitest';
+import { z } from 'zod';
 import { ndjsonFile } from '../../src/connectors/index.js';
 import {
   type Aggregation,
@@ -12,8 +13,9 @@ import {
 } from '../../src/stream/api/aggregations.js';
 import type { ConnectContext, KeyedConnectContext } from '../../src/stream/api/connect.js';
 import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
-import { defineJob } from '../../src/stream/api/job-definition.js';
+import { defineJob, type JobArguments } from '../../src/stream/api/job-definition.js';
 import type { Output } from '../../src/stream/api/output.js';
+import type { InferOutput, StandardSchema } from '../../src/stream/api/standard-schema.js';
 import { aggregating, list, map, reducing, value } from '../../src/stream/api/state-specs.js';
 import type { StreamSink } from '../../src/stream/api/stream-sink.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
@@ -26,6 +28,48 @@ import { draw, type Flight, sink, source } from './graph-kit.js';
 function typed(use: (stream: DataStream<Flight>) => unknown): void {
   void use;
 }
+
+describe('the arguments of a job', () => {
+  it('are what its schema gives, and unknown without one', () => {
+    const args = z.object({ limit: z.coerce.number(), unit: z.enum(['km', 'mi']).default('km') });
+    interface Checked {
+      limit: number;
+      unit: 'km' | 'mi';
+    }
+    expectTypeOf<InferOutput<typeof args>>().toEqualTypeOf<Checked>();
+    defineJob({
+      name: 'x',
+      args,
+      build(env, checked) {
+        expectTypeOf(checked).toEqualTypeOf<Checked>();
+        // @ts-expect-error: the schema has no such argument
+        void checked.limits;
+        env.from(source()).print();
+      },
+    });
+    const own: StandardSchema<string, readonly Date[]> = {
+      '~standard': { version: 1, vendor: 'own', validate: () => ({ value: [] }) },
+    };
+    defineJob({
+      name: 'x',
+      args: own,
+      build: (_env, days) => expectTypeOf(days).toEqualTypeOf<readonly Date[]>(),
+    });
+    defineJob('x', (_env, raw) => expectTypeOf(raw).toEqualTypeOf<JobArguments>());
+  });
+
+  it('are not checked by what is no schema, nor for an asynchronous build function', () => {
+    const wrong = () => {
+      // @ts-expect-error: a type of arguments is no schema of them
+      defineJob({ name: 'x', args: { limit: Number }, build: () => {} });
+      // @ts-expect-error: no schema
+      defineJob({ name: 'x', build: () => {} });
+      // @ts-expect-error: a graph is drawn synchronously
+      defineJob({ name: 'x', args: z.object({}), build: async () => {} });
+    };
+    void wrong;
+  });
+});
 
 describe('types flow from source to sink', () => {
   it('a policy for errors changes nothing in a stream', () => {

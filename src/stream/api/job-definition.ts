@@ -1,9 +1,11 @@
 /** A job as a module's default export: a name and the function that draws its graph. */
 
-import { JOB_BRAND, PROTOCOL_VERSION } from '../../base/brand.js';
+import { JOB_BRAND, PLAIN_PROTOCOL_VERSION, PROTOCOL_VERSION } from '../../base/brand.js';
 import { HoldfastError } from '../../base/errors.js';
+import { checkObject } from '../../base/option-checks.js';
 import { checkCallback, describeValue, type NotPromise } from './callbacks.js';
 import type { StreamEnvironment } from './environment.js';
+import { checkSchema, type InferOutput, type StandardSchema } from './standard-schema.js';
 
 /** What `run(…, { args })` or `--arg name=value` hand to the build function; texts from the command line. */
 export type JobArguments = Readonly<Record<string, unknown>>;
@@ -12,7 +14,21 @@ export interface JobDefinition {
   /** The protocol version it was made for, under a registered symbol: see src/base/brand.ts. */
   readonly [JOB_BRAND]: number;
   readonly name: string;
+  /** Checks the arguments; `build` gets what it gives. */
+  readonly args?: StandardSchema | undefined;
   readonly build: (env: StreamEnvironment, args: JobArguments) => unknown;
+}
+
+/** A job whose arguments are checked. */
+export interface JobSpec<S extends StandardSchema, R> {
+  readonly name: string;
+  /**
+   * A schema of zod, valibot, arktype or any other library that follows Standard Schema version 1. Like `build` it runs
+   * in every worker, and again after every failure, so it must give the same for the same arguments.
+   */
+  readonly args: S;
+  /** `args` is what the schema gives. */
+  readonly build: (env: StreamEnvironment, args: InferOutput<S>) => NotPromise<R>;
 }
 
 /**
@@ -25,20 +41,46 @@ export interface JobDefinition {
 export function defineJob<R>(
   name: string,
   build: (env: StreamEnvironment, args: JobArguments) => NotPromise<R>,
+): JobDefinition;
+/**
+ * Defines a job whose arguments a schema checks before `build` is called. When the schema refuses them, the job does
+ * not start: ERR_HOLDFAST_BAD_OPTION with the schema's reasons.
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function defineJob<S extends StandardSchema, R>(spec: JobSpec<S, R>): JobDefinition;
+export function defineJob(
+  given: string | JobSpec<StandardSchema, unknown>,
+  givenBuild?: JobDefinition['build'],
 ): JobDefinition {
-  if (typeof name !== 'string' || name.trim() === '') {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_BAD_OPTION',
-      `defineJob needs a name for the job, but was given ${describeValue(name)}.`,
-    );
+  if (typeof given !== 'object' || given === null) {
+    checkName(given);
+    checkCallback(givenBuild, `defineJob('${given}', build)`);
+    return Object.freeze({
+      [JOB_BRAND]: PLAIN_PROTOCOL_VERSION,
+      name: given,
+      build: givenBuild as JobDefinition['build'],
+    });
   }
-  checkCallback(build, `defineJob('${name}', build)`);
-  return Object.freeze({ [JOB_BRAND]: PROTOCOL_VERSION, name, build });
+  checkObject('defineJob', given, ['name', 'args', 'build']);
+  const { name, args, build } = given;
+  checkName(name);
+  checkCallback(build, `build of defineJob({ name: '${name}', args, build })`);
+  checkSchema(args, `args of defineJob({ name: '${name}', args, build })`);
+  return Object.freeze({ [JOB_BRAND]: PROTOCOL_VERSION, name, args, build });
 }
 
-/** Is this what `defineJob` gave, in this or another copy of the package of the same protocol? */
+function checkName(name: unknown): void {
+  if (typeof name === 'string' && name.trim() !== '') return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `defineJob needs a name for the job, but was given ${describeValue(name)}.`,
+  );
+}
+
+/** Is this what `defineJob` gave, in this or another copy of the package whose protocol this one knows? */
 export function isJobDefinition(value: unknown): value is JobDefinition {
-  return jobProtocol(value) === PROTOCOL_VERSION;
+  const version = jobProtocol(value);
+  return version === PROTOCOL_VERSION || version === PLAIN_PROTOCOL_VERSION;
 }
 
 /**
@@ -51,7 +93,7 @@ export function requireJobDefinition(value: unknown): JobDefinition {
   throw new HoldfastError(
     'ERR_HOLDFAST_JOB_MODULE',
     version === undefined
-      ? `the job module's default export must be what defineJob(name, build) gives, but is ${describeValue(value)}. ` +
+      ? `the job module's default export must be what defineJob gives, but is ${describeValue(value)}. ` +
           'Write: export default defineJob(…).'
       : `the job was defined by a copy of holdfast with protocol ${String(version)}, this one speaks ` +
           `${PROTOCOL_VERSION}. Install one version of holdfast for both.`,
