@@ -34,14 +34,17 @@ export function difference(actual, expected) {
   );
 }
 
-/** Of rows that replace one another the last ones, which have the greatest version of their key. */
-export function finalRows(rows, { key, version }) {
+/**
+ * Of rows that replace one another the last ones, which have the greatest version of their key. Without a `version` that
+ * is the column `revision`, which is no part of the answer.
+ */
+export function finalRows(rows, { key, version = ({ revision }) => revision }) {
   const last = new Map();
   for (const row of rows) {
     const former = last.get(key(row));
     if (former === undefined || version(row) > version(former)) last.set(key(row), row);
   }
-  return [...last.values()];
+  return [...last.values()].map(({ revision: _, ...row }) => row);
 }
 
 function sorted(rows) {
