@@ -1,9 +1,9 @@
 /**
- * Compares each query's table with the oracle's: at each parallelism, with events out of order, with threads that are
- * killed, and across a change of parallelism.
+ * Compares each query's table with the oracle's: at each parallelism, with events out of order, with many events at the
+ * same time, with threads that are killed, and across a change of parallelism.
  *
  * Event time is slow here, 10 events a second, so that a few thousand events span many windows. One base
- * makes it pass 7 o'clock, the other, of the out-of-order events, midnight.
+ * makes it pass 7 o'clock, the other, of the out-of-order events, midnight. Where events share their times it is fast.
  */
 
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -23,6 +23,8 @@ const OUT_OF_ORDER = {
   baseTime: Date.UTC(2023, 10, 15, 23, 45),
   outOfOrderGroup: 30,
 };
+/** Twenty events a millisecond, so that a query whose answer hangs on which of them comes first is found out. */
+const AT_ONCE = { ...IN_ORDER, eventsPerSecond: 20_000 };
 const KILLS = 10;
 const KILL_AFTER_MS = 300;
 const CAUSES = ['terminate', 'throw', 'exit'];
@@ -38,13 +40,10 @@ const SPLITS = 4;
 export async function verify({ queries, events, parallelisms, seed, faults, log }) {
   const outcome = { passed: 0, failed: 0 };
   const parallelism = Math.max(...parallelisms);
-  for (const generator of [
-    { ...IN_ORDER, seed },
-    { ...OUT_OF_ORDER, seed },
-  ]) {
+  for (const kind of [IN_ORDER, OUT_OF_ORDER, AT_ONCE]) {
+    const generator = { ...kind, seed };
     const oracle = await openOracle(events, generator);
     const source = { events, generator };
-    const isOrdered = generator.outOfOrderGroup === undefined;
     try {
       for (const query of queries) {
         const expected = await oracle.rows(QUERIES[query].sql);
@@ -54,7 +53,7 @@ export async function verify({ queries, events, parallelisms, seed, faults, log 
           const verdict = wrong === undefined ? `ok, ${expected.length} rows` : `FAILED: ${wrong}`;
           log(`${query} ${name}: ${verdict}`);
         };
-        if (isOrdered) {
+        if (kind === IN_ORDER) {
           for (const slots of parallelisms) {
             await check(`parallelism ${slots}`, () => plain(query, source, slots));
           }
@@ -64,7 +63,8 @@ export async function verify({ queries, events, parallelisms, seed, faults, log 
             rescaled(query, source, parallelism),
           );
         } else {
-          await check('out of order', () => plain(query, source, parallelism));
+          const name = kind === OUT_OF_ORDER ? 'out of order' : 'at the same times';
+          await check(name, () => plain(query, source, parallelism));
         }
       }
     } finally {

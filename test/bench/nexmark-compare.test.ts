@@ -9,7 +9,7 @@ const { difference, finalRows } = (await import(
   difference(actual: readonly Row[], expected: readonly Row[]): string | undefined;
   finalRows(
     rows: readonly Row[],
-    updates: { key(row: Row): unknown; version(row: Row): number },
+    updates: { key(row: Row): unknown; version?(row: Row): number },
   ): Row[];
 };
 
@@ -56,4 +56,12 @@ test('of updates the newest stands, wherever it comes', () => {
     { k: 'a', n: 2 },
     { k: 'b', n: 1 },
   ]);
+});
+
+test('a revision says which update is the newest, and is no part of the answer', () => {
+  const rows = [
+    { k: 'a', revision: 2, n: 1 },
+    { k: 'a', revision: 1, n: 5 },
+  ];
+  expect(finalRows(rows, { key: ({ k }) => k })).toEqual([{ k: 'a', n: 1 }]);
 });

@@ -13,7 +13,15 @@ test('a query without state and one with windows are what the oracle says', asyn
   const { stdout } = await nexmark('--verify', ...words);
   expect(stdout).toContain('q1 parallelism 2: ok, 1840 rows\n');
   expect(stdout).toContain('q7 out of order: ok');
-  expect(stdout).toMatch(/\n4 passed, 0 failed\n$/);
+  expect(stdout).toContain('q7 at the same times: ok');
+  expect(stdout).toMatch(/\n6 passed, 0 failed\n$/);
+});
+
+test('joins, sessions and last rows, made of state and timers, are what the oracle says', async () => {
+  const words = ['--queries', 'q3,q6,q9,q11,q18,q20', '--events', '1500', '--parallelism', '2'];
+  const { stdout } = await nexmark('--verify', ...words, '--no-faults');
+  expect(stdout).not.toContain('ok, 0 rows');
+  expect(stdout).toMatch(/\n18 passed, 0 failed\n$/);
 });
 
 test('a measurement tells its rows, and a hash that the parallelism does not change', async () => {

@@ -14,7 +14,9 @@ export const q3 = {
   build: (events) =>
     joinWithOne(
       events
-        .filter(({ kind, category }) => kind === 'person' || (kind === 'auction' && category === 10))
+        .filter(
+          ({ kind, category }) => kind === 'person' || (kind === 'auction' && category === 10),
+        )
         .map(columns)
         .keyBy(({ kind, id, seller }) => (kind === 'person' ? id : seller)),
       {
