@@ -115,6 +115,7 @@ export async function compileJob(
   await claimBundle(folder);
   await claimBundle(shared);
   await pruneBundles(folder);
+  if (dirname(shared) !== dirname(folder)) await pruneBundles(shared);
   const runtimeCache = {
     full: codeCacheIn(folder, 'runtime').full,
     early: codeCacheIn(shared, 'runtime').early,

@@ -436,6 +436,26 @@ describe('packages', () => {
     expect(answer).toEqual([true, 2_000]);
   });
 
+  test('holdfast’s own files, by their paths, are that copy as well', async () => {
+    const { answer } = await answerOf({
+      'job.ts': `
+        import { HoldfastError } from 'holdfast';
+        import { HoldfastError as byPath } from '${join(packageRoot, 'dist/index.js')}';
+        import { HoldfastError as inside } from '${join(packageRoot, 'dist/base/errors.js')}';
+        import { parquetFile } from 'holdfast/parquet';
+        export default { answer: () => [HoldfastError === byPath, HoldfastError === inside, typeof parquetFile] };`,
+    });
+    expect(answer).toEqual([true, true, 'function']);
+  });
+
+  test('a name that holdfast does not export is told when the job is compiled', async () => {
+    const { error } = await refusal({
+      'job.ts': "import { defineJob, colect } from 'holdfast'; export default [defineJob, colect];",
+    });
+    expect(error.code).toBe('ERR_HOLDFAST_COMPILE');
+    expect(error.message).toMatch(/job\.ts:1:21: No matching export.*"colect"/);
+  });
+
   test('holdfast linked into a project is the same', async () => {
     const folder = await project({
       'job.ts': "import { minutes } from 'holdfast'; export default { answer: () => minutes(1) };",
@@ -614,6 +634,17 @@ describe('the folder of bundles', () => {
       expect((await stat(full)).size).toBeGreaterThan(1_000);
       expect((await stat(early)).mtimeMs).toBe(mtimeMs);
     }
+  });
+
+  test('the runtime’s early code cache is that of all jobs, its full one is the job’s own', async () => {
+    const files = await Promise.all(
+      ['1', '2'].map(async (answer) => {
+        const folder = await project({ 'job.ts': `export default { answer: () => ${answer} };` });
+        return (await compileJob(join(folder, 'job.ts'), { runtime })).boot.runtime.codeCache;
+      }),
+    );
+    expect(files[0]!.early).toBe(files[1]!.early);
+    expect(files[0]!.full).not.toBe(files[1]!.full);
   });
 
   test('a bundle handed over by the guardian is taken as it is, until it vanishes', async () => {
