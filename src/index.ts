@@ -154,6 +154,7 @@ export {
   type ReducingState,
   reducing,
   type StateKind,
+  type StateOptions,
   type StateSpec,
   type ValueState,
   value,

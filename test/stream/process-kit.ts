@@ -34,13 +34,14 @@ export interface Seen {
   readonly entries: readonly (readonly [string, number])[];
 }
 
-const states = {
-  last: value<{ n: number }>(),
-  all: list<number>(),
-  by: map<string, number>(),
-};
+const statesOf = (ttlMs?: number) => ({
+  last: value<{ n: number }>({ ttlMs }),
+  all: list<number>({ ttlMs }),
+  by: map<string, number>({ ttlMs }),
+});
 
-type Context = ProcessContext<typeof states, string | number>;
+type ToldStates = ReturnType<typeof statesOf>;
+type Context = ProcessContext<ToldStates, string | number>;
 
 function see({ key: k, state: { last, all, by } }: Context, who: Seen['by']): Seen {
   return { k, by: who, last: last.get(), all: all.values(), entries: [...by.entries()] };
@@ -73,8 +74,8 @@ function take({ state, timers }: Context, [what, a, b]: Step): void {
 }
 
 /** A timer of a time that three divides sets another one, once; each counts, and says twice what it sees. */
-export const obeying: ProcessSpec<Told, string | number, typeof states, Seen> = {
-  state: states,
+const obeying = (ttlMs?: number): ProcessSpec<Told, string | number, ToldStates, Seen> => ({
+  state: statesOf(ttlMs),
   onElement(record, ctx, out) {
     for (const step of record.steps) take(ctx, step);
     out.emit(see(ctx, 'element'));
@@ -85,33 +86,61 @@ export const obeying: ProcessSpec<Told, string | number, typeof states, Seen> = 
     if (time % 3 === 0) ctx.timers.eventTime(time + 1);
     out.emit(see(ctx, 'timer'));
   },
-};
+});
 
 export const byK = ((record: Told) => record.k) as KeySelector;
-export const obey = (): Operator => processOperator(byK, obeying as never)();
+export const obeyFor = (ttlMs?: number): (() => Operator) =>
+  processOperator(byK, obeying(ttlMs) as never);
+export const obey = obeyFor();
+
+interface Plain<V> {
+  readonly v: V;
+  readonly until: number;
+}
 
 class PlainKey {
-  last: number | undefined;
-  all: number[] = [];
-  by = new Map<string, number>();
+  last: Plain<number> | undefined;
+  all: Plain<number>[] = [];
+  by = new Map<string, Plain<number>>();
   timers = new Set<number>();
+
+  /** Forgets what has expired by then. */
+  free(now: number): void {
+    if (!isThere(this.last, now)) this.last = undefined;
+    this.all = this.all.filter((one) => isThere(one, now));
+    for (const [key, one] of this.by) if (!isThere(one, now)) this.by.delete(key);
+  }
+
+  /** So that it stands last. */
+  set(key: string, one: Plain<number>, now: number): void {
+    if (!isThere(this.by.get(key), now)) this.by.delete(key);
+    this.by.set(key, one);
+  }
 }
+
+const isThere = <V>(one: Plain<V> | undefined, now: number): one is Plain<V> =>
+  one !== undefined && one.until > now;
 
 const fails = ([what]: Step): boolean => what === 'fail';
 
 /** What comes of the items, by key, as texts. A record on which the callback fails changes nothing. */
-export function plainly(items: readonly Item[]): ReadonlyMap<string | number, readonly string[]> {
+export function plainly(
+  items: readonly Item[],
+  ttlMs = Number.POSITIVE_INFINITY,
+): ReadonlyMap<string | number, readonly string[]> {
   const keys = new Map<string | number, PlainKey>();
   const told = new Map<string | number, string[]>();
   let watermark = Number.NEGATIVE_INFINITY;
-  const tell = (k: string | number, by: Seen['by'], at: number): void => {
+  const tell = (k: string | number, by: Seen['by'], at: number, now = at): void => {
     const { last, all, by: entries } = keys.get(k)!;
     const seen = {
       k,
       by,
-      last: last === undefined ? undefined : { n: last },
-      all,
-      entries: [...entries],
+      last: isThere(last, now) ? { n: last.v } : undefined,
+      all: all.filter((one) => isThere(one, now)).map(({ v }) => v),
+      entries: [...entries]
+        .filter(([, one]) => isThere(one, now))
+        .map(([key, { v }]) => [key, v] as const),
     };
     told.set(k, [...(told.get(k) ?? []), textOf(seen, at)]);
   };
@@ -123,12 +152,16 @@ export function plainly(items: readonly Item[]): ReadonlyMap<string | number, re
           if (time <= watermark && (next === undefined || time < next.time)) next = { k, time };
         }
       }
+      const freed = Math.min(watermark, next?.time ?? watermark);
+      if (freed < Number.POSITIVE_INFINITY) for (const state of keys.values()) state.free(freed);
       if (next === undefined) return;
       const { k, time } = next;
       const state = keys.get(k)!;
       state.timers.delete(time);
       tell(k, 'timer', time);
-      state.by.set('fired', (state.by.get('fired') ?? 0) + 1);
+      const fired = state.by.get('fired');
+      const v = (isThere(fired, time) ? fired.v : 0) + 1;
+      state.set('fired', { v, until: time + ttlMs }, time);
       if (time % 3 === 0) state.timers.add(time + 1);
       tell(k, 'timer', time);
     }
@@ -139,21 +172,23 @@ export function plainly(items: readonly Item[]): ReadonlyMap<string | number, re
     } else {
       const { k, steps } = item.record as Told;
       if (steps.some(fails)) continue;
+      const now = Math.max(item.at!, watermark);
       const state = keys.get(k) ?? new PlainKey();
       keys.set(k, state);
+      const until = item.at! + ttlMs;
       for (const [what, a, b] of steps) {
         if (what === 'add') {
-          state.last = (state.last ?? 0) + a;
-          state.all.push(a);
-        } else if (what === 'put') state.by.set(a, b);
+          state.last = { v: (isThere(state.last, now) ? state.last.v : 0) + a, until };
+          state.all.push({ v: a, until });
+        } else if (what === 'put') state.set(a, { v: b, until }, now);
         else if (what === 'drop') state.by.delete(a);
         else if (what === 'timer') state.timers.add(a);
         else if (what === 'untimer') state.timers.delete(a);
         else if (a === 'last') state.last = undefined;
         else if (a === 'all') state.all = [];
-        else state.by = new Map();
+        else if (a === 'by') state.by = new Map();
       }
-      tell(k, 'element', item.at!);
+      tell(k, 'element', item.at!, now);
     }
     fire();
   }

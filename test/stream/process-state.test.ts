@@ -11,7 +11,7 @@ import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
 import { draw, source, thrownBy } from './graph-kit.js';
 import { Harness, runPlain, runRestoring, runStingy } from './operator-kit.js';
-import { at, byKey, end, failingProgram, obey, of, plainly, shown } from './process-kit.js';
+import { at, byKey, end, failingProgram, obeyFor, of, plainly, shown } from './process-kit.js';
 
 describe('state in process', () => {
   const record = at(0);
@@ -304,12 +304,113 @@ describe('state in process', () => {
   });
 });
 
+describe('state with ttlMs', () => {
+  const ttlMs = 10;
+  const states = {
+    one: value<number>({ ttlMs }),
+    many: list<number>({ ttlMs }),
+    by: map<string, number>({ ttlMs }),
+    total: aggregating(
+      sum(() => 1),
+      { ttlMs },
+    ),
+    most: reducing<number>(Math.max, { ttlMs }),
+  };
+  const create = of({
+    state: states,
+    onElement({ n }, { timestamp, state: { one, many, by, total, most } }, out) {
+      out.emit(
+        [one.get(), many.values(), by.get('x'), [...by.entries()], total.get(), most.get()].join(
+          ';',
+        ),
+      );
+      if (n === undefined) return;
+      one.set(timestamp);
+      many.add(timestamp);
+      by.set('x', timestamp);
+      by.set(`${timestamp}`, n);
+      total.add({});
+      most.add(n);
+    },
+  });
+  const empty = ';;;;;';
+
+  it('is there for so long after it was written, and not from then on', () => {
+    for (const run of [runPlain, runStingy, runRestoring]) {
+      const items = [at(0, 'a', { n: 3 }), at(9), at(9, 'a', { n: 2 }), at(10), at(18), at(19)];
+      expect(shown(run(create, items).emitted)).toEqual([
+        `${empty} at 0`,
+        '0;0;0;x,0,0,3;1;3 at 9',
+        '0;0;0;x,0,0,3;1;3 at 9',
+        '9;9;9;x,9,9,2;2;3 at 10',
+        '9;9;9;x,9,9,2;2;3 at 18',
+        `${empty} at 19`,
+      ]);
+    }
+  });
+
+  it('is freed when event time has passed, and is in no snapshot then', () => {
+    const harness = new Harness(create);
+    for (const k of ['a', 'b']) harness.feed(at(0, k, { n: 3 }));
+    harness.feed(at(5, 'a', { n: 4 }));
+    harness.feed({ watermark: 9 });
+    const before = harness.snapshot();
+    harness.feed({ watermark: 14 });
+    const between = harness.snapshot();
+    harness.feed({ watermark: 15 });
+    const fresh = new Harness(create);
+    fresh.feed({ watermark: 15 });
+    expect(harness.snapshot()).toEqual(fresh.snapshot());
+    const bytes = [before, between, harness.snapshot()].map((sections) =>
+      sections.reduce((sum_, section) => sum_ + section.bytes.length, 0),
+    );
+    expect(bytes).toEqual([...bytes].sort((a, b) => b - a));
+    expect(new Set(bytes).size).toBe(3);
+  });
+
+  it('is freed behind a timer that was taken back', () => {
+    const forgetful = of({
+      state: states,
+      onElement({ n }, { state: { one }, timers }, out) {
+        if (n === 1) {
+          timers.eventTime(3);
+          timers.deleteEventTime(3);
+          one.set(1);
+        }
+        timers.eventTime(0);
+        out.emit('element');
+      },
+      onTimer: (_time, { state: { one } }, out) => out.emit(one.get() ?? 'nothing'),
+    });
+    const items = [at(1, 'a', { n: 1 }), { watermark: 20 }, at(30, 'a')];
+    expect(shown(runPlain(forgetful, items).emitted)).toEqual([
+      'element at 1',
+      '1 at 0',
+      'element at 30',
+      'nothing at 0',
+    ]);
+  });
+
+  it('needs event time, and a number of milliseconds', () => {
+    const untimed = { record: { k: 'a', n: 1 }, key: 'a' };
+    const set = of({ state: states, onElement: (_record, { state }) => state.one.set(1) });
+    expect(thrownBy(() => runPlain(set, [untimed])).code).toBe('ERR_HOLDFAST_NO_TIMESTAMP');
+    for (const wrong of [0, -1, 1.5, Number.NaN]) {
+      expect(thrownBy(() => map({ ttlMs: wrong })).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+      expect(thrownBy(() => aggregating(count(), { ttlMs: wrong })).code).toBe(
+        'ERR_HOLDFAST_BAD_OPTION',
+      );
+    }
+  });
+});
+
 describe('a record on which process fails', () => {
-  it('changes nothing, where failures are put aside', () => {
-    const guarded = () => new GuardedOperator(obey(), undefined);
+  it.each([undefined, 6])('changes nothing, where failures are put aside: ttlMs %s', (ttlMs) => {
+    const create = obeyFor(ttlMs);
+    const guarded = () => new GuardedOperator(create(), undefined);
     fc.assert(
       fc.property(failingProgram, (items) => {
-        const expected = plainly(items);
+        const expected = plainly(items, ttlMs);
         expect(byKey(runPlain(guarded, items).emitted)).toEqual(expected);
         expect(byKey(runStingy(guarded, items).emitted)).toEqual(expected);
         expect(byKey(runRestoring(guarded, items).emitted)).toEqual(expected);

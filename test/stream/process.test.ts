@@ -4,7 +4,7 @@ import { keyGroupOf } from '../../src/hashring/key-group.js';
 import { sum } from '../../src/stream/api/aggregations.js';
 import { aggregating, list, map, reducing, value } from '../../src/stream/api/state-specs.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
-import type { OperatorContext, RestoredSection } from '../../src/stream/operator.js';
+import type { Operator, OperatorContext, RestoredSection } from '../../src/stream/operator.js';
 import { TimerQueue } from '../../src/stream/operators/timer-queue.js';
 import { KeyedState } from '../../src/stream/state/keyed-state.js';
 import { thrownBy } from './graph-kit.js';
@@ -19,20 +19,24 @@ import {
   runStingy,
   sectionsOf,
 } from './operator-kit.js';
-import { at, byKey, end, obey, of, plainly, program, shown } from './process-kit.js';
+import { at, byKey, end, obey, obeyFor, of, plainly, program, shown } from './process-kit.js';
 
 describe('process', () => {
-  it('does what a plain loop does, however it is interrupted', () => {
-    fc.assert(
-      fc.property(program, (items) => {
-        const expected = plainly(items);
-        expect(byKey(runPlain(obey, items).emitted)).toEqual(expected);
-        expect(byKey(runStingy(obey, items).emitted)).toEqual(expected);
-        expect(byKey(runRestoring(obey, items).emitted)).toEqual(expected);
-      }),
-      { numRuns: 150 },
-    );
-  });
+  it.each([undefined, 1, 7])(
+    'does what a plain loop does, however it is interrupted; state is there for %s ms',
+    (ttlMs) => {
+      const create = obeyFor(ttlMs);
+      fc.assert(
+        fc.property(program, (items) => {
+          const expected = plainly(items, ttlMs);
+          expect(byKey(runPlain(create, items).emitted)).toEqual(expected);
+          expect(byKey(runStingy(create, items).emitted)).toEqual(expected);
+          expect(byKey(runRestoring(create, items).emitted)).toEqual(expected);
+        }),
+        { numRuns: 120 },
+      );
+    },
+  );
 
   it('does so at any parallelism, with a snapshot in the midst of each firing, and with another owner then', () => {
     fc.assert(
@@ -40,7 +44,9 @@ describe('process', () => {
         program,
         fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1 }),
         (items, sizes) => {
-          expect(byKey(runRescaled(items, sizes))).toEqual(plainly(items));
+          expect(byKey(runRescaled(obey, items, sizes))).toEqual(plainly(items));
+          const short = runRescaled(obeyFor(5), items, sizes);
+          expect(byKey(short)).toEqual(plainly(items, 5));
         },
       ),
       { numRuns: 100 },
@@ -274,9 +280,9 @@ describe('process after a restore', () => {
   it('goes on with other states, migrated ones, and with timers', () => {
     const before = of({
       state: {
-        n: value<number>(),
-        all: list<number>(),
-        by: map<string, number>(),
+        n: value<number>({ ttlMs: 99 }),
+        all: list<number>({ ttlMs: 99 }),
+        by: map<string, number>({ ttlMs: 99 }),
         gone: value<string>(),
         most: reducing<number>(Math.max),
         sum: aggregating(sum(() => 5)),
@@ -298,10 +304,10 @@ describe('process after a restore', () => {
     const text = { version: 2, migrate: (old: number, from: number) => `${from}:${old}` };
     const now = of({
       state: {
-        by: map<string, string>(text),
-        all: list<string>(text),
+        by: map<string, string>({ ...text, ttlMs: 20 }),
+        all: list<string>({ ...text, ttlMs: 20 }),
         more: value<number>(),
-        n: value<string>(text),
+        n: value<string>({ ...text, ttlMs: 20 }),
         most: reducing<string>((a) => a, text),
         sum: aggregating(sum(() => 5)),
         own: aggregating(aggregation({ initial: () => '', add: (old) => old, ...text })),
@@ -466,12 +472,16 @@ function thrown(): never {
 }
 
 /** At each divisible pause, and between all items, all instances are replaced by others, each time of another number. */
-function runRescaled(items: readonly Item[], sizes: readonly number[]): readonly Emitted[] {
+function runRescaled(
+  create: () => Operator,
+  items: readonly Item[],
+  sizes: readonly number[],
+): readonly Emitted[] {
   const emitted: Emitted[] = [];
   let turn = 0;
   let size = 1;
   const ownerOf = (group: number, of_: number) => group % of_;
-  let harnesses = [new Harness(obey)];
+  let harnesses = [new Harness(create)];
   const replace = (): void => {
     const former = size;
     const sections: RestoredSection[] = harnesses.flatMap((harness, instance) => {
@@ -487,7 +497,7 @@ function runRescaled(items: readonly Item[], sizes: readonly number[]): readonly
         ownsGroup: (group) => ownerOf(group, size) === instance,
         formerOwner: (group) => ownerOf(group, former),
       };
-      const harness = new Harness(obey, options, sections);
+      const harness = new Harness(create, options, sections);
       harness.stingy = true;
       return harness;
     });

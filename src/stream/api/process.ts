@@ -88,6 +88,8 @@ const TIMER_SLOTS: readonly Slot[] = [
 ];
 export const EVENT_SLOT = 0;
 export const CLOCK_SLOT = 1;
+/** The last slot, where states expire: when something of the key's does so next. */
+const EXPIRY_SLOT: Slot = { name: '~expiry', spec: undefined };
 
 /** What stands in a slot of a key's state (keyed-state.ts). */
 export interface Slot {
@@ -99,8 +101,17 @@ export interface Slot {
 /** Timers come first, if there can be any. */
 export function slotsOf({ state, onTimer }: ProcessSpecData): readonly Slot[] {
   const states = Object.entries(state ?? {}).map(([name, spec]) => ({ name, spec }));
-  if (onTimer === undefined) return states;
-  return [...TIMER_SLOTS, ...states];
+  const expires = states.some(({ spec }) => spec.ttlMs !== undefined);
+  return [
+    ...(onTimer === undefined ? [] : TIMER_SLOTS),
+    ...states,
+    ...(expires ? [EXPIRY_SLOT] : []),
+  ];
+}
+
+/** −1: nothing expires. */
+export function expirySlotOf(slots: readonly Slot[]): number {
+  return slots.indexOf(EXPIRY_SLOT);
 }
 
 export function describeSlots(slots: readonly Slot[]): StateDescription {
@@ -119,8 +130,9 @@ export function describeSlots(slots: readonly Slot[]): StateDescription {
 
 function typeOf(spec: StateSpec<unknown> | undefined): string {
   if (spec === undefined) return 'timers';
-  const { kind, aggregation } = spec;
-  return aggregation === undefined ? kind : `${kind}-${aggregation.type}`;
+  const { kind, aggregation, ttlMs } = spec;
+  const type = aggregation === undefined ? kind : `${kind}-${aggregation.type}`;
+  return ttlMs === undefined ? type : `${type}-ttl`;
 }
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK */

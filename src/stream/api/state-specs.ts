@@ -4,6 +4,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { type Aggregation, versionOf } from './aggregations.js';
 import { checkCallback, describeValue } from './callbacks.js';
 import { checkVersion, type StateVersion } from './state-version.js';
+import { requireWholeMs } from './windows.js';
 
 /**
  * One value for each key. State keeps copies and gives copies, so what the callback holds is its own. (With
@@ -72,6 +73,14 @@ export interface AggregatingState<T, R> {
   clear(): void;
 }
 
+export interface StateOptions<T> extends StateVersion<T> {
+  /**
+   * How long, in ms of event time, what was written is there: a value that was set at t (the time of the record or
+   * timer) is gone at t + ttlMs. Each item of a list and each entry of a map counts for itself. Default: for ever.
+   */
+  readonly ttlMs?: number | undefined;
+}
+
 export type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating';
 
 /** State as it is declared. @typeParam Handle what callbacks find under its name in `ctx.state` */
@@ -80,6 +89,7 @@ export interface StateSpec<out Handle> {
   /** From 1. */
   readonly version: number;
   readonly migrate: ((state: never, fromVersion: number) => unknown) | undefined;
+  readonly ttlMs: number | undefined;
   /** Of `reducing`. */
   readonly reduce?: ((reduced: never, item: never) => unknown) | undefined;
   /** Of `aggregating`. */
@@ -89,18 +99,18 @@ export interface StateSpec<out Handle> {
 }
 
 /** A value for each key. `migrate` gets the value. @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
-export function value<T>(options: StateVersion<T> = {}): StateSpec<ValueState<T>> {
+export function value<T>(options: StateOptions<T> = {}): StateSpec<ValueState<T>> {
   return spec('value', options);
 }
 
 /** A list for each key. `migrate` gets each item. @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
-export function list<T>(options: StateVersion<T> = {}): StateSpec<ListState<T>> {
+export function list<T>(options: StateOptions<T> = {}): StateSpec<ListState<T>> {
   return spec('list', options);
 }
 
 /** A map for each key of the stream. `migrate` gets each value. @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
 export function map<K extends MapStateKey, V>(
-  options: StateVersion<V> = {},
+  options: StateOptions<V> = {},
 ): StateSpec<MapState<K, V>> {
   return spec('map', options);
 }
@@ -112,7 +122,7 @@ export function map<K extends MapStateKey, V>(
  */
 export function reducing<T>(
   fn: (reduced: T, item: T) => T,
-  options: StateVersion<T> = {},
+  options: StateOptions<T> = {},
 ): StateSpec<ReducingState<T>> {
   checkCallback(fn, 'reducing');
   return { ...spec<ReducingState<T>>('reducing', options), reduce: fn };
@@ -125,6 +135,7 @@ export function reducing<T>(
  */
 export function aggregating<T, R>(
   aggregation: Aggregation<T, R>,
+  { ttlMs }: Pick<StateOptions<never>, 'ttlMs'> = {},
 ): StateSpec<AggregatingState<T, R>> {
   const kind = (aggregation as { readonly kind?: unknown } | null | undefined)?.kind;
   if (kind !== 'numeric' && kind !== 'value') {
@@ -134,9 +145,16 @@ export function aggregating<T, R>(
     );
   }
   const migrate = aggregation.kind === 'value' ? aggregation.migrate : undefined;
-  return { kind: 'aggregating', version: versionOf(aggregation), migrate, aggregation };
+  checkTtl('aggregating', ttlMs);
+  return { kind: 'aggregating', version: versionOf(aggregation), migrate, ttlMs, aggregation };
 }
 
-function spec<Handle>(kind: StateKind, options: StateVersion<unknown>): StateSpec<Handle> {
-  return { kind, version: checkVersion(kind, options), migrate: options.migrate };
+function spec<Handle>(kind: StateKind, options: StateOptions<unknown>): StateSpec<Handle> {
+  const { migrate, ttlMs } = options;
+  checkTtl(kind, ttlMs);
+  return { kind, version: checkVersion(kind, options), migrate, ttlMs };
+}
+
+function checkTtl(kind: StateKind, ttlMs: number | undefined): void {
+  if (ttlMs !== undefined) requireWholeMs(`${kind}({ ttlMs })`, ttlMs, 1);
 }

@@ -23,6 +23,7 @@ import {
   CLOCK_SLOT,
   describeSlots,
   EVENT_SLOT,
+  expirySlotOf,
   type ProcessContext,
   type ProcessSpecData,
   type Slot,
@@ -38,6 +39,7 @@ import { type StateHandle, stateHandle } from '../state/state-handles.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { CallbackOutput } from './callback-output.js';
 import { EventTimers } from './event-timers.js';
+import { Expiry } from './expiry.js';
 import { keyOfSelected } from './operator-key.js';
 import { slotEvolution } from './state-evolution.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
@@ -56,6 +58,8 @@ class ProcessOperator implements Operator {
   #state!: KeyedState;
   #timers!: EventTimers;
   #clock!: TimerQueue;
+  /** Undefined where nothing expires. */
+  #expiry: Expiry | undefined;
   /** Timers of the clock are due up to this time (R6); −∞ while they do not fire. */
   #clockMs = Number.NEGATIVE_INFINITY;
   #callbacks!: CallbackContext;
@@ -103,6 +107,11 @@ class ProcessOperator implements Operator {
       if (spec === undefined) continue;
       handles[name] = stateHandle(spec, name, slot, this.#state, context.records);
     }
+    const expirySlot = expirySlotOf(slots);
+    if (expirySlot >= 0) {
+      const expiring = Object.values(handles).filter((handle) => handle.expires);
+      this.#expiry = new Expiry(this.#state, expirySlot, expiring, this.#timers);
+    }
     this.#callbacks = new CallbackContext({
       state: this.#state,
       timers: this.#timers,
@@ -121,6 +130,10 @@ class ProcessOperator implements Operator {
     const group = givenGroup === 0 ? keyGroupOf(key, this.#context.keyGroups) : givenGroup;
     const state = this.#state;
     state.begin(canonical, key, group);
+    if (this.#expiry !== undefined) {
+      state.timeMs = timestamp;
+      state.nowMs = Math.max(timestamp, this.#timers.watermarkOf(group));
+    }
     this.#begin(timestamp, behind, undefined);
     try {
       const answer = this.#spec.onElement(record, this.#callbacks, this.#out);
@@ -169,7 +182,11 @@ class ProcessOperator implements Operator {
   }
 
   get #areDue(): boolean {
-    return this.#timers.queue.areDue(this.#timers.watermark) || this.#clock.areDue(this.#clockMs);
+    return (
+      this.#timers.queue.areDue(this.#timers.watermark) ||
+      this.#clock.areDue(this.#clockMs) ||
+      this.#expiry?.isDue === true
+    );
   }
 
   /** Goes on with what is left to be done, as far as there is room. */
@@ -180,12 +197,17 @@ class ProcessOperator implements Operator {
       if (this.#out.suspended) return;
       if (!this.#areDue) break;
       if (this.#context.turn.pause) return;
+      if (this.#expiry?.free() === true) {
+        this.#context.alive();
+        continue;
+      }
       const timer = timers.queue.next(timers.watermark);
       if (timer !== undefined) {
         this.#fire(timers.queue, timer, 'eventTime');
       } else {
         const other = this.#clock.next(this.#clockMs);
-        if (other === undefined) break;
+        // What seemed due was not set any more. Behind it there may be something else.
+        if (other === undefined) continue;
         this.#fire(this.#clock, other, 'processingTime');
       }
       this.#context.alive();
@@ -216,6 +238,9 @@ class ProcessOperator implements Operator {
     const { time, cell } = timer;
     const eventTime = kind === 'eventTime' ? time : Number.NaN;
     queue.fires(timer);
+    const now = kind === 'eventTime' ? time : this.#timers.watermarkOf(cell.group);
+    this.#state.timeMs = now;
+    this.#state.nowMs = now;
     this.#begin(eventTime, NOT_BEHIND, kind);
     try {
       const answer = this.#spec.onTimer?.(time, this.#callbacks, this.#out);

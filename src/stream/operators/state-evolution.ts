@@ -4,6 +4,7 @@ import type { NumericAggregation, Words } from '../api/aggregations.js';
 import type { Slot } from '../api/process.js';
 import type { StateKind } from '../api/state-specs.js';
 import { describeKey } from '../state/cell-section.js';
+import type { Expiring } from '../state/state-handles.js';
 import {
   type EvolvedEntry,
   type LayoutEntry,
@@ -109,7 +110,12 @@ export function slotEvolution(
       const migrate = spec.migrate as Migrate;
       const to = spec.version;
       const place = { operator, name, from: migrateFrom, to, key: describeKey(key) };
-      return migrateSlot(spec.kind, former, (part) => migrateValue(migrate, part, place));
+      const migrated = (part: unknown) => migrateValue(migrate, part, place);
+      if (spec.ttlMs === undefined) return migrateSlot(spec.kind, former, migrated);
+      return migrateSlot(spec.kind, former, (part) => {
+        const [atMs, kept] = part as Expiring;
+        return [atMs, migrated(kept)];
+      });
     });
     return evolved.length === 1 ? evolved[0] : evolved;
   };

@@ -61,7 +61,9 @@ export class TimerQueue {
 
   /** The time of the next entry; undefined when there is none. It may turn out not to be set any more. */
   get nextMs(): number | undefined {
-    return (this.#due.least() ?? this.#waiting.least())?.time;
+    const due = this.#due.least()?.time;
+    const waiting = this.#waiting.least()?.time;
+    return due === undefined || waiting === undefined ? (due ?? waiting) : Math.min(due, waiting);
   }
 
   /** Is there anything to be taken at that time? It may turn out not to be set any more. */

@@ -40,6 +40,12 @@ export class KeyedState {
   /** What callbacks have changed since `begin` or `enter`, last change last; undefined where nothing is undone (S4). */
   readonly #undo: (() => void)[] | undefined;
   readonly #index = new CellIndex();
+  /** Event time of the callback: what is written has it. In ms; NaN or −∞ for none. */
+  timeMs = Number.NaN;
+  /** What has expired by then is gone for the callback: the same, or further where time is. */
+  nowMs = Number.NaN;
+  /** Told when something of the current key expires. */
+  expires: ((atMs: number) => void) | undefined;
   #key: unknown;
   #group = 0;
   #cell: Cell | undefined;

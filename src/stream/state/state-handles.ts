@@ -28,30 +28,42 @@ export function stateHandle(
   state: KeyedState,
   records: RecordsMode | undefined,
 ): StateHandle {
-  const keeper = recordKeeper(records, `state.${name}`);
+  const place = { state, slot, keeper: recordKeeper(records, `state.${name}`), ttlMs: spec.ttlMs };
   switch (spec.kind) {
     case 'value':
-      return new ValueHandle(state, slot, keeper);
+      return new ValueHandle(place);
     case 'list':
-      return new ListHandle(state, slot, keeper);
+      return new ListHandle(place);
     case 'map':
-      return new MapHandle(state, slot, keeper);
+      return new MapHandle(place);
     case 'reducing':
-      return new ReducingHandle(state, slot, keeper, spec.reduce as Reduce);
+      return new ReducingHandle(place, spec.reduce as Reduce);
     case 'aggregating':
-      return new AggregatingHandle(state, slot, keeper, spec.aggregation as AnyAggregation);
+      return new AggregatingHandle(place, spec.aggregation as AnyAggregation);
   }
 }
 
-class Handle {
+/** What is kept where states expire: from that event time on (ms) it is gone. */
+export type Expiring = readonly [atMs: number, kept: unknown];
+
+interface Place {
+  readonly state: KeyedState;
+  readonly slot: number;
+  readonly keeper: RecordKeeper;
+  readonly ttlMs: number | undefined;
+}
+
+abstract class Handle {
   protected readonly state: KeyedState;
   protected readonly slot: number;
   protected readonly keeper: RecordKeeper;
+  readonly #ttlMs: number | undefined;
 
-  constructor(state: KeyedState, slot: number, keeper: RecordKeeper) {
+  constructor({ state, slot, keeper, ttlMs }: Place) {
     this.state = state;
     this.slot = slot;
     this.keeper = keeper;
+    this.#ttlMs = ttlMs;
   }
 
   clear(): void {
@@ -60,11 +72,39 @@ class Handle {
     this.state.emptied();
   }
 
+  get expires(): boolean {
+    return this.#ttlMs !== undefined;
+  }
+
+  /**
+   * Takes out what is gone at that time.
+   * @returns when something is gone next; +Infinity for never
+   */
+  abstract purge(nowMs: number): number;
+
   /** What state keeps of a value. @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE */
   protected kept(value: unknown): unknown {
     const kept = this.keeper.keep(value);
     this.state.keeps(kept);
-    return kept;
+    return this.dated(kept);
+  }
+
+  protected dated(kept: unknown): unknown {
+    if (this.#ttlMs === undefined) return kept;
+    const atMs = timed(this.state.timeMs) + this.#ttlMs;
+    this.state.expires?.(atMs);
+    return [atMs, kept] satisfies Expiring;
+  }
+
+  /** Is there anything, which has not expired? */
+  protected isThere(content: unknown): boolean {
+    if (content === undefined || this.#ttlMs === undefined) return content !== undefined;
+    return (content as Expiring)[0] > timed(this.state.nowMs);
+  }
+
+  /** What was kept, of content that is there. */
+  protected undated(content: unknown): unknown {
+    return this.#ttlMs === undefined ? content : (content as Expiring)[1];
   }
 
   /** Exchanges the content of the slot. */
@@ -78,9 +118,25 @@ class Handle {
   }
 }
 
-class ValueHandle extends Handle implements ValueState<unknown> {
+/** The content of the slot is one value. */
+abstract class SingleHandle extends Handle {
+  purge(nowMs: number): number {
+    const content = this.state.read(this.slot) as Expiring | undefined;
+    if (content === undefined) return Number.POSITIVE_INFINITY;
+    if (content[0] > nowMs) return content[0];
+    this.clear();
+    return Number.POSITIVE_INFINITY;
+  }
+
+  protected get content(): unknown {
+    const content = this.state.read(this.slot);
+    return this.isThere(content) ? this.undated(content) : undefined;
+  }
+}
+
+class ValueHandle extends SingleHandle implements ValueState<unknown> {
   get(): unknown {
-    return this.keeper.keep(this.state.read(this.slot));
+    return this.keeper.keep(this.content);
   }
 
   set(value: unknown): void {
@@ -97,16 +153,16 @@ class ValueHandle extends Handle implements ValueState<unknown> {
 
 type Reduce = (reduced: unknown, item: unknown) => unknown;
 
-class ReducingHandle extends Handle implements ReducingState<unknown> {
+class ReducingHandle extends SingleHandle implements ReducingState<unknown> {
   readonly #fn: Reduce;
 
-  constructor(state: KeyedState, slot: number, keeper: RecordKeeper, fn: Reduce) {
-    super(state, slot, keeper);
+  constructor(place: Place, fn: Reduce) {
+    super(place);
     this.#fn = fn;
   }
 
   get(): unknown {
-    return this.keeper.keep(this.state.read(this.slot));
+    return this.keeper.keep(this.content);
   }
 
   add(item: unknown): void {
@@ -122,17 +178,17 @@ class ReducingHandle extends Handle implements ReducingState<unknown> {
 type AnyAggregation = Aggregation<unknown, unknown>;
 
 /** Numbers are kept as the accumulator's words in an array, other values as they are: they are immutable. */
-class AggregatingHandle extends Handle implements AggregatingState<unknown, unknown> {
+class AggregatingHandle extends SingleHandle implements AggregatingState<unknown, unknown> {
   readonly #aggregation: AnyAggregation;
 
-  constructor(state: KeyedState, slot: number, keeper: RecordKeeper, aggregation: AnyAggregation) {
-    super(state, slot, keeper);
+  constructor(place: Place, aggregation: AnyAggregation) {
+    super(place);
     this.#aggregation = aggregation;
   }
 
   get(): unknown {
     const aggregation = this.#aggregation;
-    const content = this.state.read(this.slot);
+    const { content } = this;
     if (aggregation.kind === 'value') return aggregation.result(content ?? aggregation.initial());
     return aggregation.result((content as number[] | undefined) ?? begun(aggregation), 0);
   }
@@ -142,18 +198,18 @@ class AggregatingHandle extends Handle implements AggregatingState<unknown, unkn
     const { state } = this;
     // Saved for a snapshot before the aggregation, which may change Dates and the like in place.
     state.change();
-    const content = state.read(this.slot);
+    const { content } = this;
     state.emptied();
     if (aggregation.kind === 'value') {
       const next = aggregation.add(content ?? aggregation.initial(), item);
       state.keeps(next);
-      this.put(next);
+      this.put(this.dated(next));
       return;
     }
     // In an array of its own, since a selector may throw half-way.
     const words = content === undefined ? begun(aggregation) : [...(content as number[])];
     aggregation.add(words, 0, item);
-    this.put(words);
+    this.put(this.dated(words));
   }
 }
 
@@ -179,7 +235,17 @@ class ListHandle extends Handle implements ListState<unknown> {
 
   values(): unknown[] {
     const items = (this.state.read(this.slot) ?? []) as readonly unknown[];
-    return items.map((item) => this.keeper.keep(item));
+    const there = this.expires ? items.filter((item) => this.isThere(item)) : items;
+    return there.map((item) => this.keeper.keep(this.undated(item)));
+  }
+
+  purge(nowMs: number): number {
+    const items = this.state.read(this.slot) as readonly Expiring[] | undefined;
+    if (items === undefined) return Number.POSITIVE_INFINITY;
+    const left = items.filter(([atMs]) => atMs > nowMs);
+    if (left.length === 0) this.clear();
+    else if (left.length < items.length) this.put(left);
+    return left.reduce((least, [atMs]) => Math.min(least, atMs), Number.POSITIVE_INFINITY);
   }
 }
 
@@ -187,17 +253,21 @@ type Entries = Map<MapStateKey, unknown>;
 
 class MapHandle extends Handle implements MapState<MapStateKey, unknown> {
   get(key: MapStateKey): unknown {
-    return this.keeper.keep(this.#entries()?.get(key));
+    const content = this.#entries()?.get(key);
+    return this.isThere(content) ? this.keeper.keep(this.undated(content)) : undefined;
   }
 
   has(key: MapStateKey): boolean {
-    return this.#entries()?.has(key) === true;
+    const entries = this.#entries();
+    return entries?.has(key) === true && (!this.expires || this.isThere(entries.get(key)));
   }
 
   set(key: MapStateKey, value: unknown): void {
     requireKey(key);
     const { state } = this;
     const kept = this.kept(value);
+    // Whether what has expired was freed already makes no difference: the key comes last.
+    if (this.expires && !this.has(key)) this.#remove(key);
     const entries = this.#entries();
     if (entries === undefined) {
       this.put(new Map([[detachedKey(key) as MapStateKey, kept]]));
@@ -217,21 +287,19 @@ class MapHandle extends Handle implements MapState<MapStateKey, unknown> {
   }
 
   delete(key: MapStateKey): boolean {
-    const { state } = this;
-    const entries = this.#entries();
-    if (entries?.has(key) !== true) return false;
-    if (entries.size === 1) {
-      this.clear();
-    } else if (state.undoes) {
-      // A copy goes on, since the entry could not be put back to its place.
-      const left: Entries = new Map(entries);
-      left.delete(key);
-      this.put(left);
-    } else {
-      state.change();
-      entries.delete(key);
+    const wasThere = this.has(key);
+    this.#remove(key);
+    return wasThere;
+  }
+
+  purge(nowMs: number): number {
+    let least = Number.POSITIVE_INFINITY;
+    for (const [key, content] of this.#entries() ?? []) {
+      const [atMs] = content as Expiring;
+      if (atMs > nowMs) least = Math.min(least, atMs);
+      else this.#remove(key);
     }
-    return true;
+    return least;
   }
 
   entries(): IterableIterator<[MapStateKey, unknown]> {
@@ -242,7 +310,25 @@ class MapHandle extends Handle implements MapState<MapStateKey, unknown> {
     const { state } = this;
     for (const [key, value] of entries ?? []) {
       if (state.requireCallback() !== callback) throw outsideCallback();
-      yield [key, this.keeper.keep(value)];
+      if (this.expires && !this.isThere(value)) continue;
+      yield [key, this.keeper.keep(this.undated(value))];
+    }
+  }
+
+  #remove(key: MapStateKey): void {
+    const { state } = this;
+    const entries = this.#entries();
+    if (entries?.has(key) !== true) return;
+    if (entries.size === 1) {
+      this.clear();
+    } else if (state.undoes) {
+      // A copy goes on, since the entry could not be put back to its place.
+      const left: Entries = new Map(entries);
+      left.delete(key);
+      this.put(left);
+    } else {
+      state.change();
+      entries.delete(key);
     }
   }
 
@@ -265,4 +351,13 @@ function requireKey(key: unknown): void {
         `a key of map() state cannot be ${describeValue(key)}. It is a string, number, bigint, boolean or null.`,
       );
   }
+}
+
+function timed(timeMs: number): number {
+  if (timeMs > Number.NEGATIVE_INFINITY) return timeMs;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_NO_TIMESTAMP',
+    'state with ttlMs was used without an event time, so nobody knows whether it has expired. Give ' +
+      'records their times with .withTimestamps(…) before keyBy, or declare the state without ttlMs.',
+  );
 }
