@@ -1,4 +1,4 @@
-/** q11: how many bids each bidder made in a session, which ends when 10 s go by without one. */
+/** q11: how many bids each bidder made in a session: bids that are at most 10 s apart. */
 
 import { map, seconds } from 'holdfast';
 import { bidsOf } from './bids.mjs';
@@ -18,7 +18,7 @@ export const q11 = {
         onElement(_, { state: { sessions }, timers, timestamp }) {
           const session = { start: timestamp, last: timestamp, bids: 1 };
           for (const [start, { last, bids }] of sessions.entries()) {
-            if (timestamp <= start - GAP_MS || timestamp >= last + GAP_MS) continue;
+            if (timestamp < start - GAP_MS || timestamp > last + GAP_MS) continue;
             session.start = Math.min(session.start, start);
             session.last = Math.max(session.last, last);
             session.bids += bids;
@@ -40,7 +40,7 @@ export const q11 = {
   sql: `
     WITH steps AS (
       SELECT bidder, dateTime,
-        coalesce(dateTime - lag(dateTime) OVER (PARTITION BY bidder ORDER BY dateTime) >= 10000, true) AS isFirst
+        coalesce(dateTime - lag(dateTime) OVER (PARTITION BY bidder ORDER BY dateTime) > 10000, true) AS isFirst
       FROM bid
     ), sessions AS (
       SELECT bidder, dateTime, sum(isFirst::INTEGER) OVER (
