@@ -13,7 +13,7 @@ export default defineJob('nexmark', (env, { query, source, to, tally }) => {
   const events = env
     .from(nexmarkSource(source))
     .withTimestamps(({ dateTime }) => dateTime, { outOfOrdernessMs: OUT_OF_ORDERNESS_MS });
-  const rows = QUERIES[query].build(events);
+  const rows = QUERIES[query].build(events, env);
   if (to === 'collect') rows.collect('rows');
   else if (to === 'discard') rows.sinkTo(discard());
   else rows.map((row) => add(tally, row)).sinkTo(discard());

@@ -1,7 +1,8 @@
 /**
  * Nexmark's queries, as far as they are written. Each has `build`, which makes a stream of rows of the stream of
- * events, and `sql`, which says the same of the tables person, auction and bid, and was written from the query's
- * meaning. A query whose rows replace earlier ones says with `updates` which these are.
+ * events (and of the environment, for a query with a source of its own), and `sql`, which says the same of the tables person, auction and bid, and was written from the query's
+ * meaning. A query whose rows replace earlier ones says with `updates` which these are; one whose rows
+ * differ from run to run says with `compared` what does not.
  */
 
 import { q0 } from './q0.mjs';
@@ -15,6 +16,8 @@ import { q7 } from './q7.mjs';
 import { q8 } from './q8.mjs';
 import { q9 } from './q9.mjs';
 import { q11 } from './q11.mjs';
+import { q12 } from './q12.mjs';
+import { q13 } from './q13.mjs';
 import { q14 } from './q14.mjs';
 import { q15 } from './q15.mjs';
 import { q16 } from './q16.mjs';
@@ -37,6 +40,8 @@ export const QUERIES = {
   q8,
   q9,
   q11,
+  q12,
+  q13,
   q14,
   q15,
   q16,
