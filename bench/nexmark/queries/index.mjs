@@ -1,8 +1,9 @@
 /**
- * Nexmark's queries, as far as they are written. Each has `build`, which makes a stream of rows of the stream of
- * events (and of the environment, for a query with a source of its own), and `sql`, which says the same of the tables person, auction and bid, and was written from the query's
- * meaning. A query whose rows replace earlier ones says with `updates` which these are; one whose rows
- * differ from run to run says with `compared` what does not.
+ * Nexmark's queries, all but q10, which writes files in a folder for each minute. Each has `build`, which makes a
+ * stream of rows of the stream of events (and of the environment, for a query with a source of its own), and `sql`,
+ * which says the same of the tables person, auction and bid, and was written from the query's meaning. A query
+ * whose rows replace earlier ones says with `updates` which these are; one whose rows differ from run to run gives
+ * with `compared` the table of what does not.
  */
 
 import { q0 } from './q0.mjs';
@@ -27,6 +28,7 @@ import { q19 } from './q19.mjs';
 import { q20 } from './q20.mjs';
 import { q21 } from './q21.mjs';
 import { q22 } from './q22.mjs';
+import { q23 } from './q23.mjs';
 
 export const QUERIES = {
   q0,
@@ -51,4 +53,5 @@ export const QUERIES = {
   q20,
   q21,
   q22,
+  q23,
 };
