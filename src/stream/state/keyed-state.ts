@@ -2,9 +2,9 @@
  * The state of an operator by key, for callbacks: named states, and timers. The key travels beside its key group.
  *
  * A key has one cell (cell-table.ts), whose value is an array with a slot for each state; where there is only one, it
- * is that itself, since each step through memory shows. So a record costs one look-up however many states there are, the states of a key are always of one moment, and snapshots, changes and
- * rescaling are those of any other cells. What it costs: when one of a key's states changes, all of them are written
- * to the next incremental snapshot.
+ * is that itself, since each step through memory shows. So a record costs one look-up however many states there are,
+ * the states of a key are always of one moment, and snapshots, changes and rescaling are those of any other cells. What
+ * it costs: when one of a key's states changes, all of them are written to the next incremental snapshot.
  *
  *  S1  A slot is undefined, or holds a value that is not empty. A key whose slots are all undefined has no cell.
  *  S2  Slots change in place. `change` saves the cell for a snapshot under way before it gives them out.
