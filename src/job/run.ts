@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import type { Failure } from '../base/failure.js';
 import { type HostCallbacks, type HostLink, type HostSpawner, unwrap } from '../host/host-link.js';
 import type { Beat, HostControl, HostEvent, Outcome } from '../host/host-protocol.js';
-import { type CompiledJob, compileJob } from '../module/compile.js';
+import { type CompiledJob, compileJob, mendBundle } from '../module/compile.js';
 import { checkCodeGeneration } from '../module/own-package.js';
 import { mapError, mapFailure, warmSourceMap } from '../module/source-maps.js';
 import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
@@ -79,6 +79,7 @@ class WorkerLink implements HostLink {
     options: ResolvedOptions,
     callbacks: HostCallbacks,
   ) {
+    mendBundle(compiled);
     this.#handle = spawnWorker<HostControl>({
       entry: compiled.entry,
       workerData: { boot: compiled.boot },

@@ -10,7 +10,7 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import {
   lstat,
   mkdir,
@@ -26,22 +26,37 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { HoldfastError } from '../base/errors.js';
 import { makeDirectory } from '../base/make-directory.js';
+import { messageOf } from '../base/realm.js';
 
 const CLAIM = 'used-by-';
 const KEPT_FOLDERS = 8;
 const KEPT_MS = 86_400_000;
 
-/** The folder for content with this hash. It exists, and can be written to. */
+/**
+ * The folder for content with this hash. It exists, and can be written to.
+ * @throws HoldfastError ERR_HOLDFAST_ENVIRONMENT when there is no place for it
+ */
 export async function bundleFolder(jobFolder: string, hash: string): Promise<string> {
   const project = nearestProject(jobFolder);
   if (project !== undefined) {
     const folder = join(project, 'node_modules', '.cache', 'holdfast', hash);
     if (await makeWritable(folder)) return folder;
   }
-  const folder = join(await privateFolder(), hash);
-  await makeDirectory(folder);
-  return folder;
+  try {
+    const folder = join(await privateFolder(), hash);
+    await makeDirectory(folder);
+    return folder;
+  } catch (cause) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_ENVIRONMENT',
+      `there is no place for the compiled job: neither the node_modules folder of ${jobFolder} nor the folder for ` +
+        `temporary files (${tmpdir()}) can be written to: ${messageOf(cause)}. Make one of them writable, or name ` +
+        'another one by TMPDIR.',
+      { cause, details: { folder: jobFolder } },
+    );
+  }
 }
 
 /** Writes files that are not there yet. Files that are there are compared, and replaced if they differ. */
@@ -56,9 +71,27 @@ export async function writeBundle(
   }
 }
 
+/** The same at once, in a folder that was there and is gone. Best effort: what is missing the thread tells. */
+export function rewriteBundle(folder: string, files: Readonly<Record<string, Uint8Array>>): void {
+  try {
+    mkdirSync(folder, { recursive: true });
+    for (const [name, content] of Object.entries(files)) {
+      const path = join(folder, name);
+      const temporary = temporaryName(path);
+      writeFileSync(temporary, content, { flag: 'wx' });
+      renameSync(temporary, path);
+    }
+  } catch {
+    // Neither is there a place to write to any more.
+  }
+}
+
+const temporaryName = (path: string): string =>
+  `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+
 /** Writes a file whole or not at all (B1). */
 async function writeWhole(path: string, content: Uint8Array): Promise<void> {
-  const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
+  const temporary = temporaryName(path);
   try {
     await writeFile(temporary, content, { flag: 'wx' });
     await rename(temporary, path);

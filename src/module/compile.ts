@@ -28,7 +28,13 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild';
 import { HoldfastError } from '../base/errors.js';
 import type { BootData, CodeCacheFiles } from './boot-data.js';
-import { bundleFolder, claimBundle, pruneBundles, writeBundle } from './compile-cache.js';
+import {
+  bundleFolder,
+  claimBundle,
+  pruneBundles,
+  rewriteBundle,
+  writeBundle,
+} from './compile-cache.js';
 import { compileError, isTopLevelAwait } from './compile-errors.js';
 import { bundlePlugin, EXTERNAL_PREFIX, isUsers, type OwnPackage } from './compile-plugin.js';
 import {
@@ -84,6 +90,9 @@ const FALLBACKS: Readonly<Record<string, string>> = {
   '.cts': '.cjs',
 };
 
+/** What this process has written, by the bundle's path. */
+const written = new Map<string, Readonly<Record<string, Uint8Array>>>();
+
 /** Bundles that a guardian has handed over, by the URL that was asked for. */
 const handedOver = new Map<string, CompiledJob>();
 
@@ -107,11 +116,13 @@ export async function compileJob(
   const folder = await bundleFolder(dirname(file), contentHash(output, runtime.hash));
   const shared = await bundleFolder(homeOf(own.root), runtime.hash);
   const name = output.format === 'script' ? 'job.cjs' : 'job.mjs';
-  await writeBundle(folder, {
+  const files = {
     'importer.mjs': Buffer.from(IMPORTER),
     [`${name}.map`]: output.map,
     [name]: output.code,
-  });
+  };
+  await writeBundle(folder, files);
+  written.set(join(folder, name), files);
   await claimBundle(folder);
   await claimBundle(shared);
   await pruneBundles(folder);
@@ -146,6 +157,13 @@ function homeOf(root: string): string {
 function codeCacheIn(folder: string, name: string): CodeCacheFiles {
   const full = join(folder, `${name}-${process.version}-${process.arch}.bin`);
   return { full, early: `${full}.early` };
+}
+
+/** Before a thread starts: writes again what this process has compiled, if somebody has emptied the cache meanwhile. */
+export function mendBundle({ boot: { bundle } }: CompiledJob): void {
+  if (isFile(bundle)) return;
+  const files = written.get(bundle);
+  if (files !== undefined) rewriteBundle(dirname(bundle), files);
 }
 
 /** Lets `compileJob` answer with a bundle that another process of this run has made. */

@@ -614,6 +614,21 @@ describe('the folder of bundles', () => {
     await rm(dirname(compiled.boot.bundle), { recursive: true });
   });
 
+  test('where not even temporary files can be, it says so', async () => {
+    const folder = await project({ 'job.ts': job, node_modules: '' });
+    const before = process.env['TMPDIR'];
+    process.env['TMPDIR'] = join(folder, 'job.ts');
+    try {
+      await expect(compileJob(join(folder, 'job.ts'), { runtime })).rejects.toMatchObject({
+        code: 'ERR_HOLDFAST_ENVIRONMENT',
+        message: expect.stringContaining('TMPDIR'),
+      });
+    } finally {
+      if (before === undefined) delete process.env['TMPDIR'];
+      else process.env['TMPDIR'] = before;
+    }
+  });
+
   test('a worker leaves an early code cache, and a full one later; bad ones are replaced', async () => {
     const folder = await project({
       'job.ts':

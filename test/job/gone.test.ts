@@ -4,7 +4,14 @@ import { renameSync } from 'node:fs';
 import { readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { HoldfastError, type Job, runInline, type Source } from '../../dist/index.js';
+import {
+  fixedDelay,
+  HoldfastError,
+  run as holdfastRun,
+  type Job,
+  runInline,
+  type Source,
+} from '../../dist/index.js';
 import { fixture, Meter, temporaryFolder, until } from './kit.js';
 import { run } from './run-compiled.js';
 
@@ -133,4 +140,38 @@ test('what a source of one’s own owes by its contract', async () => {
     details: { operator: 'mute', attempts: 2 },
   });
   expect(opened).toBe(3);
+});
+
+test('the compiled job: the next thread finds it all the same', async () => {
+  const folder = await temporaryFolder();
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
+  const file = join(folder, 'counting.job.ts');
+  await writeFile(
+    file,
+    `import { collect, defineJob, generate } from 'holdfast';
+     export default defineJob('counting', (env, args) => {
+       const gate = new Int32Array(args['gate'] as SharedArrayBuffer);
+       env
+         .from(generate((n) => n, { count: 20 }))
+         .map((n) => {
+           if (n === 10) Atomics.wait(gate, 0, 0);
+           return n;
+         })
+         .sinkTo(collect('numbers'));
+     });`,
+  );
+  const gate = new Int32Array(new SharedArrayBuffer(4));
+  const job = await holdfastRun(file, {
+    parallelism: 1,
+    spares: 0,
+    restart: fixedDelay({ attempts: 1, delayMs: 0 }),
+    args: { gate: gate.buffer },
+  });
+  await rm(join(folder, 'node_modules'), { recursive: true });
+  job.kill(0, 'terminate');
+  Atomics.store(gate, 0, 1);
+  Atomics.notify(gate, 0);
+  const { restarts, collected } = await job.finished;
+  expect(restarts).toBe(1);
+  expect(collected['numbers']).toEqual(Array.from({ length: 20 }, (_, n) => n));
 });
