@@ -4,7 +4,7 @@ import type { NumericAggregation, Words } from '../api/aggregations.js';
 import type { Slot } from '../api/process.js';
 import type { StateKind } from '../api/state-specs.js';
 import { describeKey } from '../state/cell-section.js';
-import type { Expiring } from '../state/state-handles.js';
+import type { Expiring } from '../state/handle.js';
 import {
   type EvolvedEntry,
   type LayoutEntry,

@@ -230,7 +230,7 @@ export function slotsOf(cell: Cell): unknown[] {
 export function outsideCallback(): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_OUTSIDE_CALLBACK',
-    'state, timers, context or output of process(…) were used after their callback had returned, or for another ' +
-      'key. They belong to one call of onElement or onTimer: use them there, and keep copies of values only.',
+    'state, timers, context or output of process(…) were used after their callback had returned. ' +
+      'They belong to one call of onElement or onTimer: use them there, and keep copies of values only.',
   );
 }
