@@ -106,7 +106,7 @@ export {
   type ValueAggregation,
   type Words,
 } from './stream/api/aggregations.js';
-export type { NotPromise } from './stream/api/callbacks.js';
+export type { NotPromise, SyncResult } from './stream/api/callbacks.js';
 export type { ConnectContext, ConnectSpec, KeyedConnectContext } from './stream/api/connect.js';
 export type {
   ConnectedStreams,

@@ -217,6 +217,16 @@ describe('the operator', () => {
     expect(harness.emitted.slice(3)).toEqual([{ record: 'left y', at: 7 }]);
   });
 
+  it('emits what a record was when it was emitted', () => {
+    const onLeft = (_record: unknown, _ctx: unknown, out: Output<never>) => {
+      const row = { n: 0 };
+      for (row.n = 1; row.n <= 2; row.n += 1) out.emit(row as never);
+    };
+    const harness = new Harness(create({ onLeft }));
+    feed(harness, 0, 1);
+    expect(harness.emitted).toMatchObject([{ record: { n: 1 } }, { record: { n: 2 } }]);
+  });
+
   it('drops what a callback had emitted that fails', () => {
     const onLeft = (_record: unknown, _ctx: unknown, out: Output<string>) => {
       out.emit('nothing of this');

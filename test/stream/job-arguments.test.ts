@@ -85,6 +85,31 @@ describe('refused arguments', () => {
     expect(error.details['issues']).toHaveLength(5);
   });
 
+  it('are refused though a reason cannot be read', async () => {
+    const unreadable = () => {
+      throw new Error('not to be read');
+    };
+    const odd = [
+      { message: 'm', path: [null] },
+      {
+        message: 'm',
+        path: [{ key: Object.create(null) }, Object.defineProperty({}, 'key', { get: unreadable })],
+      },
+      Object.defineProperty({}, 'message', { get: unreadable }),
+      Object.defineProperty({ message: 'm' }, 'path', { get: unreadable }),
+      { message: 'm', path: null },
+    ];
+    const error = await refusalOf(check(refusing(...odd)));
+    expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(error.details['issues']).toEqual([
+      'args.null: m',
+      'args<unreadable><unreadable>: m',
+      'args: <unreadable>',
+      'args: m',
+      'args: m',
+    ]);
+  });
+
   it('are refused without a reason as well', async () => {
     const error = await refusalOf(check(refusing()));
     expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
@@ -120,6 +145,20 @@ describe('a schema at fault', () => {
     const error = await refusalOf(check(schema(() => answer)));
     expect(error.code).toBe('ERR_HOLDFAST_JOB_BUILD');
     expect(error.message).toContain(said);
+  });
+
+  it('has an answer that throws when it is read, or throws what has no text', async () => {
+    const cause = new RangeError('no such table');
+    const answer = Object.defineProperty({}, 'issues', {
+      get() {
+        throw cause;
+      },
+    });
+    const error = await refusalOf(check(schema(() => answer)));
+    expect(error).toMatchObject({ code: 'ERR_HOLDFAST_JOB_BUILD', cause });
+    const textless = await refusalOf(check(schema(() => Promise.reject(Object.create(null)))));
+    expect(textless.code).toBe('ERR_HOLDFAST_JOB_BUILD');
+    expect(textless.message).toContain('failed: <unreadable>.');
   });
 
   it('has issues that are none', async () => {

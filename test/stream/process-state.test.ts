@@ -10,7 +10,7 @@ import { aggregating, list, map, reducing, value } from '../../src/stream/api/st
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
 import { draw, source, thrownBy } from './graph-kit.js';
-import { Harness, runPlain, runRestoring, runStingy } from './operator-kit.js';
+import { Harness, type Item, runPlain, runRestoring, runStingy } from './operator-kit.js';
 import { at, byKey, end, failingProgram, obeyFor, of, plainly, shown } from './process-kit.js';
 
 describe('state in process', () => {
@@ -192,7 +192,7 @@ describe('state in process', () => {
         });
         runPlain(create, [record, end]);
       }),
-      thrownBy(() => keyedStream((stream) => stream.process({ onElement: later }))),
+      thrownBy(() => keyedStream((stream) => stream.process({ onElement: later as never }))),
     ];
     expect(asynchronous.map(({ code }) => code)).toEqual(
       Array(5).fill('ERR_HOLDFAST_ASYNC_CALLBACK'),
@@ -279,6 +279,15 @@ describe('state in process', () => {
     );
   });
 
+  it('may be declared by an object of a class, which has fields of its own', () => {
+    class Spec {
+      readonly state = { n: value<number>() };
+      readonly limit = 3;
+      onElement() {}
+    }
+    expect(() => keyedStream((stream) => stream.process(new Spec()).collect('rows'))).not.toThrow();
+  });
+
   it('is checked at the door', () => {
     const onElement = () => {};
     const specs: readonly unknown[] = [
@@ -292,6 +301,8 @@ describe('state in process', () => {
       { onElement, state: { '~eventTime': value() } },
       { onElement, state: { '': value() } },
       { onElement, state: { constructor: value() } },
+      { onElement, ontimer: () => {} },
+      { onElement, states: {} },
     ];
     for (const spec of specs) {
       const error = thrownBy(() => keyedStream((stream) => stream.process(spec as never)));
@@ -299,6 +310,26 @@ describe('state in process', () => {
     }
     expect(thrownBy(() => value({ version: 0 })).code).toBe('ERR_HOLDFAST_BAD_OPTION');
     expect(thrownBy(() => list({ migrate: () => 1 })).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    for (const [option, said] of [
+      [{ ttl: 5 }, 'value.ttl is not known; did you mean value.ttlMs?'],
+      [{ ttlMS: 5 }, 'did you mean value.ttlMs?'],
+      [null, 'option value: given was null'],
+      [5, 'option value: given was 5'],
+    ] as const) {
+      expect(thrownBy(() => value(option as never))).toMatchObject({
+        code: 'ERR_HOLDFAST_BAD_OPTION',
+        message: expect.stringContaining(said),
+      });
+    }
+    for (const wrong of [
+      () => list({ ttl: 5 } as never),
+      () => map({ ttlMS: 5 } as never),
+      () => reducing(Math.max, { ttl: 5 } as never),
+      () => aggregating(count(), { version: 2 } as never),
+      () => aggregating(count(), null as never),
+    ]) {
+      expect(thrownBy(wrong).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    }
     expect(thrownBy(() => reducing(5 as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
     expect(thrownBy(() => aggregating(5 as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
   });
@@ -389,6 +420,82 @@ describe('state with ttlMs', () => {
       'element at 30',
       'nothing at 0',
     ]);
+  });
+
+  it('is there or not by what the splits hold, however often watermarks come', () => {
+    const record = fc.record({
+      time: fc.nat(60),
+      k: fc.constantFrom('a', 'b'),
+      isMarked: fc.boolean(),
+    });
+    const answers = new Set<string>();
+    const drawn = fc.array(fc.tuple(record, fc.nat(5)), { maxLength: 20 });
+    fc.assert(
+      fc.property(drawn, (steps) => {
+        let splitMs = Number.NEGATIVE_INFINITY;
+        const records: Item[] = [];
+        const withTime: Item[] = [];
+        for (const [{ time, k, isMarked }, lag] of steps) {
+          const mark = splitMs >= time ? { behind: splitMs } : {};
+          const item = { ...at(time, k, isMarked ? { n: 1 } : {}), ...mark };
+          splitMs = Math.max(splitMs, time - 1);
+          records.push(item);
+          withTime.push(item, { watermark: splitMs - lag });
+        }
+        const rare = shown(runPlain(create, records).emitted);
+        expect(shown(runPlain(create, withTime).emitted)).toEqual(rare);
+        expect(shown(runRestoring(create, withTime).emitted)).toEqual(rare);
+        for (const answer of rare) answers.add(answer);
+      }),
+      { numRuns: 150 },
+    );
+    expect(answers.size).toBeGreaterThan(50);
+  });
+
+  describe('in a timer of the clock', () => {
+    const ticking = of({
+      state: states,
+      onElement({ n }, { state: { one }, timers }, out) {
+        out.emit(`record sees ${one.get()}`);
+        if (n !== undefined) one.set(n);
+        timers.processingTime(0);
+      },
+      onTimer(_time, { state: { one } }, out) {
+        out.emit(`timer sees ${one.get()}`);
+        one.set(2);
+      },
+    });
+    const told = (harness: Harness) => {
+      harness.settle();
+      return harness.emitted.splice(0).flatMap((one) => ('record' in one ? [one.record] : []));
+    };
+
+    it('is seen before there is a watermark, and is of the newest time that is known', () => {
+      const harness = new Harness(ticking);
+      harness.feed(at(20, 'a', { n: 1 }));
+      expect(told(harness)).toEqual(['record sees undefined', 'timer sees 1']);
+      harness.feed(at(29));
+      expect(told(harness)).toEqual(['record sees 2', 'timer sees 2']);
+      harness.feed({ watermark: 38 });
+      harness.feed(at(38));
+      expect(told(harness)).toEqual(['record sees 2', 'timer sees 2']);
+      harness.feed({ watermark: 48 });
+      harness.feed(at(49));
+      expect(told(harness)).toEqual(['record sees undefined', 'timer sees undefined']);
+    });
+
+    it('is not lost when no time is known', () => {
+      const before = new Harness(ticking);
+      before.feed(at(20, 'a', { n: 1 }));
+      const harness = new Harness(ticking, {}, before.snapshot());
+      expect(told(harness)).toEqual(['timer sees 1']);
+      harness.feed({ watermark: 1_000 });
+      harness.feed(at(1_001, 'a', { n: 3 }));
+      expect(told(harness)).toEqual(['record sees 2', 'timer sees 3']);
+      harness.feed({ watermark: 2_000 });
+      harness.feed(at(2_001));
+      expect(told(harness)).toEqual(['record sees undefined', 'timer sees undefined']);
+    });
   });
 
   it('needs event time, and a number of milliseconds', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RecordsMode } from '../../src/channels/record-keeper.js';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
 import { sum } from '../../src/stream/api/aggregations.js';
 import { aggregating, list, map, reducing, value } from '../../src/stream/api/state-specs.js';
@@ -14,6 +15,7 @@ import {
   type Item,
   KEY_GROUPS,
   type KitOptions,
+  recordsOf,
   runPlain,
   runRestoring,
   runStingy,
@@ -86,6 +88,34 @@ describe('process', () => {
       { record: 't8 8', at: 8 },
       end,
     ]);
+  });
+
+  it('emits what a record was when it was emitted', () => {
+    class Own {}
+    const own = new Own();
+    const emit = of({
+      onElement(_record, _ctx, out) {
+        const row = { n: 0, list: [0] };
+        for (row.n = 1; row.n <= 2; row.n += 1) {
+          row.list[0] = row.n;
+          out.emit(row);
+        }
+        out.emit(own); // Cannot be copied.
+        row.n = 9;
+      },
+    });
+    const emitted = (records: RecordsMode) => {
+      const harness = new Harness(emit, { records });
+      harness.stingy = true;
+      harness.feed(at(0));
+      return recordsOf(harness.emitted).map(({ record }) => record);
+    };
+    const copies = emitted('checked');
+    expect(copies).toEqual([{ n: 1, list: [1] }, { n: 2, list: [2] }, own]);
+    expect(copies[2]).toBe(own);
+    const [row, again] = emitted('trusted');
+    expect(again).toBe(row);
+    expect(() => emitted('frozen')).toThrow(TypeError);
   });
 
   it('fires timers in the order of time across keys, each once, and then tells the watermark', () => {

@@ -180,6 +180,15 @@ describe('types flow from source to sink', () => {
       keyed.process({ state: { last: 5 }, onElement() {} });
       // @ts-expect-error: onElement is missing
       keyed.process({ onTimer() {} });
+      // @ts-expect-error: promises
+      keyed.process({ async onElement() {} });
+      // @ts-expect-error: promises
+      keyed.process({ onElement() {}, async onTimer() {} });
+      keyed.process({
+        state: { seen: map<string, number>() },
+        onElement: (flight, { state }) => state.seen.delete(flight.origin),
+        onTimer: () => new Map(),
+      });
     });
   });
 
@@ -238,6 +247,8 @@ describe('types flow from source to sink', () => {
       expectTypeOf(both).toEqualTypeOf<DataStream<Flight | number | null>>();
       // @ts-expect-error: a callback is missing
       flights.connect(delays).process({ onLeft: () => {} });
+      // @ts-expect-error: promises
+      flights.connect(delays).process({ async onLeft() {}, onRight() {} });
       // @ts-expect-error: there are no timers
       flights.connect(delays).process({ onLeft() {}, onRight() {}, onTimer() {} });
     });

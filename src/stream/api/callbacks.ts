@@ -14,6 +14,11 @@ import { HoldfastError } from '../../base/errors.js';
 /** `R`, unless it is a promise: then a type that nothing satisfies. */
 export type NotPromise<R> = R & (R extends PromiseLike<unknown> ? never : R);
 
+/** What a callback may answer when nobody reads its answer: anything but a promise. */
+export type SyncResult =
+  // biome-ignore lint/suspicious/noConfusingVoidType: such a callback returns nothing, or what its last call gives
+  void | null | boolean | number | bigint | string | symbol | (object & { readonly then?: never });
+
 /** Is this a promise, or anything that would be awaited like one? */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

@@ -2,7 +2,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import type { EdgeDraft } from '../graph/graph-draft.js';
-import { checkCallback, describeValue } from './callbacks.js';
+import { checkCallback, describeValue, type SyncResult } from './callbacks.js';
 import type { KeySelector } from './key-selector.js';
 import type { Output } from './output.js';
 
@@ -36,9 +36,9 @@ export interface KeyedConnectContext<K> extends ConnectContext {
  */
 export interface ConnectSpec<L, R, C extends ConnectContext, O> {
   /** Called with each record of the left stream; synchronous. */
-  onLeft(record: L, ctx: C, out: Output<O>): void;
+  onLeft(record: L, ctx: C, out: Output<O>): SyncResult;
   /** Called with each record of the right stream; synchronous. */
-  onRight(record: R, ctx: C, out: Output<O>): void;
+  onRight(record: R, ctx: C, out: Output<O>): SyncResult;
 }
 
 /** One of two streams that are connected. */

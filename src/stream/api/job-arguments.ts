@@ -19,6 +19,8 @@ export const SCHEMA_TIMEOUT_MS = 30_000;
 const ISSUES_MAX = 5;
 /** Longest path or message of an issue in a refusal, in characters. */
 const ISSUE_TEXT_MAX = 200;
+/** Stands for a key or a message that throws when it is read, or has no text. */
+const UNREADABLE = '<unreadable>';
 
 /**
  * @param definition a job module's default export
@@ -38,16 +40,19 @@ export async function checkedArguments(
     answer = schema['~standard'].validate(given);
     if (isThenable(answer)) answer = await inTime(answer, SCHEMA_TIMEOUT_MS, unanswered);
   } catch (error) {
-    throw schemaError(name, `failed: ${clipped(messageOf(error), ISSUE_TEXT_MAX)}`, error);
+    throw failed(name, error);
   }
   if (typeof answer !== 'object' || answer === null) {
     throw schemaError(name, `answered with ${describeValue(answer)}, not with a value or issues`);
   }
-  const { issues, value } = answer as { readonly issues?: unknown; readonly value?: unknown };
-  if (issues === undefined) {
-    if (!('value' in answer)) throw schemaError(name, 'answered with neither a value nor issues');
-    return value as JobArguments;
+  let issues: unknown;
+  try {
+    ({ issues } = answer as { readonly issues?: unknown });
+    if (issues === undefined && 'value' in answer) return answer.value as JobArguments;
+  } catch (error) {
+    throw failed(name, error);
   }
+  if (issues === undefined) throw schemaError(name, 'answered with neither a value nor issues');
   if (!Array.isArray(issues)) {
     throw schemaError(name, `answered with issues that are no array, but ${describeValue(issues)}`);
   }
@@ -60,8 +65,24 @@ export async function checkedArguments(
 
 function isIssue(issue: unknown): issue is StandardSchemaIssue {
   if (typeof issue !== 'object' || issue === null) return false;
-  const { message, path } = issue as { readonly message?: unknown; readonly path?: unknown };
-  return typeof message === 'string' && (path === undefined || Array.isArray(path));
+  const given = issue as { readonly message?: unknown; readonly path?: unknown };
+  const message = readable(() => given.message, UNREADABLE);
+  const path = readable(() => given.path, null) ?? [];
+  return typeof message === 'string' && Array.isArray(path);
+}
+
+/** What it gives; `otherwise` when that throws: the arguments are refused all the same. */
+function readable<T>(read: () => T, otherwise: T): T {
+  try {
+    return read();
+  } catch {
+    return otherwise;
+  }
+}
+
+function failed(job: string, error: unknown): HoldfastError {
+  const reason = readable(() => messageOf(error), UNREADABLE);
+  return schemaError(job, `failed: ${clipped(reason, ISSUE_TEXT_MAX)}`, error);
 }
 
 function unanswered(): Error {
@@ -91,11 +112,14 @@ function refusal(job: string, issues: readonly StandardSchemaIssue[]): HoldfastE
 
 /** `args.limit: Expected number` */
 function tellIssue(issue: StandardSchemaIssue): string {
-  const path = (issue.path ?? []).map(keyOf).map(pathStep).join('');
-  const message = clipped(issue.message, ISSUE_TEXT_MAX);
-  return `${clipped(`args${path}`, ISSUE_TEXT_MAX)}: ${message}`;
+  const keys: readonly unknown[] = readable(() => issue.path, undefined) ?? [];
+  const path = keys.map((key) => pathStep(readable(() => keyOf(key), UNREADABLE))).join('');
+  const message = readable(() => issue.message, UNREADABLE);
+  return `${clipped(`args${path}`, ISSUE_TEXT_MAX)}: ${clipped(message, ISSUE_TEXT_MAX)}`;
 }
 
-function keyOf(segment: PropertyKey | { readonly key: PropertyKey }): string {
-  return String(typeof segment === 'object' ? segment.key : segment);
+/** @param segment a key, or an object that has one */
+function keyOf(segment: unknown): string {
+  const isHolder = typeof segment === 'object' && segment !== null;
+  return String(isHolder ? (segment as { readonly key?: unknown }).key : segment);
 }

@@ -1,9 +1,11 @@
 /** `process`: callbacks with state and timers for each key. What they get, and what is checked at the door. */
 
 import { HoldfastError } from '../../base/errors.js';
+import { checkObject } from '../../base/option-checks.js';
+import { isPlainObject } from '../../base/realm.js';
 import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 import { RESERVED_NAMES } from './aggregations.js';
-import { checkCallback, describeValue } from './callbacks.js';
+import { checkCallback, describeValue, type SyncResult } from './callbacks.js';
 import type { Output } from './output.js';
 import type { StateKind, StateSpec } from './state-specs.js';
 
@@ -69,9 +71,9 @@ export interface ProcessSpec<T, K, S, O> {
   /** By name: `{ last: value<number>() }`. Every key has its own. */
   readonly state?: S | undefined;
   /** Called for each record. Synchronous. */
-  onElement(record: T, ctx: ProcessContext<S, K>, out: Output<O>): void;
+  onElement(record: T, ctx: ProcessContext<S, K>, out: Output<O>): SyncResult;
   /** Called for each timer whose time has come, in the order of time. Synchronous. */
-  onTimer?(time: number, ctx: ProcessContext<S, K>, out: Output<O>): void;
+  onTimer?(time: number, ctx: ProcessContext<S, K>, out: Output<O>): SyncResult;
 }
 
 /** A spec whose types were left behind at the door. */
@@ -135,11 +137,15 @@ function typeOf(spec: StateSpec<unknown> | undefined): string {
   return ttlMs === undefined ? type : `${type}-ttl`;
 }
 
+const FIELDS = ['state', 'onElement', 'onTimer'] as const;
+
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK */
 export function requireProcess(spec: unknown): asserts spec is ProcessSpecData {
   if (typeof spec !== 'object' || spec === null) {
     throw badSpec(`needs { onElement }, but was given ${describeValue(spec)}`);
   }
+  // An object of a class may have fields of its own.
+  if (isPlainObject(spec)) checkObject<ProcessSpecData>('process', spec as ProcessSpecData, FIELDS);
   const { state, onElement, onTimer } = spec as Record<string, unknown>;
   checkCallback(onElement, 'process({ onElement })');
   if (onTimer !== undefined) checkCallback(onTimer, 'process({ onTimer })');

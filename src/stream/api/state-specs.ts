@@ -1,6 +1,7 @@
 /** Declares the named state of `process`: for each key a value, a list, a map, or what is made of all that was added. */
 
 import { HoldfastError } from '../../base/errors.js';
+import { checkObject } from '../../base/option-checks.js';
 import { type Aggregation, versionOf } from './aggregations.js';
 import { checkCallback, describeValue } from './callbacks.js';
 import { checkVersion, type StateVersion } from './state-version.js';
@@ -135,7 +136,7 @@ export function reducing<T>(
  */
 export function aggregating<T, R>(
   aggregation: Aggregation<T, R>,
-  { ttlMs }: Pick<StateOptions<never>, 'ttlMs'> = {},
+  options: Pick<StateOptions<never>, 'ttlMs'> = {},
 ): StateSpec<AggregatingState<T, R>> {
   const kind = (aggregation as { readonly kind?: unknown } | null | undefined)?.kind;
   if (kind !== 'numeric' && kind !== 'value') {
@@ -145,12 +146,13 @@ export function aggregating<T, R>(
     );
   }
   const migrate = aggregation.kind === 'value' ? aggregation.migrate : undefined;
+  const { ttlMs } = checkObject('aggregating', options, ['ttlMs']);
   checkTtl('aggregating', ttlMs);
   return { kind: 'aggregating', version: versionOf(aggregation), migrate, ttlMs, aggregation };
 }
 
 function spec<Handle>(kind: StateKind, options: StateOptions<unknown>): StateSpec<Handle> {
-  const { migrate, ttlMs } = options;
+  const { migrate, ttlMs } = checkObject(kind, options, ['version', 'migrate', 'ttlMs']);
   checkTtl(kind, ttlMs);
   return { kind, version: checkVersion(kind, options), migrate, ttlMs };
 }

@@ -1,10 +1,14 @@
 /**
  * What a callback emits: held until it has returned, then handed on as far as there is room (operator.ts, O2). So user
  * code never runs inside of user code, and of a callback that throws nothing gets out.
+ *
+ * What is held is a copy, as the job's `records` option has it (record-keeper.ts): the callback may change a record
+ * that it has emitted, and emit it again. What cannot be copied may still pass inside a chain, and is held as it is.
  */
 
-import { HoldfastError } from '../../base/errors.js';
+import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
+import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { Output } from '../api/output.js';
 import type { OperatorContext } from '../operator.js';
@@ -15,6 +19,8 @@ const HELD_KEPT_MAX = 1_024;
 export class CallbackOutput implements Output<unknown> {
   readonly #where: string;
   #context!: OperatorContext;
+  /** Undefined where nothing is copied. */
+  #keeper: RecordKeeper | undefined;
   #isOpen = false;
   #timestamp = Number.NaN;
   #behind = NOT_BEHIND;
@@ -31,6 +37,8 @@ export class CallbackOutput implements Output<unknown> {
 
   open(context: OperatorContext): void {
     this.#context = context;
+    // A chain looks at no record: that is for the queues behind it.
+    this.#keeper = context.records === 'trusted' ? undefined : recordKeeper(context.records);
   }
 
   /** A callback begins: what it emits has this time and mark. */
@@ -55,7 +63,8 @@ export class CallbackOutput implements Output<unknown> {
   emit(record: unknown): void {
     this.requireCallback();
     if (isThenable(record)) throw asyncCallbackError(this.#where);
-    this.#held[this.#count] = record;
+    this.#held[this.#count] =
+      typeof record === 'object' && record !== null ? this.#kept(record) : record;
     this.#count += 1;
   }
 
@@ -86,6 +95,17 @@ export class CallbackOutput implements Output<unknown> {
       if (turn.pause) return;
     }
     this.#clear();
+  }
+
+  #kept(record: object): unknown {
+    const keeper = this.#keeper;
+    if (keeper === undefined) return record;
+    try {
+      return keeper.keep(record);
+    } catch (error) {
+      if (isHoldfastError(error, 'ERR_HOLDFAST_UNSUPPORTED_VALUE')) return record;
+      throw error;
+    }
   }
 
   #clear(): void {

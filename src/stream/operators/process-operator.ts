@@ -11,6 +11,12 @@
  *      time, and no mark; one emitted for a timer of the clock has neither.
  *  R6  Timers of the clock fire when the input rests (operator.ts, `settle`), up to the time that it shows then.
  *  R7  A timer whose callback fails where failures are put aside is gone, and what the callback has changed is undone.
+ *  R8  For a record, state has expired by its time; if it is behind, by the time that its split had just before it
+ *      (its mark). The watermark can only be further when a split was idle and has come back, or is read again from
+ *      further back than others (lateness.ts, J2): then it counts, since by then state may have been freed.
+ *  R9  For a timer of the clock, state has expired by the watermark: so all that is not freed is there while there is
+ *      none. What it writes is of the newest time that is known, the watermark's or a record's, since an older one could
+ *      take from a record what it has just written. When no time is known, it is there until it is written again.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -44,6 +50,10 @@ import { keyOfSelected } from './operator-key.js';
 import { slotEvolution } from './state-evolution.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
 
+/** Before, and behind, all times: what expires at the last one is freed at no watermark. In ms. */
+const FIRST_MS = -Number.MAX_VALUE;
+const LAST_MS = Number.MAX_VALUE;
+
 export function processOperator(key: KeySelector, spec: ProcessSpecData): () => Operator {
   return () => new ProcessOperator(key, spec);
 }
@@ -60,6 +70,8 @@ class ProcessOperator implements Operator {
   #clock!: TimerQueue;
   /** Undefined where nothing expires. */
   #expiry: Expiry | undefined;
+  /** The newest event time of any record, since the start (R9). */
+  #newestMs = Number.NEGATIVE_INFINITY;
   /** Timers of the clock are due up to this time (R6); −∞ while they do not fire. */
   #clockMs = Number.NEGATIVE_INFINITY;
   #callbacks!: CallbackContext;
@@ -131,8 +143,8 @@ class ProcessOperator implements Operator {
     const state = this.#state;
     state.begin(canonical, key, group);
     if (this.#expiry !== undefined) {
-      state.timeMs = timestamp;
-      state.nowMs = Math.max(timestamp, this.#timers.watermarkOf(group));
+      this.#at(timestamp, Math.max(timestamp, behind, this.#timers.watermarkOf(group))); // R8
+      if (timestamp > this.#newestMs) this.#newestMs = timestamp;
     }
     this.#begin(timestamp, behind, undefined);
     try {
@@ -238,9 +250,8 @@ class ProcessOperator implements Operator {
     const { time, cell } = timer;
     const eventTime = kind === 'eventTime' ? time : Number.NaN;
     queue.fires(timer);
-    const now = kind === 'eventTime' ? time : this.#timers.watermarkOf(cell.group);
-    this.#state.timeMs = now;
-    this.#state.nowMs = now;
+    if (kind === 'eventTime') this.#at(time, time);
+    else this.#atWatermark(this.#timers.watermarkOf(cell.group));
     this.#begin(eventTime, NOT_BEHIND, kind);
     try {
       const answer = this.#spec.onTimer?.(time, this.#callbacks, this.#out);
@@ -256,6 +267,19 @@ class ProcessOperator implements Operator {
     }
     this.#state.end();
     this.#out.end();
+  }
+
+  /** The moment of a callback, for state that expires. */
+  #at(timeMs: number, nowMs: number): void {
+    this.#state.timeMs = timeMs;
+    this.#state.nowMs = nowMs;
+  }
+
+  /** R9 */
+  #atWatermark(watermark: number): void {
+    const newestMs = Math.max(watermark, this.#newestMs);
+    const isTimed = newestMs > Number.NEGATIVE_INFINITY;
+    this.#at(isTimed ? newestMs : LAST_MS, Math.max(watermark, FIRST_MS));
   }
 
   #begin(timestamp: number, behind: number, kind: TimerKind | undefined): void {
