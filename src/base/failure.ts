@@ -21,7 +21,10 @@ export interface FailurePlace {
   readonly operator?: string | undefined;
   /** Instance of the operator, 0-based. */
   readonly instance?: number | undefined;
-  /** The record's position in its source's words (file and line, row number), or the number of records processed. */
+  /**
+   * The record's position in its source's words (file and line, row number), or the number of records processed; of a
+   * timer or a window's row its key and time.
+   */
   readonly position?: string | undefined;
   /** The record in work as a text, where it is known. */
   readonly record?: string | undefined;

@@ -1,7 +1,7 @@
 /** State and timers of process: the answer is that of a plain loop, whatever the slots, kills and restores. */
 
 import { describe, expect, test } from 'vitest';
-import { type Job, runInline } from '../../dist/index.js';
+import { fromCollection, type Job, runInline } from '../../dist/index.js';
 import silence, {
   type Alert,
   SHOWN,
@@ -132,6 +132,28 @@ describe('silence of ten minutes, per user', () => {
       requireRight(collected);
     },
   );
+});
+
+test('a timer whose callback fails is told of by key and time, not by a record', async () => {
+  const failing = runInline((env) => {
+    env
+      .from(fromCollection([{ at: 1 }, { at: 2 }]))
+      .withTimestamps(({ at }) => at)
+      .keyBy(({ at }) => `key ${at}`)
+      .process({
+        onElement: (_record, { timers }) => timers.eventTime(5),
+        onTimer() {
+          throw new RangeError('too late');
+        },
+      })
+      .uid('timed')
+      .collect('none');
+  });
+  await expect(failing).rejects.toMatchObject({
+    code: 'ERR_HOLDFAST_USER_CODE',
+    message: expect.stringMatching(/^operator 'timed', .*at { key: 'key 1', time: 5 } .*too late/),
+    details: { record: "{ key: 'key 1', time: 5 }", position: "{ key: 'key 1', time: 5 }" },
+  });
 });
 
 test('timers of the clock fire while no record comes, also after a kill, once each', async () => {

@@ -9,12 +9,15 @@ export class LocatedError extends Error {
   readonly error: unknown;
   /** The record in work, in words, where it is known. */
   readonly record: string | undefined;
+  /** Where in the input it was; undefined: at the record that the task is at. */
+  readonly position: string | undefined;
 
-  constructor(operator: string, error: unknown, record?: string) {
+  constructor(operator: string, error: unknown, record?: string, position?: string) {
     super(`in operator '${operator}'`);
     this.operator = operator;
     this.error = error;
     this.record = record;
+    this.position = position;
   }
 }
 
@@ -27,6 +30,13 @@ export function locate(error: unknown, operator: string): LocatedError {
 export function locateRecord(error: unknown, operator: string, record: unknown): LocatedError {
   if (error instanceof LocatedError) return error;
   return new LocatedError(operator, error, describeRecord(record));
+}
+
+/** The same, for work that time has brought about: on a timer, or a window's row. No record of the input tells where. */
+export function locateFiring(error: unknown, operator: string, what: unknown): LocatedError {
+  if (error instanceof LocatedError) return error;
+  const text = describeRecord(what);
+  return new LocatedError(operator, error, text, text);
 }
 
 /** Stands before a port of an operator, and notes the operator in whatever is thrown in it. */

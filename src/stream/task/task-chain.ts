@@ -16,7 +16,7 @@ import type {
 } from '../operator.js';
 import { fanOut, mainOutput } from './fan-out.js';
 import { GuardedOperator } from './guarded-operator.js';
-import { LocatedPort, LocatedReceiver, locateRecord } from './located-error.js';
+import { LocatedPort, LocatedReceiver, locateFiring } from './located-error.js';
 import {
   BroadcastRouter,
   ForwardRouter,
@@ -189,7 +189,7 @@ class ChainBuilder {
       alive: () => gate.tick(),
       count: this.#hooks.count,
       reject: (what, _timestamp, error) => {
-        throw locateRecord(error, node.id, what);
+        throw locateFiring(error, node.id, what);
       },
       wake: () => callbacks.wake(),
       fail: (error) => this.#hooks.fail(node.id, error),

@@ -13,17 +13,18 @@ export interface TaskPlace {
   readonly instance: number;
 }
 
+/** @param position where the task is in its input */
 export function taskFailure(
   thrown: unknown,
   place: TaskPlace,
   position: string,
   kind?: FailureKind,
 ): Failure {
-  const { operator, error, record } = placed(thrown, place);
+  const { operator, error, record, position: own } = placed(thrown, place);
   return toFailure(error, kind ?? kindOf(operator, error, place), {
     operator,
     instance: place.instance,
-    position,
+    position: own ?? position,
     ...(record === undefined ? {} : { record }),
   });
 }
@@ -43,9 +44,9 @@ export function taskError(thrown: unknown, place: TaskPlace): unknown {
 function placed(
   thrown: unknown,
   place: TaskPlace,
-): Pick<LocatedError, 'operator' | 'error' | 'record'> {
+): Pick<LocatedError, 'operator' | 'error' | 'record' | 'position'> {
   if (thrown instanceof LocatedError) return thrown;
-  return { operator: place.head, error: thrown, record: undefined };
+  return { operator: place.head, error: thrown, record: undefined, position: undefined };
 }
 
 function kindOf(operator: string, error: unknown, place: TaskPlace): FailureKind {
