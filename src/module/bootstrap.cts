@@ -97,7 +97,7 @@ function runScript(
 }
 
 /**
- * Stands for `import()` in a script (see `LATE_IMPORT` in compile.ts): an object that a promise takes for
+ * Stands for `import()` in a script (see `withLateImports` in script-format.ts): an object that a promise takes for
  * a promise. A native `import()` would not work, because on Node 20 a script that comes out of a code cache
  * does not know any more where its imports go.
  */

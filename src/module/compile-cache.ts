@@ -10,14 +10,12 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import {
   lstat,
   mkdir,
   mkdtemp,
   readdir,
-  readFile,
-  rename,
   rm,
   stat,
   unlink,
@@ -59,44 +57,33 @@ export async function bundleFolder(jobFolder: string, hash: string): Promise<str
   }
 }
 
-/** Writes files that are not there yet. Files that are there are compared, and replaced if they differ. */
-export async function writeBundle(
-  folder: string,
-  files: Readonly<Record<string, Uint8Array>>,
-): Promise<void> {
+/**
+ * Writes files that are not there yet. Files that are there are compared, and replaced if they differ. It is done at
+ * once, because a thread may be about to load them.
+ */
+export function writeBundle(folder: string, files: Readonly<Record<string, Uint8Array>>): void {
   for (const [name, content] of Object.entries(files)) {
     const path = join(folder, name);
-    const present = await readFile(path).catch(() => undefined);
-    if (present === undefined || !present.equals(content)) await writeWhole(path, content);
+    if (!isContent(path, content)) writeWhole(path, content);
   }
 }
 
-/** The same at once, in a folder that was there and is gone. Best effort: what is missing the thread tells. */
-export function rewriteBundle(folder: string, files: Readonly<Record<string, Uint8Array>>): void {
+function isContent(path: string, content: Uint8Array): boolean {
   try {
-    mkdirSync(folder, { recursive: true });
-    for (const [name, content] of Object.entries(files)) {
-      const path = join(folder, name);
-      const temporary = temporaryName(path);
-      writeFileSync(temporary, content, { flag: 'wx' });
-      renameSync(temporary, path);
-    }
+    return readFileSync(path).equals(content);
   } catch {
-    // Neither is there a place to write to any more.
+    return false;
   }
 }
-
-const temporaryName = (path: string): string =>
-  `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
 
 /** Writes a file whole or not at all (B1). */
-async function writeWhole(path: string, content: Uint8Array): Promise<void> {
-  const temporary = temporaryName(path);
+function writeWhole(path: string, content: Uint8Array): void {
+  const temporary = `${path}.${process.pid}-${randomBytes(6).toString('hex')}.tmp`;
   try {
-    await writeFile(temporary, content, { flag: 'wx' });
-    await rename(temporary, path);
+    writeFileSync(temporary, content, { flag: 'wx' });
+    renameSync(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    rmSync(temporary, { force: true });
     throw error;
   }
 }

@@ -5,11 +5,11 @@
 
 import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
-import { dirname, extname, join, relative, sep } from 'node:path';
+import { dirname, extname, join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
 import { asItWas, loaderOf, losesNames, sloppyModule, speaksOfItsPlace } from './own-files.js';
-import type { Runtime } from './runtime-index.js';
+import { moduleName, type Runtime } from './runtime-index.js';
 
 /** What the bundler needs to know about this package. */
 export interface OwnPackage {
@@ -144,8 +144,8 @@ function externalModule(specifier: string): string {
  * @returns undefined when the file is none
  */
 function runtimeModule(path: string, { dist, runtime }: OwnPackage): string | undefined {
-  if (!isWithin(path, dist)) return undefined;
-  const module = relative(dist, path).split(sep).join('/');
+  const module = moduleName(dist, path);
+  if (module === undefined) return undefined;
   const names = runtime.modules[module];
   const owners =
     module === 'index.js'

@@ -21,32 +21,27 @@
  */
 
 import { createHash } from 'node:crypto';
-import { realpathSync, statSync } from 'node:fs';
+import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild';
 import { HoldfastError } from '../base/errors.js';
 import type { BootData, CodeCacheFiles } from './boot-data.js';
-import {
-  bundleFolder,
-  claimBundle,
-  pruneBundles,
-  rewriteBundle,
-  writeBundle,
-} from './compile-cache.js';
+import { bundleFolder, claimBundle, pruneBundles, writeBundle } from './compile-cache.js';
 import { compileError, isTopLevelAwait } from './compile-errors.js';
 import { bundlePlugin, EXTERNAL_PREFIX, isUsers, type OwnPackage } from './compile-plugin.js';
-import {
-  BUNDLE_TARGET,
-  declaresFunction,
-  isDeclaredStrict,
-  loaderOf,
-  renamedIn,
-} from './own-files.js';
+import { declaresFunction, isDeclaredStrict, loaderOf, renamedIn } from './own-files.js';
 import { ownPackageFiles } from './own-package.js';
 import { ownRuntimeScript, readRuntime, runtimeMap } from './runtime-index.js';
-import { SCRIPT_FOOT, SCRIPT_HEAD, STRICT_HEAD, withLateImports } from './script-format.js';
+import {
+  BUNDLE_OPTIONS,
+  SCRIPT_FOOT,
+  SCRIPT_HEAD,
+  SCRIPT_OPTIONS,
+  STRICT_HEAD,
+  withLateImports,
+} from './script-format.js';
 
 /** A job as workers load it. It is plain data, because it travels to the guardian's next process. */
 export interface CompiledJob {
@@ -121,7 +116,7 @@ export async function compileJob(
     [`${name}.map`]: output.map,
     [name]: output.code,
   };
-  await writeBundle(folder, files);
+  writeBundle(folder, files);
   written.set(join(folder, name), files);
   await claimBundle(folder);
   await claimBundle(shared);
@@ -163,7 +158,13 @@ function codeCacheIn(folder: string, name: string): CodeCacheFiles {
 export function mendBundle({ boot: { bundle } }: CompiledJob): void {
   if (isFile(bundle)) return;
   const files = written.get(bundle);
-  if (files !== undefined) rewriteBundle(dirname(bundle), files);
+  if (files === undefined) return;
+  try {
+    mkdirSync(dirname(bundle), { recursive: true });
+    writeBundle(dirname(bundle), files);
+  } catch {
+    // There is no place to write to any more. What is missing, the thread tells.
+  }
 }
 
 /** Lets `compileJob` answer with a bundle that another process of this run has made. */
@@ -255,19 +256,9 @@ async function bundleAs(
       resolveDir: dirname(file),
       sourcefile: 'holdfast-entry',
     },
-    bundle: true,
-    write: false,
+    ...BUNDLE_OPTIONS,
+    ...(script ? SCRIPT_OPTIONS : { format: 'esm' }),
     metafile: true,
-    platform: 'node',
-    supported: script ? { 'dynamic-import': false } : {},
-    target: BUNDLE_TARGET,
-    format: script ? 'cjs' : 'esm',
-    // Identifiers keep their names. With the code cache shorter ones gain nothing, and users may rely on the names of
-    // classes and functions.
-    minifyWhitespace: true,
-    minifySyntax: true,
-    // Any condition here switches off esbuild's condition `module`, which Node does not know.
-    conditions: ['node'],
     sourcemap: 'external',
     sourcesContent: false,
     outfile: join(dirname(file), OUTPUT_NAME),

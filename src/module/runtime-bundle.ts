@@ -13,9 +13,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
-import { BUNDLE_TARGET } from './own-files.js';
-import { type RuntimeIndex, runtimeMap } from './runtime-index.js';
-import { SCRIPT_FOOT, STRICT_HEAD, withLateImports } from './script-format.js';
+import { moduleName, type RuntimeIndex, runtimeIndexFile, runtimeMap } from './runtime-index.js';
+import {
+  BUNDLE_OPTIONS,
+  SCRIPT_FOOT,
+  SCRIPT_OPTIONS,
+  STRICT_HEAD,
+  withLateImports,
+} from './script-format.js';
 
 export interface RuntimeOptions {
   /** Absolute path of the folder of Holdfast's compiled modules. */
@@ -48,13 +53,13 @@ export async function buildRuntime({ dist, host, script }: RuntimeOptions): Prom
   const door = await namespaceOf(index);
   for (const input of Object.keys(looked.metafile.inputs).sort()) {
     const path = join(dist, input);
-    if (input === '<stdin>' || !isWithin(path, dist) || path === index) continue;
+    const module = moduleName(dist, path);
+    if (input === '<stdin>' || module === undefined || path === index) continue;
     const namespace = await namespaceOf(path);
-    modules[slashes(input)] = Object.keys(namespace);
+    modules[module] = Object.keys(namespace);
     const code = await readFile(path, 'utf8');
     for (const name of Object.keys(namespace)) {
-      if (namespace[name] === door[name] && !isPassedOn(code, name))
-        owner.set(name, slashes(input));
+      if (namespace[name] === door[name] && !isPassedOn(code, name)) owner.set(name, module);
     }
   }
   const entry: Record<string, string> = {};
@@ -79,22 +84,13 @@ export async function buildRuntime({ dist, host, script }: RuntimeOptions): Prom
   const hash = createHash('sha256').update(code).digest('hex').slice(0, 24);
   await writeFile(script, code);
   await writeFile(runtimeMap(script), outputOf(made.outputFiles, '.map'));
-  await writeFile(
-    `${script}.json`,
-    JSON.stringify({ hash, modules, entry } satisfies RuntimeIndex),
-  );
+  const indexOf: RuntimeIndex = { hash, modules, entry };
+  await writeFile(runtimeIndexFile(script), JSON.stringify(indexOf));
 }
 
 const OPTIONS = {
-  bundle: true,
-  write: false,
-  platform: 'node',
-  target: BUNDLE_TARGET,
-  format: 'cjs',
-  supported: { 'dynamic-import': false },
-  conditions: ['node'],
-  minifyWhitespace: true,
-  minifySyntax: true,
+  ...BUNDLE_OPTIONS,
+  ...SCRIPT_OPTIONS,
   legalComments: 'eof',
   logLevel: 'error',
 } as const satisfies BuildOptions;
@@ -115,7 +111,7 @@ const PLACE_OF = '__holdfastPlaceOf';
 function placeFunction(fromScript: string): string {
   return (
     `const ${PLACE_OF}=(name)=>require("node:url").pathToFileURL(` +
-    `require("node:path").join(__dirname,${text(slashes(fromScript))},name)).href;`
+    `require("node:path").join(__dirname,${text(fromScript.split(sep).join('/'))},name)).href;`
   );
 }
 
@@ -125,10 +121,11 @@ function ownPlaces(dist: string): Plugin {
     name: 'holdfast-own-places',
     setup({ onLoad }) {
       onLoad({ filter: /\.js$/ }, async ({ path }) => {
-        if (!isWithin(path, dist)) return undefined;
+        const module = moduleName(dist, path);
+        if (module === undefined) return undefined;
         const code = await readFile(path, 'utf8');
         if (!code.includes('import.meta.url')) return undefined;
-        const place = `const ${PLACE}=${PLACE_OF}(${text(slashes(relative(dist, path)))});`;
+        const place = `const ${PLACE}=${PLACE_OF}(${text(module)});`;
         return { contents: place + code, loader: 'js' };
       });
     },
@@ -146,8 +143,6 @@ function entryText(dist: string, host: string, modules: readonly string[]): stri
 }
 
 const text = (value: string): string => JSON.stringify(value);
-const slashes = (path: string): string => path.split(sep).join('/');
-const isWithin = (path: string, folder: string): boolean => path.startsWith(folder + sep);
 
 async function namespaceOf(path: string): Promise<Readonly<Record<string, unknown>>> {
   return (await import(pathToFileURL(path).href)) as Readonly<Record<string, unknown>>;

@@ -1,7 +1,7 @@
 /** Where the runtime script is, and what is in it (`runtime-bundle.ts` makes it). */
 
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative, sep } from 'node:path';
 
 /** Written beside the script. */
 export interface RuntimeIndex {
@@ -28,11 +28,21 @@ export function ownRuntimeScript(dist: string): string {
 export function readRuntime(script: string): Runtime {
   let runtime = known.get(script);
   if (runtime === undefined) {
-    const index = JSON.parse(readFileSync(`${script}.json`, 'utf8')) as RuntimeIndex;
+    const index = JSON.parse(readFileSync(runtimeIndexFile(script), 'utf8')) as RuntimeIndex;
     runtime = { ...index, script };
     known.set(script, runtime);
   }
   return runtime;
+}
+
+/** The path of a runtime's index. */
+export function runtimeIndexFile(script: string): string {
+  return `${script}.json`;
+}
+
+/** How a file of Holdfast is called in the index; undefined when it is not below `dist`. */
+export function moduleName(dist: string, path: string): string | undefined {
+  return path.startsWith(dist + sep) ? relative(dist, path).split(sep).join('/') : undefined;
 }
 
 /** The path of a runtime's source map. */

@@ -1,6 +1,6 @@
 /** An operator with two inputs: in the graph, by itself, and in a task. */
 
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../src/base/random.js';
 import { NOT_BEHIND } from '../../src/channels/element.js';
 import type { DataStream } from '../../src/stream/api/data-stream.js';
@@ -12,6 +12,7 @@ import { planJob } from '../../src/stream/graph/planner.js';
 import { inputAt, placeAt } from '../../src/stream/graph/ports.js';
 import { draw, ids, nodeOf, sink, source, thrownBy } from './graph-kit.js';
 import { Harness } from './operator-kit.js';
+import { stillTime } from './still-time.js';
 import { barrier, end, idle, silent, TaskBench, watermark } from './task-bench.js';
 import { TaskCluster } from './task-cluster.js';
 import { batchOf, contents, Published, testSink, testSource } from './task-kit.js';
@@ -430,18 +431,7 @@ describe('a task with two ports', () => {
 });
 
 describe('connected streams, run over and over', () => {
-  /** Time stands still within a step, so that all that happens follows from the seed. */
-  let now = 0;
-  const tick = (): void => {
-    now += 0.25;
-  };
-  beforeEach(() => {
-    now = 0;
-    vi.spyOn(performance, 'now').mockImplementation(() => now);
-  });
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
+  const tick = stillTime();
 
   const splits = (count: number, from: number) =>
     Array.from({ length: count }, (_, p) =>

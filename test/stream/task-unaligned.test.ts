@@ -3,7 +3,7 @@
  * overtake what is in flight: at once, after a time, or not at all, drawn anew at each start.
  */
 
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { Element } from '../../src/channels/element.js';
 import { StoredFrames } from '../../src/channels/element-frames.js';
 import { count } from '../../src/stream/api/aggregations.js';
@@ -14,21 +14,11 @@ import { RestoredChannels } from '../../src/stream/task/restored-channels.js';
 import { TaskInputs } from '../../src/stream/task/task-inputs.js';
 import { simulate } from './exactly-once-job.js';
 import { draw, sink, source } from './graph-kit.js';
+import { stillTime } from './still-time.js';
 import { barrier, TaskBench, watermark } from './task-bench.js';
 import { batchOf, contents, TestChannel, testSink } from './task-kit.js';
 
-/** Time stands still within a step, so that all that happens follows from the seed. */
-let now = 0;
-const tick = (): void => {
-  now += 0.25;
-};
-beforeEach(() => {
-  now = 0;
-  vi.spyOn(performance, 'now').mockImplementation(() => now);
-});
-afterEach(() => {
-  vi.restoreAllMocks();
-});
+const tick = stillTime();
 
 /** Against hanging; a busy machine may need much of it. */
 const DEADLINE_MS = 180_000;
@@ -171,8 +161,8 @@ describe('a task that does not wait', () => {
     await bench.settle();
     const out = bench.outputs[0]![0]!;
     expect(contents(out)).toEqual([10]);
-    expect(bench.task.flushDue(now)).toBe(50);
-    now = 50;
+    expect(bench.task.flushDue(performance.now())).toBe(50);
+    tick(50);
     expect(bench.task.runnable).toBe(true);
     await bench.settle();
     expect(contents(out)).toEqual(['barrier 1', 2]);
