@@ -16,6 +16,9 @@ import type { JobWatch } from './job-watch.js';
 import { type ResolvedOptions, resolveOptions } from './options.js';
 import { launchJob } from './run-job.js';
 
+/** By then the job runs, and the start of its process is over. */
+const SOURCE_MAPS_AFTER_MS = 1_000;
+
 /**
  * Runs the job that a module exports by default.
  *
@@ -41,8 +44,8 @@ export async function runWatched(
   const map = (failure: Failure) => mapFailure(failure, compiled);
   try {
     const job = await launchJob(resolved, spawn, map, undefined, watch);
-    // Read now, the source map costs nothing; read at the first failure, it would add to that recovery.
-    setImmediate(warmSourceMap, compiled);
+    // Read at the first failure, the source maps would add to that recovery; read at once, to every start.
+    setTimeout(warmSourceMap, SOURCE_MAPS_AFTER_MS, compiled).unref();
     return job;
   } catch (error) {
     mapError(error, compiled);

@@ -14,6 +14,7 @@
 import { dirname, extname } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { BuildOptions, PluginBuild } from 'esbuild';
+import { eachSegment, NONE, type RawSourceMap } from './position-map.js';
 
 export const BUNDLE_TARGET = 'node20.19';
 
@@ -148,43 +149,16 @@ export function loaderOf(path: string): (typeof LOADERS)[keyof typeof LOADERS] |
 }
 
 /** Source files by their names in the map, with the names that the bundler has changed in each. */
-export function renamedIn(map: {
-  readonly sources: readonly string[];
-  readonly names: readonly string[];
-  readonly mappings: string;
-}): ReadonlyMap<string, ReadonlySet<string>> {
+export function renamedIn(
+  map: RawSourceMap & { readonly names: readonly string[] },
+): ReadonlyMap<string, ReadonlySet<string>> {
   const found = new Map<string, Set<string>>();
-  let source = 0;
-  let name = 0;
-  const { mappings } = map;
-  // Numbers in base 64 as in source maps (ECMA-426): five bits per digit, the lowest first, then a sign. Of a segment's
-  // numbers the second is a step to another source, the fifth to another name.
-  let [field, value, shift] = [0, 0, 0];
-  for (let i = 0; i < mappings.length; i += 1) {
-    const bits = BITS[mappings.charCodeAt(i)]!;
-    if (bits === END_OF_SEGMENT) {
-      field = 0;
-      continue;
-    }
-    value |= (bits & 31) << shift;
-    shift += 5;
-    if ((bits & 32) !== 0) continue;
-    const step = (value & 1) === 1 ? -(value >> 1) : value >> 1;
-    [value, shift] = [0, 0];
-    field += 1;
-    if (field === 2) source += step;
-    if (field < 5) continue;
-    name += step;
+  eachSegment(map.mappings, (_line, _column, source, _sourceLine, _sourceColumn, name) => {
+    if (name === NONE) return;
     const file = map.sources[source]!;
     const names = found.get(file);
     if (names === undefined) found.set(file, new Set([map.names[name]!]));
     else names.add(map.names[name]!);
-  }
+  });
   return found;
 }
-
-const DIGITS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
-const END_OF_SEGMENT = 255;
-/** By character code: the value of a digit, END_OF_SEGMENT for `,` and `;`. */
-const BITS = new Uint8Array(128).fill(END_OF_SEGMENT);
-for (let i = 0; i < DIGITS.length; i += 1) BITS[DIGITS.charCodeAt(i)] = i;

@@ -2,22 +2,22 @@
  * Makes stacks point into the user's own files.
  *
  * The main thread does this, with stacks that have crossed threads as data, because source maps in a worker
- * would cost each start some 24 ms. A map is read at the first failure and kept. That takes some
- * milliseconds, so `warmSourceMap` may be called while nothing urgent is under way.
+ * would cost each start some 24 ms. A map is read at the first failure and kept. For that of the runtime this takes
+ * some 20 ms, so `warmSourceMap` may be called while nothing urgent is under way.
  */
 
 import { readFileSync } from 'node:fs';
-import { SourceMap } from 'node:module';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
 import { isError } from '../base/realm.js';
 import type { CompiledJob } from './compile.js';
+import { PositionMap } from './position-map.js';
 
 /** Most causes that are followed, because a chain of causes may be a circle. */
 const CAUSES_MAX = 16;
 
-const maps = new Map<string, SourceMap | undefined>();
+const maps = new Map<string, PositionMap | undefined>();
 
 /** Replaces positions within the job's scripts by those in the sources. Other lines stay as they are. */
 export function mapStack(stack: string, compiled: CompiledJob): string {
@@ -28,10 +28,9 @@ export function mapStack(stack: string, compiled: CompiledJob): string {
     if (map === undefined) continue;
     const position = new RegExp(`(?:file://)?${escapeRegExp(script)}:(\\d+):(\\d+)`, 'g');
     mapped = mapped.replace(position, (found, line: string, column: string) => {
-      const entry = map.findEntry(Number(line) - 1, Number(column) - 1);
-      if (!('originalSource' in entry)) return found;
-      const source = pathOf(entry.originalSource, mapFile);
-      return `${source}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+      const original = map.find(Number(line) - 1, Number(column) - 1);
+      if (original === undefined) return found;
+      return `${pathOf(original.source, mapFile)}:${original.line + 1}:${original.column + 1}`;
     });
   }
   return mapped;
@@ -61,10 +60,10 @@ export function warmSourceMap(compiled: CompiledJob): void {
 }
 
 /** The map; undefined when it cannot be read, because an unmapped stack is better than another error. */
-function sourceMap(path: string): SourceMap | undefined {
+function sourceMap(path: string): PositionMap | undefined {
   if (!maps.has(path)) {
     try {
-      maps.set(path, new SourceMap(JSON.parse(readFileSync(path, 'utf8'))));
+      maps.set(path, new PositionMap(JSON.parse(readFileSync(path, 'utf8'))));
     } catch {
       maps.set(path, undefined);
     }
