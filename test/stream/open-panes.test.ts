@@ -7,6 +7,9 @@ const pane = (index: number, fired: boolean): Pane<number> => ({
   index,
   start: index * 10,
   end: index * 10 + 10,
+  firstEnd: index * 10 + 10,
+  lastEnd: index * 10 + 10,
+  stored: index * 10,
   fired,
   slots: new Map(),
 });

@@ -1,4 +1,4 @@
-/** Panes of any immutable values: a bucket of cells per window. */
+/** Panes of any immutable values: a bucket of cells per pane. */
 
 import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
@@ -35,8 +35,8 @@ export class CellPanes implements PaneStore<Cell> {
     if (context.incremental === true) this.#table.track();
   }
 
-  newSlots(start: number): Map<PrimitiveKey, Cell> {
-    return this.#table.bucket(start).cells;
+  newSlots(stored: number): Map<PrimitiveKey, Cell> {
+    return this.#table.bucket(stored).cells;
   }
 
   add(
@@ -94,10 +94,10 @@ export class CellPanes implements PaneStore<Cell> {
     section: RestoredSection,
     owns: (group: number) => boolean,
     alive: () => void,
-    paneOf: (start: number) => Pane<Cell>,
+    paneOf: (stored: number) => Pane<Cell>,
   ): void {
     this.#table.restore(section, owns, alive);
-    for (const start of this.#table.buckets.keys()) paneOf(start);
+    for (const stored of this.#table.buckets.keys()) paneOf(stored);
   }
 
   #kept(value: unknown): unknown {
@@ -105,7 +105,7 @@ export class CellPanes implements PaneStore<Cell> {
   }
 
   #bucketOf(pane: Pane<Cell>): CellBucket {
-    return this.#table.bucket(pane.start);
+    return this.#table.bucket(pane.stored);
   }
 
   #create(pane: Pane<Cell>, key: unknown, givenGroup: number, record: unknown): Cell {

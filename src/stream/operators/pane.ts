@@ -1,15 +1,11 @@
-/** The state of one window over all of an instance's keys, and the stores that keep it. */
+/** The state of one slice of time over all of an instance's keys, and the stores that keep it. */
 
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { StateDescription } from '../state/state-layout.js';
+import type { Slice } from '../windows/assigner.js';
 
-export interface Pane<S> {
-  /** The window's number: start = index × size + offset. */
-  readonly index: number;
-  /** Window: [start, end), event time in ms. */
-  readonly start: number;
-  readonly end: number;
+export interface Pane<S> extends Slice {
   /** The watermark has passed the window's end: its rows have been emitted. */
   fired: boolean;
   /** The state of each key. */
@@ -21,7 +17,7 @@ export interface PaneStore<S> {
   readonly state: StateDescription;
   open(context: OperatorContext): void;
   /** Finds the state of a pane's keys; used by a new pane. */
-  newSlots(start: number): Map<PrimitiveKey, S>;
+  newSlots(stored: number): Map<PrimitiveKey, S>;
   /** Adds the record to its key's state. @returns the slot */
   add(pane: Pane<S>, canonical: PrimitiveKey, key: unknown, group: number, record: unknown): S;
   /** The slot's key group. */
@@ -36,11 +32,11 @@ export interface PaneStore<S> {
   release(slot: S, pane: Pane<S>): void;
   drop(pane: Pane<S>): void;
   capture(checkpoint: number, base: number | undefined): Capture;
-  /** @param paneOf finds or makes the pane of a window start */
+  /** @param paneOf finds or makes the pane that snapshots call so */
   restore(
     section: RestoredSection,
     owns: (group: number) => boolean,
     alive: () => void,
-    paneOf: (start: number) => Pane<S>,
+    paneOf: (stored: number) => Pane<S>,
   ): void;
 }

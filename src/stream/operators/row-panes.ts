@@ -1,4 +1,4 @@
-/** Panes of numbers: rows of shared memory, each with its window's start in the first word. */
+/** Panes of numbers: rows of shared memory, each with its pane in the first word. */
 
 import { canonicalKey, type PrimitiveKey, shownKey } from '../../hashring/canonical-key.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
@@ -10,8 +10,8 @@ import { ownedGroup } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 import { type NumericFunctions, undoing } from './row-shape.js';
 
-/** Words of a row: key reference, window start, accumulators. */
-const START_WORD = 1;
+/** Words of a row: key reference, what the pane is called, accumulators. */
+const STORED_WORD = 1;
 const ACCUMULATORS_WORD = 2;
 
 export class RowPanes implements PaneStore<number> {
@@ -21,7 +21,7 @@ export class RowPanes implements PaneStore<number> {
   readonly #table: RowTable;
   #context!: OperatorContext;
 
-  /** @param evolve as in the options of a row table; a row has the window's start before its accumulators */
+  /** @param evolve as in the options of a row table; a row has its pane before its accumulators */
   constructor(
     functions: NumericFunctions,
     state: StateDescription,
@@ -105,7 +105,7 @@ export class RowPanes implements PaneStore<number> {
     section: RestoredSection,
     owns: (group: number) => boolean,
     alive: () => void,
-    paneOf: (start: number) => Pane<number>,
+    paneOf: (stored: number) => Pane<number>,
   ): void {
     const table = this.#table;
     table.restore(
@@ -113,8 +113,8 @@ export class RowPanes implements PaneStore<number> {
       owns,
       (row, entry) => {
         const data = table.segments[row >> SEGMENT_SHIFT]!;
-        const start = data[(row & SEGMENT_MASK) * table.stride + START_WORD]!;
-        paneOf(start).slots.set(canonicalKey(entry.key), row);
+        const stored = data[(row & SEGMENT_MASK) * table.stride + STORED_WORD]!;
+        paneOf(stored).slots.set(canonicalKey(entry.key), row);
       },
       alive,
     );
@@ -126,7 +126,7 @@ export class RowPanes implements PaneStore<number> {
     const row = table.create(group, key);
     const data = table.segments[row >> SEGMENT_SHIFT]!;
     const at = (row & SEGMENT_MASK) * table.stride;
-    data[at + START_WORD] = pane.start;
+    data[at + STORED_WORD] = pane.stored;
     this.#functions.init(data, at + ACCUMULATORS_WORD);
     // The key may be a piece of a whole frame's text; the key read back stands for itself.
     pane.slots.set(canonicalKey(table.keyOf(row)), row);

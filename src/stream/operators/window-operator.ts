@@ -19,7 +19,6 @@
  *      later run allows more lateness.
  */
 
-import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { type PrimitiveKey, shownKey } from '../../hashring/canonical-key.js';
 import type { KeySelector } from '../api/key-selector.js';
@@ -29,6 +28,8 @@ import { withSections } from '../state/captures.js';
 import { ownGroups } from '../state/own-groups.js';
 import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
+import type { Slice, WindowAssigner } from '../windows/assigner.js';
+import { assignerOf } from '../windows/assigners.js';
 import { type GroupTimes, groupTimes } from './group-times.js';
 import { hasPassed, isLate } from './lateness.js';
 import { OpenPanes } from './open-panes.js';
@@ -63,7 +64,7 @@ interface Sweep<S> {
 
 export class WindowOperator<S> implements Operator {
   readonly #select: (record: unknown) => unknown;
-  readonly #window: WindowDefinition;
+  readonly #assigner: WindowAssigner;
   readonly #options: WindowOptions;
   readonly #store: PaneStore<S>;
   #context!: OperatorContext;
@@ -92,7 +93,7 @@ export class WindowOperator<S> implements Operator {
     store: PaneStore<S>,
   ) {
     this.#select = key as (record: unknown) => unknown;
-    this.#window = window;
+    this.#assigner = assignerOf(window);
     this.#options = options;
     this.#store = store;
   }
@@ -126,7 +127,7 @@ export class WindowOperator<S> implements Operator {
         section,
         ownGroups(context, section),
         () => context.alive(),
-        (start) => this.#paneOf(this.#indexOf(start)),
+        (stored) => this.#paneOf(this.#assigner.indexOf(stored)),
       );
     }
     if (ahead.isAhead(this.#watermark)) this.#ahead = ahead;
@@ -135,12 +136,14 @@ export class WindowOperator<S> implements Operator {
   onElement(record: unknown, timestamp: number, group: number, behind: number): void {
     let pane = this.#last;
     if (pane === undefined || !(timestamp >= pane.start && timestamp < pane.end)) {
-      const index = this.#indexOf(timestamp);
-      if (this.#isLate(this.#startOf(index + 1), group, behind)) {
+      const index = this.#assigner.indexAt(timestamp);
+      const known = this.#panes.find(index);
+      const slice = known ?? this.#assigner.slice(index);
+      if (this.#isLate(slice.end, group, behind)) {
         this.#tooLate(record, timestamp, behind);
         return;
       }
-      pane = this.#paneOf(index);
+      pane = known ?? this.#open(slice);
       this.#last = pane;
     } else if (behind > NOT_BEHIND || this.#ahead !== undefined) {
       // The last record of this pane was not late. Only its mark or its key group makes this record late.
@@ -262,31 +265,18 @@ export class WindowOperator<S> implements Operator {
     );
   }
 
-  /** Number of the window into which the time falls. */
-  #indexOf(timestamp: number): number {
-    if (!Number.isFinite(timestamp)) throw noTimestamp();
-    const { sizeMs, offsetMs } = this.#window;
-    return Math.floor((timestamp - offsetMs) / sizeMs);
-  }
-
-  #startOf(index: number): number {
-    const { sizeMs, offsetMs } = this.#window;
-    return index * sizeMs + offsetMs;
-  }
-
   #closeOf(end: number): number {
     return end - 1 + this.#options.allowedLatenessMs;
   }
 
   #paneOf(index: number): Pane<S> {
-    return this.#panes.find(index) ?? this.#openPane(index);
+    return this.#panes.find(index) ?? this.#open(this.#assigner.slice(index));
   }
 
-  #openPane(index: number): Pane<S> {
-    const start = this.#startOf(index);
-    const end = start + this.#window.sizeMs;
+  #open({ index, start, end, firstEnd, lastEnd, stored }: Slice): Pane<S> {
     const fired = hasPassed(this.#watermark, end - 1);
-    const pane: Pane<S> = { index, start, end, fired, slots: this.#store.newSlots(start) };
+    const slots = this.#store.newSlots(stored);
+    const pane: Pane<S> = { index, start, end, firstEnd, lastEnd, stored, fired, slots };
     this.#panes.add(pane);
     this.#due = Math.min(this.#due, this.#dueOf(pane));
     return pane;
@@ -326,12 +316,4 @@ export class WindowOperator<S> implements Operator {
     if (this.#last === pane) this.#last = undefined;
     this.#store.drop(pane);
   }
-}
-
-function noTimestamp(): HoldfastError {
-  return new HoldfastError(
-    'ERR_HOLDFAST_NO_TIMESTAMP',
-    'a record without an event time reached a window. Give records their times with ' +
-      '.withTimestamps(…) before keyBy, or read from a source that knows them.',
-  );
 }

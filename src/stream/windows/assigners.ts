@@ -1,0 +1,12 @@
+/** From what users write to what operators ask. */
+
+import type { WindowDefinition } from '../api/windows.js';
+import type { WindowAssigner } from './assigner.js';
+import { TumblingAssigner } from './tumbling-assigner.js';
+
+export function assignerOf(window: WindowDefinition): WindowAssigner {
+  switch (window.kind) {
+    case 'tumbling':
+      return new TumblingAssigner(window.sizeMs, window.offsetMs);
+  }
+}
