@@ -1,6 +1,7 @@
 /**
  * Checks all that must hold before a change is taken: `npm test` on the Node that runs this, then the tests that
- * start threads and processes on the other Nodes that README names. Nothing needs to be installed
+ * start threads and processes on the other Nodes that README names, then, where there is Java, some of Nexmark's queries
+ * beside Flink. Nothing needs to be installed
  * before: packages come from the lock file, Nodes from npm's packages of their binaries, into `.cache`.
  *
  *   node scripts/ci.mjs
@@ -10,7 +11,7 @@
  * anything failed.
  */
 
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,7 +19,7 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODES = [24, 26];
 /** All parts together stay below an hour. */
-const MINUTES_MAX = { all: 32, threads: 12, install: 2 };
+const MINUTES_MAX = { all: 32, threads: 12, install: 2, peer: 6 };
 
 let passed = 0;
 let failed = 0;
@@ -36,6 +37,7 @@ for (const major of NODES) {
   const args = ['scripts/bootstrap.mjs', '--run', 'scripts/test.mjs', '--', 'threads'];
   await part(what, node, args, MINUTES_MAX.threads);
 }
+await peer();
 
 console.log(`\n▸ all of it: npm test on ${here}, threads on Node ${NODES.join(' and ')}`);
 for (const line of failures) console.log(`failed: ${line}`);
@@ -55,6 +57,21 @@ async function part(what, program, args, minutesMax) {
   failed += bad;
   if (found === null) fail(`${what}: it printed no count (${why})`);
   else if (bad === 0 && why !== '') fail(`${what}: ${why}`);
+}
+
+/** Queries whose rows are counted beside Flink's, where there is a Java to run it. Counts as one. */
+async function peer() {
+  const hasJava = ['java', 'mvn'].every((name) => spawnSync(name, ['-version']).status === 0);
+  if (!hasJava) {
+    console.log('\n▸ Flink: not run, for there is no Java 17 or no Maven');
+    return;
+  }
+  console.log('\n▸ the same queries on Flink');
+  const words = ['bench/nexmark/main.mjs', '--peer', 'flink', '--rounds', '1'];
+  const queries = ['--queries', 'q0,q3,q5,q7,q8,q11', '--events', '1500000'];
+  const { why } = await call(process.execPath, [...words, ...queries], MINUTES_MAX.peer, {});
+  if (why === '') passed += 1;
+  else fail(`the same queries on Flink: ${why}`);
 }
 
 /** @returns the path of a binary of that Node; undefined when it cannot be had */

@@ -1,16 +1,18 @@
 /**
- * Nexmark: compares queries with an oracle, or measures them.
+ * Nexmark: compares queries with an oracle, measures them, or runs them beside a peer.
  *
  *   npm run nexmark -- --verify [--queries q0,q1] [--events N] [--parallelism 1,2,3] [--seed S] [--no-faults]
- *   npm run nexmark -- [--queries q0,q1] [--events N] [--parallelism P] [--seed S] [--json]
+ *   npm run nexmark -- [--queries q0,q1] [--events N] [--parallelism P] [--seed S] [--no-hash] [--json]
+ *   npm run nexmark -- --peer flink [--queries q0,q1] [--events N] [--parallelism P] [--rounds N] [--json]
  *
  * `--verify` prints a line for each check, then `N passed, N failed`, and exits with 1 if any has failed.
  * `--no-faults` leaves out kills and rescales, which take some 20 s a query. A measurement prints a table
- * for each query, or with `--json` a line of JSON.
+ * for each query, or with `--json` a line of JSON. Beside a peer (peer.mjs) each query runs `--rounds` times in turns.
  */
 
 import { parseArgs } from 'node:util';
 import { measure } from './measure.mjs';
+import { beside } from './peer.mjs';
 import { QUERIES } from './queries/index.mjs';
 import { verify } from './verify.mjs';
 
@@ -25,6 +27,20 @@ if (typeof command === 'string') {
   const { passed, failed } = await verify({ ...command, log: (line) => print(`${line}\n`) });
   print(`${passed} passed, ${failed} failed\n`);
   finish(failed === 0 ? 0 : 1);
+} else if (command.peer) {
+  try {
+    const rows = await beside({
+      ...command,
+      parallelism: command.parallelisms[0],
+      log: (line) =>
+        (command.json ? print : process.stderr.write.bind(process.stderr))(`${line}\n`),
+    });
+    if (!command.json) print(columns(rows));
+    finish(0);
+  } catch (error) {
+    process.stderr.write(`${error.message}\n`);
+    finish(1);
+  }
 } else {
   for (const query of command.queries) {
     for (const parallelism of command.parallelisms) {
@@ -44,13 +60,17 @@ function commandOf(words) {
         verify: { type: 'boolean', default: false },
         'no-faults': { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
+        'no-hash': { type: 'boolean', default: false },
+        peer: { type: 'string' },
+        rounds: { type: 'string', default: '3' },
         queries: { type: 'string', default: Object.keys(QUERIES).join(',') },
         events: { type: 'string' },
         parallelism: { type: 'string' },
         seed: { type: 'string', default: '0' },
       },
     });
-    const { verify } = values;
+    const { verify, peer } = values;
+    if (peer !== undefined && peer !== 'flink') return `there is no peer '${peer}', but flink`;
     const queries = values.queries.split(',');
     const unknown = queries.find((name) => !Object.hasOwn(QUERIES, name));
     if (unknown !== undefined) {
@@ -60,6 +80,9 @@ function commandOf(words) {
       verify,
       queries,
       json: values.json,
+      hashed: !values['no-hash'],
+      peer,
+      rounds: whole('rounds', values.rounds, 1, 100),
       faults: !values['no-faults'],
       events: whole('events', values.events ?? (verify ? '20000' : '1000000'), 1, 1e12),
       parallelisms: (values.parallelism ?? (verify ? '1,2,3' : '2'))
@@ -76,6 +99,16 @@ function whole(name, word, least, most) {
   const value = Number(word);
   if (/^\d+$/.test(word) && value >= least && value <= most) return value;
   throw new RangeError(`--${name} must be a whole number from ${least} to ${most}, not '${word}'`);
+}
+
+/** Rows of equal fields, as columns. */
+function columns(rows) {
+  if (rows.length === 0) return 'no such query has a peer\n';
+  const names = Object.keys(rows[0]);
+  const lines = [names, ...rows.map((row) => names.map((name) => String(row[name])))];
+  const widths = names.map((_, i) => Math.max(...lines.map((line) => line[i].length)));
+  const text = lines.map((line) => line.map((word, i) => word.padStart(widths[i])).join('  '));
+  return `${text.join('\n')}\n`;
 }
 
 function table(figures) {
