@@ -32,8 +32,8 @@ export async function demoCommand(command: DemoCommand, console: Console): Promi
   const seed = command.seed ?? Math.floor(Math.random() * 1_000_000);
   const isJson = command.output === 'json';
   const say = (line: string) => (isJson ? console.writeError(line) : console.write(line));
+  const reporter = await createReporter(command.output, console);
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-demo-'));
-  const reporter = createReporter(command.output, console);
   const signals = new StopSignals({
     console,
     note: (text) => reporter.note(text),

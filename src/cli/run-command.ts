@@ -10,7 +10,7 @@ import { useS3Flags } from './s3-flags.js';
 import { StopSignals } from './stop-signals.js';
 
 export async function runCommand(command: RunCommand, console: Console): Promise<number> {
-  const reporter = createReporter(command.output, console);
+  const reporter = await createReporter(command.output, console);
   const signals = new StopSignals({
     console,
     note: (text) => reporter.note(text),

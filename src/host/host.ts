@@ -11,7 +11,9 @@
 import { HoldfastError } from '../base/errors.js';
 import { type FailureKind, toFailure } from '../base/failure.js';
 import { registerCodecs } from '../codec/codec-registry.js';
-import { collect, print } from '../connectors/index.js';
+// Not by the index of connectors: each thread would run all of them.
+import { collect } from '../connectors/memory/collect.js';
+import { print } from '../connectors/memory/print.js';
 import type { BuiltinSinks } from '../stream/api/builtin-sinks.js';
 import { checkedArguments } from '../stream/api/job-arguments.js';
 import type { JobArguments, JobDefinition } from '../stream/api/job-definition.js';

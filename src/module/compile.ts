@@ -23,6 +23,7 @@
 import { createHash } from 'node:crypto';
 import { mkdirSync, realpathSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild';
@@ -213,8 +214,13 @@ function ownPackage(script: string | undefined): OwnPackage {
   return { root, dist, runtime: readRuntime(script ?? ownRuntimeScript(dist)), entries };
 }
 
+/** Required when it is needed: an `import()` of this large CommonJS file would take five times as long. */
+function bundler(): typeof import('esbuild') {
+  return createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
+}
+
 async function bundle(file: string, own: OwnPackage): Promise<Output> {
-  const { build } = await import('esbuild');
+  const { build } = bundler();
   try {
     return await bundleTreated('script', build, file, own);
   } catch (error) {

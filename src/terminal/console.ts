@@ -3,7 +3,6 @@
 import { type Colors, createColors } from './colors.js';
 import { linesOf, type Showable, show } from './escape.js';
 import { JsonReporter } from './json-reporter.js';
-import { LiveReporter } from './live-reporter.js';
 import { PlainReporter } from './plain-reporter.js';
 import type { Reporter } from './reporter.js';
 
@@ -81,13 +80,15 @@ export function openConsole({ exitLost }: ConsoleOptions): Console {
   };
 }
 
-export function createReporter(output: OutputMode, console: Console): Reporter {
+/** The live view is loaded when it is wanted, because what draws it takes longer to load than all of the rest. */
+export async function createReporter(output: OutputMode, console: Console): Promise<Reporter> {
   const { write, writeError } = console;
   const now = () => performance.now();
   if (output === 'json') {
     return new JsonReporter({ write, writeError, print: console.printError, now });
   }
   if (output === 'people' && console.live) {
+    const { LiveReporter } = await import('./live-reporter.js');
     return new LiveReporter({ stream: process.stdout, writeError, colors: console.colors, now });
   }
   const quiet = output === 'quiet';
