@@ -106,15 +106,28 @@ export {
   type ValueAggregation,
   type Words,
 } from './stream/api/aggregations.js';
-export type { NotPromise, SyncResult } from './stream/api/callbacks.js';
-export type { ConnectContext, ConnectSpec, KeyedConnectContext } from './stream/api/connect.js';
 export type {
+  BroadcastStream,
+  ReadStates,
+  ReadsBroadcast,
+  WritesBroadcast,
+} from './stream/api/broadcast.js';
+export type { NotPromise, SyncResult } from './stream/api/callbacks.js';
+export type {
+  BroadcastSpec,
+  ConnectSpec,
+  KeyedBroadcastSpec,
+  KeyedConnectSpec,
+} from './stream/api/connect.js';
+export type {
+  BroadcastConnectedStreams,
   ConnectedStreams,
   DataStream,
+  KeyedBroadcastConnectedStreams,
+  KeyedConnectedStreams,
   KeyedRow,
   KeyedStream,
   NoneOf,
-  NoTags,
   RecordOf,
   WindowedStream,
   WindowRow,
@@ -130,6 +143,8 @@ export {
 export type { Key } from './stream/api/key-selector.js';
 export type { Output } from './stream/api/output.js';
 export type {
+  ElementContext,
+  ElementSpec,
   ProcessContext,
   ProcessSpec,
   StateSpecs,
@@ -137,6 +152,13 @@ export type {
   TimerKind,
   Timers,
 } from './stream/api/process.js';
+export {
+  type NoTags,
+  type SideOutputSpec,
+  type SideOutputSpecs,
+  type SideTags,
+  sideOutput,
+} from './stream/api/side-outputs.js';
 export type {
   InferOutput,
   StandardSchema,

@@ -39,6 +39,28 @@ test('the job in 20 lines, in TypeScript', async () => {
   await expectAllOrders();
 });
 
+test('flights find the cities of their airports in broadcast state, or go elsewhere', async () => {
+  const text = (rows: readonly object[]) => rows.map((row) => JSON.stringify(row)).join('\n');
+  const codes = Array.from({ length: 30 }, (_, i) => `A${i}`);
+  const flights = Array.from({ length: 3_000 }, (_, id) => ({ id, origin: codes[id % 30]! }));
+  await project.write('cities.job.ts', readme.printed('cities.job.ts'));
+  await project.write(
+    'airports.ndjson',
+    text(codes.slice(1).map((code) => ({ code, city: `city of ${code}` }))),
+  );
+  await project.write('flights.ndjson', text(flights));
+  const ended = await project.shell('npx holdfast run cities.job.ts --parallelism 2');
+  expect(ended, ended.stderr).toMatchObject({ code: 0 });
+  const named = await project.publishedRows<{ id: number; origin: string; city: string }>(
+    'out/named',
+  );
+  const unknown = await project.publishedRows<{ id: number }>('out/unknown');
+  expect(named.every(({ origin, city }) => city === `city of ${origin}`)).toBe(true);
+  const ids = [...named, ...unknown].map(({ id }) => id).sort((a, b) => a - b);
+  expect(ids).toEqual(flights.map(({ id }) => id));
+  expect(unknown.filter(({ id }) => id % 30 === 0)).toHaveLength(100);
+});
+
 test('Ctrl-C takes a last checkpoint, and the next run goes on from it', async () => {
   const paced = (rate: string) =>
     readme

@@ -1,7 +1,6 @@
 /** The real graph of a drawn topology, with sources and sinks of the simulation. */
 
 import { count, sum } from '../../src/stream/api/aggregations.js';
-import type { ConnectContext } from '../../src/stream/api/connect.js';
 import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
@@ -141,10 +140,10 @@ function join(
   const rest = others.length === 0 ? second : second.union(...others);
   const key = ({ k }: SimRecord) => k;
   const sides = {
-    onLeft(record: SimRecord, _ctx: ConnectContext, out: Output<SimRecord>) {
+    onLeft(record: SimRecord, _ctx: unknown, out: Output<SimRecord>) {
       out.emit(record);
     },
-    onRight(record: SimRecord, _ctx: ConnectContext, out: Output<SimRecord>) {
+    onRight(record: SimRecord, _ctx: unknown, out: Output<SimRecord>) {
       for (const copy of copies(record)) out.emit(copy);
     },
   };

@@ -140,7 +140,7 @@ describe('connected streams in the graph', () => {
         ['ERR_HOLDFAST_JOB_BUILD', /one keyed stream, the left one\. Key the right one/],
         ['ERR_HOLDFAST_BAD_OPTION', /needs \{ onLeft, onRight \}, but was given undefined/],
         ['ERR_HOLDFAST_BAD_OPTION', /process\(\{ onRight \}\) needs a function/],
-        ['ERR_HOLDFAST_BAD_OPTION', /no 'onTimer'/],
+        ['ERR_HOLDFAST_BAD_OPTION', /stream without keys has no 'onTimer'/],
         ['ERR_HOLDFAST_ASYNC_CALLBACK', /process\(\{ onRight \}\)/],
       ].map(([code, message]) =>
         expect.objectContaining({ code, message: expect.stringMatching(message!) }),
@@ -246,7 +246,9 @@ describe('the operator', () => {
       kept = out;
       context = ctx as typeof context;
     };
-    const harness = new Harness(create({ onLeft, onRight: (() => Promise.resolve()) as never }));
+    const harness = new Harness(
+      create({ onLeft, onRight: (() => Promise.resolve()) as never }, Number),
+    );
     feed(harness, 0, 1);
     for (const use of [
       () => kept!.emit(1),
@@ -256,7 +258,7 @@ describe('the operator', () => {
     ]) {
       expect(thrownBy(use)).toMatchObject({
         code: 'ERR_HOLDFAST_OUTSIDE_CALLBACK',
-        message: expect.stringContaining('of connect was used when no callback was at work'),
+        message: expect.stringContaining('of process was used when no callback was at work'),
       });
     }
     expect(thrownBy(() => feed(harness, 1, 1)).code).toBe('ERR_HOLDFAST_ASYNC_CALLBACK');
@@ -464,7 +466,7 @@ describe('connected streams, run over and over', () => {
           };
         a.keyBy(key)
           .connect(b.keyBy(key))
-          .process<string>({ onLeft: tell('left'), onRight: tell('right') })
+          .process({ onLeft: tell('left'), onRight: tell('right') })
           .sinkTo(testSink('out', random))
           .uid('out');
       });

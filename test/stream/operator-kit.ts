@@ -25,6 +25,10 @@ export type Item =
       readonly key?: unknown;
       /** The record's mark. */
       readonly behind?: number;
+      /** Of an operator with several: the port that it comes to. */
+      readonly port?: number;
+      /** Every instance gets it. */
+      readonly isBroadcast?: boolean;
     }
   | { readonly watermark: number };
 
@@ -119,7 +123,9 @@ export class Harness {
     if ('watermark' in item) this.operator.onWatermark(item.watermark);
     else {
       const group = 'key' in item ? keyGroupOf(item.key, KEY_GROUPS) : 0;
-      this.operator.onElement(item.record, item.at ?? Number.NaN, group, item.behind ?? NOT_BEHIND);
+      const { port } = item;
+      const to = port === undefined ? this.operator : this.operator.ports![port]!;
+      to.onElement(item.record, item.at ?? Number.NaN, group, item.behind ?? NOT_BEHIND);
     }
     this.drain();
   }
@@ -208,6 +214,51 @@ export function runRestoring(create: () => Operator, items: readonly Item[], opt
   }
   harness.settle();
   note();
+  return { emitted, counters };
+}
+
+/** Behind every item all instances are replaced, by as many as `sizes` says in turn. */
+export function runRescaling(
+  create: () => Operator,
+  items: readonly Item[],
+  sizes: readonly number[],
+  more?: KitOptions,
+): { readonly emitted: readonly Emitted[]; readonly counters: Readonly<Record<string, number>> } {
+  const emitted: Emitted[] = [];
+  const counters: Record<string, number> = {};
+  let harnesses = [new Harness(create, more)];
+  for (const [i, item] of items.entries()) {
+    const former = harnesses.length;
+    for (const [instance, harness] of harnesses.entries()) {
+      const isFor =
+        'watermark' in item ||
+        item.isBroadcast === true ||
+        keyGroupOf(item.key, KEY_GROUPS) % former === instance;
+      if (isFor) harness.feed(item);
+    }
+    const sections = harnesses.flatMap(({ operator }, instance) => {
+      const capture = operator.capture?.(1);
+      return capture === undefined ? [] : sectionsOf(capture, instance);
+    });
+    for (const harness of harnesses) {
+      emitted.push(...harness.emitted);
+      for (const [name, by] of Object.entries(harness.counters)) {
+        counters[name] = (counters[name] ?? 0) + by;
+      }
+    }
+    const size = sizes[i % sizes.length]!;
+    harnesses = Array.from({ length: size }, (_, instance) => {
+      const options: KitOptions = {
+        ...more,
+        instance,
+        parallelism: size,
+        ownsGroup: (group) => group % size === instance,
+        ...(size === former ? {} : { formerOwner: (group: number) => group % former }),
+      };
+      const own = size === former ? sections.filter((one) => one.instance === instance) : sections;
+      return new Harness(create, options, own);
+    });
+  }
   return { emitted, counters };
 }
 

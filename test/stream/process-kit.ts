@@ -74,7 +74,7 @@ function take({ state, timers }: Context, [what, a, b]: Step): void {
 }
 
 /** A timer of a time that three divides sets another one, once; each counts, and says twice what it sees. */
-const obeying = (ttlMs?: number): ProcessSpec<Told, string | number, ToldStates, Seen> => ({
+export const obeying = (ttlMs?: number): ProcessSpec<Told, string | number, ToldStates, Seen> => ({
   state: statesOf(ttlMs),
   onElement(record, ctx, out) {
     for (const step of record.steps) take(ctx, step);

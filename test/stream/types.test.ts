@@ -11,10 +11,11 @@ import {
   min,
   sum,
 } from '../../src/stream/api/aggregations.js';
-import type { ConnectContext, KeyedConnectContext } from '../../src/stream/api/connect.js';
 import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
 import { defineJob, type JobArguments } from '../../src/stream/api/job-definition.js';
 import type { Output } from '../../src/stream/api/output.js';
+import type { ElementContext } from '../../src/stream/api/process.js';
+import { type NoTags, type SideTags, sideOutput } from '../../src/stream/api/side-outputs.js';
 import type { InferOutput, StandardSchema } from '../../src/stream/api/standard-schema.js';
 import { aggregating, list, map, reducing, value } from '../../src/stream/api/state-specs.js';
 import type { StreamSink } from '../../src/stream/api/stream-sink.js';
@@ -221,7 +222,7 @@ describe('types flow from source to sink', () => {
       const rows = flights.connect(delays).process({
         onLeft(flight, ctx, out: Output<string>) {
           expectTypeOf(flight).toEqualTypeOf<Flight>();
-          expectTypeOf(ctx).toEqualTypeOf<ConnectContext>();
+          expectTypeOf(ctx).toEqualTypeOf<ElementContext<SideTags<NoTags>>>();
           out.emit(flight.origin);
           // @ts-expect-error: of another type
           out.emit(1);
@@ -249,7 +250,7 @@ describe('types flow from source to sink', () => {
       flights.connect(delays).process({ onLeft: () => {} });
       // @ts-expect-error: promises
       flights.connect(delays).process({ async onLeft() {}, onRight() {} });
-      // @ts-expect-error: there are no timers
+      // @ts-expect-error: timers are of a key
       flights.connect(delays).process({ onLeft() {}, onRight() {}, onTimer() {} });
     });
   });
@@ -260,7 +261,7 @@ describe('types flow from source to sink', () => {
       const airports = flights.map(({ destination }) => ({ code: destination }));
       const rows = byOrigin.connect(airports.keyBy(({ code }) => code)).process({
         onLeft(flight, ctx, out: Output<readonly [string, number]>) {
-          expectTypeOf(ctx).toEqualTypeOf<KeyedConnectContext<string>>();
+          expectTypeOf(ctx.key).toEqualTypeOf<string>();
           out.emit([ctx.key, flight.distance]);
         },
         onRight(airport, ctx) {
@@ -273,6 +274,75 @@ describe('types flow from source to sink', () => {
       byOrigin.connect(flights.keyBy((flight) => flight.distance));
       // @ts-expect-error: no keys
       byOrigin.connect(airports);
+    });
+  });
+
+  it('shares state between the callbacks of keyed streams, and keeps broadcast state from the left one', () => {
+    typed((flights) => {
+      const byOrigin = flights.keyBy((flight) => flight.origin);
+      const limits = flights.map(({ origin, distance }) => ({ origin, distance }));
+      const state = { seen: map<string, number>(), last: value<Flight>() };
+      const both = byOrigin.connect(limits.keyBy(({ origin }) => origin)).process({
+        state,
+        sideOutputs: { far: sideOutput<Flight>() },
+        onLeft(flight, ctx, out: Output<number>) {
+          expectTypeOf(ctx.state.seen.get('a')).toEqualTypeOf<number | undefined>();
+          ctx.timers.eventTime(ctx.timestamp);
+          ctx.sideOutput('far', flight);
+          // @ts-expect-error: a flight
+          ctx.sideOutput('far', 1);
+          // @ts-expect-error: not declared
+          ctx.sideOutput('near', flight);
+          out.emit(1);
+        },
+        onRight(limit, ctx) {
+          ctx.state.seen.set(limit.origin, limit.distance);
+        },
+        onTimer(time, ctx, out) {
+          expectTypeOf(ctx.state.last.get()).toEqualTypeOf<Flight | undefined>();
+          out.emit(time);
+        },
+      });
+      expectTypeOf(both.map((n) => n)).toEqualTypeOf<DataStream<number>>();
+      expectTypeOf(both.sideOutput('far')).toEqualTypeOf<DataStream<Flight>>();
+      // @ts-expect-error: not declared
+      both.sideOutput('near');
+      const ruled = byOrigin.connect(limits.broadcast(state)).process({
+        state: { own: value<number>() },
+        onLeft(flight, ctx, out: Output<string>) {
+          expectTypeOf(ctx.broadcast.seen.get('a')).toEqualTypeOf<number | undefined>();
+          // @ts-expect-error: the left stream reads it
+          ctx.broadcast.seen.set('a', 1);
+          ctx.state.own.set(flight.distance);
+          out.emit(ctx.key);
+        },
+        onRight(limit, ctx) {
+          expectTypeOf(limit).toEqualTypeOf<{ origin: string; distance: number }>();
+          ctx.broadcast.seen.set(limit.origin, limit.distance);
+          // @ts-expect-error: it is of no key
+          void ctx.state;
+        },
+      });
+      expectTypeOf(ruled).toEqualTypeOf<DataStream<string, SideTags<NoTags>>>();
+      const plain = flights.connect(limits.broadcast(state)).process({
+        onLeft: (flight, ctx, out) => {
+          if (ctx.broadcast.seen.has(flight.origin)) out.emit(flight);
+        },
+        onRight: (limit, ctx) => ctx.broadcast.seen.delete(limit.origin),
+        // @ts-expect-error: timers are of a key
+        onTimer() {},
+      });
+      expectTypeOf(plain.map((one) => one)).toEqualTypeOf<DataStream<Flight>>();
+      const lengths = flights.process({
+        sideOutputs: { cities: sideOutput<string>() },
+        onElement(flight, ctx, out: Output<number>) {
+          // @ts-expect-error: the stream has no keys
+          void ctx.key;
+          ctx.sideOutput('cities', flight.origin);
+          out.emit(flight.distance);
+        },
+      });
+      expectTypeOf(lengths.sideOutput('cities')).toEqualTypeOf<DataStream<string>>();
     });
   });
 

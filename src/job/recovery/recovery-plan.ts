@@ -111,9 +111,10 @@ function partsFor(
   parallelism: number,
   instance: number,
 ): readonly PartDescriptor[] {
-  const keyed = plan.graph.nodes
-    .find((node) => node.id === operator)!
-    .inputs.some((input) => input.partition === 'hash');
+  const { inputs } = plan.graph.nodes.find((node) => node.id === operator)!;
+  const keyed = inputs.some((input) => input.partition === 'hash');
+  // Broadcast state is no key group's: any instance may need that of any other (broadcast-state.ts, B2).
+  const isBroadcast = inputs.some((input) => input.partition === 'broadcast');
   // In the order of instances, so that what a rescale brings together keeps a reproducible order.
   const all = manifest.parts
     .filter((part) =>
@@ -130,7 +131,7 @@ function partsFor(
   if (old === parallelism && (!keyed || sameTable(oldTable, newTable))) {
     return all.filter((part) => part.instance === instance);
   }
-  if (!keyed) return all;
+  if (!keyed || isBroadcast) return all;
   const owners = formerOwners(oldTable, newTable, instance);
   return owners === undefined ? all : all.filter((part) => owners.has(part.instance));
 }

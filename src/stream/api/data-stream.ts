@@ -10,13 +10,12 @@ import { HoldfastError } from '../../base/errors.js';
 import type { DeadLetter, ErrorPolicy } from '../dead-letter.js';
 import type { Partition } from '../graph/graph.js';
 import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
-import { connectOperator } from '../operators/connect-operator.js';
 import { filterOperator } from '../operators/filter-operator.js';
 import { flatMapOperator } from '../operators/flat-map-operator.js';
 import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
 import { keyedReduceOperator } from '../operators/keyed-reduce-operator.js';
 import { mapOperator } from '../operators/map-operator.js';
-import { processOperator } from '../operators/process-operator.js';
+import { operatorOf, processOperator } from '../operators/process-operator.js';
 import { aggregatedState, KEYED_FIELDS, WINDOW_FIELDS } from '../operators/row-shape.js';
 import { timestampsOperator } from '../operators/timestamps-operator.js';
 import { windowAggregateOperator } from '../operators/window-aggregate-operator.js';
@@ -34,25 +33,28 @@ import {
   requireAggregations,
   sum,
 } from './aggregations.js';
+import { BroadcastStream, describeBroadcast, requireBroadcastState } from './broadcast.js';
 import type { PrintOptions } from './builtin-sinks.js';
 import { checkCallback, describeValue, type NotPromise } from './callbacks.js';
 import {
-  type ConnectContext,
+  type BroadcastSpec,
   type ConnectedSide,
   type ConnectSpec,
   connectedInputs,
-  type KeyedConnectContext,
-  requireConnectSpec,
+  type KeyedBroadcastSpec,
+  type KeyedConnectSpec,
   requireSameKeying,
 } from './connect.js';
 import type { Key, KeySelector } from './key-selector.js';
 import {
   describeSlots,
+  type ElementSpec,
   type ProcessSpec,
   requireProcess,
   type StateSpecs,
   slotsOf,
 } from './process.js';
+import type { NoTags, SideOutputSpecs, SideTags } from './side-outputs.js';
 import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
@@ -61,9 +63,6 @@ import { requireWholeMs, requireWindow, type WindowDefinition } from './windows.
 
 /** The type of a stream's records. */
 export type RecordOf<S> = S extends DataStream<infer T, infer _> ? T : never;
-
-/** The tags of a stream whose operator puts nothing aside. */
-export type NoTags = Readonly<Record<never, never>>;
 
 /** Names that the fields of a row have already: no answer can have one of them. */
 export type NoneOf<Names extends string> = { readonly [N in Names]?: never };
@@ -153,14 +152,42 @@ export class DataStream<T, Tags = NoTags> {
   }
 
   /**
+   * Calls `onElement` for each record, which emits any number, also to side outputs. State and timers are of a key: see
+   * `process` behind `keyBy`. Write the type of what is emitted where it differs from the records':
+   * `out: Output<Alert>`.
+   */
+  process<O = T, P extends SideOutputSpecs = NoTags>(
+    spec: ElementSpec<T, O, P>,
+  ): DataStream<O, SideTags<P>> {
+    requireProcess(spec, ['onElement'], false);
+    return this.operator('process', {
+      tags: Object.keys(spec.sideOutputs ?? {}),
+      create: processOperator(undefined, spec),
+    });
+  }
+
+  /**
    * This stream (the left one) and another (the right one), for an operator that takes records of both and knows which
-   * of them each is. A stream may be connected to itself.
+   * of them each is. A stream may be connected to itself. To a stream with broadcast state, `rules.broadcast(state)`,
+   * any stream may be connected.
    * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD for a stream of another job, or when one of the two is keyed and the
    *   other is not
    */
-  connect<R>(other: DataStream<R>): ConnectedStreams<T, R> {
+  connect<R, B extends StateSpecs>(
+    other: BroadcastStream<R, B>,
+  ): BroadcastConnectedStreams<T, R, B>;
+  connect<R>(other: DataStream<R>): ConnectedStreams<T, R>;
+  connect(other: unknown): unknown {
+    if (other instanceof BroadcastStream) {
+      this.#requireDraft(other.origin, 'connect');
+      const { origin, state } = other;
+      const edges = repartitioned(origin, 'broadcast');
+      return new Connection(this.origin.draft, this.side(), { edges, select: undefined }, state);
+    }
     this.#requireOwn(other, 'connect');
-    return new ConnectedStreams(this.origin.draft, this.side(), other.side());
+    const [left, right] = [this.side(), other.side()];
+    requireSameKeying(left, right);
+    return new Connection(this.origin.draft, left, right);
   }
 
   /** Deals records to the next operator's instances in turn. */
@@ -169,8 +196,17 @@ export class DataStream<T, Tags = NoTags> {
   }
 
   /** Gives every record to every instance of the next operator. */
-  broadcast(): DataStream<T> {
-    return this.#repartition('broadcast');
+  broadcast(): DataStream<T>;
+  /**
+   * A stream that writes state which every instance of an operator has: `stream.connect(rules.broadcast({ rules:
+   * map<string, Rule>() })).process(…)`.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+   */
+  broadcast<B extends StateSpecs>(state: B): BroadcastStream<T, B>;
+  broadcast(state?: unknown): unknown {
+    if (state === undefined) return this.#repartition('broadcast');
+    requireBroadcastState(state);
+    return new BroadcastStream(this.origin, state);
   }
 
   /**
@@ -255,7 +291,10 @@ export class DataStream<T, Tags = NoTags> {
     return { edges: this.inputs(), select: undefined };
   }
 
-  protected operator<O>(type: string, node: Omit<NewNode, 'kind' | 'type'>): DataStream<O> {
+  protected operator<O, X = NoTags>(
+    type: string,
+    node: Omit<NewNode, 'kind' | 'type'>,
+  ): DataStream<O, X> {
     const added = this.origin.draft.add({
       ...node,
       kind: 'operator',
@@ -265,14 +304,18 @@ export class DataStream<T, Tags = NoTags> {
     return new DataStream(StreamOrigin.ofNode(this.origin.draft, added));
   }
 
-  #requireOwn(other: unknown, method: string): void {
+  #requireOwn(other: unknown, method: string): asserts other is DataStream<unknown> {
     if (!(other instanceof DataStream)) {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
         `${method}(…) needs streams of this job, but was given ${describeValue(other)}.`,
       );
     }
-    if (other.origin.draft === this.origin.draft) return;
+    this.#requireDraft(other.origin, method);
+  }
+
+  #requireDraft({ draft }: StreamOrigin, method: string): void {
+    if (draft === this.origin.draft) return;
     throw new HoldfastError(
       'ERR_HOLDFAST_JOB_BUILD',
       `${method}(…) was given a stream that another call of the build function made. Streams belong ` +
@@ -292,14 +335,13 @@ export class DataStream<T, Tags = NoTags> {
   }
 
   #repartition(partition: Partition): DataStream<T> {
-    const edges = this.origin.edges.map(({ from, tag }) => ({
-      from,
-      partition,
-      key: undefined,
-      tag,
-    }));
+    const edges = repartitioned(this.origin, partition);
     return new DataStream(StreamOrigin.ofEdges(this.origin.draft, partition, edges));
   }
+}
+
+function repartitioned(origin: StreamOrigin, partition: Partition): readonly EdgeDraft[] {
+  return origin.edges.map(({ from, tag }) => ({ from, partition, key: undefined, tag }));
 }
 
 /** The row of a keyed aggregate. */
@@ -383,13 +425,16 @@ export class KeyedStream<T, K> extends DataStream<T> {
    * Calls `onElement` for each record, with state of the record's key, and `onTimer` when a timer's time has come.
    * Write the type of what is emitted where it differs from the records': `out: Output<Alert>`.
    */
-  process<S extends StateSpecs = Readonly<Record<never, never>>, O = T>(
-    spec: ProcessSpec<T, K, S, O>,
-  ): DataStream<O> {
-    requireProcess(spec);
+  override process<
+    S extends StateSpecs = Readonly<Record<never, never>>,
+    O = T,
+    P extends SideOutputSpecs = NoTags,
+  >(spec: ProcessSpec<T, K, S, O, P>): DataStream<O, SideTags<P>> {
+    requireProcess(spec, ['onElement'], true);
     return this.operator('process', {
       stateful: true,
       states: [describeSlots(slotsOf(spec))],
+      tags: Object.keys(spec.sideOutputs ?? {}),
       create: processOperator(this.#select, spec),
     });
   }
@@ -409,11 +454,16 @@ export class KeyedStream<T, K> extends DataStream<T> {
 
   /**
    * This stream and another that has keys of the same type: records of one key meet in one instance, whichever stream
-   * they are of. The callbacks get the key as `ctx.key`.
+   * they are of. The callbacks get the key as `ctx.key`, and share its state. Or this stream and one with broadcast
+   * state.
    * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD for a stream of another job, or one that is not keyed
    */
-  override connect<R>(other: KeyedStream<R, K>): ConnectedStreams<T, R, KeyedConnectContext<K>> {
-    return super.connect(other) as ConnectedStreams<T, R, KeyedConnectContext<K>>;
+  override connect<R, B extends StateSpecs>(
+    other: BroadcastStream<R, B>,
+  ): KeyedBroadcastConnectedStreams<T, R, K, B>;
+  override connect<R>(other: KeyedStream<R, K>): KeyedConnectedStreams<T, R, K>;
+  override connect(other: never): unknown {
+    return super.connect(other);
   }
 
   protected override side(): ConnectedSide {
@@ -440,40 +490,89 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 }
 
-/**
- * Two streams, for one operator.
- *
- * @typeParam L records of the left one
- * @typeParam R records of the right one
- * @typeParam C what callbacks are told beside the record
- */
-export class ConnectedStreams<L, R, C extends ConnectContext = ConnectContext> {
-  readonly #draft: GraphDraft;
-  readonly #left: ConnectedSide;
-  readonly #right: ConnectedSide;
-
-  /** @internal */
-  constructor(draft: GraphDraft, left: ConnectedSide, right: ConnectedSide) {
-    requireSameKeying(left, right);
-    this.#draft = draft;
-    this.#left = left;
-    this.#right = right;
-  }
-
+/** Two streams, for one operator. @typeParam L records of the left one @typeParam R records of the right one */
+export interface ConnectedStreams<L, R> {
   /**
    * Calls `onLeft` or `onRight` with each record, one at a time; what they emit is the stream. Records of one stream
    * keep their order. Between the streams there is none: whichever record comes first is processed first. Name the
    * type of what is emitted where the callbacks take it: `onLeft(order, ctx, out: Output<Row>)`.
    * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK
    */
-  process<O = L | R>(spec: ConnectSpec<L, R, C, O>): DataStream<O> {
-    requireConnectSpec(spec);
-    const [left, right] = [this.#left, this.#right];
+  process<O = L | R, P extends SideOutputSpecs = NoTags>(
+    spec: ConnectSpec<L, R, O, P>,
+  ): DataStream<O, SideTags<P>>;
+}
+
+/** Two keyed streams, for one operator with state and timers for each key. @typeParam K keys */
+export interface KeyedConnectedStreams<L, R, K> {
+  /** As of `ConnectedStreams`; `onLeft` and `onRight` share the states of their key, and `onTimer` has them as well. */
+  process<
+    S extends StateSpecs = Readonly<Record<never, never>>,
+    O = L | R,
+    P extends SideOutputSpecs = NoTags,
+  >(spec: KeyedConnectSpec<L, R, K, S, O, P>): DataStream<O, SideTags<P>>;
+}
+
+/** A stream, and one that writes broadcast state. @typeParam B the states */
+export interface BroadcastConnectedStreams<L, R, B> {
+  /** As of `ConnectedStreams`; `onRight` writes `ctx.broadcast`, on every instance, and `onLeft` reads it. */
+  process<O = L, P extends SideOutputSpecs = NoTags>(
+    spec: BroadcastSpec<L, R, B, O, P>,
+  ): DataStream<O, SideTags<P>>;
+}
+
+/** A keyed stream, and one that writes broadcast state. */
+export interface KeyedBroadcastConnectedStreams<L, R, K, B> {
+  /** As of `BroadcastConnectedStreams`; `onLeft` and `onTimer` have the states of their key as well. */
+  process<
+    S extends StateSpecs = Readonly<Record<never, never>>,
+    O = L,
+    P extends SideOutputSpecs = NoTags,
+  >(spec: KeyedBroadcastSpec<L, R, K, S, B, O, P>): DataStream<O, SideTags<P>>;
+}
+
+/** Connected streams of any kind: the types of the four tell what a spec may have. */
+class Connection {
+  readonly #draft: GraphDraft;
+  readonly #left: ConnectedSide;
+  readonly #right: ConnectedSide;
+  readonly #broadcast: StateSpecs | undefined;
+
+  /** @param broadcast the states that the right stream writes */
+  constructor(
+    draft: GraphDraft,
+    left: ConnectedSide,
+    right: ConnectedSide,
+    broadcast?: StateSpecs,
+  ) {
+    this.#draft = draft;
+    this.#left = left;
+    this.#right = right;
+    this.#broadcast = broadcast;
+  }
+
+  process(spec: unknown): DataStream<unknown> {
+    const [left, right, broadcast] = [this.#left, this.#right, this.#broadcast];
+    requireProcess(spec, ['onLeft', 'onRight'], left.select !== undefined);
+    const slots = slotsOf(spec);
+    const states = [
+      ...(slots.length === 0 ? [] : [describeSlots(slots)]),
+      ...(broadcast === undefined ? [] : [describeBroadcast(broadcast)]),
+    ];
     const added = this.#draft.add({
       kind: 'operator',
       type: 'connect',
-      inputs: connectedInputs(left, right),
-      create: connectOperator(spec, [left.select, right.select]),
+      stateful: states.length > 0,
+      states,
+      inputs: connectedInputs(left.edges, right.edges),
+      tags: Object.keys(spec.sideOutputs ?? {}),
+      create: operatorOf(spec, {
+        inputs: [
+          { name: 'onLeft', key: left.select },
+          { name: 'onRight', key: right.select },
+        ],
+        broadcast,
+      }),
     });
     return new DataStream(StreamOrigin.ofNode(this.#draft, added));
   }

@@ -1,4 +1,4 @@
-/** `process`: callbacks with state and timers for each key. What they get, and what is checked at the door. */
+/** `process`: callbacks, with state and timers for each key where there are keys. What they get, and what is checked at the door. */
 
 import { HoldfastError } from '../../base/errors.js';
 import { checkObject } from '../../base/option-checks.js';
@@ -7,6 +7,12 @@ import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 import { RESERVED_NAMES } from './aggregations.js';
 import { checkCallback, describeValue, type SyncResult } from './callbacks.js';
 import type { Output } from './output.js';
+import {
+  type NoTags,
+  requireSideOutputs,
+  type SideOutputSpecs,
+  type SideTags,
+} from './side-outputs.js';
 import type { StateKind, StateSpec } from './state-specs.js';
 
 /** Names of states, each with what it is. */
@@ -44,44 +50,68 @@ export interface Timers {
 export type TimerKind = 'eventTime' | 'processingTime';
 
 /**
- * What callbacks work with. All of it is of one key, and only to be used until the callback returns: afterwards it
- * throws ERR_HOLDFAST_OUTSIDE_CALLBACK.
+ * What callbacks are told beside the record. Only to be used until the callback returns: afterwards it throws
+ * ERR_HOLDFAST_OUTSIDE_CALLBACK.
+ *
+ * @typeParam Tags side outputs, with the type of their records
  */
-export interface ProcessContext<S, K> {
-  readonly key: K;
+export interface ElementContext<Tags = NoTags> {
   /**
-   * In `onElement` the event time of the record, in `onTimer` that of the timer; ms since the epoch.
+   * The event time of the record, or, in `onTimer`, of the timer; ms since the epoch.
    * @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP for a record without one, and for a timer of the clock
    */
   readonly timestamp: number;
   /**
    * How far event time has come, in ms since the epoch: −Infinity before anybody has said so, Infinity when the
-   * input has ended. How records and watermarks lie between each other differs from run to run, so what depends on
-   * this alone does, too.
+   * input has ended. Of connected streams it is that of the one that is behind. How records and watermarks lie between
+   * each other differs from run to run, so what depends on this alone does, too.
    */
   readonly watermark: number;
-  /** What has fired; undefined in `onElement`. */
+  /**
+   * Emits a record to a side output that was declared in `sideOutputs`, as `out.emit` does to the stream.
+   * @throws HoldfastError ERR_HOLDFAST_USER_CODE for a tag that was not declared
+   */
+  sideOutput<N extends keyof Tags & string>(tag: N, record: Tags[N]): void;
+}
+
+/** What callbacks work with where there are keys. All of it is of one key. */
+export interface ProcessContext<S, K, Tags = NoTags> extends ElementContext<Tags> {
+  readonly key: K;
+  /** What has fired; undefined where a record has come. */
   readonly timerKind: TimerKind | undefined;
   readonly state: States<S>;
   readonly timers: Timers;
 }
 
-/** @typeParam T records @typeParam K keys @typeParam S declared states @typeParam O what is emitted */
-export interface ProcessSpec<T, K, S, O> {
-  /** By name: `{ last: value<number>() }`. Every key has its own. */
-  readonly state?: S | undefined;
+/** @typeParam T records @typeParam O what is emitted @typeParam P declared side outputs */
+export interface ElementSpec<T, O, P = NoTags> {
+  /** By name: `{ cheap: sideOutput<Order>() }`. Each has to be read with `.sideOutput(name)`. */
+  readonly sideOutputs?: P | undefined;
   /** Called for each record. Synchronous. */
-  onElement(record: T, ctx: ProcessContext<S, K>, out: Output<O>): SyncResult;
-  /** Called for each timer whose time has come, in the order of time. Synchronous. */
-  onTimer?(time: number, ctx: ProcessContext<S, K>, out: Output<O>): SyncResult;
+  onElement(record: T, ctx: ElementContext<SideTags<P>>, out: Output<O>): SyncResult;
 }
 
-/** A spec whose types were left behind at the door. */
+/** @typeParam K keys @typeParam S declared states; the others as in `ElementSpec` */
+export interface ProcessSpec<T, K, S, O, P = NoTags> {
+  /** By name: `{ last: value<number>() }`. Every key has its own. */
+  readonly state?: S | undefined;
+  /** As in `ElementSpec`. */
+  readonly sideOutputs?: P | undefined;
+  /** Called for each record. Synchronous. */
+  onElement(record: T, ctx: ProcessContext<S, K, SideTags<P>>, out: Output<O>): SyncResult;
+  /** Called for each timer whose time has come, in the order of time. Synchronous. */
+  onTimer?(time: number, ctx: ProcessContext<S, K, SideTags<P>>, out: Output<O>): SyncResult;
+}
+
+/** A spec whose types were left behind at the door, without what takes records. */
 export interface ProcessSpecData {
   readonly state?: StateSpecs | undefined;
-  onElement(record: unknown, ctx: unknown, out: unknown): unknown;
+  readonly sideOutputs?: SideOutputSpecs | undefined;
   onTimer?(time: number, ctx: unknown, out: unknown): unknown;
 }
+
+/** What takes records: one callback, or one for each of two inputs. */
+export type ElementCallbackName = 'onElement' | 'onLeft' | 'onRight';
 
 /** The first entries of a layout, and the first slots, where keys may have timers. No state has such a name. */
 const TIMER_SLOTS: readonly Slot[] = [
@@ -116,7 +146,8 @@ export function expirySlotOf(slots: readonly Slot[]): number {
   return slots.indexOf(EXPIRY_SLOT);
 }
 
-export function describeSlots(slots: readonly Slot[]): StateDescription {
+/** @param section where they stand in a checkpoint */
+export function describeSlots(slots: readonly Slot[], section = 'cells'): StateDescription {
   const entries = slots.map(({ name, spec }) =>
     layoutEntry({
       name,
@@ -127,7 +158,7 @@ export function describeSlots(slots: readonly Slot[]): StateDescription {
     }),
   );
   const migrates = slots.filter(({ spec }) => spec?.migrate !== undefined).map(({ name }) => name);
-  return { section: 'cells', layout: entries.join('|'), migrates };
+  return { section, layout: entries.join('|'), migrates };
 }
 
 function typeOf(spec: StateSpec<unknown> | undefined): string {
@@ -137,19 +168,42 @@ function typeOf(spec: StateSpec<unknown> | undefined): string {
   return ttlMs === undefined ? type : `${type}-ttl`;
 }
 
-const FIELDS = ['state', 'onElement', 'onTimer'] as const;
+/** What needs keys. */
+const KEYED_FIELDS = ['state', 'onTimer'] as const;
 
-/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK */
-export function requireProcess(spec: unknown): asserts spec is ProcessSpecData {
+/**
+ * @param callbacks those that take records
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK
+ */
+export function requireProcess(
+  spec: unknown,
+  callbacks: readonly ElementCallbackName[],
+  isKeyed: boolean,
+): asserts spec is ProcessSpecData {
   if (typeof spec !== 'object' || spec === null) {
-    throw badSpec(`needs { onElement }, but was given ${describeValue(spec)}`);
+    throw badSpec(`needs { ${callbacks.join(', ')} }, but was given ${describeValue(spec)}`);
+  }
+  const given = spec as Readonly<Record<string, unknown>>;
+  const unkeyed = KEYED_FIELDS.find((name) => !isKeyed && given[name] !== undefined);
+  if (unkeyed !== undefined) {
+    throw badSpec(
+      `of a stream without keys has no '${unkeyed}', because state and timers are of a key. Put .keyBy(…) ahead of it`,
+    );
   }
   // An object of a class may have fields of its own.
-  if (isPlainObject(spec)) checkObject<ProcessSpecData>('process', spec as ProcessSpecData, FIELDS);
-  const { state, onElement, onTimer } = spec as Record<string, unknown>;
-  checkCallback(onElement, 'process({ onElement })');
+  if (isPlainObject(spec)) {
+    const fields = ['sideOutputs', ...callbacks, ...KEYED_FIELDS];
+    checkObject<Readonly<Record<string, unknown>>>('process', given, fields);
+  }
+  for (const name of callbacks) checkCallback(given[name], `process({ ${name} })`);
+  const { state, onTimer, sideOutputs } = given;
   if (onTimer !== undefined) checkCallback(onTimer, 'process({ onTimer })');
-  if (state === undefined) return;
+  requireSideOutputs(sideOutputs);
+  if (state !== undefined) requireStates(state);
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+export function requireStates(state: unknown): asserts state is StateSpecs {
   if (typeof state !== 'object' || state === null) {
     throw badSpec(
       `needs named states such as { last: value() }, but was given ${describeValue(state)}`,

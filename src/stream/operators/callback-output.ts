@@ -11,10 +11,25 @@ import { NOT_BEHIND } from '../../channels/element.js';
 import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { Output } from '../api/output.js';
-import type { OperatorContext } from '../operator.js';
+import type { OperatorContext, Receiver } from '../operator.js';
 
 /** Longer lists of held records are not kept for reuse. */
 const HELD_KEPT_MAX = 1_024;
+
+/** A held record that goes elsewhere, or has a time of its own. */
+class Placed {
+  readonly to: Receiver;
+  readonly record: unknown;
+  readonly timestamp: number;
+  readonly behind: number;
+
+  constructor(to: Receiver, record: unknown, timestamp: number, behind: number) {
+    this.to = to;
+    this.record = record;
+    this.timestamp = timestamp;
+    this.behind = behind;
+  }
+}
 
 export class CallbackOutput implements Output<unknown> {
   readonly #where: string;
@@ -63,9 +78,14 @@ export class CallbackOutput implements Output<unknown> {
   emit(record: unknown): void {
     this.requireCallback();
     if (isThenable(record)) throw asyncCallbackError(this.#where);
-    this.#held[this.#count] =
-      typeof record === 'object' && record !== null ? this.#kept(record) : record;
-    this.#count += 1;
+    this.#hold(this.#kept(record));
+  }
+
+  /** Emits a record with a time and mark of its own, in its turn, e.g. to a side output. */
+  emitTo(to: Receiver, record: unknown, timestamp: number, behind: number): void {
+    this.requireCallback();
+    if (isThenable(record)) throw asyncCallbackError(this.#where);
+    this.#hold(new Placed(to, this.#kept(record), timestamp, behind));
   }
 
   /** @throws HoldfastError ERR_HOLDFAST_OUTSIDE_CALLBACK when no callback is at work */
@@ -89,7 +109,11 @@ export class CallbackOutput implements Output<unknown> {
       const record = held[this.#at];
       held[this.#at] = undefined;
       this.#at += 1;
-      output.onElement(record, this.#timestamp, 0, this.#behind);
+      if (record instanceof Placed) {
+        record.to.onElement(record.record, record.timestamp, 0, record.behind);
+      } else {
+        output.onElement(record, this.#timestamp, 0, this.#behind);
+      }
       if (this.#at === this.#count) break;
       this.#context.alive();
       if (turn.pause) return;
@@ -97,9 +121,14 @@ export class CallbackOutput implements Output<unknown> {
     this.#clear();
   }
 
-  #kept(record: object): unknown {
+  #hold(record: unknown): void {
+    this.#held[this.#count] = record;
+    this.#count += 1;
+  }
+
+  #kept(record: unknown): unknown {
     const keeper = this.#keeper;
-    if (keeper === undefined) return record;
+    if (typeof record !== 'object' || record === null || keeper === undefined) return record;
     try {
       return keeper.keep(record);
     } catch (error) {

@@ -1,5 +1,6 @@
 /**
- * Runs the callbacks of `process`: `onElement` for each record, `onTimer` for each timer that is due.
+ * Runs the callbacks of `process`: `onElement` for each record, `onTimer` for each timer that is due. Of connected
+ * streams it has two ports, each with a callback of its own, which share state and timers.
  *
  *  R1  What a callback emits is held until it has returned, and then goes on, one record at a time. So user code never
  *      runs inside of user code, and no failure downstream is thrown at it.
@@ -17,32 +18,42 @@
  *  R9  For a timer of the clock, state has expired by the watermark: so all that is not freed is there while there is
  *      none. What it writes is of the newest time that is known, the watermark's or a record's, since an older one could
  *      take from a record what it has just written. When no time is known, it is there until it is written again.
+ *  R10 Without states and timers nothing is written to a checkpoint. Of streams without keys, and in the callback of a
+ *      broadcast stream, keyed state is of no key, so whoever uses it then is told (keyed-state.ts, S3).
  */
 
-import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { shownKey } from '../../hashring/canonical-key.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
-import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
+import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { KeySelector } from '../api/key-selector.js';
 import {
   CLOCK_SLOT,
   describeSlots,
+  type ElementCallbackName,
   EVENT_SLOT,
   expirySlotOf,
-  type ProcessContext,
   type ProcessSpecData,
   type Slot,
+  type StateSpecs,
   slotsOf,
   type TimerKind,
-  type Timers,
 } from '../api/process.js';
-import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
-import { withSections } from '../state/captures.js';
+import type {
+  Capture,
+  Operator,
+  OperatorContext,
+  Port,
+  Receiver,
+  RestoredSection,
+} from '../operator.js';
+import { withCapture, withSections } from '../state/captures.js';
 import { detachedKey } from '../state/detached.js';
 import { KeyedState } from '../state/keyed-state.js';
 import { type StateHandle, stateHandle } from '../state/state-handles.js';
 import type { StateDescription } from '../state/state-layout.js';
+import { BroadcastState } from './broadcast-state.js';
+import { ElementCallContext, KeyedCallContext } from './callback-context.js';
 import { CallbackOutput } from './callback-output.js';
 import { EventTimers } from './event-timers.js';
 import { Expiry } from './expiry.js';
@@ -54,18 +65,58 @@ import { type Timer, TimerQueue } from './timer-queue.js';
 const FIRST_MS = -Number.MAX_VALUE;
 const LAST_MS = Number.MAX_VALUE;
 
-export function processOperator(key: KeySelector, spec: ProcessSpecData): () => Operator {
-  return () => new ProcessOperator(key, spec);
+/** What takes the records of an input. */
+export interface ElementInput {
+  readonly name: ElementCallbackName;
+  /** Undefined: the records have no keys. */
+  readonly key: KeySelector | undefined;
+}
+
+export interface ProcessOptions {
+  readonly inputs: readonly ElementInput[];
+  /** Of a stream that is connected to the second input, which writes it. */
+  readonly broadcast?: StateSpecs | undefined;
+  /** The operator is in the graph as one with state. Default: it has states or timers. */
+  readonly stateful?: boolean | undefined;
+}
+
+/** Of one stream. @param key undefined: it is not keyed */
+export function processOperator(
+  key: KeySelector | undefined,
+  spec: ProcessSpecData,
+): () => Operator {
+  const stateful = key !== undefined;
+  return operatorOf(spec, { inputs: [{ name: 'onElement', key }], stateful });
+}
+
+/** Of several inputs. */
+export function operatorOf(spec: ProcessSpecData, options: ProcessOptions): () => Operator {
+  return () => new ProcessOperator(spec, options);
+}
+
+type Callback = (record: unknown, ctx: unknown, out: unknown) => unknown;
+
+/** What takes the records of an input, as it is called. */
+interface Taker {
+  readonly name: ElementCallbackName;
+  readonly callback: Callback;
+  readonly select: ((record: unknown) => unknown) | undefined;
+  readonly writesBroadcast: boolean;
 }
 
 class ProcessOperator implements Operator {
-  readonly #select: (record: unknown) => unknown;
+  readonly ports?: readonly Port[];
+  readonly #takers: readonly Taker[];
   readonly #spec: ProcessSpecData;
   readonly #slots: readonly Slot[];
   readonly #description: StateDescription;
+  readonly #broadcastSpecs: StateSpecs | undefined;
+  readonly #isStateful: boolean;
   #context!: OperatorContext;
   #output!: Receiver;
   #state!: KeyedState;
+  /** Undefined where there is none. */
+  #broadcast: BroadcastState | undefined;
   #timers!: EventTimers;
   #clock!: TimerQueue;
   /** Undefined where nothing expires. */
@@ -74,7 +125,8 @@ class ProcessOperator implements Operator {
   #newestMs = Number.NEGATIVE_INFINITY;
   /** Timers of the clock are due up to this time (R6); −∞ while they do not fire. */
   #clockMs = Number.NEGATIVE_INFINITY;
-  #callbacks!: CallbackContext;
+  #keyed!: KeyedCallContext;
+  #unkeyed!: ElementCallContext;
   /** Has the records of the last callback that are still to go on (R1). */
   readonly #out = new CallbackOutput('process');
   /** Work is left: held records, or timers. */
@@ -84,11 +136,25 @@ class ProcessOperator implements Operator {
   /** What comes before is idle: told when the work is done. */
   #idle: { readonly isSilent: boolean } | undefined;
 
-  constructor(key: KeySelector, spec: ProcessSpecData) {
-    this.#select = key as (record: unknown) => unknown;
+  constructor(spec: ProcessSpecData, { inputs, broadcast, stateful }: ProcessOptions) {
     this.#spec = spec;
     this.#slots = slotsOf(spec);
     this.#description = describeSlots(this.#slots);
+    this.#broadcastSpecs = broadcast;
+    this.#isStateful = stateful ?? (this.#slots.length > 0 || broadcast !== undefined);
+    const callbacks = spec as unknown as Readonly<Record<ElementCallbackName, Callback>>;
+    this.#takers = inputs.map(({ name, key }) => ({
+      name,
+      callback: callbacks[name].bind(spec),
+      select: key as Taker['select'],
+      writesBroadcast: name === 'onRight',
+    }));
+    if (inputs.length > 1) {
+      this.ports = this.#takers.map((taker) => ({
+        onElement: (record, timestamp, group, behind) =>
+          this.#take(taker, record, timestamp, group, behind),
+      }));
+    }
   }
 
   get suspended(): boolean {
@@ -124,9 +190,20 @@ class ProcessOperator implements Operator {
       const expiring = Object.values(handles).filter((handle) => handle.expires);
       this.#expiry = new Expiry(this.#state, expirySlot, expiring, this.#timers);
     }
-    this.#callbacks = new CallbackContext({
-      state: this.#state,
+    if (this.#broadcastSpecs !== undefined) {
+      this.#broadcast = new BroadcastState(this.#broadcastSpecs, context, restored);
+    }
+    const parts = {
+      context,
+      out: this.#out,
       timers: this.#timers,
+      tags: Object.keys(this.#spec.sideOutputs ?? {}),
+      broadcast: this.#broadcast?.handles,
+    };
+    this.#unkeyed = new ElementCallContext(parts);
+    this.#keyed = new KeyedCallContext({
+      ...parts,
+      state: this.#state,
       clock: this.#clock,
       handles,
       hasTimers,
@@ -134,31 +211,44 @@ class ProcessOperator implements Operator {
     this.#isBusy = this.#areDue;
   }
 
-  onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {
-    const select = this.#select;
-    const selected = select(record);
-    const canonical = keyOfSelected(selected);
-    const key = shownKey(selected);
-    const group = givenGroup === 0 ? keyGroupOf(key, this.#context.keyGroups) : givenGroup;
-    const state = this.#state;
-    state.begin(canonical, key, group);
-    if (this.#expiry !== undefined) {
-      this.#at(timestamp, Math.max(timestamp, behind, this.#timers.watermarkOf(group))); // R8
-      if (timestamp > this.#newestMs) this.#newestMs = timestamp;
-    }
-    this.#begin(timestamp, behind, undefined);
+  /** The first port's, where there are several. */
+  onElement(record: unknown, timestamp: number, group: number, behind: number): void {
+    this.#take(this.#takers[0]!, record, timestamp, group, behind);
+  }
+
+  #take(
+    { name, callback, select, writesBroadcast }: Taker,
+    record: unknown,
+    timestamp: number,
+    givenGroup: number,
+    behind: number,
+  ): void {
+    const isKeyed = select !== undefined;
+    if (isKeyed) this.#enter(select(record), timestamp, givenGroup, behind);
+    const ctx = isKeyed ? this.#keyed : this.#unkeyed;
+    this.#begin(ctx, timestamp, behind, undefined, writesBroadcast);
     try {
-      const answer = this.#spec.onElement(record, this.#callbacks, this.#out);
+      const answer = callback(record, ctx, this.#out);
       if (answer !== undefined && isThenable(answer)) {
-        throw asyncCallbackError('process({ onElement })');
+        throw asyncCallbackError(`process({ ${name} })`);
       }
     } catch (error) {
       this.#failed();
       throw error;
     }
-    state.end();
-    this.#out.end();
+    this.#end();
     this.#work();
+  }
+
+  /** State is from now on that of a record's key. */
+  #enter(selected: unknown, timestamp: number, givenGroup: number, behind: number): void {
+    const canonical = keyOfSelected(selected);
+    const key = shownKey(selected);
+    const group = givenGroup === 0 ? keyGroupOf(key, this.#context.keyGroups) : givenGroup;
+    this.#state.begin(canonical, key, group);
+    if (this.#expiry === undefined) return;
+    this.#at(timestamp, Math.max(timestamp, behind, this.#timers.watermarkOf(group))); // R8
+    if (timestamp > this.#newestMs) this.#newestMs = timestamp;
   }
 
   onWatermark(timeMs: number): void {
@@ -236,8 +326,12 @@ class ProcessOperator implements Operator {
     this.#output.onIdle?.(idle.isSilent);
   }
 
-  capture(checkpoint: number, base?: number): Capture {
-    return withSections(this.#timers.capture(), this.#state.capture(checkpoint, base));
+  capture(checkpoint: number, base?: number): Capture | undefined {
+    if (!this.#isStateful) return undefined; // R10
+    const keyed = withSections(this.#timers.capture(), this.#state.capture(checkpoint, base));
+    return this.#broadcast === undefined
+      ? keyed
+      : withCapture(keyed, this.#broadcast.capture(checkpoint, base));
   }
 
   /** Timers of the clock that are still set will not fire. */
@@ -252,9 +346,9 @@ class ProcessOperator implements Operator {
     queue.fires(timer);
     if (kind === 'eventTime') this.#at(time, time);
     else this.#atWatermark(this.#timers.watermarkOf(cell.group));
-    this.#begin(eventTime, NOT_BEHIND, kind);
+    this.#begin(this.#keyed, eventTime, NOT_BEHIND, kind, false);
     try {
-      const answer = this.#spec.onTimer?.(time, this.#callbacks, this.#out);
+      const answer = this.#spec.onTimer?.(time, this.#keyed, this.#out);
       if (answer !== undefined && isThenable(answer)) {
         throw asyncCallbackError('process({ onTimer })');
       }
@@ -265,8 +359,7 @@ class ProcessOperator implements Operator {
       reject({ key: detachedKey(cell.key), time }, eventTime, error); // R7
       return;
     }
-    this.#state.end();
-    this.#out.end();
+    this.#end();
   }
 
   /** The moment of a callback, for state that expires. */
@@ -282,99 +375,28 @@ class ProcessOperator implements Operator {
     this.#at(isTimed ? newestMs : LAST_MS, Math.max(watermark, FIRST_MS));
   }
 
-  #begin(timestamp: number, behind: number, kind: TimerKind | undefined): void {
-    this.#callbacks.begin(timestamp, kind);
+  #begin(
+    ctx: ElementCallContext,
+    timestamp: number,
+    behind: number,
+    kind: TimerKind | undefined,
+    writesBroadcast: boolean,
+  ): void {
+    ctx.begin(timestamp, behind, kind);
+    this.#broadcast?.begin(writesBroadcast);
     this.#out.begin(timestamp, behind);
+  }
+
+  #end(): void {
+    this.#state.end();
+    this.#broadcast?.end();
+    this.#out.end();
   }
 
   #failed(): void {
     this.#out.drop();
+    this.#broadcast?.failed();
     if (this.#state.undoes) this.#state.undo();
     else this.#state.end();
   }
-}
-
-interface CallbackParts {
-  readonly state: KeyedState;
-  readonly timers: EventTimers;
-  readonly clock: TimerQueue;
-  readonly handles: Readonly<Record<string, StateHandle>>;
-  readonly hasTimers: boolean;
-}
-
-/** The one context of an operator: which key it is of, the state knows. */
-class CallbackContext implements ProcessContext<unknown, unknown> {
-  readonly #parts: CallbackParts;
-  readonly state: never;
-  readonly timers: Timers;
-  /** Of the record or timer; NaN for none. */
-  #eventTime = Number.NaN;
-  #timerKind: TimerKind | undefined;
-
-  constructor(parts: CallbackParts) {
-    const { timers, clock, hasTimers } = parts;
-    this.#parts = parts;
-    this.state = parts.handles as never;
-    this.timers = {
-      eventTime: (ms) => timers.queue.set(requireTime(ms, 'eventTime', hasTimers)),
-      deleteEventTime: (ms) => timers.queue.delete(requireTime(ms, 'deleteEventTime', hasTimers)),
-      processingTime: (ms) => clock.set(requireTime(ms, 'processingTime', hasTimers)),
-      deleteProcessingTime: (ms) =>
-        clock.delete(requireTime(ms, 'deleteProcessingTime', hasTimers)),
-    };
-  }
-
-  /** A callback begins. @param eventTime NaN for none */
-  begin(eventTime: number, kind: TimerKind | undefined): void {
-    this.#eventTime = eventTime;
-    this.#timerKind = kind;
-  }
-
-  get timerKind(): TimerKind | undefined {
-    this.#parts.state.requireCallback();
-    return this.#timerKind;
-  }
-
-  get key(): unknown {
-    const { key } = this.#parts.state;
-    return typeof key === 'object' ? detachedKey(key) : key;
-  }
-
-  get timestamp(): number {
-    this.#parts.state.requireCallback();
-    if (Number.isNaN(this.#eventTime)) throw noTimestamp(this.#timerKind);
-    return this.#eventTime;
-  }
-
-  get watermark(): number {
-    const { state, timers } = this.#parts;
-    state.requireCallback();
-    return timers.watermarkOf(state.group);
-  }
-}
-
-function requireTime(ms: unknown, method: string, hasTimers: boolean): number {
-  if (!hasTimers) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_USER_CODE',
-      `ctx.timers.${method}(…) was called in a process(…) without onTimer, so nothing would happen when the time ` +
-        'comes. Give it an onTimer.',
-    );
-  }
-  if (typeof ms === 'number' && Number.isFinite(ms)) return ms + 0; // −0 + 0 is 0.
-  throw new HoldfastError(
-    'ERR_HOLDFAST_USER_CODE',
-    `ctx.timers.${method}(ms) needs a time in ms since the epoch, a finite number, but was given ${describeValue(ms)}.`,
-  );
-}
-
-function noTimestamp(kind: TimerKind | undefined): HoldfastError {
-  return new HoldfastError(
-    'ERR_HOLDFAST_NO_TIMESTAMP',
-    kind === undefined
-      ? 'ctx.timestamp was asked for a record without an event time. Give records their times with ' +
-          '.withTimestamps(…) before keyBy, or read from a source that knows them.'
-      : 'ctx.timestamp was asked for a timer of the clock, which has no event time: onTimer is given the time of ' +
-          'the clock, and ctx.watermark tells how far event time has come.',
-  );
 }

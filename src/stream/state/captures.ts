@@ -18,3 +18,18 @@ export function withSections(sections: readonly StateSection[], capture: Capture
     abort: () => capture.abort(),
   };
 }
+
+/** Two snapshots as one. */
+export function withCapture(one: Capture, other: Capture): Capture {
+  return {
+    step: (deadline) => one.step(deadline) && other.step(deadline),
+    take(): CapturedState {
+      const captured = one.take();
+      return { ...captured, sections: [...captured.sections, ...other.take().sections] };
+    },
+    abort(): void {
+      one.abort();
+      other.abort();
+    },
+  };
+}

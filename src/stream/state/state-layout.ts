@@ -63,6 +63,8 @@ export function refuseOtherKind(
 }
 
 export function kindProblem(before: string): string {
+  if (before === 'broadcast')
+    return 'it has broadcast state, and now is connected to no such stream';
   return before === 'rows'
     ? 'it consists of numbers only, and now has an aggregation of another kind, which is kept differently'
     : 'it has an aggregation that is no number, and now has numbers only, which are kept differently';

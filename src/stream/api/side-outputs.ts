@@ -1,0 +1,56 @@
+/** Side outputs of `process`: declared by name, so that what goes there, and who reads it, is typed. */
+
+import { HoldfastError } from '../../base/errors.js';
+import { describeValue } from './callbacks.js';
+
+/** The tags of a stream whose operator puts nothing aside. */
+export type NoTags = Readonly<Record<never, never>>;
+
+/** A side output as it is declared. @typeParam R its records */
+export interface SideOutputSpec<out R> {
+  readonly kind: 'sideOutput';
+  /** Never set: it tells the compiler what the records are. */
+  readonly record?: R;
+}
+
+/** Names of side outputs, each with what it is. */
+export type SideOutputSpecs = Readonly<Record<string, SideOutputSpec<unknown>>>;
+
+/** `{ cheap: sideOutput<Order>() }` gives `{ cheap: Order }`. */
+export type SideTags<P> = {
+  readonly [N in keyof P]: P[N] extends SideOutputSpec<infer R> ? R : never;
+};
+
+/** Declares a side output of `process`: `sideOutputs: { cheap: sideOutput<Order>() }`. */
+export function sideOutput<R>(): SideOutputSpec<R> {
+  return { kind: 'sideOutput' };
+}
+
+/**
+ * Checks what was declared.
+ * @returns the names
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function requireSideOutputs(given: unknown): readonly string[] {
+  if (given === undefined) return [];
+  if (typeof given !== 'object' || given === null) throw badSideOutputs(given);
+  for (const [name, one] of Object.entries(given)) {
+    const { kind } = (one ?? {}) as { readonly kind?: unknown };
+    if (kind !== 'sideOutput') throw badSideOutputs(one);
+    if (name === '') {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        'process(…) cannot have a side output with an empty name; give it another.',
+      );
+    }
+  }
+  return Object.keys(given);
+}
+
+function badSideOutputs(given: unknown): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    'process(…) needs side outputs that are declared by name, as { cheap: sideOutput() }, but was given ' +
+      `${describeValue(given)}.`,
+  );
+}
