@@ -6,8 +6,6 @@
 
 import { resolve } from 'node:path';
 import { HoldfastError } from '../base/errors.js';
-import { openCheckpointDirectory } from './directory/directory-store.js';
-import { s3Checkpoints } from './object/s3.js';
 import {
   type S3CheckpointsOptions,
   type S3Connection,
@@ -19,9 +17,19 @@ export function isS3Place(place: string): boolean {
   return /^s3:/i.test(place);
 }
 
-/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when it begins like an S3 address and is none */
-export function storeAt(place: string): CheckpointStore {
-  return isS3Place(place) ? s3Checkpoints(s3Options(place)) : openCheckpointDirectory(place);
+/**
+ * Loads the kind of store that it is.
+ *
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when it begins like an S3 address and is none
+ */
+export async function storeAt(place: string): Promise<CheckpointStore> {
+  if (!isS3Place(place)) {
+    const { openCheckpointDirectory } = await import('./directory/directory-store.js');
+    return openCheckpointDirectory(place);
+  }
+  const options = s3Options(place);
+  const { s3Checkpoints } = await import('./object/s3.js');
+  return s3Checkpoints(options);
 }
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */

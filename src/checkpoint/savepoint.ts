@@ -25,7 +25,7 @@ export interface SavepointTarget {
  * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_DIRECTORY, …_LOCKED, …_STORE
  */
 export async function openSavepointTarget(place: string): Promise<SavepointTarget> {
-  const store = storeAt(place);
+  const store = await storeAt(place);
   await store.acquire();
   const held = await orClose(store, () => store.list());
   if (held.length > 0) {
@@ -52,7 +52,7 @@ export async function openSavepointTarget(place: string): Promise<SavepointTarge
 export async function openSavepoint(
   place: string,
 ): Promise<{ readonly store: CheckpointStore; readonly manifest: Manifest }> {
-  const store = storeAt(place);
+  const store = await storeAt(place);
   const manifest = await orClose(store, async () => {
     const [newest] = await store.list();
     if (newest !== undefined) return await store.readManifest(newest);

@@ -19,7 +19,8 @@ export async function runCommand(command: RunCommand, console: Console): Promise
   });
   try {
     useS3Flags(command);
-    const job = await runGuarded(command.job, optionsOf(command, console, signals.starting));
+    const options = await optionsOf(command, console, signals.starting);
+    const job = await runGuarded(command.job, options);
     reporter.attach(job);
     signals.attach(job);
     const showTree = (): void => {
@@ -44,12 +45,17 @@ export async function runCommand(command: RunCommand, console: Console): Promise
   }
 }
 
-function optionsOf(command: RunCommand, console: Console, signal: AbortSignal): GuardedOptions {
+async function optionsOf(
+  command: RunCommand,
+  console: Console,
+  signal: AbortSignal,
+): Promise<GuardedOptions> {
   const { checkpoints, intervalMs, output } = command;
   const isLive = output === 'people' && console.live;
   return {
     parallelism: command.parallelism,
-    checkpoint: checkpoints === undefined ? undefined : { ...placeOf(checkpoints), intervalMs },
+    checkpoint:
+      checkpoints === undefined ? undefined : { ...(await placeOf(checkpoints)), intervalMs },
     restore: command.restore,
     allowDropped: command.allowDropped,
     heartbeat: { timeoutMs: command.heartbeatTimeoutMs },
@@ -59,6 +65,8 @@ function optionsOf(command: RunCommand, console: Console, signal: AbortSignal): 
   };
 }
 
-function placeOf(checkpoints: string): GuardedOptions['checkpoint'] {
-  return isS3Place(checkpoints) ? { store: storeAt(checkpoints) } : { directory: checkpoints };
+async function placeOf(checkpoints: string): Promise<GuardedOptions['checkpoint']> {
+  return isS3Place(checkpoints)
+    ? { store: await storeAt(checkpoints) }
+    : { directory: checkpoints };
 }

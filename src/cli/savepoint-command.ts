@@ -36,7 +36,7 @@ export async function savepointCommand(
 }
 
 async function copy({ directory, to, checkpoint }: SavepointCommand): Promise<Manifest> {
-  const store = storeAt(directory);
+  const store = await storeAt(directory);
   try {
     for (let tries = 1; ; tries += 1) {
       const wanted = checkpoint ?? (await store.list())[0];

@@ -5,7 +5,6 @@
 
 import { badOption } from '../base/option-checks.js';
 import { openDescribed } from '../checkpoint/described-store.js';
-import { openCheckpointDirectory } from '../checkpoint/directory/directory-store.js';
 import type { CheckpointStore, StoreDescription } from '../checkpoint/store.js';
 import type { RunOptions } from '../job/job-types.js';
 import type { PlainRunOptions } from './protocol.js';
@@ -41,5 +40,8 @@ export async function openPlace({
 }: GuardedPlace): Promise<CheckpointStore | undefined> {
   if (store !== undefined) return await openDescribed(store);
   const directory = options.checkpoint?.directory;
-  return directory === undefined ? undefined : openCheckpointDirectory(directory);
+  if (directory === undefined) return undefined;
+  // Loaded here, because a guardian needs it only when a process has died.
+  const { openCheckpointDirectory } = await import('../checkpoint/directory/directory-store.js');
+  return openCheckpointDirectory(directory);
 }

@@ -73,6 +73,6 @@ export async function checkJob(url: URL | string, given: CheckJobOptions): Promi
 }
 
 async function manifestOf({ directory, checkpoint }: CheckJobOptions): Promise<Manifest> {
-  if (checkpoint !== undefined) return await storeAt(directory).readManifest(checkpoint);
+  if (checkpoint !== undefined) return await (await storeAt(directory)).readManifest(checkpoint);
   return (await openSavepoint(directory)).manifest;
 }

@@ -2,8 +2,6 @@
 
 import { type Colors, createColors } from './colors.js';
 import { linesOf, type Showable, show } from './escape.js';
-import { JsonReporter } from './json-reporter.js';
-import { PlainReporter } from './plain-reporter.js';
 import type { Reporter } from './reporter.js';
 
 export type OutputMode = 'people' | 'quiet' | 'json';
@@ -80,11 +78,12 @@ export function openConsole({ exitLost }: ConsoleOptions): Console {
   };
 }
 
-/** The live view is loaded when it is wanted, because what draws it takes longer to load than all of the rest. */
+/** Loads the reporter that is wanted. What draws the live view takes longer to load than all of the rest. */
 export async function createReporter(output: OutputMode, console: Console): Promise<Reporter> {
   const { write, writeError } = console;
   const now = () => performance.now();
   if (output === 'json') {
+    const { JsonReporter } = await import('./json-reporter.js');
     return new JsonReporter({ write, writeError, print: console.printError, now });
   }
   if (output === 'people' && console.live) {
@@ -93,5 +92,6 @@ export async function createReporter(output: OutputMode, console: Console): Prom
   }
   const quiet = output === 'quiet';
   const { print, errorColors: colors } = console;
+  const { PlainReporter } = await import('./plain-reporter.js');
   return new PlainReporter({ write, writeError, print, quiet, colors, now });
 }
