@@ -190,6 +190,12 @@ export {
   type UserAggregationWithResult,
 } from './stream/api/user-aggregation.js';
 export {
+  type CumulativeOptions,
+  type CumulativeWindow,
+  cumulative,
+  type SlidingOptions,
+  type SlidingWindow,
+  sliding,
   type TumblingOptions,
   type TumblingWindow,
   tumbling,

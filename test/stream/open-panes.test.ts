@@ -5,12 +5,14 @@ import type { Pane } from '../../src/stream/operators/pane.js';
 
 const pane = (index: number, fired: boolean): Pane<number> => ({
   index,
+  whole: index,
   start: index * 10,
   end: index * 10 + 10,
   firstEnd: index * 10 + 10,
   lastEnd: index * 10 + 10,
   stored: index * 10,
   fired,
+  dueEnd: fired ? Number.POSITIVE_INFINITY : index * 10 + 10,
   slots: new Map(),
 });
 

@@ -32,6 +32,11 @@ export interface NumericAggregation<in T, out R> {
   /** Writes the accumulator of no records. */
   readonly init: (data: Words, at: number) => void;
   readonly add: (data: Words, at: number, record: T) => void;
+  /**
+   * Adds to the accumulator at `at` what that at `fromAt` of `from` has counted, of later records. Absent: it cannot
+   * be taken over windows that overlap.
+   */
+  readonly merge?: ((data: Words, at: number, from: Words, fromAt: number) => void) | undefined;
   readonly result: (data: Words, at: number) => R;
 }
 
@@ -40,7 +45,10 @@ export interface ValueAggregation<in T, out R> {
   readonly kind: 'value';
   readonly type: string;
   readonly initial: () => unknown;
-  readonly add: (state: unknown, record: T) => unknown;
+  /** @param timestamp the record's event time in ms; NaN or absent: it has none */
+  readonly add: (state: unknown, record: T, timestamp?: number) => unknown;
+  /** Gives the value over the records of both, and leaves both alone. `after` is of later records. Absent: as above. */
+  readonly merge?: ((before: unknown, after: unknown) => unknown) | undefined;
   readonly result: (state: unknown) => R;
   /** Version of the value's meaning, from 1. */
   readonly version?: number | undefined;
@@ -115,6 +123,10 @@ class Count implements NumericAggregation<unknown, number> {
     data[at] = data[at]! + 1;
   }
 
+  merge(data: Words, at: number, from: Words, fromAt: number): void {
+    data[at] = data[at]! + from[fromAt]!;
+  }
+
   result(data: Words, at: number): number {
     return data[at]!;
   }
@@ -137,6 +149,8 @@ abstract class OneWord<T> implements NumericAggregation<T, number | null> {
 
   abstract add(data: Words, at: number, record: T): void;
 
+  abstract merge(data: Words, at: number, from: Words, fromAt: number): void;
+
   result(data: Words, at: number): number | null {
     const word = data[at]!;
     return Object.is(word, -0) ? null : word;
@@ -153,6 +167,11 @@ class Sum<T> extends OneWord<T> {
     if (typeof value === 'number') data[at] = data[at]! + (value + 0);
     else refuseUnlessMissing(value, 'sum');
   }
+
+  merge(data: Words, at: number, from: Words, fromAt: number): void {
+    // -0 + -0 is -0: still nothing counted (A3).
+    data[at] = data[at]! + from[fromAt]!;
+  }
 }
 
 class Min<T> extends OneWord<T> {
@@ -167,6 +186,13 @@ class Min<T> extends OneWord<T> {
       if (value < least || Number.isNaN(value) || Object.is(least, -0)) data[at] = value + 0;
     } else refuseUnlessMissing(value, 'min');
   }
+
+  merge(data: Words, at: number, from: Words, fromAt: number): void {
+    const value = from[fromAt]!;
+    const least = data[at]!;
+    if (Object.is(value, -0)) return;
+    if (value < least || Number.isNaN(value) || Object.is(least, -0)) data[at] = value;
+  }
 }
 
 class Max<T> extends OneWord<T> {
@@ -179,6 +205,13 @@ class Max<T> extends OneWord<T> {
       const greatest = data[at]!;
       if (value > greatest || Number.isNaN(value) || Object.is(greatest, -0)) data[at] = value + 0;
     } else refuseUnlessMissing(value, 'max');
+  }
+
+  merge(data: Words, at: number, from: Words, fromAt: number): void {
+    const value = from[fromAt]!;
+    const greatest = data[at]!;
+    if (Object.is(value, -0)) return;
+    if (value > greatest || Number.isNaN(value) || Object.is(greatest, -0)) data[at] = value;
   }
 }
 
@@ -205,6 +238,11 @@ class Average<T> implements NumericAggregation<T, number | null> {
       data[at] = data[at]! + value;
       data[at + 1] = data[at + 1]! + 1;
     } else refuseUnlessMissing(value, 'average');
+  }
+
+  merge(data: Words, at: number, from: Words, fromAt: number): void {
+    data[at] = data[at]! + from[fromAt]!;
+    data[at + 1] = data[at + 1]! + from[fromAt + 1]!;
   }
 
   result(data: Words, at: number): number | null {
@@ -274,6 +312,23 @@ export function describeAggregations(
 
 export function versionOf(aggregation: Aggregation<never, unknown>): number {
   return aggregation.kind === 'value' ? (aggregation.version ?? 1) : 1;
+}
+
+/**
+ * Refuses a spec of which something cannot be merged, for windows that overlap.
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function requireMerges(
+  spec: Readonly<Record<string, Aggregation<never, unknown>>>,
+  window: string,
+): void {
+  for (const [name, { merge }] of Object.entries(spec)) {
+    if (merge !== undefined) continue;
+    throw badSpec(
+      `over ${window} windows, which overlap, merges what it has of shorter times, and '${name}' cannot be merged: ` +
+        'give it a merge, as in aggregation({ initial, add, merge }), which adds a later state to the first',
+    );
+  }
 }
 
 function badSpec(problem: string): HoldfastError {

@@ -19,9 +19,10 @@ import { operatorOf, processOperator } from '../operators/process-operator.js';
 import { aggregatedState, KEYED_FIELDS, WINDOW_FIELDS } from '../operators/row-shape.js';
 import { timestampsOperator } from '../operators/timestamps-operator.js';
 import { windowAggregateOperator } from '../operators/window-aggregate-operator.js';
-import { windowedState } from '../operators/window-operator.js';
 import { windowReduceOperator } from '../operators/window-reduce-operator.js';
 import type { Sink } from '../sink.js';
+import { assignerOf } from '../windows/assigners.js';
+import { windowedState } from '../windows/window-layout.js';
 import {
   type AggregationResults,
   type AggregationSpec,
@@ -31,6 +32,7 @@ import {
   min,
   type NumberSelector,
   requireAggregations,
+  requireMerges,
   sum,
 } from './aggregations.js';
 import { BroadcastStream, describeBroadcast, requireBroadcastState } from './broadcast.js';
@@ -648,6 +650,7 @@ export class WindowedStream<T, K, Late extends string = never> {
   ): DataStream<WindowRow<K, A>, LateTags<T, Late>> {
     requireAggregations(spec, WINDOW_FIELDS);
     const { select, window } = this.#origin;
+    if (assignerOf(window).overlaps) requireMerges(spec, window.kind);
     return this.#operator('window-aggregate', {
       parameters: { ...this.#parameters(), aggregations: describeAggregations(spec) },
       states: [windowedState(window, aggregatedState(spec))],

@@ -28,6 +28,12 @@ interface UserAggregationBase<T, S> {
   /** Changes the draft, or returns the next value (not both). Synchronous. */
   // biome-ignore lint/suspicious/noConfusingVoidType: a callback that only changes its draft returns nothing
   readonly add: (state: Draft<S>, record: T) => S | void;
+  /**
+   * Adds to the draft what `later` has, or returns the value over the records of both. `later` is of later records, and
+   * must not change. Needed for windows that overlap. Synchronous.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: as for `add`
+  readonly merge?: ((state: Draft<S>, later: S) => S | void) | undefined;
   /** Version of the value's meaning, from 1. Raise it when former values do not fit any more. Default 1. */
   readonly version?: number | undefined;
   /** Makes a value of this version out of an older value that a checkpoint holds. Synchronous. */
@@ -67,14 +73,22 @@ export function aggregation<T, S>(
   checkVersion('aggregation', spec);
   checkCallback(spec.initial, 'aggregation({ initial })');
   checkCallback(spec.add, 'aggregation({ add })');
+  if (spec.merge !== undefined) checkCallback(spec.merge, 'aggregation({ merge })');
   if (spec.result !== undefined) checkCallback(spec.result, 'aggregation({ result })');
   // Idempotent, and here rather than at the top of the module, which has to stay free of effects.
   enableMapSet();
-  const { initial, add, result, version, migrate } = spec;
-  const called = (state: Draft<S>, record: T): unknown => {
-    const answer = add(state, record);
-    if (isThenable(answer)) throw asyncCallbackError('aggregation({ add })');
-    return answer;
+  const { initial, add, merge, result, version, migrate } = spec;
+  /** The value that `call` makes of the draft. */
+  const changed = (state: unknown, where: string, call: (draft: Draft<S>) => unknown): unknown => {
+    const called = (draft: unknown): unknown => {
+      const answer = call(draft as Draft<S>);
+      if (isThenable(answer)) throw asyncCallbackError(`aggregation({ ${where} })`);
+      return answer;
+    };
+    const next = isTree(state) ? produced(state, where, called) : changedCopy(state, called);
+    if (next === state) return state;
+    looksAtChange(state, requireImmutable(next, where));
+    return next;
   };
   const begun = (value: unknown, where: string): unknown => {
     const state = copyValue(requireImmutable(value, where), 'state');
@@ -88,14 +102,9 @@ export function aggregation<T, S>(
     migrate:
       migrate && ((state, fromVersion) => begun(migrate(state as never, fromVersion), 'migrate')),
     initial: () => begun(initial(), 'initial'),
-    add(state, record) {
-      const next = isTree(state)
-        ? produced(state, (draft) => called(draft as Draft<S>, record))
-        : changedCopy(state, (copy) => called(copy as Draft<S>, record));
-      if (next === state) return state;
-      looksAtChange(state, requireImmutable(next, 'add'));
-      return next;
-    },
+    add: (state, record) => changed(state, 'add', (draft) => add(draft, record)),
+    merge:
+      merge && ((before, after) => changed(before, 'merge', (draft) => merge(draft, after as S))),
     result(state) {
       if (result === undefined) return emittedValue(state);
       const answer = result(state as S);
@@ -108,16 +117,16 @@ export function aggregation<T, S>(
 /** What was looked at is frozen by value-change.ts; immer would put methods into Maps. */
 const immer = new Immer({ autoFreeze: false });
 
-function produced(state: unknown, change: (draft: unknown) => unknown): unknown {
+function produced(state: unknown, where: string, change: (draft: unknown) => unknown): unknown {
   try {
     return immer.produce(state, change as never);
   } catch (error) {
     if (!(error instanceof RangeError) || !/call stack/.test(error.message)) throw error;
     throw new HoldfastError(
       'ERR_HOLDFAST_UNSUPPORTED_VALUE',
-      "'add' of aggregation(…) has put the state, or a part of it, into itself (or recursed without " +
+      `'${where}' of aggregation(…) has put the state, or a part of it, into itself (or recursed without ` +
         'end). Keep a name or an index there instead of the object.',
-      { cause: error, details: { where: 'add' } },
+      { cause: error, details: { where } },
     );
   }
 }

@@ -1,6 +1,7 @@
 /** Window definitions: plain, validated data that operators interpret. */
 
 import { HoldfastError } from '../../base/errors.js';
+import { badOption } from '../../base/option-checks.js';
 import { describeValue } from './callbacks.js';
 
 /** Windows of equal size that follow one another: [k·size + offset, (k + 1)·size + offset). */
@@ -11,7 +12,25 @@ export interface TumblingWindow {
   readonly offsetMs: number;
 }
 
-export type WindowDefinition = TumblingWindow;
+/** Windows of equal size that begin every `slideMs`: [k·slide + offset, k·slide + offset + size). */
+export interface SlidingWindow {
+  readonly kind: 'sliding';
+  readonly sizeMs: number;
+  readonly slideMs: number;
+  /** In [0, slideMs). */
+  readonly offsetMs: number;
+}
+
+/** Windows that grow by steps up to a size, and then begin anew: [start, start + step) … [start, start + size). */
+export interface CumulativeWindow {
+  readonly kind: 'cumulative';
+  readonly sizeMs: number;
+  readonly stepMs: number;
+  /** In [0, sizeMs). */
+  readonly offsetMs: number;
+}
+
+export type WindowDefinition = TumblingWindow | SlidingWindow | CumulativeWindow;
 
 export interface TumblingOptions {
   /** Moves every window's start, e.g. `hours(-2)` for days that begin at midnight in UTC+2. Default 0. */
@@ -25,14 +44,92 @@ export interface TumblingOptions {
  */
 export function tumbling(sizeMs: number, options: TumblingOptions = {}): TumblingWindow {
   requireWholeMs('tumbling(sizeMs)', sizeMs, 1);
-  const offset = options.offsetMs ?? 0;
-  requireWholeMs('tumbling(…, { offsetMs })', offset, Number.MIN_SAFE_INTEGER);
-  const remainder = offset % sizeMs;
-  return Object.freeze({
-    kind: 'tumbling',
-    sizeMs,
-    offsetMs: remainder < 0 ? remainder + sizeMs : remainder + 0,
-  });
+  const offsetMs = offsetWithin(sizeMs, options.offsetMs, 'tumbling(…, { offsetMs })');
+  return Object.freeze({ kind: 'tumbling', sizeMs, offsetMs });
+}
+
+export interface SlidingOptions {
+  /** Length of a window. */
+  readonly sizeMs: number;
+  /** How far apart windows begin. It may be longer than a window: what lies between is in none. */
+  readonly slideMs: number;
+  /** Moves every window's start. Default 0. */
+  readonly offsetMs?: number | undefined;
+}
+
+/**
+ * Sliding (hopping) windows in event time: one begins every `slideMs`, aligned to the epoch plus `offsetMs`. So a
+ * record is in size ÷ slide of them, and costs no more than in one.
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function sliding(options: SlidingOptions): SlidingWindow {
+  const { sizeMs, slideMs, offsetMs } = requireOptions('sliding', options);
+  requireWholeMs('sliding({ sizeMs })', sizeMs, 1);
+  requireWholeMs('sliding({ slideMs })', slideMs, 1);
+  requireNumbers(
+    'sliding',
+    slideMs,
+    Math.ceil(sizeMs / slideMs) * (sizeMs % slideMs === 0 ? 1 : 2),
+  );
+  const offset = offsetWithin(slideMs, offsetMs, 'sliding({ offsetMs })');
+  return Object.freeze({ kind: 'sliding', sizeMs, slideMs, offsetMs: offset });
+}
+
+export interface CumulativeOptions {
+  /** Length of the longest window, a multiple of the step. */
+  readonly sizeMs: number;
+  /** By how much windows grow. */
+  readonly stepMs: number;
+  /** Moves every window's start. Default 0. */
+  readonly offsetMs?: number | undefined;
+}
+
+/**
+ * Windows that grow, in event time: for a day by hours, 0 to 1 o'clock, 0 to 2 o'clock … 0 to 24 o'clock. They
+ * are aligned to the epoch plus `offsetMs`.
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function cumulative(options: CumulativeOptions): CumulativeWindow {
+  const { sizeMs, stepMs, offsetMs } = requireOptions('cumulative', options);
+  requireWholeMs('cumulative({ sizeMs })', sizeMs, 1);
+  requireWholeMs('cumulative({ stepMs })', stepMs, 1);
+  if (sizeMs % stepMs !== 0) {
+    throw badOption('cumulative({ sizeMs })', sizeMs, `a multiple of stepMs, which is ${stepMs}`);
+  }
+  requireNumbers('cumulative', stepMs, sizeMs / stepMs);
+  const offset = offsetWithin(sizeMs, offsetMs, 'cumulative({ offsetMs })');
+  return Object.freeze({ kind: 'cumulative', sizeMs, stepMs, offsetMs: offset });
+}
+
+/** @returns the offset in [0, within) that does the same */
+function offsetWithin(within: number, given: number | undefined, option: string): number {
+  const offset = given ?? 0;
+  requireWholeMs(option, offset, Number.MIN_SAFE_INTEGER);
+  const remainder = offset % within;
+  return remainder < 0 ? remainder + within : remainder + 0;
+}
+
+function requireOptions<T extends object>(of: string, options: T): T {
+  if (typeof options === 'object' && options !== null) return options;
+  throw badOption(`${of}(…)`, options, 'an object of options');
+}
+
+/** Times until the year 2248. */
+const TIME_BITS = 43;
+
+/**
+ * A slice has a number for each of its windows, and numbers are exact up to 2^53 (stream/windows/assigner.ts).
+ * @param numbers of the slices of one slide or step
+ */
+function requireNumbers(of: string, everyMs: number, numbers: number): void {
+  if ((numbers * 2 ** TIME_BITS) / everyMs <= Number.MAX_SAFE_INTEGER) return;
+  const most = Math.floor((everyMs * Number.MAX_SAFE_INTEGER) / 2 ** TIME_BITS);
+  throw new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `${of}(…): a record would be in ${numbers} windows that end every ${everyMs} ms, but can be in ${most} of those ` +
+      'at most. Let them follow one another less densely.',
+    { details: { what: of } },
+  );
 }
 
 /**
@@ -49,13 +146,19 @@ export function requireWholeMs(what: string, ms: unknown, least: number): assert
   );
 }
 
+const KINDS: readonly unknown[] = [
+  'tumbling',
+  'sliding',
+  'cumulative',
+] satisfies WindowDefinition['kind'][];
+
 /**
  * Refuses what is no window definition.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
 export function requireWindow(window: unknown): asserts window is WindowDefinition {
   if (typeof window === 'object' && window !== null && 'kind' in window) {
-    if (window.kind === 'tumbling') return;
+    if (KINDS.includes(window.kind)) return;
   }
   throw new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',

@@ -15,9 +15,14 @@ import {
 export interface CellFold {
   /** The values are the user's own objects: state keeps a copy of each, so that nobody else changes it. */
   readonly isUsers: boolean;
-  /** The value after a key's first record. */
-  first(record: unknown): unknown;
-  add(value: unknown, record: unknown): unknown;
+  /** The value after a key's first record. @param timestamp of the record; NaN: it has none */
+  first(record: unknown, timestamp: number): unknown;
+  add(value: unknown, record: unknown, timestamp: number): unknown;
+  /**
+   * The value over the records of both. Where values are the user's, it may change them; else it leaves both as they are.
+   * Undefined where an aggregation cannot be merged.
+   */
+  readonly merge: ((before: unknown, after: unknown) => unknown) | undefined;
   /** A copy that stays as it is when `add` changes this value. */
   copy(value: unknown): unknown;
   /** See state-evolution.ts. */
@@ -31,14 +36,16 @@ export function reduceFold(
   migrate: Migrate | undefined,
 ): CellFold {
   const reduce = fn as (previous: unknown, record: unknown) => unknown;
+  const reduced = (value: unknown, record: unknown): unknown => {
+    const next = reduce(value, record);
+    if (isThenable(next)) throw asyncCallbackError('reduce');
+    return next;
+  };
   return {
     isUsers: true,
     first: (record) => record,
-    add(value, record) {
-      const next = reduce(value, record);
-      if (isThenable(next)) throw asyncCallbackError('reduce');
-      return next;
-    },
+    add: reduced,
+    merge: reduced,
     copy: (value) => copyValue(value),
     evolution: (operator, before, now) => reducedEvolution(operator, before, now, migrate),
     row: (value) => value,
@@ -48,22 +55,31 @@ export function reduceFold(
 /** @param fields as for `numericFunctions` */
 export function mixedFold(spec: AggregationSpecData, fields: readonly string[]): CellFold {
   const functions = mixedFunctions(spec, fields);
+  const { merge } = functions;
+  // Values of aggregations are never changed in place.
+  const copy = (value: unknown): MixedState => {
+    const { numbers, values } = value as MixedState;
+    return { numbers: Array.from(numbers), values: [...values] };
+  };
   return {
     isUsers: false,
-    first(record) {
+    first(record, timestamp) {
       const state = functions.initial();
-      functions.add(state, record);
+      functions.add(state, record, timestamp);
       return state;
     },
-    add(value, record) {
-      functions.add(value as MixedState, record);
+    add(value, record, timestamp) {
+      functions.add(value as MixedState, record, timestamp);
       return value;
     },
-    // Values of aggregations are never changed in place.
-    copy(value) {
-      const { numbers, values } = value as MixedState;
-      return { numbers: Array.from(numbers), values: [...values] };
-    },
+    merge:
+      merge &&
+      ((before, after) => {
+        const state = copy(before);
+        merge(state, after as MixedState);
+        return state;
+      }),
+    copy,
     evolution: (operator, before, now) =>
       mixedEvolution(operator, before, now, Object.values(spec), functions.initial),
     row: (value, key, windowStart, windowEnd) =>

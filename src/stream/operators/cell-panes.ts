@@ -8,8 +8,9 @@ import { CellTable } from '../state/cell-table.js';
 import { detachedKey } from '../state/detached.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
+import { CellRun } from './cell-run.js';
 import { ownedGroup } from './operator-key.js';
-import type { Pane, PaneStore } from './pane.js';
+import type { KeyRun, Pane, PaneStore } from './pane.js';
 
 export class CellPanes implements PaneStore<Cell> {
   readonly state: StateDescription;
@@ -45,24 +46,33 @@ export class CellPanes implements PaneStore<Cell> {
     key: unknown,
     group: number,
     record: unknown,
+    timestamp: number,
   ): Cell {
     const table = this.#table;
     const cell = pane.slots.get(canonical);
-    if (cell === undefined) return this.#create(pane, key, group, record);
+    if (cell === undefined) return this.#create(pane, key, group, record, timestamp);
     // Saved before the fold, which may change the cell's value in place.
     if (cell.seen < table.active) table.save(this.#bucketOf(pane), cell);
     if (this.#context.undoes !== true) {
-      table.set(cell, this.#kept(this.#fold.add(cell.value, record)));
+      table.set(cell, this.#kept(this.#fold.add(cell.value, record, timestamp)));
       return cell;
     }
     const before = this.#fold.copy(cell.value);
     try {
-      table.set(cell, this.#kept(this.#fold.add(cell.value, record)));
+      table.set(cell, this.#kept(this.#fold.add(cell.value, record, timestamp)));
     } catch (error) {
       table.set(cell, before);
       throw error;
     }
     return cell;
+  }
+
+  newRun(key: unknown): KeyRun<Cell> {
+    return new CellRun(key, {
+      // The merge may keep parts of what it is given, and change them later.
+      merge: (before, after) => this.#fold.merge!(this.#kept(before), this.#kept(after)),
+      row: (value, start, end) => this.#fold.row(this.#kept(value), detachedKey(key), start, end),
+    });
   }
 
   groupOf(cell: Cell): number {
@@ -108,13 +118,19 @@ export class CellPanes implements PaneStore<Cell> {
     return this.#table.bucket(pane.stored);
   }
 
-  #create(pane: Pane<Cell>, key: unknown, givenGroup: number, record: unknown): Cell {
+  #create(
+    pane: Pane<Cell>,
+    key: unknown,
+    givenGroup: number,
+    record: unknown,
+    timestamp: number,
+  ): Cell {
     const group = ownedGroup(this.#context, key, givenGroup);
     return this.#table.create(
       this.#bucketOf(pane),
       group,
       key,
-      this.#kept(this.#fold.first(record)),
+      this.#kept(this.#fold.first(record, timestamp)),
     );
   }
 }

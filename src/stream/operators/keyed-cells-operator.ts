@@ -65,7 +65,10 @@ export class KeyedCellsOperator extends KeyedOperator {
     let cell = known;
     let row: unknown;
     try {
-      const value = known === undefined ? fold.first(record) : fold.add(known.value, record);
+      const value =
+        known === undefined
+          ? fold.first(record, timestamp)
+          : fold.add(known.value, record, timestamp);
       const kept = keeper === undefined ? value : keeper.keep(value);
       if (cell === undefined) cell = table.create(bucket, group, key, kept);
       else table.set(cell, kept);

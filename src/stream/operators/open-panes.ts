@@ -1,12 +1,12 @@
 /**
- * The windows that are open: found by their number, and asked for what is due first. There may be hundreds of
+ * The panes that are open: found by their number, and asked for what is due first. There may be hundreds of
  * thousands (small windows, much allowed lateness), so nothing here looks through all of them.
  *
- *  Q1  A pane waits in one of two queues: first to fire, then to be freed. All windows have one size and one
- *      lateness, so in each queue the earliest window is due first.
+ *  Q1  A pane waits in one of two queues: first for a window to fire with it, by `dueEnd`, then to be freed, by the
+ *      end of its last window. All windows have one lateness, so in each queue the earliest is due first.
  *  Q2  While work on a pane is under way, it stays where it is. When that is done, it moves on, or goes.
- *  Q3  Windows mostly begin, and always fire, in order of time: these stand in a list. Only a pane that comes
- *      behind a later window goes to a heap.
+ *  Q3  Panes mostly begin, and always fire, in order of time: these stand in a list. Only a pane that comes
+ *      behind a later one goes to a heap.
  */
 
 import { assert } from '../../base/assert.js';
@@ -15,43 +15,64 @@ import type { Pane } from './pane.js';
 
 export class OpenPanes<S> {
   readonly #byIndex = new Map<number, Pane<S>>();
-  readonly #toFire = new PaneQueue<S>();
-  readonly #toFree = new PaneQueue<S>();
+  /** Parts of slices, by the number of the whole. */
+  readonly #parts = new Map<number, Pane<S>[]>();
+  readonly #toFire = new PaneQueue<S>(({ dueEnd }) => dueEnd);
+  readonly #toFree = new PaneQueue<S>(({ lastEnd }) => lastEnd);
 
-  /** @param index number of the window */
+  /** @param index number of the slice */
   find(index: number): Pane<S> | undefined {
     return this.#byIndex.get(index);
   }
 
   add(pane: Pane<S>): void {
     this.#byIndex.set(pane.index, pane);
-    (pane.fired ? this.#toFree : this.#toFire).add(pane);
+    if (pane.index !== pane.whole) {
+      const parts = this.partsOf(pane.whole);
+      this.#parts.set(
+        pane.whole,
+        [...parts, pane].sort((a, b) => a.index - b.index),
+      );
+    }
+    (pane.dueEnd === Number.POSITIVE_INFINITY ? this.#toFree : this.#toFire).add(pane);
   }
 
-  /** The earliest pane that has not fired. */
+  /** Parts of the slice of that number, by their numbers. */
+  partsOf(whole: number): readonly Pane<S>[] {
+    return this.#parts.get(whole) ?? NO_PANES;
+  }
+
+  /** The earliest pane for which a window is to fire. */
   get nextToFire(): Pane<S> | undefined {
     return this.#toFire.earliest();
   }
 
-  /** The earliest pane that has fired. */
+  /** The earliest pane that waits for nothing but to be freed. */
   get nextToFree(): Pane<S> | undefined {
     return this.#toFree.earliest();
   }
 
   /** `nextToFire` has fired. */
   fired(pane: Pane<S>): void {
-    assert(!pane.fired && this.#toFire.take() === pane, 'the earliest window fires');
+    assert(this.#toFire.take() === pane, 'the earliest pane fires');
     pane.fired = true;
+    pane.dueEnd = Number.POSITIVE_INFINITY;
     this.#toFree.add(pane);
   }
 
   /** @param pane one of the two that are next */
   remove(pane: Pane<S>): void {
-    const queue = pane.fired ? this.#toFree : this.#toFire;
-    assert(queue.take() === pane, 'the earliest window is freed');
+    const queue = pane.dueEnd === Number.POSITIVE_INFINITY ? this.#toFree : this.#toFire;
+    assert(queue.take() === pane, 'the earliest pane is freed');
     this.#byIndex.delete(pane.index);
+    if (pane.index === pane.whole) return;
+    const left = this.partsOf(pane.whole).filter((part) => part !== pane);
+    if (left.length > 0) this.#parts.set(pane.whole, left);
+    else this.#parts.delete(pane.whole);
   }
 }
+
+const NO_PANES: readonly never[] = [];
 
 /** The list is cut only when so many of its panes have been taken. */
 const TAKEN_MIN = 1_024;
@@ -61,12 +82,18 @@ class PaneQueue<S> {
   /** A pane that was taken leaves undefined, since it may hold much. */
   readonly #inOrder: (Pane<S> | undefined)[] = [];
   #first = 0;
-  readonly #others = new LeastFirst<Pane<S>>((pane) => pane.index);
+  readonly #others: LeastFirst<Pane<S>>;
+  readonly #endOf: (pane: Pane<S>) => number;
+
+  constructor(endOf: (pane: Pane<S>) => number) {
+    this.#endOf = endOf;
+    this.#others = new LeastFirst(endOf);
+  }
 
   add(pane: Pane<S>): void {
     const inOrder = this.#inOrder;
     const last = inOrder.at(-1);
-    if (last === undefined || pane.index > last.index) inOrder.push(pane);
+    if (last === undefined || this.#endOf(pane) >= this.#endOf(last)) inOrder.push(pane);
     else this.#others.add(pane);
   }
 
@@ -74,7 +101,7 @@ class PaneQueue<S> {
     const first = this.#inOrder[this.#first];
     const other = this.#others.least();
     if (first === undefined || other === undefined) return first ?? other;
-    return other.index < first.index ? other : first;
+    return this.#endOf(other) < this.#endOf(first) ? other : first;
   }
 
   take(): Pane<S> | undefined {

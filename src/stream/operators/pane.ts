@@ -6,8 +6,13 @@ import type { StateDescription } from '../state/state-layout.js';
 import type { Slice } from '../windows/assigner.js';
 
 export interface Pane<S> extends Slice {
-  /** The watermark has passed the window's end: its rows have been emitted. */
+  /** The watermark has passed the end of its first window: rows with what it holds have been emitted. */
   fired: boolean;
+  /**
+   * The end of the first window that is to fire with it; infinite when there is none, or when windows know of
+   * the pane already (window-merge.ts, M1).
+   */
+  dueEnd: number;
   /** The state of each key. */
   readonly slots: Map<PrimitiveKey, S>;
 }
@@ -19,10 +24,19 @@ export interface PaneStore<S> {
   /** Finds the state of a pane's keys; used by a new pane. */
   newSlots(stored: number): Map<PrimitiveKey, S>;
   /** Adds the record to its key's state. @returns the slot */
-  add(pane: Pane<S>, canonical: PrimitiveKey, key: unknown, group: number, record: unknown): S;
+  add(
+    pane: Pane<S>,
+    canonical: PrimitiveKey,
+    key: unknown,
+    group: number,
+    record: unknown,
+    timestamp: number,
+  ): S;
   /** The slot's key group. */
   groupOf(slot: S): number;
   keyOf(canonical: PrimitiveKey, slot: S): unknown;
+  /** A merge of the slots of one key, empty. Only of stores whose aggregations can be merged. */
+  newRun(key: unknown): KeyRun<S>;
   /** The row that is emitted for a key. */
   row(pane: Pane<S>, canonical: PrimitiveKey, slot: S): unknown;
   /**
@@ -39,4 +53,21 @@ export interface PaneStore<S> {
     alive: () => void,
     paneOf: (stored: number) => Pane<S>,
   ): void;
+}
+
+/** The slots of one key in the slices of a window, merged: `window-merge.ts` says where they go. */
+export interface KeyRun<S> {
+  readonly key: unknown;
+  /** The window's pivot; NaN: to be built anew. */
+  pivot: number;
+  readonly isEmpty: boolean;
+  clear(): void;
+  /** Puts the slot before all that is in front. @param start of its slice */
+  addFront(start: number, slot: S): void;
+  /** Takes out of the front what begins earlier. */
+  dropFront(start: number): void;
+  /** Puts the slot behind all that there is. */
+  addBack(slot: S): void;
+  /** The row of what is merged. */
+  row(windowStart: number, windowEnd: number): unknown;
 }

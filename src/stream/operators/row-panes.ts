@@ -7,7 +7,8 @@ import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
 import { type RowCopier, RowTable } from '../state/row-table.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { ownedGroup } from './operator-key.js';
-import type { Pane, PaneStore } from './pane.js';
+import type { KeyRun, Pane, PaneStore } from './pane.js';
+import { RowRun } from './row-run.js';
 import { type NumericFunctions, undoing } from './row-shape.js';
 
 /** Words of a row: key reference, what the pane is called, accumulators. */
@@ -70,6 +71,10 @@ export class RowPanes implements PaneStore<number> {
       throw error;
     }
     return row;
+  }
+
+  newRun(key: unknown): KeyRun<number> {
+    return new RowRun(key, this.#table, ACCUMULATORS_WORD, this.#functions);
   }
 
   groupOf(row: number): number {

@@ -25,6 +25,8 @@ export const WINDOW_FIELDS = ['key', 'windowStart', 'windowEnd'] as const;
 
 /** Adds a record to accumulators that begin at `at`. */
 export type NumericAdd = (data: Float64Array, at: number, record: unknown) => void;
+/** Adds the accumulators at `fromAt` of `from`, which are of later records, to those at `at`. */
+export type NumericMerge = (data: Words, at: number, from: Words, fromAt: number) => void;
 export type NumericInit = (data: Float64Array, at: number) => void;
 /** `start` and `end` are the window's; keyed rows have none. */
 export type NumericRow = (
@@ -39,7 +41,11 @@ export interface NumericFunctions {
   readonly words: number;
   readonly init: NumericInit;
   readonly add: NumericAdd;
+  /** Undefined where an aggregation cannot be merged. */
+  readonly merge: NumericMerge | undefined;
   readonly row: NumericRow;
+  /** Room for one row's accumulators. */
+  readonly scratch: Float64Array;
 }
 
 /** Are all aggregations numeric, so that the state can be rows of numbers? */
@@ -86,12 +92,19 @@ export function numericFunctions(
   }
   const call = (method: string, more: string) =>
     offsets.map((offset, i) => `a${i}.${method}(data, at + ${offset}${more});`).join(' ');
+  const merges = offsets
+    .map((offset, i) => `a${i}.merge(data, at + ${offset}, from, fromAt + ${offset});`)
+    .join(' ');
   const result = (i: number) => `a${i}.result(data, at + ${offsets[i]})`;
   const names = aggregations.map((_, i) => `a${i}`);
   return {
     words,
     init: generate(names, `(data, at) => { ${call('init', '')} }`, aggregations),
     add: generate(names, `(data, at, record) => { ${call('add', ', record')} }`, aggregations),
+    merge: aggregations.every((one) => one.merge !== undefined)
+      ? generate(names, `(data, at, from, fromAt) => { ${merges} }`, aggregations)
+      : undefined,
+    scratch: new Float64Array(words),
     row: generate(
       names,
       `(data, at, key, windowStart, windowEnd) => (${rowText(spec, fields, result)})`,
@@ -127,7 +140,9 @@ export interface MixedState {
 
 export interface MixedFunctions {
   readonly initial: () => MixedState;
-  readonly add: (state: MixedState, record: unknown) => void;
+  readonly add: (state: MixedState, record: unknown, timestamp: number) => void;
+  /** Adds what another state has of later records. Undefined where an aggregation cannot be merged. */
+  readonly merge: ((state: MixedState, from: MixedState) => void) | undefined;
   readonly row: (state: MixedState, key: unknown, start: number, end: number) => unknown;
 }
 
@@ -145,7 +160,11 @@ export function mixedFunctions(
   const add = (i: number) =>
     aggregations[i]!.kind === 'numeric'
       ? `a${i}.add(state.numbers, ${offsets[i]}, record);`
-      : `state.values[${i}] = a${i}.add(state.values[${i}], record);`;
+      : `state.values[${i}] = a${i}.add(state.values[${i}], record, timestamp);`;
+  const merge = (i: number) =>
+    aggregations[i]!.kind === 'numeric'
+      ? `a${i}.merge(state.numbers, ${offsets[i]}, from.numbers, ${offsets[i]});`
+      : `state.values[${i}] = a${i}.merge(state.values[${i}], from.values[${i}]);`;
   const result = (i: number) =>
     aggregations[i]!.kind === 'numeric'
       ? `a${i}.result(state.numbers, ${offsets[i]})`
@@ -163,7 +182,14 @@ export function mixedFunctions(
       });
       return { numbers, values };
     },
-    add: generate(names, `(state, record) => { ${adds.join(' ')} }`, aggregations),
+    add: generate(names, `(state, record, timestamp) => { ${adds.join(' ')} }`, aggregations),
+    merge: aggregations.every((one) => one.merge !== undefined)
+      ? generate(
+          names,
+          `(state, from) => { ${aggregations.map((_, i) => merge(i)).join(' ')} }`,
+          aggregations,
+        )
+      : undefined,
     row: generate(
       names,
       `(state, key, windowStart, windowEnd) => (${rowText(spec, fields, result)})`,

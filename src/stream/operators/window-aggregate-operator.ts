@@ -1,6 +1,7 @@
 import type { KeySelector } from '../api/key-selector.js';
 import type { WindowDefinition } from '../api/windows.js';
 import type { Operator } from '../operator.js';
+import { windowedState } from '../windows/window-layout.js';
 import { mixedFold } from './cell-fold.js';
 import { CellPanes } from './cell-panes.js';
 import { RowPanes } from './row-panes.js';
@@ -12,7 +13,7 @@ import {
   WINDOW_FIELDS,
 } from './row-shape.js';
 import { rowEvolution } from './state-evolution.js';
-import { WindowOperator, type WindowOptions, windowedState } from './window-operator.js';
+import { WindowOperator, type WindowOptions } from './window-operator.js';
 
 /** Aggregates per key and window and emits `{ key, windowStart, windowEnd, …answers }`. */
 export function windowAggregateOperator(

@@ -1,13 +1,15 @@
 /**
- * Tumbling windows in event time, over any pane store.
+ * Windows of event time that are the same for all keys, over any pane store. Which times are in which windows says an
+ * assigner (stream/windows/); a window of several slices is merged from them (window-merge.ts).
  *
- *  W1  A record that is late (lateness.ts) goes to the side output, or is counted as `lateRecords`: always one
- *      of the two, never both.
+ *  W1  A record that is late (lateness.ts) for all its windows goes to the side output, or is counted as
+ *      `lateRecords`: always one of the two, never both. One that is late for its first windows only counts in the
+ *      others, and once as `partlyLateRecords`. It is kept in a part of its slice, which only those windows see.
  *  W2  A window fires once, when the watermark reaches end − 1. After that, each record that is not late
- *      emits its key's row again.
+ *      emits its key's row again, of each of its windows that have fired.
  *  W3  Windows fire in order of time, one key at a time. When the task pauses, the place is kept (operator.ts,
  *      O2). The watermark is forwarded after the last row that it made fire (operator.ts, O3).
- *  W4  State is freed when the watermark reaches end − 1 + allowed lateness.
+ *  W4  A slice's state is freed when the watermark reaches the end of its last window − 1 + allowed lateness.
  *  W5  The watermark is in the snapshot (I23): what was late stays late. At a barrier that was waited for, all
  *      instances have seen the same watermark, since every producer sends its watermarks to all of them. At one
  *      that was not, they may differ, and a rescale has to remember that (group-times.ts).
@@ -17,16 +19,19 @@
  *      whatever comes first after a restore (group-times.ts). A firing that keeps its keys cannot be divided.
  *  W7  The snapshot holds how far windows have been freed: a freed window never begins again, also when a
  *      later run allows more lateness.
+ *  W8  A record between windows that are shorter than their slide is in none: it is counted as
+ *      `recordsOutsideWindows`.
  */
 
 import { NOT_BEHIND } from '../../channels/element.js';
 import { type PrimitiveKey, shownKey } from '../../hashring/canonical-key.js';
+import { keyGroupOf } from '../../hashring/key-group.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { WindowDefinition } from '../api/windows.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
 import { withSections } from '../state/captures.js';
 import { ownGroups } from '../state/own-groups.js';
-import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
+import { refuseOtherKind } from '../state/state-layout.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
 import type { Slice, WindowAssigner } from '../windows/assigner.js';
 import { assignerOf } from '../windows/assigners.js';
@@ -34,7 +39,8 @@ import { type GroupTimes, groupTimes } from './group-times.js';
 import { hasPassed, isLate } from './lateness.js';
 import { OpenPanes } from './open-panes.js';
 import { keyOfSelected } from './operator-key.js';
-import type { Pane, PaneStore } from './pane.js';
+import type { KeyRun, Pane, PaneStore } from './pane.js';
+import { type RunEntry, WindowMerge } from './window-merge.js';
 
 const TIME_SECTION = 'time';
 /** The watermark of a firing that is half-done (W6). */
@@ -48,19 +54,21 @@ export interface WindowOptions {
   readonly lateTag?: string | undefined;
 }
 
-/** The window stands in the layout of its state. */
-export function windowedState(window: WindowDefinition, state: StateDescription): StateDescription {
-  const { kind, sizeMs, offsetMs } = window;
-  return { ...state, layout: `${kind}:${sizeMs}:${offsetMs}|${state.layout}` };
-}
-
 /** A run over one pane's keys. */
-interface Sweep<S> {
+interface PaneSweep<S> {
   readonly pane: Pane<S>;
   readonly entries: Iterator<[PrimitiveKey, S]>;
   readonly emits: boolean;
   readonly frees: boolean;
 }
+
+/** A run over the keys of a window of several slices. */
+interface WindowSweep<S> {
+  readonly pane: undefined;
+  readonly entries: Iterator<RunEntry<S>>;
+}
+
+type Sweep<S> = PaneSweep<S> | WindowSweep<S>;
 
 export class WindowOperator<S> implements Operator {
   readonly #select: (record: unknown) => unknown;
@@ -74,7 +82,9 @@ export class WindowOperator<S> implements Operator {
   /** The watermark before the one for which work is under way. */
   #watermarkBefore = Number.NEGATIVE_INFINITY;
   readonly #panes = new OpenPanes<S>();
-  /** The pane of the last record: the next record mostly falls into it, too. */
+  /** Undefined where each slice is a window. */
+  readonly #merge: WindowMerge<S> | undefined;
+  /** The pane of the last record that was late for no window: the next record mostly falls into it, too. */
   #last: Pane<S> | undefined;
   /** No pane has anything to do below this watermark. */
   #due = Number.POSITIVE_INFINITY;
@@ -96,6 +106,8 @@ export class WindowOperator<S> implements Operator {
     this.#assigner = assignerOf(window);
     this.#options = options;
     this.#store = store;
+    const assigner = this.#assigner;
+    this.#merge = assigner.overlaps ? new WindowMerge(assigner, store, this.#panes) : undefined;
   }
 
   get suspended(): boolean {
@@ -104,7 +116,8 @@ export class WindowOperator<S> implements Operator {
 
   /** W6 */
   get divisible(): boolean {
-    return this.#sweep === undefined || this.#sweep.frees || !this.#sweep.emits;
+    const sweep = this.#sweep;
+    return sweep === undefined || (sweep.pane !== undefined && (sweep.frees || !sweep.emits));
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
@@ -135,30 +148,27 @@ export class WindowOperator<S> implements Operator {
 
   onElement(record: unknown, timestamp: number, group: number, behind: number): void {
     let pane = this.#last;
-    if (pane === undefined || !(timestamp >= pane.start && timestamp < pane.end)) {
-      const index = this.#assigner.indexAt(timestamp);
-      const known = this.#panes.find(index);
-      const slice = known ?? this.#assigner.slice(index);
-      if (this.#isLate(slice.end, group, behind)) {
-        this.#tooLate(record, timestamp, behind);
+    if (
+      pane === undefined ||
+      !(timestamp >= pane.start && timestamp < pane.end) ||
+      // The last record was not late. Only its mark or its key group makes this record late.
+      ((behind > NOT_BEHIND || this.#ahead !== undefined) &&
+        this.#isLate(pane.firstEnd, group, behind))
+    ) {
+      const place = this.#place(timestamp, group, behind);
+      if (typeof place === 'string') {
+        if (place === 'late') this.#tooLate(record, timestamp, behind);
         return;
       }
-      pane = known ?? this.#open(slice);
-      this.#last = pane;
-    } else if (behind > NOT_BEHIND || this.#ahead !== undefined) {
-      // The last record of this pane was not late. Only its mark or its key group makes this record late.
-      if (this.#isLate(pane.end, group, behind)) {
-        this.#tooLate(record, timestamp, behind);
-        return;
-      }
+      pane = place;
     }
     const select = this.#select;
     const selected = select(record);
     const canonical = keyOfSelected(selected);
     const key = shownKey(selected);
-    const slot = this.#store.add(pane, canonical, key, group, record);
-    if (pane.fired || this.#ahead?.hasFired(group, pane.end - 1)) {
-      this.#emit(pane, canonical, slot, behind); // lateness.ts, J4
+    const slot = this.#store.add(pane, canonical, key, group, record, timestamp);
+    if (pane.fired || this.#ahead?.hasFired(group, pane.firstEnd - 1)) {
+      this.#emitAgain(pane, canonical, slot, group, behind); // lateness.ts, J4
     }
   }
 
@@ -171,6 +181,9 @@ export class WindowOperator<S> implements Operator {
     if (timeMs > this.#watermark) {
       this.#watermarkBefore = this.#watermark;
       this.#watermark = timeMs;
+      if (this.#last !== undefined && hasPassed(timeMs, this.#closeOf(this.#last.firstEnd))) {
+        this.#last = undefined;
+      }
     }
     if (timeMs < this.#due) {
       if (this.#ahead?.isAhead(this.#watermark) === false) this.#ahead = undefined;
@@ -187,16 +200,7 @@ export class WindowOperator<S> implements Operator {
       this.#sweep ??= this.#nextSweep();
       const sweep = this.#sweep;
       if (sweep === undefined) break;
-      const next = sweep.entries.next();
-      if (next.done === true) {
-        this.#finish(sweep);
-        continue;
-      }
-      const [canonical, slot] = next.value;
-      if (sweep.emits && !this.#hasFired(sweep.pane, slot)) {
-        this.#emit(sweep.pane, canonical, slot, NOT_BEHIND);
-      }
-      if (sweep.frees) this.#store.release(slot, sweep.pane);
+      if (!(sweep.pane === undefined ? this.#fireNext(sweep) : this.#sweepNext(sweep))) continue;
       this.#context.alive();
       if (turn.pause) return;
     }
@@ -219,16 +223,66 @@ export class WindowOperator<S> implements Operator {
     return withSections([...times, ...ahead], this.#store.capture(checkpoint, base));
   }
 
-  /** The key's group was ahead of time when it came to this instance, and has fired the window there (W5). */
-  #hasFired(pane: Pane<S>, slot: S): boolean {
-    return this.#ahead?.hasFired(this.#store.groupOf(slot), pane.end - 1) === true;
+  /** One key of a pane. @returns false: it was the last one before */
+  #sweepNext(sweep: PaneSweep<S>): boolean {
+    const next = sweep.entries.next();
+    if (next.done === true) {
+      this.#finish(sweep);
+      return false;
+    }
+    const { pane } = sweep;
+    const [canonical, slot] = next.value;
+    // The key's group was ahead of time when it came to this instance, and has fired the window there (W5).
+    const hasFired = this.#ahead?.hasFired(this.#store.groupOf(slot), pane.end - 1) === true;
+    if (sweep.emits && !hasFired) this.#emit(pane, canonical, slot, NOT_BEHIND);
+    if (sweep.frees) this.#store.release(slot, pane);
+    return true;
+  }
+
+  /** One key of a window. @returns false: it was the last one before */
+  #fireNext(sweep: WindowSweep<S>): boolean {
+    const merge = this.#merge!;
+    const next = sweep.entries.next();
+    if (next.done === true) {
+      this.#sweep = undefined;
+      merge.finish();
+      return false;
+    }
+    const [canonical, run] = next.value;
+    if (!merge.advance(canonical, run)) return true;
+    const { start, end } = merge.window;
+    if (this.#ahead !== undefined) {
+      const group = keyGroupOf(run.key, this.#context.keyGroups);
+      if (this.#ahead.hasFired(group, end - 1)) return true;
+    }
+    this.#emitRun(run, start, end, NOT_BEHIND);
+    return true;
   }
 
   /** In the midst of a firing: a time at which exactly what has fired was due (W6). */
   #reached(): number {
-    const next = this.#panes.nextToFire;
-    if (next === undefined || next.end - 1 > this.#watermark) return this.#watermark;
-    return Math.max(this.#watermarkBefore, next.start - 1);
+    const end = this.#nextEnd();
+    if (!hasPassed(this.#watermark, end - 1)) return this.#watermark;
+    return Math.max(this.#watermarkBefore, end - 2);
+  }
+
+  /** For a record that was added: the rows of its windows that have fired (W2). */
+  #emitAgain(pane: Pane<S>, canonical: PrimitiveKey, slot: S, group: number, behind: number): void {
+    const merge = this.#merge;
+    if (merge === undefined) {
+      this.#emit(pane, canonical, slot, behind);
+      return;
+    }
+    merge.changed(canonical);
+    for (const [{ start, end }, run] of merge.runsOf(
+      canonical,
+      this.#keyOf(canonical, slot),
+      pane,
+    )) {
+      const isDue = hasPassed(this.#watermark, end - 1);
+      if (!isDue && this.#ahead?.hasFired(group, end - 1) !== true) return;
+      this.#emitRun(run, start, end, behind);
+    }
   }
 
   #emit(pane: Pane<S>, canonical: PrimitiveKey, slot: S, behind: number): void {
@@ -236,19 +290,57 @@ export class WindowOperator<S> implements Operator {
     try {
       row = this.#store.row(pane, canonical, slot);
     } catch (error) {
-      this.#rejected(pane, canonical, slot, error);
+      this.#rejected(this.#keyOf(canonical, slot), pane.start, pane.end, error);
       return;
     }
     this.#output.onElement(row, pane.end - 1, 0, behind);
   }
 
+  #emitRun(run: KeyRun<S>, start: number, end: number, behind: number): void {
+    let row: unknown;
+    try {
+      row = run.row(start, end);
+    } catch (error) {
+      this.#rejected(run.key, start, end, error);
+      return;
+    }
+    this.#output.onElement(row, end - 1, 0, behind);
+  }
+
+  #keyOf(canonical: PrimitiveKey, slot: S): unknown {
+    return this.#store.keyOf(canonical, slot);
+  }
+
   /** A failure that is not one record's: tells it with the fields with which the row would have begun. */
-  #rejected(pane: Pane<S>, canonical: PrimitiveKey, slot: S, error: unknown): void {
+  #rejected(key: unknown, windowStart: number, windowEnd: number, error: unknown): void {
     const { reject } = this.#context;
     if (reject === undefined) throw error;
-    const { start: windowStart, end: windowEnd } = pane;
-    const key = this.#store.keyOf(canonical, slot);
     reject({ key, windowStart, windowEnd }, windowEnd - 1, error);
+  }
+
+  /** The pane for a record; or that all its windows are over, or that it is in none (W1, W8). */
+  #place(timestamp: number, group: number, behind: number): Pane<S> | 'late' | 'nowhere' {
+    const index = this.#assigner.indexAt(timestamp);
+    const known = this.#panes.find(index);
+    const slice = known ?? this.#assigner.slice(index);
+    let end = slice.firstEnd;
+    if (end > slice.lastEnd) {
+      this.#context.count('recordsOutsideWindows', 1);
+      return 'nowhere';
+    }
+    if (!this.#isLate(end, group, behind)) {
+      const pane = known ?? this.#open(slice);
+      this.#last = pane;
+      return pane;
+    }
+    if (this.#isLate(slice.lastEnd, group, behind)) return 'late';
+    let part = index;
+    while (this.#isLate(end, group, behind)) {
+      end = this.#assigner.nextEnd(end);
+      part += 1;
+    }
+    this.#context.count('partlyLateRecords', 1);
+    return this.#paneOf(part);
   }
 
   #tooLate(record: unknown, timestamp: number, behind: number): void {
@@ -273,40 +365,59 @@ export class WindowOperator<S> implements Operator {
     return this.#panes.find(index) ?? this.#open(this.#assigner.slice(index));
   }
 
-  #open({ index, start, end, firstEnd, lastEnd, stored }: Slice): Pane<S> {
-    const fired = hasPassed(this.#watermark, end - 1);
+  #open(slice: Slice): Pane<S> {
+    const merge = this.#merge;
+    const fired = hasPassed(this.#watermark, slice.firstEnd - 1);
+    let dueEnd = slice.firstEnd;
+    if (fired) dueEnd = merge?.endAfter(this.#watermark, slice) ?? Number.POSITIVE_INFINITY;
+    const { index, whole, start, end, firstEnd, lastEnd, stored } = slice;
     const slots = this.#store.newSlots(stored);
-    const pane: Pane<S> = { index, start, end, firstEnd, lastEnd, stored, fired, slots };
+    const pane: Pane<S> = {
+      ...{ index, whole, start, end, firstEnd, lastEnd, stored },
+      ...{ fired, dueEnd, slots },
+    };
     this.#panes.add(pane);
     this.#due = Math.min(this.#due, this.#dueOf(pane));
     return pane;
   }
 
-  /** The watermark for which the pane waits, to fire or to be freed; never, when there is no pane. */
-  #dueOf(pane: Pane<S> | undefined): number {
-    if (pane === undefined) return Number.POSITIVE_INFINITY;
-    return pane.fired ? this.#closeOf(pane.end) : pane.end - 1;
+  /** The watermark for which the pane waits, to fire or to be freed. */
+  #dueOf({ dueEnd, lastEnd }: Pane<S>): number {
+    return dueEnd === Number.POSITIVE_INFINITY ? this.#closeOf(lastEnd) : dueEnd - 1;
   }
 
-  #ifDue(pane: Pane<S> | undefined): Pane<S> | undefined {
-    return hasPassed(this.#watermark, this.#dueOf(pane)) ? pane : undefined;
+  /** Where the next window ends that is to fire; infinite when there is none. */
+  #nextEnd(): number {
+    if (this.#merge !== undefined) return this.#merge.nextEnd;
+    return this.#panes.nextToFire?.dueEnd ?? Number.POSITIVE_INFINITY;
   }
 
   #nextDue(): number {
-    const { nextToFire, nextToFree } = this.#panes;
-    return Math.min(this.#dueOf(nextToFire), this.#dueOf(nextToFree));
+    const toFree = this.#panes.nextToFree;
+    const freeMs = toFree === undefined ? Number.POSITIVE_INFINITY : this.#closeOf(toFree.lastEnd);
+    return Math.min(this.#nextEnd() - 1, freeMs);
   }
 
-  /** The earliest pane for which the watermark has something to do. */
+  /** The earliest pane or window for which the watermark has something to do. */
   #nextSweep(): Sweep<S> | undefined {
-    // Panes that have fired are earlier than those that have not.
-    const pane = this.#ifDue(this.#panes.nextToFree) ?? this.#ifDue(this.#panes.nextToFire);
-    if (pane === undefined) return undefined;
-    const frees = hasPassed(this.#watermark, this.#closeOf(pane.end));
-    return { pane, entries: pane.slots.entries(), emits: !pane.fired, frees };
+    const end = this.#nextEnd();
+    const old = this.#panes.nextToFree;
+    // What is freed has fired with all its windows.
+    if (old !== undefined && old.lastEnd < end) {
+      if (hasPassed(this.#watermark, this.#closeOf(old.lastEnd))) {
+        return { pane: old, entries: old.slots.entries(), emits: false, frees: true };
+      }
+    }
+    if (end === Number.POSITIVE_INFINITY || !hasPassed(this.#watermark, end - 1)) return undefined;
+    if (this.#merge !== undefined) {
+      return { pane: undefined, entries: this.#merge.begin(() => this.#context.alive()) };
+    }
+    const pane = this.#panes.nextToFire!;
+    const frees = hasPassed(this.#watermark, this.#closeOf(end));
+    return { pane, entries: pane.slots.entries(), emits: true, frees };
   }
 
-  #finish({ pane, frees }: Sweep<S>): void {
+  #finish({ pane, frees }: PaneSweep<S>): void {
     this.#sweep = undefined;
     if (!frees) {
       this.#panes.fired(pane);

@@ -2,10 +2,11 @@ import type { KeySelector } from '../api/key-selector.js';
 import { reducedState, type StateVersion } from '../api/state-version.js';
 import type { WindowDefinition } from '../api/windows.js';
 import type { Operator } from '../operator.js';
+import { windowedState } from '../windows/window-layout.js';
 import { reduceFold } from './cell-fold.js';
 import { CellPanes } from './cell-panes.js';
 import type { Migrate } from './state-evolution.js';
-import { WindowOperator, type WindowOptions, windowedState } from './window-operator.js';
+import { WindowOperator, type WindowOptions } from './window-operator.js';
 
 /** Folds the records of each key and window into one, and emits it when the window fires. */
 export function windowReduceOperator(

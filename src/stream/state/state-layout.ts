@@ -2,7 +2,7 @@
  * What the state of an operator consists of, as a text that stands in each of its sections; and what becomes of
  * state that was written under another layout.
  *
- *      WINDOW|ENTRY|ENTRY|…      WINDOW, of windowed operators, is kind:size:offset
+ *      WINDOW|ENTRY|ENTRY|…      WINDOW, of windowed operators, is kind:size:offset (stream/windows/window-layout.ts)
  *      ENTRY                     "name":type:words, or "name":type:value, and :version above 1
  *      reduce                    the only entry of a reduce; reduce:2 for version 2
  *
@@ -30,7 +30,7 @@ export interface LayoutEntry {
 }
 
 export interface StateLayout {
-  /** `kind:size:offset`; empty where there are no windows. */
+  /** `tumbling:size:offset` and the like; empty where there are no windows. */
   readonly window: string;
   readonly entries: readonly LayoutEntry[];
 }
@@ -100,7 +100,7 @@ export function layoutEntry({ name, type, words, isValue, version }: LayoutEntry
   return `${JSON.stringify(name)}:${type}:${isValue ? 'value' : words}${tail}`;
 }
 
-const WINDOW = /^([a-z-]+:-?\d+:-?\d+)\|/;
+const WINDOW = /^([a-z]+(?::[\w/+-]+)+)\|/;
 const REDUCED = /^reduce(?::(\d+))?$/;
 const ENTRY = /^("(?:[^"\\]|\\.)*"):([A-Za-z-]+):(value|\d+)(?::(\d+))?(?:\||$)/;
 
@@ -166,7 +166,7 @@ export function compareLayouts(
 
 function windowProblem(old: StateLayout, now: StateLayout): string {
   const told = ({ window }: StateLayout) => (window === '' ? 'no windows' : `windows '${window}'`);
-  return `it holds ${told(old)} and now has ${told(now)} (kind:size:offset in ms), so what is open cannot be told apart`;
+  return `it holds ${told(old)} and now has ${told(now)} (times in ms), so what is open cannot be told apart`;
 }
 
 function entryProblem(

@@ -18,6 +18,8 @@ import { HoldfastError } from '../../base/errors.js';
 export interface Slice {
   /** The slice's number; greater for a later one. */
   readonly index: number;
+  /** Another number than `index`: the slice is a part of that one, for records that are late for its first windows. */
+  readonly whole: number;
   /** [start, end) */
   readonly start: number;
   readonly end: number;
@@ -32,7 +34,8 @@ export interface WindowAssigner {
   /** Windows overlap: a slice may be in several. */
   readonly overlaps: boolean;
   /**
-   * The number of the slice into which the time falls.
+   * The number of the slice into which the time falls. That number + j is a part of the slice, which is not in the
+   * first j of its windows.
    * @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP
    */
   indexAt(timeMs: number): number;
@@ -43,6 +46,8 @@ export interface WindowAssigner {
   startOf(end: number): number;
   /** Where the next window ends. */
   nextEnd(end: number): number;
+  /** Where the merge of a window's slices is put together (window-merge.ts, M2): from its start to less than the end. */
+  pivotOf(start: number): number;
 }
 
 /** For assigners that cannot do without a time. @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP */
@@ -52,5 +57,19 @@ export function requireTime(timeMs: number): void {
     'ERR_HOLDFAST_NO_TIMESTAMP',
     'a record without an event time reached a window. Give records their times with ' +
       '.withTimestamps(…) before keyBy, or read from a source that knows them.',
+  );
+}
+
+/**
+ * Numbers of slices are exact up to this. A slice has as many numbers as it has windows, so with many windows the
+ * far future is out of reach.
+ * @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE
+ */
+export function requireExact(index: number, timeMs: number): number {
+  if (Number.isSafeInteger(index)) return index;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_UNSUPPORTED_VALUE',
+    `a record's event time, ${timeMs} ms, is too far away for windows that overlap so often. Take a larger ` +
+      'slide or step, or keep such times out with withTimestamps(…, { maxFutureMs }).',
   );
 }

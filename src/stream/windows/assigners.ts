@@ -2,11 +2,17 @@
 
 import type { WindowDefinition } from '../api/windows.js';
 import type { WindowAssigner } from './assigner.js';
+import { CumulativeAssigner } from './cumulative-assigner.js';
+import { SlidingAssigner } from './sliding-assigner.js';
 import { TumblingAssigner } from './tumbling-assigner.js';
 
 export function assignerOf(window: WindowDefinition): WindowAssigner {
   switch (window.kind) {
     case 'tumbling':
       return new TumblingAssigner(window.sizeMs, window.offsetMs);
+    case 'sliding':
+      return new SlidingAssigner(window.sizeMs, window.slideMs, window.offsetMs);
+    case 'cumulative':
+      return new CumulativeAssigner(window.sizeMs, window.stepMs, window.offsetMs);
   }
 }

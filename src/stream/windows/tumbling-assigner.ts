@@ -23,7 +23,7 @@ export class TumblingAssigner implements WindowAssigner {
   slice(index: number): Slice {
     const start = index * this.#sizeMs + this.#offsetMs;
     const end = start + this.#sizeMs;
-    return { index, start, end, firstEnd: end, lastEnd: end, stored: start };
+    return { index, whole: index, start, end, firstEnd: end, lastEnd: end, stored: start };
   }
 
   startOf(end: number): number {
@@ -32,5 +32,9 @@ export class TumblingAssigner implements WindowAssigner {
 
   nextEnd(end: number): number {
     return end + this.#sizeMs;
+  }
+
+  pivotOf(start: number): number {
+    return start;
   }
 }

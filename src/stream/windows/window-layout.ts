@@ -1,0 +1,19 @@
+/** Windows as they stand in the layout of their state: `tumbling:SIZE:OFFSET` and the like, times in ms. */
+
+import type { WindowDefinition } from '../api/windows.js';
+import type { StateDescription } from '../state/state-layout.js';
+
+export function windowedState(window: WindowDefinition, state: StateDescription): StateDescription {
+  return { ...state, layout: `${windowLayout(window)}|${state.layout}` };
+}
+
+function windowLayout(window: WindowDefinition): string {
+  switch (window.kind) {
+    case 'tumbling':
+      return `tumbling:${window.sizeMs}:${window.offsetMs}`;
+    case 'sliding':
+      return `sliding:${window.sizeMs}:${window.slideMs}:${window.offsetMs}`;
+    case 'cumulative':
+      return `cumulative:${window.sizeMs}:${window.stepMs}:${window.offsetMs}`;
+  }
+}
