@@ -6,15 +6,16 @@ import { QUERIES } from './queries/index.mjs';
 import { nexmarkSource, OUT_OF_ORDERNESS_MS } from './source.mjs';
 
 /**
- * Arguments: `query`; `source`, the options of `nexmarkSource`; `to`: 'collect' or 'discard', or 'hash' for
+ * Arguments: `query`; `source`, the options of `nexmarkSource`; `to`: 'collect', 'discard', 'files' in `folder`, or 'hash' for
  * `tally`, two words of 64 bits in shared memory: rows, and the sum of their hashes.
  */
-export default defineJob('nexmark', (env, { query, source, to, tally }) => {
+export default defineJob('nexmark', (env, { query, source, to, tally, folder }) => {
   const events = env
     .from(nexmarkSource(source))
     .withTimestamps(({ dateTime }) => dateTime, { outOfOrdernessMs: OUT_OF_ORDERNESS_MS });
   const rows = QUERIES[query].build(events, env);
   if (to === 'collect') rows.collect('rows');
+  else if (to === 'files') rows.sinkTo(QUERIES[query].files.sink(folder));
   else if (to === 'discard') rows.sinkTo(discard());
   else rows.map((row) => add(tally, row)).sinkTo(discard());
 });

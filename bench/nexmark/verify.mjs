@@ -90,8 +90,16 @@ function tableOf(query, rows) {
 }
 
 async function plain(query, source, parallelism) {
-  const job = await run(JOB, { parallelism, args: { query, source, to: 'collect' } });
-  return rowsOf(await job.finished);
+  return await withFolder(async (directory) => {
+    const job = await run(JOB, { parallelism, args: argsOf(query, source, directory) });
+    return await rowsOf(query, await job.finished, directory);
+  });
+}
+
+/** Rows are collected, or written to files where these are the answer. */
+function argsOf(query, source, directory) {
+  const to = QUERIES[query].files === undefined ? 'collect' : 'files';
+  return { query, source, to, folder: join(directory, 'rows') };
 }
 
 /**
@@ -102,8 +110,8 @@ async function killed(query, source, parallelism) {
   return await withFolder(async (directory) => {
     const options = (ratePerSecond) => ({
       parallelism,
-      args: { query, source: { ...source, ratePerSecond, splits: SPLITS }, to: 'collect' },
-      checkpoint: { directory, intervalMs: 100 },
+      args: argsOf(query, { ...source, ratePerSecond, splits: SPLITS }, directory),
+      checkpoint: { directory: join(directory, 'checkpoints'), intervalMs: 100 },
     });
     const job = await run(JOB, options(source.events / SLOW_RUN_SECONDS));
     const orEnd = (promise) => Promise.race([promise, job.finished]);
@@ -120,7 +128,8 @@ async function killed(query, source, parallelism) {
     if (stopped.status !== 'stopped' || stopped.restarts < KILLS) {
       throw new Error(`${stopped.restarts} of ${KILLS} restarts, then ${stopped.status}`);
     }
-    return rowsOf(await (await run(JOB, options(source.events))).finished);
+    const { finished } = await run(JOB, options(source.events));
+    return await rowsOf(query, await finished, directory);
   });
 }
 
@@ -129,7 +138,7 @@ async function rescaled(query, source, parallelism) {
   return await withFolder(async (directory) => {
     const options = (slots, name, ratePerSecond) => ({
       parallelism: slots,
-      args: { query, source: { ...source, ratePerSecond, splits: SPLITS }, to: 'collect' },
+      args: argsOf(query, { ...source, ratePerSecond, splits: SPLITS }, directory),
       checkpoint: { directory: join(directory, name), intervalMs: 100 },
     });
     const slow = source.events / SLOW_RUN_SECONDS;
@@ -141,7 +150,8 @@ async function rescaled(query, source, parallelism) {
     const stopped = await job.stop({ savepoint });
     if (stopped.status !== 'stopped') throw new Error('the run was over before its savepoint');
     const more = { ...options(parallelism + 1, 'after', source.events), restore: savepoint };
-    return rowsOf(await (await run(JOB, more)).finished);
+    const { finished } = await run(JOB, more);
+    return await rowsOf(query, await finished, directory);
   });
 }
 
@@ -157,10 +167,12 @@ function completed(job) {
 }
 
 /** What a window has left out is no answer, even if the tables are equal. */
-function rowsOf(result) {
+async function rowsOf(query, result, directory) {
   const late = result.counters.lateRecords ?? 0;
   if (late > 0) throw new Error(`${late} records were late`);
-  return result.collected.rows;
+  const { files } = QUERIES[query];
+  if (files === undefined) return result.collected.rows;
+  return await files.rows(join(directory, 'rows'));
 }
 
 async function withFolder(act) {

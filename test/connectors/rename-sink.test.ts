@@ -277,6 +277,7 @@ describe('ndjsonFiles', () => {
       () => ndjsonFiles('x', { existing: 'keep' as never }),
       () => ndjsonFiles('x', { onRewind: true as never }),
       () => ndjsonFiles('x', { mode: 'append' } as never),
+      () => ndjsonFiles('x', { partitionBy: 'day' as never }),
     ]) {
       expect((await failureOf(act)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
     }
@@ -828,4 +829,148 @@ describe('exactly once under any schedule of faults', () => {
       { numRuns: 60 },
     );
   });
+});
+
+describe('ndjsonFiles with partitions', () => {
+  interface Row {
+    readonly day: string;
+    readonly n: number;
+  }
+  const partitionBy = ({ day }: Row) => day;
+  const begin = async (out: string, run = 'run-1', options: NdjsonFilesOptions<Row> = {}) => {
+    const sink = ndjsonFiles<Row>(out, { ...options, partitionBy });
+    const committer = createCommitter(sink.committer!);
+    await committer.recover(fresh(run));
+    const writer = (await sink.open(sinkContext({ run }))) as SinkWriter<unknown>;
+    return { committer, writer };
+  };
+  const found = async (out: string) => {
+    const all = await readdir(out, { recursive: true });
+    return all.filter((name) => /part-[^/]*$/.test(name)).sort();
+  };
+
+  it('has a file for each partition and checkpoint, and shows all of a checkpoint at once', async () => {
+    const out = folder();
+    const { committer, writer } = await begin(out);
+    const first = await cut(
+      writer,
+      1,
+      { day: 'a', n: 1 },
+      { day: 'b/c', n: 2 },
+      { day: 'a', n: 3 },
+    );
+    expect(await found(out)).toEqual([]);
+    await committer.commit(1, first);
+    await committer.commit(1, first); // again, as after a crash
+    await committer.commit(2, await cut(writer, 2, { day: 'b/c', n: 4 }));
+    await writer.close();
+    const names = [
+      'a/part-0000000001-0.ndjson',
+      'b/c/part-0000000001-0.ndjson',
+      'b/c/part-0000000002-0.ndjson',
+    ];
+    expect(await found(out)).toEqual(names);
+    expect(await readFile(join(out, names[0]!), 'utf8')).toBe(
+      '{"day":"a","n":1}\n{"day":"a","n":3}\n',
+    );
+    expect(await staged(out)).toEqual([]);
+  });
+
+  it('publishes what was promised, and makes the folders, after a crash', async () => {
+    const out = folder();
+    const { writer } = await begin(out);
+    const promised = await cut(writer, 1, { day: 'x/y', n: 1 }, { day: 'z', n: 2 });
+    const { committer } = createdAgain(out);
+    await committer.recover({ run: 'run-1', checkpoint: 1, transactions: promised });
+    expect(await found(out)).toEqual([
+      'x/y/part-0000000001-0.ndjson',
+      'z/part-0000000001-0.ndjson',
+    ]);
+    // A reader takes a whole partition away; its next rows make the folder again.
+    await rm(join(out, 'z'), { recursive: true });
+    await committer.commit(2, await cut(writer, 2, { day: 'z', n: 3 }));
+    expect(await found(out)).toEqual([
+      'x/y/part-0000000001-0.ndjson',
+      'z/part-0000000002-0.ndjson',
+    ]);
+    await writer.close();
+  });
+
+  it('sees the parts of partitions when another run comes, and when an older checkpoint is restored', async () => {
+    const out = folder();
+    const { committer, writer } = await begin(out);
+    await committer.commit(1, await cut(writer, 1, { day: 'a', n: 1 }));
+    await committer.commit(2, await cut(writer, 2, { day: 'a/b', n: 2 }));
+    await writer.close();
+    const other = await failureOf(() => begin(out, 'run-2'));
+    expect(other.code).toBe('ERR_HOLDFAST_SINK_OCCUPIED');
+    expect(other.message).toContain('a/part-0000000001-0.ndjson');
+    const rewound = createdAgain(out).committer;
+    const state = { run: 'run-1', checkpoint: 1, transactions: [] };
+    expect((await failureOf(() => rewound.recover(state))).code).toBe('ERR_HOLDFAST_SINK_REWOUND');
+    await createdAgain(out, 'remove').committer.recover(state);
+    expect(await found(out)).toEqual(['a/part-0000000001-0.ndjson']);
+    await begin(out, 'run-3', { existing: 'overwrite' });
+    expect(await found(out)).toEqual([]);
+  });
+
+  it('leaves the folder of another sink alone', async () => {
+    const out = folder();
+    const inner = join(out, 'late');
+    await published(inner, 'other');
+    await begin(out, 'run-1', { existing: 'overwrite' });
+    expect(await parts(inner)).toHaveLength(2);
+  });
+
+  it.each([
+    '',
+    '.',
+    '..',
+    '../up',
+    '/etc',
+    'a//b',
+    'a/',
+    '.hidden',
+    'a\\b',
+    'c:',
+    'a\nb',
+    'x'.repeat(201),
+    7,
+  ])('refuses %j as a partition', async (day) => {
+    const { writer } = await begin(folder());
+    const error = await failureOf(() => writer.write({ day, n: 1 }, 0));
+    expect(error.code).toBe('ERR_HOLDFAST_SINK');
+    expect(error.message).toContain('partitionBy gave');
+    await writer.close();
+  });
+
+  it('refuses a transaction whose partition leads elsewhere', async () => {
+    const out = folder();
+    const { committer, writer } = await begin(out);
+    const [transaction] = await cut(writer, 1, { day: 'a', n: 1 });
+    const [part] = (transaction as unknown as { parts: readonly object[] }).parts;
+    const error = await failureOf(() =>
+      committer.commit(1, [{ parts: [{ ...part, partition: '../elsewhere' }] }]),
+    );
+    expect(error.code).toBe('ERR_HOLDFAST_SINK');
+    await writer.close();
+  });
+
+  it('refuses more open partitions than a transaction has room for', async () => {
+    const { writer } = await begin(folder());
+    for (let n = 0; n < 1_000; n += 1) writer.write({ day: `d${n}`, n }, 0);
+    writer.write({ day: 'd7', n: 7 }, 0);
+    const error = await failureOf(() => writer.write({ day: 'one more', n: 0 }, 0));
+    expect(error.message).toContain('more than 1000 partitions');
+    const [transaction] = await cut(writer, 1);
+    expect(JSON.stringify(transaction).length).toBeLessThan(1024 * 1024);
+    writer.write({ day: 'one more', n: 0 }, 0); // a cut makes room
+    await writer.close();
+  });
+
+  function createdAgain(out: string, onRewind: 'refuse' | 'remove' = 'refuse') {
+    return {
+      committer: createCommitter(ndjsonFiles<Row>(out, { partitionBy, onRewind }).committer!),
+    };
+  }
 });

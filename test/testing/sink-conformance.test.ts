@@ -17,6 +17,7 @@ import {
   rowsAsState,
 } from './ledger-sink.js';
 
+const folderOf = ({ id }: Row) => `of/${id % 2 === 0 ? 'even' : 'odd'}`;
 const record = (id: number): Row => ({ id });
 let root: string;
 beforeAll(async () => {
@@ -80,6 +81,14 @@ function ofFolder(name: string, create: (folder: string) => Sink<Row>, shown: st
 
 const sound: Readonly<Record<string, () => SinkConformanceOptions<Row>>> = {
   ndjsonFiles: () => ofFolder('renamed', (folder) => ndjsonFiles(folder), '.'),
+  'ndjsonFiles with partitions': () => ({
+    ...ofFolder('partitioned', (folder) => ndjsonFiles(folder, { partitionBy: folderOf }), '.'),
+    committed: async () => {
+      const folders = ['even', 'odd'].map((name) => join(root, 'partitioned', 'of', name));
+      return (await Promise.all(folders.map((folder) => lines(folder, () => 0)))).flat();
+    },
+    ordered: false,
+  }),
   'files of one’s own': () => ofFolder('own', (folder) => stagedFiles(folder), 'published'),
   'a ledger in memory': () => ofLedger(),
   collect: () => ({ ...ofState(false), create: () => collect('rows') }),

@@ -1,9 +1,9 @@
 /**
- * Nexmark's queries, all but q10, which writes files in a folder for each minute. Each has `build`, which makes a
+ * Nexmark's queries. Each has `build`, which makes a
  * stream of rows of the stream of events (and of the environment, for a query with a source of its own), and `sql`,
  * which says the same of the tables person, auction and bid, and was written from the query's meaning. A query
  * whose rows replace earlier ones says with `updates` which these are; one whose rows differ from run to run gives
- * with `compared` the table of what does not.
+ * with `compared` the table of what does not. One whose answer is in files has `files`: the sink, and what reads them.
  */
 
 import { q0 } from './q0.mjs';
@@ -16,6 +16,7 @@ import { q6 } from './q6.mjs';
 import { q7 } from './q7.mjs';
 import { q8 } from './q8.mjs';
 import { q9 } from './q9.mjs';
+import { q10 } from './q10.mjs';
 import { q11 } from './q11.mjs';
 import { q12 } from './q12.mjs';
 import { q13 } from './q13.mjs';
@@ -41,6 +42,7 @@ export const QUERIES = {
   q7,
   q8,
   q9,
+  q10,
   q11,
   q12,
   q13,

@@ -3,6 +3,7 @@
  * taken apart by these patterns and put together again, so nothing in them can lead elsewhere.
  *
  *     DIR/part-0000000007-1.ndjson                          published: number 7, instance 1
+ *     DIR/2026-11-29/12/part-0000000007-1.ndjson            … of the partition `2026-11-29/12`
  *     DIR/.staging/<run>-7-1-3-9f2c41d0a7b6e815             staged for checkpoint 7: instance, incarnation
  *     DIR/.staging/<run>-open-1-3-9f2c41d0a7b6e815          being written, in no checkpoint yet
  *     DIR/.staging/run.json                                 whose the folder is (run-marker.ts)
@@ -23,21 +24,42 @@ export function isRunId(run: unknown): run is string {
   return typeof run === 'string' && RUN.test(run);
 }
 
-export function partName(number: number, instance: number): string {
-  return `part-${String(number).padStart(NUMBER_DIGITS, '0')}-${instance}.ndjson`;
+/** @param partition empty: none */
+export function partName(number: number, instance: number, partition: string): string {
+  const folder = partition === '' ? '' : `${partition}/`;
+  return `${folder}part-${String(number).padStart(NUMBER_DIGITS, '0')}-${instance}.ndjson`;
 }
 
 export interface PartName {
+  /** With its partition. */
   readonly name: string;
   readonly number: number;
   readonly instance: number;
 }
 
-export function parsePartName(name: string): PartName | undefined {
+/** @param partition in which it was found; empty: none */
+export function parsePartName(name: string, partition = ''): PartName | undefined {
   const match = PART.exec(name);
   return match === null
     ? undefined
-    : { name, number: Number(match[1]), instance: Number(match[2]) };
+    : {
+        name: partition === '' ? name : `${partition}/${name}`,
+        number: Number(match[1]),
+        instance: Number(match[2]),
+      };
+}
+
+const PARTITION_CHARACTERS_MAX = 512;
+/** No dot in front, which hides a folder or leads out of it, and nothing that a file system takes for something else. */
+const FOLDER = /^[^.\p{Cc}\\/:][^\p{Cc}\\/:]{0,199}$/u;
+
+/**
+ * Is this folders within a folder, such as `day=2026-11-29/hour=12`? Names that a published part could have are not
+ * folders of a partition. A colon is none on Windows, so it is none anywhere.
+ */
+export function isPartition(partition: unknown): partition is string {
+  if (typeof partition !== 'string' || partition.length > PARTITION_CHARACTERS_MAX) return false;
+  return partition.split('/').every((name) => FOLDER.test(name) && !PART.test(name));
 }
 
 export interface StagedName {

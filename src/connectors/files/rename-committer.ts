@@ -18,9 +18,10 @@
  *  R6  A folder that this process has taken has the run's marker for as long as the run goes on. Without it the
  *      folder was deleted or emptied, and with it what was published: a run cannot go on in an empty folder.
  *  R7  `.staging` is a real folder inside of this folder: a link would lead the run's files elsewhere.
+ *  R8  A reader may take parts and empty folders of partitions away; whatever is published next makes its folder again.
  */
 
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { assert } from '../../base/assert.js';
 import { HoldfastError } from '../../base/errors.js';
 import { GONE } from '../../base/failure.js';
@@ -32,6 +33,7 @@ import type { Committer, RecoverState } from '../committer.js';
 import { sinkError } from '../sink-error.js';
 import { fileAt, syncDirectory } from './durable-files.js';
 import {
+  isPartition,
   isRunId,
   PART_NUMBER_MAX,
   type PartName,
@@ -53,11 +55,15 @@ export interface RenameCommitterData {
   readonly kind: 'rename';
   /** Absolute. */
   readonly directory: string;
+  /** Parts are in folders of their partitions. */
+  readonly partitioned?: true | undefined;
   readonly existing: 'refuse' | 'append' | 'overwrite';
   readonly onRewind: 'refuse' | 'remove';
 }
 
 interface PublishedPart {
+  /** The folder below the sink's; empty: the sink's. */
+  readonly partition: string;
   /** Its name in the staging folder, and among the published ones. */
   readonly from: string;
   readonly to: string;
@@ -69,6 +75,8 @@ export class RenameCommitter implements Committer {
   readonly #data: RenameCommitterData;
   readonly #record: PublishedRecord;
   #marker: RunMarker | undefined;
+  /** Partitions whose folders were made, or found, and are durable. */
+  readonly #made = new Set<string>();
 
   constructor(data: RenameCommitterData) {
     this.#data = data;
@@ -234,17 +242,37 @@ export class RenameCommitter implements Committer {
     const staged: PublishedPart[] = [];
     for (const handle of handles) {
       const from = stagingPath(directory, handle.staged);
-      const to = join(directory, partName(base + handle.checkpoint, handle.instance));
+      const { checkpoint, instance, partition = '' } = handle;
+      const to = join(directory, partName(base + checkpoint, instance, partition));
       const file = await fileAt(from);
-      if (file !== undefined) staged.push({ from, to, file });
+      if (file !== undefined) staged.push({ from, to, file, partition });
       // In this order, because a committer that was given up may publish the part between the two looks.
       else if (reached === undefined || base + handle.checkpoint <= reached) continue;
       else if ((await fileAt(to)) === undefined) throw this.#lost(to, handle.staged); // R2
     }
     if (number > (reached ?? -1)) await this.#record.write(reached, number);
+    for (const partition of new Set(staged.map((part) => part.partition))) {
+      if (partition !== '') await this.#makePartition(partition);
+    }
     for (const part of staged) await this.#publishOne(part);
     // Also when all parts were published before, since that may not have been durable.
-    await atPoint('output:sync', () => syncDirectory(directory));
+    const folders = new Set(handles.map(({ partition = '' }) => partition)).add('');
+    await atPoint('output:sync', async () => {
+      for (const folder of folders) await syncIfThere(join(directory, folder));
+    });
+  }
+
+  /** The folder is durable before a part is moved there: else both could be gone after a power cut. */
+  async #makePartition(partition: string): Promise<void> {
+    const { directory } = this.#data;
+    const folder = join(directory, partition);
+    if (this.#made.has(partition) && (await fileAt(folder)) !== undefined) return;
+    await makeDirectory(folder);
+    for (let above = dirname(partition); ; above = dirname(above)) {
+      await syncDirectory(join(directory, above));
+      if (above === '.') break;
+    }
+    this.#made.add(partition);
   }
 
   async #publishOne({ from, to, file }: PublishedPart): Promise<void> {
@@ -277,18 +305,16 @@ export class RenameCommitter implements Committer {
   }
 
   async #parts(): Promise<readonly PartName[]> {
-    const names = await readdir(this.#data.directory);
-    return names
-      .sort()
-      .map(parsePartName)
-      .filter((part) => part !== undefined);
+    const { directory, partitioned } = this.#data;
+    return await partsIn(directory, '', partitioned === true);
   }
 
   async #remove(parts: readonly PartName[]): Promise<void> {
     if (parts.length === 0) return;
     const { directory } = this.#data;
     for (const { name } of parts) await unlink(join(directory, name));
-    await syncDirectory(directory);
+    const folders = new Set(parts.map(({ name }) => dirname(name)));
+    for (const folder of folders) await syncDirectory(join(directory, folder));
   }
 
   /** Removes staged files. They are in no manifest any more, so nothing has to be durable. */
@@ -336,6 +362,33 @@ export class RenameCommitter implements Committer {
       { details: { directory, owner: found?.run, ...gone } },
     );
   }
+}
+
+/** All of a folder, in the order of their names. @param below also those of partitions, but not of another sink's folder */
+async function partsIn(
+  directory: string,
+  partition: string,
+  below: boolean,
+): Promise<readonly PartName[]> {
+  const folder = join(directory, partition);
+  const names = (await readdir(folder)).sort();
+  if (partition !== '' && names.includes(STAGING)) return [];
+  const parts: PartName[] = [];
+  for (const name of names) {
+    const part = parsePartName(name, partition);
+    if (part !== undefined) parts.push(part);
+    const inside = partition === '' ? name : `${partition}/${name}`;
+    if (part !== undefined || !below || !isPartition(inside)) continue;
+    if ((await lstat(join(directory, inside))).isDirectory()) {
+      parts.push(...(await partsIn(directory, inside, below)));
+    }
+  }
+  return parts;
+}
+
+/** Readers may take the last part of a partition away, and its folder with it. */
+async function syncIfThere(folder: string): Promise<void> {
+  if ((await fileAt(folder)) !== undefined) await syncDirectory(folder);
 }
 
 /** Published parts of checkpoints that the restored one does not know of. */

@@ -5,7 +5,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import type { SinkTransaction } from '../../stream/sink.js';
-import { parseStagedName } from './part-names.js';
+import { isPartition, parseStagedName } from './part-names.js';
 
 export interface StagedPartHandle {
   /** Name in the staging folder. */
@@ -13,6 +13,8 @@ export interface StagedPartHandle {
   /** Of the cut that ended the part: becomes the number in its published name. */
   readonly checkpoint: number;
   readonly instance: number;
+  /** Absent: none. */
+  readonly partition?: string | undefined;
   readonly bytes: number;
   readonly rows: number;
 }
@@ -34,7 +36,8 @@ export function partsOfTransaction(
       name?.run !== run ||
       name.checkpoint === undefined ||
       name.checkpoint !== part.checkpoint ||
-      name.instance !== part.instance
+      name.instance !== part.instance ||
+      (part.partition !== undefined && !isPartition(part.partition))
     ) {
       throw invalid(part);
     }

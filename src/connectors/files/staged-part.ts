@@ -7,7 +7,6 @@ import { dirname } from 'node:path';
 import { type FileHandle, open, rename, rm } from '../../base/files.js';
 import { makeDirectory } from '../../base/make-directory.js';
 import { atPoint } from '../../base/protocol-points.js';
-import { syncDirectory } from './durable-files.js';
 
 export class StagedPart {
   readonly #path: string;
@@ -30,13 +29,12 @@ export class StagedPart {
     return this.#tail;
   }
 
-  /** When it resolves, the file is durable under its new name. */
+  /** When it resolves, the file is durable, and has its new name, which its folder has yet to make durable. */
   async seal(path: string): Promise<void> {
     await this.#tail;
     await atPoint('output:seal', () => this.#handle!.sync());
     await this.#closeHandle();
     await atPoint('output:staged', () => rename(this.#path, path));
-    await atPoint('output:staging-sync', () => syncDirectory(dirname(path)));
   }
 
   /** Gives the file up; never rejects. What stays behind is swept by the next recovery. */
