@@ -106,6 +106,7 @@ export {
   type ValueAggregation,
   type Words,
 } from './stream/api/aggregations.js';
+export type { AsyncCall, AsyncMapOptions, AsyncRetryOptions } from './stream/api/async-map.js';
 export type {
   BroadcastStream,
   ReadStates,

@@ -11,6 +11,9 @@
  *  O3  `onWatermark` forwards the watermark only after everything it made fire has been emitted.
  *  O4  `capture` decides at once *what* is captured (the cut), and may do the work lazily: the sections will
  *      hold the state as of the call, whatever is processed afterwards.
+ *  O5  An operator that waits for promises (`saturated`, `pending`) holds no barrier up: what it has taken is in its
+ *      snapshot. It is `suspended` when it has something to emit, never while it only waits. When it is saturated it
+ *      calls `context.pause()`, but still takes what comes before the task stops, and whatever watermark comes.
  */
 
 import type { RecordsMode } from '../channels/record-keeper.js';
@@ -77,8 +80,11 @@ export interface OperatorContext {
   /**
    * User code has failed on something that is no record of the input, on a window's row say. Throws the error,
    * unless the failure is put aside.
+   * @param behind the mark of what failed; absent: it has none
    */
-  reject?(what: unknown, timestamp: number, error: unknown): void;
+  reject?(what: unknown, timestamp: number, error: unknown, behind?: number): void;
+  /** The operator has room for no more records: the task stops after the current one (O5). */
+  pause(): void;
   /** Asks the task to run again soon (after asynchronous work). */
   wake(): void;
   /** Reports an asynchronous failure. */
@@ -187,10 +193,14 @@ export interface Operator extends Receiver {
   readonly ports?: readonly Port[];
   readonly suspended?: boolean;
   /**
-   * True while the operator is suspended in a watermark and its state holds what is left of it: that is done when
-   * the watermark, or a later one, comes again. So a snapshot may be taken here.
+   * True while the operator is suspended and its state holds what is left to be done. What is left of a watermark is
+   * done when that, or a later one, comes again. So a snapshot may be taken here.
    */
   readonly divisible?: boolean;
+  /** No record may come until there is room again; undefined: the operator always has room (O5). */
+  readonly saturated?: boolean | undefined;
+  /** Something that was taken has not gone out: the input is not over yet (O5). */
+  readonly pending?: boolean;
   /** Continues suspended work until done or paused again. */
   resume?(): void;
   /**

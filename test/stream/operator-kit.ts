@@ -70,6 +70,7 @@ export class Harness {
   /** Times the operator had to be resumed. */
   resumed = 0;
   alive = 0;
+  woken = 0;
 
   constructor(create: () => Operator, options: KitOptions = {}, restored: RestoredSection[] = []) {
     this.operator = create();
@@ -110,7 +111,12 @@ export class Harness {
       count: (counter, by) => {
         this.counters[counter] = (this.counters[counter] ?? 0) + by;
       },
-      wake: () => {},
+      pause: () => {
+        this.turn.pause = true;
+      },
+      wake: () => {
+        this.woken += 1;
+      },
       fail: (error) => {
         throw error;
       },

@@ -339,7 +339,7 @@ describe('notices', () => {
         .sinkTo(sink());
     });
     expect(told).toMatchObject([
-      { operator: 'times', text: expect.stringMatching(/late.*ahead of keyBy/) },
+      { operator: 'times', text: expect.stringMatching(/late.*ahead of mapAsync, keyBy/) },
     ]);
   });
 

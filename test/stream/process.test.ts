@@ -492,6 +492,7 @@ function contextOf(): OperatorContext {
     side: () => undefined,
     alive() {},
     count() {},
+    pause() {},
     wake() {},
     fail() {},
   };

@@ -30,6 +30,30 @@ function typed(use: (stream: DataStream<Flight>) => unknown): void {
   void use;
 }
 
+describe('asynchronous callbacks', () => {
+  it('are for mapAsync, which gives what their promise is of, and needs one', () => {
+    typed((flights) => {
+      const named = flights.mapAsync(async ({ origin }, { signal, attempt, timestamp }) => {
+        expectTypeOf(signal).toEqualTypeOf<AbortSignal>();
+        expectTypeOf(attempt).toEqualTypeOf<number>();
+        expectTypeOf(timestamp).toEqualTypeOf<number | undefined>();
+        return { origin };
+      });
+      expectTypeOf(named).toEqualTypeOf<DataStream<{ origin: string }>>();
+      expectTypeOf(flights.keyBy(({ origin }) => origin).mapAsync(async () => 1)).toEqualTypeOf<
+        DataStream<number>
+      >();
+      flights.mapAsync(async () => 1, { capacity: 4, ordered: undefined });
+      // @ts-expect-error: no promise
+      flights.mapAsync(({ origin }) => origin);
+      // @ts-expect-error: no such option
+      flights.mapAsync(async () => 1, { timeout: 5 });
+      // @ts-expect-error: a promise in place of a record
+      flights.map(async ({ origin }) => origin);
+    });
+  });
+});
+
 describe('the arguments of a job', () => {
   it('are what its schema gives, and unknown without one', () => {
     const args = z.object({ limit: z.coerce.number(), unit: z.enum(['km', 'mi']).default('km') });

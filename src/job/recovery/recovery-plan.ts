@@ -16,6 +16,7 @@ import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
 import { inputAt } from '../../stream/graph/ports.js';
+import { IN_FLIGHT_SECTION } from '../../stream/state/in-flight-section.js';
 import {
   holdsElements,
   isChannelFor,
@@ -85,11 +86,14 @@ export function planRecovery(
 }
 
 /**
- * The checkpoint's id if its barrier has to pass once more: because the checkpoint holds records in flight, and
+ * The checkpoint's id if its barrier has to pass once more: because the checkpoint holds records in flight, between
+ * tasks or in an operator that waits for promises, and
  * instances, or the owners of key groups, have changed since (stream/task/task-inputs.ts, P4).
  */
 export function replayedBarrierOf(manifest: Manifest, plan: JobPlan): number | undefined {
-  const isInFlight = manifest.parts.some((part) => part.sections.some(holdsElements));
+  const isInFlight = manifest.parts.some((part) =>
+    part.sections.some((section) => holdsElements(section) || section.name === IN_FLIGHT_SECTION),
+  );
   if (!isInFlight) return undefined;
   const isRescaled = plan.vertices.some((vertex) =>
     vertex.nodes.some((node) => {

@@ -33,8 +33,18 @@ export function asyncCallbackError(where: string): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_ASYNC_CALLBACK',
     `the callback of ${where} is asynchronous (it gives a promise), but callbacks must answer ` +
-      'synchronously. Do the asynchronous work in a source or a sink, or look the data up before the ' +
-      'job starts.',
+      'synchronously. Do what is asynchronous in a step of its own, .mapAsync(async (record, { signal }) => …), ' +
+      'or in a source or a sink.',
+    { details: { where } },
+  );
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+export function requireFunction(callback: unknown, where: string): void {
+  if (typeof callback === 'function') return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `${where} needs a function, but was given ${describeValue(callback)}.`,
     { details: { where } },
   );
 }
@@ -44,13 +54,7 @@ export function asyncCallbackError(where: string): HoldfastError {
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK
  */
 export function checkCallback(callback: unknown, where: string): void {
-  if (typeof callback !== 'function') {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_BAD_OPTION',
-      `${where} needs a function, but was given ${describeValue(callback)}.`,
-      { details: { where } },
-    );
-  }
+  requireFunction(callback, where);
   if (types.isAsyncFunction(callback)) throw asyncCallbackError(where);
 }
 

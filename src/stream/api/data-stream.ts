@@ -10,6 +10,7 @@ import { HoldfastError } from '../../base/errors.js';
 import type { DeadLetter, ErrorPolicy } from '../dead-letter.js';
 import type { Partition } from '../graph/graph.js';
 import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
+import { type AsyncWork, asyncOperator } from '../operators/async-operator.js';
 import { filterOperator } from '../operators/filter-operator.js';
 import { flatMapOperator } from '../operators/flat-map-operator.js';
 import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
@@ -35,9 +36,10 @@ import {
   requireMerges,
   sum,
 } from './aggregations.js';
+import { type AsyncCall, type AsyncMapOptions, checkAsyncMap } from './async-map.js';
 import { BroadcastStream, describeBroadcast, requireBroadcastState } from './broadcast.js';
 import type { PrintOptions } from './builtin-sinks.js';
-import { checkCallback, describeValue, type NotPromise } from './callbacks.js';
+import { checkCallback, describeValue, type NotPromise, requireFunction } from './callbacks.js';
 import {
   type BroadcastSpec,
   type ConnectedSide,
@@ -111,6 +113,24 @@ export class DataStream<T, Tags = NoTags> {
   flatMap<O>(fn: (record: T) => Iterable<O> & object): DataStream<O> {
     checkCallback(fn, 'flatMap');
     return this.operator('flatMap', { create: flatMapOperator(fn) });
+  }
+
+  /**
+   * One record in, one out, of a promise: for each record `fn` calls a service, say, with up to `capacity` records in
+   * flight. Those are part of a checkpoint. After a restart they are called again: each result goes on exactly once, but
+   * a call is made at least once, so what it does elsewhere should be keyed by something in the record.
+   */
+  mapAsync<O>(
+    fn: (record: T, call: AsyncCall) => PromiseLike<O>,
+    options?: AsyncMapOptions,
+  ): DataStream<O> {
+    requireFunction(fn, 'mapAsync');
+    const settings = checkAsyncMap(options);
+    const call = fn as AsyncWork['call'];
+    return this.operator('mapAsync', {
+      stateful: true,
+      create: asyncOperator('mapAsync', () => ({ call }), settings),
+    });
   }
 
   /**

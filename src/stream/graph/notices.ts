@@ -25,8 +25,8 @@ export function noticesOf(
       text:
         `withTimestamps ('${id}') stands behind an exchange: it gives times to records of many splits in the ` +
         'order in which other tasks send them, so which of them are late for a window may differ from run to ' +
-        'run. Put it into the source’s own chain: ahead of keyBy, rebalance, broadcast, union, connect and changes of ' +
-        'parallelism.',
+        'run. Put it into the source’s own chain: ahead of mapAsync, keyBy, rebalance, broadcast, union, connect and ' +
+        'changes of parallelism.',
     }));
 }
 

@@ -14,6 +14,8 @@
  *      chooses the first slot, so that several narrow operators do not all sit on slot 0. The id chooses it, not
  *      the operator's place in the graph, so that an edit elsewhere moves nothing.
  *  P4  There is one key-group table per number of instances, of every vertex that is read by key or has state.
+ *  P5  What gives times asks which split a record is of, and knows that of the record which the chain has just taken.
+ *      So it heads a chain where an operator ahead of it emits later.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -23,6 +25,9 @@ import type { GraphData, GraphNodeData, Partition } from './graph.js';
 import { noticesOf } from './notices.js';
 import type { JobPlan, PlanChannel, PlanEdge, PlanTask, PlanVertex } from './plan.js';
 import { planRegions } from './regions.js';
+
+/** Types of operators that wait for promises. */
+const ASYNCHRONOUS: ReadonlySet<string> = new Set(['mapAsync', 'mapOnPool']);
 
 export interface PlanOptions {
   /** Slots, at least 1. */
@@ -42,12 +47,16 @@ export function planJob(graph: GraphData, { slots, keyGroups }: PlanOptions): Jo
   const vertexOf: number[] = [];
   const chains: number[][] = [];
   const edges: PlanEdge[] = [];
-  for (const { index, inputs } of graph.nodes) {
+  /** By node: it emits later than its chain takes records (P5). */
+  const isLater: boolean[] = [];
+  for (const { index, type, inputs } of graph.nodes) {
     const [only, ...others] = inputs;
     const chained =
       only !== undefined &&
       others.length === 0 &&
-      partitionOf(only.from, index, only.partition) === 'forward';
+      partitionOf(only.from, index, only.partition) === 'forward' &&
+      !(type === 'timestamps' && isLater[only.from]);
+    isLater.push(ASYNCHRONOUS.has(type) || (chained && isLater[only.from]!));
     if (chained) {
       const vertex = vertexOf[only.from]!;
       vertexOf.push(vertex);

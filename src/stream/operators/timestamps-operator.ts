@@ -176,8 +176,8 @@ function driftBehindExchange(operator: string): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',
     `withTimestamps ('${operator}') has maxDriftMs and stands behind an exchange, where it cannot hold its source ` +
-      'back. Put it into the source’s own chain, ahead of keyBy, rebalance, broadcast, union, connect and changes of ' +
-      'parallelism, or leave maxDriftMs out.',
+      'back. Put it into the source’s own chain, ahead of mapAsync, keyBy, rebalance, broadcast, union, connect and ' +
+      'changes of parallelism, or leave maxDriftMs out.',
     { details: { operator } },
   );
 }

@@ -11,11 +11,12 @@
  *  D4  Each record that is put aside is counted once, in the task's snapshot, as `deadLetters` and
  *      `deadLetters:OPERATOR`.
  *  D5  A firing is no record: its rows go out one by one, and only the ones that fail are put aside
- *      (`context.reject`).
+ *      (`context.reject`). So is a record whose call fails later.
  */
 
 import { HoldfastError } from '../../base/errors.js';
 import { describeRecord, toFailure } from '../../base/failure.js';
+import { NOT_BEHIND } from '../../channels/element.js';
 import { copyValue } from '../../codec/value-codec.js';
 import type { DeadLetter } from '../dead-letter.js';
 import type {
@@ -73,9 +74,9 @@ export class GuardedOperator implements Operator {
         if (!sides.has(tag)) sides.set(tag, side && this.#holder(side));
         return sides.get(tag);
       },
-      reject: (what, timestamp, error) => {
+      reject: (what, timestamp, error, behind = NOT_BEHIND) => {
         if (!isPutAside(error)) context.reject?.(what, timestamp, error);
-        this.#putAside(what, timestamp, Number.NEGATIVE_INFINITY, error);
+        this.#putAside(what, timestamp, behind, error);
       },
     };
     return this.#inner.open(guarded, restored);
@@ -87,6 +88,14 @@ export class GuardedOperator implements Operator {
 
   get divisible(): boolean {
     return this.#held.length === 0 && this.#inner.divisible === true;
+  }
+
+  get saturated(): boolean | undefined {
+    return this.#inner.saturated;
+  }
+
+  get pending(): boolean {
+    return this.#held.length > 0 || this.#inner.pending === true;
   }
 
   onElement(record: unknown, timestamp: number, group: number, behind: number): void {

@@ -191,6 +191,9 @@ class ChainBuilder {
       reject: (what, _timestamp, error) => {
         throw locateFiring(error, node.id, what);
       },
+      pause: () => {
+        gate.pause = true;
+      },
       wake: () => callbacks.wake(),
       fail: (error) => this.#hooks.fail(node.id, error),
       splits: this.#hooks.splits,

@@ -14,6 +14,7 @@
  *      checkpoints overlap. Meanwhile the task processes nothing from behind the next barrier; a source goes on,
  *      and takes the part later. A capture waits for nothing but the sink's promise, so this ends.
  *  T5  When barriers are waited for without a limit of time, nothing that is in flight is looked at.
+ *  T6  A replayed barrier goes behind what operators have in flight: that was taken before what comes behind it.
  */
 
 import { atPoint } from '../../base/protocol-points.js';
@@ -31,6 +32,8 @@ export interface CheckpointsOptions {
   readonly snapshots: TaskSnapshots;
   readonly sinks: readonly { readonly tail: SinkTail }[];
   readonly isSource: boolean;
+  /** Operators have taken records that have not gone out (operator.ts, O5). */
+  readonly arePending: () => boolean;
   /** Snapshots may build on earlier ones: they wait for the driver's word, which tells on which (T2). */
   readonly incremental: boolean;
   /** Infinity: barriers are waited for until they come. */
@@ -112,13 +115,19 @@ export class TaskCheckpoints {
 
   /** The part to be taken between two elements. Of a source: elements that it restored come after it. */
   get due(): DuePart | undefined {
-    const { replayedBarrier, sinks, incremental } = this.#given;
-    if (this.#replayPending) return { kind: 'replayed', checkpoint: replayedBarrier!, alignMs: 0 };
+    const { replayedBarrier, sinks, incremental, arePending } = this.#given;
+    if (this.#replayPending) {
+      return arePending()
+        ? undefined // T6
+        : { kind: 'replayed', checkpoint: replayedBarrier!, alignMs: 0 };
+    }
     const trigger = this.#trigger;
     if (trigger !== undefined) return { ...trigger, kind: 'aligned', alignMs: 0 };
     const aligned = this.#aligned;
     if (aligned === undefined) return undefined;
-    if (aligned.checkpoint === replayedBarrier) return { kind: 'replayed', ...aligned };
+    if (aligned.checkpoint === replayedBarrier) {
+      return arePending() ? undefined : { kind: 'replayed', ...aligned }; // T6
+    }
     if (this.#isBusy) return undefined; // T4
     const waits = sinks.length > 0 || incremental; // T2
     const mayTake = !waits || aligned.checkpoint <= this.#told;

@@ -6,6 +6,7 @@
  *  S2  For a checkpoint that does not wait, half-done work can be forced to its end. It then emits into full
  *      outputs, as much as one record emits, and FORCED_RESUMES_MAX times at most. Divisible work is left
  *      as it is.
+ *  S3  While an operator is saturated (operator.ts, O5), none before it goes on. What is behind it does, and it itself.
  */
 
 import type { Operator } from '../operator.js';
@@ -22,6 +23,8 @@ export class TaskTurns {
   /** Most downstream first (S1). */
   readonly #suspendable: readonly Operator[];
   readonly #settling: readonly Operator[];
+  /** Those that may be saturated. */
+  readonly #limited: readonly Operator[];
   readonly #moved: () => void;
   #forced = 0;
 
@@ -33,17 +36,33 @@ export class TaskTurns {
     const all = operators.map(({ operator }) => operator);
     this.#suspendable = all.filter((operator) => operator.resume !== undefined).reverse();
     this.#settling = all.filter((operator) => operator.settle !== undefined);
+    this.#limited = all.filter((operator) => operator.saturated !== undefined);
   }
 
   get suspended(): boolean {
     return this.#suspendable.some((operator) => operator.suspended === true);
   }
 
+  /** Is an operator suspended that may go on? */
+  get canResume(): boolean {
+    return this.#next !== undefined;
+  }
+
+  /** Has an operator no room for records? */
+  get saturated(): boolean {
+    return this.#limited.some((operator) => operator.saturated === true);
+  }
+
+  /** Has an operator taken something that has not gone out? */
+  get pending(): boolean {
+    return this.#limited.some((operator) => operator.pending === true);
+  }
+
   /** Lets suspended operators go on. True when none is suspended any more. */
   resume(): boolean {
     for (;;) {
-      const next = this.#suspendable.find((operator) => operator.suspended === true);
-      if (next === undefined) return true;
+      const next = this.#next;
+      if (next === undefined) return !this.suspended;
       if (this.#gate.pause) return false;
       this.#moved();
       this.#operate(next, () => next.resume?.());
@@ -93,6 +112,15 @@ export class TaskTurns {
   /** The part for which work was forced has been taken. */
   forced(): void {
     this.#forced = 0;
+  }
+
+  /** S1, S3 */
+  get #next(): Operator | undefined {
+    for (const operator of this.#suspendable) {
+      if (operator.suspended === true) return operator;
+      if (operator.saturated === true) return undefined;
+    }
+    return undefined;
   }
 
   get #indivisible(): Operator | undefined {

@@ -17,6 +17,8 @@
  *  K8  task-checkpoints.ts decides when the part of a checkpoint is due. A part that waits for nothing more is
  *      taken between two records. For that, half-done work is brought to its end first, into full outputs if need
  *      be (an edge may exceed its limit by what one record emits); only divisible work stays half-done.
+ *  K9  While an operator is saturated (operator.ts, O5) no record is processed, but barriers and watermarks are taken, and
+ *      one batch ahead of them. The input ends when no operator has anything pending.
  */
 
 import { atPoint } from '../../base/protocol-points.js';
@@ -110,9 +112,8 @@ export class Task {
     this.#mark = options.mark ?? new TaskMark();
     this.#backlog = options.backlog ?? new Backlog();
     this.#gate.attach(options.block, options.lease, options.epoch, this.#mark);
-    const { parallelism } = vertex;
-    const table = options.plan.tables[parallelism];
-    const counting = { instance: this.instance, parallelism, table };
+    const table = options.plan.tables[vertex.parallelism];
+    const counting = { instance: this.instance, parallelism: vertex.parallelism, table };
     this.#meter = new TaskMeter(options.lease, counting, () => options.callbacks.firstOutput());
     const { source } = options.graph.nodes[vertex.nodes[0]!]!;
     const splits = source === undefined ? undefined : observedSplitsOf(options);
@@ -172,6 +173,7 @@ export class Task {
       snapshots: this.#snapshots,
       sinks: this.#chain.sinks,
       isSource: this.#source !== undefined,
+      arePending: () => this.#turns.pending,
       incremental: options.incremental === true,
       alignedTimeoutMs,
       replayedBarrier: options.replayedBarrier,
@@ -223,10 +225,15 @@ export class Task {
     // Barriers and ends need no room.
     if (!suspended && this.#controlDue) return true;
     if (this.#held) return false;
-    if (suspended || this.#batch !== undefined || this.#unsettled) return true;
+    if (this.#turns.canResume) return true;
+    if (suspended) return false; // It waits for room behind it.
+    const { saturated } = this.#turns;
+    if (this.#batch !== undefined) return !saturated;
+    if (this.#unsettled && !saturated) return true;
     if (this.#inputs.restoring) return true;
-    if (this.#source !== undefined) return this.#mayEmit && this.#source.ready;
-    return !this.#checkpoints.isWaiting && this.#inputs.ready;
+    if (this.#checkpoints.isWaiting) return false;
+    if (this.#source !== undefined) return !saturated && this.#mayEmit && this.#source.ready;
+    return this.#inputs.ready;
   }
 
   /**
@@ -258,7 +265,7 @@ export class Task {
     if (this.#snapshots.underWay) this.#options.block.phase = 'capturing';
     const end = performance.now();
     this.#outputs.note(end);
-    this.#meter.ran(begin, end, this.#moved, this.#held);
+    this.#meter.ran(begin, end, this.#moved, this.#held || this.#turns.saturated);
     return this.#moved;
   }
 
@@ -347,7 +354,8 @@ export class Task {
     const source = this.#source;
     if (this.#batch !== undefined || this.#inputs.restoring) return false;
     if (this.#checkpoints.isWaiting && this.#checkpoints.due !== undefined) return true;
-    return this.#input === 'ending' || (this.#input === 'open' && source?.ended === true);
+    if (this.#input === 'ending') return !this.#turns.pending;
+    return this.#input === 'open' && source?.ended === true;
   }
 
   /** No record may be processed now: an output is full, or a sink wants no more. */
@@ -359,7 +367,7 @@ export class Task {
     for (;;) {
       if (!this.#turns.resume()) return;
       if (this.#batch !== undefined) {
-        if (this.#gate.pause) return;
+        if (this.#gate.pause || this.#turns.saturated) return;
         this.#processBatch(this.#batch);
         continue;
       }
@@ -370,7 +378,7 @@ export class Task {
         if (due === undefined) return;
         this.#snapshot(due);
       }
-      if (this.#input === 'ending') this.#end();
+      if (this.#input === 'ending' && !this.#turns.pending) this.#end();
       if (this.#gate.pause || !this.#takeElement()) return;
       this.#moved = true;
     }
@@ -458,7 +466,7 @@ export class Task {
     for (;;) {
       if (!this.#turns.resume()) return;
       if (this.#batch !== undefined || this.#inputs.restoring) {
-        if (this.#gate.pause) return;
+        if (this.#gate.pause || (this.#batch !== undefined && this.#turns.saturated)) return;
         if (this.#batch !== undefined) this.#processBatch(this.#batch);
         else this.#moved = this.#takeElement() || this.#moved;
         continue;
@@ -467,16 +475,18 @@ export class Task {
       if (source.atBatchEnd || isDue || this.#input !== 'open') this.#settle();
       if (this.#turns.suspended) continue;
       if (isDue) {
-        this.#snapshot(this.#checkpoints.due!);
+        const { due } = this.#checkpoints;
+        if (due === undefined) return;
+        this.#snapshot(due);
         continue;
       }
       if (this.#input === 'open' && source.ended) this.#input = 'ending';
       if (this.#input === 'ending') {
         this.#advance(Number.POSITIVE_INFINITY);
         if (this.#turns.suspended) continue;
-        this.#end();
+        if (!this.#turns.pending) this.#end();
       }
-      if (!this.#mayEmit || this.#gate.pause) return;
+      if (!this.#mayEmit || this.#gate.pause || this.#turns.saturated) return;
       if (!this.#emit(source)) {
         // A batch may be at hand that must not be read yet: then too the input rests.
         this.#settle();

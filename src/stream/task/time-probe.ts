@@ -93,6 +93,7 @@ export class TimeProbe {
       output,
       side: () => undefined,
       count: () => {},
+      pause: () => {},
       wake: () => {},
       fail: () => {},
     };
