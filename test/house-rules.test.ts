@@ -49,7 +49,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   host: 6,
   pool: 7,
   job: 8,
-  testing: 8,
+  testing: 9,
   guardian: 9,
   terminal: 10,
   demo: 11,

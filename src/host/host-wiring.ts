@@ -6,6 +6,7 @@
  */
 
 import { types } from 'node:util';
+import type { Clock } from '../base/clock.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, toFailure } from '../base/failure.js';
 import type { InputChannel, OutputChannel } from '../channels/element.js';
@@ -41,6 +42,8 @@ export interface WiringOptions {
   /** A task has failed, after `report` was told. */
   readonly failed: () => void;
   readonly wake: () => void;
+  /** The clock that operators go by. Default: the machine's. */
+  readonly clock?: Clock | undefined;
 }
 
 interface Ends {
@@ -193,6 +196,7 @@ function taskParts(
     incarnation,
     bufferTimeoutMs: spec.bufferTimeoutMs,
     records: spec.records,
+    clock: options.clock,
     maxOpenSplits: spec.maxOpenSplits,
     alignment: alignmentOf(spec, block, instance),
     trace: traceOf(spec, vertex, instance),

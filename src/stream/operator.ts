@@ -16,6 +16,7 @@
  *      calls `context.pause()`, but still takes what comes before the task stops, and whatever watermark comes.
  */
 
+import type { Clock } from '../base/clock.js';
 import type { RecordsMode } from '../channels/record-keeper.js';
 import type { SinkPrepared } from './sink.js';
 
@@ -62,6 +63,8 @@ export interface OperatorContext {
   readonly maxConcurrent?: number | undefined;
   /** How state keeps a user's values apart from what the user holds. Default 'checked'. */
   readonly records?: RecordsMode | undefined;
+  /** The clock to go by. Default: the machine's. */
+  readonly clock?: Clock | undefined;
   /** Does this instance own the key group (1…m)? */
   ownsGroup(group: number): boolean;
   /** Which instance had the group in the restored checkpoint; undefined when no group has moved since. */
@@ -216,4 +219,21 @@ export interface Operator extends Receiver {
    */
   capture?(checkpoint: number, base?: number): Capture | undefined;
   close?(): void | Promise<void>;
+  /** What it keeps for each key, for people and tests; between two elements. Absent: it shows nothing. */
+  inspect?(): readonly KeptKey[];
+}
+
+/** What an operator keeps for a key. */
+export interface KeptKey {
+  readonly key: unknown;
+  /** By name; copies. */
+  readonly state: Readonly<Record<string, unknown>>;
+  readonly timers: readonly KeptTimer[];
+}
+
+export interface KeptTimer {
+  /** When it fires, in ms since the epoch. */
+  readonly time: number;
+  /** By event time, or by the clock. */
+  readonly kind: 'eventTime' | 'processingTime';
 }

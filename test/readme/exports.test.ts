@@ -27,6 +27,7 @@ const INTERNAL = new Set([
   'ConnectedSide',
   'WindowedOrigin',
   'GraphDraft',
+  'HarnessParts',
   'NodeDraft',
   'KeySelector',
 ]);

@@ -38,7 +38,7 @@ export interface Timers {
    * Calls `onTimer` once when the clock has come to `ms`, between two batches of records. When the clock shows more
    * after a restore, that is at once. A timer that is still set when the input has ended does not fire; it is
    * counted as `timersLeft` in the metrics.
-   * @param ms since the epoch, as `Date.now()` has it; a finite number
+   * @param ms since the epoch, as `ctx.now` has it; a finite number
    * @throws HoldfastError as `eventTime`
    */
   processingTime(ms: number): void;
@@ -67,6 +67,11 @@ export interface ElementContext<Tags = NoTags> {
    * each other differs from run to run, so what depends on this alone does, too.
    */
   readonly watermark: number;
+  /**
+   * What the clock shows, in ms since the epoch: that of the machine, or that of a test. For timers of the clock:
+   * `ctx.timers.processingTime(ctx.now + seconds(5))`.
+   */
+  readonly now: number;
   /**
    * Emits a record to a side output that was declared in `sideOutputs`, as `out.emit` does to the stream.
    * @throws HoldfastError ERR_HOLDFAST_USER_CODE for a tag that was not declared

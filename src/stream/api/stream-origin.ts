@@ -62,6 +62,11 @@ export class StreamOrigin {
     return this.#node;
   }
 
+  /** Names of the node's side outputs. */
+  get tags(): readonly string[] {
+    return this.#node?.tags ?? [];
+  }
+
   /**
    * A side output of the node.
    * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD when it has none of that name

@@ -3,6 +3,7 @@
  * it is of, the state knows.
  */
 
+import { type Clock, machineClock } from '../../base/clock.js';
 import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
@@ -32,6 +33,7 @@ export class ElementCallContext implements ElementContext<Readonly<Record<string
   protected readonly out: CallbackOutput;
   protected readonly timing: EventTimers;
   protected kind: TimerKind | undefined;
+  readonly #watch: Clock;
   readonly #sides: ReadonlyMap<string, Receiver | undefined>;
   /** Of the record or timer; NaN for none. */
   #eventTime = Number.NaN;
@@ -41,6 +43,7 @@ export class ElementCallContext implements ElementContext<Readonly<Record<string
     this.out = out;
     this.timing = timers;
     this.broadcast = broadcast as never;
+    this.#watch = context.clock ?? machineClock;
     this.#sides = new Map(tags.map((tag) => [tag, context.side(tag)]));
   }
 
@@ -60,6 +63,11 @@ export class ElementCallContext implements ElementContext<Readonly<Record<string
   get watermark(): number {
     this.out.requireCallback();
     return this.timing.watermark;
+  }
+
+  get now(): number {
+    this.out.requireCallback();
+    return this.#watch.now();
   }
 
   sideOutput(tag: string, record: unknown): void {

@@ -22,6 +22,7 @@
  *      broadcast stream, keyed state is of no key, so whoever uses it then is told (keyed-state.ts, S3).
  */
 
+import { type Clock, machineClock } from '../../base/clock.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { shownKey } from '../../hashring/canonical-key.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
@@ -41,6 +42,7 @@ import {
 } from '../api/process.js';
 import type {
   Capture,
+  KeptKey,
   Operator,
   OperatorContext,
   Port,
@@ -113,12 +115,14 @@ class ProcessOperator implements Operator {
   readonly #broadcastSpecs: StateSpecs | undefined;
   readonly #isStateful: boolean;
   #context!: OperatorContext;
+  #watch!: Clock;
   #output!: Receiver;
   #state!: KeyedState;
   /** Undefined where there is none. */
   #broadcast: BroadcastState | undefined;
   #timers!: EventTimers;
   #clock!: TimerQueue;
+  #handles: Readonly<Record<string, StateHandle>> = {};
   /** Undefined where nothing expires. */
   #expiry: Expiry | undefined;
   /** The newest event time of any record, since the start (R9). */
@@ -169,6 +173,7 @@ class ProcessOperator implements Operator {
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.#context = context;
     this.#output = context.output;
+    this.#watch = context.clock ?? machineClock;
     this.#out.open(context);
     const slots = this.#slots;
     const description = this.#description;
@@ -185,6 +190,7 @@ class ProcessOperator implements Operator {
       if (spec === undefined) continue;
       handles[name] = stateHandle(spec, name, slot, this.#state, context.records);
     }
+    this.#handles = handles;
     const expirySlot = expirySlotOf(slots);
     if (expirySlot >= 0) {
       const expiring = Object.values(handles).filter((handle) => handle.expires);
@@ -274,13 +280,15 @@ class ProcessOperator implements Operator {
 
   settle(): void {
     if (this.#isBusy || this.#clock.entries === 0) return;
-    this.#clockMs = Date.now();
+    this.#clockMs = this.#watch.now();
     this.#work();
   }
 
   get dueMs(): number | undefined {
     const next = this.#clock.nextMs;
-    return next === undefined ? undefined : performance.now() + (next - Date.now());
+    if (next === undefined) return undefined;
+    const watch = this.#watch;
+    return watch.elapsed() + (next - watch.now());
   }
 
   get #areDue(): boolean {
@@ -332,6 +340,23 @@ class ProcessOperator implements Operator {
     return this.#broadcast === undefined
       ? keyed
       : withCapture(keyed, this.#broadcast.capture(checkpoint, base));
+  }
+
+  /** State as a timer of the clock would find it (R9). */
+  inspect(): readonly KeptKey[] {
+    const state = this.#state;
+    return Array.from(state.cells(), (cell) => {
+      state.enter(cell);
+      this.#atWatermark(this.#timers.watermarkOf(cell.group));
+      const shown: Record<string, unknown> = {};
+      for (const [name, handle] of Object.entries(this.#handles)) shown[name] = handle.shown();
+      state.end();
+      const timers = [
+        ...this.#timers.queue.timesOf(cell).map((time) => ({ time, kind: 'eventTime' as const })),
+        ...this.#clock.timesOf(cell).map((time) => ({ time, kind: 'processingTime' as const })),
+      ];
+      return { key: detachedKey(cell.key), state: shown, timers };
+    });
   }
 
   /** Timers of the clock that are still set will not fire. */

@@ -108,6 +108,11 @@ export class TimerQueue {
     this.#remove(this.#state.change(), time);
   }
 
+  /** The times that are set for the key. */
+  timesOf(cell: Cell): readonly number[] {
+    return this.#slot < 0 ? [] : [...(this.#timesOf(cell) ?? [])].sort((a, b) => a - b);
+  }
+
   #earliest(nowMs: number): Timer {
     const due = this.#due.least();
     const waiting = this.#waiting.least();

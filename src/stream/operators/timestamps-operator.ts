@@ -16,6 +16,7 @@
  *      the watermark is said again, which takes it back.
  */
 
+import { type Clock, machineClock } from '../../base/clock.js';
 import { HoldfastError } from '../../base/errors.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type {
@@ -51,6 +52,7 @@ class TimestampsOperator implements Operator, OperatorTime {
   readonly #times: SplitTimes;
   readonly #maxFutureMs: number | undefined;
   #context!: OperatorContext;
+  #clock!: Clock;
   #output!: Receiver;
   #turn!: Turn;
   /** The restored watermark has not been said again (T1). */
@@ -69,6 +71,7 @@ class TimestampsOperator implements Operator, OperatorTime {
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.#context = context;
+    this.#clock = context.clock ?? machineClock;
     this.#output = context.output;
     this.#turn = context.turn;
     this.#times.restore(restored);
@@ -87,7 +90,7 @@ class TimestampsOperator implements Operator, OperatorTime {
     if (typeof time !== 'number' || !(time >= -TIME_MAX_MS && time <= TIME_MAX_MS)) {
       throw badTimestamp(time);
     }
-    if (this.#maxFutureMs !== undefined && time > Date.now() + this.#maxFutureMs) {
+    if (this.#maxFutureMs !== undefined && time > this.#clock.now() + this.#maxFutureMs) {
       throw futureTimestamp(time, this.#maxFutureMs);
     }
     const before = this.#times.observe(time);
@@ -112,7 +115,7 @@ class TimestampsOperator implements Operator, OperatorTime {
   }
 
   settle(): void {
-    this.#times.judge(performance.now(), (split, sinceMs) =>
+    this.#times.judge(this.#clock.elapsed(), (split, sinceMs) =>
       this.#context.wasAsked === undefined ? true : this.#context.wasAsked(split, sinceMs),
     );
     this.#advance();

@@ -33,6 +33,9 @@ export abstract class Handle {
     this.state.emptied();
   }
 
+  /** What the state holds, as a value, a list or a map: for people. A copy. */
+  abstract shown(): unknown;
+
   /** Clears where nothing is undone. */
   protected free(): void {
     this.state.write(this.slot, undefined);

@@ -99,6 +99,10 @@ export class MapHandle extends Handle implements MapState<MapStateKey, unknown> 
     return leastMs;
   }
 
+  shown(): Entries {
+    return new Map(this.entries());
+  }
+
   entries(): IterableIterator<[MapStateKey, unknown]> {
     return this.#walk(this.#entries() ?? this.#blankEntries(), this.state.requireCallback());
   }

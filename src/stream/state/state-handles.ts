@@ -55,6 +55,12 @@ abstract class SingleHandle extends Handle {
     return Number.POSITIVE_INFINITY;
   }
 
+  abstract get(): unknown;
+
+  shown(): unknown {
+    return this.get();
+  }
+
   protected get content(): unknown {
     const content = this.state.read(this.slot);
     return this.isThere(content) ? this.undated(content) : undefined;
@@ -166,6 +172,10 @@ class ListHandle extends Handle implements ListState<unknown> {
     state.change();
     items.push(kept);
     if (state.undoes) state.note(() => items.pop());
+  }
+
+  shown(): unknown[] {
+    return this.values();
   }
 
   values(): unknown[] {

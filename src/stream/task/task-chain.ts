@@ -181,6 +181,7 @@ class ChainBuilder {
       incremental: this.#options.incremental,
       maxConcurrent: this.#options.maxConcurrent,
       records: this.#options.records,
+      clock: this.#options.clock,
       ownsGroup: (group) => table === undefined || table[group] === instance,
       formerOwner: (group) => former?.[group - 1],
       turn: gate,

@@ -1,5 +1,6 @@
 /** What a task is made of, and what it reports. Protocol file: shapes, and one default. */
 
+import type { Clock } from '../../base/clock.js';
 import type { Failure } from '../../base/failure.js';
 import type { InputChannel, OutputChannel } from '../../channels/element.js';
 import type { RecordsMode } from '../../channels/record-keeper.js';
@@ -85,6 +86,8 @@ export interface TaskOptions {
   readonly bufferTimeoutMs: number;
   /** How records are kept apart where the runtime keeps them; 'checked' when absent. */
   readonly records?: RecordsMode | undefined;
+  /** The clock that operators go by. Default: the machine's. */
+  readonly clock?: Clock | undefined;
   readonly callbacks: TaskCallbacks;
 }
 
