@@ -62,6 +62,8 @@ export default defineConfig({
           name: 'threads',
           include: THREADS,
           globalSetup: 'test/build-setup.ts',
+          // Loaded as it is: to transform the package would be the most of what a file costs.
+          server: { deps: { external: [/\/dist\//] } },
           sequence: { groupOrder: 1 },
           pool: 'forks',
           maxWorkers: 2,

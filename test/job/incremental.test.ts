@@ -15,7 +15,7 @@ import incrementalJob, { deposit, SHORT_MS, SHOWN, shortKey } from './fixtures/i
 import { fixture, type Kill, Meter, temporaryFolder, throughKills, until } from './kit.js';
 import { run } from './run-compiled.js';
 
-const COUNT = 45_000;
+const COUNT = 20_000;
 
 type Completed = Extract<CheckpointEvent, { kind: 'completed' }>;
 
@@ -162,7 +162,7 @@ test('the same from compressed parts', async () => {
   );
 });
 
-/** Runs up to `stopAt` with a checkpoint every 1 000 records, stops, keeps all checkpoints. */
+/** Runs up to `stopAt` with a checkpoint every 500 records, stops, keeps all checkpoints. */
 async function stopped(directory: string, stopAt: number): Promise<Completed[]> {
   const meter = new Meter();
   const job = await run(fixture('incremental'), {
@@ -171,7 +171,7 @@ async function stopped(directory: string, stopAt: number): Promise<Completed[]> 
     checkpoint: { directory, intervalMs: 3_600_000, retain: 1_000 },
   });
   const events = completedOf(job);
-  for (let records = 14_000; records <= stopAt; records += 1_000) {
+  for (let records = 7_000; records <= stopAt; records += 500) {
     meter.raise(records);
     await until(() => job.progress().sourceRecords >= records, job);
     await job.checkpointNow();
@@ -188,7 +188,7 @@ describe('of a job that was stopped with many checkpoints retained', () => {
 
   beforeAll(async () => {
     directory = await mkdtemp(join(tmpdir(), 'holdfast-test-'));
-    events = await stopped(directory, 30_000);
+    events = await stopped(directory, 15_000);
     manifests = await manifestsIn(directory);
     ids = [...manifests.keys()].sort((a, b) => a - b);
   }, 60_000);
@@ -229,7 +229,7 @@ describe('of a job that was stopped with many checkpoints retained', () => {
 
 test('a damaged file that a checkpoint builds on is named, and nothing runs', async () => {
   const directory = await temporaryFolder();
-  await stopped(directory, 18_000);
+  await stopped(directory, 9_000);
   const manifests = await manifestsIn(directory);
   const newest = manifests.get(Math.max(...manifests.keys()))!;
   expect(newest.format).toBe(2);
@@ -252,10 +252,10 @@ test('a damaged file that a checkpoint builds on is named, and nothing runs', as
 test('in one thread and in memory it is the same', async () => {
   const store = new MemoryStore();
   const result = await runInline(incrementalJob, {
-    args: { count: 20_000 },
+    args: { count: 10_000 },
     checkpoint: { store, intervalMs: 10, incremental: true },
   });
-  expectRight(result, 20_000);
+  expectRight(result, 10_000);
   await store.acquire();
   for (const id of await store.list()) await store.readManifest(id);
   await store.close();
@@ -265,11 +265,11 @@ test('without incremental every checkpoint holds everything', async () => {
   const directory = await temporaryFolder();
   const job = await run(fixture('incremental'), {
     parallelism: 2,
-    args: { count: 20_000, splits: 2 },
+    args: { count: 10_000, splits: 2 },
     checkpoint: { directory, intervalMs: 20, incremental: false },
   });
   const events = completedOf(job);
-  expectRight(await job.finished, 20_000);
+  expectRight(await job.finished, 10_000);
   expect(events.every(({ deltaBytes }) => deltaBytes === 0)).toBe(true);
   for (const { format } of (await manifestsIn(directory)).values()) expect(format).toBe(1);
 });
