@@ -3,7 +3,7 @@
 import { HoldfastError } from '../base/errors.js';
 import { failureToError, toFailure } from '../base/failure.js';
 import { inTime } from '../base/in-time.js';
-import { Host } from '../host/host.js';
+import type { Host } from '../host/host.js';
 import { type HostCallbacks, type HostLink, unwrap } from '../host/host-link.js';
 import type { HostControl, Outcome } from '../host/host-protocol.js';
 import { checkCodeGeneration, ownPackageFiles } from '../module/own-package.js';
@@ -29,9 +29,11 @@ export async function runInline(
   checkCodeGeneration();
   const definition = typeof job === 'function' ? defineJob('inline', job) : job;
   const resolved = resolveOptions({ ...options, parallelism: 1, spares: 0 });
+  // Loaded here, because everything that runs in threads comes with it: a third of what programs would load for `run`.
+  const { Host } = await import('../host/host.js');
   const running = await launchJob(
     resolved,
-    (name, callbacks) => new InlineLink(name, definition, callbacks),
+    (name, callbacks) => new InlineLink(Host, name, definition, callbacks),
     (failure) => failure,
   );
   return await running.finished;
@@ -55,9 +57,14 @@ class InlineLink implements HostLink {
   readonly #beats: NodeJS.Timeout;
   dead = false;
 
-  constructor(name: string, definition: JobDefinition, callbacks: HostCallbacks) {
+  constructor(
+    host: typeof Host,
+    name: string,
+    definition: JobDefinition,
+    callbacks: HostCallbacks,
+  ) {
     this.name = name;
-    this.#host = new Host({
+    this.#host = new host({
       definition,
       block: this.block,
       sleeper: { arm: () => {}, cancel: () => {}, onWake: () => {} },
