@@ -115,16 +115,29 @@ export type {
 } from './stream/api/broadcast.js';
 export type { NotPromise, SyncResult } from './stream/api/callbacks.js';
 export type {
+  Change,
+  ChangeKind,
+  FirstOptions,
+  IfRow,
+  LatestOptions,
+  Ranked,
+  Ties,
+  TopNOptions,
+} from './stream/api/changelog.js';
+export type {
   BroadcastSpec,
   ConnectSpec,
   KeyedBroadcastSpec,
   KeyedConnectSpec,
 } from './stream/api/connect.js';
 export type {
+  AggregatedStream,
   BroadcastConnectedStreams,
+  ChangelogStream,
   ConnectedStreams,
   DataStream,
   KeyedBroadcastConnectedStreams,
+  KeyedChangelog,
   KeyedConnectedStreams,
   KeyedRow,
   KeyedStream,
@@ -142,6 +155,14 @@ export {
   type JobSpec,
 } from './stream/api/job-definition.js';
 export type { Key } from './stream/api/key-selector.js';
+export {
+  asc,
+  desc,
+  type Order,
+  type OrderBy,
+  type OrderValue,
+  type Selector,
+} from './stream/api/order-by.js';
 export type { Output } from './stream/api/output.js';
 export type {
   ElementContext,
@@ -153,6 +174,7 @@ export type {
   TimerKind,
   Timers,
 } from './stream/api/process.js';
+export type { RetractableAggregation } from './stream/api/retraction.js';
 export {
   type NoTags,
   type SideOutputSpec,

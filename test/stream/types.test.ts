@@ -11,7 +11,14 @@ import {
   min,
   sum,
 } from '../../src/stream/api/aggregations.js';
-import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
+
+import type {
+  AggregatedStream,
+  DataStream,
+  KeyedStream,
+  RecordOf,
+} from '../../src/stream/api/data-stream.js';
+
 import { defineJob, type JobArguments } from '../../src/stream/api/job-definition.js';
 import type { Output } from '../../src/stream/api/output.js';
 import type { ElementContext } from '../../src/stream/api/process.js';
@@ -391,7 +398,7 @@ describe('types flow from source to sink', () => {
         least: min((flight) => flight.delay),
       });
       expectTypeOf(rows).toEqualTypeOf<
-        DataStream<{
+        AggregatedStream<{
           key: readonly [string, string];
           flights: number;
           miles: number;
@@ -449,7 +456,7 @@ describe('types flow from source to sink', () => {
           }),
         });
       expectTypeOf(rows).toEqualTypeOf<
-        DataStream<{ key: string; destinations: number; last: string }>
+        AggregatedStream<{ key: string; destinations: number; last: string }>
       >();
       expectTypeOf(count()).toExtend<Aggregation<Flight, number>>();
     });

@@ -19,6 +19,13 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { asyncCallbackError, checkCallback, describeValue, isThenable } from './callbacks.js';
+import {
+  type RetractableAggregation,
+  retractableAverage,
+  retractableCount,
+  retractableExtreme,
+  retractableSum,
+} from './retraction.js';
 
 /** Where accumulators are: rows of shared memory, or an array beside values of other kinds. */
 export type Words = Float64Array | number[];
@@ -38,6 +45,8 @@ export interface NumericAggregation<in T, out R> {
    */
   readonly merge?: ((data: Words, at: number, from: Words, fromAt: number) => void) | undefined;
   readonly result: (data: Words, at: number) => R;
+  /** The same over a changelog. Absent: it cannot take back what it has counted. */
+  readonly retractable?: RetractableAggregation<T, R> | undefined;
 }
 
 /** Accumulates in an immutable value: `add` gives the next one and leaves the old one alone. */
@@ -54,6 +63,8 @@ export interface ValueAggregation<in T, out R> {
   readonly version?: number | undefined;
   /** Makes a value of this version out of a value of an older version. */
   readonly migrate?: ((state: unknown, fromVersion: number) => unknown) | undefined;
+  /** As of a numeric one. */
+  readonly retractable?: RetractableAggregation<T, R> | undefined;
 }
 
 /** A fold from records of type T to an answer of type R. */
@@ -114,6 +125,7 @@ class Count implements NumericAggregation<unknown, number> {
   readonly kind = 'numeric';
   readonly type = 'count';
   readonly words = 1;
+  readonly retractable = retractableCount();
 
   init(data: Words, at: number): void {
     data[at] = 0;
@@ -151,6 +163,8 @@ abstract class OneWord<T> implements NumericAggregation<T, number | null> {
 
   abstract merge(data: Words, at: number, from: Words, fromAt: number): void;
 
+  abstract get retractable(): RetractableAggregation<T, number | null>;
+
   result(data: Words, at: number): number | null {
     const word = data[at]!;
     return Object.is(word, -0) ? null : word;
@@ -171,6 +185,10 @@ class Sum<T> extends OneWord<T> {
   merge(data: Words, at: number, from: Words, fromAt: number): void {
     // -0 + -0 is -0: still nothing counted (A3).
     data[at] = data[at]! + from[fromAt]!;
+  }
+
+  get retractable(): RetractableAggregation<T, number | null> {
+    return retractableSum(numberOf(this.select, 'sum'));
   }
 }
 
@@ -193,6 +211,10 @@ class Min<T> extends OneWord<T> {
     if (Object.is(value, -0)) return;
     if (value < least || Number.isNaN(value) || Object.is(least, -0)) data[at] = value;
   }
+
+  get retractable(): RetractableAggregation<T, number | null> {
+    return retractableExtreme('min', numberOf(this.select, 'min'));
+  }
 }
 
 class Max<T> extends OneWord<T> {
@@ -212,6 +234,10 @@ class Max<T> extends OneWord<T> {
     const greatest = data[at]!;
     if (Object.is(value, -0)) return;
     if (value > greatest || Number.isNaN(value) || Object.is(greatest, -0)) data[at] = value;
+  }
+
+  get retractable(): RetractableAggregation<T, number | null> {
+    return retractableExtreme('max', numberOf(this.select, 'max'));
   }
 }
 
@@ -249,6 +275,20 @@ class Average<T> implements NumericAggregation<T, number | null> {
     const records = data[at + 1]!;
     return records === 0 ? null : data[at]! / records;
   }
+
+  get retractable(): RetractableAggregation<T, number | null> {
+    return retractableAverage(numberOf(this.select, 'average'));
+  }
+}
+
+/** What the selector gives, if it is a number; undefined for nothing to count. */
+function numberOf<T>(select: NumberSelector<T>, type: string): (record: T) => number | undefined {
+  return (record) => {
+    const value = select(record);
+    if (typeof value === 'number') return value + 0; // −0 + 0 is 0.
+    refuseUnlessMissing(value, type);
+    return undefined;
+  };
 }
 
 function refuseUnlessMissing(value: unknown, type: string): void {

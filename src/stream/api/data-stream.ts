@@ -10,15 +10,26 @@ import { HoldfastError } from '../../base/errors.js';
 import type { DeadLetter, ErrorPolicy } from '../dead-letter.js';
 import type { Partition } from '../graph/graph.js';
 import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
+import { asChangelogOperator } from '../operators/as-changelog-operator.js';
 import { type AsyncWork, asyncOperator } from '../operators/async-operator.js';
+import { changeFilterOperator, changeMapOperator } from '../operators/change-rows-operator.js';
+import { ofRow } from '../operators/changes.js';
+import { firstSpec, latestSpec } from '../operators/distinct.js';
 import { filterOperator } from '../operators/filter-operator.js';
 import { flatMapOperator } from '../operators/flat-map-operator.js';
 import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
 import { keyedReduceOperator } from '../operators/keyed-reduce-operator.js';
 import { mapOperator } from '../operators/map-operator.js';
 import { operatorOf, processOperator } from '../operators/process-operator.js';
-import { aggregatedState, KEYED_FIELDS, WINDOW_FIELDS } from '../operators/row-shape.js';
+import { retractingAggregateSpec } from '../operators/retracting-aggregate.js';
+import {
+  aggregatedState,
+  CHANGE_FIELDS,
+  KEYED_FIELDS,
+  WINDOW_FIELDS,
+} from '../operators/row-shape.js';
 import { timestampsOperator } from '../operators/timestamps-operator.js';
+import { topNSpec } from '../operators/top-n.js';
 import { windowAggregateOperator } from '../operators/window-aggregate-operator.js';
 import { windowReduceOperator } from '../operators/window-reduce-operator.js';
 import type { Sink } from '../sink.js';
@@ -41,6 +52,21 @@ import { BroadcastStream, describeBroadcast, requireBroadcastState } from './bro
 import type { PrintOptions } from './builtin-sinks.js';
 import { checkCallback, describeValue, type NotPromise, requireFunction } from './callbacks.js';
 import {
+  CHANGES_TAG,
+  type Change,
+  type ChangeKind,
+  distinctPlan,
+  type FirstOptions,
+  type IfRow,
+  type LatestOptions,
+  type Ranked,
+  requireNoChangeField,
+  requireRetractable,
+  type TopNOptions,
+  type TopNPlan,
+  topNPlan,
+} from './changelog.js';
+import {
   type BroadcastSpec,
   type ConnectedSide,
   type ConnectSpec,
@@ -54,6 +80,7 @@ import {
   describeSlots,
   type ElementSpec,
   type ProcessSpec,
+  type ProcessSpecData,
   requireProcess,
   type StateSpecs,
   slotsOf,
@@ -159,6 +186,60 @@ export class DataStream<T, Tags = NoTags> {
   keyBy<const K extends Key>(fn: (record: T) => K): KeyedStream<T, K> {
     checkCallback(fn, 'keyBy');
     return new KeyedStream(this.origin, fn);
+  }
+
+  /**
+   * Keeps one record of each value that `select` gives: the first one that comes (with `ttlMs`: the first one since the
+   * last was forgotten).
+   */
+  distinctBy<const K extends Key>(select: (record: T) => K, options?: FirstOptions): DataStream<T>;
+  /** The same, by what decides: the last record, or the first by time. Its row changes, so this is a changelog. */
+  distinctBy<R, const K extends Key>(
+    this: DataStream<R, unknown>,
+    select: (record: R) => K,
+    options: LatestOptions<R> & IfRow<R, unknown>,
+  ): ChangelogStream<R>;
+  distinctBy(select: (record: T) => Key, options?: unknown): unknown {
+    checkCallback(select, 'distinctBy');
+    const plan = distinctPlan(options);
+    const key = this.within(select);
+    if (plan.keep === 'first' && plan.by.length === 0) {
+      return new DataStream(processed(this.origin, 'first', key, firstSpec(plan)));
+    }
+    const { keep } = plan;
+    return new ChangelogStream(processed(this.origin, 'distinct', key, latestSpec(plan), { keep }));
+  }
+
+  /**
+   * Takes records that are changes already: their own field `change` tells of what kind. A `-U` and a `+U` go on as
+   * `-D` and `+I`, because nobody knows whether they stand side by side. All changes of a row have to come in their
+   * order, from one split of a source.
+   * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD behind `rebalance` and `broadcast`, which keep no order
+   */
+  asChangelog<R extends { readonly change: ChangeKind }>(
+    this: DataStream<R, unknown>,
+  ): ChangelogStream<Omit<R, 'change'>>;
+  /** The same, where `kindOf` tells of what kind: `() => '+I'` for records that are all new rows. */
+  asChangelog<R>(
+    this: DataStream<R, unknown>,
+    kindOf: ((record: R) => ChangeKind) & IfRow<R, unknown>,
+  ): ChangelogStream<R>;
+  asChangelog(kindOf?: (record: T) => ChangeKind): unknown {
+    if (kindOf !== undefined) checkCallback(kindOf, 'asChangelog');
+    const mixed = this.origin.edges.find(({ partition }) => partition !== 'forward');
+    if (mixed !== undefined) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_JOB_BUILD',
+        `asChangelog(…) behind ${mixed.partition}(): changes of a row would overtake each other. Call it before.`,
+      );
+    }
+    const node = this.origin.draft.add({
+      kind: 'operator',
+      type: 'changelog',
+      inputs: this.inputs(),
+      create: asChangelogOperator(kindOf),
+    });
+    return new ChangelogStream(StreamOrigin.ofNode(this.origin.draft, node));
   }
 
   /** The records of this stream and of the others, in no particular order among them. */
@@ -308,6 +389,11 @@ export class DataStream<T, Tags = NoTags> {
     return this.origin.edges;
   }
 
+  /** The key of records that `select` tells apart. */
+  protected within(select: KeySelector): KeySelector {
+    return select;
+  }
+
   /** This stream as one of two that are connected. */
   protected side(): ConnectedSide {
     return { edges: this.inputs(), select: undefined };
@@ -432,15 +518,37 @@ export class KeyedStream<T, K> extends DataStream<T> {
     });
   }
 
-  /** Emits, for each record, the row `{ key, …answers }` of its key so far. */
-  aggregate<A extends AggregationSpec<T>>(spec: A & NoneOf<'key'>): DataStream<KeyedRow<K, A>> {
+  /** Emits, for each record, the row `{ key, …answers }` of its key so far. `toChangelog` says what it replaces. */
+  aggregate<A extends AggregationSpec<T>>(
+    spec: A & NoneOf<'key'>,
+  ): AggregatedStream<KeyedRow<K, A>> {
     requireAggregations(spec, KEYED_FIELDS);
-    return this.operator('aggregate', {
+    const node = this.origin.draft.add({
+      kind: 'operator',
+      type: 'aggregate',
+      inputs: this.inputs(),
       stateful: true,
       parameters: { aggregations: describeAggregations(spec) },
       states: [aggregatedState(spec)],
       create: keyedAggregateOperator(this.#select, spec, 'row'),
     });
+    return new AggregatedStream(StreamOrigin.ofNode(this.origin.draft, node));
+  }
+
+  /**
+   * The first `n` records of each key in an order that `by` gives, the greatest ahead, as a changelog: a record that
+   * enters is `+I`, one that leaves `-D`; with `rank`, a rank that gets another record is `-U`, `+U`.
+   */
+  topN<R, const Rank extends string = never>(
+    this: KeyedStream<R, unknown>,
+    n: number,
+    options: TopNOptions<R, Rank> & IfRow<R, unknown>,
+  ): ChangelogStream<Ranked<R, Rank>>;
+  topN(n: number, options: unknown): unknown {
+    const plan = topNPlan(n, options);
+    return new ChangelogStream(
+      processed(this.origin, 'top-n', this.#select, topNSpec(plan, 'rows'), topNParameters(plan)),
+    );
   }
 
   /**
@@ -493,12 +601,13 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   protected override inputs(): readonly EdgeDraft[] {
-    return this.origin.edges.map(({ from, tag }) => ({
-      from,
-      partition: 'hash',
-      key: this.#select,
-      tag,
-    }));
+    return hashed(this.origin.edges, this.#select);
+  }
+
+  protected override within(select: KeySelector): KeySelector {
+    const key = this.#select as (record: unknown) => unknown;
+    const other = select as (record: unknown) => unknown;
+    return ((record: unknown) => [key(record), other(record)]) as KeySelector;
   }
 
   #value<R>(type: string, aggregation: AggregationSpec<T>[string]): DataStream<R> {
@@ -510,6 +619,173 @@ export class KeyedStream<T, K> extends DataStream<T> {
       create: keyedAggregateOperator(this.#select, spec, 'value'),
     });
   }
+}
+
+/** Edges that bring all records of a key to one instance. */
+function hashed(edges: readonly EdgeDraft[], key: KeySelector): readonly EdgeDraft[] {
+  return edges.map(({ from, tag }) => ({ from, partition: 'hash', key, tag }));
+}
+
+/** Adds an operator that does by key what a spec of `process` says. */
+function processed(
+  { draft, edges }: StreamOrigin,
+  type: string,
+  key: KeySelector,
+  spec: ProcessSpecData,
+  parameters?: NewNode['parameters'],
+): StreamOrigin {
+  const node = draft.add({
+    kind: 'operator',
+    type,
+    inputs: hashed(edges, key),
+    stateful: true,
+    parameters,
+    states: [describeSlots(slotsOf(spec))],
+    create: processOperator(key, spec),
+  });
+  return StreamOrigin.ofNode(draft, node);
+}
+
+/** Rows that replace each other: that of a key's next record replaces that of the one before. */
+export class AggregatedStream<T, Tags = NoTags> extends DataStream<T, Tags> {
+  /**
+   * The same rows, with what becomes of them: the first one of a key is `+I`, each other is `+U` behind the one that it
+   * replaces, `-U`. A record that leaves the row as it was emits nothing.
+   */
+  toChangelog<R>(this: AggregatedStream<R, unknown>): IfRow<R, ChangelogStream<R>>;
+  toChangelog(): unknown {
+    const { draft } = this.origin;
+    const node = this.origin.node();
+    requireNoChangeField(node.parameters?.['aggregations']);
+    draft.offer(node, CHANGES_TAG);
+    return new ChangelogStream(StreamOrigin.ofNode(draft, node, CHANGES_TAG));
+  }
+}
+
+/**
+ * Rows of type `T` that also say when they are replaced or gone. As a record each has one more field, `change`; callbacks
+ * are given the row without it, and have to answer alike for equal rows, since a row is taken back as it came.
+ */
+export class ChangelogStream<T> {
+  readonly #origin: StreamOrigin;
+
+  /** @internal */
+  constructor(origin: StreamOrigin) {
+    this.#origin = origin;
+  }
+
+  /** One row for each row: an object without a field `change`. `fn` is synchronous. */
+  map<O>(fn: (row: T) => NotPromise<O> & IfRow<O, unknown>): ChangelogStream<O> {
+    checkCallback(fn, 'map');
+    return this.#inChain('map-changes', changeMapOperator(fn));
+  }
+
+  /**
+   * Keeps the rows for which `fn` says so. Where a row passes and the one that it replaces does not, it is `+I`; the
+   * other way round `-D`. What takes back a row that did not pass does not pass either.
+   */
+  filter<S extends T>(fn: (row: T) => row is S): ChangelogStream<S>;
+  filter(fn: (row: T) => boolean): ChangelogStream<T>;
+  filter(fn: (row: T) => boolean): ChangelogStream<T> {
+    checkCallback(fn, 'filter');
+    return this.#inChain('filter-changes', changeFilterOperator(fn));
+  }
+
+  /** Groups rows by key. A row whose replacement has another key leaves its group, and the other one enters its own. */
+  keyBy<const K extends Key>(fn: (row: T) => K): KeyedChangelog<T, K> {
+    checkCallback(fn, 'keyBy');
+    return new KeyedChangelog(this.#origin, ofRow(fn) as KeySelector);
+  }
+
+  /** The changes as plain records, with their field `change`: to be written as they are, say. */
+  asRecords(): DataStream<Change<T>> {
+    return new DataStream(this.#origin);
+  }
+
+  /** As of a `DataStream`. */
+  name(name: string): this {
+    this.asRecords().name(name);
+    return this;
+  }
+
+  /** As of a `DataStream`. */
+  uid(uid: string): this {
+    this.asRecords().uid(uid);
+    return this;
+  }
+
+  /** As of a `DataStream`. `map` and `filter` have the parallelism of the operator that makes their rows. */
+  parallelism(instances: number): this {
+    this.asRecords().parallelism(instances);
+    return this;
+  }
+
+  /** As of a `DataStream`. A row on which a callback fails is put aside when it comes, and when it is taken back. */
+  onError(policy: 'fail' | 'drop'): this;
+  onError<const L extends string>(
+    policy: Readonly<Record<'sideOutput', L>>,
+  ): this & WithDeadLetters<L>;
+  onError(policy: ErrorPolicy): unknown {
+    this.#origin.draft.onError(this.#origin.node(), policy);
+    return this;
+  }
+
+  /** As of a `DataStream`: what `onError({ sideOutput })` has put aside. */
+  sideOutput(tag: never): DataStream<unknown> {
+    return new DataStream(this.#origin.side(tag));
+  }
+
+  #inChain<O>(type: string, create: NewNode['create']): ChangelogStream<O> {
+    const { draft, edges } = this.#origin;
+    const node = draft.add({ kind: 'operator', type, inputs: edges, create, inChain: true });
+    return new ChangelogStream(StreamOrigin.ofNode(draft, node));
+  }
+}
+
+/** A changelog grouped by key. */
+export class KeyedChangelog<T, K> {
+  readonly #origin: StreamOrigin;
+  readonly #select: KeySelector;
+
+  /** @internal */
+  constructor(origin: StreamOrigin, select: KeySelector) {
+    this.#origin = origin;
+    this.#select = select;
+  }
+
+  /**
+   * The row `{ key, …answers }` over the rows that each key has: a row that is replaced or gone counts no longer. A key
+   * without rows has none (`-D`). Sums are exact, and refused where they cannot be shown (ERR_HOLDFAST_INEXACT_SUM).
+   * @throws HoldfastError ERR_HOLDFAST_CANNOT_RETRACT for an aggregation that can only add
+   */
+  aggregate<A extends AggregationSpec<T>>(
+    spec: A & NoneOf<'key' | 'change'>,
+  ): ChangelogStream<KeyedRow<K, A>> {
+    requireAggregations(spec, CHANGE_FIELDS);
+    requireRetractable(spec);
+    const aggregations = describeAggregations(spec);
+    return new ChangelogStream(
+      processed(this.#origin, 'aggregate-changes', this.#select, retractingAggregateSpec(spec), {
+        aggregations,
+      }),
+    );
+  }
+
+  /** As of a `KeyedStream`, over the rows that each key has. All of them are kept. */
+  topN<const Rank extends string = never>(
+    n: number,
+    options: TopNOptions<T, Rank>,
+  ): ChangelogStream<Ranked<T, Rank>> {
+    const plan = topNPlan(n, options);
+    const spec = topNSpec(plan, 'changes');
+    return new ChangelogStream(
+      processed(this.#origin, 'top-n-changes', this.#select, spec, topNParameters(plan)),
+    );
+  }
+}
+
+function topNParameters({ n, rank, state }: TopNPlan): NewNode['parameters'] {
+  return { n, rank: rank ?? null, version: state.version ?? 1 };
 }
 
 /** Two streams, for one operator. @typeParam L records of the left one @typeParam R records of the right one */

@@ -168,8 +168,8 @@ export function describeSlots(slots: readonly Slot[], section = 'cells'): StateD
 
 function typeOf(spec: StateSpec<unknown> | undefined): string {
   if (spec === undefined) return 'timers';
-  const { kind, aggregation, ttlMs } = spec;
-  const type = aggregation === undefined ? kind : `${kind}-${aggregation.type}`;
+  const { kind, aggregation, owned, ttlMs } = spec;
+  const type = owned ?? (aggregation === undefined ? kind : `${kind}-${aggregation.type}`);
   return ttlMs === undefined ? type : `${type}-ttl`;
 }
 

@@ -95,6 +95,8 @@ export interface StateSpec<out Handle> {
   readonly reduce?: ((reduced: never, item: never) => unknown) | undefined;
   /** Of `aggregating`. */
   readonly aggregation?: Aggregation<never, unknown> | undefined;
+  /** Of state of an operator of ours, which is a 'value': its type in the layout (`owned`). */
+  readonly owned?: string | undefined;
   /** Never set: it tells the compiler what the handle is. */
   readonly handle?: Handle;
 }
@@ -149,6 +151,30 @@ export function aggregating<T, R>(
   const { ttlMs } = checkObject('aggregating', options, ['ttlMs']);
   checkTtl('aggregating', ttlMs);
   return { kind: 'aggregating', version: versionOf(aggregation), migrate, ttlMs, aggregation };
+}
+
+/** State of an operator of ours, whose own code changes it: it works on the content itself, not on copies of it. */
+export interface OwnedState<C> {
+  /** The content itself; undefined: there is none. To be changed behind `change` only. */
+  get(): C | undefined;
+  /** Exchanges the content; undefined clears. */
+  set(content: C | undefined): void;
+  /**
+   * The content, to be changed in place until the callback returns.
+   * @param undo puts it back as it was; called only where failures are put aside
+   */
+  change(undo: () => void): void;
+  /** What may be kept of a record, or of a part of it: a copy that nobody else holds. */
+  keep<V>(value: V): V;
+}
+
+/** @param type what the content is, in the state's layout */
+export function owned<C>(
+  type: string,
+  { version, migrate }: StateVersion<unknown> = {},
+  ttlMs?: number,
+): StateSpec<OwnedState<C>> {
+  return { kind: 'value', version: version ?? 1, migrate, ttlMs, owned: type };
 }
 
 function spec<Handle>(kind: StateKind, options: StateOptions<unknown>): StateSpec<Handle> {

@@ -34,9 +34,9 @@ export class StreamOrigin {
     this.#node = node;
   }
 
-  /** The main output of a node. */
-  static ofNode(draft: GraphDraft, node: NodeDraft): StreamOrigin {
-    return new StreamOrigin(draft, node.type, [mainOutput(node)], node);
+  /** The main output of a node; with `tag` another output of it. Labels are the node's. */
+  static ofNode(draft: GraphDraft, node: NodeDraft, tag?: string): StreamOrigin {
+    return new StreamOrigin(draft, node.type, [{ ...mainOutput(node), tag }], node);
   }
 
   /** Edges; `type` is what the node is called if one is ever needed. */

@@ -34,6 +34,12 @@ interface UserAggregationBase<T, S> {
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: as for `add`
   readonly merge?: ((state: Draft<S>, later: S) => S | void) | undefined;
+  /**
+   * Takes back what `add` has done for an equal record, whatever was added since; in the same way. Without it the
+   * aggregation cannot stand over a changelog.
+   */
+  // biome-ignore lint/suspicious/noConfusingVoidType: as above
+  readonly retract?: ((state: Draft<S>, record: T) => S | void) | undefined;
   /** Version of the value's meaning, from 1. Raise it when former values do not fit any more. Default 1. */
   readonly version?: number | undefined;
   /** Makes a value of this version out of an older value that a checkpoint holds. Synchronous. */
@@ -74,10 +80,11 @@ export function aggregation<T, S>(
   checkCallback(spec.initial, 'aggregation({ initial })');
   checkCallback(spec.add, 'aggregation({ add })');
   if (spec.merge !== undefined) checkCallback(spec.merge, 'aggregation({ merge })');
+  if (spec.retract !== undefined) checkCallback(spec.retract, 'aggregation({ retract })');
   if (spec.result !== undefined) checkCallback(spec.result, 'aggregation({ result })');
   // Idempotent, and here rather than at the top of the module, which has to stay free of effects.
   enableMapSet();
-  const { initial, add, merge, result, version, migrate } = spec;
+  const { initial, add, merge, retract, result, version, migrate } = spec;
   /** The value that `call` makes of the draft. */
   const changed = (state: unknown, where: string, call: (draft: Draft<S>) => unknown): unknown => {
     const called = (draft: unknown): unknown => {
@@ -95,21 +102,35 @@ export function aggregation<T, S>(
     looksAtChange(undefined, state);
     return state;
   };
+  const added = (state: unknown, record: T) => changed(state, 'add', (draft) => add(draft, record));
+  const shown = (state: unknown): unknown => {
+    if (result === undefined) return emittedValue(state);
+    const answer = result(state as S);
+    if (isThenable(answer)) throw asyncCallbackError('aggregation({ result })');
+    return emittedValue(answer);
+  };
+  const first = () => begun(initial(), 'initial');
   return {
     kind: 'value',
     type: 'aggregation',
     version,
     migrate:
       migrate && ((state, fromVersion) => begun(migrate(state as never, fromVersion), 'migrate')),
-    initial: () => begun(initial(), 'initial'),
-    add: (state, record) => changed(state, 'add', (draft) => add(draft, record)),
+    initial: first,
+    add: added,
     merge:
       merge && ((before, after) => changed(before, 'merge', (draft) => merge(draft, after as S))),
-    result(state) {
-      if (result === undefined) return emittedValue(state);
-      const answer = result(state as S);
-      if (isThenable(answer)) throw asyncCallbackError('aggregation({ result })');
-      return emittedValue(answer);
+    result: shown,
+    retractable: retract && {
+      type: 'aggregation',
+      initial: first,
+      select: (record) => record,
+      inPlace: false,
+      change: (state, record, by) =>
+        by === 1
+          ? added(state, record as T)
+          : changed(state, 'retract', (draft) => retract(draft, record as T)),
+      result: shown,
     },
   };
 }

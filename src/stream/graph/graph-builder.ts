@@ -8,7 +8,7 @@ import { isThenable } from '../api/callbacks.js';
 import { StreamEnvironment } from '../api/environment.js';
 import { type JobArguments, requireJobDefinition } from '../api/job-definition.js';
 import type { Graph, GraphData, GraphNode, GraphNodeData } from './graph.js';
-import { checkGraph } from './graph-check.js';
+import { checkGraph, keepChains } from './graph-check.js';
 import { GraphDraft, type NodeDraft } from './graph-draft.js';
 import { graphHash } from './graph-hash.js';
 import { nodeIds } from './node-ids.js';
@@ -43,6 +43,7 @@ export function buildGraph(definition: unknown, args: JobArguments, sinks: Built
   }
   const drafts = draft.close();
   checkGraph(name, drafts);
+  keepChains(drafts);
   checkCodecs(draft.codecs);
   const ids = nodeIds(drafts);
   const nodes = drafts.map((node) => graphNode(node, ids[node.index]!));

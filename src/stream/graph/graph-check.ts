@@ -1,6 +1,7 @@
 /** Checks that a drawn graph may run: that it is whole, and that every output goes somewhere. */
 
 import { HoldfastError } from '../../base/errors.js';
+import { CHANGES_TAG } from '../api/changelog.js';
 import { describeNode, type NodeDraft } from './graph-draft.js';
 
 /**
@@ -19,7 +20,9 @@ export function checkGraph(job: string, nodes: readonly NodeDraft[]): void {
     for (const { from, tag } of inputs) read.add(outputOf(from, tag));
   }
   for (const node of nodes) {
-    if (node.kind !== 'sink' && !read.has(outputOf(node, undefined))) {
+    // Who reads how rows change has read the rows.
+    const isRead = [undefined, CHANGES_TAG].some((tag) => read.has(outputOf(node, tag)));
+    if (node.kind !== 'sink' && !isRead) {
       throw refuse(
         `nobody reads the stream that ${describeNode(node)} of job '${job}' makes. End it in a sink ` +
           '(.sinkTo(discard()) if it is not wanted), or remove it.',
@@ -34,6 +37,24 @@ export function checkGraph(job: string, nodes: readonly NodeDraft[]): void {
     }
   }
   checkCollectNames(job, nodes);
+}
+
+/**
+ * Gives operators that have to be in the chain of what they read the parallelism of that.
+ * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD for one that was given another
+ */
+export function keepChains(nodes: readonly NodeDraft[]): void {
+  for (const node of nodes) {
+    if (!node.inChain) continue;
+    const { from } = node.inputs[0]!;
+    if (node.parallelism !== undefined && node.parallelism !== from.parallelism) {
+      throw refuse(
+        `parallelism(${node.parallelism}) of ${describeNode(node)}, which works on a changelog: it runs where its rows ` +
+          `are made, so that their changes keep their order. Give the parallelism to ${describeNode(from)}.`,
+      );
+    }
+    node.parallelism = from.parallelism;
+  }
 }
 
 function checkCollectNames(job: string, nodes: readonly NodeDraft[]): void {

@@ -39,6 +39,8 @@ export interface NodeDraft {
   readonly source: Source<unknown> | undefined;
   readonly sink: Sink<unknown> | undefined;
   readonly create: (() => Operator) | undefined;
+  /** It runs in the chain of what it reads, always: it has the same parallelism. */
+  readonly inChain: boolean;
   name: string | undefined;
   uid: string | undefined;
   parallelism: number | undefined;
@@ -57,6 +59,7 @@ export interface NewNode {
   readonly source?: Source<unknown> | undefined;
   readonly sink?: Sink<unknown> | undefined;
   readonly create?: (() => Operator) | undefined;
+  readonly inChain?: boolean | undefined;
 }
 
 /** Longer ids and names are refused: they go into messages, manifests and metrics. */
@@ -91,6 +94,7 @@ export class GraphDraft {
       source: node.source,
       sink: node.sink,
       create: node.create,
+      inChain: node.inChain ?? false,
       name: undefined,
       uid: undefined,
       parallelism: undefined,
@@ -128,6 +132,20 @@ export class GraphDraft {
     }
     refuseSecond(node, 'parallelism', node.parallelism, instances);
     node.parallelism = instances as number;
+  }
+
+  /** Gives the node one more side output. @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when dead letters have the name */
+  offer(node: NodeDraft, tag: string): void {
+    this.requireOpen();
+    const { onError } = node;
+    if (typeof onError === 'object' && onError.sideOutput === tag) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        `onError({ sideOutput: '${tag}' }) of ${describeNode(node)} has a name that is needed for the changes of its ` +
+          'rows. Choose another name.',
+      );
+    }
+    if (!node.tags.includes(tag)) node.tags = [...node.tags, tag];
   }
 
   /** What happens to records on which the node's user code fails. */

@@ -9,6 +9,7 @@ import type { CellBucket } from '../state/cell.js';
 import { CellTable } from '../state/cell-table.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
+import type { Row } from './changes.js';
 import { KeyedOperator } from './keyed-operator.js';
 import { keyOfSelected } from './operator-key.js';
 
@@ -62,6 +63,9 @@ export class KeyedCellsOperator extends KeyedOperator {
     // Saved before the fold, which may change the cell's value in place.
     if (known !== undefined && known.seen < table.active) table.save(bucket, known);
     const before = undoes && known !== undefined ? fold.copy(known.value) : undefined;
+    const { changes } = this;
+    const rowBefore =
+      changes === undefined || known === undefined ? undefined : fold.row(known.value, key, 0, 0);
     let cell = known;
     let row: unknown;
     try {
@@ -82,6 +86,7 @@ export class KeyedCellsOperator extends KeyedOperator {
     }
     // State has kept a copy, so the value itself may go on.
     this.output.onElement(row, timestamp, 0, behind);
+    changes?.emitChanged(rowBefore as Row | undefined, row as Row, timestamp, behind);
   }
 
   capture(checkpoint: number, base?: number): Capture {

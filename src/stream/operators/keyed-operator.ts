@@ -1,16 +1,20 @@
-/** What keyed operators share: key selection, and state that passes through sections. */
+/** What keyed operators share: key selection, state that passes through sections, and the changelog of their rows. */
 
 import { keyGroupOf } from '../../hashring/key-group.js';
+import { CHANGES_TAG } from '../api/changelog.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
 import { ownGroups } from '../state/own-groups.js';
 import { refuseOtherKind, type StateDescription } from '../state/state-layout.js';
+import { ChangeOutput } from './change-output.js';
 
 export abstract class KeyedOperator implements Operator {
   readonly #state: StateDescription;
   protected readonly select: (record: unknown) => unknown;
   protected context!: OperatorContext;
   protected output!: Receiver;
+  /** Where it is told how rows change; undefined: nobody asks. */
+  protected changes: ChangeOutput | undefined;
 
   constructor(key: KeySelector, state: StateDescription) {
     this.select = key as (record: unknown) => unknown;
@@ -20,6 +24,8 @@ export abstract class KeyedOperator implements Operator {
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.context = context;
     this.output = context.output;
+    const changes = context.side(CHANGES_TAG);
+    if (changes !== undefined) this.changes = new ChangeOutput(changes, context);
     refuseOtherKind(context.operator, restored, this.#state);
     for (const section of restored) {
       if (section.name !== this.#state.section) continue;
@@ -42,6 +48,14 @@ export abstract class KeyedOperator implements Operator {
 
   onIdle(isSilent: boolean): void {
     this.output.onIdle?.(isSilent);
+  }
+
+  get suspended(): boolean {
+    return this.changes?.suspended === true;
+  }
+
+  resume(): void {
+    this.changes?.resume();
   }
 
   /** Records from keyed edges carry their group. For any other record the group has to be found. */

@@ -7,6 +7,7 @@ import { RowIndex } from '../state/row-index.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
 import { type RowCopier, RowTable } from '../state/row-table.js';
 import type { StateDescription } from '../state/state-layout.js';
+import type { Row } from './changes.js';
 import { KeyedOperator } from './keyed-operator.js';
 import { keyOfSelected } from './operator-key.js';
 import { type NumericFunctions, undoing } from './row-shape.js';
@@ -76,13 +77,18 @@ export class KeyedRowsOperator extends KeyedOperator {
     const data = table.segments[row >> SEGMENT_SHIFT]!;
     const at = (row & SEGMENT_MASK) * this.#stride + 1;
     const functions = this.#functions;
+    const { changes } = this;
+    const before =
+      changes === undefined || known < 0 ? undefined : functions.row(data, at, key, 0, 0);
     try {
       this.#add(data, at, record);
     } catch (error) {
       if (known < 0) this.#index.remove(group, canonical, row);
       throw error;
     }
-    this.output.onElement(functions.row(data, at, key, 0, 0), timestamp, 0, behind);
+    const after = functions.row(data, at, key, 0, 0);
+    this.output.onElement(after, timestamp, 0, behind);
+    changes?.emitChanged(before as Row | undefined, after as Row, timestamp, behind);
   }
 
   capture(checkpoint: number, base?: number): Capture {

@@ -20,6 +20,8 @@ import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 export type AnyAggregation = Aggregation<never, unknown>;
 export type AggregationSpecData = Readonly<Record<string, AnyAggregation>>;
 
+/** Of rows of a changelog. */
+export const CHANGE_FIELDS = ['key', 'change'] as const;
 export const KEYED_FIELDS = ['key'] as const;
 export const WINDOW_FIELDS = ['key', 'windowStart', 'windowEnd'] as const;
 

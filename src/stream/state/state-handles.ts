@@ -9,6 +9,7 @@ import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type {
   AggregatingState,
   ListState,
+  OwnedState,
   ReducingState,
   StateSpec,
   ValueState,
@@ -17,7 +18,13 @@ import { type Expiring, Handle, type Place } from './handle.js';
 import type { KeyedState } from './keyed-state.js';
 import { MapHandle } from './map-handle.js';
 
-export type StateHandle = ValueHandle | ListHandle | MapHandle | ReducingHandle | AggregatingHandle;
+export type StateHandle =
+  | ValueHandle
+  | OwnedHandle
+  | ListHandle
+  | MapHandle
+  | ReducingHandle
+  | AggregatingHandle;
 
 export function stateHandle(
   spec: StateSpec<unknown>,
@@ -27,6 +34,7 @@ export function stateHandle(
   records: RecordsMode | undefined,
 ): StateHandle {
   const place = { state, slot, keeper: recordKeeper(records, `state.${name}`), ttlMs: spec.ttlMs };
+  if (spec.owned !== undefined) return new OwnedHandle(place);
   switch (spec.kind) {
     case 'value':
       return new ValueHandle(place);
@@ -81,6 +89,33 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
     const value = fn(this.get());
     if (isThenable(value)) throw asyncCallbackError('update');
     this.set(value);
+  }
+}
+
+class OwnedHandle extends SingleHandle implements OwnedState<unknown> {
+  get(): unknown {
+    return this.content;
+  }
+
+  set(content: unknown): void {
+    const { state } = this;
+    if (content === undefined) {
+      this.clear();
+      return;
+    }
+    state.keeps(content);
+    this.put(this.dated(content));
+  }
+
+  change(undo: () => void): void {
+    const { state } = this;
+    state.change();
+    state.note(undo);
+    state.keeps(this.content);
+  }
+
+  keep<V>(value: V): V {
+    return this.keeper.keep(value) as V;
   }
 }
 

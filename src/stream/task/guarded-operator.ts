@@ -7,7 +7,7 @@
  *  D2  The operator itself undoes what a failed record has changed in its state: `context.undoes` tells it to.
  *  D3  A record is put aside when the operator's own user code throws on it, or gives something that is wrong.
  *      What is thrown downstream is not this operator's. A mistake of ours, or of the job as a whole (a
- *      callback that is asynchronous), fails the task as without `.onError`.
+ *      callback that is asynchronous, a changelog without its order), fails the task as without `.onError`.
  *  D4  Each record that is put aside is counted once, in the task's snapshot, as `deadLetters` and
  *      `deadLetters:OPERATOR`.
  *  D5  A firing is no record: its rows go out one by one, and only the ones that fail are put aside
@@ -210,11 +210,19 @@ export class GuardedOperator implements Operator {
   }
 }
 
+/** Errors that are not of the record on which they are noticed. */
+const OF_THE_JOB: ReadonlySet<string> = new Set([
+  'ERR_HOLDFAST_INTERNAL',
+  'ERR_HOLDFAST_ASYNC_CALLBACK',
+  'ERR_HOLDFAST_CHANGELOG',
+  'ERR_HOLDFAST_INEXACT_SUM',
+]);
+
 /** D3 */
 function isPutAside(error: unknown): boolean {
   if (error instanceof LocatedError) return false;
   if (!(error instanceof HoldfastError)) return true;
-  return error.code !== 'ERR_HOLDFAST_INTERNAL' && error.code !== 'ERR_HOLDFAST_ASYNC_CALLBACK';
+  return !OF_THE_JOB.has(error.code);
 }
 
 /** A copy that nobody changes any more; or a description, when the record cannot leave the operator. */

@@ -1,0 +1,99 @@
+/**
+ * One record of each key: a spec of `process`.
+ *
+ *  D1  Among records that are equal in what decides, the first is kept by 'first', and the last by 'last', in the order
+ *      in which they come.
+ *  D2  A record that is equal to the row it would replace changes nothing.
+ *  D3  What decides is kept beside the row; also without a row, after a deletion: an older record that comes later does
+ *      not bring the key back.
+ *  D4  What is no longer remembered stays where it was emitted: no row is taken back because of its age.
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+import { asyncCallbackError, isThenable } from '../api/callbacks.js';
+import type { DistinctPlan } from '../api/changelog.js';
+import { compareValues, type OrderValue, orderValues } from '../api/order-by.js';
+import type { Output } from '../api/output.js';
+import type { ProcessSpecData } from '../api/process.js';
+import { type OwnedState, owned } from '../api/state-specs.js';
+import type { StateVersion } from '../api/state-version.js';
+import { changed, type Row, requireRow } from './changes.js';
+
+interface SeenContext {
+  readonly state: { readonly seen: OwnedState<true> };
+}
+
+/** Emits the record of each key that comes first, as it is. */
+export function firstSpec({ ttlMs }: DistinctPlan): ProcessSpecData {
+  return {
+    state: { seen: owned('seen', {}, ttlMs) },
+    onElement(record: unknown, { state: { seen } }: SeenContext, out: Output<unknown>) {
+      if (seen.get() === true) return;
+      seen.set(true);
+      out.emit(record);
+    },
+  } as ProcessSpecData;
+}
+
+/** What is kept of a key. */
+type Kept = readonly [row: Row | undefined, by: readonly OrderValue[]];
+
+interface KeptContext {
+  readonly timestamp: number;
+  readonly state: { readonly kept: OwnedState<Kept> };
+}
+
+/** Emits what becomes of the row of each key. */
+export function latestSpec(plan: DistinctPlan): ProcessSpecData {
+  const { by, deletes, keep, ttlMs } = plan;
+  const isDeletion = deletes as ((record: unknown) => unknown) | undefined;
+  return {
+    state: { kept: owned('kept', rowMigrated(plan.state), ttlMs) },
+    onElement(record: unknown, ctx: KeptContext, out: Output<unknown>) {
+      const { kept } = ctx.state;
+      const row = requireRow(record, 'distinctBy');
+      const values = by === 'time' ? [ctx.timestamp] : orderValues(by, row);
+      const gone = isDeletion?.(row);
+      if (isThenable(gone)) throw asyncCallbackError('distinctBy({ deletes })');
+      const [before, decided] = kept.get() ?? [undefined, undefined];
+      if (decided !== undefined && !replaces(compared(values, decided), keep)) return; // D1
+      const after = gone === true ? undefined : kept.keep(row);
+      if (after === undefined && values.length === 0) kept.set(undefined);
+      else kept.set([after, values]); // D3
+      if (before === undefined) {
+        if (after !== undefined) out.emit(changed(after, '+I'));
+      } else if (after === undefined) {
+        out.emit(changed(before, '-D'));
+      } else if (!isDeepStrictEqual(before, after)) {
+        out.emit(changed(before, '-U'));
+        out.emit(changed(after, '+U'));
+      }
+    },
+  } as ProcessSpecData;
+}
+
+/** Negative: `a` is less. */
+function compared(a: readonly OrderValue[], b: readonly OrderValue[]): number {
+  for (const [i, value] of a.entries()) {
+    const sign = compareValues(value, b[i]);
+    if (sign !== 0) return sign;
+  }
+  return 0;
+}
+
+function replaces(sign: number, keep: DistinctPlan['keep']): boolean {
+  return keep === 'last' ? sign >= 0 : sign < 0;
+}
+
+/** What users migrate is a row. */
+function rowMigrated({ version, migrate }: StateVersion<unknown>): StateVersion<unknown> {
+  if (migrate === undefined) return { version };
+  const one = migrate as (row: unknown, from: number) => Row;
+  return {
+    version,
+    migrate(kept: never, from: number): Kept {
+      const [row, by] = kept as Kept;
+      return [row && one(row, from), by];
+    },
+  };
+}
