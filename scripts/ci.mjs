@@ -1,7 +1,7 @@
 /**
  * Checks all that must hold before a change is taken: `npm test` on the Node that runs this, then the tests that
- * start threads and processes on the other Nodes that README names, then, where there is Java, some of Nexmark's queries
- * beside Flink. Nothing needs to be installed
+ * start threads and processes on the other Nodes that README names, then all queries of Nexmark against an
+ * oracle, and, where there is Java, some of them beside Flink. Nothing needs to be installed
  * before: packages come from the lock file, Nodes from npm's packages of their binaries, into `.cache`.
  *
  *   node scripts/ci.mjs
@@ -19,7 +19,9 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODES = [24, 26];
 /** All parts together stay below an hour. */
-const MINUTES_MAX = { all: 32, threads: 12, install: 2, peer: 6 };
+const MINUTES_MAX = { all: 32, threads: 12, install: 2, oracle: 25, peer: 6 };
+/** So many that each query's windows close thousands of times, and that its state is not small. */
+const ORACLE_EVENTS = 300_000;
 
 let passed = 0;
 let failed = 0;
@@ -37,9 +39,10 @@ for (const major of NODES) {
   const args = ['scripts/bootstrap.mjs', '--run', 'scripts/test.mjs', '--', 'threads'];
   await part(what, node, args, MINUTES_MAX.threads);
 }
+await oracle();
 await peer();
 
-console.log(`\n▸ all of it: npm test on ${here}, threads on Node ${NODES.join(' and ')}`);
+console.log(`\n▸ all of it: npm test on ${here}, threads on Node ${NODES.join(' and ')}, Nexmark`);
 for (const line of failures) console.log(`failed: ${line}`);
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
@@ -57,6 +60,11 @@ async function part(what, program, args, minutesMax) {
   failed += bad;
   if (found === null) fail(`${what}: it printed no count (${why})`);
   else if (bad === 0 && why !== '') fail(`${what}: ${why}`);
+}
+
+async function oracle() {
+  const words = ['bench/nexmark/main.mjs', '--verify', '--events', String(ORACLE_EVENTS)];
+  await part('Nexmark against DuckDB', process.execPath, words, MINUTES_MAX.oracle);
 }
 
 /** Queries whose rows are counted beside Flink's, where there is a Java to run it. Counts as one. */
