@@ -130,8 +130,11 @@ describe('sliding windows', () => {
     expect(shown(harness.emitted.splice(0))).toEqual(['a [-10, 10) 2', 'a [0, 20) 3']);
     harness.feed(at(16));
     expect(shown(harness.emitted.splice(0))).toEqual(['a [0, 20) 4']);
+    // The first of its key, in slices that are at work already.
+    harness.feed(at(16, 'b'));
+    expect(shown(harness.emitted.splice(0))).toEqual(['b [0, 20) 1']);
     harness.feed(end);
-    expect(shown(harness.emitted)).toEqual(['a [10, 30) 2']);
+    expect(shown(harness.emitted)).toEqual(['a [10, 30) 2', 'b [10, 30) 1']);
   });
 
   it('of another size or slide are refused as state', () => {

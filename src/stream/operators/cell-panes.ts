@@ -8,13 +8,20 @@ import { CellTable } from '../state/cell-table.js';
 import { detachedKey } from '../state/detached.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
-import { CellRun } from './cell-run.js';
+import { type CellMerge, CellRun } from './cell-run.js';
+import type { KeyRun } from './key-run.js';
 import { ownedGroup } from './operator-key.js';
-import type { KeyRun, Pane, PaneStore } from './pane.js';
+import type { Pane, PaneStore } from './pane.js';
 
 export class CellPanes implements PaneStore<Cell> {
   readonly state: StateDescription;
   readonly #fold: CellFold;
+  readonly #merge: CellMerge = {
+    // The fold may keep parts of what it is given, and change them later.
+    merge: (before, after) => this.#fold.merge!(this.#kept(before), this.#kept(after)),
+    row: (value, key, start, end) =>
+      this.#fold.row(this.#kept(value), detachedKey(key), start, end),
+  };
   #context!: OperatorContext;
   #table!: CellTable;
   #keeper: RecordKeeper | undefined;
@@ -67,12 +74,8 @@ export class CellPanes implements PaneStore<Cell> {
     return cell;
   }
 
-  newRun(key: unknown): KeyRun<Cell> {
-    return new CellRun(key, {
-      // The merge may keep parts of what it is given, and change them later.
-      merge: (before, after) => this.#fold.merge!(this.#kept(before), this.#kept(after)),
-      row: (value, start, end) => this.#fold.row(this.#kept(value), detachedKey(key), start, end),
-    });
+  newRun(canonical: PrimitiveKey, key: unknown): KeyRun<Cell> {
+    return new CellRun(canonical, key, this.#merge);
   }
 
   groupOf(cell: Cell): number {

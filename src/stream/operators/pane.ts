@@ -4,6 +4,7 @@ import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { Slice } from '../windows/assigner.js';
+import type { KeyRun } from './key-run.js';
 
 export interface Pane<S> extends Slice {
   /** The watermark has passed the end of its first window: rows with what it holds have been emitted. */
@@ -36,7 +37,7 @@ export interface PaneStore<S> {
   groupOf(slot: S): number;
   keyOf(canonical: PrimitiveKey, slot: S): unknown;
   /** A merge of the slots of one key, empty. Only of stores whose aggregations can be merged. */
-  newRun(key: unknown): KeyRun<S>;
+  newRun(canonical: PrimitiveKey, key: unknown): KeyRun<S>;
   /** The row that is emitted for a key. */
   row(pane: Pane<S>, canonical: PrimitiveKey, slot: S): unknown;
   /**
@@ -53,21 +54,4 @@ export interface PaneStore<S> {
     alive: () => void,
     paneOf: (stored: number) => Pane<S>,
   ): void;
-}
-
-/** The slots of one key in the slices of a window, merged: `window-merge.ts` says where they go. */
-export interface KeyRun<S> {
-  readonly key: unknown;
-  /** The window's pivot; NaN: to be built anew. */
-  pivot: number;
-  readonly isEmpty: boolean;
-  clear(): void;
-  /** Puts the slot before all that is in front. @param start of its slice */
-  addFront(start: number, slot: S): void;
-  /** Takes out of the front what begins earlier. */
-  dropFront(start: number): void;
-  /** Puts the slot behind all that there is. */
-  addBack(slot: S): void;
-  /** The row of what is merged. */
-  row(windowStart: number, windowEnd: number): unknown;
 }

@@ -6,9 +6,10 @@ import { ownKey } from '../state/own-key.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
 import { type RowCopier, RowTable } from '../state/row-table.js';
 import type { StateDescription } from '../state/state-layout.js';
+import type { KeyRun } from './key-run.js';
 import { ownedGroup } from './operator-key.js';
-import type { KeyRun, Pane, PaneStore } from './pane.js';
-import { RowRun } from './row-run.js';
+import type { Pane, PaneStore } from './pane.js';
+import { RowRun, type RowsOfRun } from './row-run.js';
 import { type NumericFunctions, undoing } from './row-shape.js';
 
 /** Words of a row: key reference, what the pane is called, accumulators. */
@@ -20,6 +21,7 @@ export class RowPanes implements PaneStore<number> {
   readonly #functions: NumericFunctions;
   #add: NumericFunctions['add'];
   readonly #table: RowTable;
+  readonly #rows: RowsOfRun;
   #context!: OperatorContext;
 
   /** @param evolve as in the options of a row table; a row has its pane before its accumulators */
@@ -36,6 +38,7 @@ export class RowPanes implements PaneStore<number> {
       layout: state.layout,
       evolve: (before) => evolve(this.#context.operator, before, ACCUMULATORS_WORD),
     });
+    this.#rows = { table: this.#table, lead: ACCUMULATORS_WORD, functions };
   }
 
   open(context: OperatorContext): void {
@@ -73,8 +76,8 @@ export class RowPanes implements PaneStore<number> {
     return row;
   }
 
-  newRun(key: unknown): KeyRun<number> {
-    return new RowRun(key, this.#table, ACCUMULATORS_WORD, this.#functions);
+  newRun(canonical: PrimitiveKey, key: unknown): KeyRun<number> {
+    return new RowRun(canonical, key, this.#rows);
   }
 
   groupOf(row: number): number {

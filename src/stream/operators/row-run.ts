@@ -1,89 +1,63 @@
-/** A run of rows of numbers (window-merge.ts, M2): accumulators in one array, the back's before those of the front. */
+/** A run of rows of numbers: accumulators in one array, the back's before those of the front. */
 
 import { assert } from '../../base/assert.js';
+import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from '../state/row-layout.js';
 import type { RowTable } from '../state/row-table.js';
-import type { KeyRun } from './pane.js';
+import { KeyRun } from './key-run.js';
 import type { NumericFunctions } from './row-shape.js';
 
-export class RowRun implements KeyRun<number> {
-  readonly key: unknown;
-  pivot = Number.NaN;
-  readonly #table: Pick<RowTable, 'segments' | 'stride'>;
-  readonly #lead: number;
-  readonly #functions: NumericFunctions;
+export interface RowsOfRun {
+  readonly table: Pick<RowTable, 'segments' | 'stride'>;
+  /** Words of a row before its accumulators. */
+  readonly lead: number;
+  readonly functions: NumericFunctions;
+}
+
+export class RowRun extends KeyRun<number> {
+  readonly #rows: RowsOfRun;
   readonly #numbers: number[] = [];
-  /** Where the slices of the front begin, the latest first. */
-  readonly #starts: number[] = [];
-  #hasBack = false;
 
-  /** @param lead words of a row before its accumulators */
-  constructor(
-    key: unknown,
-    table: Pick<RowTable, 'segments' | 'stride'>,
-    lead: number,
-    functions: NumericFunctions,
-  ) {
-    assert(functions.merge !== undefined, 'what is merged has a way to merge');
-    this.key = key;
-    this.#table = table;
-    this.#lead = lead;
-    this.#functions = functions;
+  constructor(canonical: PrimitiveKey, key: unknown, rows: RowsOfRun) {
+    super(canonical, key);
+    assert(rows.functions.merge !== undefined, 'what is merged has a way to merge');
+    this.#rows = rows;
   }
 
-  get isEmpty(): boolean {
-    return !this.#hasBack && this.#starts.length === 0;
+  protected override addFront(row: number, place: number): void {
+    const { words, merge } = this.#rows.functions;
+    const numbers = this.#numbers;
+    this.#copyRow(row, place * words);
+    if (place > 1) merge!(numbers, place * words, numbers, (place - 1) * words);
   }
 
-  clear(): void {
-    this.#hasBack = false;
-    this.#starts.length = 0;
-  }
-
-  addFront(start: number, row: number): void {
-    const { words, merge } = this.#functions;
-    const before = this.#starts.length;
-    this.#starts.push(start);
-    const at = (before + 1) * words;
-    this.#copyRow(row, at);
-    if (before > 0) merge!(this.#numbers, at, this.#numbers, at - words);
-  }
-
-  dropFront(start: number): void {
-    const starts = this.#starts;
-    while (starts.length > 0 && starts[starts.length - 1]! < start) starts.pop();
-  }
-
-  addBack(row: number): void {
-    if (this.#hasBack) {
-      const segment = this.#table.segments[row >> SEGMENT_SHIFT]!;
-      this.#functions.merge!(this.#numbers, 0, segment, this.#placeOf(row));
+  protected override addBack(row: number, isFirst: boolean): void {
+    if (isFirst) {
+      this.#copyRow(row, 0);
       return;
     }
-    this.#copyRow(row, 0);
-    this.#hasBack = true;
+    const { table, lead, functions } = this.#rows;
+    const segment = table.segments[row >> SEGMENT_SHIFT]!;
+    functions.merge!(this.#numbers, 0, segment, (row & SEGMENT_MASK) * table.stride + lead);
   }
 
-  row(windowStart: number, windowEnd: number): unknown {
-    const { words, merge, row, scratch } = this.#functions;
+  protected override rowOf(front: number, hasBack: boolean, start: number, end: number): unknown {
+    const { words, merge, row, scratch } = this.#rows.functions;
     const numbers = this.#numbers;
-    const at = this.#starts.length * words;
+    const at = front > 0 ? front * words : 0;
     for (let word = 0; word < words; word += 1) scratch[word] = numbers[at + word]!;
-    if (at > 0 && this.#hasBack) merge!(scratch, 0, numbers, 0);
-    return row(scratch, 0, this.key, windowStart, windowEnd);
+    if (front > 0 && hasBack) merge!(scratch, 0, numbers, 0);
+    return row(scratch, 0, this.key, start, end);
   }
 
   #copyRow(row: number, to: number): void {
-    const segment = this.#table.segments[row >> SEGMENT_SHIFT]!;
-    const from = this.#placeOf(row);
+    const { table, lead, functions } = this.#rows;
+    const segment = table.segments[row >> SEGMENT_SHIFT]!;
+    const from = (row & SEGMENT_MASK) * table.stride + lead;
     const numbers = this.#numbers;
-    const { words } = this.#functions;
     // Not beyond its end: an array with holes is slow for ever.
     while (numbers.length < to) numbers.push(0);
-    for (let word = 0; word < words; word += 1) numbers[to + word] = segment[from + word]!;
-  }
-
-  #placeOf(row: number): number {
-    return (row & SEGMENT_MASK) * this.#table.stride + this.#lead;
+    for (let word = 0; word < functions.words; word += 1)
+      numbers[to + word] = segment[from + word]!;
   }
 }

@@ -17,15 +17,16 @@
  *      had it for least and greatest values.)
  *  M3  Pivots follow from time alone, and slices are merged in order. So fractions are rounded in the same way
  *      whatever was restored in between.
- *  M4  Runs are no part of a snapshot. A run is built anew from the panes when its pivot is another one,
- *      when a record was added to a pane that has entered, and when a pane enters out of turn: after a restore, or
- *      with records that are late for some of its windows.
+ *  M4  Runs are no part of a snapshot. A run is filled anew from the panes when a record was added to a pane that
+ *      has entered, and when a pane enters out of turn: after a restore, or with records that are late for some of
+ *      its windows.
  */
 
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { WindowAssigner } from '../windows/assigner.js';
+import type { KeyRun } from './key-run.js';
 import type { OpenPanes } from './open-panes.js';
-import type { KeyRun, Pane, PaneStore } from './pane.js';
+import type { Pane, PaneStore } from './pane.js';
 
 interface Window {
   readonly start: number;
@@ -33,8 +34,8 @@ interface Window {
   readonly pivot: number;
 }
 
-/** A row that a window emits for a key, once it has advanced. */
-export type RunEntry<S> = [PrimitiveKey, KeyRun<S>];
+/** The pivot of a run that has slices and holds no window yet. */
+const NONE = Number.NEGATIVE_INFINITY;
 
 export class WindowMerge<S> {
   readonly #assigner: WindowAssigner;
@@ -70,9 +71,9 @@ export class WindowMerge<S> {
 
   /**
    * Begins to fire the window that `nextEnd` tells (M1). Each run has to `advance` before its row is made.
-   * @param alive called for each slot
+   * @param alive called every 1 000 slots
    */
-  begin(alive: () => void): Iterator<RunEntry<S>> {
+  begin(alive: () => void): Iterator<KeyRun<S>> {
     const end = this.nextEnd;
     const start = this.#assigner.startOf(end);
     this.#window = { start, end, pivot: this.#assigner.pivotOf(start) };
@@ -83,7 +84,7 @@ export class WindowMerge<S> {
       this.#panes.fired(pane);
       this.#enter(pane, alive);
     }
-    return this.#runs.entries();
+    return this.#runs.values();
   }
 
   get window(): Window {
@@ -91,15 +92,15 @@ export class WindowMerge<S> {
   }
 
   /** Takes the run to the window that fires. @returns whether anything is in it */
-  advance(canonical: PrimitiveKey, run: KeyRun<S>): boolean {
+  advance(run: KeyRun<S>): boolean {
     const window = this.#window;
-    if (run.pivot === window.pivot) run.dropFront(window.start);
-    else {
+    if (Number.isNaN(run.pivot)) {
       this.#inWindow ??= this.#between(window.start, window.end);
-      this.#build(run, canonical, window, this.#inWindow);
+      fill(run, window, this.#inWindow);
     }
+    run.advance(window.start, window.pivot);
     if (!run.isEmpty) return true;
-    this.#runs.delete(canonical);
+    this.#runs.delete(run.canonical);
     return false;
   }
 
@@ -109,10 +110,15 @@ export class WindowMerge<S> {
     if (this.#lastEnd <= this.#window.end) this.#runs.clear();
   }
 
-  /** A record was added to a pane that may have entered. */
-  changed(canonical: PrimitiveKey): void {
-    const run = this.#runs.get(canonical);
-    if (run !== undefined) run.pivot = Number.NaN;
+  /** A record was added to a pane that may have entered, perhaps the first of its key. */
+  changed(canonical: PrimitiveKey, key: unknown, pane: Pane<S>): void {
+    if (pane.dueEnd !== Number.POSITIVE_INFINITY || pane.lastEnd <= this.#window.end) return;
+    let run = this.#runs.get(canonical);
+    if (run === undefined) {
+      run = this.#store.newRun(canonical, key);
+      this.#runs.set(canonical, run);
+    }
+    run.pivot = Number.NaN;
   }
 
   /** What a key has in the pane's windows, one after another. */
@@ -121,51 +127,32 @@ export class WindowMerge<S> {
     const panes = this.#between(this.#assigner.startOf(firstEnd), lastEnd).filter(({ slots }) =>
       slots.has(canonical),
     );
-    const run = this.#store.newRun(key);
+    const run = this.#store.newRun(canonical, key);
     for (let end = firstEnd; end <= lastEnd; end = this.#assigner.nextEnd(end)) {
       const start = this.#assigner.startOf(end);
       const window = { start, end, pivot: this.#assigner.pivotOf(start) };
-      this.#build(run, canonical, window, panes);
+      fill(run, window, panes);
+      run.advance(start, window.pivot);
       yield [window, run];
     }
   }
 
   #enter(pane: Pane<S>, alive: () => void): void {
     const { end, pivot } = this.#window;
-    const isInTurn = pane.index === pane.whole && pane.firstEnd === end && pane.start >= pivot;
+    const isInTurn = pane.index === pane.whole && pane.firstEnd === end;
     this.#lastEnd = Math.max(this.#lastEnd, pane.lastEnd);
+    let slots = 0;
     for (const [canonical, slot] of pane.slots) {
+      slots += 1;
+      if (slots % 1_000 === 0) alive();
       let run = this.#runs.get(canonical);
       if (run === undefined) {
-        run = this.#store.newRun(this.#store.keyOf(canonical, slot));
-        run.pivot = pivot;
+        run = this.#store.newRun(canonical, this.#store.keyOf(canonical, slot));
+        run.pivot = NONE;
         this.#runs.set(canonical, run);
       }
-      if (isInTurn && run.pivot === pivot) run.addBack(slot);
+      if (isInTurn) run.add(pane.start, slot, pivot);
       else run.pivot = Number.NaN;
-      alive();
-    }
-  }
-
-  /** @param panes those of the window and perhaps others, in order */
-  #build(
-    run: KeyRun<S>,
-    canonical: PrimitiveKey,
-    { start, end, pivot }: Window,
-    panes: readonly Pane<S>[],
-  ): void {
-    run.clear();
-    run.pivot = pivot;
-    for (let i = panes.length - 1; i >= 0; i -= 1) {
-      const pane = panes[i]!;
-      if (pane.start < start || pane.start >= pivot || pane.firstEnd > end) continue;
-      const slot = pane.slots.get(canonical);
-      if (slot !== undefined) run.addFront(pane.start, slot);
-    }
-    for (const pane of panes) {
-      if (pane.start < pivot || pane.start < start || pane.firstEnd > end) continue;
-      const slot = pane.slots.get(canonical);
-      if (slot !== undefined) run.addBack(slot);
     }
   }
 
@@ -180,5 +167,16 @@ export class WindowMerge<S> {
       time = (whole ?? this.#assigner.slice(index)).end;
     }
     return found;
+  }
+}
+
+/** @param panes those of the window and perhaps others, in order */
+function fill<S>(run: KeyRun<S>, { start, end }: Window, panes: readonly Pane<S>[]): void {
+  run.clear();
+  run.pivot = NONE;
+  for (const pane of panes) {
+    if (pane.start < start || pane.firstEnd > end) continue;
+    const slot = pane.slots.get(run.canonical);
+    if (slot !== undefined) run.add(pane.start, slot, Number.NaN);
   }
 }

@@ -36,11 +36,12 @@ import { earliestTime, encodeTime } from '../state/time-section.js';
 import type { Slice, WindowAssigner } from '../windows/assigner.js';
 import { assignerOf } from '../windows/assigners.js';
 import { type GroupTimes, groupTimes } from './group-times.js';
+import type { KeyRun } from './key-run.js';
 import { hasPassed, isLate } from './lateness.js';
 import { OpenPanes } from './open-panes.js';
 import { keyOfSelected } from './operator-key.js';
-import type { KeyRun, Pane, PaneStore } from './pane.js';
-import { type RunEntry, WindowMerge } from './window-merge.js';
+import type { Pane, PaneStore } from './pane.js';
+import { WindowMerge } from './window-merge.js';
 
 const TIME_SECTION = 'time';
 /** The watermark of a firing that is half-done (W6). */
@@ -65,7 +66,7 @@ interface PaneSweep<S> {
 /** A run over the keys of a window of several slices. */
 interface WindowSweep<S> {
   readonly pane: undefined;
-  readonly entries: Iterator<RunEntry<S>>;
+  readonly entries: Iterator<KeyRun<S>>;
 }
 
 type Sweep<S> = PaneSweep<S> | WindowSweep<S>;
@@ -248,8 +249,8 @@ export class WindowOperator<S> implements Operator {
       merge.finish();
       return false;
     }
-    const [canonical, run] = next.value;
-    if (!merge.advance(canonical, run)) return true;
+    const run = next.value;
+    if (!merge.advance(run)) return true;
     const { start, end } = merge.window;
     if (this.#ahead !== undefined) {
       const group = keyGroupOf(run.key, this.#context.keyGroups);
@@ -273,12 +274,9 @@ export class WindowOperator<S> implements Operator {
       this.#emit(pane, canonical, slot, behind);
       return;
     }
-    merge.changed(canonical);
-    for (const [{ start, end }, run] of merge.runsOf(
-      canonical,
-      this.#keyOf(canonical, slot),
-      pane,
-    )) {
+    const key = this.#keyOf(canonical, slot);
+    merge.changed(canonical, key, pane);
+    for (const [{ start, end }, run] of merge.runsOf(canonical, key, pane)) {
       const isDue = hasPassed(this.#watermark, end - 1);
       if (!isDue && this.#ahead?.hasFired(group, end - 1) !== true) return;
       this.#emitRun(run, start, end, behind);
