@@ -143,6 +143,8 @@ export type {
   KeyedStream,
   NoneOf,
   RecordOf,
+  RowOf,
+  SessionRow,
   WindowedStream,
   WindowRow,
   WithDeadLetters,
@@ -213,15 +215,19 @@ export {
   type UserAggregationWithResult,
 } from './stream/api/user-aggregation.js';
 export {
+  type AlignedWindow,
   type CumulativeOptions,
   type CumulativeWindow,
   cumulative,
+  type SessionWindow,
   type SlidingOptions,
   type SlidingWindow,
+  session,
   sliding,
   type TumblingOptions,
   type TumblingWindow,
   tumbling,
+  type WindowBounds,
   type WindowDefinition,
 } from './stream/api/windows.js';
 export type { DeadLetter, ErrorPolicy } from './stream/dead-letter.js';

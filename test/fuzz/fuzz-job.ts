@@ -3,7 +3,7 @@
 import { count, max, min, sum } from '../../src/stream/api/aggregations.js';
 import type { DataStream } from '../../src/stream/api/data-stream.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
-import { tumbling } from '../../src/stream/api/windows.js';
+import { session, tumbling, type WindowBounds } from '../../src/stream/api/windows.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
 import type { FuzzJob, FuzzRecord, FuzzSource, FuzzStep } from './job-spec.js';
 import {
@@ -25,6 +25,8 @@ export interface FuzzPace {
 interface AggregateRow {
   readonly key: string;
   readonly windowStart: number;
+  readonly windowEnd: number;
+  readonly replaces?: readonly WindowBounds[];
   readonly n: number;
   readonly s: number;
   readonly lo: number;
@@ -45,7 +47,7 @@ export function fuzzJob(job: FuzzJob, pace: FuzzPace): JobDefinition {
     if (job.rebalance) records = records.rebalance();
     const windows = records
       .keyBy(({ k }) => k)
-      .window(tumbling(job.sizeMs))
+      .window(job.gapMs > 0 ? session({ gapMs: job.gapMs }) : tumbling(job.sizeMs))
       .allowedLateness(job.allowedLatenessMs)
       .sideOutputLate('late');
     if (job.fold === 'reduce') {
@@ -129,6 +131,9 @@ export function answerOf(
 ): Answer {
   const rows = collected['rows'] ?? [];
   const late = (collected['late'] ?? []) as readonly FuzzRecord[];
+  if (job.fold === 'aggregate' && job.gapMs > 0 && job.againMs === 0) {
+    return { rows: standingSessions(rows).sort(), late: late.map(lateText).sort() };
+  }
   const texts = job.fold === 'reduce' ? lastReduced(job, rows) : lastAggregated(rows);
   return { rows: texts.sort(), late: late.map(lateText).sort() };
 }
@@ -145,12 +150,37 @@ function lastAggregated(rows: readonly unknown[]): string[] {
   return [...last.values()].map(aggregateText);
 }
 
+/** Those that no other row takes the place of. A row of the same bounds counts more records, or comes later. */
+function standingSessions(rows: readonly unknown[]): string[] {
+  const folds = rows as readonly AggregateRow[];
+  const name = (key: string, { windowStart, windowEnd }: WindowBounds) =>
+    `${key}@${windowStart}–${windowEnd}`;
+  const replaced = new Set<string>();
+  const last = new Map<string, AggregateRow>();
+  for (const row of folds) {
+    const own = name(row.key, row);
+    for (const one of row.replaces ?? []) {
+      if (name(row.key, one) !== own) replaced.add(name(row.key, one));
+    }
+    const known = last.get(own);
+    if (known === undefined || row.n > known.n) last.set(own, row);
+  }
+  return [...last]
+    .filter(([own]) => !replaced.has(own))
+    .map(([, { key, windowStart: start, windowEnd: end, n, s, lo, hi }]) =>
+      aggregateText({ key, start, end, n, s, lo, hi }),
+    );
+}
+
+/** Of sessions each comes once. */
 function lastReduced(job: FuzzJob, rows: readonly unknown[]): string[] {
+  const records = rows as readonly FuzzRecord[];
+  if (job.gapMs > 0) return records.map((record) => reduceText(job, record));
   const last = new Map<string, FuzzRecord>();
-  for (const record of rows as readonly FuzzRecord[]) {
+  for (const record of records) {
     const name = `${record.k}@${Math.floor(record.t / job.sizeMs)}`;
     const known = last.get(name);
     if (known === undefined || record.id > known.id) last.set(name, record);
   }
-  return [...last.values()].map((record) => reduceText(record, job.sizeMs));
+  return [...last.values()].map((record) => reduceText(job, record));
 }

@@ -22,6 +22,7 @@ const job: FuzzJob = {
   after: [],
   rebalance: false,
   sizeMs: 100,
+  gapMs: 0,
   allowedLatenessMs: 0,
   fold: 'aggregate',
   againMs: 0,
@@ -44,6 +45,25 @@ describe('the right answer', () => {
       rightAnswer({ ...job, sources: [{ ...job.sources[0]!, outOfOrdernessMs }] }).late.length;
     // Time before record 2 is 1 000 − out-of-orderness − 1; its window's last moment is 99.
     expect([at(899), at(900), at(901)]).toEqual([1, 1, 0]);
+  });
+
+  test('sessions: a record counts by itself, and those exactly the gap apart are of one', () => {
+    const times = [10, 20, 31, 5].map((t, i) => record(i + 1, 'a', 1, t));
+    const one = { ...job.sources[0]!, splits: [times] };
+    const at = (outOfOrdernessMs: number, more: object = {}) =>
+      rightAnswer({ ...job, gapMs: 10, ...more, sources: [{ ...one, outOfOrdernessMs }] });
+    expect(at(26)).toEqual({
+      rows: ['a@31–41: n 1, sum 1, min 1, max 1', 'a@5–30: n 3, sum 3, min 1, max 1'],
+      late: [],
+    });
+    // Time before record 4 is 31 − out-of-orderness − 1.
+    expect(at(25).late).toEqual(['4:a=1@5']);
+    expect(at(25, { allowedLatenessMs: 1 }).late).toEqual([]);
+    expect(at(26, { againMs: 40 }).rows).toEqual([
+      'a@0: n 3, sum 3, min 1, max 1',
+      'a@40: n 1, sum 1, min 1, max 1',
+    ]);
+    expect(at(26, { fold: 'reduce' }).rows).toEqual(['a: id 3, v 1', 'a: id 4, v 1']);
   });
 
   test('steps, a fold by reduce, and a second window', () => {

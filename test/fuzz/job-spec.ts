@@ -36,6 +36,8 @@ export interface FuzzJob {
   /** Records of a source are dealt to all instances ahead of `keyBy`. */
   readonly rebalance: boolean;
   readonly sizeMs: number;
+  /** Above 0 windows are sessions with this gap, of which `sizeMs` says nothing. */
+  readonly gapMs: number;
   readonly allowedLatenessMs: number;
   readonly fold: 'aggregate' | 'reduce';
   /** Size of a second window, a multiple of the first, that folds the rows of the first; 0: none. */
@@ -78,12 +80,16 @@ export function drawJob(random: Random): FuzzJob {
   });
   const fold = pick('aggregate', 'aggregate', 'reduce');
   const isTwofold = fold === 'aggregate' && allowedLatenessMs === 0 && random.next() < 0.3;
+  // A reduced record does not tell which earlier ones it takes the place of.
+  const maySession = fold === 'aggregate' || allowedLatenessMs === 0;
+  const gapMs = maySession && random.next() < 0.35 ? pick(1, 7, 40, sizeMs) : 0;
   return {
     sources,
     before: some<FuzzStep>(0.2, 'shift', 'drop', 'twice'),
     after: some<FuzzStep>(0.2, 'shift', 'drop', 'twice'),
     rebalance: random.next() < 0.25,
     sizeMs,
+    gapMs,
     allowedLatenessMs,
     fold,
     againMs: isTwofold ? sizeMs * pick(2, 5) : 0,
@@ -142,14 +148,15 @@ export function describeJob(job: FuzzJob): string {
       return `  split ${p}: ${listed === '' ? 'empty' : listed}`;
     }),
   ]);
-  const { before, after, rebalance, sizeMs, allowedLatenessMs, fold, againMs } = job;
+  const { before, after, rebalance, sizeMs, gapMs, allowedLatenessMs, fold, againMs } = job;
+  const window = gapMs > 0 ? `session(${gapMs})` : `tumbling(${sizeMs})`;
   const chain = [
     ...before.map(step),
     '.withTimestamps(t)',
     ...(job.sources.length > 1 ? ['.union()'] : []),
     ...after.map(step),
     ...(rebalance ? ['.rebalance()'] : []),
-    `.keyBy(k).window(tumbling(${sizeMs})).allowedLateness(${allowedLatenessMs}).${fold}()`,
+    `.keyBy(k).window(${window}).allowedLateness(${allowedLatenessMs}).${fold}()`,
     ...(againMs > 0 ? [`.keyBy(key).window(tumbling(${againMs})).aggregate()`] : []),
   ];
   return [...lines, chain.join('')].join('\n');

@@ -3,7 +3,8 @@
  * watermarks or snapshots.
  *
  * A record is late when its window's end − 1 + allowed lateness is at or before the time that its own split
- * had just before it: the highest time of that split's earlier records − out-of-orderness − 1.
+ * had just before it: the highest time of that split's earlier records − out-of-orderness − 1. For sessions its own time
+ * stands in the place of the window's end − 1.
  */
 
 import type { FuzzJob, FuzzRecord, FuzzStep } from './job-spec.js';
@@ -22,51 +23,90 @@ export const windowStart = (t: number, sizeMs: number): number => Math.floor(t /
 export interface Fold {
   readonly key: string;
   readonly start: number;
+  /** Of a session: its last record's time + the gap. */
+  readonly end?: number;
   n: number;
   s: number;
   lo: number;
   hi: number;
 }
 
-export function aggregateText({ key, start, n, s, lo, hi }: Readonly<Fold>): string {
-  return `${key}@${start}: n ${n}, sum ${s}, min ${lo}, max ${hi}`;
+export function aggregateText({ key, start, end, n, s, lo, hi }: Readonly<Fold>): string {
+  return `${key}@${start}${end === undefined ? '' : `–${end}`}: n ${n}, sum ${s}, min ${lo}, max ${hi}`;
 }
 
-export function reduceText(record: FuzzRecord, sizeMs: number): string {
-  return `${record.k}@${windowStart(record.t, sizeMs)}: id ${record.id}, v ${record.v}`;
+export function reduceText({ gapMs, sizeMs }: FuzzJob, { k, t, id, v }: FuzzRecord): string {
+  // Where a session begins does not show in a reduced record.
+  return `${k}${gapMs > 0 ? '' : `@${windowStart(t, sizeMs)}`}: id ${id}, v ${v}`;
 }
 
 export const lateText = ({ id, k, v, t }: FuzzRecord): string => `${id}:${k}=${v}@${t}`;
 
 export function rightAnswer(job: FuzzJob): Answer {
-  const { sizeMs, allowedLatenessMs } = job;
+  const { sizeMs, gapMs, allowedLatenessMs } = job;
   const late: string[] = [];
-  const folds = new Map<string, Fold>();
-  const greatest = new Map<string, FuzzRecord>();
+  const onTime: FuzzRecord[] = [];
   for (const { splits, outOfOrdernessMs } of job.sources) {
     for (const records of splits) {
       let highest = Number.NEGATIVE_INFINITY;
       for (const record of records.flatMap((one) => through(one, job.before))) {
         const timeBefore = highest - outOfOrdernessMs - 1;
         highest = Math.max(highest, record.t);
-        const start = windowStart(record.t, sizeMs);
-        const isLate = start + sizeMs - 1 + allowedLatenessMs <= timeBefore;
+        const lastMs = gapMs > 0 ? record.t : windowStart(record.t, sizeMs) + sizeMs - 1;
+        const isLate = lastMs + allowedLatenessMs <= timeBefore;
         for (const passed of through(record, job.after)) {
-          if (isLate) {
-            late.push(lateText(passed));
-            continue;
-          }
-          add(folds, passed.k, start, 1, passed.v, passed.v, passed.v);
-          const key = `${passed.k}@${start}`;
-          const known = greatest.get(key);
-          if (known === undefined || passed.id > known.id) greatest.set(key, passed);
+          if (isLate) late.push(lateText(passed));
+          else onTime.push(passed);
         }
       }
     }
   }
-  const rows = [...again(job, folds).values()].map(aggregateText);
-  const reduced = [...greatest.values()].map((record) => reduceText(record, sizeMs));
+  const windows = gapMs > 0 ? sessionsOf(onTime, gapMs) : tumblingOf(onTime, sizeMs);
+  const rows = again(job, windows.map(foldOf)).map(aggregateText);
+  const reduced = windows.map(({ records }) =>
+    reduceText(
+      job,
+      records.reduce((a, b) => (b.id > a.id ? b : a)),
+    ),
+  );
   return { rows: (job.fold === 'aggregate' ? rows : reduced).sort(), late: late.sort() };
+}
+
+interface Window extends Pick<Fold, 'key' | 'start' | 'end'> {
+  readonly records: FuzzRecord[];
+}
+
+function tumblingOf(records: readonly FuzzRecord[], sizeMs: number): readonly Window[] {
+  const windows = new Map<string, Window>();
+  for (const record of records) {
+    const start = windowStart(record.t, sizeMs);
+    const name = `${record.k}@${start}`;
+    const window = windows.get(name) ?? { key: record.k, start, records: [] };
+    window.records.push(record);
+    windows.set(name, window);
+  }
+  return [...windows.values()];
+}
+
+/** Cuts the records of each key, in order of time, where they are more than the gap apart. */
+function sessionsOf(records: readonly FuzzRecord[], gapMs: number): readonly Window[] {
+  const windows: Window[] = [];
+  for (const key of new Set(records.map(({ k }) => k))) {
+    const own = records.filter(({ k }) => k === key).sort((a, b) => a.t - b.t);
+    let first = 0;
+    for (const [i, { t }] of own.entries()) {
+      if (i + 1 < own.length && own[i + 1]!.t - t <= gapMs) continue;
+      windows.push({ key, start: own[first]!.t, end: t + gapMs, records: own.slice(first, i + 1) });
+      first = i + 1;
+    }
+  }
+  return windows;
+}
+
+function foldOf({ records, ...bounds }: Window): Fold {
+  const values = records.map(({ v }) => v);
+  const s = values.reduce((a, b) => a + b, 0);
+  return { ...bounds, n: values.length, s, lo: Math.min(...values), hi: Math.max(...values) };
 }
 
 function through(record: FuzzRecord, steps: readonly FuzzStep[]): readonly FuzzRecord[] {
@@ -79,33 +119,22 @@ function through(record: FuzzRecord, steps: readonly FuzzStep[]): readonly FuzzR
   return records;
 }
 
-/** The second window over the rows of the first. */
-function again({ againMs }: FuzzJob, folds: ReadonlyMap<string, Fold>): ReadonlyMap<string, Fold> {
+/** The second window over the rows of the first, each of which has the last moment of its window as its time. */
+function again({ againMs, sizeMs }: FuzzJob, folds: readonly Fold[]): readonly Fold[] {
   if (againMs === 0) return folds;
   const wider = new Map<string, Fold>();
-  for (const { key, start, n, s, lo, hi } of folds.values()) {
-    add(wider, key, windowStart(start, againMs), n, s, lo, hi);
+  for (const { key, start, end = start + sizeMs - 1, n, s, lo, hi } of folds) {
+    const from = windowStart(end, againMs);
+    const name = `${key}@${from}`;
+    const known = wider.get(name);
+    if (known === undefined) {
+      wider.set(name, { key, start: from, n, s, lo, hi });
+      continue;
+    }
+    known.n += n;
+    known.s += s;
+    known.lo = Math.min(known.lo, lo);
+    known.hi = Math.max(known.hi, hi);
   }
-  return wider;
-}
-
-function add(
-  to: Map<string, Fold>,
-  key: string,
-  start: number,
-  n: number,
-  s: number,
-  lo: number,
-  hi: number,
-): void {
-  const name = `${key}@${start}`;
-  const known = to.get(name);
-  if (known === undefined) {
-    to.set(name, { key, start, n, s, lo, hi });
-    return;
-  }
-  known.n += n;
-  known.s += s;
-  known.lo = Math.min(known.lo, lo);
-  known.hi = Math.max(known.hi, hi);
+  return [...wider.values()];
 }

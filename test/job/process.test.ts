@@ -1,11 +1,18 @@
 /** State and timers of process: the answer is that of a plain loop, whatever the slots, kills and restores. */
 
 import { describe, expect, test } from 'vitest';
-import { fromCollection, type Job, runInline } from '../../dist/index.js';
+import {
+  type Aggregation,
+  fromCollection,
+  type Job,
+  runInline,
+  type WindowRow,
+} from '../../dist/index.js';
 import silence, {
   type Alert,
   SHOWN,
   SILENCE_MS,
+  type Visit,
   type Visits,
   visit,
 } from './fixtures/silence.job.js';
@@ -50,9 +57,30 @@ function expectedAlerts(): readonly string[] {
 
 const ALERTS = expectedAlerts();
 
+/** What lies between silences: each ends with one. */
+function expectedSessions(): readonly string[] {
+  const visits = Array.from({ length: COUNT }, (_, i) => visit(i));
+  const ends = ALERTS.map((alert) => alert.split(' ') as [string, string]);
+  return ends.map(([user, since]) => {
+    const own = visits.filter((one) => one.user === user).map(({ time }) => time);
+    const former = ends.filter(([other, end]) => other === user && Number(end) < Number(since));
+    const from = Math.max(...former.map(([, end]) => Number(end)));
+    const within = own.filter((time) => time > from && time <= Number(since));
+    return `${user} ${Math.min(...within)} ${Number(since) + SILENCE_MS} ${within.length}`;
+  });
+}
+
+const SESSIONS = expectedSessions().toSorted();
+
 function requireRight(collected: Readonly<Record<string, readonly unknown[]>>): void {
   const alerts = (collected['alerts'] as Alert[]).map(({ user, since }) => `${user} ${since}`);
   expect(alerts.sort()).toEqual(ALERTS);
+  const sessions = (
+    collected['sessions'] as WindowRow<string, { visits: Aggregation<Visit, number> }>[]
+  ).map(
+    ({ key, windowStart, windowEnd, visits }) => `${key} ${windowStart} ${windowEnd} ${visits}`,
+  );
+  expect(sessions.sort()).toEqual(SESSIONS);
   // Splits are read in an order of their own, so only the whole of a user's rows is known.
   const shown = new Map<string, number[]>();
   const seen = new Set<string>();

@@ -19,6 +19,7 @@ import { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js
 import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import { Progress } from '../../src/job/driver/progress.js';
 import type { Receiver, RestoredSection } from '../../src/stream/operator.js';
+import { SessionQueue } from '../../src/stream/operators/session-queue.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
 import { KeyedState } from '../../src/stream/state/keyed-state.js';
 import {
@@ -490,7 +491,32 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     name: 'timers are not set again after a restore',
     install: () => patch(KeyedState.prototype, 'cells', () => function* () {}),
   },
+  {
+    name: 'sessions do not close after a restore',
+    install: () => patch(SessionQueue.prototype, 'addAll', () => () => {}),
+  },
+  {
+    name: 'a session closes while records may come that belong to it',
+    install: () => {
+      const undo = [
+        patch(SessionQueue.prototype, 'areDue', (original) => {
+          return function (this: SessionQueue, nowMs) {
+            return original.call(this, nowMs + EARLY_MS);
+          };
+        }),
+        patch(SessionQueue.prototype, 'next', (original) => {
+          return function (this: SessionQueue, nowMs) {
+            return original.call(this, nowMs + EARLY_MS);
+          };
+        }),
+      ];
+      return allOf(undo);
+    },
+  },
 ];
+
+/** Sessions close so much too early, in ms. */
+const EARLY_MS = 500;
 
 /** Sections that hold a point in time: of a task, of `withTimestamps`, of windows. */
 const TIMES = ['~task', 'time', 'split-times'];

@@ -6,7 +6,7 @@ import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
 import type { Output } from '../../src/stream/api/output.js';
 import { map } from '../../src/stream/api/state-specs.js';
-import { tumbling } from '../../src/stream/api/windows.js';
+import { session, tumbling } from '../../src/stream/api/windows.js';
 import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { Sink } from '../../src/stream/sink.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
@@ -211,6 +211,15 @@ function keyedRows(
     }
     case 'window': {
       if (pipeline.byTimers) return width(labelled(windowsByTimers(keyed, hooks), 'keyed'));
+      if (pipeline.gapMs > 0) {
+        const sessions = keyed
+          .window(session({ gapMs: pipeline.gapMs }))
+          .aggregate({ n: count(), v: sum(({ v }: SimRecord) => v) });
+        const toRow = ({ key, windowStart, windowEnd, n, v }: RecordOf<typeof sessions>): Row => {
+          return { g: key, r: `${windowStart}–${windowEnd}:${n}:${v}` };
+        };
+        return width(labelled(sessions, 'keyed').map(toRow));
+      }
       const windows = keyed
         .window(tumbling(WINDOW_MS))
         .aggregate({ n: count(), v: sum(({ v }: SimRecord) => v) });

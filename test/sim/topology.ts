@@ -72,6 +72,8 @@ export interface PipelineSpec {
   readonly keyed: Keyed;
   /** A window (not one that takes late records) is made by a process function, of state and timers. */
   readonly byTimers: boolean;
+  /** Above 0 the window is a session with this gap. */
+  readonly gapMs: number;
   /** Allowed by windows that take late records. */
   readonly latenessMs: number;
   /** Keys: of each split its own, or shared by all. */
@@ -98,6 +100,7 @@ const JOINTS: readonly Joint[] = ['union', 'connect', 'connect by key'];
 
 export const WINDOW_MS = 100;
 export const DISORDER_MS = 15;
+const SESSION_GAP_MS = 20;
 const TIME_STEP_MS = 5;
 
 /**
@@ -313,12 +316,15 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
   // timers.
   const { records, batch, paceMs } = sources[0]!;
   const joint = JOINTS[mix(records, batch, paceMs) % JOINTS.length]!;
+  const byTimers = mix(batch, paceMs, records) % 2 === 0;
+  const isSession = keyed === 'window' && !byTimers && mix(paceMs, records, batch) % 2 === 0;
   return {
     sources,
     joint,
     steps,
     keyed,
-    byTimers: mix(batch, paceMs, records) % 2 === 0,
+    byTimers,
+    gapMs: isSession ? SESSION_GAP_MS : 0,
     latenessMs: keyed === 'late' ? pick(0, 0, WINDOW_MS / 2, 2 * WINDOW_MS) : 0,
     keys: isDealt({ sources, joint, steps }) ? 'shared' : pick('own', 'shared'),
     keyCount: pick(1, 3, 10),

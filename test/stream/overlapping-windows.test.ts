@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
 import { average, count, max, min, sum } from '../../src/stream/api/aggregations.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
-import { cumulative, sliding, type WindowDefinition } from '../../src/stream/api/windows.js';
+import { type AlignedWindow, cumulative, sliding } from '../../src/stream/api/windows.js';
 import { windowAggregateOperator } from '../../src/stream/operators/window-aggregate-operator.js';
 import type { WindowOptions } from '../../src/stream/operators/window-operator.js';
 import { windowReduceOperator } from '../../src/stream/operators/window-reduce-operator.js';
@@ -49,12 +49,12 @@ const seen = aggregation({
   },
   result: (all) => [...all].sort((a, b) => a - b).join(),
 });
-const rows = (window: WindowDefinition, options: WindowOptions = strict) =>
+const rows = (window: AlignedWindow, options: WindowOptions = strict) =>
   windowAggregateOperator(key, window, options, numbers);
-const cells = (window: WindowDefinition, options: WindowOptions = strict) =>
+const cells = (window: AlignedWindow, options: WindowOptions = strict) =>
   windowAggregateOperator(key, window, options, { ...numbers, seen });
 /** It changes what it is given, as users may. */
-const reduced = (window: WindowDefinition, options: WindowOptions = strict) =>
+const reduced = (window: AlignedWindow, options: WindowOptions = strict) =>
   windowReduceOperator(key, window, options, (x: { k: string; n: number }, y: Row) => {
     x.n += y.n;
     return x;
@@ -212,7 +212,7 @@ describe('cumulative windows', () => {
   });
 });
 
-const WINDOWS: readonly WindowDefinition[] = [
+const WINDOWS: readonly AlignedWindow[] = [
   sliding({ sizeMs: 10, slideMs: 3 }),
   sliding({ sizeMs: 30, slideMs: 10 }),
   sliding({ sizeMs: 64, slideMs: 8, offsetMs: 5 }),
@@ -295,7 +295,7 @@ function restoring(create: ReturnType<typeof rows>, items: readonly Item[], opti
 /** Keeps each record with each window: nothing clever. */
 function model(
   items: readonly Item[],
-  window: WindowDefinition,
+  window: AlignedWindow,
   lateness: number,
   kind: 'rows' | 'cells' | 'reduced',
 ) {
@@ -353,7 +353,7 @@ function model(
   return { rows: found, counters };
 }
 
-function windowsOf(window: WindowDefinition, time: number): { start: number; end: number }[] {
+function windowsOf(window: AlignedWindow, time: number): { start: number; end: number }[] {
   const found: { start: number; end: number }[] = [];
   for (let start = -400; start < 400; start += 1) {
     if (window.kind === 'sliding') {

@@ -1,6 +1,6 @@
 /** q11: how many bids each bidder made in a session: bids that are at most 10 s apart. */
 
-import { map, seconds } from 'holdfast';
+import { count, seconds, session } from 'holdfast';
 import { bidsOf } from './bids.mjs';
 
 const GAP_MS = seconds(10);
@@ -9,34 +9,15 @@ export const q11 = {
   build: (events) =>
     bidsOf(events)
       .keyBy(({ bidder }) => bidder)
-      .process({
-        /**
-         * By their starts, the sessions that may still grow: bids come out of order, and of splits that are ahead, so
-         * there may be more than one, and a bid may join two. Each has a timer where it ends.
-         */
-        state: { sessions: map() },
-        onElement(_, { state: { sessions }, timers, timestamp }) {
-          const session = { start: timestamp, last: timestamp, bids: 1 };
-          for (const [start, { last, bids }] of sessions.entries()) {
-            if (timestamp < start - GAP_MS || timestamp > last + GAP_MS) continue;
-            session.start = Math.min(session.start, start);
-            session.last = Math.max(session.last, last);
-            session.bids += bids;
-            sessions.delete(start);
-            timers.deleteEventTime(last + GAP_MS);
-          }
-          sessions.set(session.start, session);
-          timers.eventTime(session.last + GAP_MS);
-        },
-        onTimer(time, { key, state: { sessions } }, out) {
-          for (const [start, { last, bids }] of sessions.entries()) {
-            if (last + GAP_MS !== time) continue;
-            sessions.delete(start);
-            out.emit({ bidder: key, bids, start, end: time });
-          }
-        },
-      })
-      .uid('sessions'),
+      .window(session({ gapMs: GAP_MS }))
+      .aggregate({ bids: count() })
+      .uid('sessions')
+      .map(({ key: bidder, bids, windowStart: start, windowEnd: end }) => ({
+        bidder,
+        bids,
+        start,
+        end,
+      })),
   sql: `
     WITH steps AS (
       SELECT bidder, dateTime,

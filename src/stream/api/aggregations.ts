@@ -365,8 +365,8 @@ export function requireMerges(
   for (const [name, { merge }] of Object.entries(spec)) {
     if (merge !== undefined) continue;
     throw badSpec(
-      `over ${window} windows, which overlap, merges what it has of shorter times, and '${name}' cannot be merged: ` +
-        'give it a merge, as in aggregation({ initial, add, merge }), which adds a later state to the first',
+      `over ${window} windows merges what it has of shorter times, and '${name}' cannot be merged: give it a merge, as ` +
+        'in aggregation({ initial, add, merge }), which adds a later state to the first',
     );
   }
 }

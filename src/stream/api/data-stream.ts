@@ -90,7 +90,13 @@ import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
 import type { TimestampOptions } from './timestamp-options.js';
-import { requireWholeMs, requireWindow, type WindowDefinition } from './windows.js';
+import {
+  requireWholeMs,
+  requireWindow,
+  type SessionWindow,
+  type WindowBounds,
+  type WindowDefinition,
+} from './windows.js';
 
 /** The type of a stream's records. */
 export type RecordOf<S> = S extends DataStream<infer T, infer _> ? T : never;
@@ -570,7 +576,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   /** Cuts the records of each key into windows of event time; needs `withTimestamps` upstream. */
-  window(window: WindowDefinition): WindowedStream<T, K> {
+  window<W extends WindowDefinition>(window: W): WindowedStream<T, K, never, W> {
     requireWindow(window);
     return new WindowedStream({
       draft: this.origin.draft,
@@ -881,6 +887,23 @@ export type WindowRow<K, A> = Flat<
   { key: K; windowStart: number; windowEnd: number } & AggregationResults<A>
 >;
 
+/**
+ * The row of a session: `windowStart` and `windowEnd` (the last record's time + the gap) in ms, both inclusive.
+ * `replaces`, where lateness is allowed, has the windows of all earlier rows of which this one takes the place; it is
+ * empty in the first row of a session.
+ */
+export type SessionRow<K, A> = Flat<
+  {
+    key: K;
+    windowStart: number;
+    windowEnd: number;
+    replaces?: readonly WindowBounds[];
+  } & AggregationResults<A>
+>;
+
+/** The row of an aggregate over windows of that kind. */
+export type RowOf<W, K, A> = W extends SessionWindow ? SessionRow<K, A> : WindowRow<K, A>;
+
 interface WindowedOrigin {
   readonly draft: GraphDraft;
   readonly inputs: () => readonly EdgeDraft[];
@@ -894,7 +917,12 @@ interface WindowedOrigin {
 type LateTags<T, Late extends string> = [Late] extends [never] ? NoTags : Readonly<Record<Late, T>>;
 
 /** A keyed stream divided into windows: says what to do with late records, then how to fold a window. */
-export class WindowedStream<T, K, Late extends string = never> {
+export class WindowedStream<
+  T,
+  K,
+  Late extends string = never,
+  W extends WindowDefinition = WindowDefinition,
+> {
   readonly #origin: WindowedOrigin;
 
   /** @internal */
@@ -906,7 +934,7 @@ export class WindowedStream<T, K, Late extends string = never> {
    * Keeps a window for `ms` of event time after its end: each late record within that time fires it
    * again. Default 0.
    */
-  allowedLateness(ms: number): WindowedStream<T, K, Late> {
+  allowedLateness(ms: number): WindowedStream<T, K, Late, W> {
     requireWholeMs('allowedLateness(ms)', ms, 0);
     return new WindowedStream({ ...this.#origin, allowedLatenessMs: ms });
   }
@@ -915,7 +943,7 @@ export class WindowedStream<T, K, Late extends string = never> {
    * Sends records that came too late to the side output `tag` of the folded stream, instead of only
    * counting them (`lateRecords` in the metrics). Read it there with `.sideOutput(tag)`.
    */
-  sideOutputLate<const L extends string>(tag: L): WindowedStream<T, K, L> {
+  sideOutputLate<const L extends string>(tag: L): WindowedStream<T, K, L, W> {
     if (typeof tag !== 'string' || tag === '') {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
@@ -942,11 +970,13 @@ export class WindowedStream<T, K, Late extends string = never> {
 
   /** Emits `{ key, windowStart, windowEnd, …answers }` when a window fires. */
   aggregate<A extends AggregationSpec<T>>(
-    spec: A & NoneOf<'key' | 'windowStart' | 'windowEnd'>,
-  ): DataStream<WindowRow<K, A>, LateTags<T, Late>> {
-    requireAggregations(spec, WINDOW_FIELDS);
+    spec: A &
+      NoneOf<'key' | 'windowStart' | 'windowEnd' | (W extends SessionWindow ? 'replaces' : never)>,
+  ): DataStream<RowOf<W, K, A>, LateTags<T, Late>> {
     const { select, window } = this.#origin;
-    if (assignerOf(window).overlaps) requireMerges(spec, window.kind);
+    const isSession = window.kind === 'session';
+    requireAggregations(spec, isSession ? [...WINDOW_FIELDS, 'replaces'] : WINDOW_FIELDS);
+    if (isSession || assignerOf(window).overlaps) requireMerges(spec, window.kind);
     return this.#operator('window-aggregate', {
       parameters: { ...this.#parameters(), aggregations: describeAggregations(spec) },
       states: [windowedState(window, aggregatedState(spec))],

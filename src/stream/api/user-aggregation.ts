@@ -12,8 +12,11 @@
  *      That costs as much as the value is large, and is right.
  *  U3  The user may change Dates and binary data in a value in place: state is saved for a snapshot
  *      before `add` is called.
+ *  U4  Each of two states that are merged has begun with `initial`, so that must stand for no records. The first merge
+ *      looks whether it does.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { type Draft, enableMapSet, Immer, isDraftable } from 'immer';
 import { HoldfastError } from '../../base/errors.js';
 import { copyValue } from '../../codec/value-codec.js';
@@ -30,7 +33,8 @@ interface UserAggregationBase<T, S> {
   readonly add: (state: Draft<S>, record: T) => S | void;
   /**
    * Adds to the draft what `later` has, or returns the value over the records of both. `later` is of later records, and
-   * must not change. Needed for windows that overlap. Synchronous.
+   * must not change. With `initial` in the place of `state` it gives `later` again. Needed for windows that overlap, and for
+   * sessions, which a record may join. Synchronous.
    */
   // biome-ignore lint/suspicious/noConfusingVoidType: as for `add`
   readonly merge?: ((state: Draft<S>, later: S) => S | void) | undefined;
@@ -110,6 +114,16 @@ export function aggregation<T, S>(
     return emittedValue(answer);
   };
   const first = () => begun(initial(), 'initial');
+  const merging = (call: (before: unknown, after: unknown) => unknown) => {
+    const merged = (before: unknown, after: unknown): unknown =>
+      changed(before, 'merge', (draft) => call(draft, after));
+    let isNeutral = false;
+    return (before: unknown, after: unknown): unknown => {
+      if (!isNeutral) requireNeutral(merged(first(), after), after);
+      isNeutral = true;
+      return merged(before, after);
+    };
+  };
   return {
     kind: 'value',
     type: 'aggregation',
@@ -118,8 +132,7 @@ export function aggregation<T, S>(
       migrate && ((state, fromVersion) => begun(migrate(state as never, fromVersion), 'migrate')),
     initial: first,
     add: added,
-    merge:
-      merge && ((before, after) => changed(before, 'merge', (draft) => merge(draft, after as S))),
+    merge: merge && merging((before, after) => merge(before as Draft<S>, after as S)),
     result: shown,
     retractable: retract && {
       type: 'aggregation',
@@ -133,6 +146,18 @@ export function aggregation<T, S>(
       result: shown,
     },
   };
+}
+
+/** U4 */
+function requireNeutral(merged: unknown, given: unknown): void {
+  if (isDeepStrictEqual(merged, given)) return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_USER_CODE',
+    "'merge' of aggregation(…) gives another state than it was given when it merges that with 'initial', so what " +
+      "'initial' holds would count once for each of the two. Begin with a state that stands for no records, or have " +
+      "'merge' take it into account.",
+    { details: { where: 'merge' } },
+  );
 }
 
 /** What was looked at is frozen by value-change.ts; immer would put methods into Maps. */

@@ -1,7 +1,7 @@
 /** Window definitions: plain, validated data that operators interpret. */
 
 import { HoldfastError } from '../../base/errors.js';
-import { badOption } from '../../base/option-checks.js';
+import { badOption, checkObject } from '../../base/option-checks.js';
 import { describeValue } from './callbacks.js';
 
 /** Windows of equal size that follow one another: [k·size + offset, (k + 1)·size + offset). */
@@ -30,7 +30,25 @@ export interface CumulativeWindow {
   readonly offsetMs: number;
 }
 
-export type WindowDefinition = TumblingWindow | SlidingWindow | CumulativeWindow;
+/**
+ * Windows of each key for itself: records that are at most `gapMs` apart are of one session. It is [first, last + gap],
+ * both inclusive.
+ */
+export interface SessionWindow {
+  readonly kind: 'session';
+  readonly gapMs: number;
+}
+
+/** Windows that are the same for all keys. */
+export type AlignedWindow = TumblingWindow | SlidingWindow | CumulativeWindow;
+
+export type WindowDefinition = AlignedWindow | SessionWindow;
+
+/** Bounds of a window in a row, in ms of event time. */
+export interface WindowBounds {
+  readonly windowStart: number;
+  readonly windowEnd: number;
+}
 
 export interface TumblingOptions {
   /** Moves every window's start, e.g. `hours(-2)` for days that begin at midnight in UTC+2. Default 0. */
@@ -101,6 +119,19 @@ export function cumulative(options: CumulativeOptions): CumulativeWindow {
   return Object.freeze({ kind: 'cumulative', sizeMs, stepMs, offsetMs: offset });
 }
 
+/**
+ * Sessions in event time, of each key for itself. Two records of a key are of one session when they are at most `gapMs`
+ * apart, or when records between them are: a record may join two sessions into one. `windowStart` is the time of the
+ * first record, `windowEnd` that of the last + `gapMs`, and a record at exactly that time still belongs to it.
+ * @param options.gapMs a whole number of milliseconds, at least 1: `minutes(30)`
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function session(options: { readonly gapMs: number }): SessionWindow {
+  const { gapMs } = checkObject('session', options, ['gapMs']);
+  requireWholeMs('session({ gapMs })', gapMs, 1);
+  return Object.freeze({ kind: 'session', gapMs });
+}
+
 /** @returns the offset in [0, within) that does the same */
 function offsetWithin(within: number, given: number | undefined, option: string): number {
   const offset = given ?? 0;
@@ -150,6 +181,7 @@ const KINDS: readonly unknown[] = [
   'tumbling',
   'sliding',
   'cumulative',
+  'session',
 ] satisfies WindowDefinition['kind'][];
 
 /**

@@ -88,6 +88,12 @@ export class CallbackOutput implements Output<unknown> {
     this.#hold(new Placed(to, this.#kept(record), timestamp, behind));
   }
 
+  /** Emits a row that was made for this, and that nobody else holds. */
+  put(row: unknown): void {
+    this.#held[this.#count] = row;
+    this.#count += 1;
+  }
+
   /** @throws HoldfastError ERR_HOLDFAST_OUTSIDE_CALLBACK when no callback is at work */
   requireCallback(): void {
     if (this.#isOpen) return;

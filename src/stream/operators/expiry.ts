@@ -31,11 +31,7 @@ export class Expiry {
     this.#timers = timers;
     this.#queue = new TimerQueue(state, slot, () => false);
     if (slot < 0) return;
-    state.expires = (atMs) => {
-      const times = state.read(slot) as ReadonlySet<number> | undefined;
-      for (const timeMs of times ?? []) if (timeMs <= atMs) return; // X1
-      this.#queue.set(atMs);
-    };
+    state.expires = (atMs) => this.#queue.setBy(atMs); // X1
   }
 
   get isDue(): boolean {

@@ -1,28 +1,22 @@
 /**
- * Runs the callbacks of `process`: `onElement` for each record, `onTimer` for each timer that is due. Of connected
- * streams it has two ports, each with a callback of its own, which share state and timers.
+ * Runs the callbacks of `process`: `onElement` for each record, `onTimer` for each timer that is due (timed-operator.ts). Of
+ * connected streams it has two ports, each with a callback of its own, which share state and timers.
  *
  *  R1  What a callback emits is held until it has returned, and then goes on, one record at a time. So user code never
  *      runs inside of user code, and no failure downstream is thrown at it.
- *  R2  Behind each callback, timers that are due fire at once: those that were set behind the watermark.
- *  R3  A watermark is forwarded behind the last record that it made a timer emit (operator.ts, O3).
- *  R4  When the task pauses between two callbacks, a snapshot may be taken: what is left are timers, and they are in
- *      the state (event-timers.ts, E4). It may not while records are held, which are nowhere else.
- *  R5  A record emitted for a record has its time and its mark. One emitted for an event-time timer has the timer's
+ *  R2  A record emitted for a record has its time and its mark. One emitted for an event-time timer has the timer's
  *      time, and no mark; one emitted for a timer of the clock has neither.
- *  R6  Timers of the clock fire when the input rests (operator.ts, `settle`), up to the time that it shows then.
- *  R7  A timer whose callback fails where failures are put aside is gone, and what the callback has changed is undone.
- *  R8  For a record, state has expired by its time; if it is behind, by the time that its split had just before it
+ *  R3  A timer whose callback fails where failures are put aside is gone, and what the callback has changed is undone.
+ *  R4  For a record, state has expired by its time; if it is behind, by the time that its split had just before it
  *      (its mark). The watermark can only be further when a split was idle and has come back, or is read again from
  *      further back than others (lateness.ts, J2): then it counts, since by then state may have been freed.
- *  R9  For a timer of the clock, state has expired by the watermark: so all that is not freed is there while there is
+ *  R5  For a timer of the clock, state has expired by the watermark: so all that is not freed is there while there is
  *      none. What it writes is of the newest time that is known, the watermark's or a record's, since an older one could
  *      take from a record what it has just written. When no time is known, it is there until it is written again.
- *  R10 Without states and timers nothing is written to a checkpoint. Of streams without keys, and in the callback of a
+ *  R6  Without states and timers nothing is written to a checkpoint. Of streams without keys, and in the callback of a
  *      broadcast stream, keyed state is of no key, so whoever uses it then is told (keyed-state.ts, S3).
  */
 
-import { type Clock, machineClock } from '../../base/clock.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { shownKey } from '../../hashring/canonical-key.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
@@ -46,10 +40,9 @@ import type {
   Operator,
   OperatorContext,
   Port,
-  Receiver,
   RestoredSection,
 } from '../operator.js';
-import { withCapture, withSections } from '../state/captures.js';
+import { withCapture } from '../state/captures.js';
 import { detachedKey } from '../state/detached.js';
 import { KeyedState } from '../state/keyed-state.js';
 import { type StateHandle, stateHandle } from '../state/state-handles.js';
@@ -61,6 +54,7 @@ import { EventTimers } from './event-timers.js';
 import { Expiry } from './expiry.js';
 import { keyOfSelected } from './operator-key.js';
 import { slotEvolution } from './state-evolution.js';
+import { TimedOperator, type TimedParts } from './timed-operator.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
 
 /** Before, and behind, all times: what expires at the last one is freed at no watermark. In ms. */
@@ -106,7 +100,7 @@ interface Taker {
   readonly writesBroadcast: boolean;
 }
 
-class ProcessOperator implements Operator {
+class ProcessOperator extends TimedOperator<Timer> {
   readonly ports?: readonly Port[];
   readonly #takers: readonly Taker[];
   readonly #spec: ProcessSpecData;
@@ -114,33 +108,17 @@ class ProcessOperator implements Operator {
   readonly #description: StateDescription;
   readonly #broadcastSpecs: StateSpecs | undefined;
   readonly #isStateful: boolean;
-  #context!: OperatorContext;
-  #watch!: Clock;
-  #output!: Receiver;
-  #state!: KeyedState;
   /** Undefined where there is none. */
   #broadcast: BroadcastState | undefined;
-  #timers!: EventTimers;
-  #clock!: TimerQueue;
   #handles: Readonly<Record<string, StateHandle>> = {};
-  /** Undefined where nothing expires. */
-  #expiry: Expiry | undefined;
-  /** The newest event time of any record, since the start (R9). */
+  #expires = false;
+  /** The newest event time of any record, since the start (R5). */
   #newestMs = Number.NEGATIVE_INFINITY;
-  /** Timers of the clock are due up to this time (R6); −∞ while they do not fire. */
-  #clockMs = Number.NEGATIVE_INFINITY;
   #keyed!: KeyedCallContext;
   #unkeyed!: ElementCallContext;
-  /** Has the records of the last callback that are still to go on (R1). */
-  readonly #out = new CallbackOutput('process');
-  /** Work is left: held records, or timers. */
-  #isBusy = false;
-  /** A watermark has come that is forwarded when the work is done (R3). */
-  #hasWatermark = false;
-  /** What comes before is idle: told when the work is done. */
-  #idle: { readonly isSilent: boolean } | undefined;
 
   constructor(spec: ProcessSpecData, { inputs, broadcast, stateful }: ProcessOptions) {
+    super(new CallbackOutput('process'));
     this.#spec = spec;
     this.#slots = slotsOf(spec);
     this.#description = describeSlots(this.#slots);
@@ -161,60 +139,44 @@ class ProcessOperator implements Operator {
     }
   }
 
-  get suspended(): boolean {
-    return this.#isBusy;
-  }
-
-  /** R4 */
-  get divisible(): boolean {
-    return !this.#out.suspended;
-  }
-
-  open(context: OperatorContext, restored: readonly RestoredSection[]): void {
-    this.#context = context;
-    this.#output = context.output;
-    this.#watch = context.clock ?? machineClock;
-    this.#out.open(context);
+  protected parts(
+    context: OperatorContext,
+    restored: readonly RestoredSection[],
+  ): TimedParts<Timer> {
     const slots = this.#slots;
     const description = this.#description;
-    this.#state = new KeyedState(context, restored, {
+    const state = new KeyedState(context, restored, {
       description,
       slots: slots.length,
       evolve: (before) => slotEvolution(context.operator, before, description, slots),
     });
     const hasTimers = this.#spec.onTimer !== undefined;
-    this.#timers = new EventTimers(context, restored, this.#state, hasTimers ? EVENT_SLOT : -1);
-    this.#clock = new TimerQueue(this.#state, hasTimers ? CLOCK_SLOT : -1, () => false);
+    const timers = new EventTimers(context, restored, state, hasTimers ? EVENT_SLOT : -1);
+    const clock = new TimerQueue(state, hasTimers ? CLOCK_SLOT : -1, () => false);
     const handles: Record<string, StateHandle> = {};
     for (const [slot, { name, spec }] of slots.entries()) {
       if (spec === undefined) continue;
-      handles[name] = stateHandle(spec, name, slot, this.#state, context.records);
+      handles[name] = stateHandle(spec, name, slot, state, context.records);
     }
     this.#handles = handles;
-    const expirySlot = expirySlotOf(slots);
-    if (expirySlot >= 0) {
-      const expiring = Object.values(handles).filter((handle) => handle.expires);
-      this.#expiry = new Expiry(this.#state, expirySlot, expiring, this.#timers);
-    }
     if (this.#broadcastSpecs !== undefined) {
       this.#broadcast = new BroadcastState(this.#broadcastSpecs, context, restored);
     }
-    const parts = {
+    const call = {
       context,
-      out: this.#out,
-      timers: this.#timers,
+      out: this.out,
+      timers,
       tags: Object.keys(this.#spec.sideOutputs ?? {}),
       broadcast: this.#broadcast?.handles,
     };
-    this.#unkeyed = new ElementCallContext(parts);
-    this.#keyed = new KeyedCallContext({
-      ...parts,
-      state: this.#state,
-      clock: this.#clock,
-      handles,
-      hasTimers,
-    });
-    this.#isBusy = this.#areDue;
+    this.#unkeyed = new ElementCallContext(call);
+    this.#keyed = new KeyedCallContext({ ...call, state, clock, handles, hasTimers });
+    const parts = { state, timers, events: timers.queue, clock };
+    const expirySlot = expirySlotOf(slots);
+    if (expirySlot < 0) return parts;
+    this.#expires = true;
+    const expiring = Object.values(handles).filter((handle) => handle.expires);
+    return { ...parts, expiry: new Expiry(state, expirySlot, expiring, timers) };
   }
 
   /** The first port's, where there are several. */
@@ -234,7 +196,7 @@ class ProcessOperator implements Operator {
     const ctx = isKeyed ? this.#keyed : this.#unkeyed;
     this.#begin(ctx, timestamp, behind, undefined, writesBroadcast);
     try {
-      const answer = callback(record, ctx, this.#out);
+      const answer = callback(record, ctx, this.out);
       if (answer !== undefined && isThenable(answer)) {
         throw asyncCallbackError(`process({ ${name} })`);
       }
@@ -243,126 +205,51 @@ class ProcessOperator implements Operator {
       throw error;
     }
     this.#end();
-    this.#work();
+    this.work();
   }
 
   /** State is from now on that of a record's key. */
   #enter(selected: unknown, timestamp: number, givenGroup: number, behind: number): void {
     const canonical = keyOfSelected(selected);
     const key = shownKey(selected);
-    const group = givenGroup === 0 ? keyGroupOf(key, this.#context.keyGroups) : givenGroup;
-    this.#state.begin(canonical, key, group);
-    if (this.#expiry === undefined) return;
-    this.#at(timestamp, Math.max(timestamp, behind, this.#timers.watermarkOf(group))); // R8
+    const group = givenGroup === 0 ? keyGroupOf(key, this.context.keyGroups) : givenGroup;
+    this.state.begin(canonical, key, group);
+    if (!this.#expires) return;
+    this.#at(timestamp, Math.max(timestamp, behind, this.timers.watermarkOf(group))); // R4
     if (timestamp > this.#newestMs) this.#newestMs = timestamp;
   }
 
-  onWatermark(timeMs: number): void {
-    if (timeMs === Number.POSITIVE_INFINITY && this.#timers.watermark < timeMs) this.#ended();
-    this.#timers.advance(timeMs);
-    if (!this.#isBusy && !this.#areDue) {
-      this.#output.onWatermark(timeMs);
-      return;
-    }
-    this.#hasWatermark = true;
-    this.#work();
-  }
-
-  onIdle(isSilent: boolean): void {
-    if (this.#isBusy) this.#idle = { isSilent };
-    else this.#output.onIdle?.(isSilent);
-  }
-
-  resume(): void {
-    if (this.#out.suspended) this.#out.resume();
-    this.#work();
-  }
-
-  settle(): void {
-    if (this.#isBusy || this.#clock.entries === 0) return;
-    this.#clockMs = this.#watch.now();
-    this.#work();
-  }
-
-  get dueMs(): number | undefined {
-    const next = this.#clock.nextMs;
-    if (next === undefined) return undefined;
-    const watch = this.#watch;
-    return watch.elapsed() + (next - watch.now());
-  }
-
-  get #areDue(): boolean {
-    return (
-      this.#timers.queue.areDue(this.#timers.watermark) ||
-      this.#clock.areDue(this.#clockMs) ||
-      this.#expiry?.isDue === true
-    );
-  }
-
-  /** Goes on with what is left to be done, as far as there is room. */
-  #work(): void {
-    const timers = this.#timers;
-    this.#isBusy = true;
-    for (;;) {
-      if (this.#out.suspended) return;
-      if (!this.#areDue) break;
-      if (this.#context.turn.pause) return;
-      if (this.#expiry?.free() === true) {
-        this.#context.alive();
-        continue;
-      }
-      const timer = timers.queue.next(timers.watermark);
-      if (timer !== undefined) {
-        this.#fire(timers.queue, timer, 'eventTime');
-      } else {
-        const other = this.#clock.next(this.#clockMs);
-        // What seemed due was not set any more. Behind it there may be something else.
-        if (other === undefined) continue;
-        this.#fire(this.#clock, other, 'processingTime');
-      }
-      this.#context.alive();
-    }
-    this.#clockMs = Number.NEGATIVE_INFINITY;
-    this.#isBusy = false;
-    if (this.#hasWatermark) {
-      this.#hasWatermark = false;
-      this.#output.onWatermark(timers.watermark);
-    }
-    const idle = this.#idle;
-    if (idle === undefined) return;
-    this.#idle = undefined;
-    this.#output.onIdle?.(idle.isSilent);
-  }
-
-  capture(checkpoint: number, base?: number): Capture | undefined {
-    if (!this.#isStateful) return undefined; // R10
-    const keyed = withSections(this.#timers.capture(), this.#state.capture(checkpoint, base));
+  override capture(checkpoint: number, base?: number): Capture | undefined {
+    if (!this.#isStateful) return undefined; // R6
+    const keyed = super.capture(checkpoint, base)!;
     return this.#broadcast === undefined
       ? keyed
       : withCapture(keyed, this.#broadcast.capture(checkpoint, base));
   }
 
-  /** State as a timer of the clock would find it (R9). */
+  /** State as a timer of the clock would find it (R5). */
   inspect(): readonly KeptKey[] {
-    const state = this.#state;
+    const state = this.state;
     return Array.from(state.cells(), (cell) => {
       state.enter(cell);
-      this.#atWatermark(this.#timers.watermarkOf(cell.group));
+      this.#atWatermark(this.timers.watermarkOf(cell.group));
       const shown: Record<string, unknown> = {};
       for (const [name, handle] of Object.entries(this.#handles)) shown[name] = handle.shown();
       state.end();
       const timers = [
-        ...this.#timers.queue.timesOf(cell).map((time) => ({ time, kind: 'eventTime' as const })),
-        ...this.#clock.timesOf(cell).map((time) => ({ time, kind: 'processingTime' as const })),
+        ...this.timers.queue.timesOf(cell).map((time) => ({ time, kind: 'eventTime' as const })),
+        ...this.clock.timesOf(cell).map((time) => ({ time, kind: 'processingTime' as const })),
       ];
       return { key: detachedKey(cell.key), state: shown, timers };
     });
   }
 
-  /** Timers of the clock that are still set will not fire. */
-  #ended(): void {
-    const { size } = this.#clock;
-    if (size > 0) this.#context.count('timersLeft', size);
+  protected fireEvent(timer: Timer): void {
+    this.#fire(this.timers.queue, timer, 'eventTime');
+  }
+
+  protected fireClock(timer: Timer): void {
+    this.#fire(this.clock, timer, 'processingTime');
   }
 
   #fire(queue: TimerQueue, timer: Timer, kind: TimerKind): void {
@@ -370,18 +257,18 @@ class ProcessOperator implements Operator {
     const eventTime = kind === 'eventTime' ? time : Number.NaN;
     queue.fires(timer);
     if (kind === 'eventTime') this.#at(time, time);
-    else this.#atWatermark(this.#timers.watermarkOf(cell.group));
+    else this.#atWatermark(this.timers.watermarkOf(cell.group));
     this.#begin(this.#keyed, eventTime, NOT_BEHIND, kind, false);
     try {
-      const answer = this.#spec.onTimer?.(time, this.#keyed, this.#out);
+      const answer = this.#spec.onTimer?.(time, this.#keyed, this.out);
       if (answer !== undefined && isThenable(answer)) {
         throw asyncCallbackError('process({ onTimer })');
       }
     } catch (error) {
-      const { reject } = this.#context;
+      const { reject } = this.context;
       this.#failed();
       if (reject === undefined) throw error;
-      reject({ key: detachedKey(cell.key), time }, eventTime, error); // R7
+      reject({ key: detachedKey(cell.key), time }, eventTime, error); // R3
       return;
     }
     this.#end();
@@ -389,11 +276,11 @@ class ProcessOperator implements Operator {
 
   /** The moment of a callback, for state that expires. */
   #at(timeMs: number, nowMs: number): void {
-    this.#state.timeMs = timeMs;
-    this.#state.nowMs = nowMs;
+    this.state.timeMs = timeMs;
+    this.state.nowMs = nowMs;
   }
 
-  /** R9 */
+  /** R5 */
   #atWatermark(watermark: number): void {
     const newestMs = Math.max(watermark, this.#newestMs);
     const isTimed = newestMs > Number.NEGATIVE_INFINITY;
@@ -409,19 +296,19 @@ class ProcessOperator implements Operator {
   ): void {
     ctx.begin(timestamp, behind, kind);
     this.#broadcast?.begin(writesBroadcast);
-    this.#out.begin(timestamp, behind);
+    this.out.begin(timestamp, behind);
   }
 
   #end(): void {
-    this.#state.end();
+    this.state.end();
     this.#broadcast?.end();
-    this.#out.end();
+    this.out.end();
   }
 
   #failed(): void {
-    this.#out.drop();
+    this.out.drop();
     this.#broadcast?.failed();
-    if (this.#state.undoes) this.#state.undo();
-    else this.#state.end();
+    if (this.state.undoes) this.state.undo();
+    else this.state.end();
   }
 }

@@ -82,6 +82,13 @@ export class TimerQueue {
     if (state.undoes) state.note(() => this.#remove(cell, time));
   }
 
+  /** Sees to it that the current key has a timer no later than that. */
+  setBy(time: number): void {
+    const times = this.#state.read(this.#slot) as ReadonlySet<number> | undefined;
+    for (const one of times ?? []) if (one <= time) return;
+    this.set(time);
+  }
+
   /** Takes a timer of the current key back. */
   delete(time: number): void {
     const state = this.#state;

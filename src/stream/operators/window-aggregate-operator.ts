@@ -12,7 +12,9 @@ import {
   numericFunctions,
   WINDOW_FIELDS,
 } from './row-shape.js';
+import { sessionOperator } from './session-operator.js';
 import { rowEvolution } from './state-evolution.js';
+import { FoldedContent } from './window-content.js';
 import { WindowOperator, type WindowOptions } from './window-operator.js';
 
 /** Aggregates per key and window and emits `{ key, windowStart, windowEnd, …answers }`. */
@@ -23,6 +25,10 @@ export function windowAggregateOperator(
   spec: AggregationSpecData,
 ): () => Operator {
   const state = windowedState(window, aggregatedState(spec));
+  if (window.kind === 'session') {
+    const fold = mixedFold(spec, WINDOW_FIELDS);
+    return sessionOperator(key, window, options, () => new FoldedContent(fold), state);
+  }
   if (!isNumericSpec(spec)) {
     const fold = mixedFold(spec, WINDOW_FIELDS);
     return () => new WindowOperator(key, window, options, new CellPanes(fold, state));

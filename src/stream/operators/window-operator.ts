@@ -27,7 +27,7 @@ import { NOT_BEHIND } from '../../channels/element.js';
 import { type PrimitiveKey, shownKey } from '../../hashring/canonical-key.js';
 import { keyGroupOf } from '../../hashring/key-group.js';
 import type { KeySelector } from '../api/key-selector.js';
-import type { WindowDefinition } from '../api/windows.js';
+import type { AlignedWindow } from '../api/windows.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
 import { withSections } from '../state/captures.js';
 import { ownGroups } from '../state/own-groups.js';
@@ -99,7 +99,7 @@ export class WindowOperator<S> implements Operator {
 
   constructor(
     key: KeySelector,
-    window: WindowDefinition,
+    window: AlignedWindow,
     options: WindowOptions,
     store: PaneStore<S>,
   ) {

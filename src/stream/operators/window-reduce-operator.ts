@@ -5,7 +5,9 @@ import type { Operator } from '../operator.js';
 import { windowedState } from '../windows/window-layout.js';
 import { reduceFold } from './cell-fold.js';
 import { CellPanes } from './cell-panes.js';
+import { sessionOperator } from './session-operator.js';
 import type { Migrate } from './state-evolution.js';
+import { FoldedContent } from './window-content.js';
 import { WindowOperator, type WindowOptions } from './window-operator.js';
 
 /** Folds the records of each key and window into one, and emits it when the window fires. */
@@ -18,5 +20,8 @@ export function windowReduceOperator(
 ): () => Operator {
   const fold = reduceFold(fn, version.migrate as Migrate | undefined);
   const state = windowedState(window, reducedState(version).description);
+  if (window.kind === 'session') {
+    return sessionOperator(key, window, options, () => new FoldedContent(fold), state);
+  }
   return () => new WindowOperator(key, window, options, new CellPanes(fold, state));
 }

@@ -43,6 +43,26 @@ export class LeastFirst<T extends { readonly index: number }> {
     return least;
   }
 
+  /** No item's time is below this; +Infinity when there is none. */
+  get boundMs(): number {
+    return this.#times[0] ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** Takes the least out if its time is not above that. Looks at no item again whose time was above it before. */
+  takeBy(timeMs: number): T | undefined {
+    while (this.#items.length > 0 && this.#times[0]! <= timeMs) {
+      const first = this.#items[0]!;
+      const time = this.#timeOf(first);
+      if (time <= this.#times[0]!) {
+        this.#removeAt(0);
+        return first;
+      }
+      this.#times[0] = time;
+      this.#sink(0);
+    }
+    return undefined;
+  }
+
   /** Looks through all items: for what happens once in an item's life. */
   remove(item: T): void {
     const at = this.#items.indexOf(item);
@@ -74,9 +94,9 @@ export class LeastFirst<T extends { readonly index: number }> {
     let at = from;
     for (;;) {
       let least = at;
-      for (const below of [2 * at + 1, 2 * at + 2]) {
-        if (below < length && this.#isBefore(below, least)) least = below;
-      }
+      const below = 2 * at + 1;
+      if (below < length && this.#isBefore(below, least)) least = below;
+      if (below + 1 < length && this.#isBefore(below + 1, least)) least = below + 1;
       if (least === at) return;
       this.#swap(at, least);
       at = least;
@@ -84,7 +104,8 @@ export class LeastFirst<T extends { readonly index: number }> {
   }
 
   #isBefore(one: number, other: number): boolean {
-    const [time, otherTime] = [this.#times[one]!, this.#times[other]!];
+    const time = this.#times[one]!;
+    const otherTime = this.#times[other]!;
     return time === otherTime
       ? this.#items[one]!.index < this.#items[other]!.index
       : time < otherTime;

@@ -4,7 +4,9 @@ import type { WindowDefinition } from '../api/windows.js';
 import type { StateDescription } from '../state/state-layout.js';
 
 export function windowedState(window: WindowDefinition, state: StateDescription): StateDescription {
-  return { ...state, layout: `${windowLayout(window)}|${state.layout}` };
+  // Sessions of a key are in its cell, whatever their values are.
+  const section = window.kind === 'session' ? 'cells' : state.section;
+  return { ...state, section, layout: `${windowLayout(window)}|${state.layout}` };
 }
 
 function windowLayout(window: WindowDefinition): string {
@@ -15,5 +17,7 @@ function windowLayout(window: WindowDefinition): string {
       return `sliding:${window.sizeMs}:${window.slideMs}:${window.offsetMs}`;
     case 'cumulative':
       return `cumulative:${window.sizeMs}:${window.stepMs}:${window.offsetMs}`;
+    case 'session':
+      return `session:${window.gapMs}`;
   }
 }

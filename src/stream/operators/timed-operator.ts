@@ -1,0 +1,188 @@
+/**
+ * An operator with state and timers by key: fires what is due, as far as there is room, and forwards time behind it.
+ *
+ *  T1  Behind each callback, timers that are due fire at once: those that were set behind the watermark.
+ *  T2  A watermark is forwarded behind the last record that it made a timer emit (operator.ts, O3).
+ *  T3  When the task pauses between two timers, a snapshot may be taken: what is left are timers, and they are in the
+ *      state (event-timers.ts, E1). It may not while records are held, which are nowhere else.
+ *  T4  Timers of the clock fire when the input rests (operator.ts, `settle`), up to the time that it shows then.
+ */
+
+import { type Clock, machineClock } from '../../base/clock.js';
+import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
+import { withSections } from '../state/captures.js';
+import type { KeyedState } from '../state/keyed-state.js';
+import type { CallbackOutput } from './callback-output.js';
+import type { EventTimers } from './event-timers.js';
+import type { Expiry } from './expiry.js';
+import type { Timer, TimerQueue } from './timer-queue.js';
+
+/** What is due, by time. Asking may be cheap and say too much. */
+export interface DueQueue<D> {
+  /** Is there anything to be taken at that time? It may turn out that there is not. */
+  areDue(nowMs: number): boolean;
+  /** Takes what is due next at that time; undefined when there is nothing. */
+  next(nowMs: number): D | undefined;
+}
+
+/** What `open` makes. */
+export interface TimedParts<D> {
+  readonly state: KeyedState;
+  readonly timers: EventTimers;
+  /** Due by event time. */
+  readonly events: DueQueue<D>;
+  readonly clock: TimerQueue;
+  /** Absent where nothing expires. */
+  readonly expiry?: Expiry | undefined;
+}
+
+/** @typeParam D what is due by event time */
+export abstract class TimedOperator<D> implements Operator {
+  protected context!: OperatorContext;
+  protected output!: Receiver;
+  protected state!: KeyedState;
+  protected timers!: EventTimers;
+  protected clock!: TimerQueue;
+  #events!: DueQueue<D>;
+  #watch!: Clock;
+  /** Has the records of the last callback that are still to go on. */
+  protected readonly out: CallbackOutput;
+  #expiry: Expiry | undefined;
+  /** Timers of the clock are due up to this time (T4); −∞ while they do not fire. */
+  #clockMs = Number.NEGATIVE_INFINITY;
+  /** Work is left: held records, or timers. */
+  #isBusy = false;
+  /** A watermark has come that is forwarded when the work is done (T2). */
+  #hasWatermark = false;
+  /** What comes before is idle: told when the work is done. */
+  #idle: { readonly isSilent: boolean } | undefined;
+
+  constructor(out: CallbackOutput) {
+    this.out = out;
+  }
+
+  protected abstract parts(
+    context: OperatorContext,
+    restored: readonly RestoredSection[],
+  ): TimedParts<D>;
+
+  abstract onElement(record: unknown, timestamp: number, group: number, behind: number): void;
+
+  /** It is due: does what that asks for. */
+  protected abstract fireEvent(due: D): void;
+
+  /** A timer of the clock is due. */
+  protected abstract fireClock(timer: Timer): void;
+
+  /** The input has ended. Timers of the clock that are still set will not fire. */
+  protected ended(): void {
+    const { size } = this.clock;
+    if (size > 0) this.context.count('timersLeft', size);
+  }
+
+  open(context: OperatorContext, restored: readonly RestoredSection[]): void {
+    this.context = context;
+    this.output = context.output;
+    this.#watch = context.clock ?? machineClock;
+    this.out.open(context);
+    const { state, timers, events, clock, expiry } = this.parts(context, restored);
+    this.state = state;
+    this.timers = timers;
+    this.#events = events;
+    this.clock = clock;
+    this.#expiry = expiry;
+    this.#isBusy = this.#areDue;
+  }
+
+  get suspended(): boolean {
+    return this.#isBusy;
+  }
+
+  /** T3 */
+  get divisible(): boolean {
+    return !this.out.suspended;
+  }
+
+  onWatermark(timeMs: number): void {
+    const { timers } = this;
+    const isEnd = timeMs === Number.POSITIVE_INFINITY && timers.watermark < timeMs;
+    timers.advance(timeMs);
+    if (isEnd) this.ended();
+    if (!this.#isBusy && !this.#areDue) {
+      this.output.onWatermark(timeMs);
+      return;
+    }
+    this.#hasWatermark = true;
+    this.work();
+  }
+
+  onIdle(isSilent: boolean): void {
+    if (this.#isBusy) this.#idle = { isSilent };
+    else this.output.onIdle?.(isSilent);
+  }
+
+  resume(): void {
+    if (this.out.suspended) this.out.resume();
+    this.work();
+  }
+
+  settle(): void {
+    if (this.#isBusy || this.clock.entries === 0) return;
+    this.#clockMs = this.#watch.now();
+    this.work();
+  }
+
+  get dueMs(): number | undefined {
+    const next = this.clock.nextMs;
+    if (next === undefined) return undefined;
+    const watch = this.#watch;
+    return watch.elapsed() + (next - watch.now());
+  }
+
+  capture(checkpoint: number, base?: number): Capture | undefined {
+    return withSections(this.timers.capture(), this.state.capture(checkpoint, base));
+  }
+
+  /** Goes on with what is left to be done, as far as there is room. */
+  protected work(): void {
+    const { timers, clock, context, out } = this;
+    this.#isBusy = true;
+    for (;;) {
+      if (out.suspended) return;
+      if (!this.#areDue) break;
+      if (context.turn.pause) return;
+      if (this.#expiry?.free() === true) {
+        context.alive();
+        continue;
+      }
+      const due = this.#events.next(timers.watermark);
+      if (due !== undefined) {
+        this.fireEvent(due);
+      } else {
+        const timer = clock.next(this.#clockMs);
+        // What seemed due was not. Behind it there may be something else.
+        if (timer === undefined) continue;
+        this.fireClock(timer);
+      }
+      context.alive();
+    }
+    this.#clockMs = Number.NEGATIVE_INFINITY;
+    this.#isBusy = false;
+    if (this.#hasWatermark) {
+      this.#hasWatermark = false;
+      this.output.onWatermark(timers.watermark);
+    }
+    const idle = this.#idle;
+    if (idle === undefined) return;
+    this.#idle = undefined;
+    this.output.onIdle?.(idle.isSilent);
+  }
+
+  get #areDue(): boolean {
+    return (
+      this.#events.areDue(this.timers.watermark) ||
+      this.clock.areDue(this.#clockMs) ||
+      this.#expiry?.isDue === true
+    );
+  }
+}
