@@ -15,7 +15,7 @@ async function refusal(act: () => unknown): Promise<HoldfastError> {
 }
 
 describe('looking at a running job', () => {
-  const COUNT = 20_000;
+  const COUNT = 4_000;
 
   test('plan, progress, slots, metrics and collected rows tell what is so', async () => {
     const meter = new Meter(COUNT / 2);
@@ -153,18 +153,18 @@ describe('looking at a running job', () => {
 
 describe('late records that go nowhere', () => {
   test('are counted, each once, through kills', async () => {
-    const count = 40_000;
+    const count = 8_000;
     const meter = new Meter();
     const job = await run(fixture('late'), {
       parallelism: 2,
       args: { meter: meter.shared, count },
       checkpoint: { directory: await temporaryFolder(), intervalMs: 3_600_000 },
     });
-    for (const [slot, reached] of [10_000, 20_000, 30_000].entries()) {
+    for (const [slot, reached] of [2_000, 4_000, 6_000].entries()) {
       meter.raise(reached);
       await until(() => job.progress().sourceRecords === reached, job);
       await job.checkpointNow();
-      meter.raise(reached + 2_000);
+      meter.raise(reached + 400);
       await until(() => job.progress().sourceRecords > reached, job);
       const again = runningAgain(job);
       job.kill(slot % 2, 'terminate');

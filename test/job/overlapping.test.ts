@@ -5,7 +5,7 @@ import { type CheckpointEvent, MemoryStore } from '../../dist/index.js';
 import { fixture, nextRestart, totalsProblems, until } from './kit.js';
 import { run } from './run-compiled.js';
 
-const COUNT = 40_000;
+const COUNT = 8_000;
 const KILLS = 3;
 
 /** Parts and manifests take so long that the next checkpoint is due. */
@@ -39,7 +39,7 @@ describe('with a slow store', () => {
       const store = new SlowStore();
       const job = await run(fixture('totals'), {
         parallelism: 2,
-        args: { count: COUNT, ratePerSecond: 20_000 },
+        args: { count: COUNT, ratePerSecond: 4_000 },
         checkpoint: { store, intervalMs: 15, maxConcurrent: 4, incremental },
       });
       const fates = new Map<number, string>();

@@ -12,7 +12,7 @@ import { S3Server } from '../checkpoint/s3-server.js';
 import { fixture, temporaryFolder, totalsProblems } from './kit.js';
 import { run, runGuarded } from './run-compiled.js';
 
-const COUNT = 150_000;
+const COUNT = 30_000;
 let server: S3Server;
 beforeEach(async () => {
   server = new S3Server();
@@ -31,7 +31,7 @@ const store = (): CheckpointStore =>
 const start = (more: object = {}) =>
   run(fixture('totals'), {
     parallelism: 2,
-    args: { count: COUNT, ratePerSecond: 60_000 },
+    args: { count: COUNT, ratePerSecond: 12_000 },
     checkpoint: { store: store(), intervalMs: 100, ...more },
   });
 
@@ -44,9 +44,9 @@ const reached = async (job: Awaited<ReturnType<typeof start>>, records: number) 
 test('a killed thread, a cancelled run, a second run at once, and one that goes on to the end', async () => {
   const first = await start();
   await first.checkpointNow();
-  await reached(first, 30_000);
+  await reached(first, 6_000);
   await first.kill(1, 'terminate');
-  await reached(first, 60_000);
+  await reached(first, 12_000);
   await expect(start()).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CHECKPOINT_LOCKED' });
   const checkpoint = await first.checkpointNow();
   await first.cancel();
@@ -67,7 +67,7 @@ test('a service that loses requests and answers: checkpoints fail, the result do
     return requests % 17 === 0 ? 'drop' : undefined;
   };
   const job = await start({ tolerableFailures: 1_000 });
-  await reached(job, 40_000);
+  await reached(job, 8_000);
   await job.kill(0, 'terminate');
   expect((await job.finished).status).toBe('finished');
   expect(totalsProblems(job.collected('totals'), COUNT)).toEqual([]);
