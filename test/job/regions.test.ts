@@ -12,7 +12,7 @@ import { words } from './fixtures/regions.job.js';
 import { fixture, Meter, temporaryFolder, totalsProblems, until } from './kit.js';
 import { run } from './run-compiled.js';
 
-const COUNT = 8_000;
+const COUNT = 2_000;
 
 interface Stage {
   readonly job: Job;
