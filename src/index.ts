@@ -246,6 +246,18 @@ export type {
   PlanVertex,
 } from './stream/graph/plan.js';
 export type {
+  CoGroupOptions,
+  IntervalJoinOptions,
+  JoinKind,
+  JoinLatestOptions,
+  JoinOptions,
+  JoinSelect,
+  LateSides,
+  LeftOf,
+  RightOf,
+  WindowJoinOptions,
+} from './stream/joins/join-options.js';
+export type {
   CommitterData,
   Sink,
   SinkContext,

@@ -109,6 +109,8 @@ export interface Source<T> {
   readonly rejectTag?: string | undefined;
   /** Are splits bounded that do not say so themselves? Absent: they are not. */
   readonly bounded?: boolean | undefined;
+  /** Does the source tell event times itself? False: never, so `withTimestamps` has to. Absent: it may. */
+  readonly timed?: boolean | undefined;
   /** Lists the splits. Their number does not depend on the parallelism. Rejects when input is missing. */
   splits(): Promise<readonly SourceSplit[]>;
   /** Opens one split; `position` undefined means its start. Rejects when the split is not what it was. */

@@ -377,6 +377,88 @@ describe('types flow from source to sink', () => {
     });
   });
 
+  it('joins rows, with null for a partner where the kind says so', () => {
+    typed((flights) => {
+      const byOrigin = flights.keyBy((flight) => flight.origin);
+      const airports = flights.map(({ destination }) => ({ code: destination }));
+      const byCode = airports.keyBy(({ code }) => code);
+      interface Airport {
+        code: string;
+      }
+      const bounds = { lowerMs: 0, upperMs: 5 };
+      const inner = byOrigin.intervalJoin(byCode, {
+        ...bounds,
+        select(flight, airport, key) {
+          expectTypeOf(flight).toEqualTypeOf<Flight>();
+          expectTypeOf(airport).toEqualTypeOf<Airport>();
+          expectTypeOf(key).toEqualTypeOf<string>();
+          return flight.distance;
+        },
+      });
+      expectTypeOf(inner.map((n) => n)).toEqualTypeOf<DataStream<number>>();
+      const left = byOrigin.join(byCode, {
+        window: tumbling(5),
+        kind: 'left',
+        select(flight, airport) {
+          expectTypeOf(flight).toEqualTypeOf<Flight>();
+          expectTypeOf(airport).toEqualTypeOf<Airport | null>();
+          return [flight.origin, airport?.code] as const;
+        },
+        sideOutputLate: { right: 'lateAirports' },
+      });
+      expectTypeOf(left.sideOutput('lateAirports')).toEqualTypeOf<DataStream<Airport>>();
+      // @ts-expect-error: not asked for
+      left.sideOutput('lateFlights');
+      byOrigin.intervalJoin(byCode, {
+        ...bounds,
+        kind: 'full',
+        select(flight, airport) {
+          expectTypeOf(flight).toEqualTypeOf<Flight | null>();
+          expectTypeOf(airport).toEqualTypeOf<Airport | null>();
+          return 0;
+        },
+      });
+      const all = byOrigin.join(byCode, { select: (flight, { code }) => ({ ...flight, code }) });
+      expectTypeOf(all).toEqualTypeOf<
+        DataStream<{
+          code: string;
+          date: Date;
+          delay: number | null;
+          distance: number;
+          origin: string;
+          destination: string;
+        }>
+      >();
+      byOrigin.coGroup(byCode, {
+        window: tumbling(5),
+        select(all, found, key, window) {
+          expectTypeOf(all).toEqualTypeOf<Flight[]>();
+          expectTypeOf(found).toEqualTypeOf<Airport[]>();
+          expectTypeOf(key).toEqualTypeOf<string>();
+          expectTypeOf(window.windowEnd).toEqualTypeOf<number>();
+          return 1;
+        },
+      });
+      byOrigin.joinLatest(byCode, {
+        kind: 'left',
+        select(flight, airport) {
+          expectTypeOf(flight).toEqualTypeOf<Flight>();
+          expectTypeOf(airport).toEqualTypeOf<Airport | null>();
+          return 1;
+        },
+      });
+      // @ts-expect-error: versions have no rows of their own
+      byOrigin.joinLatest(byCode, { kind: 'full', select: () => 1 });
+      // @ts-expect-error: a promise
+      byOrigin.join(byCode, { select: async () => 1 });
+      const byLength = airports.keyBy(({ code }) => code.length);
+      // @ts-expect-error: keys of another type
+      byOrigin.join(byLength, { select: () => 1 });
+      // @ts-expect-error: no keys
+      byOrigin.intervalJoin(airports, { ...bounds, select: () => 1 });
+    });
+  });
+
   it('gives keyed folds their values', () => {
     typed((flights) => {
       const keyed = flights.keyBy((flight) => flight.origin);

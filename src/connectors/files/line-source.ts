@@ -52,6 +52,7 @@ export function lineSource<T>({
     kind,
     rejectTag,
     bounded: true,
+    timed: false,
     async splits() {
       const splits: (readonly LineSplit[])[] = [];
       for (let at = 0; at < paths.length; at += LISTED_AT_A_TIME) {

@@ -71,6 +71,7 @@ export function fromAsyncIterable<T>(
   const kind = 'fromAsyncIterable';
   return {
     kind,
+    timed: false,
     splits: async () => [{ id: name, bounded: bounded === true }],
     async open({ id }, position, context) {
       const from = position ?? 0;

@@ -31,6 +31,7 @@ export function fromCollection<T>(items: Iterable<T> & object): Source<T> {
   return {
     kind,
     bounded: true,
+    timed: false,
     async splits() {
       return rangeSplits(kind, all.length, all.length < SPLIT_FROM_ITEMS ? 1 : SPLITS_MAX);
     },

@@ -98,6 +98,7 @@ export function generate<T>(
   return {
     kind,
     bounded: ranged || (count !== undefined && listed.length <= 1),
+    timed: given.timestamp !== undefined,
     async splits() {
       return listed;
     },

@@ -90,6 +90,7 @@ export function parquetFile<T>(path: string | URL, options?: ParquetFileOptions)
   return {
     kind,
     bounded: true,
+    timed: false,
     async splits() {
       const library = await loadParquetLibrary();
       const { handle, identity } = await openFile(named);

@@ -10,6 +10,22 @@ import { HoldfastError } from '../../base/errors.js';
 import type { DeadLetter, ErrorPolicy } from '../dead-letter.js';
 import type { Partition } from '../graph/graph.js';
 import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
+import {
+  coGroupNode,
+  equalJoinNode,
+  intervalJoinNode,
+  type JoinNode,
+  latestJoinNode,
+} from '../joins/join-nodes.js';
+import type {
+  CoGroupOptions,
+  IntervalJoinOptions,
+  JoinKind,
+  JoinLatestOptions,
+  JoinOptions,
+  WindowJoinOptions,
+} from '../joins/join-options.js';
+import { requireTimes } from '../joins/require-times.js';
 import { asChangelogOperator } from '../operators/as-changelog-operator.js';
 import { type AsyncWork, asyncOperator } from '../operators/async-operator.js';
 import { changeFilterOperator, changeMapOperator } from '../operators/change-rows-operator.js';
@@ -85,7 +101,7 @@ import {
   type StateSpecs,
   slotsOf,
 } from './process.js';
-import type { NoTags, SideOutputSpecs, SideTags } from './side-outputs.js';
+import type { LateTags, NoTags, SideOutputSpecs, SideTags } from './side-outputs.js';
 import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
@@ -293,10 +309,7 @@ export class DataStream<T, Tags = NoTags> {
       const edges = repartitioned(origin, 'broadcast');
       return new Connection(this.origin.draft, this.side(), { edges, select: undefined }, state);
     }
-    this.#requireOwn(other, 'connect');
-    const [left, right] = [this.side(), other.side()];
-    requireSameKeying(left, right);
-    return new Connection(this.origin.draft, left, right);
+    return new Connection(this.origin.draft, ...this.sides(other, 'connect'));
   }
 
   /** Deals records to the next operator's instances in turn. */
@@ -403,6 +416,14 @@ export class DataStream<T, Tags = NoTags> {
   /** This stream as one of two that are connected. */
   protected side(): ConnectedSide {
     return { edges: this.inputs(), select: undefined };
+  }
+
+  /** This stream and another one, which is keyed if and only if this one is. */
+  protected sides(other: unknown, method: string): readonly [ConnectedSide, ConnectedSide] {
+    this.#requireOwn(other, method);
+    const [left, right] = [this.side(), other.side()];
+    requireSameKeying(left, right, method);
+    return [left, right];
   }
 
   protected operator<O, X = NoTags>(
@@ -600,6 +621,81 @@ export class KeyedStream<T, K> extends DataStream<T> {
   override connect<R>(other: KeyedStream<R, K>): KeyedConnectedStreams<T, R, K>;
   override connect(other: never): unknown {
     return super.connect(other);
+  }
+
+  /**
+   * Joins rows of one key whose times are near: `lowerMs ≤ right − left ≤ upperMs`. A pair is emitted as soon as both rows
+   * are there, with the greater of their times; a row without a partner, if `kind` asks for it, when none can come
+   * any more. Rows that are late are counted, or go to side outputs.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION; ERR_HOLDFAST_NO_TIMESTAMP, ERR_HOLDFAST_JOB_BUILD for streams that
+   *   cannot be joined so (as all joins)
+   */
+  intervalJoin<
+    R,
+    O,
+    const J extends JoinKind = 'inner',
+    const LT extends string = never,
+    const RT extends string = never,
+  >(
+    other: KeyedStream<R, K>,
+    options: IntervalJoinOptions<T, R, K, J, O, LT, RT>,
+  ): DataStream<O, LateTags<T, LT> & LateTags<R, RT>> {
+    return this.#join(other, intervalJoinNode(options));
+  }
+
+  /** Joins rows of one key and window, at the window's end. */
+  join<
+    R,
+    O,
+    const J extends JoinKind = 'inner',
+    const LT extends string = never,
+    const RT extends string = never,
+  >(
+    other: KeyedStream<R, K>,
+    options: WindowJoinOptions<T, R, K, J, O, LT, RT>,
+  ): DataStream<O, LateTags<T, LT> & LateTags<R, RT>>;
+  /**
+   * Joins rows of one key: all of them, for which all are kept for good, or those whose times are less than `ttlMs`
+   * apart. A pair is emitted as soon as both rows are there.
+   */
+  join<R, O>(other: KeyedStream<R, K>, options: JoinOptions<T, R, K, O>): DataStream<O>;
+  join(other: unknown, options: unknown): unknown {
+    return this.#join(other, equalJoinNode(options));
+  }
+
+  /** Makes one row of all that the two streams have of a key in a window, at its end. */
+  coGroup<R, O, const LT extends string = never, const RT extends string = never>(
+    other: KeyedStream<R, K>,
+    options: CoGroupOptions<T, R, K, O, LT, RT>,
+  ): DataStream<O, LateTags<T, LT> & LateTags<R, RT>> {
+    return this.#join(other, coGroupNode(options));
+  }
+
+  /**
+   * Joins each row with the version of its key that was in force at its time: the record of `versions` with the last
+   * time up to it. The row is emitted when event time has come to it.
+   */
+  joinLatest<R, O, const J extends 'inner' | 'left' = 'inner', const LT extends string = never>(
+    versions: KeyedStream<R, K>,
+    options: JoinLatestOptions<T, R, K, J, O, LT>,
+  ): DataStream<O, LateTags<T, LT>> {
+    return this.#join(versions, latestJoinNode(options));
+  }
+
+  #join<O, X>(other: unknown, { method, needsTimes, node }: JoinNode): DataStream<O, X> {
+    const [left, right] = this.sides(other, method);
+    if (needsTimes) {
+      requireTimes(method, 'left', left.edges);
+      requireTimes(method, 'right', right.edges);
+    }
+    const { type, ...drawn } = node([
+      { name: 'onLeft', key: left.select },
+      { name: 'onRight', key: right.select },
+    ]);
+    const inputs = connectedInputs(left.edges, right.edges);
+    const { draft } = this.origin;
+    const added = draft.add({ ...drawn, kind: 'operator', type, stateful: true, inputs });
+    return new DataStream(StreamOrigin.ofNode(draft, added));
   }
 
   protected override side(): ConnectedSide {
@@ -912,9 +1008,6 @@ interface WindowedOrigin {
   readonly allowedLatenessMs: number;
   readonly lateTag: string | undefined;
 }
-
-/** Late records under the name that `sideOutputLate` gave them, if it did. */
-type LateTags<T, Late extends string> = [Late] extends [never] ? NoTags : Readonly<Record<Late, T>>;
 
 /** A keyed stream divided into windows: says what to do with late records, then how to fold a window. */
 export class WindowedStream<

@@ -21,6 +21,11 @@ export type SideTags<P> = {
   readonly [N in keyof P]: P[N] extends SideOutputSpec<infer R> ? R : never;
 };
 
+/** Late records under the name that the job gave them, if it did. */
+export type LateTags<T, Late extends string> = [Late] extends [never]
+  ? NoTags
+  : Readonly<Record<Late, T>>;
+
 /** Declares a side output of `process`: `sideOutputs: { cheap: sideOutput<Order>() }`. */
 export function sideOutput<R>(): SideOutputSpec<R> {
   return { kind: 'sideOutput' };

@@ -82,7 +82,8 @@ export interface StateOptions<T> extends StateVersion<T> {
   readonly ttlMs?: number | undefined;
 }
 
-export type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating';
+/** `rows`: what joins keep of their inputs. */
+export type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating' | 'rows';
 
 /** State as it is declared. @typeParam Handle what callbacks find under its name in `ctx.state` */
 export interface StateSpec<out Handle> {

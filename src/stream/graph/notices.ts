@@ -3,12 +3,33 @@
 import type { GraphData, GraphNodeData } from './graph.js';
 import type { GraphNotice, PlanVertex } from './plan.js';
 
+export function noticesOf(
+  graph: GraphData,
+  vertices: readonly PlanVertex[],
+): readonly GraphNotice[] {
+  return [...timesBehindExchange(graph, vertices), ...endlessJoins(graph)];
+}
+
+function endlessJoins({ nodes }: GraphData): readonly GraphNotice[] {
+  return nodes
+    .filter(({ type, parameters }) => type === 'join' && parameters?.['ttlMs'] === null)
+    .map(({ id }) => ({
+      operator: id,
+      text:
+        `join ('${id}') keeps every row of both streams for good, so its state grows as long as the job runs. With ` +
+        'ttlMs rows are kept for a time; join({ window }) and intervalJoin let go of them, too.',
+    }));
+}
+
+/** What judges records by their times. */
+const JUDGES = /^window-|^interval-join$|^co-group$|^latest-join$/;
+
 /**
  * Which records are late is the same on every run only where times are given in the source's own chain: there the
  * time of the split that a record is read from decides (operators/lateness.ts). Elsewhere it depends on the order in
- * which other tasks' records arrive. The notice is given where a window judges by such times.
+ * which other tasks' records arrive. The notice is given where a window or a join judges by such times.
  */
-export function noticesOf(
+function timesBehindExchange(
   graph: GraphData,
   vertices: readonly PlanVertex[],
 ): readonly GraphNotice[] {
@@ -24,19 +45,20 @@ export function noticesOf(
       operator: id,
       text:
         `withTimestamps ('${id}') stands behind an exchange: it gives times to records of many splits in the ` +
-        'order in which other tasks send them, so which of them are late for a window may differ from run to ' +
+        'order in which other tasks send them, so which of them are late for a window or join may differ from run to ' +
         'run. Put it into the source’s own chain: ahead of mapAsync, keyBy, rebalance, broadcast, union, connect and ' +
         'changes of parallelism.',
     }));
 }
 
-/** Does a window read records to which this node gives times? */
+/** Does a window or join read records to which this node gives times? */
 function isJudgedBy({ nodes }: GraphData, { index: from }: GraphNodeData): boolean {
   const timed = new Set([from]);
   // Nodes come behind those that they read.
-  for (const { index, type, inputs } of nodes) {
+  for (const { index, type, inputs, parameters } of nodes) {
     if (type === 'timestamps' || !inputs.some((input) => timed.has(input.from))) continue;
-    if (type.startsWith('window-')) return true;
+    const hasTtl = type === 'join' && parameters?.['ttlMs'] !== null;
+    if (hasTtl || JUDGES.test(type)) return true;
     timed.add(index);
   }
   return false;

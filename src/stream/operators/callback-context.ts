@@ -8,12 +8,14 @@ import { HoldfastError } from '../../base/errors.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type { ElementContext, ProcessContext, TimerKind, Timers } from '../api/process.js';
+import type { JoinContext, JoinRows } from '../joins/join-context.js';
 import type { OperatorContext, Receiver } from '../operator.js';
 import { detachedKey } from '../state/detached.js';
 import type { KeyedState } from '../state/keyed-state.js';
 import type { StateHandle } from '../state/state-handles.js';
 import type { CallbackOutput } from './callback-output.js';
 import type { EventTimers } from './event-timers.js';
+import { isLate, markOf } from './lateness.js';
 import type { TimerQueue } from './timer-queue.js';
 
 type Handles = Readonly<Record<string, StateHandle>>;
@@ -34,12 +36,15 @@ export class ElementCallContext implements ElementContext<Readonly<Record<string
   protected readonly timing: EventTimers;
   protected kind: TimerKind | undefined;
   readonly #watch: Clock;
+  protected readonly context: OperatorContext;
   readonly #sides: ReadonlyMap<string, Receiver | undefined>;
   /** Of the record or timer; NaN for none. */
-  #eventTime = Number.NaN;
-  #behind = NOT_BEHIND;
+  protected eventTime = Number.NaN;
+  /** The record's mark. */
+  behind = NOT_BEHIND;
 
   constructor({ context, out, timers, tags, broadcast }: ElementParts) {
+    this.context = context;
     this.out = out;
     this.timing = timers;
     this.broadcast = broadcast as never;
@@ -49,15 +54,15 @@ export class ElementCallContext implements ElementContext<Readonly<Record<string
 
   /** A callback begins. @param eventTime NaN for none @param behind the record's mark */
   begin(eventTime: number, behind: number, kind: TimerKind | undefined): void {
-    this.#eventTime = eventTime;
-    this.#behind = behind;
+    this.eventTime = eventTime;
+    this.behind = behind;
     this.kind = kind;
   }
 
   get timestamp(): number {
     this.out.requireCallback();
-    if (Number.isNaN(this.#eventTime)) throw noTimestamp(this.kind);
-    return this.#eventTime;
+    if (Number.isNaN(this.eventTime)) throw noTimestamp(this.kind);
+    return this.eventTime;
   }
 
   get watermark(): number {
@@ -76,7 +81,7 @@ export class ElementCallContext implements ElementContext<Readonly<Record<string
     if (!this.#sides.has(tag)) throw undeclared(tag, [...this.#sides.keys()]);
     if (isThenable(record)) throw asyncCallbackError('ctx.sideOutput');
     const to = this.#sides.get(tag);
-    if (to !== undefined) out.emitTo(to, record, this.#eventTime, this.#behind);
+    if (to !== undefined) out.emitTo(to, record, this.eventTime, this.behind);
   }
 }
 
@@ -89,14 +94,16 @@ export interface KeyedParts extends ElementParts {
 
 export class KeyedCallContext
   extends ElementCallContext
-  implements ProcessContext<unknown, unknown, Readonly<Record<string, unknown>>>
+  implements ProcessContext<unknown, unknown, Readonly<Record<string, unknown>>>, JoinContext
 {
   readonly state: never;
   readonly timers: Timers;
   readonly #state: KeyedState;
+  readonly #rows: Readonly<Record<string, JoinRows>>;
 
   constructor(parts: KeyedParts) {
     super(parts);
+    this.#rows = parts.handles as unknown as Readonly<Record<string, JoinRows>>;
     const { timers, clock, hasTimers } = parts;
     this.#state = parts.state;
     this.state = parts.handles as never;
@@ -123,6 +130,30 @@ export class KeyedCallContext
   override get watermark(): number {
     this.out.requireCallback();
     return this.timing.watermarkOf(this.#state.group);
+  }
+
+  get time(): number {
+    return this.eventTime;
+  }
+
+  get left(): JoinRows {
+    return this.#rows['left']!;
+  }
+
+  get right(): JoinRows {
+    return this.#rows['right']!;
+  }
+
+  isLate(closeMs: number): boolean {
+    return isLate(closeMs, this.behind, this.watermark);
+  }
+
+  emitAt(record: unknown, timeMs: number): void {
+    this.out.emitTo(this.context.output, record, timeMs, markOf(timeMs, this.behind));
+  }
+
+  count(counter: string): void {
+    this.context.count(counter, 1);
   }
 }
 

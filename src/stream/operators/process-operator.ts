@@ -72,6 +72,8 @@ export interface ProcessOptions {
   readonly inputs: readonly ElementInput[];
   /** Of a stream that is connected to the second input, which writes it. */
   readonly broadcast?: StateSpecs | undefined;
+  /** Of the keyed state, as it stands in the graph. Default: what the spec declares. */
+  readonly description?: StateDescription | undefined;
   /** The operator is in the graph as one with state. Default: it has states or timers. */
   readonly stateful?: boolean | undefined;
 }
@@ -117,11 +119,11 @@ class ProcessOperator extends TimedOperator<Timer> {
   #keyed!: KeyedCallContext;
   #unkeyed!: ElementCallContext;
 
-  constructor(spec: ProcessSpecData, { inputs, broadcast, stateful }: ProcessOptions) {
+  constructor(spec: ProcessSpecData, { inputs, broadcast, description, stateful }: ProcessOptions) {
     super(new CallbackOutput('process'));
     this.#spec = spec;
     this.#slots = slotsOf(spec);
-    this.#description = describeSlots(this.#slots);
+    this.#description = description ?? describeSlots(this.#slots);
     this.#broadcastSpecs = broadcast;
     this.#isStateful = stateful ?? (this.#slots.length > 0 || broadcast !== undefined);
     const callbacks = spec as unknown as Readonly<Record<ElementCallbackName, Callback>>;

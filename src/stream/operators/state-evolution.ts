@@ -131,6 +131,8 @@ function migrateSlot(kind: StateKind, slot: unknown, migrate: (part: unknown) =>
       return (slot as readonly unknown[]).map(migrate);
     case 'map':
       return new Map([...(slot as Map<unknown, unknown>)].map(([key, one]) => [key, migrate(one)]));
+    case 'rows': // Joins declare no versions.
+      return slot;
   }
 }
 

@@ -17,6 +17,7 @@ import type {
 import { type Expiring, Handle, type Place } from './handle.js';
 import type { KeyedState } from './keyed-state.js';
 import { MapHandle } from './map-handle.js';
+import { RowsHandle } from './rows-handle.js';
 
 export type StateHandle =
   | ValueHandle
@@ -24,7 +25,8 @@ export type StateHandle =
   | ListHandle
   | MapHandle
   | ReducingHandle
-  | AggregatingHandle;
+  | AggregatingHandle
+  | RowsHandle;
 
 export function stateHandle(
   spec: StateSpec<unknown>,
@@ -42,6 +44,8 @@ export function stateHandle(
       return new ListHandle(place);
     case 'map':
       return new MapHandle(place);
+    case 'rows':
+      return new RowsHandle(place);
     case 'reducing':
       return new ReducingHandle(place, spec.reduce as Reduce);
     case 'aggregating':

@@ -1,0 +1,51 @@
+/**
+ * What the callbacks of joins work with. Joins are callbacks of `process` on two connected streams
+ * (operators/process-operator.ts) with state of a kind of their own. Protocol file: shapes only.
+ */
+
+import type { Timers } from '../api/process.js';
+
+export type SideName = 'left' | 'right';
+
+/** A row that is kept: what was kept of the record; a moment up to which it is not there yet; has it found a partner? */
+export type JoinRow = [kept: unknown, afterMs: number, isMatched: boolean];
+
+/** The rows of one input, of the current key. */
+export interface JoinRows {
+  /** @param afterMs the row is there for moments after this one; −∞ for all */
+  add(timeMs: number, record: unknown, afterMs: number): JoinRow;
+  /** The record, in a copy that the caller may give away. */
+  record(row: JoinRow): unknown;
+  /** The row has found a partner. */
+  match(row: JoinRow): void;
+  /** By time, in no order; those of one time in the order in which they came. */
+  all(): readonly (readonly [timeMs: number, rows: readonly JoinRow[]])[];
+  /** From one time to another, both inclusive, in the order of time. */
+  between(
+    fromMs: number,
+    toMs: number,
+  ): readonly (readonly [timeMs: number, rows: readonly JoinRow[]])[];
+  /** Lets go of the rows of that time. @param keepFrom those from this one on are kept; absent: none is */
+  remove(timeMs: number, keepFrom?: number): void;
+}
+
+export interface JoinContext {
+  readonly key: unknown;
+  /** Event time of the record or timer, in ms. @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP when it has none */
+  readonly timestamp: number;
+  /** The same; NaN for none. */
+  readonly time: number;
+  readonly watermark: number;
+  /** The record's mark (lateness.ts, J3). */
+  readonly behind: number;
+  readonly left: JoinRows;
+  readonly right: JoinRows;
+  readonly timers: Timers;
+  /** Is the record late (lateness.ts)? @param closeMs what it is for is over then */
+  isLate(closeMs: number): boolean;
+  /** Emits a row with a time of its own. It is behind its split's time when that is. */
+  emitAt(record: unknown, timeMs: number): void;
+  sideOutput(tag: string, record: unknown): void;
+  /** Adds one to a counter. */
+  count(counter: string): void;
+}

@@ -1,0 +1,165 @@
+/** From what a join is given to the operator in the graph. */
+
+import { describeSlots, slotsOf } from '../api/process.js';
+import { requireWholeMs, type WindowBounds } from '../api/windows.js';
+import type { NewNode } from '../graph/graph-draft.js';
+import type { ElementInput } from '../operators/process-operator.js';
+import { operatorOf } from '../operators/process-operator.js';
+import type { StateDescription } from '../state/state-layout.js';
+import { windowedState } from '../windows/window-layout.js';
+import { intervalJoinSpec } from './interval-join.js';
+import type { SideName } from './join-context.js';
+import {
+  checkInterval,
+  checkKind,
+  checkLateness,
+  checkLateTags,
+  checkWindow,
+  requireJoin,
+} from './join-options.js';
+import type { Select } from './join-sides.js';
+import { keyJoinSpec } from './key-join.js';
+import { latestJoinSpec } from './latest-join.js';
+import { coGroupSpec, windowJoinSpec } from './window-join.js';
+
+/** A join, before it is known what it joins. */
+export interface JoinNode {
+  /** For messages: `intervalJoin`. */
+  readonly method: string;
+  /** It goes by event times. */
+  readonly needsTimes: boolean;
+  readonly node: (
+    inputs: readonly ElementInput[],
+  ) => Pick<NewNode, 'parameters' | 'tags' | 'states' | 'create'> & { readonly type: string };
+}
+
+interface Drawn {
+  readonly type: string;
+  readonly method: string;
+  readonly needsTimes: boolean;
+  readonly parameters: NonNullable<NewNode['parameters']>;
+  readonly lateTags?: Readonly<Partial<Record<SideName, string>>>;
+  readonly spec: object & { readonly state: object };
+  readonly describe?: (state: StateDescription) => StateDescription;
+}
+
+function joinNode({
+  type,
+  method,
+  needsTimes,
+  parameters,
+  lateTags,
+  spec,
+  describe,
+}: Drawn): JoinNode {
+  const data = { ...spec, sideOutputs: sidesOf(lateTags) } as Parameters<typeof operatorOf>[0];
+  const plain = describeSlots(slotsOf(data));
+  const description = describe?.(plain) ?? plain;
+  return {
+    method,
+    needsTimes,
+    node: (inputs) => ({
+      type,
+      parameters,
+      tags: Object.values(lateTags ?? {}),
+      states: [description],
+      create: operatorOf(data, { inputs, description }),
+    }),
+  };
+}
+
+function sidesOf(lateTags: Drawn['lateTags']) {
+  return Object.fromEntries(
+    Object.values(lateTags ?? {}).map((tag) => [tag, { kind: 'sideOutput' as const }]),
+  );
+}
+
+const SHARED = ['select', 'kind', 'sideOutputLate'];
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK, as all here */
+export function intervalJoinNode(options: unknown): JoinNode {
+  const method = 'intervalJoin';
+  const given = requireJoin(method, options, [
+    ...SHARED,
+    'lowerMs',
+    'upperMs',
+    'allowedLatenessMs',
+  ]);
+  const bounds = checkInterval(method, given);
+  const allowedLatenessMs = checkLateness(method, given['allowedLatenessMs']);
+  const kind = checkKind(method, given['kind']);
+  const lateTags = checkLateTags(method, given['sideOutputLate']);
+  const select = given['select'] as Select;
+  const parameters = { ...bounds, allowedLatenessMs, kind };
+  const spec = intervalJoinSpec({ method, ...parameters, select, lateTags });
+  return joinNode({ type: 'interval-join', method, needsTimes: true, parameters, lateTags, spec });
+}
+
+/** By window where there is one, else by key alone, or by key and `ttlMs`. */
+export function equalJoinNode(options: unknown): JoinNode {
+  const method = 'join';
+  const { window } = (options ?? {}) as { readonly window?: unknown };
+  if (window !== undefined) return windowJoinNode(options);
+  const given = requireJoin(method, options, ['select', 'kind', 'ttlMs', 'window']);
+  const kind = checkKind(method, given['kind'], ['inner']);
+  const { ttlMs } = given;
+  const select = given['select'] as Select;
+  if (ttlMs === undefined) {
+    const spec = keyJoinSpec(select);
+    return joinNode({ type: 'join', method, needsTimes: false, parameters: { ttlMs: null }, spec });
+  }
+  requireWholeMs('join({ ttlMs })', ttlMs, 1);
+  const [lowerMs, upperMs] = [1 - ttlMs, ttlMs - 1];
+  const within = { method, lowerMs, upperMs, allowedLatenessMs: 0, kind, select, lateTags: {} };
+  const spec = intervalJoinSpec(within);
+  return joinNode({ type: 'join', method, needsTimes: true, parameters: { ttlMs }, spec });
+}
+
+function windowJoinNode(options: unknown): JoinNode {
+  const method = 'join';
+  const given = requireJoin(method, options, [...SHARED, 'window']);
+  const window = checkWindow(method, given['window']);
+  const kind = checkKind(method, given['kind']);
+  const lateTags = checkLateTags(method, given['sideOutputLate']);
+  return joinNode({
+    type: 'window-join',
+    method,
+    needsTimes: true,
+    parameters: { window: { ...window }, kind },
+    lateTags,
+    spec: windowJoinSpec(window, kind, lateTags, given['select'] as Select),
+    describe: (state) => windowedState(window, state),
+  });
+}
+
+export function coGroupNode(options: unknown): JoinNode {
+  const method = 'coGroup';
+  const given = requireJoin(method, options, ['window', 'select', 'sideOutputLate']);
+  const window = checkWindow(method, given['window']);
+  const lateTags = checkLateTags(method, given['sideOutputLate']);
+  const select = given['select'] as (l: never, r: never, k: never, w: WindowBounds) => unknown;
+  return joinNode({
+    type: 'co-group',
+    method,
+    needsTimes: true,
+    parameters: { window: { ...window } },
+    lateTags,
+    spec: coGroupSpec(window, lateTags, select),
+    describe: (state) => windowedState(window, state),
+  });
+}
+
+export function latestJoinNode(options: unknown): JoinNode {
+  const method = 'joinLatest';
+  const given = requireJoin(method, options, SHARED);
+  const kind = checkKind(method, given['kind'], ['inner', 'left']);
+  const lateTags = checkLateTags(method, given['sideOutputLate'], ['left']);
+  return joinNode({
+    type: 'latest-join',
+    method,
+    needsTimes: true,
+    parameters: { kind },
+    lateTags,
+    spec: latestJoinSpec(kind, lateTags, given['select'] as Select),
+  });
+}

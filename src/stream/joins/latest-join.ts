@@ -1,0 +1,111 @@
+/**
+ * Join with the latest version: a left row of time t meets the version of its key that was in force at t, the last one
+ * of a time up to t. Of versions of one time it is the one that came last.
+ *
+ *  V1  A left row waits until the watermark has reached its time: all versions up to t are there then, but late ones. It
+ *      is emitted with its own time.
+ *  V2  A left row that is late (lateness.ts) is not joined: what was in force then may be forgotten.
+ *  V3  A late version is in force as well, for left rows that are later than the time which its split had when it came
+ *      (counted as `lateVersions`). Rows up to that time may have been emitted, here or on another run.
+ *  V4  Of the versions up to the watermark the newest that is in force for all rows to come is kept; those before it
+ *      are let go.
+ */
+
+import { NOT_BEHIND } from '../../channels/element.js';
+import type { Output } from '../api/output.js';
+import { hasPassed } from '../operators/lateness.js';
+import type { JoinContext, JoinRow, JoinRows, SideName } from './join-context.js';
+import type { JoinKind } from './join-options.js';
+import {
+  dropNullKey,
+  isNullKey,
+  keepsUnmatched,
+  pairOf,
+  putLateAside,
+  ROWS_OF_BOTH,
+  type Select,
+} from './join-sides.js';
+
+export function latestJoinSpec(
+  kind: JoinKind,
+  lateTags: Readonly<Partial<Record<SideName, string>>>,
+  select: Select,
+) {
+  const pair = pairOf('joinLatest', select);
+  const keeps = keepsUnmatched(kind, 'left');
+  return {
+    state: ROWS_OF_BOTH,
+    onLeft(record: unknown, ctx: JoinContext): void {
+      const time = ctx.timestamp;
+      if (ctx.isLate(time)) {
+        putLateAside(ctx, 'left', record, lateTags);
+        return;
+      }
+      if (isNullKey(ctx.key) && !keeps) {
+        dropNullKey(ctx, 'left');
+        return;
+      }
+      ctx.left.add(time, record, NOT_BEHIND);
+      ctx.timers.eventTime(time); // V1
+    },
+    onRight(record: unknown, ctx: JoinContext): void {
+      const time = ctx.timestamp;
+      if (isNullKey(ctx.key)) {
+        dropNullKey(ctx, 'right');
+        return;
+      }
+      if (!ctx.isLate(time)) {
+        ctx.right.add(time, record, NOT_BEHIND);
+        ctx.timers.eventTime(time); // V4
+        return;
+      }
+      ctx.count('lateVersions');
+      const after = Math.max(ctx.behind, ctx.watermark);
+      if (after === Number.POSITIVE_INFINITY) return;
+      ctx.right.add(time, record, after); // V3
+      ctx.timers.eventTime(after + 1);
+    },
+    onTimer(now: number, ctx: JoinContext, out: Output<unknown>): void {
+      const versions = ctx.right.between(Number.NEGATIVE_INFINITY, now);
+      const latest = latestOf(versions, now);
+      for (const [time, rows] of ctx.left.between(now, now)) {
+        for (const row of rows) {
+          const version = latest === undefined ? null : ctx.right.record(latest.row);
+          if (version !== null || keeps)
+            out.emit(pair('left', ctx.left.record(row), version, ctx.key));
+        }
+        ctx.left.remove(time);
+      }
+      if (latest !== undefined) forgetBefore(ctx.right, versions, latest);
+    },
+  };
+}
+
+interface Version {
+  readonly row: JoinRow;
+  readonly time: number;
+  /** Among those of its time. */
+  readonly at: number;
+}
+
+/** The version that is in force at that time. */
+function latestOf(
+  versions: readonly (readonly [number, readonly JoinRow[]])[],
+  now: number,
+): Version | undefined {
+  for (const [time, rows] of versions.toReversed()) {
+    const at = rows.findLastIndex(([, after]) => !hasPassed(after, now));
+    if (at >= 0) return { row: rows[at]!, time, at };
+  }
+  return undefined;
+}
+
+/** V4 */
+function forgetBefore(
+  side: JoinRows,
+  versions: readonly (readonly [number, readonly JoinRow[]])[],
+  { time, at }: Version,
+): void {
+  for (const [earlier] of versions) if (earlier < time) side.remove(earlier);
+  side.remove(time, at);
+}

@@ -1,0 +1,29 @@
+/** Finds, as the graph is drawn, that a join by event time would get records without one. */
+
+import { HoldfastError } from '../../base/errors.js';
+import { describeNode, type EdgeDraft, type NodeDraft } from '../graph/graph-draft.js';
+
+/**
+ * @param method of the join, for the message
+ * @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP when a source that knows no times is read without `withTimestamps`
+ */
+export function requireTimes(method: string, side: string, edges: readonly EdgeDraft[]): void {
+  const untimed = untimedSource(edges, new Set());
+  if (untimed === undefined) return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_NO_TIMESTAMP',
+    `${method}(…) goes by event times, and the ${side} stream has none: its source, ${describeNode(untimed)}, knows ` +
+      'none. Give the records their times with .withTimestamps(…), right behind the source.',
+  );
+}
+
+function untimedSource(edges: readonly EdgeDraft[], seen: Set<NodeDraft>): NodeDraft | undefined {
+  for (const { from } of edges) {
+    if (seen.has(from) || from.type === 'timestamps') continue;
+    seen.add(from);
+    if (from.source?.timed === false) return from;
+    const found = untimedSource(from.inputs, seen);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}

@@ -1,0 +1,90 @@
+/**
+ * What a join keeps of one input, for each key: rows by event time, and those of one time in the order in which they
+ * came. The slot of a key holds a Map from the time to its rows, which are changed in place.
+ */
+
+import type { JoinRow, JoinRows } from '../joins/join-context.js';
+import { Handle } from './handle.js';
+
+type Entries = Map<number, JoinRow[]>;
+
+export class RowsHandle extends Handle implements JoinRows {
+  add(timeMs: number, record: unknown, afterMs: number): JoinRow {
+    const { state } = this;
+    const row: JoinRow = [this.kept(record), afterMs, false];
+    const entries = this.#entries();
+    if (entries === undefined) {
+      this.put(new Map([[timeMs, [row]]]));
+      return row;
+    }
+    state.change();
+    const rows = entries.get(timeMs);
+    if (rows === undefined) {
+      entries.set(timeMs, [row]);
+      if (state.undoes) state.note(() => entries.delete(timeMs));
+    } else {
+      rows.push(row);
+      if (state.undoes) state.note(() => rows.pop());
+    }
+    return row;
+  }
+
+  record([kept]: JoinRow): unknown {
+    return this.keeper.keep(kept);
+  }
+
+  match(row: JoinRow): void {
+    if (row[2]) return;
+    const { state } = this;
+    state.change();
+    row[2] = true;
+    if (!state.undoes) return;
+    state.note(() => {
+      row[2] = false;
+    });
+  }
+
+  all(): readonly (readonly [number, readonly JoinRow[]])[] {
+    return [...(this.#entries() ?? [])];
+  }
+
+  between(fromMs: number, toMs: number): readonly (readonly [number, readonly JoinRow[]])[] {
+    const found: (readonly [number, readonly JoinRow[]])[] = [];
+    for (const entry of this.#entries() ?? []) {
+      if (entry[0] >= fromMs && entry[0] <= toMs) found.push(entry);
+    }
+    return found.length > 1 ? found.sort(([a], [b]) => a - b) : found;
+  }
+
+  remove(timeMs: number, keepFrom = Number.POSITIVE_INFINITY): void {
+    const entries = this.#entries();
+    const rows = entries?.get(timeMs);
+    if (entries === undefined || rows === undefined || keepFrom === 0) return;
+    const { state } = this;
+    state.change();
+    if (state.undoes) state.note(() => entries.set(timeMs, rows));
+    const left = rows.slice(keepFrom);
+    if (left.length > 0) entries.set(timeMs, left);
+    else entries.delete(timeMs);
+    if (entries.size > 0) return;
+    this.put(undefined);
+    state.emptied();
+  }
+
+  shown(): ReadonlyMap<number, readonly unknown[]> {
+    return new Map(
+      this.between(Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY).map(([timeMs, rows]) => [
+        timeMs,
+        rows.map((row) => this.record(row)),
+      ]),
+    );
+  }
+
+  purge(): number {
+    return Number.POSITIVE_INFINITY; // Joins set timers of their own.
+  }
+
+  #entries(): Entries | undefined {
+    return this.state.read(this.slot) as Entries | undefined;
+  }
+}
