@@ -21,6 +21,7 @@ import { Progress } from '../../src/job/driver/progress.js';
 import type { Receiver, RestoredSection } from '../../src/stream/operator.js';
 import { SessionQueue } from '../../src/stream/operators/session-queue.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
+import { IN_FLIGHT_SECTION } from '../../src/stream/state/in-flight-section.js';
 import { KeyedState } from '../../src/stream/state/keyed-state.js';
 import {
   decodeChannel,
@@ -34,6 +35,7 @@ import { SourceAlignment } from '../../src/stream/task/source-alignment.js';
 import { SplitReader } from '../../src/stream/task/split-reader.js';
 import { SplitTimes } from '../../src/stream/task/split-times.js';
 import { TaskInputs } from '../../src/stream/task/task-inputs.js';
+import { TaskTurns } from '../../src/stream/task/task-turns.js';
 import { FaultDetector } from '../../src/supervisor/fault-detector.js';
 import { RestartBudget } from '../../src/supervisor/restart-budget.js';
 import { Lease } from '../../src/threads/lease.js';
@@ -232,6 +234,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'what was in flight is not restored',
     deploy: (spec) => withSections(spec, (sections) => sections.filter(isNoChannel)),
+  },
+  {
+    name: 'records whose calls are under way are not in snapshots',
+    deploy: (spec) =>
+      withSections(spec, (sections) => sections.filter(({ name }) => name !== IN_FLIGHT_SECTION)),
+  },
+  {
+    name: 'the end of the input waits for no call',
+    install: () => patchGetter(TaskTurns.prototype, 'pending', () => () => false),
   },
   {
     name: 'of what was in flight, the older half comes last',

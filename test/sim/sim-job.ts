@@ -10,10 +10,12 @@ import { session, tumbling } from '../../src/stream/api/windows.js';
 import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { Sink } from '../../src/stream/sink.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
+import { fixedDelay } from '../../src/supervisor/restart-strategy.js';
 import type { Occasion } from './life.js';
 import { sinkId } from './reference.js';
 import { coin, wrong } from './sim-values.js';
 import {
+  callsOf,
   copies,
   DISORDER_MS,
   deadRow,
@@ -105,6 +107,19 @@ function drawGraph(
       })
       .uid(name('probe')),
   );
+  const calls = callsOf(pipeline);
+  if (calls !== 'none') {
+    const { world } = hooks;
+    const options = {
+      capacity: 3,
+      ordered: calls === 'ordered',
+      timeoutMs: CALL_MS,
+      retry: fixedDelay({ attempts: 100, delayMs: 5 }),
+    };
+    stream = width(
+      stream.mapAsync((record) => answered(record, world), options).uid(name('calls')),
+    );
+  }
   for (const step of pipeline.steps) {
     if (step === 'map') stream = width(stream.map(mapped));
     else if (step === 'filter') stream = width(stream.filter(keeps));
@@ -125,6 +140,20 @@ function drawGraph(
       : keyedRows(stream, pipeline, name, end, hooks);
   pipeline.sinks.forEach((kind, at) => {
     end(rows, `sink${at}`, kind);
+  });
+}
+
+/** How long a call may take, in virtual ms. */
+const CALL_MS = 60;
+
+/** By chance and the world's clock: at once, later, never, or not at all. */
+function answered(record: SimRecord, world: World): Promise<SimRecord> {
+  const dice = world.random.next();
+  if (dice < 0.1) return Promise.resolve({ ...record });
+  return new Promise((resolve, reject) => {
+    if (dice < 0.13) return;
+    const settle = () => (dice < 0.2 ? reject(new Error('no answer')) : resolve({ ...record }));
+    setTimeout(settle, world.between(1, 40));
   });
 }
 

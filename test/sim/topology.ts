@@ -349,6 +349,17 @@ export function isDealt({
   return steps.includes('rebalance') || sources.some(({ single }) => single);
 }
 
+/**
+ * Is a service called for each record, and in which order do its answers go on? It follows from what is drawn already, so
+ * that the rest of a seed is drawn as it was before there were calls. Where the order of records is lost already, answers
+ * go on as they come.
+ */
+export function callsOf(pipeline: PipelineSpec): 'none' | 'ordered' | 'unordered' {
+  const { records, batch, paceMs } = pipeline.sources[0]!;
+  if (mix(paceMs, records, batch, 3) % 4 !== 0) return 'none';
+  return isDealt(pipeline) ? 'unordered' : 'ordered';
+}
+
 /** What the joint makes of a record: from the first source one, from the others two. So its side shows. */
 export function joined(
   { sources, joint }: Pick<PipelineSpec, 'sources' | 'joint'>,

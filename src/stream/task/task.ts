@@ -210,8 +210,8 @@ export class Task {
     if (this.#earlyError !== undefined) throw taskError(this.#earlyError, this.#place);
     this.#state = 'open';
     this.#gate.record = (this.#source?.records ?? 0) - 1;
-    if (this.#inputs.restoring) this.#backlog.begin();
-    this.#hasBacklog = this.#inputs.restoring;
+    this.#hasBacklog = this.#isRestoring;
+    if (this.#hasBacklog) this.#backlog.begin();
     if (this.#source !== undefined) this.#meter.read(this.#source.records);
   }
 
@@ -503,8 +503,14 @@ export class Task {
     return !this.#backlog.isPending || this.#source!.isBehind(this.#options.reached ?? []);
   }
 
+  /** What operators had in flight counts when instances have changed: then another may read what comes after it. */
+  get #isRestoring(): boolean {
+    const isMoved = this.#options.replayedBarrier !== undefined;
+    return this.#inputs.restoring || (isMoved && this.#turns.pending);
+  }
+
   #workedOff(): void {
-    if (!this.#hasBacklog || this.#inputs.restoring) return;
+    if (!this.#hasBacklog || this.#isRestoring) return;
     this.#hasBacklog = false;
     this.#backlog.end();
   }
