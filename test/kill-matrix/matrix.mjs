@@ -42,8 +42,8 @@ const UNALIGNED_SAMPLE = [...UNALIGNED, 'part:rename', 'checkpoint:commit', 'rec
 /** What is different about unaligned checkpoints, and what follows from it. */
 const unalignedToo = /^(source|barrier|task|sink|channel|checkpoint|recovery|operator|part):/;
 
-const PACED = { perSecond: 20_000, slowUs: 0, alignment: 'aligned' };
-const BLOCKED = { perSecond: 40_000, slowUs: 100, alignment: 'unaligned' };
+const PACED = { perSecond: 8_000, slowUs: 0, alignment: 'aligned' };
+const BLOCKED = { perSecond: 16_000, slowUs: 250, alignment: 'unaligned' };
 const BRIEF = {
   perSecond: 1e9,
   slowUs: 0,
@@ -56,18 +56,18 @@ const BRIEF = {
 export const SCENARIOS = [
   {
     name: 'aligned',
-    settings: { ...PACED, records: 200_000, plainRecords: 40_000 },
+    settings: { ...PACED, records: 80_000, plainRecords: 16_000 },
     points: [...FIRST, ...common],
   },
   {
     name: 'unaligned',
-    settings: { ...BLOCKED, records: 160_000, plainRecords: 40_000 },
+    settings: { ...BLOCKED, records: 64_000, plainRecords: 16_000 },
     points: [...common.filter((point) => unalignedToo.test(point)), ...UNALIGNED],
   },
   { name: 'end', settings: BRIEF, points: LAST },
   {
     name: 'savepoint',
-    settings: { ...PACED, records: 20_000, plainRecords: 4_000 },
+    settings: { ...PACED, records: 8_000, plainRecords: 1_600 },
     points: SAVEPOINT,
   },
 ];
