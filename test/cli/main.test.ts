@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { holdfast, jsonLines } from './fixtures.js';
 
 const paced = fileURLToPath(new URL('../job/fixtures/paced.job.ts', import.meta.url));
@@ -66,13 +66,16 @@ describe('help and mistakes', () => {
 });
 
 describe('run', () => {
-  test('to the end, in a pipe: plain lines, 0', async () => {
+  test('to the end, in a pipe: plain lines, 0; and not once more, 1', async () => {
     const { code, stdout, stderr } = await holdfast(run('--arg', 'records=5000')).ended;
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/paced runs in process \d+/);
     expect(stdout).toMatch(/checkpoint \d+ \(the last\) in/);
     expect(stdout).toMatch(/finished: 5000 records in/);
     expect(stdout).not.toContain('\x1b');
+    const again = await holdfast(run('--arg', 'records=5000')).ended;
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain('ERR_HOLDFAST_ALREADY_FINISHED');
   });
 
   test('--json: nothing but JSON lines on standard output; prints go to standard error', async () => {
@@ -170,27 +173,7 @@ describe('run', () => {
     expect(stderr).toMatch(/Boom: at once.*top-level code[\s\S]*throws\.job\.ts:3:7/);
   });
 
-  // Of signals there is more in signals.test.ts.
-  test.each([['SIGTERM', 143]] as const)(
-    '%s: a last checkpoint, %i, and the same command goes on',
-    async (signal, expected) => {
-      const args = run('--arg', 'records=20000', '--arg', 'rate=8000');
-      const first = holdfast(args);
-      await first.said('checkpoint 3 in');
-      first.child.kill(signal);
-      const stopped = await first.ended;
-      expect(stopped.code).toBe(expected);
-      expect(stopped.stdout).toContain('stopped:');
-      expect(stopped.stderr).toContain('last checkpoint');
-      const second = await holdfast(run('--arg', 'records=20000')).ended;
-      expect(second.code).toBe(0);
-      expect(second.stdout).toContain('finished: 20 000 records');
-      const third = await holdfast(run('--arg', 'records=20000')).ended;
-      expect(third.code).toBe(1);
-      expect(third.stderr).toContain('ERR_HOLDFAST_ALREADY_FINISHED');
-    },
-  );
-
+  // What a first one does: signals.test.ts.
   test('a second signal ends at once', async () => {
     const started = holdfast(run('--arg', 'rate=1000', '--json'));
     const pid = pidIn(await started.said('"started"'));
@@ -214,8 +197,16 @@ describe('run', () => {
 });
 
 describe('checkpoints', () => {
+  let made = '';
+  beforeAll(async () => {
+    made = await mkdtemp(join(tmpdir(), 'holdfast-cli-'));
+    const places = ['--checkpoints', join(made, 'cp'), '--arg', `out=${join(made, 'out')}`];
+    expect((await holdfast(run('--arg', 'records=20000', ...places)).ended).code).toBe(0);
+  });
+  afterAll(() => rm(made, { recursive: true, force: true }));
+  beforeEach(() => cp(join(made, 'cp'), join(folder, 'cp'), { recursive: true }));
+
   test('lists them; a corrupt one is told, with 1', async () => {
-    expect((await holdfast(run('--arg', 'records=20000')).ended).code).toBe(0);
     const directory = join(folder, 'cp');
     const plain = await holdfast(['checkpoints', directory, '--verify']).ended;
     expect(plain.code).toBe(0);
@@ -245,7 +236,6 @@ describe('checkpoints', () => {
   });
 
   test('shows what is inside one, and whose state is damaged', async () => {
-    expect((await holdfast(run('--arg', 'records=20000')).ended).code).toBe(0);
     const directory = join(folder, 'cp');
     const newest = (await readFile(join(directory, 'latest'), 'utf8')).trim();
     const show = ['checkpoints', directory, '--show', newest];
