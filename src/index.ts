@@ -254,6 +254,7 @@ export type {
   JoinSelect,
   LateSides,
   LeftOf,
+  LookupOptions,
   RightOf,
   WindowJoinOptions,
 } from './stream/joins/join-options.js';

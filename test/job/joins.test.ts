@@ -8,6 +8,7 @@ import joins, {
   pair,
   type Row,
   rowOf,
+  TABLE,
   TTL_MS,
   UPPER_MS,
   WINDOW_MS,
@@ -78,6 +79,12 @@ function expected(): Readonly<Record<string, readonly unknown[]>> {
       }
       return pair(l, found);
     }),
+    lookedUp: comers
+      .filter(({ side }) => side === 'left')
+      .flatMap(({ id, k }) => {
+        const found = TABLE.filter((one) => one.k === k).map(({ name }) => name);
+        return (found.length === 0 ? ['none'] : found).map((name) => `${id}: ${name}`);
+      }),
     soon: pairs([lefts, rights], (l, r) => l.k === r.k && Math.abs(l.time - r.time) < TTL_MS),
     all: comers
       .filter(({ side }) => side === 'left')

@@ -98,3 +98,19 @@ test('users are on the web, in the app, or on both', async () => {
   }
   expect(texts(await project.publishedRows('out/presence'))).toEqual(texts([...rows.values()]));
 });
+
+test('flights have the cities of a table', async () => {
+  const flights = Array.from({ length: 500 }, (_, id) => ({ id, origin: `A${id % 40}` }));
+  const codes = Array.from({ length: 30 }, (_, i) => `A${i},city ${i}`);
+  await project.write('flights.ndjson', lines(flights));
+  await project.write('airports.csv', ['code,city', ...codes].join('\n'));
+  await run('cities.job.ts');
+  expect(texts(await project.publishedRows('out/cities'))).toEqual(
+    texts(
+      flights.map((one) => ({
+        ...one,
+        city: one.id % 40 < 30 ? `city ${one.id % 40}` : null,
+      })),
+    ),
+  );
+});

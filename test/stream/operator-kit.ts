@@ -64,6 +64,8 @@ export class Harness {
   readonly time: (number | 'idle' | 'idle, silent')[] = [];
   readonly counters: Record<string, number> = {};
   readonly operator: Operator;
+  /** Of an operator that takes its time. */
+  readonly opened: void | Promise<void>;
   readonly turn = { pause: false };
   /** The output is full after every record. */
   stingy = false;
@@ -121,7 +123,7 @@ export class Harness {
         throw error;
       },
     };
-    void this.operator.open(context, restored);
+    this.opened = this.operator.open(context, restored);
   }
 
   feed(item: Item): void {

@@ -447,6 +447,19 @@ describe('types flow from source to sink', () => {
           return 1;
         },
       });
+      const named = flights.lookup(source<Airport>('airports'), {
+        key: (flight) => flight.origin,
+        tableKey: ({ code }) => code,
+        kind: 'left',
+        select: (flight, airport) => airport?.code ?? flight.distance,
+      });
+      expectTypeOf(named).toEqualTypeOf<DataStream<string | number>>();
+      flights.lookup(source<Airport>('airports'), {
+        key: (flight) => flight.origin,
+        // @ts-expect-error: keys of another type
+        tableKey: ({ code }) => code.length,
+        select: () => 1,
+      });
       // @ts-expect-error: versions have no rows of their own
       byOrigin.joinLatest(byCode, { kind: 'full', select: () => 1 });
       // @ts-expect-error: a promise

@@ -16,6 +16,7 @@ import {
   intervalJoinNode,
   type JoinNode,
   latestJoinNode,
+  lookupNode,
 } from '../joins/join-nodes.js';
 import type {
   CoGroupOptions,
@@ -23,6 +24,7 @@ import type {
   JoinKind,
   JoinLatestOptions,
   JoinOptions,
+  LookupOptions,
   WindowJoinOptions,
 } from '../joins/join-options.js';
 import { requireTimes } from '../joins/require-times.js';
@@ -49,6 +51,7 @@ import { topNSpec } from '../operators/top-n.js';
 import { windowAggregateOperator } from '../operators/window-aggregate-operator.js';
 import { windowReduceOperator } from '../operators/window-reduce-operator.js';
 import type { Sink } from '../sink.js';
+import type { Source } from '../source.js';
 import { assignerOf } from '../windows/assigners.js';
 import { windowedState } from '../windows/window-layout.js';
 import {
@@ -310,6 +313,19 @@ export class DataStream<T, Tags = NoTags> {
       return new Connection(this.origin.draft, this.side(), { edges, select: undefined }, state);
     }
     return new Connection(this.origin.draft, ...this.sides(other, 'connect'));
+  }
+
+  /**
+   * Joins each record with the rows of a table that have its key. The table is a bounded source, which every instance
+   * reads to the end before it takes the first record, so the answer is the same on every run; it is kept in
+   * checkpoints, so it is the same after a restart.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK
+   */
+  lookup<R, const K extends Key, O, const J extends 'inner' | 'left' = 'inner'>(
+    table: Source<R>,
+    options: LookupOptions<T, R, K, J, O>,
+  ): DataStream<O> {
+    return this.operator('lookup', lookupNode(table, options));
   }
 
   /** Deals records to the next operator's instances in turn. */

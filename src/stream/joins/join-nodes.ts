@@ -1,10 +1,14 @@
 /** From what a join is given to the operator in the graph. */
 
+import { HoldfastError } from '../../base/errors.js';
+import { describeBroadcast } from '../api/broadcast.js';
+import { checkCallback, describeValue } from '../api/callbacks.js';
 import { describeSlots, slotsOf } from '../api/process.js';
 import { requireWholeMs, type WindowBounds } from '../api/windows.js';
 import type { NewNode } from '../graph/graph-draft.js';
 import type { ElementInput } from '../operators/process-operator.js';
 import { operatorOf } from '../operators/process-operator.js';
+import type { Source } from '../source.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { windowedState } from '../windows/window-layout.js';
 import { intervalJoinSpec } from './interval-join.js';
@@ -20,6 +24,7 @@ import {
 import type { Select } from './join-sides.js';
 import { keyJoinSpec } from './key-join.js';
 import { latestJoinSpec } from './latest-join.js';
+import { lookupOperator, TABLE_STATE } from './lookup-operator.js';
 import { coGroupSpec, windowJoinSpec } from './window-join.js';
 
 /** A join, before it is known what it joins. */
@@ -162,4 +167,40 @@ export function latestJoinNode(options: unknown): JoinNode {
     lateTags,
     spec: latestJoinSpec(kind, lateTags, given['select'] as Select),
   });
+}
+
+/** The operator of a look-up, which has one input. */
+export function lookupNode(
+  source: unknown,
+  options: unknown,
+): Pick<NewNode, 'stateful' | 'parameters' | 'states' | 'create'> {
+  const method = 'lookup';
+  requireTable(source);
+  const given = requireJoin(method, options, ['key', 'tableKey', 'select', 'kind']);
+  const { key, tableKey, select } = given as Record<'key' | 'tableKey' | 'select', never>;
+  for (const [name, fn] of Object.entries({ key, tableKey })) {
+    checkCallback(fn, `${method}({ ${name} })`);
+  }
+  const kind = checkKind(method, given['kind'], ['inner', 'left']);
+  const keepsUnmatched = kind === 'left';
+  return {
+    stateful: true,
+    parameters: { kind },
+    states: [describeBroadcast(TABLE_STATE)],
+    create: lookupOperator({ source, key, tableKey, keepsUnmatched, select }),
+  };
+}
+
+function requireTable(source: unknown): asserts source is Source<unknown> {
+  const given = source as Partial<Source<unknown>> | null | undefined;
+  const problem =
+    typeof given?.splits !== 'function' || typeof given.open !== 'function'
+      ? `needs a source for its table, as csvFile('codes.csv'), but was given ${describeValue(source)}`
+      : given.bounded === false || given.discover !== undefined
+        ? 'reads its table to the end before the first record, and this source has none'
+        : given.rejectTag !== undefined
+          ? 'has no side output for malformed lines of its table. Leave out the option malformed of the source'
+          : undefined;
+  if (problem === undefined) return;
+  throw new HoldfastError('ERR_HOLDFAST_BAD_OPTION', `lookup(…) ${problem}.`);
 }

@@ -84,6 +84,16 @@ export interface JoinLatestOptions<L, R, K, J, O, LT = never> {
   readonly sideOutputLate?: { readonly left?: LT | undefined } | undefined;
 }
 
+export interface LookupOptions<L, R, K, J, O> {
+  /** The key of a record. */
+  readonly key: (record: L) => K;
+  /** The key of a row of the table. Several rows may have one key. */
+  readonly tableKey: (row: R) => K;
+  /** Default: `'inner'`. */
+  readonly kind?: J | undefined;
+  readonly select: JoinSelect<L, R, K, J, O>;
+}
+
 const ALL_KINDS: readonly JoinKind[] = ['inner', 'left', 'full'];
 
 /**
