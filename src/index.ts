@@ -132,6 +132,8 @@ export type {
 } from './stream/api/connect.js';
 export type {
   AggregatedStream,
+  AllWindowedStream,
+  AllWindowRow,
   BroadcastConnectedStreams,
   ChangelogStream,
   ConnectedStreams,
@@ -216,9 +218,14 @@ export {
 } from './stream/api/user-aggregation.js';
 export {
   type AlignedWindow,
+  type CalendarOptions,
+  type CalendarWindow,
   type CumulativeOptions,
   type CumulativeWindow,
+  calendar,
   cumulative,
+  type GlobalWindow,
+  globalWindow,
   type SessionWindow,
   type SlidingOptions,
   type SlidingWindow,
@@ -227,6 +234,7 @@ export {
   type TumblingOptions,
   type TumblingWindow,
   tumbling,
+  type Weekday,
   type WindowBounds,
   type WindowDefinition,
 } from './stream/api/windows.js';
@@ -280,6 +288,7 @@ export type {
 export type { StateDescription } from './stream/state/state-layout.js';
 export type { TaskMetrics } from './stream/task/task-types.js';
 export type { TimeHolder } from './stream/task/time-holder.js';
+export type { CalendarUnit } from './stream/windows/time-zone.js';
 export {
   type ExponentialBackoff,
   type ExponentialBackoffOptions,

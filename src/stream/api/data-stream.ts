@@ -41,6 +41,7 @@ import { mapOperator } from '../operators/map-operator.js';
 import { operatorOf, processOperator } from '../operators/process-operator.js';
 import { retractingAggregateSpec } from '../operators/retracting-aggregate.js';
 import {
+  ALL_WINDOW_FIELDS,
   aggregatedState,
   CHANGE_FIELDS,
   KEYED_FIELDS,
@@ -110,6 +111,7 @@ import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
 import type { TimestampOptions } from './timestamp-options.js';
 import {
+  type AlignedWindow,
   requireWholeMs,
   requireWindow,
   type SessionWindow,
@@ -265,6 +267,36 @@ export class DataStream<T, Tags = NoTags> {
       create: asChangelogOperator(kindOf),
     });
     return new ChangelogStream(StreamOrigin.ofNode(this.origin.draft, node));
+  }
+
+  /**
+   * Cuts all records together into windows of event time. The operator that follows has one instance, whatever
+   * the parallelism: fold what can be folded by key before.
+   */
+  windowAll(window: AlignedWindow): AllWindowedStream<T> {
+    requireWindow(window);
+    if ((window as WindowDefinition).kind === 'session') {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        "windowAll(…) takes windows that are the same for all keys, and sessions are each key's own. For sessions of all " +
+          "records together give them one key: keyBy(() => 'all').window(session(…)).",
+      );
+    }
+    const edges = () =>
+      this.inputs().map(({ from, tag }): EdgeDraft => {
+        return { from, partition: 'hash', key: noKey, tag };
+      });
+    return new AllWindowedStream(
+      new WindowedStream({
+        draft: this.origin.draft,
+        inputs: edges,
+        select: noKey,
+        window,
+        allowedLatenessMs: 0,
+        lateTag: undefined,
+        isAll: true,
+      }),
+    );
   }
 
   /** The records of this stream and of the others, in no particular order among them. */
@@ -622,6 +654,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
       window,
       allowedLatenessMs: 0,
       lateTag: undefined,
+      isAll: false,
     });
   }
 
@@ -1023,7 +1056,11 @@ interface WindowedOrigin {
   readonly window: WindowDefinition;
   readonly allowedLatenessMs: number;
   readonly lateTag: string | undefined;
+  /** All records are under one key, which no row shows. */
+  readonly isAll: boolean;
 }
+
+const noKey: KeySelector = () => null;
 
 /** A keyed stream divided into windows: says what to do with late records, then how to fold a window. */
 export class WindowedStream<
@@ -1082,14 +1119,15 @@ export class WindowedStream<
     spec: A &
       NoneOf<'key' | 'windowStart' | 'windowEnd' | (W extends SessionWindow ? 'replaces' : never)>,
   ): DataStream<RowOf<W, K, A>, LateTags<T, Late>> {
-    const { select, window } = this.#origin;
+    const { select, window, isAll } = this.#origin;
+    const fields = isAll ? ALL_WINDOW_FIELDS : WINDOW_FIELDS;
     const isSession = window.kind === 'session';
-    requireAggregations(spec, isSession ? [...WINDOW_FIELDS, 'replaces'] : WINDOW_FIELDS);
+    requireAggregations(spec, isSession ? [...fields, 'replaces'] : fields);
     if (isSession || assignerOf(window).overlaps) requireMerges(spec, window.kind);
     return this.#operator('window-aggregate', {
       parameters: { ...this.#parameters(), aggregations: describeAggregations(spec) },
       states: [windowedState(window, aggregatedState(spec))],
-      create: windowAggregateOperator(select, window, this.#lateness(), spec),
+      create: windowAggregateOperator(select, window, this.#lateness(), spec, fields),
     });
   }
 
@@ -1106,15 +1144,56 @@ export class WindowedStream<
     type: string,
     node: Pick<NewNode, 'parameters' | 'states' | 'create'>,
   ): DataStream<O, LateTags<T, Late>> {
-    const { draft, inputs, lateTag } = this.#origin;
+    const { draft, inputs, lateTag, isAll } = this.#origin;
     const added = draft.add({
       ...node,
       kind: 'operator',
-      type,
+      type: isAll ? type.replace('window', 'window-all') : type,
       stateful: true,
       inputs: inputs(),
       tags: lateTag === undefined ? [] : [lateTag],
     });
+    if (isAll) draft.parallelism(added, 1);
     return new DataStream(StreamOrigin.ofNode(draft, added));
+  }
+}
+
+/** The row of an aggregate over windows of all records: as a `WindowRow`, without a key. */
+export type AllWindowRow<A> = Flat<
+  { windowStart: number; windowEnd: number } & AggregationResults<A>
+>;
+
+/** A stream without keys divided into windows. */
+export class AllWindowedStream<T, Late extends string = never> {
+  readonly #windows: WindowedStream<T, null, Late, AlignedWindow>;
+
+  /** @internal */
+  constructor(windows: WindowedStream<T, null, Late, AlignedWindow>) {
+    this.#windows = windows;
+  }
+
+  /** As on a keyed stream's windows. */
+  allowedLateness(ms: number): AllWindowedStream<T, Late> {
+    return new AllWindowedStream(this.#windows.allowedLateness(ms));
+  }
+
+  /** As on a keyed stream's windows. */
+  sideOutputLate<const L extends string>(tag: L): AllWindowedStream<T, L> {
+    return new AllWindowedStream(this.#windows.sideOutputLate(tag));
+  }
+
+  /** Folds the records of a window into one, emitted when the window fires. */
+  reduce(
+    fn: (reduced: T, record: T) => T,
+    state: StateVersion<T> = {},
+  ): DataStream<T, LateTags<T, Late>> {
+    return this.#windows.reduce(fn, state);
+  }
+
+  /** Emits `{ windowStart, windowEnd, …answers }` when a window fires. */
+  aggregate<A extends AggregationSpec<T>>(
+    spec: A & NoneOf<'windowStart' | 'windowEnd'>,
+  ): DataStream<AllWindowRow<A>, LateTags<T, Late>> {
+    return this.#windows.aggregate(spec as never) as DataStream<never, LateTags<T, Late>>;
   }
 }

@@ -1,7 +1,8 @@
 /** Window definitions: plain, validated data that operators interpret. */
 
 import { HoldfastError } from '../../base/errors.js';
-import { badOption, checkObject } from '../../base/option-checks.js';
+import { badOption, checkObject, checkOneOf } from '../../base/option-checks.js';
+import { type CalendarUnit, zoneNamed } from '../windows/time-zone.js';
 import { describeValue } from './callbacks.js';
 
 /** Windows of equal size that follow one another: [k·size + offset, (k + 1)·size + offset). */
@@ -40,7 +41,12 @@ export interface SessionWindow {
 }
 
 /** Windows that are the same for all keys. */
-export type AlignedWindow = TumblingWindow | SlidingWindow | CumulativeWindow;
+export type AlignedWindow =
+  | TumblingWindow
+  | SlidingWindow
+  | CumulativeWindow
+  | CalendarWindow
+  | GlobalWindow;
 
 export type WindowDefinition = AlignedWindow | SessionWindow;
 
@@ -48,6 +54,21 @@ export type WindowDefinition = AlignedWindow | SessionWindow;
 export interface WindowBounds {
   readonly windowStart: number;
   readonly windowEnd: number;
+}
+
+/** Days, weeks, months or years of a time zone. */
+export interface CalendarWindow {
+  readonly kind: 'calendar';
+  readonly unit: CalendarUnit;
+  /** Of the IANA database, as `Europe/Berlin`, or an offset, as `+05:30`. */
+  readonly timeZone: string;
+  /** With which day weeks begin. */
+  readonly weekStartsOn: Weekday;
+}
+
+/** One window over all records, which fires at the end of the input. */
+export interface GlobalWindow {
+  readonly kind: 'global';
 }
 
 export interface TumblingOptions {
@@ -132,6 +153,60 @@ export function session(options: { readonly gapMs: number }): SessionWindow {
   return Object.freeze({ kind: 'session', gapMs });
 }
 
+export interface CalendarOptions {
+  /** A zone of the IANA database, `Europe/Berlin` or `UTC` say, or an offset such as `+05:30`. */
+  readonly timeZone: string;
+  /** With which day weeks begin. Default 'monday'. */
+  readonly weekStartsOn?: Weekday | undefined;
+}
+
+/**
+ * Days, weeks, months or years by the calendar (ISO 8601) of a time zone: a day has 23 or 25 hours where clocks
+ * change. What is known of zones comes from Node (`process.versions.tz`).
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function calendar(unit: CalendarUnit, options: CalendarOptions): CalendarWindow {
+  if (!UNITS.includes(unit)) throw badOption('calendar(unit)', unit, listed(UNITS));
+  const { timeZone, weekStartsOn } = requireOptions(`calendar('${unit}', …)`, options);
+  const zone = typeof timeZone === 'string' ? zoneNamed(timeZone) : undefined;
+  if (zone === undefined) {
+    const allowed = "a time zone such as 'Europe/Berlin', 'UTC' or '+05:30'";
+    throw badOption(`calendar('${unit}', { timeZone })`, timeZone, allowed);
+  }
+  if (weekStartsOn !== undefined && unit !== 'week') {
+    const allowed = "nothing: only weeks, calendar('week', …), begin with a weekday";
+    throw badOption(`calendar('${unit}', { weekStartsOn })`, weekStartsOn, allowed);
+  }
+  const first = checkOneOf("calendar('week', { weekStartsOn })", weekStartsOn, 'monday', WEEKDAYS);
+  return Object.freeze({ kind: 'calendar', unit, timeZone: zone, weekStartsOn: first });
+}
+
+/**
+ * One window over all records, also those without a time. It fires at the end of bounded input, or when a job is
+ * stopped with `drain`. Its rows say that it is as wide as time can be: `windowStart` −8.64e15, `windowEnd`
+ * 8.64e15, the first and the last moment of a Date.
+ */
+export function globalWindow(): GlobalWindow {
+  return Object.freeze({ kind: 'global' });
+}
+
+const UNITS: readonly CalendarUnit[] = ['day', 'week', 'month', 'year'];
+
+/** ISO 8601's number of a weekday is its place here + 1. */
+export const WEEKDAYS = [
+  'monday',
+  'tuesday',
+  'wednesday',
+  'thursday',
+  'friday',
+  'saturday',
+  'sunday',
+] as const;
+
+export type Weekday = (typeof WEEKDAYS)[number];
+
+const listed = (names: readonly string[]) => names.map((name) => `'${name}'`).join(' or ');
+
 /** @returns the offset in [0, within) that does the same */
 function offsetWithin(within: number, given: number | undefined, option: string): number {
   const offset = given ?? 0;
@@ -182,6 +257,9 @@ const KINDS: readonly unknown[] = [
   'sliding',
   'cumulative',
   'session',
+
+  'calendar',
+  'global',
 ] satisfies WindowDefinition['kind'][];
 
 /**

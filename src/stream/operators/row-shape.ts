@@ -24,6 +24,8 @@ export type AggregationSpecData = Readonly<Record<string, AnyAggregation>>;
 export const CHANGE_FIELDS = ['key', 'change'] as const;
 export const KEYED_FIELDS = ['key'] as const;
 export const WINDOW_FIELDS = ['key', 'windowStart', 'windowEnd'] as const;
+/** Of windows over a stream without keys. */
+export const ALL_WINDOW_FIELDS = ['windowStart', 'windowEnd'] as const;
 
 /** Adds a record to accumulators that begin at `at`. */
 export type NumericAdd = (data: Float64Array, at: number, record: unknown) => void;

@@ -17,12 +17,16 @@ import { rowEvolution } from './state-evolution.js';
 import { FoldedContent } from './window-content.js';
 import { WindowOperator, type WindowOptions } from './window-operator.js';
 
-/** Aggregates per key and window and emits `{ key, windowStart, windowEnd, …answers }`. */
+/**
+ * Aggregates per key and window and emits `{ key, windowStart, windowEnd, …answers }`.
+ * @param fields the row's own: WINDOW_FIELDS or ALL_WINDOW_FIELDS
+ */
 export function windowAggregateOperator(
   key: KeySelector,
   window: WindowDefinition,
   options: WindowOptions,
   spec: AggregationSpecData,
+  fields: readonly string[] = WINDOW_FIELDS,
 ): () => Operator {
   const state = windowedState(window, aggregatedState(spec));
   if (window.kind === 'session') {
@@ -30,15 +34,13 @@ export function windowAggregateOperator(
     return sessionOperator(key, window, options, () => new FoldedContent(fold), state);
   }
   if (!isNumericSpec(spec)) {
-    const fold = mixedFold(spec, WINDOW_FIELDS);
+    const fold = mixedFold(spec, fields);
     return () => new WindowOperator(key, window, options, new CellPanes(fold, state));
   }
   const aggregations = Object.values(spec);
   return () => {
-    const store = new RowPanes(
-      numericFunctions(spec, WINDOW_FIELDS),
-      state,
-      (operator, before, lead) => rowEvolution(operator, before, state, aggregations, lead),
+    const store = new RowPanes(numericFunctions(spec, fields), state, (operator, before, lead) =>
+      rowEvolution(operator, before, state, aggregations, lead),
     );
     return new WindowOperator(key, window, options, store);
   };

@@ -100,7 +100,7 @@ export function layoutEntry({ name, type, words, isValue, version }: LayoutEntry
   return `${JSON.stringify(name)}:${type}:${isValue ? 'value' : words}${tail}`;
 }
 
-const WINDOW = /^([a-z]+(?::[\w/+-]+)+)\|/;
+const WINDOW = /^([a-z]+(?::[\w/+-]+)*)\|/;
 const REDUCED = /^reduce(?::(\d+))?$/;
 const ENTRY = /^("(?:[^"\\]|\\.)*"):([A-Za-z-]+):(value|\d+)(?::(\d+))?(?:\||$)/;
 

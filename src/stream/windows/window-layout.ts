@@ -19,5 +19,11 @@ function windowLayout(window: WindowDefinition): string {
       return `cumulative:${window.sizeMs}:${window.stepMs}:${window.offsetMs}`;
     case 'session':
       return `session:${window.gapMs}`;
+    case 'calendar': {
+      const week = window.unit === 'week' ? `:${window.weekStartsOn}` : '';
+      return `calendar:${window.unit}:${window.timeZone}${week}`;
+    }
+    case 'global':
+      return 'global';
   }
 }
