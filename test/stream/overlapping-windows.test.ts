@@ -120,6 +120,16 @@ describe('sliding windows', () => {
     expect(late.counters).toEqual({ lateRecords: 2 });
   });
 
+  it('are merged in order of time, in whatever order their slices began', () => {
+    const window = sliding({ sizeMs: 10, slideMs: 3 });
+    expect(shown(runPlain(rows(window), [at(87), at(85), end]).emitted)).toEqual([
+      'a [78, 88) 2',
+      'a [81, 91) 2',
+      'a [84, 94) 2',
+      'a [87, 97) 1',
+    ]);
+  });
+
   it('fire again for each of theirs that has fired', () => {
     const window = sliding({ sizeMs: 20, slideMs: 10 });
     const create = rows(window, { allowedLatenessMs: 100, lateTag: undefined });

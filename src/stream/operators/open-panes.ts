@@ -3,7 +3,8 @@
  * thousands (small windows, much allowed lateness), so nothing here looks through all of them.
  *
  *  Q1  A pane waits in one of two queues: first for a window to fire with it, by `dueEnd`, then to be freed, by the
- *      end of its last window. All windows have one lateness, so in each queue the earliest is due first.
+ *      end of its last window, and among equals in order of time. All windows have one lateness, so in each queue
+ *      the earliest is due first.
  *  Q2  While work on a pane is under way, it stays where it is. When that is done, it moves on, or goes.
  *  Q3  Panes mostly begin, and always fire, in order of time: these stand in a list. Only a pane that comes
  *      behind a later one goes to a heap.
@@ -93,7 +94,7 @@ class PaneQueue<S> {
   add(pane: Pane<S>): void {
     const inOrder = this.#inOrder;
     const last = inOrder.at(-1);
-    if (last === undefined || this.#endOf(pane) >= this.#endOf(last)) inOrder.push(pane);
+    if (last === undefined || this.#isBefore(last, pane)) inOrder.push(pane);
     else this.#others.add(pane);
   }
 
@@ -101,7 +102,7 @@ class PaneQueue<S> {
     const first = this.#inOrder[this.#first];
     const other = this.#others.least();
     if (first === undefined || other === undefined) return first ?? other;
-    return this.#endOf(other) < this.#endOf(first) ? other : first;
+    return this.#isBefore(other, first) ? other : first;
   }
 
   take(): Pane<S> | undefined {
@@ -114,5 +115,10 @@ class PaneQueue<S> {
       this.#first = 0;
     }
     return pane;
+  }
+
+  #isBefore(one: Pane<S>, other: Pane<S>): boolean {
+    const [end, otherEnd] = [this.#endOf(one), this.#endOf(other)];
+    return end === otherEnd ? one.index < other.index : end < otherEnd;
   }
 }
