@@ -1,5 +1,5 @@
 /**
- * Sixty deaths in a row, of random causes on random slots, of a keyed job with
+ * Seventy deaths in a row, of random causes on random slots, of a keyed job with
  * checkpoints: each is seen once and for what it is, the rows are those of a run without faults, and
  * nothing is left behind by those who died: no thread, port, timer, file or memory.
  *
@@ -17,9 +17,9 @@ import { fixedDelay, type Job, run } from '../../dist/index.js';
 import { type Cause, EXIT_CODE, Orders } from './fixtures/doomed.job.js';
 import { fixture, Meter, temporaryFolder, totalsProblems } from './kit.js';
 
-const KILLS = 60;
+const KILLS = 70;
 /** Pools, caches and compiled code have their size after so many. */
-const WARM_UP = 15;
+const WARM_UP = 20;
 /** Of a thread with nothing in it, by far. */
 const THREAD_BYTES_MIN = 2 * 2 ** 20;
 const RECORDS_PER_KILL = 100;
