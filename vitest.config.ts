@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 /** Tests that start threads or processes of their own, from `dist/` or from a script. */
-const THREADS = ['threads', 'job', 'cli', 'readme', 'scripts', 'kill-matrix'].map(
+const THREADS = ['threads', 'job', 'cli', 'readme', 'scripts', 'kill-matrix', 'cookbook'].map(
   (folder) => `test/${folder}/**/*.test.ts`,
 );
 
