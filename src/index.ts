@@ -212,20 +212,46 @@ export type { StateVersion } from './stream/api/state-version.js';
 export type { StreamSink } from './stream/api/stream-sink.js';
 export type { TimestampOptions } from './stream/api/timestamp-options.js';
 export {
+  countEvictor,
+  countTrigger,
+  type DeltaTriggerOptions,
+  deltaTrigger,
+  type EventTimeTriggerOptions,
+  type Evictor,
+  eventTimeTrigger,
+  type ProcessingTimeTriggerOptions,
+  processingTimeTrigger,
+  purgingTrigger,
+  type Timestamped,
+  type Trigger,
+  type TriggerAnswer,
+  type TriggerContext,
+  timeEvictor,
+} from './stream/api/triggers.js';
+export {
   aggregation,
   type UserAggregation,
   type UserAggregationWithResult,
 } from './stream/api/user-aggregation.js';
+export type { WindowContext, WindowProcessSpec } from './stream/api/window-process.js';
 export {
   type AlignedWindow,
   type CalendarOptions,
   type CalendarWindow,
+  type CountWindow,
+  type CountWindowOptions,
   type CumulativeOptions,
   type CumulativeWindow,
   calendar,
+  countWindow,
   cumulative,
+  type EventTimeWindow,
   type GlobalWindow,
   globalWindow,
+  type PartialWindows,
+  type ProcessingTimeOptions,
+  type ProcessingTimeWindow,
+  processingTime,
   type SessionWindow,
   type SlidingOptions,
   type SlidingWindow,

@@ -101,5 +101,6 @@ function heldBy({ operator, split, sources }: TimeHolder, instance: number): Sho
 const COUNTED = [
   ['lateRecords', 'late record dropped', 'late records dropped'],
   ['recordsOutsideWindows', 'record in no window left out', 'records in no window left out'],
+  ['recordsLeft', 'record left in a window', 'records left in windows'],
   ['deadLetters', 'dead letter', 'dead letters'],
 ] as const;

@@ -10,6 +10,7 @@ import {
 } from '../../dist/index.js';
 import silence, {
   type Alert,
+  type Hour,
   SHOWN,
   SILENCE_MS,
   type Visit,
@@ -30,6 +31,7 @@ import { run } from './run-compiled.js';
 
 const COUNT = 6_000;
 const SPLITS = 3;
+const HOUR_MS = 3_600_000;
 
 const KILLS: readonly Kill[] = [
   [0, 'terminate'],
@@ -72,6 +74,32 @@ function expectedSessions(): readonly string[] {
 
 const SESSIONS = expectedSessions().toSorted();
 
+function expectedHours(): readonly string[] {
+  const times = new Map<string, number[]>();
+  for (let i = 0; i < COUNT; i += 1) {
+    const { user, time } = visit(i);
+    const hour = `${user} ${Math.floor(time / HOUR_MS) * HOUR_MS}`;
+    times.set(hour, [...(times.get(hour) ?? []), time]);
+  }
+  return [...times].map(([hour, own]) => `${hour} ${own.sort((a, b) => a - b).join()}`);
+}
+
+const HOURS = expectedHours().toSorted();
+
+/** Of each user's visits seven at a time, and what is left. */
+function expectedSevens(): readonly string[] {
+  const counts = new Map<string, number>();
+  for (let i = 0; i < COUNT; i += 1) {
+    counts.set(visit(i).user, (counts.get(visit(i).user) ?? 0) + 1);
+  }
+  return [...counts].flatMap(([user, all]) => {
+    const full = Array.from({ length: Math.floor(all / SHOWN) }, () => `${user} ${SHOWN}`);
+    return all % SHOWN === 0 ? full : [...full, `${user} ${all % SHOWN}`];
+  });
+}
+
+const SEVENS = expectedSevens().toSorted();
+
 function requireRight(collected: Readonly<Record<string, readonly unknown[]>>): void {
   const alerts = (collected['alerts'] as Alert[]).map(({ user, since }) => `${user} ${since}`);
   expect(alerts.sort()).toEqual(ALERTS);
@@ -81,6 +109,14 @@ function requireRight(collected: Readonly<Record<string, readonly unknown[]>>): 
     ({ key, windowStart, windowEnd, visits }) => `${key} ${windowStart} ${windowEnd} ${visits}`,
   );
   expect(sessions.sort()).toEqual(SESSIONS);
+  const hours = (collected['hours'] as Hour[]).map(
+    ({ user, from, times }) => `${user} ${from} ${times.join()}`,
+  );
+  expect(hours.sort()).toEqual(HOURS);
+  const sevens = (
+    collected['sevens'] as WindowRow<string, { visits: Aggregation<Visit, number> }>[]
+  ).map(({ key, visits }) => `${key} ${visits}`);
+  expect(sevens.sort()).toEqual(SEVENS);
   // Splits are read in an order of their own, so only the whole of a user's rows is known.
   const shown = new Map<string, number[]>();
   const seen = new Set<string>();

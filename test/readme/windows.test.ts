@@ -10,6 +10,7 @@ beforeAll(async () => {
   page = await Page.read('docs/windows.md');
   project = await Project.create();
   for (const { file, text } of page.blocks) await project.write(file, text);
+  await project.write('visits.ndjson', visits.map((one) => JSON.stringify(one)).join('\n'));
 });
 
 afterAll(async () => {
@@ -31,9 +32,12 @@ function visit(i: number): Visit {
   return { user: `user ${(mixed >>> 11) % 30}`, page: `/${(mixed >>> 20) % 5}`, time };
 }
 
+const visits = Array.from({ length: 3_000 }, (_, i) => visit(i));
+
+/** Rows as texts, in an order of their own. */
+const texts = (all: readonly object[]) => all.map((row) => JSON.stringify(row)).toSorted();
+
 test('sessions of each user', async () => {
-  const visits = Array.from({ length: 3_000 }, (_, i) => visit(i));
-  await project.write('visits.ndjson', visits.map((one) => JSON.stringify(one)).join('\n'));
   const expected = [...new Set(visits.map(({ user }) => user))].flatMap((user) => {
     const own = visits.filter((one) => one.user === user).toSorted((a, b) => a.time - b.time);
     const ends = own.flatMap(({ time }, i) =>
@@ -57,8 +61,53 @@ test('sessions of each user', async () => {
   const ended = await project.shell(command!);
   expect(ended, ended.stderr).toMatchObject({ code: 0 });
   const rows = await project.publishedRows<{ pages: string[] }>('out/sessions');
-  const texts = (all: readonly object[]) => all.map((row) => JSON.stringify(row)).toSorted();
   expect(texts(rows.map((row) => ({ ...row, pages: row.pages.toSorted() })))).toEqual(
     texts(expected),
   );
+});
+
+/** Visits of each user and stretch of time, in order of time. */
+function cut(sizeMs: number): readonly { user: string; from: number; own: readonly Visit[] }[] {
+  const windows = new Map<string, { user: string; from: number; own: Visit[] }>();
+  for (const one of visits.toSorted((a, b) => a.time - b.time)) {
+    const from = Math.floor(one.time / sizeMs) * sizeMs;
+    const name = `${one.user} ${from}`;
+    const window = windows.get(name) ?? { user: one.user, from, own: [] };
+    window.own.push(one);
+    windows.set(name, window);
+  }
+  return [...windows.values()];
+}
+
+test('all visits of each user and two hours', async () => {
+  const expected = cut(7_200_000).map(({ user, from, own }) => {
+    return { user, from, visits: own.length, first: own[0]!.page, last: own.at(-1)!.page };
+  });
+  const ended = await project.shell(page.commands[1]!);
+  expect(ended, ended.stderr).toMatchObject({ code: 0 });
+  expect(texts(await project.publishedRows<object>('out/days'))).toEqual(texts(expected));
+});
+
+test('rows ahead of a day’s end, and of the newest visits', async () => {
+  const ended = await project.shell(page.commands[2]!);
+  expect(ended, ended.stderr).toMatchObject({ code: 0 });
+  const days = cut(86_400_000);
+  interface Row {
+    readonly key: string;
+    readonly windowStart: number;
+    readonly visits: number;
+  }
+  const rows = await project.publishedRows<Row>('out/so-far');
+  const lastOf = (key: string, from: number) =>
+    Math.max(
+      ...rows.filter((row) => row.key === key && row.windowStart === from).map((row) => row.visits),
+    );
+  expect(days.map(({ user, from }) => lastOf(user, from))).toEqual(
+    days.map(({ own }) => own.length),
+  );
+  expect(rows.length).toBeGreaterThan(3_000 / 5 - days.length);
+  const newest = await project.publishedRows<Row>('out/newest');
+  const fired = days.reduce((all, { own }) => all + Math.floor(own.length / 3), 0);
+  expect(newest).toHaveLength(fired);
+  expect(Math.max(...newest.map((row) => row.visits))).toBe(10);
 });

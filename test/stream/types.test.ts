@@ -26,8 +26,16 @@ import { type NoTags, type SideTags, sideOutput } from '../../src/stream/api/sid
 import type { InferOutput, StandardSchema } from '../../src/stream/api/standard-schema.js';
 import { aggregating, list, map, reducing, value } from '../../src/stream/api/state-specs.js';
 import type { StreamSink } from '../../src/stream/api/stream-sink.js';
+import { countEvictor, deltaTrigger, eventTimeTrigger } from '../../src/stream/api/triggers.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
-import { tumbling } from '../../src/stream/api/windows.js';
+import {
+  countWindow,
+  processingTime,
+  session,
+  sliding,
+  tumbling,
+  type WindowBounds,
+} from '../../src/stream/api/windows.js';
 import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { RejectedRecord, Source } from '../../src/stream/source.js';
 import { draw, type Flight, sink, source } from './graph-kit.js';
@@ -57,6 +65,67 @@ describe('asynchronous callbacks', () => {
       flights.mapAsync(async () => 1, { timeout: 5 });
       // @ts-expect-error: a promise in place of a record
       flights.map(async ({ origin }) => origin);
+    });
+  });
+});
+
+describe('windows of each key', () => {
+  it('have the rows of their kind', () => {
+    typed((flights) => {
+      const keyed = flights.keyBy((flight) => flight.origin);
+      const n = { n: count() };
+      const sessions = keyed
+        .window(session({ gapMs: 5 }))
+        .allowedLateness(5)
+        .aggregate(n);
+      expectTypeOf<RecordOf<typeof sessions>>().toEqualTypeOf<{
+        key: string;
+        windowStart: number;
+        windowEnd: number;
+        replaces?: readonly WindowBounds[];
+        n: number;
+      }>();
+      const counted = keyed.window(countWindow(3)).aggregate(n);
+      expectTypeOf<RecordOf<typeof counted>>().toEqualTypeOf<{ key: string; n: number }>();
+      const clock = keyed.window(processingTime(tumbling(5))).aggregate(n);
+      expectTypeOf<RecordOf<typeof clock>>().toEqualTypeOf<{
+        key: string;
+        windowStart: number;
+        windowEnd: number;
+        n: number;
+      }>();
+      // @ts-expect-error: a session's row has such a field
+      keyed.window(session({ gapMs: 5 })).aggregate({ replaces: count() });
+      keyed.window(tumbling(5)).aggregate({ replaces: count() });
+    });
+  });
+
+  it('give `process` records, key and bounds, and take triggers and evictors of these', () => {
+    typed((flights) => {
+      const windows = flights
+        .keyBy((flight) => [flight.origin, flight.distance])
+        .window(sliding({ sizeMs: 10, slideMs: 5 }))
+        .trigger(eventTimeTrigger({ earlyCount: 2 }))
+        .trigger(deltaTrigger<Flight>({ threshold: 1, delta: (a, b) => b.distance - a.distance }))
+        .evictor(countEvictor(3))
+        .evictor({ keep: (all) => all.filter(({ record }) => record.distance > 1) })
+        .sideOutputLate('late');
+      const rows = windows.process({
+        onWindow(window, records, ctx, out: Output<number>) {
+          expectTypeOf(window).toEqualTypeOf<WindowBounds>();
+          expectTypeOf(records).toEqualTypeOf<Flight[]>();
+          expectTypeOf(ctx.key).toEqualTypeOf<readonly [string, number]>();
+          out.emit(records.length);
+        },
+      });
+      expectTypeOf<RecordOf<typeof rows>>().toEqualTypeOf<number>();
+      expectTypeOf(rows.sideOutput('late')).toEqualTypeOf<DataStream<Flight>>();
+      // @ts-expect-error: the trigger is of other records
+      windows.trigger(deltaTrigger<string>({ threshold: 1, delta: () => 1 }));
+      windows.process({
+        // @ts-expect-error: it is asynchronous
+        async onWindow() {},
+      });
     });
   });
 });

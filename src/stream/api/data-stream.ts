@@ -49,12 +49,15 @@ import {
 } from '../operators/row-shape.js';
 import { timestampsOperator } from '../operators/timestamps-operator.js';
 import { topNSpec } from '../operators/top-n.js';
-import { windowAggregateOperator } from '../operators/window-aggregate-operator.js';
-import { windowReduceOperator } from '../operators/window-reduce-operator.js';
+import {
+  aggregateWindows,
+  type FoldedWindows,
+  processWindows,
+  reduceWindows,
+  type WindowedInput,
+} from '../operators/window-folds.js';
 import type { Sink } from '../sink.js';
 import type { Source } from '../source.js';
-import { assignerOf } from '../windows/assigners.js';
-import { windowedState } from '../windows/window-layout.js';
 import {
   type AggregationResults,
   type AggregationSpec,
@@ -64,7 +67,6 @@ import {
   min,
   type NumberSelector,
   requireAggregations,
-  requireMerges,
   sum,
 } from './aggregations.js';
 import { type AsyncCall, type AsyncMapOptions, checkAsyncMap } from './async-map.js';
@@ -110,8 +112,12 @@ import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
 import type { TimestampOptions } from './timestamp-options.js';
+import { type Evictor, requireEvictor, requireTrigger, type Trigger } from './triggers.js';
+import { requireWindowProcess, type WindowProcessSpec } from './window-process.js';
 import {
   type AlignedWindow,
+  type CountWindow,
+  isAligned,
   requireWholeMs,
   requireWindow,
   type SessionWindow,
@@ -275,11 +281,12 @@ export class DataStream<T, Tags = NoTags> {
    */
   windowAll(window: AlignedWindow): AllWindowedStream<T> {
     requireWindow(window);
-    if ((window as WindowDefinition).kind === 'session') {
+    const { kind } = window as WindowDefinition;
+    if (!isAligned(window)) {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
-        "windowAll(…) takes windows that are the same for all keys, and sessions are each key's own. For sessions of all " +
-          "records together give them one key: keyBy(() => 'all').window(session(…)).",
+        `windowAll(…) takes windows that are the same for all keys, and sessions and the like ('${kind}') are each key's ` +
+          "own. For those of all records together give them one key: keyBy(() => 'all').window(…).",
       );
     }
     const edges = () =>
@@ -290,10 +297,12 @@ export class DataStream<T, Tags = NoTags> {
       new WindowedStream({
         draft: this.origin.draft,
         inputs: edges,
-        select: noKey,
+        key: noKey,
         window,
         allowedLatenessMs: 0,
         lateTag: undefined,
+        trigger: undefined,
+        evictor: undefined,
         isAll: true,
       }),
     );
@@ -650,11 +659,13 @@ export class KeyedStream<T, K> extends DataStream<T> {
     return new WindowedStream({
       draft: this.origin.draft,
       inputs: () => this.inputs(),
-      select: this.#select,
+      key: this.#select,
       window,
       allowedLatenessMs: 0,
       lateTag: undefined,
       isAll: false,
+      trigger: undefined,
+      evictor: undefined,
     });
   }
 
@@ -1046,18 +1057,16 @@ export type SessionRow<K, A> = Flat<
   } & AggregationResults<A>
 >;
 
-/** The row of an aggregate over windows of that kind. */
-export type RowOf<W, K, A> = W extends SessionWindow ? SessionRow<K, A> : WindowRow<K, A>;
+/** The row of an aggregate over windows of that kind. Windows of a number of records have no bounds. */
+export type RowOf<W, K, A> = W extends SessionWindow
+  ? SessionRow<K, A>
+  : W extends CountWindow
+    ? KeyedRow<K, A>
+    : WindowRow<K, A>;
 
-interface WindowedOrigin {
+interface WindowedOrigin extends WindowedInput {
   readonly draft: GraphDraft;
   readonly inputs: () => readonly EdgeDraft[];
-  readonly select: KeySelector;
-  readonly window: WindowDefinition;
-  readonly allowedLatenessMs: number;
-  readonly lateTag: string | undefined;
-  /** All records are under one key, which no row shows. */
-  readonly isAll: boolean;
 }
 
 const noKey: KeySelector = () => null;
@@ -1099,19 +1108,45 @@ export class WindowedStream<
     return new WindowedStream({ ...this.#origin, lateTag: tag });
   }
 
+  /**
+   * Says when a window fires, in the place of its end: `eventTimeTrigger({ earlyMs })`, `countTrigger(n)`, or one of your
+   * own. With a trigger a window is kept by key: it costs more, and, where windows overlap, once for each of them.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION; from the fold, for windows that take none
+   */
+  trigger<S>(trigger: Trigger<T, S>): WindowedStream<T, K, Late, W> {
+    requireTrigger(trigger, 'trigger(…)');
+    return new WindowedStream({ ...this.#origin, trigger: trigger as Trigger<never> });
+  }
+
+  /**
+   * Says which records a window keeps, each time before it fires: `countEvictor(n)`, `timeEvictor(ms)`, or one of your own.
+   * The window holds its records then, whatever is made of them.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION; from the fold, for windows that take none
+   */
+  evictor(evictor: Evictor<T>): WindowedStream<T, K, Late, W> {
+    requireEvictor(evictor);
+    return new WindowedStream({ ...this.#origin, evictor });
+  }
+
+  /**
+   * Calls `onWindow` with all records of a window when it fires; what it emits is the stream. The window holds its records,
+   * so prefer `aggregate` where it will do. Write the type of what is emitted where it differs from the records':
+   * `out: Output<Row>`.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK
+   */
+  process<O = T>(spec: WindowProcessSpec<T, K, O>): DataStream<O, LateTags<T, Late>> {
+    requireWindowProcess(spec);
+    return this.#operator('window-process', {}, processWindows(this.#origin, spec));
+  }
+
   /** Folds the records of a window into one, emitted when the window fires. `fn` may change `reduced` and give it back. */
   reduce(
     fn: (reduced: T, record: T) => T,
     state: StateVersion<T> = {},
   ): DataStream<T, LateTags<T, Late>> {
     checkCallback(fn, 'reduce');
-    const { select, window } = this.#origin;
-    const { parameters, description } = reducedState(state);
-    return this.#operator('window-reduce', {
-      parameters: { ...this.#parameters(), ...parameters },
-      states: [windowedState(window, description)],
-      create: windowReduceOperator(select, window, this.#lateness(), fn, state),
-    });
+    const { parameters } = reducedState(state);
+    return this.#operator('window-reduce', parameters, reduceWindows(this.#origin, fn, state));
   }
 
   /** Emits `{ key, windowStart, windowEnd, …answers }` when a window fires. */
@@ -1119,37 +1154,38 @@ export class WindowedStream<
     spec: A &
       NoneOf<'key' | 'windowStart' | 'windowEnd' | (W extends SessionWindow ? 'replaces' : never)>,
   ): DataStream<RowOf<W, K, A>, LateTags<T, Late>> {
-    const { select, window, isAll } = this.#origin;
+    const { window, isAll } = this.#origin;
     const fields = isAll ? ALL_WINDOW_FIELDS : WINDOW_FIELDS;
-    const isSession = window.kind === 'session';
-    requireAggregations(spec, isSession ? [...fields, 'replaces'] : fields);
-    if (isSession || assignerOf(window).overlaps) requireMerges(spec, window.kind);
-    return this.#operator('window-aggregate', {
-      parameters: { ...this.#parameters(), aggregations: describeAggregations(spec) },
-      states: [windowedState(window, aggregatedState(spec))],
-      create: windowAggregateOperator(select, window, this.#lateness(), spec, fields),
-    });
-  }
-
-  #lateness(): { allowedLatenessMs: number; lateTag: string | undefined } {
-    return { allowedLatenessMs: this.#origin.allowedLatenessMs, lateTag: this.#origin.lateTag };
+    requireAggregations(spec, window.kind === 'session' ? [...fields, 'replaces'] : fields);
+    const parameters = { aggregations: describeAggregations(spec) };
+    return this.#operator('window-aggregate', parameters, aggregateWindows(this.#origin, spec));
   }
 
   #parameters(): NonNullable<NewNode['parameters']> {
-    const { window, allowedLatenessMs, lateTag } = this.#origin;
-    return { window: { ...window }, allowedLatenessMs, lateTag: lateTag ?? null };
+    const { window, allowedLatenessMs, lateTag, trigger, evictor } = this.#origin;
+    return {
+      window: { ...window },
+      allowedLatenessMs,
+      lateTag: lateTag ?? null,
+      // Only where there is one: graphs without keep their hash.
+      ...(trigger === undefined ? {} : { trigger: trigger.name ?? 'own' }),
+      ...(evictor === undefined ? {} : { evictor: true }),
+    };
   }
 
   #operator<O>(
     type: string,
-    node: Pick<NewNode, 'parameters' | 'states' | 'create'>,
+    parameters: NewNode['parameters'],
+    { state, create }: FoldedWindows,
   ): DataStream<O, LateTags<T, Late>> {
     const { draft, inputs, lateTag, isAll } = this.#origin;
     const added = draft.add({
-      ...node,
       kind: 'operator',
       type: isAll ? type.replace('window', 'window-all') : type,
       stateful: true,
+      parameters: { ...this.#parameters(), ...parameters },
+      states: [state],
+      create,
       inputs: inputs(),
       tags: lateTag === undefined ? [] : [lateTag],
     });
@@ -1180,6 +1216,21 @@ export class AllWindowedStream<T, Late extends string = never> {
   /** As on a keyed stream's windows. */
   sideOutputLate<const L extends string>(tag: L): AllWindowedStream<T, L> {
     return new AllWindowedStream(this.#windows.sideOutputLate(tag));
+  }
+
+  /** As on a keyed stream's windows. */
+  trigger<S>(trigger: Trigger<T, S>): AllWindowedStream<T, Late> {
+    return new AllWindowedStream(this.#windows.trigger(trigger));
+  }
+
+  /** As on a keyed stream's windows. */
+  evictor(evictor: Evictor<T>): AllWindowedStream<T, Late> {
+    return new AllWindowedStream(this.#windows.evictor(evictor));
+  }
+
+  /** As on a keyed stream's windows; the key is null. */
+  process<O = T>(spec: WindowProcessSpec<T, null, O>): DataStream<O, LateTags<T, Late>> {
+    return this.#windows.process(spec);
   }
 
   /** Folds the records of a window into one, emitted when the window fires. */

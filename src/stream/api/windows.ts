@@ -1,7 +1,7 @@
 /** Window definitions: plain, validated data that operators interpret. */
 
 import { HoldfastError } from '../../base/errors.js';
-import { badOption, checkObject, checkOneOf } from '../../base/option-checks.js';
+import { badOption, checkNumber, checkObject, checkOneOf } from '../../base/option-checks.js';
 import { type CalendarUnit, zoneNamed } from '../windows/time-zone.js';
 import { describeValue } from './callbacks.js';
 
@@ -40,6 +40,28 @@ export interface SessionWindow {
   readonly gapMs: number;
 }
 
+/** Windows of a number of records of each key. They have no bounds in time. */
+export interface CountWindow {
+  readonly kind: 'count';
+  readonly size: number;
+  /** After how many records one is full; as many as `size` where they do not overlap. */
+  readonly slide: number;
+  readonly partial: PartialWindows;
+}
+
+/** Windows by the clock, at the time at which a record is processed. */
+export interface ProcessingTimeWindow {
+  readonly kind: 'processing-time';
+  readonly window: TumblingWindow | SlidingWindow | SessionWindow;
+  readonly partial: PartialWindows;
+}
+
+/**
+ * What becomes of windows that are not full, or still open, when the input ends: `drop` counts their records as
+ * `recordsLeft`, `emit` makes rows of them.
+ */
+export type PartialWindows = 'drop' | 'emit';
+
 /** Windows that are the same for all keys. */
 export type AlignedWindow =
   | TumblingWindow
@@ -48,7 +70,10 @@ export type AlignedWindow =
   | CalendarWindow
   | GlobalWindow;
 
-export type WindowDefinition = AlignedWindow | SessionWindow;
+/** Windows in event time. */
+export type EventTimeWindow = AlignedWindow | SessionWindow;
+
+export type WindowDefinition = EventTimeWindow | CountWindow | ProcessingTimeWindow;
 
 /** Bounds of a window in a row, in ms of event time. */
 export interface WindowBounds {
@@ -207,6 +232,66 @@ export type Weekday = (typeof WEEKDAYS)[number];
 
 const listed = (names: readonly string[]) => names.map((name) => `'${name}'`).join(' or ');
 
+export interface CountWindowOptions {
+  /** A window over the last n records after each so many. Default n: windows do not overlap. */
+  readonly slide?: number | undefined;
+  /** Of what is left at the end of the input. Default 'drop'. */
+  readonly partial?: PartialWindows | undefined;
+}
+
+/**
+ * Windows of n records of a key, in the order in which they come. Their rows have no bounds in time, and the event time of
+ * the record that has filled them.
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function countWindow(n: number, options: CountWindowOptions = {}): CountWindow {
+  const { slide, partial } = checkObject('countWindow', options, ['slide', 'partial']);
+  const rule = { min: 1, max: Number.MAX_SAFE_INTEGER, integer: true };
+  const size = checkNumber('countWindow(n)', n, Number.NaN, rule);
+  if (Number.isNaN(size)) throw badOption('countWindow(n)', n, 'a whole number, at least 1');
+  return Object.freeze({
+    kind: 'count',
+    size,
+    slide: checkNumber('countWindow(…, { slide })', slide, size, rule),
+    partial: checkPartial('countWindow', partial),
+  });
+}
+
+export interface ProcessingTimeOptions {
+  /** Of windows that are open at the end of the input. Default 'drop'. */
+  readonly partial?: PartialWindows | undefined;
+}
+
+/**
+ * Windows by the clock: a record is in the windows of the moment at which it is processed, so nothing is late, and another
+ * run has other windows. `windowStart` and `windowEnd` are times of the clock; rows have no event time.
+ * @param window tumbling, sliding or session windows
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function processingTime(
+  window: TumblingWindow | SlidingWindow | SessionWindow,
+  options: ProcessingTimeOptions = {},
+): ProcessingTimeWindow {
+  const kind = (window as { readonly kind?: unknown } | null | undefined)?.kind;
+  if (kind !== 'tumbling' && kind !== 'sliding' && kind !== 'session') {
+    throw badOption(
+      'processingTime(window)',
+      window,
+      'tumbling(…), sliding(…) or session(…): what is told apart by the clock',
+    );
+  }
+  const { partial } = checkObject('processingTime', options, ['partial']);
+  return Object.freeze({
+    kind: 'processing-time',
+    window,
+    partial: checkPartial('processingTime', partial),
+  });
+}
+
+function checkPartial(of: string, partial: PartialWindows | undefined): PartialWindows {
+  return checkOneOf(`${of}(…, { partial })`, partial, 'drop', ['drop', 'emit']);
+}
+
 /** @returns the offset in [0, within) that does the same */
 function offsetWithin(within: number, given: number | undefined, option: string): number {
   const offset = given ?? 0;
@@ -252,14 +337,23 @@ export function requireWholeMs(what: string, ms: unknown, least: number): assert
   );
 }
 
-const KINDS: readonly unknown[] = [
+const ALIGNED: readonly unknown[] = [
   'tumbling',
   'sliding',
   'cumulative',
-  'session',
-
   'calendar',
   'global',
+] satisfies AlignedWindow['kind'][];
+
+export function isAligned(window: WindowDefinition): window is AlignedWindow {
+  return ALIGNED.includes(window.kind);
+}
+
+const KINDS: readonly unknown[] = [
+  ...(ALIGNED as readonly AlignedWindow['kind'][]),
+  'session',
+  'count',
+  'processing-time',
 ] satisfies WindowDefinition['kind'][];
 
 /**

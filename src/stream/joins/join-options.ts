@@ -5,6 +5,7 @@ import { checkObject, checkOneOf } from '../../base/option-checks.js';
 import { checkCallback, describeValue, type NotPromise } from '../api/callbacks.js';
 import {
   type AlignedWindow,
+  isAligned,
   requireWholeMs,
   requireWindow,
   type WindowBounds,
@@ -145,11 +146,11 @@ export function checkInterval(
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
 export function checkWindow(method: string, window: unknown): AlignedWindow {
   requireWindow(window);
-  if (window.kind !== 'session') return window;
+  if (isAligned(window)) return window;
   throw new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',
     `${method}({ window }) needs windows that are the same for all keys, as tumbling(…) and sliding(…), and was given ` +
-      'session(…). intervalJoin(…) joins rows that are near each other.',
+      `'${window.kind}' windows. intervalJoin(…) joins rows that are near each other.`,
   );
 }
 

@@ -44,6 +44,8 @@ export class CallbackOutput implements Output<unknown> {
   #count = 0;
   /** Index of the next held record. */
   #at = 0;
+  /** Index of the callback's first record. */
+  #from = 0;
 
   /** @param where whose callbacks they are, for messages: `connect` */
   constructor(where: string) {
@@ -56,9 +58,15 @@ export class CallbackOutput implements Output<unknown> {
     this.#keeper = context.records === 'trusted' ? undefined : recordKeeper(context.records);
   }
 
-  /** A callback begins: what it emits has this time and mark. */
+  /** A callback begins: what it emits has this time and mark. What is still held keeps its own. */
   begin(timestamp: number, behind: number): void {
+    for (let i = this.#at; i < this.#count; i += 1) {
+      const held = this.#held[i];
+      if (held instanceof Placed) continue;
+      this.#held[i] = new Placed(this.#context.output, held, this.#timestamp, this.#behind);
+    }
     this.#isOpen = true;
+    this.#from = this.#count;
     this.#timestamp = timestamp;
     this.#behind = behind;
   }
@@ -72,7 +80,8 @@ export class CallbackOutput implements Output<unknown> {
   /** The callback has failed: what it has emitted is dropped. */
   drop(): void {
     this.#isOpen = false;
-    this.#clear();
+    if (this.#from === this.#at) this.#clear();
+    else this.#count = this.#from;
   }
 
   emit(record: unknown): void {

@@ -219,7 +219,9 @@ class SessionOperator extends TimedOperator<DueSession> {
     if (keeps) session.told = told ?? [];
     const replaces = session.told;
     this.out.begin(end, behind); // N5
-    this.#content.fire({ key: this.state.key, start, end, value, replaces }, this.out);
+    const { key, group } = this.state;
+    const watermark = this.timers.watermarkOf(group);
+    this.#content.fire({ key, start, end, value, watermark, replaces }, this.out);
     if (keeps) session.told = [{ windowStart: start, windowEnd: end }];
   }
 

@@ -1,5 +1,5 @@
 import type { KeySelector } from '../api/key-selector.js';
-import type { WindowDefinition } from '../api/windows.js';
+import type { EventTimeWindow } from '../api/windows.js';
 import type { Operator } from '../operator.js';
 import { windowedState } from '../windows/window-layout.js';
 import { mixedFold } from './cell-fold.js';
@@ -23,7 +23,7 @@ import { WindowOperator, type WindowOptions } from './window-operator.js';
  */
 export function windowAggregateOperator(
   key: KeySelector,
-  window: WindowDefinition,
+  window: EventTimeWindow,
   options: WindowOptions,
   spec: AggregationSpecData,
   fields: readonly string[] = WINDOW_FIELDS,

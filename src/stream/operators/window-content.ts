@@ -18,6 +18,7 @@ export interface Firing {
   readonly start: number;
   readonly end: number;
   readonly value: unknown;
+  readonly watermark: number;
   /** The windows of earlier rows of which this one takes the place; undefined where rows never do. */
   readonly replaces: readonly WindowBounds[] | undefined;
 }

@@ -1,6 +1,6 @@
 import type { KeySelector } from '../api/key-selector.js';
 import { reducedState, type StateVersion } from '../api/state-version.js';
-import type { WindowDefinition } from '../api/windows.js';
+import type { EventTimeWindow } from '../api/windows.js';
 import type { Operator } from '../operator.js';
 import { windowedState } from '../windows/window-layout.js';
 import { reduceFold } from './cell-fold.js';
@@ -13,7 +13,7 @@ import { WindowOperator, type WindowOptions } from './window-operator.js';
 /** Folds the records of each key and window into one, and emits it when the window fires. */
 export function windowReduceOperator(
   key: KeySelector,
-  window: WindowDefinition,
+  window: EventTimeWindow,
   options: WindowOptions,
   fn: (previous: never, record: never) => unknown,
   version: StateVersion<unknown> = {},

@@ -9,6 +9,16 @@ export function windowedState(window: WindowDefinition, state: StateDescription)
   return { ...state, section, layout: `${windowLayout(window)}|${state.layout}` };
 }
 
+/** Of windows that are kept by key, under a trigger of that name. */
+export function keyedWindowState(
+  window: WindowDefinition,
+  trigger: string,
+  state: StateDescription,
+): StateDescription {
+  const layout = `keyed:${trigger}:${windowLayout(window)}|${state.layout}`;
+  return { ...state, section: 'cells', layout };
+}
+
 function windowLayout(window: WindowDefinition): string {
   switch (window.kind) {
     case 'tumbling':
@@ -25,5 +35,9 @@ function windowLayout(window: WindowDefinition): string {
     }
     case 'global':
       return 'global';
+    case 'count':
+      return `count:${window.size}:${window.slide}`;
+    case 'processing-time':
+      return `clock:${windowLayout(window.window)}`;
   }
 }

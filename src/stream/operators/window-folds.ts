@@ -1,0 +1,205 @@
+/** From windows and what is made of them to the operator that does it, and to the state that it has. */
+
+import { badOption } from '../../base/option-checks.js';
+import { requireMerges } from '../api/aggregations.js';
+import type { KeySelector } from '../api/key-selector.js';
+import { reducedState, type StateVersion } from '../api/state-version.js';
+import {
+  countEvictor,
+  countTrigger,
+  type Evictor,
+  eventTimeTrigger,
+  purgingTrigger,
+  type Trigger,
+} from '../api/triggers.js';
+import { recordsState, type WindowProcessData } from '../api/window-process.js';
+import type { EventTimeWindow, SessionWindow, WindowDefinition } from '../api/windows.js';
+import type { Operator } from '../operator.js';
+import type { StateDescription } from '../state/state-layout.js';
+import { assignerOf } from '../windows/assigners.js';
+import { keyedWindowState, windowedState } from '../windows/window-layout.js';
+import { mixedFold, reduceFold } from './cell-fold.js';
+import { keyWindowsOf } from './key-windows.js';
+import { type KeyedWindowSpec, keyedWindowOperator } from './keyed-window-operator.js';
+import { evictedContent, processContent } from './records-content.js';
+import {
+  type AggregationSpecData,
+  ALL_WINDOW_FIELDS,
+  aggregatedState,
+  KEYED_FIELDS,
+  WINDOW_FIELDS,
+} from './row-shape.js';
+import { sessionOperator } from './session-operator.js';
+import type { Migrate } from './state-evolution.js';
+import { windowAggregateOperator } from './window-aggregate-operator.js';
+import { FoldedContent, type WindowContent } from './window-content.js';
+import type { WindowOptions } from './window-operator.js';
+import { windowReduceOperator } from './window-reduce-operator.js';
+
+/** Windows as a job has described them. */
+export interface WindowedInput extends WindowOptions {
+  readonly key: KeySelector;
+  readonly window: WindowDefinition;
+  /** Undefined: what windows of the kind do without one. */
+  readonly trigger: Trigger<never> | undefined;
+  readonly evictor: Evictor<never> | undefined;
+  /** All records are under one key, which no row shows. */
+  readonly isAll: boolean;
+}
+
+export interface FoldedWindows {
+  readonly state: StateDescription;
+  readonly create: () => Operator;
+}
+
+export function reduceWindows(
+  input: WindowedInput,
+  fn: (reduced: never, record: never) => unknown,
+  version: StateVersion<unknown>,
+): FoldedWindows {
+  const { key, window } = input;
+  const { description } = reducedState(version);
+  if (isPlain(input, window)) {
+    const create = windowReduceOperator(key, window, input, fn, version);
+    return { state: windowedState(window, description), create };
+  }
+  const fold = reduceFold(fn, version.migrate as Migrate | undefined);
+  return isEvicted(input)
+    ? keyed(input, recordsState(version), () => evictedContent(fold, version))
+    : keyed(input, description, () => new FoldedContent(fold));
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION for aggregations that cannot be merged, where they have to */
+export function aggregateWindows(input: WindowedInput, spec: AggregationSpecData): FoldedWindows {
+  const { key, window } = input;
+  const description = aggregatedState(spec);
+  if (isPlain(input, window)) {
+    if (window.kind === 'session' || assignerOf(window).overlaps) requireMerges(spec, window.kind);
+    const create = windowAggregateOperator(key, window, input, spec, fieldsOf(input));
+    return { state: windowedState(window, description), create };
+  }
+  const fold = mixedFold(spec, fieldsOf(input));
+  return isEvicted(input)
+    ? keyed(input, recordsState({}), () => evictedContent(fold, {}))
+    : keyed(input, description, () => new FoldedContent(fold));
+}
+
+export function processWindows(input: WindowedInput, spec: WindowProcessData): FoldedWindows {
+  const { key, window } = input;
+  const content = () => processContent(spec);
+  if (!isPlain(input, window) || window.kind !== 'session') {
+    return keyed(input, recordsState(spec), content);
+  }
+  const state = windowedState(window, recordsState(spec));
+  return { state, create: sessionOperator(key, window, input, content, state) };
+}
+
+/** The row's own fields. */
+function fieldsOf({ window, isAll }: WindowedInput): readonly string[] {
+  if (isAll) return ALL_WINDOW_FIELDS;
+  return window.kind === 'count' ? KEYED_FIELDS : WINDOW_FIELDS;
+}
+
+/** Windows of event time that fire as they do by themselves. */
+function isPlain(
+  { trigger, evictor }: WindowedInput,
+  window: WindowDefinition,
+): window is EventTimeWindow {
+  if (trigger !== undefined || evictor !== undefined) return false;
+  return window.kind !== 'count' && window.kind !== 'processing-time';
+}
+
+function isEvicted({ window, evictor }: WindowedInput): boolean {
+  return evictor !== undefined || (window.kind === 'count' && window.size !== window.slide);
+}
+
+/** The operator that keeps windows by key. */
+function keyed(
+  input: WindowedInput,
+  inner: StateDescription,
+  content: () => WindowContent,
+): FoldedWindows {
+  const { key, window, allowedLatenessMs, lateTag } = input;
+  requireTriggered(input, window);
+  const trigger = input.trigger ?? defaultTrigger(window);
+  const state = keyedWindowState(window, trigger.name ?? 'own', inner);
+  const isCount = window.kind === 'count';
+  const slides = isCount && window.size !== window.slide;
+  const spec: KeyedWindowSpec = {
+    key,
+    windows: keyWindowsOf(window),
+    trigger,
+    evictor: input.evictor ?? (slides ? countEvictor(window.size) : undefined),
+    partial: isCount || window.kind === 'processing-time' ? window.partial : 'drop',
+    state,
+    allowedLatenessMs,
+    lateTag,
+  };
+  return { state, create: keyedWindowOperator(spec, content) };
+}
+
+type Triggered = Exclude<WindowDefinition, SessionWindow>;
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+function requireTriggered(
+  { trigger, evictor, allowedLatenessMs, lateTag }: WindowedInput,
+  window: WindowDefinition,
+): asserts window is Triggered {
+  if (window.kind === 'session') {
+    throw badOption(
+      trigger === undefined ? 'evictor(…)' : 'trigger(…)',
+      window,
+      'windows that are not joined. Sessions of event time fire when they close; sessions of the clock, ' +
+        'processingTime(session(…)), take both',
+    );
+  }
+  if (window.kind === 'count' && (trigger ?? evictor) !== undefined) {
+    throw badOption(
+      trigger === undefined ? 'evictor(…)' : 'trigger(…)',
+      window,
+      'windows of time: countWindow(n) has a trigger and an evictor of its own',
+    );
+  }
+  if (window.kind !== 'count' && window.kind !== 'processing-time') return;
+  if (allowedLatenessMs === 0 && lateTag === undefined) return;
+  throw badOption(
+    lateTag === undefined ? 'allowedLateness(ms)' : 'sideOutputLate(tag)',
+    lateTag ?? allowedLatenessMs,
+    'for windows of event time only: in others no record is late',
+  );
+}
+
+function defaultTrigger(window: Triggered): Trigger<unknown> {
+  switch (window.kind) {
+    case 'count':
+      return window.size === window.slide
+        ? purgingTrigger(countTrigger(window.size))
+        : countTrigger(window.slide);
+    case 'processing-time':
+      return clockTrigger(keyWindowsOf(window).restMs);
+    default:
+      return eventTimeTrigger();
+  }
+}
+
+/**
+ * Fires when the clock has reached the window's end, which may have moved since the timer was set.
+ * @param restMs how much later
+ */
+function clockTrigger(restMs: number): Trigger<unknown> {
+  return {
+    name: 'clock',
+    onElement(_record, { timers, window, state }) {
+      if (state.get() === true) return 'continue';
+      state.set(true);
+      timers.processingTime(window.windowEnd + restMs);
+      return 'continue';
+    },
+    onTimer(timeMs, { timers, window }) {
+      const endMs = window.windowEnd + restMs;
+      if (timeMs >= endMs) return 'fire';
+      timers.processingTime(endMs);
+      return 'continue';
+    },
+  };
+}
