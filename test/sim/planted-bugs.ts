@@ -18,11 +18,13 @@ import type { DeploySpec } from '../../src/host/host-protocol.js';
 import { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
 import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import { Progress } from '../../src/job/driver/progress.js';
+import { BROADCAST_SECTION } from '../../src/stream/api/broadcast.js';
 import type { Receiver, RestoredSection } from '../../src/stream/operator.js';
 import { SessionQueue } from '../../src/stream/operators/session-queue.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
 import { IN_FLIGHT_SECTION } from '../../src/stream/state/in-flight-section.js';
 import { KeyedState } from '../../src/stream/state/keyed-state.js';
+import { RowsHandle } from '../../src/stream/state/rows-handle.js';
 import {
   decodeChannel,
   encodeChannel,
@@ -255,6 +257,31 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'records of both sides go to the first',
     install: () => patchGetter(TaskInputs.prototype, 'port', () => () => 0),
+  },
+  {
+    name: 'rows of a join are let go while partners may come',
+    install: () =>
+      patch(RowsHandle.prototype, 'between', (original) => {
+        return function (this: RowsHandle, fromMs, toMs) {
+          const isRelease = fromMs === Number.NEGATIVE_INFINITY;
+          return original.call(this, fromMs, isRelease ? toMs + 10 : toMs);
+        };
+      }),
+  },
+  {
+    name: 'broadcast state is lost at a rescale',
+    deploy: (spec) => ({
+      ...spec,
+      restores: spec.restores.map((restore) => ({
+        ...restore,
+        operators: restore.operators.map((operator) => ({
+          ...operator,
+          sections: operator.sections.filter(
+            ({ name, instance }) => name !== BROADCAST_SECTION || instance === restore.instance,
+          ),
+        })),
+      })),
+    }),
   },
   {
     name: 'changes of a checkpoint that was given up are forgotten',

@@ -1,5 +1,6 @@
 /** What a topology's sinks have to hold in the end, told by a sequential interpreter. */
 
+import { branchOf, expectedBranchRows } from './branches.js';
 import {
   copies,
   DISORDER_MS,
@@ -111,6 +112,16 @@ export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
         least: isByClock ? grouped(late.map(lateRow)) : undefined,
       });
     }
+    const branch = branchOf(pipeline);
+    if (branch !== 'none') {
+      sinks.push({
+        id: sinkId(index, 'branch'),
+        kind: 'staged',
+        groups: grouped(expectedBranchRows(branch, recordsOf(pipeline, index))),
+        order: 'free',
+        unkeyed: false,
+      });
+    }
     if (pipeline.poisoned !== undefined) {
       sinks.push({
         id: sinkId(index, 'dead'),
@@ -215,14 +226,19 @@ function ownTimeBefore(
   return timeMs;
 }
 
-function inputOf(pipeline: PipelineSpec, index: number): readonly SimRecord[] {
-  const given = pipeline.sources.flatMap((source, s) =>
+/** All records of the sources, each split's in their order. */
+function recordsOf(pipeline: PipelineSpec, index: number): readonly SimRecord[] {
+  return pipeline.sources.flatMap((source, s) =>
     Array.from({ length: source.splits }, (_, p) =>
       Array.from({ length: splitSpec(source, p).records }, (__, i) =>
         recordOf(pipeline, index, s, p, i),
       ),
     ).flat(),
   );
+}
+
+function inputOf(pipeline: PipelineSpec, index: number): readonly SimRecord[] {
+  const given = recordsOf(pipeline, index);
   let records: readonly SimRecord[] = given.flatMap((record) => joined(pipeline, record));
   for (const step of pipeline.steps) {
     if (step === 'map') records = records.map(mapped);

@@ -11,6 +11,7 @@ import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { Sink } from '../../src/stream/sink.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
 import { fixedDelay } from '../../src/supervisor/restart-strategy.js';
+import { branchOf, branchRows } from './branches.js';
 import type { Occasion } from './life.js';
 import { sinkId } from './reference.js';
 import { coin, wrong } from './sim-values.js';
@@ -98,6 +99,12 @@ function drawGraph(
       .uid(name(`time${s}`));
     return spec.single ? timed.parallelism(1) : timed;
   });
+  const branch = branchOf(pipeline);
+  if (branch !== 'none') {
+    const [second, ...more] = others;
+    const right = more.length === 0 ? second! : second!.union(...more);
+    end(width(branchRows(branch, first!, right).uid(name('beside'))), 'branch', 'staged');
+  }
   let stream = join(pipeline, first!, others, (both) => width(both.uid(name('joint'))));
   stream = width(
     stream

@@ -1,4 +1,4 @@
-/** A join of many records with the one record of their key, as q3 and q20 have it. */
+/** A join of many records with the one record of their key, as q20 has it. */
 
 import { list, value } from 'holdfast';
 
