@@ -168,6 +168,7 @@ export {
   type Selector,
 } from './stream/api/order-by.js';
 export type { Output } from './stream/api/output.js';
+export type { PoolCall, PoolMapOptions } from './stream/api/pool-map.js';
 export type {
   ElementContext,
   ElementSpec,

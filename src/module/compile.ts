@@ -108,7 +108,7 @@ export async function compileJob(
   if (ready !== undefined && isFile(ready.boot.bundle)) return ready;
   const own = ownPackage(options.runtime);
   const { runtime } = own;
-  const output = await bundle(file, own);
+  const output = await bundle({ file, stub: entryStub(file) }, own);
   const folder = await bundleFolder(dirname(file), contentHash(output, runtime.hash));
   const shared = await bundleFolder(homeOf(own.root), runtime.hash);
   const name = output.format === 'script' ? 'job.cjs' : 'job.mjs';
@@ -219,31 +219,60 @@ function bundler(): typeof import('esbuild') {
   return createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
 }
 
-async function bundle(file: string, own: OwnPackage): Promise<Output> {
+interface Entry {
+  readonly file: string;
+  /** What the bundle does with the file. */
+  readonly stub: string;
+}
+
+async function bundle(entry: Entry, own: OwnPackage): Promise<Output> {
   const { build } = bundler();
   try {
-    return await bundleTreated('script', build, file, own);
+    return await bundleTreated('script', build, entry, own);
   } catch (error) {
-    if (!isTopLevelAwait(error)) throw compileError(error as BuildFailure, file);
+    if (!isTopLevelAwait(error)) throw compileError(error as BuildFailure, entry.file);
   }
+  return await bundleModule(entry, own);
+}
+
+async function bundleModule(entry: Entry, own: OwnPackage): Promise<Output> {
+  const { build } = bundler();
   try {
-    return await bundleTreated('module', build, file, own);
+    return await bundleTreated('module', build, entry, own);
   } catch (error) {
-    throw compileError(error as BuildFailure, file);
+    throw compileError(error as BuildFailure, entry.file);
   }
+}
+
+/**
+ * Makes of a module that runs on threads of an operator's own an ES module, which exports its namespace as `module`.
+ * There is no runtime in such a thread: what the module imports of Holdfast is in the bundle.
+ * @returns the absolute path of the bundle
+ * @throws HoldfastError ERR_HOLDFAST_COMPILE, ERR_HOLDFAST_ENVIRONMENT
+ */
+export async function compileEsModule(file: string): Promise<string> {
+  const found = ownPackage(undefined);
+  const own = { ...found, runtime: { ...found.runtime, modules: {}, entry: {} } };
+  const stub = `import * as module from ${JSON.stringify(file)};\nexport { module };`;
+  const output = await bundleModule({ file, stub }, own);
+  const folder = await bundleFolder(dirname(file), contentHash(output, found.runtime.hash));
+  const path = join(folder, 'module.mjs');
+  writeBundle(folder, { 'module.mjs.map': output.map, 'module.mjs': output.code });
+  await claimBundle(folder);
+  return path;
 }
 
 /** Bundles the job. Most jobs need one pass. If some files turn out to need a treatment, there is another. */
 async function bundleTreated(
   format: BootData['format'],
   build: Build,
-  file: string,
+  entry: Entry,
   own: OwnPackage,
 ): Promise<Output> {
-  const first = await bundleAs(format, build, file, own, FIRST);
+  const first = await bundleAs(format, build, entry, own, FIRST);
   const { strict, named, sloppy } = first.wanted;
   if (strict && named.size === 0 && sloppy.size === 0) return first;
-  return await bundleAs(format, build, file, own, first.wanted);
+  return await bundleAs(format, build, entry, own, first.wanted);
 }
 
 type Build = (options: BuildOptions) => Promise<BuildResult>;
@@ -251,14 +280,14 @@ type Build = (options: BuildOptions) => Promise<BuildResult>;
 async function bundleAs(
   format: BootData['format'],
   build: Build,
-  file: string,
+  { file, stub }: Entry,
   own: OwnPackage,
   treatment: Treatment,
 ): Promise<Output> {
   const script = format === 'script';
   const result = await build({
     stdin: {
-      contents: entryStub(file),
+      contents: stub,
       resolveDir: dirname(file),
       sourcefile: 'holdfast-entry',
     },

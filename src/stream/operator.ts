@@ -70,6 +70,8 @@ export interface OperatorContext {
   /** Which instance had the group in the restored checkpoint; undefined when no group has moved since. */
   formerOwner?(group: number): number | undefined;
   readonly turn: Turn;
+  /** The compiled file of the module that the operator runs on threads of its own. */
+  readonly module?: string | undefined;
   readonly output: Receiver;
   /** A side output, or undefined when nobody reads it. */
   side(tag: string): Receiver | undefined;

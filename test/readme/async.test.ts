@@ -1,5 +1,6 @@
-/** docs/async.md: its job runs as printed, against a service that fails now and then. */
+/** docs/async.md: its jobs run as printed, the first against a service that fails now and then. */
 
+import { scryptSync } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -51,4 +52,17 @@ test('the job prices each order once, and puts aside what the service does not k
     ids.filter((id) => id % 17 === 13),
   );
   expect([...keys.keys()]).toHaveLength(500);
+});
+
+test('the other job computes what a plain loop does', async () => {
+  const [, command] = page.commands;
+  const ended = await project.shell(command!);
+  expect(ended, ended.stderr).toMatchObject({ code: 0 });
+  const digests = await project.publishedRows<{ id: number }>('out/digests');
+  expect(digests.toSorted((a, b) => a.id - b.id)).toEqual(
+    Array.from({ length: 16 }, (_, id) => ({
+      id,
+      digest: scryptSync(`secret-${id}`, `salt-${id}`, 16).toString('hex'),
+    })),
+  );
 });

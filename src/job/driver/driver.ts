@@ -14,6 +14,7 @@ import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
 import { checkDistinctTargets } from '../../connectors/committers.js';
 import type { HostSpawner } from '../../host/host-link.js';
 import type { HostEvent, KillCause } from '../../host/host-protocol.js';
+import { compileModules } from '../../module/compile-module.js';
 import { HeapGuard } from '../../pool/heap-guard.js';
 import { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
@@ -188,10 +189,13 @@ export class JobDriver {
   async #begin(): Promise<void> {
     const graph = await this.#slots.open();
     if (this.#ended) return;
-    this.#plan = planJob(graph, {
+    const plan = planJob(graph, {
       slots: this.#options.parallelism,
       keyGroups: this.#options.keyGroups,
     });
+    const modules = graph.nodes.flatMap(({ module }) => module ?? []);
+    this.#plan = modules.length === 0 ? plan : { ...plan, modules: await compileModules(modules) };
+    if (this.#ended) return;
     tellNotices(this.#plan.notices, this.#options.logger);
     this.#prepare(this.#plan);
     const { manifest } = this.#given;

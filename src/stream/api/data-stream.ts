@@ -38,6 +38,7 @@ import { flatMapOperator } from '../operators/flat-map-operator.js';
 import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
 import { keyedReduceOperator } from '../operators/keyed-reduce-operator.js';
 import { mapOperator } from '../operators/map-operator.js';
+import { PoolWork } from '../operators/pool-work.js';
 import { operatorOf, processOperator } from '../operators/process-operator.js';
 import { retractingAggregateSpec } from '../operators/retracting-aggregate.js';
 import {
@@ -98,6 +99,7 @@ import {
   requireSameKeying,
 } from './connect.js';
 import type { Key, KeySelector } from './key-selector.js';
+import { checkPoolMap, type PoolMapOptions } from './pool-map.js';
 import {
   describeSlots,
   type ElementSpec,
@@ -190,6 +192,20 @@ export class DataStream<T, Tags = NoTags> {
     return this.operator('mapAsync', {
       stateful: true,
       create: asyncOperator('mapAsync', () => ({ call }), settings),
+    });
+  }
+
+  /**
+   * One record in, one record out, computed on threads of the operator's own: for each record, a function that the module
+   * exports is called there. `url` is that of a local file: `new URL('./hash.ts', import.meta.url)`. The function gets
+   * `(record, { attempt, timestamp })` and gives the result or a promise of it. All else is as with `mapAsync`.
+   */
+  mapOnPool<O>(url: URL | string, options?: PoolMapOptions): DataStream<O> {
+    const settings = checkPoolMap(url, options);
+    return this.operator('mapOnPool', {
+      stateful: true,
+      module: settings.url,
+      create: asyncOperator('mapOnPool', () => new PoolWork(settings), settings),
     });
   }
 

@@ -81,6 +81,7 @@ function graphNode(node: NodeDraft, id: string): GraphNode {
     source: node.source,
     sink: node.sink,
     onError: node.onError ?? 'fail',
+    module: node.module,
     create: node.create,
   });
 }
@@ -98,6 +99,7 @@ function nodeData(node: GraphNode): GraphNodeData {
     inputs: node.inputs.map(({ from, partition, tag, port }) => ({ from, partition, tag, port })),
     parameters: node.parameters,
     states: node.states,
+    module: node.module,
     collectName: sink?.collectName,
     committer: sink?.committer,
     commitsInWorker: sink?.commit !== undefined && sink.committer === undefined,

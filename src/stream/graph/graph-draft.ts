@@ -38,6 +38,7 @@ export interface NodeDraft {
   readonly states: readonly StateDescription[];
   readonly source: Source<unknown> | undefined;
   readonly sink: Sink<unknown> | undefined;
+  readonly module: string | undefined;
   readonly create: (() => Operator) | undefined;
   /** It runs in the chain of what it reads, always: it has the same parallelism. */
   readonly inChain: boolean;
@@ -58,6 +59,7 @@ export interface NewNode {
   readonly states?: readonly StateDescription[] | undefined;
   readonly source?: Source<unknown> | undefined;
   readonly sink?: Sink<unknown> | undefined;
+  readonly module?: string | undefined;
   readonly create?: (() => Operator) | undefined;
   readonly inChain?: boolean | undefined;
 }
@@ -93,6 +95,7 @@ export class GraphDraft {
       states: node.states ?? [],
       source: node.source,
       sink: node.sink,
+      module: node.module,
       create: node.create,
       inChain: node.inChain ?? false,
       name: undefined,

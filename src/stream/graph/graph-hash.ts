@@ -15,6 +15,7 @@ export function graphHash(graph: Pick<GraphData, 'job' | 'nodes'>): string {
     ...node,
     name: undefined,
     parallelism: undefined,
+    module: undefined,
   }));
   return createHash('sha256')
     .update(canonicalJson({ job: graph.job, nodes }))

@@ -56,6 +56,8 @@ export interface GraphNode {
   readonly sink: Sink<unknown> | undefined;
   /** What happens to records on which its user code fails. No part of the hash, since it changes no state. */
   readonly onError: ErrorPolicy;
+  /** URL of a module that the operator runs on threads of its own. No part of the hash: code lies where it was installed. */
+  readonly module?: string | undefined;
   /** Makes a fresh operator instance; for sources and sinks the task wraps `source` and `sink` itself. */
   readonly create: (() => Operator) | undefined;
 }
@@ -86,6 +88,8 @@ export interface GraphNodeData {
   readonly parameters?: NodeParameters | undefined;
   /** What the operator's keyed state consists of. */
   readonly states: readonly StateDescription[];
+  /** See GraphNode. */
+  readonly module?: string | undefined;
   readonly collectName: string | undefined;
   readonly committer: CommitterData | undefined;
   /** The sink commits in a worker (it has `commit` and no `committer`). */

@@ -61,6 +61,8 @@ export interface JobPlan {
   /** Per distinct operator parallelism q: entry g (1…m; entry 0 unused) is the owning instance. */
   readonly tables: Readonly<Record<number, Uint16Array>>;
   readonly notices: readonly GraphNotice[];
+  /** By URL: the file that a thread loads for the module (`GraphNode.module`). Absent: none is compiled. */
+  readonly modules?: Readonly<Record<string, string>> | undefined;
 }
 
 /** One task: an instance of a vertex. */

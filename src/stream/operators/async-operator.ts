@@ -28,7 +28,7 @@ import { InFlightCapture, restoredInFlight, type TakenRecord } from '../state/in
 export interface AsyncWork {
   open?(context: OperatorContext): Promise<void>;
   call(record: unknown, call: AsyncCall): unknown;
-  /** Calls that may be under way at a time; absent: as many as there are records. */
+  /** Calls that may be under way at a time, known when it is open; absent: as many as there are records. */
   readonly callsMax?: number;
   close?(): Promise<void>;
 }
@@ -80,7 +80,6 @@ class AsyncOperator implements Operator {
   readonly #where: string;
   readonly #work: AsyncWork;
   readonly #settings: AsyncSettings;
-  readonly #callsMax: number;
   #context!: OperatorContext;
   #keeper!: RecordKeeper;
   /** Never empty. */
@@ -97,7 +96,6 @@ class AsyncOperator implements Operator {
     this.#where = where;
     this.#work = work;
     this.#settings = settings;
-    this.#callsMax = Math.min(settings.capacity, work.callsMax ?? settings.capacity);
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void | Promise<void> {
@@ -195,7 +193,9 @@ class AsyncOperator implements Operator {
   }
 
   #callWaiting(): void {
-    while (this.#calls < this.#callsMax && this.#waiting.length > 0 && !this.#isClosed) {
+    const { capacity } = this.#settings;
+    const callsMax = Math.min(capacity, this.#work.callsMax ?? capacity);
+    while (this.#calls < callsMax && this.#waiting.length > 0 && !this.#isClosed) {
       this.#call(this.#waiting.shift()!);
     }
   }

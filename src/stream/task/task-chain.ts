@@ -185,6 +185,7 @@ class ChainBuilder {
       ownsGroup: (group) => table === undefined || table[group] === instance,
       formerOwner: (group) => former?.[group - 1],
       turn: gate,
+      module: node.module === undefined ? undefined : plan.modules?.[node.module],
       output: outputs.main,
       side: (tag) => outputs.sides.get(tag),
       alive: () => gate.tick(),

@@ -1,0 +1,31 @@
+/** Modules that a job runs on threads of its operators' own (`mapOnPool`): found and compiled once per run. */
+
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { compileEsModule, locateJob } from './compile.js';
+
+/**
+ * @param urls of local files, TypeScript or JavaScript
+ * @returns by URL: the absolute path of what a thread loads
+ * @throws HoldfastError ERR_HOLDFAST_POOL_MODULE when there is no such file, ERR_HOLDFAST_COMPILE
+ */
+export async function compileModules(
+  urls: readonly string[],
+): Promise<Readonly<Record<string, string>>> {
+  const compiled: Record<string, string> = {};
+  for (const url of new Set(urls)) compiled[url] = await compileEsModule(locate(url));
+  return compiled;
+}
+
+function locate(url: string): string {
+  try {
+    return locateJob(url);
+  } catch (cause) {
+    if (!isHoldfastError(cause, 'ERR_HOLDFAST_JOB_MODULE')) throw cause;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_POOL_MODULE',
+      `mapOnPool(…) was given ${url}, where there is no module. Give it the URL of a local file: ` +
+        "new URL('./hash.ts', import.meta.url).",
+      { cause, details: { url } },
+    );
+  }
+}
