@@ -15,6 +15,14 @@ interface Quake {
   readonly time: number;
 }
 
+test('names from a table', async () => {
+  const expected = await duck(`
+    select id, mag, name as network from read_json('quakes.ndjson') left join read_csv('networks.csv') using (net)`);
+  expect(expected.length).toBe(QUAKES);
+  await book.survive('names', { records: QUAKES });
+  expect(await book.published('names')).toEqual(texts(expected));
+});
+
 test('who was on duty', async () => {
   const expected = await duck(`
     select id, time, officer

@@ -6,6 +6,8 @@ import { Cookbook, duck, texts } from './kit.js';
 const HOUR = 3_600_000;
 const MINUTE = 60_000;
 const QUAKES = 1_707;
+/** Of 80 000 words. */
+const LINES = 6_667;
 const book = Cookbook.prepared();
 
 interface Quake {
@@ -14,6 +16,19 @@ interface Quake {
   readonly mag: number;
   readonly time: number;
 }
+
+test('the ten most frequent words of a book', async () => {
+  const expected = await duck(`
+    select word as key, count(*) as times
+    from (
+      select unnest(regexp_extract_all(lower(line), '[a-z]+')) as word
+      from read_csv('book.txt', columns = { 'line': 'varchar' }, header = false, delim = '|')
+    )
+    group by word order by times desc, word limit 10`);
+  expect(expected.length).toBe(10);
+  await book.survive('words', { records: LINES });
+  expect(await book.published('words')).toEqual(texts(expected));
+});
 
 test('earthquakes per hour and class, and those that come late', async () => {
   const late: Quake[] = [];
@@ -67,7 +82,7 @@ test('the two busiest networks of each hour', async () => {
   expect(await book.published('busiest')).toEqual(texts(rows));
 });
 
-test('swarms', async () => {
+test('sessions', async () => {
   const expected = await duck(`
     with marked as (
       select *, coalesce(time - lag(time) over one > ${30 * MINUTE}, true) as first
@@ -81,4 +96,39 @@ test('swarms', async () => {
   expect(expected.length).toBeGreaterThan(200);
   await book.survive('swarms', { records: QUAKES });
   expect(await book.published('swarms')).toEqual(texts(expected));
+});
+
+test('a moving average', async () => {
+  const expected = await duck(`
+    select strftime(date, '%Y-%m-%dT00:00:00.000Z') as day, avg(temp_max) over week as mean
+    from read_csv('weather.csv')
+    window week as (order by date range between interval 6 days preceding and current row)
+    qualify count(*) over week = 7`);
+  expect(expected.length).toBe(1_455);
+  await book.survive('weather', { records: 1_461 });
+  expect(await book.published('weather')).toEqual(texts(expected));
+});
+
+test('months', async () => {
+  const expected = await duck(`
+    select strftime(date, '%Y-%m') as month, count(*) as days, max(high) as high, min(low) as low
+    from read_csv('sp500.csv') group by month`);
+  expect(expected.length).toBe(244);
+  await book.survive('months', { records: 5_105 });
+  expect(await book.published('months')).toEqual(texts(expected));
+});
+
+test('days of a time zone, across both changes of its clocks', async () => {
+  const expected = await duck(`
+    select strftime(to_timestamp(time / 1000) at time zone 'Europe/Berlin', '%Y-%m-%d') as day,
+      count(*) as hours, sum("wattHours") as "wattHours"
+    from read_json('power.ndjson') group by day`);
+  expect(expected.length).toBe(366);
+  const days = expected as readonly { day: string; hours: bigint }[];
+  const unusual = days
+    .filter(({ hours }) => hours !== 24n)
+    .map(({ day, hours }) => `${day}: ${hours}`);
+  expect(unusual.sort()).toEqual(['2024-03-31: 23', '2024-10-27: 25']);
+  await book.survive('power', { records: 366 * 24 });
+  expect(await book.published('power')).toEqual(texts(expected));
 });
