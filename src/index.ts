@@ -121,6 +121,7 @@ export type {
   IfRow,
   LatestOptions,
   Ranked,
+  TableOptions,
   Ties,
   TopNOptions,
 } from './stream/api/changelog.js';
@@ -300,6 +301,8 @@ export type {
   SinkPrepared,
   SinkTransaction,
   SinkWriter,
+  Upsert,
+  UpsertSink,
 } from './stream/sink.js';
 export type {
   RejectedRecord,

@@ -13,6 +13,7 @@ import { type FailureKind, toFailure } from '../base/failure.js';
 import { registerCodecs } from '../codec/codec-registry.js';
 // Not by the index of connectors: each thread would run all of them.
 import { collect } from '../connectors/memory/collect.js';
+import { collectTable } from '../connectors/memory/collect-table.js';
 import { print } from '../connectors/memory/print.js';
 import type { BuiltinSinks } from '../stream/api/builtin-sinks.js';
 import { checkedArguments } from '../stream/api/job-arguments.js';
@@ -39,7 +40,7 @@ import { wireTasks } from './host-wiring.js';
 import { die } from './kill-causes.js';
 import { listInTime } from './split-listing.js';
 
-const BUILTIN_SINKS: BuiltinSinks = { collect, print };
+const BUILTIN_SINKS: BuiltinSinks = { collect, collectTable, print };
 
 export interface HostOptions {
   readonly definition: JobDefinition;

@@ -41,6 +41,9 @@ export interface SinkPrepared {
   readonly visible?: readonly unknown[] | undefined;
 }
 
+/** A sink that keeps a table. */
+export type UpsertSink<T, K = unknown> = Sink<Upsert<T, K>> & { readonly upserts: true };
+
 export interface SinkWriter<T> {
   write(record: T, timestampMs: number): void;
   /** True while the sink wants no more records; it calls `context.wake()` when that ends. */
@@ -64,11 +67,24 @@ export interface SinkWriter<T> {
   close(): void | Promise<void>;
 }
 
+/** The row that stands under a key of a table from now on; null: there is none any more. */
+export interface Upsert<T, K = unknown> {
+  readonly key: K;
+  readonly row: T | null;
+}
+
 export interface Sink<T> {
   /** e.g. `ndjsonFiles`; used in ids, so stable. */
   readonly kind: string;
   /** Name under which `job.collected` finds the rows. */
   readonly collectName?: string | undefined;
+  /** What `job.collected` finds is a table, as entries (connectors/memory/table-rows.ts). */
+  readonly collectsTable?: true | undefined;
+  /**
+   * It keeps a table: its records are `Upsert`s, and of those of a key the last one counts. Needed of the sink of a
+   * changelog.
+   */
+  readonly upserts?: true | undefined;
   /** The sink keeps nothing in snapshots, and so needs no stable id (print, discard). */
   readonly stateless?: boolean | undefined;
   /** With this, the driver itself commits, so no zombie can (connectors/committers.ts). */

@@ -5,6 +5,7 @@ import { MemoryStore } from '../checkpoint/memory-store.js';
 import { openSavepoint } from '../checkpoint/savepoint.js';
 import { registerCodecs } from '../codec/codec-registry.js';
 import { collect } from '../connectors/memory/collect.js';
+import { collectTable } from '../connectors/memory/collect-table.js';
 import { print } from '../connectors/memory/print.js';
 import { canonicalKey } from '../hashring/canonical-key.js';
 import { checkedArguments } from '../stream/api/job-arguments.js';
@@ -181,7 +182,7 @@ export async function openParts(
   timedByHand: readonly string[] = [],
 ): Promise<HarnessParts> {
   const args = await checkedArguments(definition, options.args);
-  const graph = buildGraph(definition, args, { collect, print });
+  const graph = buildGraph(definition, args, { collect, collectTable, print });
   registerCodecs(graph.codecs);
   const hand = graphByHand(graph, options.isStingy, timedByHand);
   const from = await restored(options.restore);

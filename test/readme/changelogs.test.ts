@@ -37,7 +37,45 @@ test('deduplication keeps a reading once a day', async () => {
     return true;
   });
   expect(once.length).toBe(180);
-  const ended = await project.shell(page.commands[0]!);
+  const ended = await project.shell(page.commands[2]!);
   expect(ended, ended.stderr).toMatchObject({ code: 0 });
   expect(texts(await project.publishedRows<object>('out/readings'))).toEqual(texts(once));
+});
+
+test('the ten words that are there most often are those of a plain loop', async () => {
+  const words = Array.from({ length: 4_000 }, (_, i) => {
+    const mixed = Math.imul(i, 0x9e3779b1) >>> 0;
+    return `w${'abcdefghijklmnopqrstuvwxyz'[Math.min(mixed % 26, (mixed >>> 8) % 26)]}`;
+  });
+  const lines = words.map((word, i) => (i % 9 === 8 ? `${word}.\n` : `${word}, `)).join('');
+  await project.write('book.txt', lines);
+  const times = new Map<string, number>();
+  for (const word of words) times.set(word, (times.get(word) ?? 0) + 1);
+  const top = [...times]
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+    .slice(0, 10)
+    .map(([word, n], i) => `${i + 1}. ${word}: ${n}`);
+  const ended = await project.shell(page.commands[0]!);
+  expect(ended, ended.stderr).toMatchObject({ code: 0 });
+  expect(ended.stdout.trim().split('\n')).toEqual(top);
+});
+
+test('a sink of its own keeps the newest address of each customer', async () => {
+  const addresses = Array.from({ length: 500 }, (_, i) => {
+    const mixed = Math.imul(i, 0x9e3779b1) >>> 0;
+    const street = mixed % 5 === 0 ? null : `street ${i}`;
+    return { customer: `c/${(mixed >>> 4) % 40}`, street, time: i - (mixed % 7) * 10 };
+  });
+  await project.write('addresses.ndjson', addresses.map((one) => JSON.stringify(one)).join('\n'));
+  const latest = new Map<string, (typeof addresses)[number]>();
+  for (const one of addresses) {
+    const before = latest.get(one.customer);
+    if (before === undefined || one.time >= before.time) latest.set(one.customer, one);
+  }
+  const ended = await project.shell(page.commands[1]!);
+  expect(ended, ended.stderr).toMatchObject({ code: 0 });
+  const found = await project.shell('cd out/latest; for f in *; do cat $f; echo; done');
+  const there = [...latest.values()].filter(({ street }) => street !== null);
+  expect(there.length).toBeLessThan(latest.size);
+  expect(found.stdout.trim().split('\n').sort()).toEqual(texts(there));
 });

@@ -474,3 +474,61 @@ const top = (stream: never, n: number, options: object) =>
   (stream as Drawn).keyBy(({ k }) => k).topN(n, options as never);
 const distinct = (stream: never, options: object) =>
   (stream as Drawn).distinctBy(({ k }) => k, options as never);
+
+describe('a table', () => {
+  const changes = (env: Parameters<typeof from>[0]) =>
+    from<Bid & { readonly change: ChangeKind }>(env).asChangelog();
+
+  it('is refused by a sink that can only add, which is told what to do', () => {
+    const error = thrownBy(() =>
+      draw((env) => void changes(env).sinkTo(sink('ndjsonFiles') as never, { key: ({ k }) => k })),
+    );
+    expect(error.code).toBe('ERR_HOLDFAST_CANNOT_RETRACT');
+    for (const way of ['ndjsonFiles', '.asRecords()', '.collectTable(', 'upserts'])
+      expect(error.message).toContain(way);
+    expect(
+      thrownBy(() => draw((env) => void changes(env).sinkTo({} as never, { key: ({ k }) => k })))
+        .code,
+    ).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(
+      thrownBy(() => draw((env) => void changes(env).collectTable('t', {} as never))).code,
+    ).toBe('ERR_HOLDFAST_BAD_OPTION');
+  });
+
+  const upserts = (
+    build: (env: Parameters<typeof from>[0]) => ChangelogStream<Bid>,
+    key: (row: Bid) => string,
+  ) =>
+    new Line((env) => ({
+      sinkTo: () =>
+        build(env).sinkTo({ ...sink('table'), upserts: true } as never, { key: key as never }),
+    }));
+
+  it('gets one upsert where a row is replaced under its key, and two where it moves', () => {
+    const line = upserts(
+      (env) => from<Bid>(env).distinctBy(({ k }) => k, { keep: 'last' }),
+      ({ id }) => `${id}`,
+    );
+    expect(line.feed(bid(1, 1))).toEqual([{ key: '1', row: bid(1, 1) }]);
+    expect(line.feed(bid(2, 1))).toEqual([{ key: '1', row: bid(2, 1) }]);
+    expect(line.feed(bid(2, 3))).toEqual([
+      { key: '3', row: bid(2, 3) },
+      { key: '1', row: null },
+    ]);
+  });
+
+  it('keeps the newer of two rows under a key, whichever is taken back first', () => {
+    const line = upserts(
+      (env) => changes(env) as never,
+      ({ k }) => k,
+    );
+    const feed = (v: number, change: ChangeKind) => line.feed({ ...bid(v, 1), change });
+    feed(1, '+I');
+    expect(feed(2, '+I')).toEqual([{ key: 'a', row: bid(2, 1) }]);
+    expect(feed(1, '-D')).toEqual([]);
+    feed(3, '+I');
+    expect(feed(3, '-D')).toEqual([{ key: 'a', row: bid(2, 1) }]);
+    expect(feed(2, '-D')).toEqual([{ key: 'a', row: null }]);
+    expect(thrownBy(() => feed(2, '-D')).code).toBe('ERR_HOLDFAST_CHANGELOG');
+  });
+});

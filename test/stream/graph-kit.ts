@@ -34,6 +34,8 @@ export function sink<T>(kind = 'testSink', more: Partial<Sink<T>> = {}): Sink<T>
 
 export const builtinSinks: BuiltinSinks = {
   collect: (name) => sink('collect', { collectName: name }),
+  collectTable: (name) =>
+    sink('collectTable', { collectName: name, collectsTable: true, upserts: true }),
   print: () => sink('print'),
 };
 

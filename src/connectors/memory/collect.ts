@@ -5,9 +5,6 @@
  *      chunk that never changes again, so old rows cost a snapshot nothing but their bytes.
  *  C2  A row becomes visible with the checkpoint whose snapshot holds it. When that checkpoint is given up, its
  *      rows are put in front of those that wait for the next one; when several are given up, the newest comes first.
- *  C3  Chunks lie in shared memory, because they stay here and are read elsewhere, so they cannot be
- *      transferred. Neighbouring chunks of about the same size are joined, so that a long job has
- *      a few dozen of them, not one per checkpoint.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -17,11 +14,12 @@ import { decodeRows } from '../../codec/encoded-rows.js';
 import { encodeValue } from '../../codec/value-codec.js';
 import type { Sink, SinkContext, SinkPrepared, SinkWriter } from '../../stream/sink.js';
 import { checkText } from '../options.js';
+import { SharedChunks } from './shared-chunks.js';
 
 /** The most rows of one name, over all instances. */
 export const COLLECT_ROWS_MAX = 1_000_000;
 /** Only checkpoints in flight are given up, at most 8; one more is kept in case an abort is late. */
-const CUTS_KEPT = 9;
+export const CUTS_KEPT = 9;
 
 /**
  * A sink whose rows `job.collected(name)` shows: for results that fit into memory. It holds at most 1 000 000
@@ -57,7 +55,7 @@ interface Cut {
 class CollectWriter implements SinkWriter<unknown> {
   readonly #name: string;
   readonly #limit: number;
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks = new SharedChunks();
   readonly #open = new ByteWriter();
   /** Keeps rows as they were written, although the job may change the record later. */
   readonly #keeper = recordKeeper('checked', 'row');
@@ -76,7 +74,7 @@ class CollectWriter implements SinkWriter<unknown> {
     for (const { bytes } of context.restored) {
       if (bytes.length === 0) continue;
       decodeRows(bytes, `rows of collect('${name}')`, restored);
-      this.#keep(bytes);
+      this.#chunks.append(bytes);
     }
     this.#restored = restored;
     this.#count = restored.length;
@@ -94,12 +92,12 @@ class CollectWriter implements SinkWriter<unknown> {
   prepare(checkpoint: number): SinkPrepared {
     const rows = this.#rows;
     if (this.#open.position > 0) {
-      this.#keep(this.#open.written());
+      this.#chunks.append(this.#open.written());
       this.#open.reset();
     }
     this.#rows = [];
     this.#cuts = [...this.#cuts, { checkpoint, rows }].slice(-CUTS_KEPT);
-    return { visible: rows, state: [...this.#chunks] };
+    return { visible: rows, state: this.#chunks.all };
   }
 
   abort(checkpoint: number): void {
@@ -116,24 +114,4 @@ class CollectWriter implements SinkWriter<unknown> {
   }
 
   close(): void {}
-
-  /** Appends a copy in shared memory (C3). */
-  #keep(bytes: Uint8Array): void {
-    let joined: readonly Uint8Array[] = [bytes];
-    let length = bytes.length;
-    for (;;) {
-      const last = this.#chunks.at(-1);
-      if (last === undefined || last.length > length) break;
-      this.#chunks.pop();
-      joined = [last, ...joined];
-      length += last.length;
-    }
-    const chunk = new Uint8Array(new SharedArrayBuffer(length));
-    let at = 0;
-    for (const part of joined) {
-      chunk.set(part, at);
-      at += part.length;
-    }
-    this.#chunks.push(chunk);
-  }
 }

@@ -3,6 +3,7 @@
 import { HoldfastError } from '../../base/errors.js';
 import { decodeRows, type EncodedRows } from '../../codec/encoded-rows.js';
 import { COLLECT_ROWS_MAX, collectLimit } from '../../connectors/memory/collect.js';
+import { TableRows } from '../../connectors/memory/table-rows.js';
 import type { CapturedPart } from '../../host/host-protocol.js';
 import type { GraphData } from '../../stream/graph/graph.js';
 import type { PendingCheckpoint } from './make-manifest.js';
@@ -12,13 +13,21 @@ export class CollectedRows {
   /** By operator and instance: rows that the checkpoint from which this process started had made visible. */
   readonly #restored = new Map<string, Map<number, EncodedRows>>();
   readonly #rows = new Map<string, EncodedRows[]>();
+  /** By operator, those of tables. */
+  readonly #tables = new Map<string, TableRows>();
   /** Rows decoded so far, by their bytes, so that they are decoded only once. */
   readonly #decoded = new WeakMap<Uint8Array, readonly unknown[]>();
   /** Number of rows of each operator in a checkpoint under way. */
   #announced = { checkpoint: 0, rows: new Map<string, number>() };
 
   /** May be called again for an instance, when the job fails before it has a checkpoint of its own. */
-  restore(operator: string, instance: number, rows: EncodedRows): void {
+  restore(operator: string, instance: number, rows: EncodedRows, graph: GraphData): void {
+    if (isTable(operator, graph)) {
+      const table = new TableRows();
+      table.apply(rows.bytes);
+      this.#tables.set(operator, table);
+      return;
+    }
     let instances = this.#restored.get(operator);
     if (instances === undefined) {
       instances = new Map();
@@ -43,6 +52,7 @@ export class CollectedRows {
       rows.set(operator, (rows.get(operator) ?? 0) + more.count);
     }
     for (const { operator } of visible) {
+      if (isTable(operator, graph)) continue; // its sink counts its rows
       const name = graph.nodes.find(({ id }) => id === operator)?.collectName;
       const alike = graph.nodes.filter(({ collectName }) => collectName === name);
       const count = alike.reduce((sum, { id }) => sum + this.#countOf(id) + (rows.get(id) ?? 0), 0);
@@ -51,9 +61,12 @@ export class CollectedRows {
     return undefined;
   }
 
-  append(pending: PendingCheckpoint): void {
+  append(pending: PendingCheckpoint, graph: GraphData): void {
     for (const part of pending.captured) {
-      for (const { operator, rows } of part.visible) this.#push(operator, rows);
+      for (const { operator, rows } of part.visible) {
+        if (isTable(operator, graph)) this.#tableOf(operator).apply(rows.bytes);
+        else this.#push(operator, rows);
+      }
     }
   }
 
@@ -76,12 +89,14 @@ export class CollectedRows {
 
   #chunks(name: string, graph: GraphData): readonly Uint8Array[] {
     const sinks = graph.nodes.filter((node) => node.collectName === name);
-    return sinks.flatMap(({ id }) =>
-      [...(this.#restored.get(id) ?? [])]
-        .sort(([a], [b]) => a - b)
-        .map(([, rows]) => rows)
-        .concat(this.#rows.get(id) ?? [])
-        .map(({ bytes }) => bytes),
+    return sinks.flatMap(({ id, collectsTable }) =>
+      collectsTable === true
+        ? this.#tableOf(id).bytes
+        : [...(this.#restored.get(id) ?? [])]
+            .sort(([a], [b]) => a - b)
+            .map(([, rows]) => rows)
+            .concat(this.#rows.get(id) ?? [])
+            .map(({ bytes }) => bytes),
     );
   }
 
@@ -92,6 +107,12 @@ export class CollectedRows {
     decodeRows(bytes, rowsOf(name), rows);
     this.#decoded.set(bytes, rows);
     return rows;
+  }
+
+  #tableOf(operator: string): TableRows {
+    const table = this.#tables.get(operator) ?? new TableRows();
+    this.#tables.set(operator, table);
+    return table;
   }
 
   #countOf(operator: string): number {
@@ -106,6 +127,10 @@ export class CollectedRows {
     if (known === undefined) this.#rows.set(operator, [rows]);
     else known.push(rows);
   }
+}
+
+function isTable(operator: string, { nodes }: GraphData): boolean {
+  return nodes.some(({ id, collectsTable }) => id === operator && collectsTable === true);
 }
 
 function unknownName(name: string, graph: GraphData): HoldfastError {

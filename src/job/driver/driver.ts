@@ -242,7 +242,7 @@ export class JobDriver {
       onEvent: (event) => this.events.tell('checkpoint', event),
       onDurable: (pending) => {
         this.#progress!.durable(pending.checkpoint, regionPoints(plan, pending));
-        this.#collected.append(pending);
+        this.#collected.append(pending, plan.graph);
       },
       onCommitted: (pending) => this.#committed(pending),
       onGiveUp: (failure) => {
@@ -413,7 +413,7 @@ export class JobDriver {
       case 'restored-visible':
         // Restores go back to a newer checkpoint once there is one, and its rows are known here.
         if (this.#checkpoints!.latest === this.#given.manifest) {
-          this.#collected.restore(event.operator, event.instance, event.rows);
+          this.#collected.restore(event.operator, event.instance, event.rows, this.plan.graph);
         }
         return;
       case 'holding': {

@@ -1,6 +1,7 @@
 /** Rows of `collect` sinks as a checkpoint holds them, for a run that has nothing left to do. */
 
 import type { CheckpointStore, FinishedMark, Manifest } from '../../checkpoint/store.js';
+import { TableRows } from '../../connectors/memory/table-rows.js';
 import type { GraphData } from '../../stream/graph/graph.js';
 import { STATE_SECTION } from '../../stream/task/sink-tail.js';
 import type { CollectedRows } from '../checkpoints/collected-rows.js';
@@ -11,15 +12,21 @@ import type { JobResult } from '../job-types.js';
  * By name, the operators whose rows the name shows. JSON data. Version 0.1.0 wrote an object, but a sealed document
  * does not take every name as a key.
  */
-export type CollectSinks = readonly (readonly [name: string, operators: readonly string[]])[];
+export type CollectSinks = readonly (readonly [
+  name: string,
+  operators: readonly string[],
+  kind?: 'table',
+])[];
 
 function collectSinks(graph: GraphData): CollectSinks {
   const sinks = new Map<string, readonly string[]>();
-  for (const { id, collectName } of graph.nodes) {
+  const tables = new Set<string>();
+  for (const { id, collectName, collectsTable } of graph.nodes) {
     if (collectName === undefined) continue;
     sinks.set(collectName, [...(sinks.get(collectName) ?? []), id]);
+    if (collectsTable === true) tables.add(collectName);
   }
-  return [...sinks];
+  return [...sinks].map(([name, ids]) => (tables.has(name) ? [name, ids, 'table'] : [name, ids]));
 }
 
 /** What a finished run leaves in its store: its figures, and where its rows are. */
@@ -43,7 +50,7 @@ export async function readCollected(
 ): Promise<EncodedRecord> {
   const collected: [string, readonly Uint8Array[]][] = [];
   const all = Array.isArray(sinks) ? (sinks as CollectSinks) : Object.entries(sinks);
-  for (const [name, operators] of all) {
+  for (const [name, operators, kind] of all as CollectSinks) {
     const rows: Uint8Array[] = [];
     for (const part of manifest.parts.toSorted((a, b) => a.instance - b.instance)) {
       if (!part.sections.some(({ operator }) => operators.includes(operator))) continue;
@@ -52,7 +59,7 @@ export async function readCollected(
         rows.push(bytes);
       }
     }
-    collected.push([name, rows]);
+    collected.push([name, kind === 'table' ? [tableOf(rows)] : rows]);
   }
   return collected;
 }
@@ -69,7 +76,14 @@ export async function restoreCollected(
     for (const [, chunks] of await readCollected(store, manifest, [[collectName, [id]]])) {
       const bytes = new Uint8Array(Buffer.concat(chunks));
       // Nothing runs any more that could add rows, so nobody counts them.
-      rows.restore(id, 0, { count: 0, bytes });
+      rows.restore(id, 0, { count: 0, bytes }, graph);
     }
   }
+}
+
+/** The rows of a table, of its changes. */
+function tableOf(chunks: readonly Uint8Array[]): Uint8Array {
+  const table = new TableRows();
+  for (const chunk of chunks) table.apply(chunk);
+  return table.bytes;
 }

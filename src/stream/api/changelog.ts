@@ -2,6 +2,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { checkObject, checkOneOf } from '../../base/option-checks.js';
+import type { UpsertSink } from '../sink.js';
 import type { Aggregation } from './aggregations.js';
 import { checkCallback, describeValue } from './callbacks.js';
 import { type Order, type OrderValue, requireOrder, type Selector } from './order-by.js';
@@ -154,6 +155,37 @@ export function distinctPlan(given: unknown): DistinctPlan {
     ttlMs,
     state: { version, migrate },
   };
+}
+
+export interface TableOptions<T, K> {
+  /** Under what a row stands in the table. Rows that are there at the same time have different keys. */
+  readonly key: (row: T) => K;
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK */
+export function tableKey(options: unknown): (row: never) => unknown {
+  const { key } = checkObject('table', options as TableOptions<never, unknown>, ['key']);
+  checkCallback(key, 'a table: { key }');
+  return key!;
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_CANNOT_RETRACT */
+export function requireUpserts(sink: unknown): void {
+  const { kind, open, upserts } = (sink ?? {}) as Partial<UpsertSink<unknown>>;
+  if (typeof open !== 'function') {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_BAD_OPTION',
+      `sinkTo(…) of a changelog needs a sink that keeps a table, but was given ${describeValue(sink)}.`,
+    );
+  }
+  if (upserts === true) return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_CANNOT_RETRACT',
+    `the sink ${kind} can only add, and rows of a changelog are replaced and taken back. To write the changes as they ` +
+      "are, with a field 'change', put .asRecords() before .sinkTo(…); .collectTable(name, { key }) keeps the final " +
+      'table; or write a sink with `upserts: true` (docs/own-sinks.md).',
+    { details: { sink: kind } },
+  );
 }
 
 /** @param aggregations by name @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */

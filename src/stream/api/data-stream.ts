@@ -50,6 +50,7 @@ import {
 } from '../operators/row-shape.js';
 import { timestampsOperator } from '../operators/timestamps-operator.js';
 import { topNSpec } from '../operators/top-n.js';
+import { replacedLastOperator, upsertsSpec } from '../operators/upserts.js';
 import {
   aggregateWindows,
   type FoldedWindows,
@@ -57,7 +58,7 @@ import {
   reduceWindows,
   type WindowedInput,
 } from '../operators/window-folds.js';
-import type { Sink } from '../sink.js';
+import type { Sink, Upsert, UpsertSink } from '../sink.js';
 import type { Source } from '../source.js';
 import {
   type AggregationResults,
@@ -85,8 +86,11 @@ import {
   type Ranked,
   requireNoChangeField,
   requireRetractable,
+  requireUpserts,
+  type TableOptions,
   type TopNOptions,
   type TopNPlan,
+  tableKey,
   topNPlan,
 } from './changelog.js';
 import {
@@ -875,6 +879,24 @@ export class ChangelogStream<T> {
     return new KeyedChangelog(this.#origin, ofRow(fn) as KeySelector);
   }
 
+  /**
+   * Ends in a table that `job.collected(name)` and the job's result show: the newest row under each key, as of the newest
+   * completed checkpoint; at most 1 000 000 rows. One instance keeps it.
+   */
+  collectTable<const K extends Key>(name: string, options: TableOptions<T, K>): StreamSink {
+    return this.#upsert(this.#origin.draft.sinks.collectTable(name), options).parallelism(1);
+  }
+
+  /**
+   * Ends in a sink that keeps a table: it gets `{ key, row }` for each change of what is under a key, and null for the
+   * row when there is none any more.
+   * @throws HoldfastError ERR_HOLDFAST_CANNOT_RETRACT for a sink that can only add
+   */
+  sinkTo<const K extends Key>(sink: UpsertSink<T, K>, options: TableOptions<T, K>): StreamSink {
+    requireUpserts(sink);
+    return this.#upsert(sink, options);
+  }
+
   /** The changes as plain records, with their field `change`: to be written as they are, say. */
   asRecords(): DataStream<Change<T>> {
     return new DataStream(this.#origin);
@@ -911,6 +933,27 @@ export class ChangelogStream<T> {
   /** As of a `DataStream`: what `onError({ sideOutput })` has put aside. */
   sideOutput(tag: never): DataStream<unknown> {
     return new DataStream(this.#origin.side(tag));
+  }
+
+  #upsert(sink: Sink<never>, options: unknown): StreamSink {
+    const { draft, edges } = this.#origin;
+    const key = ofRow(tableKey(options)) as KeySelector;
+    const swapped = draft.add({
+      kind: 'operator',
+      type: 'replaced-last',
+      inputs: edges,
+      create: replacedLastOperator,
+      inChain: true,
+    });
+    const table = processed(StreamOrigin.ofNode(draft, swapped), 'table', key, upsertsSpec);
+    const node = draft.add({
+      kind: 'sink',
+      type: sink.kind,
+      stateful: sink.stateless !== true,
+      inputs: hashed(table.edges, (({ key: of }: Upsert<T>) => of) as KeySelector),
+      sink: sink as Sink<unknown>,
+    });
+    return new StreamSink(draft, node);
   }
 
   #inChain<O>(type: string, create: NewNode['create']): ChangelogStream<O> {

@@ -101,6 +101,7 @@ function nodeData(node: GraphNode): GraphNodeData {
     states: node.states,
     module: node.module,
     collectName: sink?.collectName,
+    collectsTable: sink?.collectsTable,
     committer: sink?.committer,
     commitsInWorker: sink?.commit !== undefined && sink.committer === undefined,
   };

@@ -91,6 +91,8 @@ export interface GraphNodeData {
   /** See GraphNode. */
   readonly module?: string | undefined;
   readonly collectName: string | undefined;
+  /** What is collected is a table. */
+  readonly collectsTable?: true | undefined;
   readonly committer: CommitterData | undefined;
   /** The sink commits in a worker (it has `commit` and no `committer`). */
   readonly commitsInWorker: boolean;
