@@ -42,6 +42,7 @@ export const OCCASIONS = [
   'readers that made room for others',
   'dead letters',
   'timers',
+  'retractions',
 ] as const;
 export type Occasion = (typeof OCCASIONS)[number];
 

@@ -20,6 +20,7 @@ import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import { Progress } from '../../src/job/driver/progress.js';
 import { BROADCAST_SECTION } from '../../src/stream/api/broadcast.js';
 import type { Receiver, RestoredSection } from '../../src/stream/operator.js';
+import { ChangeOutput } from '../../src/stream/operators/change-output.js';
 import { SessionQueue } from '../../src/stream/operators/session-queue.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
 import { IN_FLIGHT_SECTION } from '../../src/stream/state/in-flight-section.js';
@@ -528,6 +529,15 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'timers are not set again after a restore',
     install: () => patch(KeyedState.prototype, 'cells', () => function* () {}),
+  },
+  {
+    name: 'what takes a row back does not go out',
+    install: () =>
+      patch(ChangeOutput.prototype, 'emit', (original) => {
+        return function (this: ChangeOutput, before, after, timestamp, behind) {
+          original.call(this, after === undefined ? before : undefined, after, timestamp, behind);
+        };
+      }),
   },
   {
     name: 'sessions do not close after a restore',

@@ -17,6 +17,7 @@ import {
   type Row,
   recordOf,
   regroup,
+  rotated,
   type SimRecord,
   type SinkKind,
   splitSpec,
@@ -300,6 +301,18 @@ function sessionRows(records: readonly SimRecord[], gapMs: number): readonly Row
   });
 }
 
+/** Each record of a key takes the row of the one before back, wherever that was. Each fifth is left out. */
+function rotatedRows(records: readonly SimRecord[]): readonly Row[] {
+  const counts = new Map<string, number>();
+  return records.flatMap(({ k }) => {
+    const n = (counts.get(k) ?? 0) + 1;
+    counts.set(k, n);
+    const row = (change: string, of: number): readonly Row[] =>
+      of === 0 || of % 5 === 0 ? [] : [{ g: rotated(k, of), r: `${change} 1:${of}:${of}` }];
+    return [...row('-D', n - 1), ...row('+I', n)];
+  });
+}
+
 function keyedRows(pipeline: PipelineSpec, records: readonly SimRecord[]): readonly Row[] {
   const counts = new Map<string, number>();
   const sums = new Map<string, number>();
@@ -310,6 +323,7 @@ function keyedRows(pipeline: PipelineSpec, records: readonly SimRecord[]): reado
   };
   switch (pipeline.keyed) {
     case 'twice': {
+      if (pipeline.changing) return rotatedRows(records);
       const twice = new Map<string, number>();
       return records.map(({ k }) => {
         const g = regroup(k);

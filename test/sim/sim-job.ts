@@ -1,6 +1,6 @@
 /** The real graph of a drawn topology, with sources and sinks of the simulation. */
 
-import { count, sum } from '../../src/stream/api/aggregations.js';
+import { count, min, sum } from '../../src/stream/api/aggregations.js';
 import type { DataStream, KeyedStream, RecordOf } from '../../src/stream/api/data-stream.js';
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
@@ -30,6 +30,7 @@ import {
   type Row,
   recordOf,
   regroup,
+  rotated,
   type SimRecord,
   type SinkKind,
   type SourceSpec,
@@ -242,6 +243,21 @@ function keyedRows(
     }
     case 'twice': {
       const once = labelled(keyed.aggregate({ n: count() }), 'keyed');
+      if (pipeline.changing) {
+        const again = once
+          .toChangelog()
+          .filter(({ n }) => n % 5 !== 0)
+          .keyBy(({ key, n }) => rotated(key, n))
+          .aggregate({ rows: count(), n: sum(({ n }) => n), least: min(({ n }) => n) })
+          .uid(name('again'));
+        if (pipeline.narrow) again.parallelism(1);
+        return width(
+          again.asRecords().map(({ key, change, rows, n, least }) => {
+            hooks.on('retractions');
+            return { g: key, r: `${change} ${rows}:${n}:${least}` };
+          }),
+        );
+      }
       const twice = once.keyBy(({ key }) => regroup(key)).aggregate({ n: count() });
       return width(labelled(twice, 'again').map(({ key, n }) => ({ g: key, r: `${n}` })));
     }

@@ -74,6 +74,8 @@ export interface PipelineSpec {
   readonly byTimers: boolean;
   /** Above 0 the window is a session with this gap. */
   readonly gapMs: number;
+  /** Of `twice`: the second step reads what becomes of the rows of the first, and takes back what is replaced. */
+  readonly changing: boolean;
   /** Allowed by windows that take late records. */
   readonly latenessMs: number;
   /** Keys: of each split its own, or shared by all. */
@@ -325,6 +327,7 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
     keyed,
     byTimers,
     gapMs: isSession ? SESSION_GAP_MS : 0,
+    changing: keyed === 'twice' && mix(records, paceMs, batch) % 2 === 0,
     latenessMs: keyed === 'late' ? pick(0, 0, WINDOW_MS / 2, 2 * WINDOW_MS) : 0,
     keys: isDealt({ sources, joint, steps }) ? 'shared' : pick('own', 'shared'),
     keyCount: pick(1, 3, 10),
@@ -442,6 +445,12 @@ export const lateRow = (record: SimRecord): Row => ({
 });
 
 export const windowOf = (time: number): number => Math.floor(time / WINDOW_MS) * WINDOW_MS;
+
+/**
+ * The second key of `twice` where rows change: with each record the row of a key goes from one group to another, which
+ * has none of another key, so its rows have one order.
+ */
+export const rotated = (key: string, n: number): string => `${key}/${n % 3}`;
 
 /** The second key of `twice`. */
 export const regroup = (key: string): string =>
