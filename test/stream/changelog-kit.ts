@@ -6,7 +6,7 @@ import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import type { GraphNode } from '../../src/stream/graph/graph.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
 import { draw, nodeOf, sink, source } from './graph-kit.js';
-import { Harness, type KitOptions, recordsOf } from './operator-kit.js';
+import { Harness, type Item, type KitOptions } from './operator-kit.js';
 
 export type Way = 'plain' | 'stingy' | 'restoring';
 export const WAYS: readonly Way[] = ['plain', 'stingy', 'restoring'];
@@ -37,23 +37,23 @@ export class Line {
 
   /** What comes out at the end for a record. */
   feed(record: unknown, at?: number): readonly unknown[] {
-    return this.#through(record, at).map((one) => one.record);
+    return this.#through({ record, at: at ?? Number.NaN });
   }
 
-  watermark(ms: number): void {
-    for (const harness of this.#harnesses) harness.feed({ watermark: ms });
+  watermark(ms: number): readonly unknown[] {
+    return this.#through({ watermark: ms });
   }
 
-  #through(record: unknown, at: number | undefined): readonly { record: unknown; at: number }[] {
-    let records: readonly { record: unknown; at: number }[] = [{ record, at: at ?? Number.NaN }];
+  #through(item: Item): readonly unknown[] {
+    let items: readonly Item[] = [item];
     for (const [i, harness] of this.#harnesses.entries()) {
       const tag = this.#nodes[i + 1]?.inputs[0]?.tag ?? this.#lastTag(i);
       harness.emitted.length = 0;
-      for (const one of records) harness.feed(one);
-      records = recordsOf(harness.emitted).filter((one) => one.tag === tag);
+      for (const one of items) harness.feed(one);
+      items = harness.emitted.filter((one) => 'watermark' in one || one.tag === tag);
     }
     if (this.#way === 'restoring') this.restore();
-    return records;
+    return items.flatMap((one) => ('record' in one ? [one.record] : []));
   }
 
   restore(): void {

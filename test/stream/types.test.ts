@@ -575,7 +575,7 @@ describe('types flow from source to sink', () => {
         .sideOutputLate('late')
         .aggregate({ delay: average((flight) => flight.delay), worst: max((f) => f.delay) });
       expectTypeOf(windows).toEqualTypeOf<
-        DataStream<
+        AggregatedStream<
           {
             key: readonly [string, string];
             windowStart: number;

@@ -188,6 +188,14 @@ export function requireUpserts(sink: unknown): void {
   );
 }
 
+export function rowsOfTrigger(): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_CANNOT_RETRACT',
+    'toChangelog(): a window with a trigger(…) of its own emits rows when that says so, and which of them replaces ' +
+      'another is not known. Leave the trigger out, or keep the last row of each window with .distinctBy(…).',
+  );
+}
+
 /** @param aggregations by name @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
 export function requireNoChangeField(aggregations: unknown): void {
   if (!Object.hasOwn(Object(aggregations) as object, 'change')) return;

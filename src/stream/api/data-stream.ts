@@ -51,6 +51,7 @@ import {
 import { timestampsOperator } from '../operators/timestamps-operator.js';
 import { topNSpec } from '../operators/top-n.js';
 import { replacedLastOperator, upsertsSpec } from '../operators/upserts.js';
+import { windowChangesSpec } from '../operators/window-changes.js';
 import {
   aggregateWindows,
   type FoldedWindows,
@@ -87,6 +88,7 @@ import {
   requireNoChangeField,
   requireRetractable,
   requireUpserts,
+  rowsOfTrigger,
   type TableOptions,
   type TopNOptions,
   type TopNPlan,
@@ -636,7 +638,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
       states: [aggregatedState(spec)],
       create: keyedAggregateOperator(this.#select, spec, 'row'),
     });
-    return new AggregatedStream(StreamOrigin.ofNode(this.origin.draft, node));
+    return new AggregatedStream(StreamOrigin.ofNode(this.origin.draft, node), aggregateChanges);
   }
 
   /**
@@ -808,18 +810,26 @@ function hashed(edges: readonly EdgeDraft[], key: KeySelector): readonly EdgeDra
   return edges.map(({ from, tag }) => ({ from, partition: 'hash', key, tag }));
 }
 
-/** Adds an operator that does by key what a spec of `process` says. */
+const NO_KEY = (() => null) as KeySelector;
+const ROW_KEY = (({ key }: { readonly key: unknown }) => key) as KeySelector;
+
+/**
+ * Adds an operator that does by key what a spec of `process` says.
+ * @param inChain the records of a key are in one instance already: no exchange, for what has to see watermarks with it
+ */
 function processed(
   { draft, edges }: StreamOrigin,
   type: string,
   key: KeySelector,
   spec: ProcessSpecData,
   parameters?: NewNode['parameters'],
+  inChain = false,
 ): StreamOrigin {
   const node = draft.add({
     kind: 'operator',
     type,
-    inputs: hashed(edges, key),
+    inChain,
+    inputs: inChain ? edges : hashed(edges, key),
     stateful: true,
     parameters,
     states: [describeSlots(slotsOf(spec))],
@@ -828,20 +838,36 @@ function processed(
   return StreamOrigin.ofNode(draft, node);
 }
 
-/** Rows that replace each other: that of a key's next record replaces that of the one before. */
+/**
+ * Rows that replace each other: that of a key's next record replaces that of the one before, and a window that fires
+ * again replaces what it has emitted.
+ */
 export class AggregatedStream<T, Tags = NoTags> extends DataStream<T, Tags> {
+  readonly #changes: (rows: StreamOrigin) => StreamOrigin;
+
+  /** @internal */
+  constructor(origin: StreamOrigin, changes: (rows: StreamOrigin) => StreamOrigin) {
+    super(origin);
+    this.#changes = changes;
+  }
+
   /**
-   * The same rows, with what becomes of them: the first one of a key is `+I`, each other is `+U` behind the one that it
-   * replaces, `-U`. A record that leaves the row as it was emits nothing.
+   * The same rows, with what becomes of them: one that replaces none is `+I`, each other is `+U` behind the one that it
+   * replaces, `-U`. What leaves the row as it was emits nothing. A session that others have become part of is `+I` behind
+   * these, which are `-D`.
    */
   toChangelog<R>(this: AggregatedStream<R, unknown>): IfRow<R, ChangelogStream<R>>;
   toChangelog(): unknown {
-    const { draft } = this.origin;
-    const node = this.origin.node();
-    requireNoChangeField(node.parameters?.['aggregations']);
-    draft.offer(node, CHANGES_TAG);
-    return new ChangelogStream(StreamOrigin.ofNode(draft, node, CHANGES_TAG));
+    requireNoChangeField(this.origin.node().parameters?.['aggregations']);
+    return new ChangelogStream(this.#changes(this.origin));
   }
+}
+
+/** What becomes of the rows of a keyed aggregate: it tells. */
+function aggregateChanges({ draft, edges }: StreamOrigin): StreamOrigin {
+  const { from } = edges[0]!;
+  draft.offer(from, CHANGES_TAG);
+  return StreamOrigin.ofNode(draft, from, CHANGES_TAG);
 }
 
 /**
@@ -1195,7 +1221,7 @@ export class WindowedStream<
    */
   process<O = T>(spec: WindowProcessSpec<T, K, O>): DataStream<O, LateTags<T, Late>> {
     requireWindowProcess(spec);
-    return this.#operator('window-process', {}, processWindows(this.#origin, spec));
+    return new DataStream(this.#operator('window-process', {}, processWindows(this.#origin, spec)));
   }
 
   /** Folds the records of a window into one, emitted when the window fires. `fn` may change `reduced` and give it back. */
@@ -1205,19 +1231,38 @@ export class WindowedStream<
   ): DataStream<T, LateTags<T, Late>> {
     checkCallback(fn, 'reduce');
     const { parameters } = reducedState(state);
-    return this.#operator('window-reduce', parameters, reduceWindows(this.#origin, fn, state));
+    return new DataStream(
+      this.#operator('window-reduce', parameters, reduceWindows(this.#origin, fn, state)),
+    );
   }
 
   /** Emits `{ key, windowStart, windowEnd, …answers }` when a window fires. */
   aggregate<A extends AggregationSpec<T>>(
     spec: A &
       NoneOf<'key' | 'windowStart' | 'windowEnd' | (W extends SessionWindow ? 'replaces' : never)>,
-  ): DataStream<RowOf<W, K, A>, LateTags<T, Late>> {
-    const { window, isAll } = this.#origin;
+  ): AggregatedStream<RowOf<W, K, A>, LateTags<T, Late>> {
+    const { window, isAll, allowedLatenessMs, trigger } = this.#origin;
+    const isSession = window.kind === 'session';
     const fields = isAll ? ALL_WINDOW_FIELDS : WINDOW_FIELDS;
-    requireAggregations(spec, window.kind === 'session' ? [...fields, 'replaces'] : fields);
+    requireAggregations(spec, isSession ? [...fields, 'replaces'] : fields);
     const parameters = { aggregations: describeAggregations(spec) };
-    return this.#operator('window-aggregate', parameters, aggregateWindows(this.#origin, spec));
+    const rows = this.#operator(
+      'window-aggregate',
+      parameters,
+      aggregateWindows(this.#origin, spec),
+    );
+    const changes = windowChangesSpec(allowedLatenessMs, isSession ? 0 : -1);
+    return new AggregatedStream(rows, (origin) => {
+      if (trigger !== undefined) throw rowsOfTrigger();
+      return processed(
+        origin,
+        'window-changes',
+        isAll ? NO_KEY : ROW_KEY,
+        changes,
+        undefined,
+        true,
+      );
+    });
   }
 
   #parameters(): NonNullable<NewNode['parameters']> {
@@ -1232,11 +1277,11 @@ export class WindowedStream<
     };
   }
 
-  #operator<O>(
+  #operator(
     type: string,
     parameters: NewNode['parameters'],
     { state, create }: FoldedWindows,
-  ): DataStream<O, LateTags<T, Late>> {
+  ): StreamOrigin {
     const { draft, inputs, lateTag, isAll } = this.#origin;
     const added = draft.add({
       kind: 'operator',
@@ -1249,7 +1294,7 @@ export class WindowedStream<
       tags: lateTag === undefined ? [] : [lateTag],
     });
     if (isAll) draft.parallelism(added, 1);
-    return new DataStream(StreamOrigin.ofNode(draft, added));
+    return StreamOrigin.ofNode(draft, added);
   }
 }
 
@@ -1303,7 +1348,7 @@ export class AllWindowedStream<T, Late extends string = never> {
   /** Emits `{ windowStart, windowEnd, …answers }` when a window fires. */
   aggregate<A extends AggregationSpec<T>>(
     spec: A & NoneOf<'windowStart' | 'windowEnd'>,
-  ): DataStream<AllWindowRow<A>, LateTags<T, Late>> {
-    return this.#windows.aggregate(spec as never) as DataStream<never, LateTags<T, Late>>;
+  ): AggregatedStream<AllWindowRow<A>, LateTags<T, Late>> {
+    return this.#windows.aggregate(spec as never) as AggregatedStream<never, LateTags<T, Late>>;
   }
 }

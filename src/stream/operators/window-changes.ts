@@ -1,0 +1,82 @@
+/**
+ * What becomes of the rows of windows, which fire again for records within the allowed lateness: a spec of `process`.
+ *
+ *  R1  A row replaces the one that the same window of its key has emitted before. That of a session replaces those of the
+ *      sessions that it has been made of, which it tells (session-operator.ts, N4): they are gone, in order of time, and it
+ *      is new; or, if it is only one, it is replaced.
+ *  R2  A row is kept for as long as its window can fire again: `latenessMs` behind its own time. It goes with the watermark
+ *      that frees the window, which stands right before this operator in its chain.
+ */
+
+import { isDeepStrictEqual } from 'node:util';
+import type { Output } from '../api/output.js';
+import type { ProcessSpecData, Timers } from '../api/process.js';
+import { type OwnedState, owned } from '../api/state-specs.js';
+import { changed, type Row } from './changes.js';
+
+interface Bounds {
+  readonly windowStart: number;
+  readonly windowEnd: number;
+}
+
+type WindowRow = Row & Bounds & { readonly replaces?: readonly Bounds[] };
+
+/** By the end of its window, which no other window of the key has. */
+type Kept = Map<number, WindowRow>;
+
+interface Context {
+  readonly state: { readonly kept: OwnedState<Kept> };
+  readonly timers: Timers;
+}
+
+/** @param lastMs from a window's end to its last moment: 0 where the end is of the window */
+export function windowChangesSpec(latenessMs: number, lastMs: 0 | -1): ProcessSpecData {
+  return {
+    state: { kept: owned<Kept>('window-rows') },
+    onElement(row: WindowRow, { state: { kept }, timers }: Context, out: Output<unknown>) {
+      const rows = kept.get();
+      const former = (row.replaces ?? [row]).flatMap((of) => rows?.get(of.windowEnd) ?? []);
+      if (latenessMs > 0 && Number.isFinite(row.windowEnd)) {
+        keep(kept, kept.keep(row), former);
+        timers.eventTime(row.windowEnd + lastMs + latenessMs);
+      }
+      const [only, ...others] = former;
+      if (only !== undefined && others.length === 0) {
+        if (isDeepStrictEqual(only, row)) return;
+        out.emit(changed(only, '-U'));
+        out.emit(changed(row, '+U'));
+        return;
+      }
+      for (const one of former) out.emit(changed(one, '-D'));
+      out.emit(changed(row, '+I'));
+    },
+    onTimer(time: number, { state: { kept } }: Context) {
+      const rows = kept.get();
+      const end = time - latenessMs - lastMs;
+      const row = rows?.get(end);
+      // It may have become part of a longer session.
+      if (rows === undefined || row === undefined) return;
+      if (rows.size === 1) {
+        kept.set(undefined);
+        return;
+      }
+      kept.change(() => rows.set(end, row));
+      rows.delete(end);
+    },
+  } as ProcessSpecData;
+}
+
+/** Keeps the row in place of the former ones. */
+function keep(kept: OwnedState<Kept>, row: WindowRow, former: readonly WindowRow[]): void {
+  const rows = kept.get();
+  if (rows === undefined) {
+    kept.set(new Map([[row.windowEnd, row]]));
+    return;
+  }
+  kept.change(() => {
+    rows.delete(row.windowEnd);
+    for (const one of former) rows.set(one.windowEnd, one);
+  });
+  for (const one of former) rows.delete(one.windowEnd);
+  rows.set(row.windowEnd, row);
+}
