@@ -47,6 +47,21 @@ export function finalRows(rows, { key, version = ({ revision }) => revision }) {
   return [...last.values()].map(({ revision: _, ...row }) => row);
 }
 
+/** The rows that changes come to. All changes of a row are of one instance, and so in order; the order of others is none. */
+export function appliedChanges(changes) {
+  const rows = new Map();
+  for (const { change, ...row } of changes) {
+    const name = JSON.stringify(row);
+    const count = (rows.get(name)?.count ?? 0) + (change.startsWith('+') ? 1 : -1);
+    if (count === 0) rows.delete(name);
+    else rows.set(name, { row, count });
+  }
+  return [...rows.values()].flatMap(({ row, count }) => {
+    if (count < 0) throw new Error(`taken back, and never there: ${JSON.stringify(row)}`);
+    return Array.from({ length: count }, () => row);
+  });
+}
+
 function sorted(rows) {
   return rows
     .map((row) => ({ row, key: sortingKey(row) }))
