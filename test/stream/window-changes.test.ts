@@ -204,3 +204,20 @@ it('what is taken back that windows do not know is still refused behind them', (
     'ERR_HOLDFAST_NO_TIMESTAMP',
   );
 });
+
+it('windows of all records replace the rows that they have emitted', () => {
+  const of = new Line((env) =>
+    from<Visit>(env)
+      .windowAll(tumbling(10))
+      .allowedLateness(100)
+      .aggregate({ n: count() })
+      .toChangelog()
+      .asRecords(),
+  );
+  of.feed({ k: 'a', n: 1 }, 1);
+  expect(told(of.watermark(9))).toEqual(['+I {"windowStart":0,"windowEnd":10,"n":1}']);
+  expect(told(of.feed({ k: 'b', n: 1 }, 2))).toEqual([
+    '-U {"windowStart":0,"windowEnd":10,"n":1}',
+    '+U {"windowStart":0,"windowEnd":10,"n":2}',
+  ]);
+});
