@@ -4,9 +4,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { count, sum } from '../../src/stream/api/aggregations.js';
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
+import { countTrigger } from '../../src/stream/api/triggers.js';
 import { session, sliding, tumbling } from '../../src/stream/api/windows.js';
 import { from, Line, sorted, Table, told, WAYS } from './changelog-kit.js';
-import { thrownBy } from './graph-kit.js';
+import { draw, thrownBy } from './graph-kit.js';
 
 interface Visit {
   readonly k: string;
@@ -220,4 +221,15 @@ it('windows of all records replace the rows that they have emitted', () => {
     '-U {"windowStart":0,"windowEnd":10,"n":1}',
     '+U {"windowStart":0,"windowEnd":10,"n":2}',
   ]);
+});
+
+it('windows with a trigger of their own are refused, because nobody knows what their rows replace', () => {
+  const error = thrownBy(() =>
+    draw(
+      (env) =>
+        void keyed(env).window(tumbling(10)).trigger(countTrigger(2)).aggregate(spec).toChangelog(),
+    ),
+  );
+  expect(error.code).toBe('ERR_HOLDFAST_CANNOT_RETRACT');
+  expect(error.message).toContain('trigger');
 });
