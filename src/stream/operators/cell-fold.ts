@@ -3,12 +3,7 @@
 import { copyValue } from '../../codec/value-codec.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { StateDescription } from '../state/state-layout.js';
-import {
-  type AggregationSpecData,
-  isNumericSpec,
-  type MixedState,
-  mixedFunctions,
-} from './row-shape.js';
+import { type AggregationSpecData, type MixedState, mixedFunctions } from './row-shape.js';
 import {
   type EvolveValue,
   type Migrate,
@@ -20,8 +15,6 @@ import {
 export interface CellFold {
   /** The values are the user's own objects: state keeps a copy of each, so that nobody else changes it. */
   readonly isUsers: boolean;
-  /** The values are numbers alone: they hold on to no frame (held-frames.ts). */
-  readonly isNumeric: boolean;
   /** The value after a key's first record. @param timestamp of the record; NaN: it has none */
   first(record: unknown, timestamp: number): unknown;
   add(value: unknown, record: unknown, timestamp: number): unknown;
@@ -50,7 +43,6 @@ export function reduceFold(
   };
   return {
     isUsers: true,
-    isNumeric: false,
     first: (record) => record,
     add: reduced,
     merge: reduced,
@@ -71,7 +63,6 @@ export function mixedFold(spec: AggregationSpecData, fields: readonly string[]):
   };
   return {
     isUsers: false,
-    isNumeric: isNumericSpec(spec),
     first(record, timestamp) {
       const state = functions.initial();
       functions.add(state, record, timestamp);

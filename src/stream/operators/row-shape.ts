@@ -28,13 +28,13 @@ export const WINDOW_FIELDS = ['key', 'windowStart', 'windowEnd'] as const;
 export const ALL_WINDOW_FIELDS = ['windowStart', 'windowEnd'] as const;
 
 /** Adds a record to accumulators that begin at `at`. */
-export type NumericAdd = (data: Float64Array, at: number, record: unknown) => void;
+export type NumericAdd = (data: Words, at: number, record: unknown) => void;
 /** Adds the accumulators at `fromAt` of `from`, which are of later records, to those at `at`. */
 export type NumericMerge = (data: Words, at: number, from: Words, fromAt: number) => void;
-export type NumericInit = (data: Float64Array, at: number) => void;
+export type NumericInit = (data: Words, at: number) => void;
 /** `start` and `end` are the window's; keyed rows have none. */
 export type NumericRow = (
-  data: Float64Array,
+  data: Words,
   at: number,
   key: unknown,
   start: number,

@@ -14,7 +14,7 @@ import {
 } from './row-shape.js';
 import { sessionOperator } from './session-operator.js';
 import { rowEvolution } from './state-evolution.js';
-import { FoldedContent } from './window-content.js';
+import { aggregatedContent } from './window-content.js';
 import { WindowOperator, type WindowOptions } from './window-operator.js';
 
 /**
@@ -30,8 +30,7 @@ export function windowAggregateOperator(
 ): () => Operator {
   const state = windowedState(window, aggregatedState(spec));
   if (window.kind === 'session') {
-    const fold = mixedFold(spec, WINDOW_FIELDS);
-    return sessionOperator(key, window, options, () => new FoldedContent(fold), state);
+    return sessionOperator(key, window, options, aggregatedContent(spec, WINDOW_FIELDS), state);
   }
   if (!isNumericSpec(spec)) {
     const fold = mixedFold(spec, fields);

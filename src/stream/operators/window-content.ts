@@ -4,13 +4,21 @@
  */
 
 import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
+import type { NumericAggregation } from '../api/aggregations.js';
 import type { WindowBounds } from '../api/windows.js';
 import type { OperatorContext } from '../operator.js';
 import { detachedKey } from '../state/detached.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CallbackOutput } from './callback-output.js';
-import type { CellFold } from './cell-fold.js';
-import type { EvolveValue } from './state-evolution.js';
+import { type CellFold, mixedFold } from './cell-fold.js';
+import {
+  type AggregationSpecData,
+  isNumericSpec,
+  type MixedState,
+  type NumericFunctions,
+  numericFunctions,
+} from './row-shape.js';
+import { type EvolveValue, mixedEvolution } from './state-evolution.js';
 
 /** A window that fires. */
 export interface Firing {
@@ -38,14 +46,89 @@ export interface WindowContent {
   fire(firing: Firing, out: CallbackOutput): void;
 }
 
+/** What an aggregate keeps. @param fields the row's own */
+export function aggregatedContent(
+  spec: AggregationSpecData,
+  fields: readonly string[],
+): () => WindowContent {
+  if (isNumericSpec(spec)) return () => new NumericContent(spec, fields);
+  const fold = mixedFold(spec, fields);
+  return () => new FoldedContent(fold);
+}
+
+/** One row, of aggregations that are all numeric: their accumulators are in one array, which is dense and quick to copy. */
+class NumericContent implements WindowContent {
+  readonly isNumeric = true;
+  readonly #aggregations: readonly NumericAggregation<never, unknown>[];
+  readonly #functions: NumericFunctions;
+  /** The accumulators of no records. */
+  readonly #blank: readonly number[];
+
+  /** @param fields the row's own */
+  constructor(
+    spec: Readonly<Record<string, NumericAggregation<never, unknown>>>,
+    fields: readonly string[],
+  ) {
+    this.#aggregations = Object.values(spec);
+    this.#functions = numericFunctions(spec, fields);
+    const blank = new Float64Array(this.#functions.words);
+    this.#functions.init(blank, 0);
+    this.#blank = Array.from(blank);
+  }
+
+  open(): void {}
+
+  first(record: unknown): unknown {
+    const numbers = this.#blank.slice();
+    this.#functions.add(numbers, 0, record);
+    return numbers;
+  }
+
+  add(value: unknown, record: unknown): unknown {
+    this.#functions.add(value as number[], 0, record);
+    return value;
+  }
+
+  merge(before: unknown, after: unknown): unknown {
+    // That all of them can be merged was asked when the graph was built.
+    this.#functions.merge!(before as number[], 0, after as number[], 0);
+    return before;
+  }
+
+  copy(value: unknown): unknown {
+    return (value as number[]).slice();
+  }
+
+  evolution(operator: string, before: string, now: StateDescription): EvolveValue {
+    const initial = () => ({ numbers: this.#blank.slice(), values: [] });
+    const evolve = mixedEvolution(operator, before, now, this.#aggregations, initial);
+    return (value, key) => {
+      const mixed = { numbers: value as number[], values: [] };
+      return (evolve(mixed, key) as MixedState).numbers;
+    };
+  }
+
+  fire({ key, start, end, value, replaces }: Firing, out: CallbackOutput): void {
+    const row = this.#functions.row(value as number[], 0, detachedKey(key), start, end);
+    out.put(replacing(row, replaces));
+  }
+}
+
+/** The row, which says what it takes the place of if rows do. */
+function replacing(row: unknown, replaces: readonly WindowBounds[] | undefined): unknown {
+  if (replaces !== undefined) {
+    (row as { replaces?: readonly WindowBounds[] }).replaces = replaces;
+  }
+  return row;
+}
+
 /** One value, and one row. */
 export class FoldedContent implements WindowContent {
-  readonly isNumeric: boolean;
+  readonly isNumeric = false;
   readonly #fold: CellFold;
   #keeper: RecordKeeper | undefined;
 
   constructor(fold: CellFold) {
-    this.isNumeric = fold.isNumeric;
     this.#fold = fold;
   }
 
@@ -77,10 +160,7 @@ export class FoldedContent implements WindowContent {
   fire({ key, start, end, value, replaces }: Firing, out: CallbackOutput): void {
     // Copies: the value may stay in state, and the key does.
     const row = this.#fold.row(this.#kept(value), detachedKey(key), start, end);
-    if (replaces !== undefined && !this.#fold.isUsers) {
-      (row as { replaces?: readonly WindowBounds[] }).replaces = replaces;
-    }
-    out.put(row);
+    out.put(this.#fold.isUsers ? row : replacing(row, replaces));
   }
 
   #kept(value: unknown): unknown {

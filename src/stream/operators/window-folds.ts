@@ -32,7 +32,7 @@ import {
 import { sessionOperator } from './session-operator.js';
 import type { Migrate } from './state-evolution.js';
 import { windowAggregateOperator } from './window-aggregate-operator.js';
-import { FoldedContent, type WindowContent } from './window-content.js';
+import { aggregatedContent, FoldedContent, type WindowContent } from './window-content.js';
 import type { WindowOptions } from './window-operator.js';
 import { windowReduceOperator } from './window-reduce-operator.js';
 
@@ -78,10 +78,9 @@ export function aggregateWindows(input: WindowedInput, spec: AggregationSpecData
     const create = windowAggregateOperator(key, window, input, spec, fieldsOf(input));
     return { state: windowedState(window, description), create };
   }
+  if (!isEvicted(input)) return keyed(input, description, aggregatedContent(spec, fieldsOf(input)));
   const fold = mixedFold(spec, fieldsOf(input));
-  return isEvicted(input)
-    ? keyed(input, recordsState({}), () => evictedContent(fold, {}))
-    : keyed(input, description, () => new FoldedContent(fold));
+  return keyed(input, recordsState({}), () => evictedContent(fold, {}));
 }
 
 export function processWindows(input: WindowedInput, spec: WindowProcessData): FoldedWindows {
