@@ -360,6 +360,80 @@ describe('join', () => {
   });
 });
 
+describe('a row that select cannot make', () => {
+  const failing = (a: Row | null, b: Row | null): string => {
+    if ([a, b].some((one) => one?.id === 'bad')) throw new Error('bad');
+    return pair(a, b);
+  };
+  const window = tumbling(10);
+  const types = {
+    'interval-join': (l: Rows, r: Rows) =>
+      l.intervalJoin(r, { lowerMs: -1, upperMs: 1, kind: 'full', select: failing }),
+    'window-join': (l: Rows, r: Rows) => l.join(r, { window, kind: 'full', select: failing }),
+    'latest-join': (l: Rows, r: Rows) => l.joinLatest(r, { kind: 'left', select: failing }),
+  };
+
+  it.each(Object.entries(types))('is put aside alone, when its time has come: %s', (type, join) => {
+    const aside: unknown[] = [];
+    const reject = (what: unknown, at: number, error: unknown) =>
+      void aside.push([(what as Row).id, at, (error as Error).message]);
+    const harness = new Harness(joined(type, join), { undoes: true, reject });
+    for (const item of [row('left', 3), row('left', 5, 'bad'), row('left', 7)]) harness.feed(item);
+    harness.feed(wm(20));
+    const times = {
+      'interval-join': [4, 6, 8],
+      'window-join': [9, 9, 9],
+      'latest-join': [3, 5, 7],
+    };
+    const [first, at, last] = times[type as keyof typeof times];
+    expect(told(harness.emitted)).toEqual([
+      `l3 and nobody at ${first}`,
+      `l7 and nobody at ${last}`,
+    ]);
+    expect(aside).toEqual([['bad', at, 'bad']]);
+    // Nothing of it is left, and nothing comes again.
+    harness.feed(wm(Number.POSITIVE_INFINITY));
+    expect(aside).toHaveLength(1);
+    expect(harness.snapshot().find(({ name }) => name === 'cells')!.bytes.length).toBeLessThan(140);
+  });
+
+  it('is told by the time and key of its group, of coGroup, and by both records of a pair', () => {
+    const aside: unknown[] = [];
+    const reject = (what: unknown) => void aside.push(what);
+    const groups = joined('co-group', (l, r) =>
+      l.coGroup(r, {
+        window,
+        select: () => {
+          throw new Error('none');
+        },
+      }),
+    );
+    const harness = new Harness(groups, { undoes: true, reject });
+    harness.feed(row('left', 3));
+    harness.feed(wm(20));
+    const pairs = new Harness(joined('window-join', types['window-join']), {
+      undoes: true,
+      reject,
+    });
+    pairs.feed(row('left', 3, 'bad'));
+    pairs.feed(row('right', 4));
+    pairs.feed(wm(20));
+    expect(aside).toEqual([
+      { key: 'a', windowStart: 0, windowEnd: 10 },
+      { left: { k: 'a', id: 'bad', time: 3 }, right: { k: 'a', id: 'r4', time: 4 } },
+    ]);
+  });
+
+  it('changes nothing where it comes of a record: that one is put aside', () => {
+    const harness = new Harness(joined('interval-join', types['interval-join']), { undoes: true });
+    harness.feed(row('left', 3));
+    expect(() => harness.feed(row('right', 3, 'bad'))).toThrow('bad');
+    harness.feed(row('left', 4));
+    harness.feed(wm(20));
+    expect(told(harness.emitted)).toEqual(['l3 and nobody at 4', 'l4 and nobody at 5']);
+  });
+});
+
 describe('joinLatest', () => {
   const create = (kind: 'inner' | 'left') =>
     joined('latest-join', (left, versions) =>

@@ -84,12 +84,14 @@ export function intervalJoinSpec(join: IntervalJoin) {
     if (keeps && partner > 0) own.match(row);
   };
 
-  const release = (side: SideName, now: number, ctx: JoinContext, out: Output<unknown>): void => {
+  const release = (side: SideName, now: number, ctx: JoinContext): void => {
     const own = ctx[side];
     for (const [time, found] of own.between(Number.NEGATIVE_INFINITY, now - keptFor(side))) {
       if (keepsUnmatched(kind, side)) {
         for (const one of found) {
-          if (!one[2]) out.emit(pair(side, own.record(one), null, ctx.key)); // N4
+          if (one[2]) continue;
+          const record = () => own.record(one);
+          ctx.emitRow(() => pair(side, record(), null, ctx.key), record); // N4
         }
       }
       own.remove(time);
@@ -103,9 +105,9 @@ export function intervalJoinSpec(join: IntervalJoin) {
     state: ROWS_OF_BOTH,
     onLeft: take('left'),
     onRight: take('right'),
-    onTimer(now: number, ctx: JoinContext, out: Output<unknown>): void {
-      release('left', now, ctx, out);
-      release('right', now, ctx, out);
+    onTimer(now: number, ctx: JoinContext): void {
+      release('left', now, ctx);
+      release('right', now, ctx);
     },
   };
 }

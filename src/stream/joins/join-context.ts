@@ -45,6 +45,12 @@ export interface JoinContext {
   isLate(closeMs: number): boolean;
   /** Emits a row with a time of its own. It is behind its split's time when that is. */
   emitAt(record: unknown, timeMs: number): void;
+  /**
+   * Emits a row that a timer has brought about. Where failures are put aside, a row that cannot be made is put aside
+   * alone: the others of the key do not wait for it.
+   * @param what stands for the row in a dead letter
+   */
+  emitRow(make: () => unknown, what: () => unknown): void;
   sideOutput(tag: string, record: unknown): void;
   /** Adds one to a counter. */
   count(counter: string): void;

@@ -12,7 +12,6 @@
  */
 
 import { NOT_BEHIND } from '../../channels/element.js';
-import type { Output } from '../api/output.js';
 import { hasPassed } from '../operators/lateness.js';
 import type { JoinContext, JoinRow, JoinRows, SideName } from './join-context.js';
 import type { JoinKind } from './join-options.js';
@@ -65,14 +64,15 @@ export function latestJoinSpec(
       ctx.right.add(time, record, after); // V3
       ctx.timers.eventTime(after + 1);
     },
-    onTimer(now: number, ctx: JoinContext, out: Output<unknown>): void {
+    onTimer(now: number, ctx: JoinContext): void {
       const versions = ctx.right.between(Number.NEGATIVE_INFINITY, now);
       const latest = latestOf(versions, now);
       for (const [time, rows] of ctx.left.between(now, now)) {
         for (const row of rows) {
-          const version = latest === undefined ? null : ctx.right.record(latest.row);
-          if (version !== null || keeps)
-            out.emit(pair('left', ctx.left.record(row), version, ctx.key));
+          if (latest === undefined && !keeps) continue;
+          const left = () => ctx.left.record(row);
+          const version = () => (latest === undefined ? null : ctx.right.record(latest.row));
+          ctx.emitRow(() => pair('left', left(), version(), ctx.key), left);
         }
         ctx.left.remove(time);
       }

@@ -8,7 +8,6 @@
  *  M3  A row is kept until the last of its windows is over.
  */
 
-import type { Output } from '../api/output.js';
 import type { AlignedWindow, WindowBounds } from '../api/windows.js';
 import { hasPassed } from '../operators/lateness.js';
 import type { WindowAssigner } from '../windows/assigner.js';
@@ -28,7 +27,7 @@ import {
 type LateTags = Readonly<Partial<Record<SideName, string>>>;
 
 /** A side's rows of a window. Each call of `record` gives a copy of its own. */
-export type WindowRows = readonly { record(): unknown }[];
+export type WindowRows = readonly { readonly record: () => unknown }[];
 
 /** Tells what is emitted of a window. */
 export type FireWindow = (
@@ -36,7 +35,7 @@ export type FireWindow = (
   rights: WindowRows,
   key: unknown,
   window: WindowBounds,
-  out: Output<unknown>,
+  emit: JoinContext['emitRow'],
 ) => void;
 
 /** @param keepsNull the null key is a key as any other */
@@ -68,10 +67,12 @@ function windowSpec(
     state: ROWS_OF_BOTH,
     onLeft: take('left'),
     onRight: take('right'),
-    onTimer(last: number, ctx: JoinContext, out: Output<unknown>): void {
+    onTimer(last: number, ctx: JoinContext): void {
       const bounds = { windowStart: assigner.startOf(last + 1), windowEnd: last + 1 };
       const [lefts, rights] = [rowsOf(ctx.left, bounds), rowsOf(ctx.right, bounds)];
-      if (lefts.length + rights.length > 0) fire(lefts, rights, ctx.key, bounds, out);
+      if (lefts.length + rights.length > 0) {
+        fire(lefts, rights, ctx.key, bounds, (make, what) => ctx.emitRow(make, what));
+      }
       for (const side of [ctx.left, ctx.right]) release(side, assigner, last + 1);
     },
   };
@@ -103,16 +104,23 @@ export function windowJoinSpec(
 ) {
   const pair = pairOf('join', select);
   const keeps = (side: SideName) => keepsUnmatched(kind, side);
-  return windowSpec(window, lateTags, keeps, (lefts, rights, key, _window, out) => {
+  return windowSpec(window, lateTags, keeps, (lefts, rights, key, _window, emit) => {
     const meet = !isNullKey(key);
     if (meet) {
       for (const left of lefts) {
-        for (const right of rights) out.emit(pair('left', left.record(), right.record(), key));
+        for (const right of rights) {
+          emit(
+            () => pair('left', left.record(), right.record(), key),
+            () => ({ left: left.record(), right: right.record() }),
+          );
+        }
       }
     }
     const alone = (side: SideName, own: WindowRows, others: WindowRows): void => {
       if (!keeps(side) || (meet && others.length > 0)) return;
-      for (const one of own) out.emit(pair(side, one.record(), null, key));
+      for (const one of own) {
+        emit(() => pair(side, one.record(), null, key), one.record);
+      }
     };
     alone('left', lefts, rights);
     alone('right', rights, lefts);
@@ -131,7 +139,10 @@ export function coGroupSpec(
     window,
     lateTags,
     () => true,
-    (lefts, rights, key, bounds, out) =>
-      out.emit(make(records(lefts), records(rights), key, bounds)),
+    (lefts, rights, key, bounds, emit) =>
+      emit(
+        () => make(records(lefts), records(rights), key, bounds),
+        () => ({ key, ...bounds }),
+      ),
   );
 }

@@ -152,6 +152,19 @@ export class KeyedCallContext
     this.out.emitTo(this.context.output, record, timeMs, markOf(timeMs, this.behind));
   }
 
+  emitRow(make: () => unknown, what: () => unknown): void {
+    let row: unknown;
+    try {
+      row = make();
+    } catch (error) {
+      const { reject } = this.context;
+      if (reject === undefined) throw error;
+      reject(what(), this.eventTime, error); // Throws, unless the failure is put aside.
+      return;
+    }
+    this.out.emit(row);
+  }
+
   count(counter: string): void {
     this.context.count(counter, 1);
   }
