@@ -107,6 +107,7 @@ export {
   type Words,
 } from './stream/api/aggregations.js';
 export type { AsyncCall, AsyncMapOptions, AsyncRetryOptions } from './stream/api/async-map.js';
+export { sumBigInt } from './stream/api/big-sum.js';
 export type {
   BroadcastStream,
   ReadStates,
@@ -152,7 +153,9 @@ export type {
   WindowRow,
   WithDeadLetters,
 } from './stream/api/data-stream.js';
+export { approximateDistinctCount, distinctCount } from './stream/api/distinct-count.js';
 export type { StreamEnvironment } from './stream/api/environment.js';
+export { first, last } from './stream/api/event-order.js';
 export {
   defineJob,
   type JobArguments,
@@ -180,6 +183,7 @@ export type {
   TimerKind,
   Timers,
 } from './stream/api/process.js';
+export { approximateQuantile } from './stream/api/quantile.js';
 export type { RetractableAggregation } from './stream/api/retraction.js';
 export {
   type NoTags,
@@ -213,6 +217,7 @@ export {
 export type { StateVersion } from './stream/api/state-version.js';
 export type { StreamSink } from './stream/api/stream-sink.js';
 export type { TimestampOptions } from './stream/api/timestamp-options.js';
+export { type TopOptions, topN } from './stream/api/top-records.js';
 export {
   countEvictor,
   countTrigger,

@@ -1,4 +1,4 @@
-/** docs/windows.md: its jobs run as printed. */
+/** docs/windows.md: its jobs with windows by key run as printed. */
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Page, Project } from './kit.js';
@@ -16,6 +16,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await project.remove();
 });
+
+const commandOf = (job: string) => page.commands.find((one) => one.includes(`${job}.job.ts`))!;
 
 const GAP_MS = 1_800_000;
 
@@ -57,8 +59,8 @@ test('sessions of each user', async () => {
   expect(expected.length).toBeGreaterThan(300);
   expect(expected.length).toBeLessThan(2_000);
 
-  const [command] = page.commands;
-  const ended = await project.shell(command!);
+  const command = commandOf('sessions');
+  const ended = await project.shell(command);
   expect(ended, ended.stderr).toMatchObject({ code: 0 });
   const rows = await project.publishedRows<{ pages: string[] }>('out/sessions');
   expect(texts(rows.map((row) => ({ ...row, pages: row.pages.toSorted() })))).toEqual(
@@ -83,13 +85,13 @@ test('all visits of each user and two hours', async () => {
   const expected = cut(7_200_000).map(({ user, from, own }) => {
     return { user, from, visits: own.length, first: own[0]!.page, last: own.at(-1)!.page };
   });
-  const ended = await project.shell(page.commands[1]!);
+  const ended = await project.shell(commandOf('days'));
   expect(ended, ended.stderr).toMatchObject({ code: 0 });
   expect(texts(await project.publishedRows<object>('out/days'))).toEqual(texts(expected));
 });
 
 test('rows ahead of a day’s end, and of the newest visits', async () => {
-  const ended = await project.shell(page.commands[2]!);
+  const ended = await project.shell(commandOf('early'));
   expect(ended, ended.stderr).toMatchObject({ code: 0 });
   const days = cut(86_400_000);
   interface Row {

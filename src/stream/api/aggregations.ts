@@ -49,13 +49,17 @@ export interface NumericAggregation<in T, out R> {
   readonly retractable?: RetractableAggregation<T, R> | undefined;
 }
 
-/** Accumulates in an immutable value: `add` gives the next one and leaves the old one alone. */
+/** Accumulates in an immutable value: `add` gives the next one and leaves the old one alone, unless there is a `copy`. */
 export interface ValueAggregation<in T, out R> {
   readonly kind: 'value';
   readonly type: string;
   readonly initial: () => unknown;
   /** @param timestamp the record's event time in ms; NaN or absent: it has none */
   readonly add: (state: unknown, record: T, timestamp?: number) => unknown;
+  /**
+   * Given: `add` and `merge` change their first argument, and give it. This gives a copy that stays as it is.
+   */
+  readonly copy?: ((state: unknown) => unknown) | undefined;
   /** Gives the value over the records of both, and leaves both alone. `after` is of later records. Absent: as above. */
   readonly merge?: ((before: unknown, after: unknown) => unknown) | undefined;
   readonly result: (state: unknown) => R;
@@ -291,7 +295,7 @@ function numberOf<T>(select: NumberSelector<T>, type: string): (record: T) => nu
   };
 }
 
-function refuseUnlessMissing(value: unknown, type: string): void {
+export function refuseUnlessMissing(value: unknown, type: string): void {
   if (value === null || value === undefined) return;
   if (isThenable(value)) throw asyncCallbackError(`${type}'s selector`);
   const way =

@@ -56,10 +56,12 @@ export function reduceFold(
 export function mixedFold(spec: AggregationSpecData, fields: readonly string[]): CellFold {
   const functions = mixedFunctions(spec, fields);
   const { merge } = functions;
-  // Values of aggregations are never changed in place.
+  const copiers = Object.values(spec).map((one) => (one.kind === 'value' ? one.copy : undefined));
   const copy = (value: unknown): MixedState => {
     const { numbers, values } = value as MixedState;
-    return { numbers: Array.from(numbers), values: [...values] };
+    // Those without a copier are never changed in place.
+    const copied = values.map((one, i) => copiers[i]?.(one) ?? one);
+    return { numbers: Array.from(numbers), values: copied };
   };
   return {
     isUsers: false,
