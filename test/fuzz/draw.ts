@@ -122,6 +122,7 @@ function* smaller(job: FuzzJob, run: FuzzRun | undefined): Generator<Case> {
   if (job.after.length > 0) yield [{ ...job, after: job.after.slice(1) }, run];
   if (job.rebalance) yield [{ ...job, rebalance: false }, run];
   if (job.gapMs > 0) yield [{ ...job, gapMs: 0 }, run];
+  if (job.overlap !== undefined) yield [{ ...job, overlap: undefined }, run];
   if (job.againMs > 0) yield [{ ...job, againMs: 0 }, run];
   if (job.allowedLatenessMs > 0) yield [{ ...job, allowedLatenessMs: 0 }, run];
   for (const [s, source] of job.sources.entries()) {

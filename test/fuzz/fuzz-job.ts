@@ -3,7 +3,14 @@
 import { count, max, min, sum } from '../../src/stream/api/aggregations.js';
 import type { DataStream } from '../../src/stream/api/data-stream.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
-import { session, tumbling, type WindowBounds } from '../../src/stream/api/windows.js';
+import {
+  cumulative,
+  session,
+  sliding,
+  tumbling,
+  type WindowBounds,
+  type WindowDefinition,
+} from '../../src/stream/api/windows.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
 import type { FuzzJob, FuzzRecord, FuzzSource, FuzzStep } from './job-spec.js';
 import {
@@ -47,7 +54,7 @@ export function fuzzJob(job: FuzzJob, pace: FuzzPace): JobDefinition {
     if (job.rebalance) records = records.rebalance();
     const windows = records
       .keyBy(({ k }) => k)
-      .window(job.gapMs > 0 ? session({ gapMs: job.gapMs }) : tumbling(job.sizeMs))
+      .window(windowOf(job))
       .allowedLateness(job.allowedLatenessMs)
       .sideOutputLate('late');
     if (job.fold === 'reduce') {
@@ -82,6 +89,18 @@ export function fuzzJob(job: FuzzJob, pace: FuzzPace): JobDefinition {
       .collect('rows')
       .uid('rows');
   });
+}
+
+function windowOf({ sizeMs, gapMs, overlap }: FuzzJob): WindowDefinition {
+  if (gapMs > 0) return session({ gapMs });
+  switch (overlap?.kind) {
+    case 'sliding':
+      return sliding({ sizeMs, slideMs: overlap.everyMs });
+    case 'cumulative':
+      return cumulative({ sizeMs, stepMs: overlap.everyMs });
+    default:
+      return tumbling(sizeMs);
+  }
 }
 
 function through(
@@ -131,8 +150,9 @@ export function answerOf(
 ): Answer {
   const rows = collected['rows'] ?? [];
   const late = (collected['late'] ?? []) as readonly FuzzRecord[];
-  if (job.fold === 'aggregate' && job.gapMs > 0 && job.againMs === 0) {
-    return { rows: standingSessions(rows).sort(), late: late.map(lateText).sort() };
+  const isByBounds = job.gapMs > 0 || job.overlap !== undefined;
+  if (job.fold === 'aggregate' && isByBounds && job.againMs === 0) {
+    return { rows: standingRows(rows).sort(), late: late.map(lateText).sort() };
   }
   const texts = job.fold === 'reduce' ? lastReduced(job, rows) : lastAggregated(rows);
   return { rows: texts.sort(), late: late.map(lateText).sort() };
@@ -151,7 +171,7 @@ function lastAggregated(rows: readonly unknown[]): string[] {
 }
 
 /** Those that no other row takes the place of. A row of the same bounds counts more records, or comes later. */
-function standingSessions(rows: readonly unknown[]): string[] {
+function standingRows(rows: readonly unknown[]): string[] {
   const folds = rows as readonly AggregateRow[];
   const name = (key: string, { windowStart, windowEnd }: WindowBounds) =>
     `${key}@${windowStart}–${windowEnd}`;

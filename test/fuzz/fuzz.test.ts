@@ -23,6 +23,7 @@ const job: FuzzJob = {
   rebalance: false,
   sizeMs: 100,
   gapMs: 0,
+  overlap: undefined,
   allowedLatenessMs: 0,
   fold: 'aggregate',
   againMs: 0,
@@ -100,6 +101,8 @@ test('draws are of many kinds, and the same each time', () => {
   ).toBeGreaterThan(20);
   expect(some(({ job: { allowedLatenessMs } }) => allowedLatenessMs > 0)).toBeGreaterThan(50);
   expect(some(({ job: one }) => rightAnswer(one).late.length > 0)).toBeGreaterThan(50);
+  expect(some(({ job: { overlap } }) => overlap?.kind === 'sliding')).toBeGreaterThan(10);
+  expect(some(({ job: { overlap } }) => overlap?.kind === 'cumulative')).toBeGreaterThan(5);
   expect(some(({ runs }) => runs.some(({ ends }) => ends.length > 0))).toBeGreaterThan(50);
   expect(
     some(({ runs }) => runs.some(({ crashesAtMs }) => crashesAtMs.length > 0)),

@@ -28,6 +28,11 @@ export interface FuzzSource {
 /** `drop` leaves out a record in four, `twice` emits each record twice, `shift` changes its value. */
 export type FuzzStep = 'shift' | 'drop' | 'twice';
 
+export interface FuzzOverlap {
+  readonly kind: 'sliding' | 'cumulative';
+  readonly everyMs: number;
+}
+
 export interface FuzzJob {
   readonly sources: readonly FuzzSource[];
   /** Ahead of `withTimestamps`: what is dropped here tells nothing of time. */
@@ -38,6 +43,8 @@ export interface FuzzJob {
   readonly sizeMs: number;
   /** Above 0 windows are sessions with this gap, of which `sizeMs` says nothing. */
   readonly gapMs: number;
+  /** Windows that overlap: how, and how far apart their ends are. Undefined: they do not. */
+  readonly overlap: FuzzOverlap | undefined;
   readonly allowedLatenessMs: number;
   readonly fold: 'aggregate' | 'reduce';
   /** Size of a second window, a multiple of the first, that folds the rows of the first; 0: none. */
@@ -83,17 +90,27 @@ export function drawJob(random: Random): FuzzJob {
   // A reduced record does not tell which earlier ones it takes the place of.
   const maySession = fold === 'aggregate' || allowedLatenessMs === 0;
   const gapMs = maySession && random.next() < 0.35 ? pick(1, 7, 40, sizeMs) : 0;
-  return {
+  const job: FuzzJob = {
     sources,
     before: some<FuzzStep>(0.2, 'shift', 'drop', 'twice'),
     after: some<FuzzStep>(0.2, 'shift', 'drop', 'twice'),
     rebalance: random.next() < 0.25,
     sizeMs,
     gapMs,
+    overlap: undefined,
     allowedLatenessMs,
     fold,
     againMs: isTwofold ? sizeMs * pick(2, 5) : 0,
   };
+  const mayOverlap = fold === 'aggregate' && gapMs === 0 && job.againMs === 0;
+  if (!mayOverlap || random.next() < 0.5) return job;
+  const overlap = pick<FuzzOverlap>(
+    { kind: 'sliding', everyMs: sizeMs / 5 },
+    // Ends of windows divide slides.
+    { kind: 'sliding', everyMs: Math.ceil(sizeMs / 3) },
+    { kind: 'cumulative', everyMs: sizeMs / 5 },
+  );
+  return { ...job, overlap };
 }
 
 /** How a job is run. The same job comes to the same answer in every one of these. */
@@ -148,8 +165,10 @@ export function describeJob(job: FuzzJob): string {
       return `  split ${p}: ${listed === '' ? 'empty' : listed}`;
     }),
   ]);
-  const { before, after, rebalance, sizeMs, gapMs, allowedLatenessMs, fold, againMs } = job;
-  const window = gapMs > 0 ? `session(${gapMs})` : `tumbling(${sizeMs})`;
+  const { before, after, rebalance, sizeMs, gapMs, overlap, allowedLatenessMs, fold, againMs } =
+    job;
+  const plain = gapMs > 0 ? `session(${gapMs})` : `tumbling(${sizeMs})`;
+  const window = overlap === undefined ? plain : `${overlap.kind}(${sizeMs}, ${overlap.everyMs})`;
   const chain = [
     ...before.map(step),
     '.withTimestamps(t)',

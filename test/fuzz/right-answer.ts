@@ -4,7 +4,8 @@
  *
  * A record is late when its window's end − 1 + allowed lateness is at or before the time that its own split
  * had just before it: the highest time of that split's earlier records − out-of-orderness − 1. For sessions its own time
- * stands in the place of the window's end − 1.
+ * stands in the place of the window's end − 1. Where windows overlap, it is late when it is so for all of them, and counts
+ * in the others.
  */
 
 import type { FuzzJob, FuzzRecord, FuzzStep } from './job-spec.js';
@@ -23,7 +24,7 @@ export const windowStart = (t: number, sizeMs: number): number => Math.floor(t /
 export interface Fold {
   readonly key: string;
   readonly start: number;
-  /** Of a session: its last record's time + the gap. */
+  /** Of a session: its last record's time + the gap. Of windows that overlap: where it ends. */
   readonly end?: number;
   n: number;
   s: number;
@@ -46,22 +47,29 @@ export function rightAnswer(job: FuzzJob): Answer {
   const { sizeMs, gapMs, allowedLatenessMs } = job;
   const late: string[] = [];
   const onTime: FuzzRecord[] = [];
+  const overlapping = new Map<string, Window>();
   for (const { splits, outOfOrdernessMs } of job.sources) {
     for (const records of splits) {
       let highest = Number.NEGATIVE_INFINITY;
       for (const record of records.flatMap((one) => through(one, job.before))) {
         const timeBefore = highest - outOfOrdernessMs - 1;
         highest = Math.max(highest, record.t);
-        const lastMs = gapMs > 0 ? record.t : windowStart(record.t, sizeMs) + sizeMs - 1;
-        const isLate = lastMs + allowedLatenessMs <= timeBefore;
+        const open = boundsOf(job, record.t).filter(
+          ({ last }) => last + allowedLatenessMs > timeBefore,
+        );
+        const isLate = open.length === 0;
         for (const passed of through(record, job.after)) {
           if (isLate) late.push(lateText(passed));
-          else onTime.push(passed);
+          else if (job.overlap === undefined) onTime.push(passed);
+          else for (const { start, last } of open) put(overlapping, passed, start, last + 1);
         }
       }
     }
   }
-  const windows = gapMs > 0 ? sessionsOf(onTime, gapMs) : tumblingOf(onTime, sizeMs);
+  const windows = [
+    ...(gapMs > 0 ? sessionsOf(onTime, gapMs) : tumblingOf(onTime, sizeMs)),
+    ...overlapping.values(),
+  ];
   const rows = again(job, windows.map(foldOf)).map(aggregateText);
   const reduced = windows.map(({ records }) =>
     reduceText(
@@ -74,6 +82,32 @@ export function rightAnswer(job: FuzzJob): Answer {
 
 interface Window extends Pick<Fold, 'key' | 'start' | 'end'> {
   readonly records: FuzzRecord[];
+}
+
+/** The windows of a time: where they begin, and the moment with which they close. */
+function boundsOf({ sizeMs, gapMs, overlap }: FuzzJob, t: number) {
+  if (gapMs > 0) return [{ start: t, last: t }];
+  const begin = windowStart(t, sizeMs);
+  if (overlap === undefined) return [{ start: begin, last: begin + sizeMs - 1 }];
+  const { kind, everyMs } = overlap;
+  const found: { readonly start: number; readonly last: number }[] = [];
+  if (kind === 'sliding') {
+    for (let start = windowStart(t, everyMs); start + sizeMs > t; start -= everyMs) {
+      found.push({ start, last: start + sizeMs - 1 });
+    }
+  } else {
+    for (let end = begin + everyMs; end <= begin + sizeMs; end += everyMs) {
+      if (end > t) found.push({ start: begin, last: end - 1 });
+    }
+  }
+  return found;
+}
+
+function put(windows: Map<string, Window>, record: FuzzRecord, start: number, end: number): void {
+  const name = `${record.k}@${start}–${end}`;
+  const window = windows.get(name) ?? { key: record.k, start, end, records: [] };
+  window.records.push(record);
+  windows.set(name, window);
 }
 
 function tumblingOf(records: readonly FuzzRecord[], sizeMs: number): readonly Window[] {
