@@ -37,7 +37,7 @@ test('deduplication keeps a reading once a day', async () => {
     return true;
   });
   expect(once.length).toBe(180);
-  const ended = await project.shell(page.commands[2]!);
+  const ended = await project.shell(page.commands[3]!);
   expect(ended, ended.stderr).toMatchObject({ code: 0 });
   expect(texts(await project.publishedRows<object>('out/readings'))).toEqual(texts(once));
 });
@@ -58,6 +58,49 @@ test('the ten words that are there most often are those of a plain loop', async 
   const ended = await project.shell(page.commands[0]!);
   expect(ended, ended.stderr).toMatchObject({ code: 0 });
   expect(ended.stdout.trim().split('\n')).toEqual(top);
+});
+
+test('the top two regions of each hour follow from the changes, late reports included', async () => {
+  const regions = ['Alaska', 'Chile', 'Fiji', 'Japan', 'Nevada'];
+  const quakes = Array.from({ length: 1_500 }, (_, i) => {
+    const mixed = Math.imul(i, 0x9e3779b1) >>> 0;
+    // Some come an hour late.
+    const late = mixed % 7 === 0 ? HOUR_MS : 0;
+    const region = regions[Math.min(mixed % 5, (mixed >>> 9) % 5)]!;
+    return { region, time: 1_700_000_000_000 + i * 60_000 - late };
+  });
+  await project.write('quakes.ndjson', quakes.map((one) => JSON.stringify(one)).join('\n'));
+  const hours = new Map<number, Map<string, number>>();
+  for (const { region, time } of quakes) {
+    const start = Math.floor(time / HOUR_MS) * HOUR_MS;
+    const counts = hours.get(start) ?? new Map<string, number>();
+    hours.set(start, counts.set(region, (counts.get(region) ?? 0) + 1));
+  }
+  const top = [...hours].flatMap(([windowStart, counts]) =>
+    [...counts]
+      .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1))
+      .slice(0, 2)
+      .map(([key, n], i) => ({
+        key,
+        windowStart,
+        windowEnd: windowStart + HOUR_MS,
+        quakes: n,
+        rank: i + 1,
+      })),
+  );
+  const ended = await project.shell(page.commands[2]!);
+  expect(ended, ended.stderr).toMatchObject({ code: 0 });
+  const there = new Map<string, number>();
+  const changes = await project.publishedRows<{ change: string }>('out/top');
+  for (const { change, ...row } of changes) {
+    const text = JSON.stringify(row);
+    const left = (there.get(text) ?? 0) + (change.startsWith('+') ? 1 : -1);
+    if (left === 0) there.delete(text);
+    else there.set(text, left);
+  }
+  expect([...there.keys()].sort()).toEqual(texts(top));
+  expect([...there.values()].every((n) => n === 1)).toBe(true);
+  expect(changes.length).toBeGreaterThan(2 * top.length);
 });
 
 test('a sink of its own keeps the newest address of each customer', async () => {
