@@ -4,10 +4,13 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { DuckDBInstance } from '@duckdb/node-api';
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect, vi } from 'vitest';
 import { exponentialBackoff, type Job, type JobResult, run } from '../../dist/index.js';
 import { Meter, runningAgain, until } from '../job/kit.js';
 import { Page, Project } from '../readme/kit.js';
+
+// For hanging only: a job takes 2 to 10 s.
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 });
 
 const KILLS = 10;
 type Cause = Parameters<Job['kill']>[1];

@@ -7,6 +7,8 @@ import { afterAll, expect, test } from 'vitest';
 import { Cookbook, duck, texts } from './kit.js';
 
 const QUAKES = 1_707;
+/** Of the calls. */
+const CAPACITY = 8;
 const book = Cookbook.prepared('node-sqlite3-wasm');
 const servers: Server[] = [];
 
@@ -148,6 +150,8 @@ test('a call per record: slow, failing, and in order', async () => {
   const quakes = await book.input<{ id: string; place: string }>('quakes.ndjson');
   const places = new Map(quakes.map(({ id }, i) => [id, i]));
   const asked = new Map<number, number>();
+  /** Nobody is answered before as many ask as may. */
+  let held: (() => void)[] | undefined = [];
   let inFlight = 0;
   let most = 0;
   const service = await serve((request, response) => {
@@ -159,13 +163,21 @@ test('a call per record: slow, failing, and in order', async () => {
     response.on('close', () => {
       inFlight -= 1;
     });
-    if (i % 7 === 0 && times === 1) response.writeHead(503).end();
-    else setTimeout(() => response.end(String(i * 3)), i % 31 === 0 ? 20 : 0);
+    const answer = () => {
+      if (i % 7 === 0 && times === 1) response.writeHead(503).end();
+      else setTimeout(() => response.end(String(i * 3)), i % 31 === 0 ? 20 : 0);
+    };
+    if (held === undefined) answer();
+    else if (held.push(answer) === CAPACITY) {
+      for (const waiting of held) waiting();
+      held = undefined;
+    }
   });
   await book.survive('calls', { records: QUAKES, args: { service } });
   const rows = await book.rows<{ id: string }>('calls');
   // One file of lines is one split, so that its records come in their order.
   expect(rows).toEqual(quakes.map(({ id, place }, i) => ({ id, place, felt: i * 3 })));
-  expect(most).toBeGreaterThan(4);
-  expect(most).toBeLessThanOrEqual(8);
+  // Those of a thread that was killed may still be there when the next one asks.
+  expect(most).toBeGreaterThanOrEqual(CAPACITY);
+  expect(most).toBeLessThanOrEqual(2 * CAPACITY);
 });
