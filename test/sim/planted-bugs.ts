@@ -21,6 +21,7 @@ import { Progress } from '../../src/job/driver/progress.js';
 import { BROADCAST_SECTION } from '../../src/stream/api/broadcast.js';
 import type { Receiver, RestoredSection } from '../../src/stream/operator.js';
 import { ChangeOutput } from '../../src/stream/operators/change-output.js';
+import { KeyRun } from '../../src/stream/operators/key-run.js';
 import { SessionQueue } from '../../src/stream/operators/session-queue.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
 import { IN_FLIGHT_SECTION } from '../../src/stream/state/in-flight-section.js';
@@ -45,7 +46,7 @@ import { Lease } from '../../src/threads/lease.js';
 import { allOf, patch, patchGetter } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
 import { Coin } from './sim-values.js';
-import { WINDOW_MS } from './topology.js';
+import { SLIDE_MS, WINDOW_MS } from './topology.js';
 import { CHECKPOINTS } from './watched-store.js';
 
 /** Everything as it is, but for syncs, which do nothing. */
@@ -560,6 +561,16 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       ];
       return allOf(undo);
     },
+  },
+  {
+    name: 'a slice counts twice in the windows that it is in',
+    install: () =>
+      patch(KeyRun.prototype, 'add', (original) => {
+        return function (this: KeyRun<unknown>, start, slot, pivot) {
+          original.call(this, start, slot, pivot);
+          if (start % (3 * SLIDE_MS) === 0) original.call(this, start, slot, pivot);
+        };
+      }),
   },
 ];
 

@@ -179,8 +179,8 @@ export function expectedAtRest({ pipelines }: Topology): readonly ExpectedAtRest
     const windows = countsOf(given.filter(({ t }) => windowOf(t) + WINDOW_MS - 1 <= reachedMs));
     const isWindowed = pipeline.keyed === 'window' || pipeline.keyed === 'late';
     return pipeline.sinks.map((_, at): ExpectedAtRest => {
-      // Which sessions have closed depends on how far other splits have come.
-      if (pipeline.gapMs > 0) {
+      // Which sessions have closed, and which of a record's windows, depends on how far other splits have come.
+      if (pipeline.gapMs > 0 || pipeline.slideMs > 0) {
         return { sink: sinkId(index, `sink${at}`), late: undefined, windows: new Map(), rows: 0 };
       }
       return {
@@ -313,6 +313,14 @@ function rotatedRows(records: readonly SimRecord[]): readonly Row[] {
   });
 }
 
+/** Where the windows of a time begin. */
+function startsOf({ slideMs }: PipelineSpec, t: number): readonly number[] {
+  if (slideMs === 0) return [windowOf(t)];
+  const starts: number[] = [];
+  for (let start = t - (t % slideMs); start + WINDOW_MS > t; start -= slideMs) starts.push(start);
+  return starts;
+}
+
 function keyedRows(pipeline: PipelineSpec, records: readonly SimRecord[]): readonly Row[] {
   const counts = new Map<string, number>();
   const sums = new Map<string, number>();
@@ -333,9 +341,11 @@ function keyedRows(pipeline: PipelineSpec, records: readonly SimRecord[]): reado
     case 'window': {
       if (pipeline.gapMs > 0) return sessionRows(records, pipeline.gapMs);
       for (const record of records) {
-        const pane = `${windowOf(record.t)}/${record.k}`;
-        add(counts, pane, 1);
-        add(sums, pane, record.v);
+        for (const start of startsOf(pipeline, record.t)) {
+          const pane = `${start}/${record.k}`;
+          add(counts, pane, 1);
+          add(sums, pane, record.v);
+        }
       }
       return [...counts.keys()]
         .map((pane) => ({ pane, start: Number(pane.split('/')[0]), g: pane.split('/')[1]! }))

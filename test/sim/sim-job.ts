@@ -6,7 +6,7 @@ import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
 import type { Output } from '../../src/stream/api/output.js';
 import { map } from '../../src/stream/api/state-specs.js';
-import { session, tumbling } from '../../src/stream/api/windows.js';
+import { session, sliding, tumbling } from '../../src/stream/api/windows.js';
 import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { Sink } from '../../src/stream/sink.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
@@ -272,8 +272,9 @@ function keyedRows(
         };
         return width(labelled(sessions, 'keyed').map(toRow));
       }
+      const { slideMs } = pipeline;
       const windows = keyed
-        .window(tumbling(WINDOW_MS))
+        .window(slideMs > 0 ? sliding({ sizeMs: WINDOW_MS, slideMs }) : tumbling(WINDOW_MS))
         .aggregate({ n: count(), v: sum(({ v }: SimRecord) => v) });
       const row = ({ key, windowStart, n, v }: RecordOf<typeof windows>): Row => {
         return { g: key, r: `${windowStart}:${n}:${v}` };

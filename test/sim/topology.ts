@@ -76,6 +76,8 @@ export interface PipelineSpec {
   readonly gapMs: number;
   /** Of `twice`: the second step reads what becomes of the rows of the first, and takes back what is replaced. */
   readonly changing: boolean;
+  /** Above 0 the window slides by this. */
+  readonly slideMs: number;
   /** Allowed by windows that take late records. */
   readonly latenessMs: number;
   /** Keys: of each split its own, or shared by all. */
@@ -103,6 +105,8 @@ const JOINTS: readonly Joint[] = ['union', 'connect', 'connect by key'];
 export const WINDOW_MS = 100;
 export const DISORDER_MS = 15;
 const SESSION_GAP_MS = 20;
+/** Windows end within slides. */
+export const SLIDE_MS = 40;
 const TIME_STEP_MS = 5;
 
 /**
@@ -320,6 +324,8 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
   const joint = JOINTS[mix(records, batch, paceMs) % JOINTS.length]!;
   const byTimers = mix(batch, paceMs, records) % 2 === 0;
   const isSession = keyed === 'window' && !byTimers && mix(paceMs, records, batch) % 2 === 0;
+  const slides =
+    keyed === 'window' && !byTimers && !isSession && mix(records, paceMs, batch, 11) % 2 === 0;
   return {
     sources,
     joint,
@@ -328,6 +334,7 @@ function drawPipeline(random: Random, among: number): PipelineSpec {
     byTimers,
     gapMs: isSession ? SESSION_GAP_MS : 0,
     changing: keyed === 'twice' && mix(records, paceMs, batch) % 2 === 0,
+    slideMs: slides ? SLIDE_MS : 0,
     latenessMs: keyed === 'late' ? pick(0, 0, WINDOW_MS / 2, 2 * WINDOW_MS) : 0,
     keys: isDealt({ sources, joint, steps }) ? 'shared' : pick('own', 'shared'),
     keyCount: pick(1, 3, 10),
