@@ -9,8 +9,8 @@ export interface ConformanceCase {
   /**
    * Resolves when the clause is kept. Run one case at a time, because all share the place that the sink writes to, or
    * that the source reads.
-   * @throws HoldfastError ERR_HOLDFAST_SINK_CONTRACT or ERR_HOLDFAST_SOURCE_CONTRACT, which says what clause is
-   *   broken, and what was seen
+   * @throws HoldfastError ERR_HOLDFAST_SINK_CONTRACT, ERR_HOLDFAST_SOURCE_CONTRACT or ERR_HOLDFAST_OPERATOR_CONTRACT,
+   *   which says what clause is broken, and what was seen
    */
   run(): Promise<void>;
 }

@@ -64,7 +64,7 @@ export function graphByHand(
     const instances: Operator[] = [];
     operators.push({ node, instances });
     if (node.type !== TIMESTAMPS) return { ...node, create: () => noted(instances, create()) };
-    const hand: HandTimes = { timeMs: Number.NEGATIVE_INFINITY };
+    const hand: HandTimes = { timeMs: Number.NEGATIVE_INFINITY, blinks: 0 };
     times.set(node.index, hand);
     return { ...node, create: () => noted(instances, new HandTime(create(), hand)) };
   });

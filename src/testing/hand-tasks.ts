@@ -259,15 +259,18 @@ export class HandTasks {
   }
 
   #round(): boolean {
-    // Later than anything that is due on the test's clock, or on the machine's.
-    const now = Math.max(performance.now(), this.#given.clock.elapsed()) + 1;
     let moved = false;
     for (const task of this.#tasks) {
-      task.flushDue(now);
+      task.flushDue(this.#laterMs);
       while (task.run(Number.POSITIVE_INFINITY)) moved = true;
-      task.flushDue(now);
+      task.flushDue(this.#laterMs);
     }
     return moved;
+  }
+
+  /** Later than whatever is due by now, on the test's clock or on the machine's. */
+  get #laterMs(): number {
+    return Math.max(performance.now(), this.#given.clock.elapsed()) + 1;
   }
 
   /** Sinks take more again. */

@@ -5,6 +5,7 @@
  *  T1  A time that the test has said counts for all splits: a record that is not ahead of it is behind it, and has it
  *      as its mark (lateness.ts).
  *  T2  It is said when the input rests, as the operator's own watermarks are.
+ *  T3  An input may fall idle for a moment. Then its time is said once more, as to operators that nobody has told before.
  */
 
 import type {
@@ -18,6 +19,8 @@ import type {
 /** Event time by hand, shared by the instances of the operators that it is for. In ms. */
 export interface HandTimes {
   timeMs: number;
+  /** How often it was idle for a moment (T3). */
+  blinks: number;
 }
 
 export class HandTime implements Operator {
@@ -27,10 +30,12 @@ export class HandTime implements Operator {
   /** What the operator itself has said, and what went on. */
   #ownMs = Number.NEGATIVE_INFINITY;
   #saidMs = Number.NEGATIVE_INFINITY;
+  #blinks = 0;
 
   constructor(inner: Operator, hand: HandTimes) {
     this.#inner = inner;
     this.#hand = hand;
+    this.#blinks = hand.blinks;
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void | Promise<void> {
@@ -66,10 +71,16 @@ export class HandTime implements Operator {
   settle(): void {
     this.#inner.settle?.();
     if (this.#hand.timeMs > this.#saidMs) this.#say(); // T2
+    if (this.#hand.blinks === this.#blinks) return;
+    this.#blinks = this.#hand.blinks;
+    if (this.#saidMs === Number.NEGATIVE_INFINITY) return;
+    this.#output.onIdle?.(false);
+    this.#say(); // T3
   }
 
   get dueMs(): number | undefined {
-    return this.#hand.timeMs > this.#saidMs ? Number.NEGATIVE_INFINITY : this.#inner.dueMs;
+    const isDue = this.#hand.timeMs > this.#saidMs || this.#hand.blinks !== this.#blinks;
+    return isDue ? Number.NEGATIVE_INFINITY : this.#inner.dueMs;
   }
 
   capture(checkpoint: number, base?: number): Capture | undefined {

@@ -6,6 +6,8 @@
 export type { ConformanceCase } from './conformance-case.js';
 export { Harness, type TestClock, type TestTimer } from './harness.js';
 export type { Emitted } from './kept-sink.js';
+export { operatorConformance } from './operator-conformance.js';
+export type { OperatorConformanceOptions, ScriptItem } from './operator-script.js';
 export { sinkConformance } from './sink-conformance.js';
 export type { SinkConformanceOptions, SinkOutput } from './sink-options.js';
 export { sourceConformance } from './source-conformance.js';

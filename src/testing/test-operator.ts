@@ -38,7 +38,7 @@ export async function testOperator(
   return isTwo ? new TestTwoInputs(parts, OUTPUT) : new TestOperator(parts, OUTPUT);
 }
 
-/** @internal */
+/** @param isTwo `build` takes two streams */
 export function openOperator(
   build: (...streams: DataStream<never>[]) => DataStream<unknown, unknown>,
   isTwo: boolean,

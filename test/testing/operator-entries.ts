@@ -1,0 +1,331 @@
+/**
+ * Every operator that a stream can be given, each with a script that tries it. To add one:
+ *
+ *   1. an entry in ENTRIES: `covers` names the method of the stream, or the window, as the failing test prints it;
+ *      `build` draws the operator; the script may be SCRIPT, if it has all that the operator reacts to: state of several
+ *      keys, timers, late records;
+ *   2. nothing else: `operator-conformance.test.ts` runs all clauses for it.
+ *
+ * A method that draws no operator is listed in DRAWS_NOTHING.
+ */
+
+import {
+  aggregating,
+  aggregation,
+  average,
+  count,
+  cumulative,
+  type DataStream,
+  list,
+  map,
+  max,
+  min,
+  type Output,
+  reducing,
+  sideOutput,
+  sliding,
+  sum,
+  tumbling,
+  value,
+} from '../../src/index.js';
+import type { OperatorConformanceOptions, ScriptItem } from '../../src/testing/index.js';
+
+export interface Entry {
+  /** Unique. */
+  readonly name: string;
+  /** `CLASS.method`, or the name of a function that makes a window. */
+  readonly covers: readonly string[];
+  readonly options: OperatorConformanceOptions<Row, Row>;
+}
+
+interface Row {
+  readonly k: string | number;
+  readonly n: number;
+}
+
+/** Methods of streams that draw no operator of their own: edges, labels, sinks, and steps on the way to one. */
+export const DRAWS_NOTHING: readonly string[] = [
+  'DataStream.keyBy',
+  'DataStream.union',
+  'DataStream.connect',
+  'DataStream.rebalance',
+  'DataStream.broadcast',
+  'DataStream.sideOutput',
+  'DataStream.sinkTo',
+  'DataStream.collect',
+  'DataStream.print',
+  'DataStream.name',
+  'DataStream.uid',
+  'DataStream.parallelism',
+  'KeyedStream.window',
+  'KeyedStream.connect',
+  'WindowedStream.allowedLateness',
+  'WindowedStream.sideOutputLate',
+];
+
+const row = (k: Row['k'], n: number, at: number): ScriptItem<Row> => ({ element: { k, n }, at });
+
+/** Records of a few keys, out of order; one of them (n = 6) is late, as windows of 10 ms have it. */
+const SCRIPT: readonly ScriptItem<Row>[] = [
+  row('a', 1, 5),
+  row('b', 2, 12),
+  row('a', 3, 3),
+  row(7, 10, 14),
+  { watermark: 11 },
+  row('c', 4, 22),
+  { advance: 40 },
+  row('a', 5, 15),
+  { watermark: 20 },
+  row('b', 6, 8),
+  row('d', 7, 31),
+  row('a', 9, 31),
+  { watermark: 29 },
+  { advance: 100 },
+  row('b', 8, 35),
+];
+
+/** The same rows by turns left and right, and times that do not go together. */
+const TWO: readonly ScriptItem<Row>[] = SCRIPT.map((item, at) => {
+  const to = at % 2 === 0 ? 'left' : 'right';
+  if ('advance' in item || ('watermark' in item && at > 8)) return item;
+  return { ...item, to };
+});
+
+const keyed = (rows: DataStream<Row>) => rows.keyBy(({ k }) => k);
+const picky = (n: number): number => {
+  if (n % 3 === 0) throw new Error('no threes');
+  return n;
+};
+
+const one = (
+  name: string,
+  covers: readonly string[],
+  build: (rows: DataStream<Row>) => DataStream<unknown, unknown>,
+  more: Partial<OperatorConformanceOptions<Row, Row>> = {},
+): Entry => ({ name, covers, options: { build, script: SCRIPT, ...more } });
+
+/** The key of a window's row. */
+const key = (row: unknown) => (row as { key: string | number }).key;
+
+const two = (
+  name: string,
+  covers: readonly string[],
+  build: (left: DataStream<Row>, right: DataStream<Row>) => DataStream<unknown, unknown>,
+): Entry => ({ name, covers, options: { build, script: TWO } });
+
+const folds = { n: count(), sum: sum(({ n }: Row) => n), mean: average(({ n }: Row) => n) };
+const texts = aggregation({
+  initial: () => [] as number[],
+  add: (all: number[], { n }: Row) => {
+    all.push(n);
+  },
+  result: (all) => all.join('+'),
+});
+
+const mergedTexts = aggregation({
+  initial: () => [] as number[],
+  add: (all: number[], { n }: Row) => {
+    all.push(n);
+  },
+  merge: (all, later) => {
+    all.push(...later);
+  },
+  result: (all) => all.toSorted((a, b) => a - b).join('+'),
+});
+
+export const ENTRIES: readonly Entry[] = [
+  one('map', ['DataStream.map'], (rows) => rows.map(({ k, n }) => `${k} ${n}`)),
+  one('filter', ['DataStream.filter'], (rows) => rows.filter(({ n }) => n % 2 === 1)),
+  one('flatMap', ['DataStream.flatMap'], (rows) =>
+    rows.flatMap(function* ({ n }) {
+      for (let i = 0; i < n; i += 1) yield i;
+    }),
+  ),
+  one('map that drops', ['DataStream.onError'], (rows) =>
+    rows.map(({ n }) => picky(n)).onError('drop'),
+  ),
+  one('flatMap that puts aside', ['DataStream.onError'], (rows) =>
+    rows.flatMap(({ n }) => [n, picky(n)]).onError({ sideOutput: 'failed' }),
+  ),
+  one(
+    'mapAsync',
+    ['DataStream.mapAsync'],
+    (rows) => rows.mapAsync(async ({ n }) => n * 2, { capacity: 3 }),
+    { waits: true },
+  ),
+  one('withTimestamps', ['DataStream.withTimestamps'], (rows) =>
+    rows
+      .withTimestamps(({ n }) => n * 4, { outOfOrdernessMs: 5 })
+      .keyBy(({ k }) => k)
+      .window(tumbling(10))
+      .sideOutputLate('late')
+      .aggregate(folds),
+  ),
+  one('process of a stream without keys', ['DataStream.process'], (rows) =>
+    rows.process({
+      sideOutputs: { odd: sideOutput<number>() },
+      onElement({ n }, ctx, out: Output<string>) {
+        if (n % 2 === 1) ctx.sideOutput('odd', n);
+        out.emit(`${n} at ${ctx.timestamp}`);
+        out.emit(`${n} again`);
+      },
+    }),
+  ),
+  one('count', ['KeyedStream.count'], (rows) => keyed(rows).count()),
+  one('sum', ['KeyedStream.sum'], (rows) => keyed(rows).sum(({ n }) => n)),
+  one('min', ['KeyedStream.min'], (rows) => keyed(rows).min(({ n }) => n)),
+  one('max', ['KeyedStream.max'], (rows) => keyed(rows).max(({ n }) => n)),
+  one('reduce', ['KeyedStream.reduce'], (rows) =>
+    keyed(rows).reduce((a, b) => ({ k: a.k, n: a.n * 10 + b.n })),
+  ),
+  one('reduce that drops', ['KeyedStream.reduce'], (rows) =>
+    keyed(rows)
+      .reduce((a, b) => ({ k: a.k, n: a.n + picky(b.n) }))
+      .onError('drop'),
+  ),
+  one('aggregate over numbers', ['KeyedStream.aggregate'], (rows) => keyed(rows).aggregate(folds), {
+    key,
+  }),
+  one('aggregate over values', ['KeyedStream.aggregate'], (rows) =>
+    keyed(rows).aggregate({ ...folds, texts }),
+  ),
+  one('process', ['KeyedStream.process'], (rows) =>
+    keyed(rows).process({
+      state: {
+        last: value<number>(),
+        all: list<number>(),
+        byTime: map<number, number>({ ttlMs: 20 }),
+        sum: reducing<number>((a, b) => a + b),
+        most: aggregating(max((n: number) => n)),
+      },
+      onElement({ n }, ctx, out: Output<unknown>) {
+        const { last, all, byTime, sum: total, most } = ctx.state;
+        out.emit([ctx.key, n, last.get(), all.values(), [...byTime.entries()], ctx.now]);
+        out.emit([total.get(), most.get()]);
+        last.set(n);
+        all.add(n);
+        byTime.set(ctx.timestamp, n);
+        total.add(n);
+        most.add(n);
+        ctx.timers.eventTime(ctx.timestamp + 7);
+        ctx.timers.processingTime(ctx.now + 30);
+        if (n === 8) ctx.timers.deleteEventTime(38);
+      },
+      onTimer(time, ctx, out) {
+        out.emit([ctx.key, ctx.timerKind, time, ctx.state.all.values()]);
+        out.emit([...ctx.state.byTime.entries()]);
+        if (ctx.timerKind === 'processingTime') ctx.state.all.clear();
+      },
+    }),
+  ),
+  one('process that drops', ['KeyedStream.process'], (rows) =>
+    keyed(rows)
+      .process({
+        state: { all: list<number>() },
+        onElement({ n }, ctx, out: Output<unknown>) {
+          ctx.state.all.add(n);
+          ctx.timers.eventTime(ctx.timestamp + 3);
+          out.emit(picky(n));
+        },
+        onTimer(time, ctx, out) {
+          out.emit([picky(time), ctx.state.all.values()]);
+        },
+      })
+      .onError({ sideOutput: 'failed' }),
+  ),
+  one(
+    'window aggregate over numbers',
+    ['WindowedStream.aggregate', 'tumbling'],
+    (rows) => keyed(rows).window(tumbling(10)).sideOutputLate('late').aggregate(folds),
+    { late: 1, key },
+  ),
+  one(
+    'window aggregate over values, again for late records',
+    ['WindowedStream.aggregate', 'tumbling'],
+    (rows) =>
+      keyed(rows)
+        .window(tumbling(10, { offsetMs: 3 }))
+        .allowedLateness(15)
+        .aggregate({ ...folds, least: min(({ n }: Row) => n), texts }),
+    { late: 0, key },
+  ),
+  one(
+    'window reduce',
+    ['WindowedStream.reduce'],
+    (rows) =>
+      keyed(rows)
+        .window(tumbling(10))
+        .reduce((a, b) => ({ k: a.k, n: a.n + b.n })),
+    { late: 1 },
+  ),
+  one(
+    'sliding windows',
+    ['sliding'],
+    (rows) =>
+      keyed(rows)
+        .window(sliding({ sizeMs: 20, slideMs: 5 }))
+        .allowedLateness(5)
+        .aggregate({ ...folds, mergedTexts }),
+    { key },
+  ),
+  one('cumulative windows', ['cumulative'], (rows) =>
+    keyed(rows)
+      .window(cumulative({ sizeMs: 20, stepMs: 5 }))
+      .sideOutputLate('late')
+      .aggregate(folds),
+  ),
+  two('connect', ['ConnectedStreams.process'], (left, right) =>
+    left.connect(right).process({
+      onLeft: ({ n }, ctx, out: Output<unknown>) => out.emit(['left', n, ctx.timestamp]),
+      onRight: ({ n }, ctx, out) => {
+        out.emit(['right', n, ctx.now]);
+        out.emit(n);
+      },
+    }),
+  ),
+  two('connect by key', ['KeyedConnectedStreams.process'], (left, right) =>
+    keyed(left)
+      .connect(keyed(right))
+      .process({
+        state: { lefts: list<number>() },
+        sideOutputs: { unmatched: sideOutput<number>() },
+        onLeft({ n }, ctx) {
+          ctx.state.lefts.add(n);
+          ctx.timers.eventTime(ctx.timestamp + 9);
+        },
+        onRight({ n }, ctx, out: Output<unknown>) {
+          const lefts = ctx.state.lefts.values();
+          if (lefts.length === 0) ctx.sideOutput('unmatched', n);
+          for (const other of lefts) out.emit([ctx.key, other, n]);
+        },
+        onTimer(time, ctx, out) {
+          out.emit([ctx.key, time, ctx.state.lefts.values()]);
+          ctx.state.lefts.clear();
+        },
+      }),
+  ),
+  two('connect with broadcast state', ['BroadcastConnectedStreams.process'], (left, right) =>
+    left.connect(right.broadcast({ rules: map<string | number, number>() })).process({
+      onLeft: ({ k, n }, ctx, out: Output<unknown>) =>
+        out.emit([k, n, ctx.broadcast.rules.get('b')]),
+      onRight: ({ k, n }, ctx) => ctx.broadcast.rules.set(k, n),
+    }),
+  ),
+  two(
+    'connect by key with broadcast state',
+    ['KeyedBroadcastConnectedStreams.process'],
+    (left, right) =>
+      keyed(left)
+        .connect(right.broadcast({ rules: map<string | number, number>() }))
+        .process({
+          state: { seen: value<number>() },
+          onLeft({ n }, ctx, out: Output<unknown>) {
+            ctx.state.seen.update((seen = 0) => seen + n);
+            ctx.timers.eventTime(ctx.timestamp + 4);
+            out.emit([ctx.key, ctx.state.seen.get(), [...ctx.broadcast.rules.entries()]]);
+          },
+          onRight: ({ k, n }, ctx) => ctx.broadcast.rules.set(k, n),
+          onTimer: (time, ctx, out) => out.emit([time, ctx.broadcast.rules.get('b')]),
+        }),
+  ),
+];
