@@ -184,12 +184,13 @@ describe('the entries', () => {
 
   /** `CLASS.method` of all streams, as they are written. */
   const methods = sources.flatMap((text) =>
-    [...text.matchAll(/^export (?:class|interface) (\w+Streams?)\b[\s\S]*?^}/gm)].flatMap(
-      ([body, name]) =>
-        [...body.matchAll(/^ {2}(?:override )?([a-z]\w*)(?:<|\()/gm)]
-          .map(([, method]) => method!)
-          .filter((method) => method !== 'constructor')
-          .map((method) => `${name}.${method}`),
+    [
+      ...text.matchAll(/^export (?:class|interface) (\w+(?:Streams?|Changelog))\b[\s\S]*?^}/gm),
+    ].flatMap(([body, name]) =>
+      [...body.matchAll(/^ {2}(?:override )?([a-z]\w*)(?:<|\()/gm)]
+        .map(([, method]) => method!)
+        .filter((method) => method !== 'constructor')
+        .map((method) => `${name}.${method}`),
     ),
   );
   /** Functions of the front door that make windows. */

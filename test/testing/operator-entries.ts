@@ -22,6 +22,7 @@ import {
   min,
   type Output,
   reducing,
+  session,
   sideOutput,
   sliding,
   sum,
@@ -61,6 +62,12 @@ export const DRAWS_NOTHING: readonly string[] = [
   'KeyedStream.connect',
   'WindowedStream.allowedLateness',
   'WindowedStream.sideOutputLate',
+  'ChangelogStream.keyBy',
+  'ChangelogStream.asRecords',
+  'ChangelogStream.name',
+  'ChangelogStream.uid',
+  'ChangelogStream.parallelism',
+  'ChangelogStream.sideOutput',
 ];
 
 const row = (k: Row['k'], n: number, at: number): ScriptItem<Row> => ({ element: { k, n }, at });
@@ -273,6 +280,72 @@ export const ENTRIES: readonly Entry[] = [
       .window(cumulative({ sizeMs: 20, stepMs: 5 }))
       .sideOutputLate('late')
       .aggregate(folds),
+  ),
+  one(
+    'session windows',
+    ['session'],
+    (rows) =>
+      keyed(rows)
+        .window(session({ gapMs: 8 }))
+        .allowedLateness(3)
+        .sideOutputLate('late')
+        .aggregate({ ...folds, mergedTexts }),
+    { key },
+  ),
+  one('session windows of reduce', ['session'], (rows) =>
+    keyed(rows)
+      .window(session({ gapMs: 8 }))
+      .reduce((a, b) => ({ k: a.k, n: a.n + b.n })),
+  ),
+  one('distinctBy, the first', ['DataStream.distinctBy'], (rows) =>
+    rows.distinctBy(({ k }) => k, { ttlMs: 20 }),
+  ),
+  one('distinctBy, the last', ['DataStream.distinctBy'], (rows) =>
+    rows.distinctBy(({ k }) => k, { keep: 'last' }).asRecords(),
+  ),
+  one('asChangelog', ['DataStream.asChangelog'], (rows) =>
+    rows.asChangelog(({ n }) => (n === 9 ? '-D' : '+I')).asRecords(),
+  ),
+  one('topN', ['KeyedStream.topN'], (rows) =>
+    rows
+      .keyBy(({ n }) => n % 2)
+      .topN(2, { by: ({ n }) => n, rank: 'place' })
+      .asRecords(),
+  ),
+  one('toChangelog', ['AggregatedStream.toChangelog'], (rows) =>
+    keyed(rows).aggregate(folds).toChangelog().asRecords(),
+  ),
+  one('map and filter of changes', ['ChangelogStream.map', 'ChangelogStream.filter'], (rows) =>
+    keyed(rows)
+      .aggregate({ n: count(), sum: sum(({ n }) => n) })
+      .toChangelog()
+      .filter(({ sum: total }) => (total ?? 0) % 2 === 1)
+      .map(({ key: of, sum: total }) => ({ of, total }))
+      .asRecords(),
+  ),
+  one('changes that are dropped', ['ChangelogStream.onError'], (rows) =>
+    keyed(rows)
+      .aggregate({ n: count() })
+      .toChangelog()
+      .map(({ key: of, n }) => ({ of, n: picky(n) }))
+      .onError('drop')
+      .asRecords(),
+  ),
+  one('aggregate of changes', ['KeyedChangelog.aggregate'], (rows) =>
+    keyed(rows)
+      .aggregate({ sum: sum(({ n }) => n) })
+      .toChangelog()
+      .keyBy(({ sum: total }) => (total ?? 0) % 3)
+      .aggregate({ n: count(), total: sum(({ sum: total }) => total) })
+      .asRecords(),
+  ),
+  one('topN of changes', ['KeyedChangelog.topN'], (rows) =>
+    keyed(rows)
+      .aggregate({ sum: sum(({ n }) => n) })
+      .toChangelog()
+      .keyBy(() => 'all')
+      .topN(2, { by: ({ sum: total }) => total })
+      .asRecords(),
   ),
   two('connect', ['ConnectedStreams.process'], (left, right) =>
     left.connect(right).process({
