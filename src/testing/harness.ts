@@ -115,13 +115,13 @@ export abstract class Harness<O> {
   }
 
   /**
-   * The timers that are set, in the order of time.
+   * The timers that are set, in the order of time; at the same time in that of their keys as texts.
    * @throws HoldfastError as `state`
    */
   timers(operator?: string): TestTimer[] {
     return this.#kept(operator)
       .flatMap(({ key, timers }) => timers.map((timer) => ({ key, ...timer })))
-      .sort((a, b) => a.time - b.time);
+      .sort((a, b) => a.time - b.time || (textOf(a.key) < textOf(b.key) ? -1 : 1));
   }
 
   /** A checkpoint of all state, timers and times: `restore` goes on from it, as often as you like. */
@@ -170,6 +170,8 @@ export abstract class Harness<O> {
     return keptKeys(named(name === undefined ? showing : operators, 'operator', name));
   }
 }
+
+const textOf = (key: unknown): string => String(canonicalKey(key));
 
 /**
  * Makes all that a harness needs: the graph by hand, its tasks, and what they go on from.

@@ -98,7 +98,34 @@ const TWO: readonly ScriptItem<Row>[] = SCRIPT.map((item, at) => {
   return { ...item, to };
 });
 
+const side = (to: 'left' | 'right', k: Row['k'], n: number, at: number): ScriptItem<Row> => ({
+  element: { k, n },
+  at,
+  to,
+});
+
+/** Rows of both sides that find each other, rows that find nobody, and one that is late for a window of 10 ms. */
+const PAIRS: readonly ScriptItem<Row>[] = [
+  side('left', 'a', 1, 5),
+  side('right', 'a', 10, 6),
+  side('right', 'b', 20, 12),
+  side('left', 'b', 2, 14),
+  { watermark: 11 },
+  side('left', 7, 3, 16),
+  side('right', 'a', 30, 9),
+  { watermark: 20, to: 'left' },
+  side('left', 'a', 4, 25),
+  side('right', 7, 40, 15),
+  { watermark: 24, to: 'right' },
+  side('right', 'a', 50, 27),
+  side('right', 'a', 51, 24),
+  { watermark: 31 },
+  side('left', 'b', 6, 33),
+  side('right', 'b', 60, 32),
+];
+
 const keyed = (rows: DataStream<Row>) => rows.keyBy(({ k }) => k);
+type KeyedRows = ReturnType<typeof keyed>;
 const picky = (n: number): number => {
   if (n % 3 === 0) throw new Error('no threes');
   return n;
@@ -118,7 +145,21 @@ const two = (
   name: string,
   covers: readonly string[],
   build: (left: DataStream<Row>, right: DataStream<Row>) => DataStream<unknown, unknown>,
-): Entry => ({ name, covers, options: { build, script: TWO } });
+  script: readonly ScriptItem<Row>[] = TWO,
+): Entry => ({ name, covers, options: { build, script } });
+
+const joined = (
+  name: string,
+  method: string,
+  build: (left: KeyedRows, right: KeyedRows) => DataStream<unknown, unknown>,
+): Entry =>
+  two(name, [`KeyedStream.${method}`], (left, right) => build(keyed(left), keyed(right)), PAIRS);
+
+const pair = (left: Row | null, right: Row | null, of: Row['k']) => ({
+  of,
+  left: left?.n,
+  right: right?.n,
+});
 
 const folds = { n: count(), sum: sum(({ n }: Row) => n), mean: average(({ n }: Row) => n) };
 const texts = aggregation({
@@ -400,5 +441,43 @@ export const ENTRIES: readonly Entry[] = [
           onRight: ({ k, n }, ctx) => ctx.broadcast.rules.set(k, n),
           onTimer: (time, ctx, out) => out.emit([time, ctx.broadcast.rules.get('b')]),
         }),
+  ),
+  joined('intervalJoin', 'intervalJoin', (left, right) =>
+    left.intervalJoin(right, { lowerMs: -3, upperMs: 3, kind: 'full', select: pair }),
+  ),
+  joined('intervalJoin with late rows aside', 'intervalJoin', (left, right) =>
+    left.intervalJoin(right, {
+      lowerMs: 0,
+      upperMs: 5,
+      allowedLatenessMs: 1,
+      sideOutputLate: { left: 'late left', right: 'late right' },
+      select: pair,
+    }),
+  ),
+  joined('join by window', 'join', (left, right) =>
+    left.join(right, {
+      window: tumbling(10),
+      kind: 'full',
+      sideOutputLate: { right: 'late' },
+      select: pair,
+    }),
+  ),
+  joined('join by key', 'join', (left, right) => left.join(right, { select: pair })),
+  joined('join by key for a time', 'join', (left, right) =>
+    left.join(right, { ttlMs: 5, select: pair }),
+  ),
+  joined('coGroup', 'coGroup', (left, right) =>
+    left.coGroup(right, {
+      window: sliding({ sizeMs: 10, slideMs: 5 }),
+      select: (lefts, rights, of, { windowEnd }) => ({
+        of,
+        windowEnd,
+        lefts: lefts.map(({ n }) => n),
+        rights: rights.map(({ n }) => n),
+      }),
+    }),
+  ),
+  joined('joinLatest', 'joinLatest', (left, right) =>
+    left.joinLatest(right, { kind: 'left', select: pair }),
   ),
 ];
