@@ -16,6 +16,7 @@ import {
   count,
   cumulative,
   type DataStream,
+  fromCollection,
   list,
   map,
   max,
@@ -479,5 +480,20 @@ export const ENTRIES: readonly Entry[] = [
   ),
   joined('joinLatest', 'joinLatest', (left, right) =>
     left.joinLatest(right, { kind: 'left', select: pair }),
+  ),
+  one('lookup', ['DataStream.lookup'], (rows) =>
+    rows.lookup(
+      fromCollection([
+        { of: 'a', city: 'Aachen' },
+        { of: 'b', city: 'Bonn' },
+        { of: 'b', city: 'Berlin' },
+      ]),
+      {
+        key: ({ k }) => k,
+        tableKey: ({ of }): Row['k'] => of,
+        kind: 'left',
+        select: ({ n }, found) => ({ n, city: found?.city }),
+      },
+    ),
   ),
 ];
