@@ -13,10 +13,12 @@ import {
   aggregating,
   aggregation,
   average,
+  calendar,
   count,
   cumulative,
   type DataStream,
   fromCollection,
+  globalWindow,
   list,
   map,
   max,
@@ -63,6 +65,8 @@ export const DRAWS_NOTHING: readonly string[] = [
   'KeyedStream.connect',
   'WindowedStream.allowedLateness',
   'WindowedStream.sideOutputLate',
+  'AllWindowedStream.allowedLateness',
+  'AllWindowedStream.sideOutputLate',
   'ChangelogStream.keyBy',
   'ChangelogStream.asRecords',
   'ChangelogStream.name',
@@ -70,6 +74,9 @@ export const DRAWS_NOTHING: readonly string[] = [
   'ChangelogStream.parallelism',
   'ChangelogStream.sideOutput',
 ];
+
+/** Operators that start threads of their own: those are tried in jobs. */
+export const TRIED_IN_JOBS: readonly string[] = ['DataStream.mapOnPool'];
 
 const row = (k: Row['k'], n: number, at: number): ScriptItem<Row> => ({ element: { k, n }, at });
 
@@ -495,5 +502,25 @@ export const ENTRIES: readonly Entry[] = [
         select: ({ n }, found) => ({ n, city: found?.city }),
       },
     ),
+  ),
+  one('windowAll', ['DataStream.windowAll', 'AllWindowedStream.aggregate'], (rows) =>
+    rows
+      .windowAll(tumbling(10))
+      .sideOutputLate('late')
+      .aggregate({ ...folds, mergedTexts }),
+  ),
+  one('windowAll, again for late records', ['AllWindowedStream.reduce'], (rows) =>
+    rows
+      .windowAll(tumbling(10))
+      .allowedLateness(15)
+      .reduce((a, b) => ({ k: a.k, n: a.n + b.n })),
+  ),
+  one('calendar windows', ['calendar'], (rows) =>
+    keyed(rows)
+      .window(calendar('day', { timeZone: 'Europe/Berlin' }))
+      .aggregate(folds),
+  ),
+  one('global windows', ['globalWindow'], (rows) =>
+    keyed(rows).window(globalWindow()).aggregate(folds),
   ),
 ];
