@@ -15,8 +15,12 @@ import {
   average,
   calendar,
   count,
+  countEvictor,
+  countTrigger,
+  countWindow,
   cumulative,
   type DataStream,
+  eventTimeTrigger,
   fromCollection,
   globalWindow,
   list,
@@ -24,13 +28,17 @@ import {
   max,
   min,
   type Output,
+  processingTime,
+  purgingTrigger,
   reducing,
   session,
   sideOutput,
   sliding,
   sum,
+  timeEvictor,
   tumbling,
   value,
+  type WindowBounds,
 } from '../../src/index.js';
 import type { OperatorConformanceOptions, ScriptItem } from '../../src/testing/index.js';
 
@@ -145,6 +153,15 @@ const one = (
   build: (rows: DataStream<Row>) => DataStream<unknown, unknown>,
   more: Partial<OperatorConformanceOptions<Row, Row>> = {},
 ): Entry => ({ name, covers, options: { build, script: SCRIPT, ...more } });
+
+function gathered(
+  { windowEnd }: WindowBounds,
+  rows: Row[],
+  { key: of }: { readonly key: unknown },
+  out: Output<object>,
+): void {
+  out.emit({ key: of, windowEnd, n: rows.map(({ n }) => n) });
+}
 
 /** The key of a window's row. */
 const key = (row: unknown) => (row as { key: string | number }).key;
@@ -522,5 +539,56 @@ export const ENTRIES: readonly Entry[] = [
   ),
   one('global windows', ['globalWindow'], (rows) =>
     keyed(rows).window(globalWindow()).aggregate(folds),
+  ),
+  one('windows whose records are kept', ['WindowedStream.process'], (rows) =>
+    keyed(rows)
+      .window(sliding({ sizeMs: 20, slideMs: 10 }))
+      .sideOutputLate('late')
+      .process({ onWindow: gathered }),
+  ),
+  one('sessions whose records are kept', ['WindowedStream.process'], (rows) =>
+    keyed(rows)
+      .window(session({ gapMs: 8 }))
+      .sideOutputLate('late')
+      .process({ onWindow: gathered }),
+  ),
+  one('windowAll whose records are kept', ['AllWindowedStream.process'], (rows) =>
+    rows.windowAll(tumbling(10)).sideOutputLate('late').process({ onWindow: gathered }),
+  ),
+  one('windows with early firings', ['WindowedStream.trigger'], (rows) =>
+    keyed(rows)
+      .window(tumbling(20))
+      .trigger(eventTimeTrigger({ earlyCount: 2 }))
+      .sideOutputLate('late')
+      .aggregate(folds),
+  ),
+  one('windowAll with a trigger', ['AllWindowedStream.trigger'], (rows) =>
+    rows
+      .windowAll(tumbling(20))
+      .trigger(purgingTrigger(countTrigger(2)))
+      .sideOutputLate('late')
+      .aggregate(folds),
+  ),
+  one('windows with an evictor', ['WindowedStream.evictor'], (rows) =>
+    keyed(rows)
+      .window(tumbling(20))
+      .evictor(countEvictor(1))
+      .sideOutputLate('late')
+      .process({ onWindow: gathered }),
+  ),
+  one('windowAll with an evictor', ['AllWindowedStream.evictor'], (rows) =>
+    rows
+      .windowAll(tumbling(20))
+      .evictor(timeEvictor(5))
+      .sideOutputLate('late')
+      .process({ onWindow: gathered }),
+  ),
+  one('windows of a number of records', ['countWindow'], (rows) =>
+    keyed(rows).window(countWindow(2)).aggregate(folds),
+  ),
+  one('windows of the clock', ['processingTime'], (rows) =>
+    keyed(rows)
+      .window(processingTime(tumbling(50)))
+      .aggregate(folds),
   ),
 ];
