@@ -77,6 +77,8 @@ export const DRAWS_NOTHING: readonly string[] = [
   'AllWindowedStream.sideOutputLate',
   'ChangelogStream.keyBy',
   'ChangelogStream.asRecords',
+  'ChangelogStream.collectTable',
+  'ChangelogStream.sinkTo',
   'ChangelogStream.name',
   'ChangelogStream.uid',
   'ChangelogStream.parallelism',
