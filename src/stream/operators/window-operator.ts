@@ -370,9 +370,18 @@ export class WindowOperator<S> implements Operator {
     if (fired) dueEnd = merge?.endAfter(this.#watermark, slice) ?? Number.POSITIVE_INFINITY;
     const { index, whole, start, end, firstEnd, lastEnd, stored } = slice;
     const slots = this.#store.newSlots(stored);
+    // One literal: each record looks at its pane, and one made of spreads is slower to look at.
     const pane: Pane<S> = {
-      ...{ index, whole, start, end, firstEnd, lastEnd, stored },
-      ...{ fired, dueEnd, slots },
+      index,
+      whole,
+      start,
+      end,
+      firstEnd,
+      lastEnd,
+      stored,
+      fired,
+      dueEnd,
+      slots,
     };
     this.#panes.add(pane);
     this.#due = Math.min(this.#due, this.#dueOf(pane));
