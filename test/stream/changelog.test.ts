@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { count, min, sum } from '../../src/stream/api/aggregations.js';
 import type { ChangeKind, LatestOptions } from '../../src/stream/api/changelog.js';
-import type { ChangelogStream } from '../../src/stream/api/data-stream.js';
+import type { ChangelogStream, DataStream } from '../../src/stream/api/data-stream.js';
 import { asc, desc } from '../../src/stream/api/order-by.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
+import { graphData } from '../../src/stream/graph/graph-builder.js';
+import { planJob } from '../../src/stream/graph/planner.js';
 import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
 import { from, Line, told } from './changelog-kit.js';
 import { draw, nodeOf, sink, thrownBy } from './graph-kit.js';
@@ -191,17 +193,49 @@ describe('changes as input', () => {
     expect(thrownBy(() => line.feed({ v: 1 })).code).toBe('ERR_HOLDFAST_CHANGELOG_ROW');
   });
 
-  it('may not stand behind what keeps no order', () => {
-    const error = thrownBy(() =>
-      draw(
-        (env) =>
-          void from<Bid>(env)
-            .rebalance()
-            .asChangelog(() => '+I'),
-      ),
+  const planned = (build: (rows: DataStream<Bid>) => DataStream<Bid>) => {
+    const graph = draw(
+      (env) =>
+        void build(from<Bid>(env))
+          .asChangelog(() => '+I')
+          .asRecords()
+          .sinkTo(sink()),
     );
-    expect(error).toMatchObject({ code: 'ERR_HOLDFAST_JOB_BUILD' });
-    expect(error.message).toContain('rebalance');
+    return planJob(graphData(graph), { slots: 3, keyGroups: 16 });
+  };
+
+  it('may not stand behind what keeps no order', () => {
+    const refused: readonly (readonly [string, (rows: DataStream<Bid>) => DataStream<Bid>])[] = [
+      ['rebalance', (rows) => rows.rebalance()],
+      ['rebalance', (rows) => rows.rebalance().map((row) => row)],
+      ['broadcast', (rows) => rows.broadcast().filter(() => true)],
+      ['parallelism 1', (rows) => rows.parallelism(1).map((row) => row)],
+      ['parallelism 2', (rows) => rows.parallelism(2).union(rows.map((row) => row))],
+    ];
+    for (const [why, build] of refused) {
+      const error = thrownBy(() => planned(build));
+      expect(error).toMatchObject({ code: 'ERR_HOLDFAST_JOB_BUILD' });
+      expect(error.message).toContain(why);
+    }
+  });
+
+  it('keep their order in the chain of what they are read from, and in one instance', () => {
+    const allowed: readonly ((rows: DataStream<Bid>) => DataStream<Bid>)[] = [
+      (rows) => rows.parallelism(1),
+      (rows) => rows.map((row) => row).parallelism(1),
+      (rows) =>
+        rows
+          .rebalance()
+          .keyBy(({ k }) => k)
+          .reduce((_, row) => row),
+    ];
+    for (const build of allowed) {
+      const { vertices, graph } = planned(build);
+      const { nodes } = vertices.find(({ nodes: of }) =>
+        of.some((node) => graph.nodes[node]!.type === 'changelog'),
+      )!;
+      expect(nodes.length).toBeGreaterThan(1);
+    }
   });
 
   it('that take back what is not there are refused', () => {

@@ -269,7 +269,8 @@ export class DataStream<T, Tags = NoTags> {
    * Takes records that are changes already: their own field `change` tells of what kind. A `-U` and a `+U` go on as
    * `-D` and `+I`, because nobody knows whether they stand side by side. All changes of a row have to come in their
    * order, from one split of a source.
-   * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD behind `rebalance` and `broadcast`, which keep no order
+   * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD, when the job is planned, behind `rebalance`, `broadcast` and changes of
+   *   parallelism, which keep no order
    */
   asChangelog<R extends { readonly change: ChangeKind }>(
     this: DataStream<R, unknown>,
@@ -281,18 +282,14 @@ export class DataStream<T, Tags = NoTags> {
   ): ChangelogStream<R>;
   asChangelog(kindOf?: (record: T) => ChangeKind): unknown {
     if (kindOf !== undefined) checkCallback(kindOf, 'asChangelog');
-    const mixed = this.origin.edges.find(({ partition }) => partition !== 'forward');
-    if (mixed !== undefined) {
-      throw new HoldfastError(
-        'ERR_HOLDFAST_JOB_BUILD',
-        `asChangelog(…) behind ${mixed.partition}(): changes of a row would overtake each other. Call it before.`,
-      );
-    }
+    const inputs = this.inputs();
     const node = this.origin.draft.add({
       kind: 'operator',
       type: 'changelog',
-      inputs: this.inputs(),
+      inputs,
       create: asChangelogOperator(kindOf),
+      // As many instances as what it reads has, so that the changes keep their order.
+      inChain: inputs.length === 1 && inputs[0]!.partition === 'forward',
     });
     return new ChangelogStream(StreamOrigin.ofNode(this.origin.draft, node));
   }

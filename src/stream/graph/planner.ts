@@ -21,6 +21,7 @@
 import { HoldfastError } from '../../base/errors.js';
 import { hashKey } from '../../hashring/murmur3.js';
 import { placementTable } from '../../hashring/placement.js';
+import { requireChangeOrder } from './change-order.js';
 import type { GraphData, GraphNodeData, Partition } from './graph.js';
 import { noticesOf } from './notices.js';
 import type { JobPlan, PlanChannel, PlanEdge, PlanTask, PlanVertex } from './plan.js';
@@ -36,11 +37,15 @@ export interface PlanOptions {
   readonly keyGroups: number;
 }
 
-/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION naming the operator that does not fit */
+/**
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION naming the operator that does not fit, ERR_HOLDFAST_JOB_BUILD where
+ *   changes of rows would lose their order
+ */
 export function planJob(graph: GraphData, { slots, keyGroups }: PlanOptions): JobPlan {
   requireCount('parallelism', slots);
   requireCount('keyGroups', keyGroups);
   const parallelism = graph.nodes.map((node) => parallelismOf(node, slots));
+  requireChangeOrder(graph, parallelism);
   const partitionOf = (from: number, to: number, partition: Partition): Partition =>
     partition === 'forward' && parallelism[from] !== parallelism[to] ? 'rebalance' : partition;
 
