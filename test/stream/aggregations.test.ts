@@ -12,7 +12,14 @@ import {
   sum,
 } from '../../src/stream/api/aggregations.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
-import { tumbling } from '../../src/stream/api/windows.js';
+import {
+  calendar,
+  cumulative,
+  processingTime,
+  requireWindow,
+  sliding,
+  tumbling,
+} from '../../src/stream/api/windows.js';
 import { thrownBy } from './graph-kit.js';
 
 type Value = number | null | undefined;
@@ -336,5 +343,33 @@ describe('tumbling', () => {
 
   it('refuses an offset that is no whole number', () => {
     expect(thrownBy(() => tumbling(10, { offsetMs: 0.5 })).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+  });
+});
+
+describe('windows', () => {
+  it.each([
+    ['tumbling.offset', 'tumbling.offsetMs', () => tumbling(10, { offset: 5 } as never)],
+    ['sliding.slide', 'sliding.slideMs', () => sliding({ sizeMs: 10, slide: 5 } as never)],
+    ['cumulative.step', 'cumulative.stepMs', () => cumulative({ sizeMs: 10, step: 5 } as never)],
+    [
+      'calendar.weekStart',
+      'calendar.weekStartsOn',
+      () => calendar('week', { timeZone: 'UTC', weekStart: 'sunday' } as never),
+    ],
+    ['tumbling', 'an object', () => tumbling(10, null as never)],
+  ])('refuse %s', (_, way, make) => {
+    const error = thrownBy(make);
+    expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(error.message).toContain(way);
+  });
+
+  it('are made by their functions: what was written by hand is refused, not run without its defaults', () => {
+    expect(() => requireWindow(tumbling(10))).not.toThrow();
+    for (const byHand of [
+      { kind: 'tumbling', sizeMs: 10 },
+      { ...tumbling(10), sizeMs: -1 },
+    ]) {
+      expect(thrownBy(() => requireWindow(byHand)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    }
   });
 });

@@ -106,10 +106,11 @@ export interface TumblingOptions {
  * @param sizeMs a whole number of milliseconds, at least 1: `minutes(1)`, `days(1)`
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
-export function tumbling(sizeMs: number, options: TumblingOptions = {}): TumblingWindow {
+export function tumbling(sizeMs: number, options?: TumblingOptions): TumblingWindow {
   requireWholeMs('tumbling(sizeMs)', sizeMs, 1);
-  const offsetMs = offsetWithin(sizeMs, options.offsetMs, 'tumbling(…, { offsetMs })');
-  return Object.freeze({ kind: 'tumbling', sizeMs, offsetMs });
+  const { offsetMs } = checkObject('tumbling', options, ['offsetMs']);
+  const offset = offsetWithin(sizeMs, offsetMs, 'tumbling(…, { offsetMs })');
+  return Object.freeze({ kind: 'tumbling', sizeMs, offsetMs: offset });
 }
 
 export interface SlidingOptions {
@@ -127,7 +128,11 @@ export interface SlidingOptions {
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
 export function sliding(options: SlidingOptions): SlidingWindow {
-  const { sizeMs, slideMs, offsetMs } = requireOptions('sliding', options);
+  const { sizeMs, slideMs, offsetMs } = checkObject('sliding', options, [
+    'sizeMs',
+    'slideMs',
+    'offsetMs',
+  ]);
   requireWholeMs('sliding({ sizeMs })', sizeMs, 1);
   requireWholeMs('sliding({ slideMs })', slideMs, 1);
   requireNumbers(
@@ -154,7 +159,11 @@ export interface CumulativeOptions {
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
 export function cumulative(options: CumulativeOptions): CumulativeWindow {
-  const { sizeMs, stepMs, offsetMs } = requireOptions('cumulative', options);
+  const { sizeMs, stepMs, offsetMs } = checkObject('cumulative', options, [
+    'sizeMs',
+    'stepMs',
+    'offsetMs',
+  ]);
   requireWholeMs('cumulative({ sizeMs })', sizeMs, 1);
   requireWholeMs('cumulative({ stepMs })', stepMs, 1);
   if (sizeMs % stepMs !== 0) {
@@ -192,7 +201,7 @@ export interface CalendarOptions {
  */
 export function calendar(unit: CalendarUnit, options: CalendarOptions): CalendarWindow {
   if (!UNITS.includes(unit)) throw badOption('calendar(unit)', unit, listed(UNITS));
-  const { timeZone, weekStartsOn } = requireOptions(`calendar('${unit}', …)`, options);
+  const { timeZone, weekStartsOn } = checkObject('calendar', options, ['timeZone', 'weekStartsOn']);
   const zone = typeof timeZone === 'string' ? zoneNamed(timeZone) : undefined;
   if (zone === undefined) {
     const allowed = "a time zone such as 'Europe/Berlin', 'UTC' or '+05:30'";
@@ -280,6 +289,7 @@ export function processingTime(
       'tumbling(…), sliding(…) or session(…): what is told apart by the clock',
     );
   }
+  requireWindow(window);
   const { partial } = checkObject('processingTime', options, ['partial']);
   return Object.freeze({
     kind: 'processing-time',
@@ -298,11 +308,6 @@ function offsetWithin(within: number, given: number | undefined, option: string)
   requireWholeMs(option, offset, Number.MIN_SAFE_INTEGER);
   const remainder = offset % within;
   return remainder < 0 ? remainder + within : remainder + 0;
-}
-
-function requireOptions<T extends object>(of: string, options: T): T {
-  if (typeof options === 'object' && options !== null) return options;
-  throw badOption(`${of}(…)`, options, 'an object of options');
 }
 
 /** Times until the year 2248. */
@@ -357,12 +362,13 @@ const KINDS: readonly unknown[] = [
 ] satisfies WindowDefinition['kind'][];
 
 /**
- * Refuses what is no window definition.
+ * Refuses what is no window definition. Those that were made by a function of this file are frozen; one that somebody
+ * has written by hand was not checked, and may lack what has a default.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
 export function requireWindow(window: unknown): asserts window is WindowDefinition {
   if (typeof window === 'object' && window !== null && 'kind' in window) {
-    if (KINDS.includes(window.kind)) return;
+    if (KINDS.includes(window.kind) && Object.isFrozen(window)) return;
   }
   throw new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',
