@@ -1,6 +1,6 @@
 /** Operators driven by hand: the real ones, and the same answers as in a job. */
 
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { count, type DataStream, map, type Output, tumbling, value } from '../../src/index.js';
 import { testOperator } from '../../src/testing/index.js';
 
@@ -154,6 +154,27 @@ test('what a callback throws is told as the job would tell it, by every call fro
   expect(() => operator.output()).toThrow(told);
   await expect(operator.snapshot()).rejects.toEqual(told);
   await expect(operator.end()).rejects.toEqual(told);
+});
+
+test('all that follows has happened when a call returns, on a machine that is slow as well', async () => {
+  const operator = await testOperator((visits: DataStream<Visit>) =>
+    visits
+      .keyBy(({ user }) => user)
+      .window(tumbling(10))
+      .aggregate({ visits: count() }),
+  );
+  operator.element({ user: 'ann', page: '/a' }, 5);
+  let now = performance.now();
+  const slow = vi.spyOn(performance, 'now').mockImplementation(() => {
+    now += 5;
+    return now;
+  });
+  try {
+    operator.watermark(20);
+    expect(operator.take()).toMatchObject([{ key: 'ann', visits: 1 }]);
+  } finally {
+    slow.mockRestore();
+  }
 });
 
 test('what is wrong is refused, and says what there is', async () => {

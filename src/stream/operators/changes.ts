@@ -74,6 +74,7 @@ export function notThere(what: string): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_CHANGELOG',
     `a change takes back a row that is not there (${what}). All changes of a row have to come in their order, from one ` +
-      'split of a source, and none may be missing; callbacks on the way have to answer alike for equal rows.',
+      'split of a source, and none may be missing; callbacks on the way have to answer alike for equal rows. What takes a ' +
+      'row back is equal to it in all fields: leave out, with map, one that tells of what kind a change is.',
   );
 }
