@@ -29,6 +29,8 @@ const IDLE_DEATHS_MAX = 10;
 /** Phases in which a thread's heap holds what its tasks need, and nothing more is being read into it. */
 const WORKING: readonly Phase[] = ['running', 'aligning', 'capturing'];
 const ANSWER_TIMEOUT_MS = 1_000;
+/** The same for what nobody can ask for again. */
+const LAST_ANSWER_TIMEOUT_MS = 30_000;
 
 export interface SlotFailure {
   readonly slot: number;
@@ -211,12 +213,19 @@ export class Slots {
 
   /** Metrics of all living threads that answer in time. */
   async operatorMetrics(): Promise<readonly TaskMetrics[]> {
+    return await this.#metrics(ANSWER_TIMEOUT_MS);
+  }
+
+  /** Those with which a job ends. They are in its result, so a thread that has to wait for a processor has time to answer. */
+  async lastMetrics(): Promise<readonly TaskMetrics[]> {
+    return await this.#metrics(LAST_ANSWER_TIMEOUT_MS);
+  }
+
+  async #metrics(timeoutMs: number): Promise<readonly TaskMetrics[]> {
     const living = this.#members.filter((member) => member?.link.dead === false);
     const answers = await Promise.all(
       living.map((member) =>
-        member!.link
-          .call('metrics', [], { timeoutMs: ANSWER_TIMEOUT_MS })
-          .catch(() => ({ tasks: [] })),
+        member!.link.call('metrics', [], { timeoutMs }).catch(() => ({ tasks: [] })),
       ),
     );
     return answers.flatMap((answer) => answer.tasks);

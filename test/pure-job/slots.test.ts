@@ -40,6 +40,39 @@ test('who commits is one of the slots that were named, a living one if there is 
   await slots.close(false);
 });
 
+test('what a job ends with waits for threads that are slow to answer', async () => {
+  const graph = graphData(draw((env) => env.from(source()).sinkTo(sink())));
+  const slots = new Slots({
+    options: resolveOptions({ parallelism: 2, spares: 0 }),
+    spawn: (name, callbacks) => {
+      queueMicrotask(() => callbacks.onEvent({ kind: 'ready', job: 'job' }));
+      const link = {
+        block: new ControlBlock(),
+        threadId: 1,
+        dead: false,
+        async call(method: string, _args: unknown, options?: { timeoutMs: number }) {
+          if (method !== 'metrics') return graph;
+          // It has no processor for five seconds.
+          if (options!.timeoutMs < 5_000) throw new Error('no answer');
+          return { tasks: [name] };
+        },
+        terminate: async () => {},
+        waitedMs: () => undefined,
+        utilization: () => undefined,
+      };
+      return link as unknown as HostLink;
+    },
+    onEvent: () => {},
+    onFailure: () => {},
+    onChange: () => {},
+    onBeat: () => {},
+  });
+  await slots.open();
+  expect(await slots.operatorMetrics()).toEqual([]);
+  expect(await slots.lastMetrics()).toHaveLength(2);
+  await slots.close(false);
+});
+
 test('spares that hang are not replaced for ever', async () => {
   const graph = graphData(draw((env) => env.from(source()).sinkTo(sink())));
   const hung: number[] = [];

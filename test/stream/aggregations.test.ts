@@ -369,7 +369,9 @@ describe('windows', () => {
       { kind: 'tumbling', sizeMs: 10 },
       { ...tumbling(10), sizeMs: -1 },
     ]) {
-      expect(thrownBy(() => requireWindow(byHand)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+      for (const take of [requireWindow, processingTime] as const) {
+        expect(thrownBy(() => take(byHand as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+      }
     }
   });
 });

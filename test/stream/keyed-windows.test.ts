@@ -562,6 +562,7 @@ describe('evictors', () => {
       keep: (): readonly Timestamped<Visit>[] => [{ record: { k: 'a', n: 1 }, timestamp: 0 }],
     };
     expect(thrownBy(() => of(foreign)).message).toMatch(/not given/);
+    expect(thrownBy(() => of({ keep: () => undefined as never })).message).toMatch(/an array/);
   });
 
   it('stand before a fold', () => {
@@ -649,6 +650,7 @@ describe('windows of the clock', () => {
     const kept = emitting();
     for (const item of [untimed(1), untimed(2), untimed(3, 'b'), end]) kept.feed(item);
     expect(lists(kept.emitted)).toEqual([[1, 2], [3]]);
+    expect(kept.counters).toEqual({});
     const fired = emitting();
     fired.feed(untimed(1));
     tick(fired, 100);

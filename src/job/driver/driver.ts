@@ -514,7 +514,7 @@ export class JobDriver {
     await this.#told;
     this.#closeRegions();
     for (const region of this.#regions) region.settle();
-    this.#lastMetrics = await this.#slots.operatorMetrics();
+    this.#lastMetrics = await this.#slots.lastMetrics();
     const result: JobResult = {
       job: this.plan.graph.job,
       run: this.run,

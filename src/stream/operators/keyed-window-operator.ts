@@ -137,8 +137,9 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
   }
 
   protected override ended(): void {
-    super.ended();
+    // All windows that are open make their rows now, and need no timer.
     if (this.#spec.partial === 'emit') return;
+    super.ended();
     let left = 0;
     const { time } = this.#spec.windows;
     // Windows of event time all close now, and count for themselves.

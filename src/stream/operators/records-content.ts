@@ -4,7 +4,7 @@
  */
 
 import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
-import { asyncCallbackError, isThenable } from '../api/callbacks.js';
+import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type { StateVersion } from '../api/state-version.js';
 import type { Evictor } from '../api/triggers.js';
 import { RECORDS, type WindowProcessData } from '../api/window-process.js';
@@ -84,6 +84,11 @@ export class RecordsContent implements WindowContent {
     });
     const kept = evictor.keep(shown, window);
     if (isThenable(kept)) throw asyncCallbackError('evictor(…).keep');
+    if (!Array.isArray(kept)) {
+      throw new TypeError(
+        `an evictor keeps an array of the records that it was given, but gave ${describeValue(kept)}`,
+      );
+    }
     return kept.map((one) => {
       const held = known.get(one);
       if (held === undefined) throw new TypeError('an evictor gave a record that it was not given');
