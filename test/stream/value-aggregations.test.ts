@@ -139,6 +139,8 @@ describe('sketches', () => {
     expect(answer(mixed, [-3, 0, 0, 0, 1e300])).toBe(0);
     expect(answer(mixed, [1, Number.NaN])).toBeNaN();
     expect(answer(mixed, [])).toBe(null);
+    expect(answer(mixed, [-0])).toBe(0);
+    expect((answer(mixed, [1e308, 1.2e308, 1.7e308]) as number) / 1.2e308).toBeCloseTo(1, 1);
     expect(answer(mixed, [1, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY])).toBe(
       Number.POSITIVE_INFINITY,
     );

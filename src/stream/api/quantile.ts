@@ -55,7 +55,8 @@ export function approximateQuantile<T, N extends number | null | undefined>(
     },
     add(state, record) {
       const value = (select as NumberSelector<T>)(record);
-      if (typeof value === 'number') count(state as Sketch, value);
+      if (typeof value === 'number')
+        count(state as Sketch, value + 0); // −0 + 0 is 0.
       else refuseUnlessMissing(value, 'approximateQuantile');
       return state;
     },
@@ -78,7 +79,7 @@ function count(sketch: Sketch, value: number): void {
 }
 
 const binOf = (value: number) => Math.ceil(Math.log(value) / LOG_GAMMA);
-const middleOf = (bin: number) => (2 * GAMMA ** bin) / (GAMMA + 1);
+const middleOf = (bin: number) => (2 / (GAMMA + 1)) * GAMMA ** bin;
 
 function raise(bins: Map<number, number>, bin: number, by: number): void {
   bins.set(bin, (bins.get(bin) ?? 0) + by);
