@@ -9,7 +9,7 @@ import { inspect } from 'node:util';
 import { clipped } from './clipped.js';
 import { codeOfKind, type ErrorCode, type FailureKind, kindOfCode } from './error-codes.js';
 import { HoldfastError } from './errors.js';
-import { isError } from './realm.js';
+import { isError, UNREADABLE } from './realm.js';
 
 export type { FailureKind } from './error-codes.js';
 
@@ -76,7 +76,7 @@ export function toFailure(
     return read(thrown, kind, place, depth);
   } catch {
     // The value is a Proxy or has a getter that throws. Nothing more can be said about it.
-    return { kind, name: 'Error', message: 'what was thrown cannot be read', ...place };
+    return { kind, name: 'Error', message: UNREADABLE, ...place };
   }
 }
 

@@ -12,9 +12,16 @@ export function isError(value: unknown): value is Error {
   return value instanceof Error || types.isNativeError(value);
 }
 
-/** An error's message; anything else that was thrown as a text. */
+/** Stands for a Proxy, or an object without a text of its own, or whose getter throws. */
+export const UNREADABLE = 'what was thrown cannot be read';
+
+/** An error's message; anything else that was thrown as a text. Never throws. */
 export function messageOf(error: unknown): string {
-  return isError(error) ? error.message : String(error);
+  try {
+    return isError(error) ? error.message : String(error);
+  } catch {
+    return UNREADABLE;
+  }
 }
 
 /** Is the object plain: made by `{}` in any realm, or without a prototype? */

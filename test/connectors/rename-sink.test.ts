@@ -935,13 +935,28 @@ describe('ndjsonFiles with partitions', () => {
     'c:',
     'a\nb',
     'x'.repeat(201),
+    'é'.repeat(101), // 202 bytes
+    '😀'.repeat(51),
+    `${'x'.repeat(199)}/`.repeat(3),
+    'a\ud800', // half a surrogate pair
     7,
+    undefined,
+    null,
   ])('refuses %j as a partition', async (day) => {
     const { writer } = await begin(folder());
     const error = await failureOf(() => writer.write({ day, n: 1 }, 0));
     expect(error.code).toBe('ERR_HOLDFAST_SINK');
     expect(error.message).toContain('partitionBy gave');
     await writer.close();
+  });
+
+  it('takes names of as many bytes as it says', async () => {
+    const out = folder();
+    const { committer, writer } = await begin(out);
+    const days = ['x'.repeat(200), 'é'.repeat(100), '😀'.repeat(50)];
+    await committer.commit(1, await cut(writer, 1, ...days.map((day, n) => ({ day, n }))));
+    await writer.close();
+    expect(await found(out)).toEqual(days.map((day) => `${day}/part-0000000001-0.ndjson`).sort());
   });
 
   it('refuses a transaction whose partition leads elsewhere', async () => {

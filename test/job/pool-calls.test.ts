@@ -89,7 +89,8 @@ describe('in the calling thread', () => {
 
   test.each([
     [new URL('./none.ts', MODULE), {}, /none\.ts, where there is no module/],
-    [MODULE, { name: 'hashes' }, /has undefined as its export 'hashes'; it exports default, /],
+    [MODULE, { name: 'hashes' }, /has nothing as its export 'hashes'; it exports default, /],
+    [MODULE, { name: 'toString' }, /has nothing as its export 'toString'/],
     [MODULE, { name: 'size' }, /has the number 5 as its export 'size'/],
     [new URL('./throws-on-load.job.ts', MODULE), {}, /failed while it was loaded/],
   ])('a module that is none is told of before any record: %s %o', async (url, options, message) => {

@@ -1,5 +1,6 @@
 /** An operator that waits for promises, with promises that the test settles and a clock that it sets. */
 
+import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
@@ -362,6 +363,25 @@ describe('a call that fails', () => {
       message: expect.stringMatching(/failed 3 times.*had not settled after 50 ms/),
     });
     expect(harness.counters).toMatchObject({ asyncRetries: 2, asyncTimeouts: 1 });
+  });
+
+  it.each([
+    ['without a prototype', Object.create(null) as unknown],
+    ['whose text throws', { toString: () => assert.fail('no text') }],
+  ])('spends its retries also with an object %s', async (_, thrown) => {
+    const harness = new Harness(guarded({ retry: fixedDelay({ attempts: 1, delayMs: 10 }) }), {
+      sides: ['dead'],
+    });
+    feed(harness, 1);
+    for (let attempt = 1; attempt <= 2; attempt += 1) {
+      service.of(1).reject(thrown);
+      await settle(harness);
+      vi.advanceTimersByTime(10);
+    }
+    expect(lettersOf(harness)[0]!.error).toMatchObject({
+      code: 'ERR_HOLDFAST_ASYNC_RETRIES_SPENT',
+      message: expect.stringContaining('cannot be read'),
+    });
   });
 
   it('is made again only where that is worth while', async () => {

@@ -8,8 +8,9 @@ import { RenameWriter } from './rename-writer.js';
 export interface NdjsonFilesOptions<T = unknown> {
   /**
    * The partition of a record: the folder, below the sink's own, whose files the row goes to. Folders within it are
-   * divided by `/`: `day=2026-11-29/hour=12`. Each has a name of 1 to 200 characters, without a dot in front, and
-   * without backslashes, colons or control characters. Default: no partitions.
+   * divided by `/`: `day=2026-11-29/hour=12`. Each has a name of 1 to 200 bytes in UTF-8, without a dot in front,
+   * and without backslashes, colons or control characters; all together have at most 512 characters. Default: no
+   * partitions.
    *
    * A partition has a file of its own for each checkpoint and instance that brings rows to it, so `keyBy` the
    * partition first where there are many. Rows of at most 1 000 partitions may wait for one checkpoint in an instance.

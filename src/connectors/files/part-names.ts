@@ -49,9 +49,20 @@ export function parsePartName(name: string, partition = ''): PartName | undefine
       };
 }
 
+/** In UTF-8. File systems take 255 bytes for a name. A longer one could be staged, but never be published. */
+const FOLDER_BYTES_MAX = 200;
 const PARTITION_CHARACTERS_MAX = 512;
-/** No dot in front, which hides a folder or leads out of it, and nothing that a file system takes for something else. */
-const FOLDER = /^[^.\p{Cc}\\/:][^\p{Cc}\\/:]{0,199}$/u;
+/**
+ * No dot in front, which hides a folder or leads out of it, and nothing that a file system takes for something else. Of
+ * half a surrogate pair UTF-8 makes the same character as of any other half.
+ */
+const FOLDER = /^[^.\p{Cc}\p{Cs}\\/:][^\p{Cc}\p{Cs}\\/:]*$/u;
+
+/** For messages: what a partition has to be. */
+export const PARTITION_RULE =
+  `Folders are divided by '/', and have at most ${PARTITION_CHARACTERS_MAX} characters in all. Each has a name of 1 to ` +
+  `${FOLDER_BYTES_MAX} bytes in UTF-8, without a dot in front, backslashes, colons, control characters or half a ` +
+  'surrogate pair';
 
 /**
  * Is this folders within a folder, such as `day=2026-11-29/hour=12`? Names that a published part could have are not
@@ -59,7 +70,11 @@ const FOLDER = /^[^.\p{Cc}\\/:][^\p{Cc}\\/:]{0,199}$/u;
  */
 export function isPartition(partition: unknown): partition is string {
   if (typeof partition !== 'string' || partition.length > PARTITION_CHARACTERS_MAX) return false;
-  return partition.split('/').every((name) => FOLDER.test(name) && !PART.test(name));
+  return partition.split('/').every(isFolder);
+}
+
+function isFolder(name: string): boolean {
+  return FOLDER.test(name) && Buffer.byteLength(name) <= FOLDER_BYTES_MAX && !PART.test(name);
 }
 
 export interface StagedName {

@@ -14,11 +14,12 @@ import { randomBytes } from 'node:crypto';
 import { clipped } from '../../base/clipped.js';
 import { HoldfastError } from '../../base/errors.js';
 import { atPoint } from '../../base/protocol-points.js';
+import { withArticle } from '../../base/with-article.js';
 import type { SinkContext, SinkPrepared, SinkWriter } from '../../stream/sink.js';
 import { sinkError } from '../sink-error.js';
 import { fileAt, syncDirectory } from './durable-files.js';
 import { jsonLine } from './json-line.js';
-import { isPartition, stagedName, stagingPath } from './part-names.js';
+import { isPartition, PARTITION_RULE, stagedName, stagingPath } from './part-names.js';
 import { renameTransaction, type StagedPartHandle } from './rename-transaction.js';
 import { StagedPart } from './staged-part.js';
 
@@ -122,7 +123,7 @@ export class RenameWriter<T> implements SinkWriter<T> {
 
   #openFor(record: T): OpenPart {
     const partition = this.#partitionBy === undefined ? '' : this.#partitionBy(record);
-    if (this.#last?.partition === partition) return this.#last;
+    if (this.#last !== undefined && this.#last.partition === partition) return this.#last;
     const open = this.#open.get(partition) ?? this.#begin(partition);
     this.#last = open;
     return open;
@@ -131,8 +132,7 @@ export class RenameWriter<T> implements SinkWriter<T> {
   #begin(partition: string): OpenPart {
     if (this.#partitionBy !== undefined && !isPartition(partition)) {
       throw this.#refused(
-        `partitionBy gave ${shown(partition)}, which is no folder below it. Folders are divided by '/', have names of ` +
-          '1 to 200 characters, no dot in front, and neither backslashes nor colons nor control characters',
+        `partitionBy gave ${shown(partition)}, which is no folder below it. ${PARTITION_RULE}`,
       );
     }
     if (this.#open.size === PARTITIONS_MAX) {
@@ -239,7 +239,7 @@ export class RenameWriter<T> implements SinkWriter<T> {
 }
 
 function shown(partition: unknown): string {
-  return typeof partition === 'string'
-    ? JSON.stringify(clipped(partition, 80))
-    : `a ${typeof partition}`;
+  if (typeof partition === 'string') return JSON.stringify(clipped(partition, 80));
+  const isNothing = partition === undefined || partition === null;
+  return isNothing ? String(partition) : withArticle(typeof partition);
 }

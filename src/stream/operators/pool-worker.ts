@@ -18,9 +18,10 @@ type Exports = Readonly<Record<string, unknown>>;
 export async function performPoolCall({ module, name, call }: PoolTask): Promise<unknown> {
   try {
     const { module: exports } = (await import(pathToFileURL(module).href)) as { module: Exports };
+    const isExport = Object.hasOwn(exports, name);
     const fn = exports[name];
-    if (typeof fn !== 'function') {
-      const found = describeValue(fn);
+    if (!isExport || typeof fn !== 'function') {
+      const found = isExport ? describeValue(fn) : 'nothing';
       return { kind: 'no-function', found, exported: Object.keys(exports) } satisfies PoolAnswer;
     }
     if (call === undefined) return { kind: 'ready' } satisfies PoolAnswer;
