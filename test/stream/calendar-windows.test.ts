@@ -142,6 +142,15 @@ describe('calendar windows', () => {
     expect(error.message).toContain("'calendar:month:Europe/Berlin'");
   });
 
+  it('refuse a time whose window no Date can bound', () => {
+    const assigner = assignerOf(calendar('year', { timeZone: 'UTC' }));
+    for (const timeMs of [8.64e15, -8.64e15]) {
+      const error = thrownBy(() => assigner.indexAt(timeMs));
+      expect(error.code).toBe('ERR_HOLDFAST_UNSUPPORTED_VALUE');
+      expect(error.message).toContain(`${timeMs} ms`);
+    }
+  });
+
   it('refuse what is no unit, zone or weekday', () => {
     const refused = (make: () => unknown) => {
       const error = thrownBy(make);

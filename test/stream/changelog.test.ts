@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { count, min, sum } from '../../src/stream/api/aggregations.js';
+import { count, max, min, sum } from '../../src/stream/api/aggregations.js';
 import type { ChangeKind, LatestOptions } from '../../src/stream/api/changelog.js';
 import type { ChangelogStream, DataStream } from '../../src/stream/api/data-stream.js';
 import { asc, desc } from '../../src/stream/api/order-by.js';
@@ -7,6 +7,7 @@ import { aggregation } from '../../src/stream/api/user-aggregation.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import { planJob } from '../../src/stream/graph/planner.js';
 import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
+import { testOperator } from '../../src/testing/index.js';
 import { from, Line, told } from './changelog-kit.js';
 import { draw, nodeOf, sink, thrownBy } from './graph-kit.js';
 import { Harness, recordsOf } from './operator-kit.js';
@@ -566,3 +567,53 @@ describe('a table', () => {
     expect(thrownBy(() => feed(2, '-D')).code).toBe('ERR_HOLDFAST_CHANGELOG');
   });
 });
+
+describe('another definition at a restore', () => {
+  type Sale = Bid & { readonly change: ChangeKind };
+  const restored = async (
+    before: (sales: DataStream<Sale>) => ChangelogStream<unknown>,
+    after: (sales: DataStream<Sale>) => ChangelogStream<unknown>,
+  ) => {
+    const asOne = (build: typeof before) => (sales: DataStream<Sale>) =>
+      build(sales).uid('changes').asRecords();
+    const first = await testOperator(asOne(before));
+    first.element({ ...bid(1, 1), change: '+I' }, 1);
+    const second = await testOperator(asOne(after), { restore: await first.snapshot() });
+    second.element({ ...bid(2, 2), change: '+I' }, 2);
+  };
+  const top = (n: number, rank?: string) => (sales: DataStream<Sale>) =>
+    sales
+      .asChangelog()
+      .keyBy(({ k }) => k)
+      .topN(n, { by: (one) => one.v, rank });
+  const kept = (options: object) => (sales: DataStream<Sale>) =>
+    sales
+      .asChangelog()
+      .asRecords()
+      .map(({ k, v, id }) => ({ k, v, id }))
+      .distinctBy(({ k }) => k, options as LatestOptions<Bid> & { keep: 'last' });
+  const folded = (more: object) => (sales: DataStream<Sale>) =>
+    sales
+      .asChangelog()
+      .keyBy(({ k }) => k)
+      .aggregate({ n: count(), ...more });
+
+  it.each([
+    ['more rows', top(1), top(3)],
+    ['fewer rows', top(3), top(1)],
+    ['ranks', top(3), top(3, 'place')],
+    ['other ranks', top(3, 'rank'), top(3, 'place')],
+    ['what is kept', kept({ keep: 'last', by: 'time' }), kept({ keep: 'first', by: 'time' })],
+    ['what decides', kept({ keep: 'last', by: 'time' }), kept({ keep: 'last', by: byV })],
+    ['one more answer', folded({}), folded({ most: max((one: Bid) => one.v) })],
+  ])('is refused where it would not know what is out: %s', async (_, before, after) => {
+    await expect(restored(before, before)).resolves.toBeUndefined();
+    await expect(restored(before, after)).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    });
+  });
+});
+
+function byV({ v }: Bid): number | null {
+  return v;
+}

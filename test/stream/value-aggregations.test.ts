@@ -147,6 +147,13 @@ describe('sketches', () => {
   });
 });
 
+describe('state', () => {
+  it('of another n is that of another aggregation, since it has too few records', () => {
+    const types = [1, 3].map((n) => topN(n, { by: (r: number) => r }).type);
+    expect(new Set(types).size).toBe(2);
+  });
+});
+
 describe('refusals', () => {
   it('say what to do', () => {
     const message = (make: () => unknown) => thrownBy(make).message;

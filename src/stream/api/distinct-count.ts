@@ -32,7 +32,7 @@ export function distinctCount<T>(select: (record: T) => Key | undefined): Aggreg
 
 /**
  * About the number of different values that `select` gives: two answers in three are within 1.6 % of it, nineteen in
- * twenty within 3.3 %. Its state has 4 KiB for each key, however many values there are.
+ * twenty within 3.3 %. Its state has 4 KiB for each key and slice of time, however many values there are.
  */
 export function approximateDistinctCount<T>(
   select: (record: T) => Key | undefined,

@@ -24,7 +24,8 @@ interface Ranked {
 }
 
 /**
- * The first `n` records, in order; of those that are equal the ones that came first. On a keyed stream, `keyBy(…).topN`
+ * The first `n` records, in order; of those that are equal the ones that came first. Where windows are merged of shorter
+ * times, as sliding ones and sessions are, those of earlier times stay ahead. On a keyed stream, `keyBy(…).topN`
  * gives a changelog instead.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
@@ -50,7 +51,7 @@ export function topN<T>(n: number, options: TopOptions<T>): Aggregation<T, T[]> 
   };
   return {
     kind: 'value',
-    type: 'top',
+    type: `top-${n}`,
     initial: () => [],
     add(state, record) {
       const list = state as readonly Ranked[];

@@ -46,9 +46,11 @@ interface KeptContext {
 /** Emits what becomes of the row of each key. */
 export function latestSpec(plan: DistinctPlan): ProcessSpecData {
   const { by, deletes, keep, ttlMs } = plan;
+  // What decides is kept: by another rule it would be compared with what it cannot be compared with.
+  const type = `kept-${keep}-${by === 'time' ? by : by.length}`;
   const isDeletion = deletes as ((record: unknown) => unknown) | undefined;
   return {
-    state: { kept: owned('kept', rowMigrated(plan.state), ttlMs) },
+    state: { kept: owned(type, rowMigrated(plan.state), ttlMs) },
     onElement(record: unknown, ctx: KeptContext, out: Output<unknown>) {
       const { kept } = ctx.state;
       const row = requireRow(record, 'distinctBy');

@@ -44,9 +44,10 @@ export function retractingAggregateSpec(spec: AggregationSpecData): ProcessSpecD
       const rows = state[ROWS]!;
       const had = (rows.get() as number | undefined) ?? 0;
       if (had + by < 0) throw notThere('aggregate');
+      if (had > 0) for (const { name } of parts) requireCounted(state[name]!, name);
       const before = had === 0 ? undefined : rowOfAnswers(key, state);
       for (const [i, { name, of }] of parts.entries()) {
-        change(state[name]!, name, of, selected[i], by, had === 0);
+        change(state[name]!, of, selected[i], by, had === 0);
       }
       if (had + by === 0) {
         for (const one of Object.values(state)) one.set(undefined);
@@ -74,23 +75,25 @@ function statesOf(spec: AggregationSpecData): Readonly<Record<string, StateSpec<
   return states;
 }
 
+/** @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE for an aggregation that came later than the key's rows */
+function requireCounted(state: OwnedState<unknown>, name: string): void {
+  if (state.get() !== undefined) return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `aggregate(…) over a changelog: '${name}' is new, and does not know the rows that were counted before it. Give the ` +
+      'operator another uid, so that it begins anew, or start with restore: none.',
+    { details: { aggregation: name } },
+  );
+}
+
 function change(
   state: OwnedState<unknown>,
-  name: string,
   of: RetractableAggregation<unknown, unknown>,
   selected: unknown,
   by: 1 | -1,
   isNew: boolean,
 ): void {
   const content = isNew ? of.initial() : state.get();
-  if (content === undefined) {
-    throw new HoldfastError(
-      'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-      `aggregate(…) over a changelog: '${name}' is new, and does not know the rows that were counted before it. Give the ` +
-        'operator another uid, so that it begins anew, or start with restore: none.',
-      { details: { aggregation: name } },
-    );
-  }
   if (selected === undefined) {
     if (isNew) state.set(content);
     return;

@@ -36,7 +36,7 @@ export function topNSpec(plan: TopNPlan, input: 'changes' | 'rows'): ProcessSpec
   const order = rowOrder(plan.by as never, plan.ties === 'content');
   const top = new TopRows(plan);
   return {
-    state: { rows: owned('top-rows', eachMigrated(plan.state)) },
+    state: { rows: owned(typeOf(plan), eachMigrated(plan.state)) },
     onElement(record: unknown, { state: { rows } }: Context, out: Output<unknown>) {
       const isChange = input === 'changes';
       const row = isChange ? rowOf(record as ChangedRow) : requireRow(record, 'topN');
@@ -46,6 +46,11 @@ export function topNSpec(plan: TopNPlan, input: 'changes' | 'rows'): ProcessSpec
       else top.insert(rows, row, placed, out, Number.POSITIVE_INFINITY);
     },
   } as ProcessSpecData;
+}
+
+/** What is out follows from n and the ranks: with others, rows would be taken back that were never told. */
+function typeOf({ n, rank }: TopNPlan): string {
+  return rank === undefined ? `top-${n}` : `top-${n}-${encodeURIComponent(rank)}`;
 }
 
 /** What users migrate are rows. */

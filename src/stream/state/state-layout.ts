@@ -102,7 +102,7 @@ export function layoutEntry({ name, type, words, isValue, version }: LayoutEntry
 
 const WINDOW = /^([a-z]+(?::[\w/+-]+)*)\|/;
 const REDUCED = /^reduce(?::(\d+))?$/;
-const ENTRY = /^("(?:[^"\\]|\\.)*"):([A-Za-z-]+):(value|\d+)(?::(\d+))?(?:\||$)/;
+const ENTRY = /^("(?:[^"\\]|\\.)*"):([^:|]+):(value|\d+)(?::(\d+))?(?:\||$)/;
 
 /** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT */
 export function parseLayout(text: string): StateLayout {

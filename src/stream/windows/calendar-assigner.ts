@@ -1,3 +1,4 @@
+import { HoldfastError } from '../../base/errors.js';
 import { requireTime, type Slice, type WindowAssigner } from './assigner.js';
 import type { Stretch } from './time-zone.js';
 
@@ -57,7 +58,7 @@ export class CalendarAssigner implements WindowAssigner {
       else at = middle;
     }
     if (at < starts.length && starts[at]! <= timeMs) return at;
-    const { start, end } = this.#stretchAt(timeMs);
+    const { start, end } = this.#stretch(timeMs);
     if (starts.length >= KNOWN_MAX) {
       starts.length = 0;
       ends.length = 0;
@@ -66,5 +67,19 @@ export class CalendarAssigner implements WindowAssigner {
     starts.splice(at, 0, start);
     ends.splice(at, 0, end);
     return at;
+  }
+
+  #stretch(timeMs: number): Stretch {
+    try {
+      return this.#stretchAt(timeMs);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new HoldfastError(
+        'ERR_HOLDFAST_UNSUPPORTED_VALUE',
+        `a record's event time, ${timeMs} ms, is in a window that reaches beyond what a Date can hold (±8.64e15 ms). ` +
+          'Keep such records out with filter(…), or correct their times in withTimestamps(…).',
+        { cause: error },
+      );
+    }
   }
 }
