@@ -218,7 +218,7 @@ describe('misuse', () => {
   }
 
   test('on threads it is the same error', async () => {
-    for (const mistake of ['map', 'no timestamps']) {
+    for (const mistake of ['map', 'a timestamp that is none']) {
       // It may be met before all tasks run, or later.
       const running = run(fixture('misuse'), { parallelism: 2, args: { mistake } });
       const error = await failureOf(running.then((job) => job.finished));

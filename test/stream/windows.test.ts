@@ -1,12 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fromCollection } from '../../src/connectors/index.js';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
 import { count, sum } from '../../src/stream/api/aggregations.js';
-import { tumbling } from '../../src/stream/api/windows.js';
+import type { DataStream } from '../../src/stream/api/data-stream.js';
+import {
+  calendar,
+  countWindow,
+  globalWindow,
+  processingTime,
+  session,
+  sliding,
+  tumbling,
+} from '../../src/stream/api/windows.js';
 import { windowAggregateOperator } from '../../src/stream/operators/window-aggregate-operator.js';
 import type { WindowOptions } from '../../src/stream/operators/window-operator.js';
 import { windowReduceOperator } from '../../src/stream/operators/window-reduce-operator.js';
-import { thrownBy } from './graph-kit.js';
+import { draw, thrownBy } from './graph-kit.js';
 import { Harness, type Item, KEY_GROUPS, recordsOf, runPlain } from './operator-kit.js';
 
 interface Row {
@@ -437,3 +447,74 @@ function model(list: readonly Item[], size: number, lateness: number) {
   }
   return { rows, late };
 }
+
+describe('windows of a stream without times', () => {
+  type Rows = DataStream<Row>;
+  const build = (fold: (rows: Rows) => { collect(name: string): unknown }) =>
+    draw((env) => {
+      fold(env.from(fromCollection<Row>([]))).collect('rows');
+    });
+  const keyed = (rows: Rows) => rows.map((record) => record).keyBy(key);
+  const n = { n: count() };
+
+  it.each<[string, (rows: Rows) => { collect(name: string): unknown }]>([
+    ['tumbling', (rows) => keyed(rows).window(tumbling(10)).aggregate(n)],
+    [
+      'sliding',
+      (rows) =>
+        keyed(rows)
+          .window(sliding({ sizeMs: 10, slideMs: 5 }))
+          .aggregate(n),
+    ],
+    [
+      'session',
+      (rows) =>
+        keyed(rows)
+          .window(session({ gapMs: 10 }))
+          .reduce((a) => a),
+    ],
+    [
+      'calendar',
+      (rows) =>
+        keyed(rows)
+          .window(calendar('day', { timeZone: 'UTC' }))
+          .aggregate(n),
+    ],
+    [
+      'process',
+      (rows) =>
+        keyed(rows)
+          .window(tumbling(10))
+          .process({ onWindow() {} }),
+    ],
+    [
+      'a union',
+      (rows) =>
+        keyed(rows.union(rows.withTimestamps(() => 0)))
+          .window(tumbling(10))
+          .aggregate(n),
+    ],
+    ['windowAll', (rows) => rows.windowAll(tumbling(10)).aggregate(n)],
+  ])('are refused when the graph is built: %s', (_, fold) => {
+    const error = thrownBy(() => build(fold));
+    expect(error.code).toBe('ERR_HOLDFAST_NO_TIMESTAMP');
+    expect(error.message).toMatch(
+      /^window(All)?\(…\) goes by event times, and the stream has none: its source, .*fromCollection.*, knows none/,
+    );
+  });
+
+  it('are taken where they need none', () => {
+    build((rows) => keyed(rows).window(countWindow(2)).aggregate(n));
+    build((rows) =>
+      keyed(rows)
+        .window(processingTime(tumbling(10)))
+        .aggregate(n),
+    );
+    build((rows) => keyed(rows).window(globalWindow()).aggregate(n));
+    build((rows) =>
+      keyed(rows.withTimestamps(() => 0))
+        .window(tumbling(10))
+        .aggregate(n),
+    );
+  });
+});

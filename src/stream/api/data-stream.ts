@@ -10,6 +10,7 @@ import { HoldfastError } from '../../base/errors.js';
 import type { DeadLetter, ErrorPolicy } from '../dead-letter.js';
 import type { Partition } from '../graph/graph.js';
 import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
+import { requireTimes } from '../graph/require-times.js';
 import {
   coGroupNode,
   equalJoinNode,
@@ -27,7 +28,6 @@ import type {
   LookupOptions,
   WindowJoinOptions,
 } from '../joins/join-options.js';
-import { requireTimes } from '../joins/require-times.js';
 import { asChangelogOperator } from '../operators/as-changelog-operator.js';
 import { type AsyncWork, asyncOperator } from '../operators/async-operator.js';
 import { changeFilterOperator, changeMapOperator } from '../operators/change-rows-operator.js';
@@ -125,6 +125,7 @@ import { requireWindowProcess, type WindowProcessSpec } from './window-process.j
 import {
   type AlignedWindow,
   type CountWindow,
+  goesByEventTime,
   isAligned,
   requireWholeMs,
   requireWindow,
@@ -764,8 +765,8 @@ export class KeyedStream<T, K> extends DataStream<T> {
   #join<O, X>(other: unknown, { method, needsTimes, node }: JoinNode): DataStream<O, X> {
     const [left, right] = this.sides(other, method);
     if (needsTimes) {
-      requireTimes(method, 'left', left.edges);
-      requireTimes(method, 'right', right.edges);
+      requireTimes(method, 'left stream', left.edges);
+      requireTimes(method, 'right stream', right.edges);
     }
     const { type, ...drawn } = node([
       { name: 'onLeft', key: left.select },
@@ -1279,7 +1280,9 @@ export class WindowedStream<
     parameters: NewNode['parameters'],
     { state, create }: FoldedWindows,
   ): StreamOrigin {
-    const { draft, inputs, lateTag, isAll } = this.#origin;
+    const { draft, inputs, window, lateTag, isAll } = this.#origin;
+    const edges = inputs();
+    if (goesByEventTime(window)) requireTimes(isAll ? 'windowAll' : 'window', 'stream', edges);
     const added = draft.add({
       kind: 'operator',
       type: isAll ? type.replace('window', 'window-all') : type,
@@ -1287,7 +1290,7 @@ export class WindowedStream<
       parameters: { ...this.#parameters(), ...parameters },
       states: [state],
       create,
-      inputs: inputs(),
+      inputs: edges,
       tags: lateTag === undefined ? [] : [lateTag],
     });
     if (isAll) draft.parallelism(added, 1);

@@ -354,6 +354,11 @@ export function isAligned(window: WindowDefinition): window is AlignedWindow {
   return ALIGNED.includes(window.kind);
 }
 
+/** Does the window have records by their event times? */
+export function goesByEventTime({ kind }: WindowDefinition): boolean {
+  return kind !== 'count' && kind !== 'processing-time' && kind !== 'global';
+}
+
 const KINDS: readonly unknown[] = [
   ...(ALIGNED as readonly AlignedWindow['kind'][]),
   'session',

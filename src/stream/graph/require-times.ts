@@ -1,18 +1,19 @@
-/** Finds, as the graph is drawn, that a join by event time would get records without one. */
+/** Finds, as the graph is drawn, that an operator that goes by event time would get records without one. */
 
 import { HoldfastError } from '../../base/errors.js';
-import { describeNode, type EdgeDraft, type NodeDraft } from '../graph/graph-draft.js';
+import { describeNode, type EdgeDraft, type NodeDraft } from './graph-draft.js';
 
 /**
- * @param method of the join, for the message
+ * @param method of the operator, for the message
+ * @param stream which of its streams it is: `stream`, `left stream`
  * @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP when a source that knows no times is read without `withTimestamps`
  */
-export function requireTimes(method: string, side: string, edges: readonly EdgeDraft[]): void {
+export function requireTimes(method: string, stream: string, edges: readonly EdgeDraft[]): void {
   const untimed = untimedSource(edges, new Set());
   if (untimed === undefined) return;
   throw new HoldfastError(
     'ERR_HOLDFAST_NO_TIMESTAMP',
-    `${method}(…) goes by event times, and the ${side} stream has none: its source, ${describeNode(untimed)}, knows ` +
+    `${method}(…) goes by event times, and the ${stream} has none: its source, ${describeNode(untimed)}, knows ` +
       'none. Give the records their times with .withTimestamps(…), right behind the source.',
   );
 }
