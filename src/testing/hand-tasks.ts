@@ -9,6 +9,7 @@
  *      the test calls next, and by all that it calls after that.
  */
 
+import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
 import type { RecordsMode } from '../channels/record-keeper.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
@@ -18,6 +19,7 @@ import { makeManifest } from '../job/checkpoints/make-manifest.js';
 import { baseOf, writePart } from '../job/checkpoints/part-writer.js';
 import { planRecovery, replayedBarrierOf } from '../job/recovery/recovery-plan.js';
 import { readRestores } from '../job/recovery/restore-reader.js';
+import { compileModules } from '../module/compile-module.js';
 import { graphData } from '../stream/graph/graph-builder.js';
 import type { JobPlan } from '../stream/graph/plan.js';
 import { planChannels, planJob } from '../stream/graph/planner.js';
@@ -50,10 +52,11 @@ export interface HandTasksOptions {
 
 export class HandTasks {
   readonly #given: HandTasksOptions;
-  readonly #plan: JobPlan;
+  #plan: JobPlan;
   readonly #tasks: Task[] = [];
   #failure: Failure | undefined;
   #isPumping = false;
+  #isClosed = false;
   /** A task has asked to be run again. */
   #isWoken = false;
   #ended = 0;
@@ -88,9 +91,12 @@ export class HandTasks {
     return sumCounters(this.#tasks.map((task) => task.metrics()));
   }
 
-  /** Runs all tasks to rest. @throws HoldfastError what has failed, as the job would tell it */
+  /**
+   * Runs all tasks to rest.
+   * @throws HoldfastError what has failed, as the job would tell it; ERR_HOLDFAST_NOT_RUNNING when they were closed
+   */
   run(): void {
-    this.check();
+    this.requireOpen();
     this.#pump();
     this.check();
   }
@@ -98,6 +104,16 @@ export class HandTasks {
   /** @throws HoldfastError what has failed, as the job would tell it */
   check(): void {
     if (this.#failure !== undefined) throw failureToError(this.#failure);
+  }
+
+  /** @throws HoldfastError as `run` */
+  requireOpen(): void {
+    this.check();
+    if (!this.#isClosed) return;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_NOT_RUNNING',
+      'the test has closed what it drives, so nothing more can be done with it. Let close() come last.',
+    );
   }
 
   /** Lets time pass; what is due on the way happens when the clock shows its time. */
@@ -161,11 +177,15 @@ export class HandTasks {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#heard();
     await Promise.all(this.#tasks.map((task) => task.close()));
   }
 
   async #open(): Promise<void> {
     const { hand, clock, restored, store } = this.#given;
+    const urls = hand.graph.nodes.flatMap(({ module }) => module ?? []);
+    if (urls.length > 0) this.#plan = { ...this.#plan, modules: await compileModules(urls) };
     const plan = this.#plan;
     const restores =
       restored === undefined ? [] : await readRestores(planRecovery(restored, plan), store);

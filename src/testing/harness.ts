@@ -110,7 +110,7 @@ export abstract class Harness<O> {
    */
   state(key: unknown, operator?: string): Readonly<Record<string, unknown>> | undefined {
     const wanted = canonicalKey(key);
-    const found = this.#kept(operator).find((kept) => canonicalKey(kept.key) === wanted);
+    const found = this.#kept(operator).find((kept) => Object.is(canonicalKey(kept.key), wanted));
     return found?.state;
   }
 

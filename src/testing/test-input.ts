@@ -12,7 +12,8 @@ export interface TestInput<T> {
    * Hands a record in.
    * @param timestamp its event time in ms, for a stream whose source tells it; where the job has `withTimestamps`, that
    *   gives the time
-   * @throws HoldfastError what has failed, as the job would tell it; ERR_HOLDFAST_NOT_RUNNING behind the input's end
+   * @throws HoldfastError what has failed, as the job would tell it; ERR_HOLDFAST_NOT_RUNNING behind the input's end;
+   *   ERR_HOLDFAST_BAD_OPTION for a time that is no number
    */
   element(record: T, timestamp?: number): void;
   /** Hands in what a source with a side output for malformed input puts there. */
@@ -38,6 +39,12 @@ export class HandTestInput implements TestInput<unknown> {
 
   element(record: unknown, timestamp: number = Number.NaN): void {
     this.#requireOpen();
+    if (typeof timestamp !== 'number') {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        `element(record, timestamp) needs the event time in ms since the epoch, a number, or none, but was given ${describeValue(timestamp)}.`,
+      );
+    }
     this.#input.source.element(record, timestamp);
     this.#tasks.run();
   }
@@ -83,7 +90,7 @@ export class HandTestInput implements TestInput<unknown> {
   }
 
   #requireOpen(): void {
-    this.#tasks.check();
+    this.#tasks.requireOpen();
     if (!this.#input.source.isEnded) return;
     throw new HoldfastError(
       'ERR_HOLDFAST_NOT_RUNNING',

@@ -3,7 +3,14 @@
 import { readdirSync } from 'node:fs';
 import { threadId } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
-import { type DeadLetter, fromCollection, type Job, runInline } from '../../dist/index.js';
+import {
+  type DataStream,
+  type DeadLetter,
+  fromCollection,
+  type Job,
+  runInline,
+} from '../../dist/index.js';
+import { testOperator } from '../../dist/testing/index.js';
 import { type Hashed, hashOf, type Wish } from './fixtures/hash.js';
 import hashing from './fixtures/hashing.job.js';
 import { fixture, Meter, temporaryFolder, throughKills, until } from './kit.js';
@@ -37,6 +44,16 @@ test('each record is computed once, in order, through kills', async () => {
 });
 
 describe('in the calling thread', () => {
+  test('a test drives it by hand', async () => {
+    const operator = await testOperator((wishes: DataStream<Wish>) =>
+      wishes.mapOnPool<Hashed>(MODULE, { threads: 1 }),
+    );
+    operator.element({ id: 3 });
+    await operator.end();
+    await operator.close();
+    expect(shown(operator.output())).toEqual(expected([3]));
+  });
+
   test('values come back as what they were, from another thread', async () => {
     const when = new Date(5);
     const wishes: readonly Wish[] = [{ id: 1, bytes: new Uint8Array([1, 255]), when }, { id: 2 }];

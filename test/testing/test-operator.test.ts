@@ -194,3 +194,46 @@ test('what is wrong is refused, and says what there is', async () => {
   const stateless = await testOperator((s: DataStream<number>) => s.keyBy((n) => n).count());
   expect(() => stateless.state(1, 'count')).toThrow(/does not show what it keeps/);
 });
+
+test('what was closed says so, whatever is asked of it, and nothing waits for ever', async () => {
+  const operator = await testOperator(silence);
+  operator.element({ user: 'ann', page: '/a' }, 10);
+  await operator.close();
+  const closed = { code: 'ERR_HOLDFAST_NOT_RUNNING', message: expect.stringContaining('closed') };
+  await expect(operator.end()).rejects.toMatchObject(closed);
+  await expect(operator.snapshot()).rejects.toMatchObject(closed);
+  expect(() => operator.element({ user: 'ann', page: '/b' }, 11)).toThrow(
+    expect.objectContaining(closed),
+  );
+  expect(() => operator.clock.advance(1)).toThrow(expect.objectContaining(closed));
+  const waiting = await testOperator((stream: DataStream<number>) =>
+    stream.mapAsync(() => new Promise<number>(() => {})),
+  );
+  waiting.element(1);
+  const ended = waiting.end();
+  await waiting.close();
+  await expect(ended).rejects.toMatchObject(closed);
+});
+
+test.each(['10', new Date(10), null, 10n])(
+  'a time that is no number (%s) is refused',
+  async (time) => {
+    const operator = await testOperator(silence);
+    expect(() => operator.element({ user: 'ann', page: '/a' }, time as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_HOLDFAST_BAD_OPTION' }),
+    );
+  },
+);
+
+test('state of a key that equals nothing by ===', async () => {
+  const operator = await testOperator((stream: DataStream<number>) =>
+    stream
+      .keyBy((n) => n)
+      .process({
+        state: { seen: value<number>() },
+        onElement: (n, { state }) => state.seen.set(n),
+      }),
+  );
+  operator.element(Number.NaN, 0);
+  expect(operator.state(Number.NaN)).toEqual({ seen: Number.NaN });
+});
