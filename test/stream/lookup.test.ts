@@ -1,5 +1,6 @@
 /** Look-ups in a bounded table: the operator by itself. */
 
+import assert from 'node:assert/strict';
 import { describe, expect, it } from 'vitest';
 import { discard, fromCollection, ndjsonFile } from '../../src/connectors/index.js';
 import type { Operator, RestoredSection } from '../../src/stream/operator.js';
@@ -22,13 +23,17 @@ const airports: readonly Airport[] = [
   { code: null, city: 'nowhere' },
 ];
 
-function create(table: Source<Airport>, kind: 'inner' | 'left' = 'left'): () => Operator {
+function create(
+  table: Source<Airport>,
+  kind: 'inner' | 'left' = 'left',
+  tableKey = ({ code }: Airport) => code,
+): () => Operator {
   const graph = draw((env) => {
     env
       .from(source<Flight>('flights'))
       .lookup(table, {
         key: ({ from }) => from,
-        tableKey: ({ code }) => code,
+        tableKey,
         kind,
         select: ({ id }, airport: Airport | null) => `${id} ${airport?.city ?? 'unknown'}`,
       })
@@ -148,6 +153,21 @@ describe('lookup', () => {
         message: expect.stringContaining(message),
       });
     }
+  });
+
+  it('names itself and the row on which tableKey throws, or gives no key', async () => {
+    const rows = fromCollection(airports.slice(0, 3));
+    const fails = ({ code }: Airport) => (code === 'A2' ? assert.fail('no code') : code);
+    await expect(new Harness(create(rows, 'left', fails)).opened).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_USER_CODE',
+      message: expect.stringMatching(/^lookup \('.+'\).* item 2 of the collection .*no code$/),
+      cause: { message: 'no code' },
+    });
+    const none = ({ code }: Airport) => (code === 'A2' ? (undefined as never) : code);
+    await expect(new Harness(create(rows, 'left', none)).opened).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_UNSUPPORTED_KEY',
+      message: expect.stringMatching(/item 2 of the collection .*cannot be undefined/),
+    });
   });
 
   it('leaves out a record on which select throws, where failures are put aside', async () => {

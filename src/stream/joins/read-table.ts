@@ -1,6 +1,7 @@
 /** Reads a bounded source to its end, outside of any task: the table of a look-up. */
 
-import { HoldfastError } from '../../base/errors.js';
+import { HoldfastError, isHoldfastError } from '../../base/errors.js';
+import { messageOf } from '../../base/realm.js';
 import type { OperatorContext } from '../operator.js';
 import type { Source, SourceContext } from '../source.js';
 import { checkBatch, checkReader, checkSplits } from '../task/source-checks.js';
@@ -8,7 +9,8 @@ import { checkBatch, checkReader, checkSplits } from '../task/source-checks.js';
 /**
  * Gives every record of the source to `take`, split by split.
  * @param isWanted false: stop, since nobody waits any more
- * @throws HoldfastError ERR_HOLDFAST_SOURCE for a source that is none, or has no end; and whatever the source throws
+ * @throws HoldfastError ERR_HOLDFAST_SOURCE for a source that is none, or has no end; what `take` throws, with the row's
+ *   place; and whatever the source throws
  */
 export async function readTable(
   source: Source<unknown>,
@@ -26,7 +28,13 @@ export async function readTable(
       for (;;) {
         const batch = checkBatch(operator, await reader.poll());
         if (batch === undefined || !isWanted()) break;
-        for (const record of batch.records) take(record);
+        for (let i = 0; i < batch.records.length; i += 1) {
+          try {
+            take(batch.records[i]);
+          } catch (error) {
+            throw badRow(operator, reader.describe(i), error);
+          }
+        }
         alive();
       }
     } finally {
@@ -34,6 +42,16 @@ export async function readTable(
     }
     if (!isWanted()) return;
   }
+}
+
+/** Errors of the user's own code are ERR_HOLDFAST_USER_CODE, others keep their code. */
+function badRow(operator: string, row: string, error: unknown): HoldfastError {
+  const code = isHoldfastError(error) ? error.code : 'ERR_HOLDFAST_USER_CODE';
+  return new HoldfastError(
+    code,
+    `lookup ('${operator}') cannot take the row at ${row} into its table: ${messageOf(error)}`,
+    { cause: error, details: { operator, row } },
+  );
 }
 
 function endless(operator: string, split: string): HoldfastError {
