@@ -3,7 +3,6 @@
  * is handed in is with the task at once, and the test needs no promise.
  */
 
-import { assert } from '../base/assert.js';
 import { recordCopy } from '../connectors/record-copy.js';
 import type {
   RejectedRecord,
@@ -19,6 +18,8 @@ export class HandSource implements Source<unknown> {
   readonly kind: string;
   readonly rejectTag: string | undefined;
   readonly #readers = new Set<HandReader>();
+  /** Handed in before there was a reader: behind a restore none is opened while records in flight hold it back. */
+  readonly #early: Batch[] = [];
   #isEnded = false;
 
   /** @param stands for this source; has its kind, and its side output */
@@ -34,23 +35,29 @@ export class HandSource implements Source<unknown> {
   async open(_split: SourceSplit, position: unknown): Promise<SourceReader<unknown>> {
     const reader = new HandReader(position, () => this.#readers.delete(reader));
     this.#readers.add(reader);
+    for (const batch of this.#early.splice(0)) reader.hand(batch);
     if (this.#isEnded) reader.hand(undefined);
     return reader;
   }
 
   /** There is nothing more to be handed in. */
   get isEnded(): boolean {
-    return this.#isEnded || this.#readers.size === 0;
+    return this.#isEnded;
+  }
+
+  /** Something was handed in that the task has not taken yet. */
+  get isAhead(): boolean {
+    return this.#early.length > 0 || [...this.#readers].some((reader) => reader.isAhead);
   }
 
   /** @param timestamp event time in ms; NaN for none */
   element(record: unknown, timestamp: number): void {
     const timestamps = Number.isNaN(timestamp) ? undefined : Float64Array.of(timestamp);
-    this.#reader.hand({ records: [recordCopy(record).record], timestamps });
+    this.#hand({ records: [recordCopy(record).record], timestamps });
   }
 
   reject(record: RejectedRecord): void {
-    this.#reader.hand({ records: [{ ...record }], rejected: [0] });
+    this.#hand({ records: [{ ...record }], rejected: [0] });
   }
 
   /** All splits come to their end. */
@@ -59,11 +66,11 @@ export class HandSource implements Source<unknown> {
     for (const reader of [...this.#readers]) reader.hand(undefined);
   }
 
-  /** Of several, those of a savepoint say, the first. */
-  get #reader(): HandReader {
+  /** To the first reader, where a savepoint has several. */
+  #hand(batch: Batch): void {
     const [reader] = this.#readers;
-    assert(reader !== undefined, 'an input that has not ended has a reader');
-    return reader;
+    if (reader === undefined) this.#early.push(batch);
+    else reader.hand(batch);
   }
 }
 
@@ -81,6 +88,10 @@ class HandReader implements SourceReader<unknown> {
   constructor(position: unknown, closed: () => void) {
     this.#next = typeof position === 'number' ? position : 0;
     this.#closed = closed;
+  }
+
+  get isAhead(): boolean {
+    return this.#batches.length > 0;
   }
 
   hand(batch: Batch): void {

@@ -24,6 +24,7 @@ import { graphData } from '../stream/graph/graph-builder.js';
 import type { JobPlan } from '../stream/graph/plan.js';
 import { planChannels, planJob } from '../stream/graph/planner.js';
 import type { SourceSplit } from '../stream/source.js';
+import { splitsIn } from '../stream/task/source-splits.js';
 import type { Task } from '../stream/task/task.js';
 import { sumCounters } from '../stream/task/task-meter.js';
 import { MAX_OPEN_SPLITS } from '../stream/task/task-types.js';
@@ -133,7 +134,9 @@ export class HandTasks {
   /** Takes a checkpoint (H2). */
   async snapshot(): Promise<Manifest> {
     this.run();
-    const { store, incremental, clock } = this.#given;
+    const { store, incremental, clock, hand } = this.#given;
+    const isAhead = () => hand.inputs.some(({ source }) => source.isAhead);
+    if (isAhead()) await this.until(() => !isAhead()); // What was handed in is in the snapshot.
     const base = incremental ? this.#base : undefined;
     this.#checkpoint += 1;
     const checkpoint = this.#checkpoint;
@@ -190,6 +193,7 @@ export class HandTasks {
     const restores =
       restored === undefined ? [] : await readRestores(planRecovery(restored, plan), store);
     const splits: Record<string, readonly SourceSplit[]> = {};
+    for (const { node, source } of hand.inputs) if (hasEnded(restores, node.id)) source.end();
     for (const { node, source } of hand.inputs) splits[node.id] = await source.splits();
     for (const { index } of plan.regions) {
       const spec = this.#spec(index, restores, restored === undefined ? splits : undefined);
@@ -311,6 +315,18 @@ export class HandTasks {
       this.#failure ??= event.failure;
     }
   }
+}
+
+/** Had all splits of the source ended, in what is restored? */
+function hasEnded(restores: readonly TaskRestore[], source: string): boolean {
+  const splits = restores.flatMap(({ operators }) =>
+    operators
+      .filter(({ operator }) => operator === source)
+      .flatMap(({ sections }) =>
+        sections.flatMap(({ name, bytes }) => splitsIn(name, bytes) ?? []),
+      ),
+  );
+  return splits.length > 0 && splits.every(({ finished }) => finished);
 }
 
 /** The same plan with all its tasks in the calling thread. */

@@ -237,3 +237,45 @@ test('state of a key that equals nothing by ===', async () => {
   operator.element(Number.NaN, 0);
   expect(operator.state(Number.NaN)).toEqual({ seen: Number.NaN });
 });
+
+test.each([
+  [1, 1],
+  [1, 3],
+  [16, 2],
+])(
+  'input goes on behind calls that were in flight (capacity %i, parallelism %i)',
+  async (capacity, parallelism) => {
+    let answer: () => void = () => {};
+    let answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    const build = (ids: DataStream<number>) =>
+      ids
+        .mapAsync(
+          async (id) => {
+            await answered;
+            return id;
+          },
+          { capacity },
+        )
+        .uid('calls');
+    const first = await testOperator(build);
+    first.element(1);
+    const one = await first.snapshot();
+    await first.close();
+    const second = await testOperator(build, { restore: one, parallelism });
+    second.element(2); // whether it can be taken at once or not
+    second.element(3);
+    const taking = second.snapshot();
+    answer();
+    const three = await taking;
+    const before = second.output();
+    answered = Promise.resolve();
+    const third = await testOperator(build, { restore: three });
+    third.element(4);
+    await Promise.all([second.end(), third.end()]);
+    expect(second.output().toSorted()).toEqual([1, 2, 3]);
+    expect(new Set([...before, ...third.output()])).toEqual(new Set([1, 2, 3, 4]));
+    expect(new Set(third.output()).size).toBe(third.output().length);
+  },
+);

@@ -6,7 +6,10 @@ import { checkCallback } from './callbacks.js';
 
 /** One attempt at a record. */
 export interface AsyncCall {
-  /** Aborted when the attempt has taken too long, and when the task stops: the job was canceled, say, or restarts. */
+  /**
+   * Aborted when the attempt has taken too long, and when the task stops: the job was stopped, say, or restarts. Not when
+   * its whole thread is ended, as `cancel()` does.
+   */
   readonly signal: AbortSignal;
   /** 1 for the first. After a restart it begins at 1 again. */
   readonly attempt: number;
