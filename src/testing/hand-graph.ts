@@ -113,9 +113,11 @@ export function named<F extends Found>(all: readonly F[], what: string, name?: s
   const there = names.length === 0 ? `there is none` : `there are ${names.join(', ')}`;
   throw new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',
-    name === undefined
-      ? `the job has not just one ${what}, so say which: ${there}.`
-      : `the job has no ${what} '${name}': ${there}. Its name is its .uid(…), or its .name(…).`,
+    name === undefined && all.length === 0
+      ? `the job has no ${what}.`
+      : name === undefined
+        ? `the job has not just one ${what}, so say which: ${there}.`
+        : `the job has no ${what} '${name}': ${there}. Its name is its .uid(…), or its .name(…).`,
     { details: { [what]: name, names: all.map(({ node }) => node.id) } },
   );
 }

@@ -167,7 +167,11 @@ export abstract class Harness<O> {
     this.#parts.tasks.check();
     const { operators } = this.#parts.hand;
     const showing = operators.filter(({ instances }) => instances[0]?.inspect !== undefined);
-    return keptKeys(named(name === undefined ? showing : operators, 'operator', name));
+    const found =
+      name === undefined
+        ? named(showing, 'operator with named states')
+        : named(operators, 'operator', name);
+    return keptKeys(found);
   }
 }
 

@@ -279,3 +279,9 @@ test.each([
     expect(new Set(third.output()).size).toBe(third.output().length);
   },
 );
+
+test('state of operators that show none is refused, and says so', async () => {
+  const operator = await testOperator((ids: DataStream<number>) => ids.map((id) => id));
+  expect(() => operator.state(1)).toThrow('the job has no operator with named states.');
+  expect(() => operator.timers()).toThrow('the job has no operator with named states.');
+});
