@@ -158,7 +158,7 @@ describe('a schema at fault', () => {
     expect(error).toMatchObject({ code: 'ERR_HOLDFAST_JOB_BUILD', cause });
     const textless = await refusalOf(check(schema(() => Promise.reject(Object.create(null)))));
     expect(textless.code).toBe('ERR_HOLDFAST_JOB_BUILD');
-    expect(textless.message).toContain('failed: <unreadable>.');
+    expect(textless.message).toContain('failed: what was thrown cannot be read.');
   });
 
   it('has issues that are none', async () => {
