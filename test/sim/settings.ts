@@ -9,7 +9,7 @@ import {
   noRestart,
   type RestartStrategy,
 } from '../../src/supervisor/restart-strategy.js';
-import { mix, type Theme, type Topology } from './topology.js';
+import { callsOf, mix, type Theme, type Topology } from './topology.js';
 
 export interface Settings {
   readonly parallelism: number;
@@ -98,7 +98,7 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   }
   const tolerant = { incremental: true, tolerableFailures: Number.POSITIVE_INFINITY };
   const themed = theme === 'changes' ? { ...drawn, ...tolerant, intervalMs: 30 } : drawn;
-  const isSlow = topology.pipelines.some(({ workMs }) => workMs > 0);
+  const isSlow = topology.pipelines.some((one) => one.workMs > 0 || callsOf(one) !== 'none');
   const timeoutMs = isSlow ? SLOW_MS : isNarrow ? 2_000 : themed.timeoutMs;
   const settings = { ...themed, timeoutMs };
   if (theme === 'times') {
