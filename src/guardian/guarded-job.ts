@@ -1,3 +1,6 @@
+// For whoever compiles with declarations of ours and without this library.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 /** The face of a guarded job. Protocol file: shapes only. */
 
 import type { KillCause } from '../host/host-protocol.js';
@@ -63,7 +66,7 @@ export type ProcessSignal =
   | 'SIGUSR1'
   | 'SIGUSR2';
 
-export interface GuardedJob {
+export interface GuardedJob extends AsyncDisposable {
   readonly id: string;
   readonly name: string;
   readonly status: JobStatus;
@@ -86,6 +89,8 @@ export interface GuardedJob {
   stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;
   /** Ends at once. `finished` rejects with ERR_HOLDFAST_CANCELED. */
   cancel(): Promise<void>;
+  /** For `await using`: a job that still runs where its block is left is canceled. */
+  [Symbol.asyncDispose](): Promise<void>;
   /** For demonstrations and tests. */
   kill(slot: number, cause: KillCause | 'terminate'): void;
   /** For demonstrations and tests: a signal to the whole process. Default SIGKILL. */

@@ -249,6 +249,10 @@ class Guardian extends GuardedEvents implements GuardedJob {
   }
 
   /** @param reason the reason of an aborted signal */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.cancel();
+  }
+
   async cancel(reason?: unknown): Promise<void> {
     if (!this.#ended) {
       this.#cancelReason ??= reason;

@@ -1,3 +1,6 @@
+// For whoever compiles with declarations of ours and without this library.
+/// <reference lib="esnext.disposable" preserve="true" />
+
 /**
  * The face of a running job: options, events, result. Protocol file: shapes only.
  */
@@ -349,7 +352,7 @@ export interface StopOptions {
   readonly savepoint?: string | undefined;
 }
 
-export interface Job {
+export interface Job extends AsyncDisposable {
   /** Id of the run: the same across restarts and processes. */
   readonly id: string;
   readonly name: string;
@@ -358,6 +361,8 @@ export interface Job {
   readonly finished: Promise<JobResult>;
   /** Ends at once, without a last checkpoint. `finished` rejects with ERR_HOLDFAST_CANCELED. */
   cancel(): Promise<void>;
+  /** For `await using job = await run(…)`: a job that still runs where its block is left is canceled. */
+  [Symbol.asyncDispose](): Promise<void>;
   /**
    * Stops the sources, takes and commits a last checkpoint, and ends; a later run goes on from there.
    * `drain`: the input ends here, so that open windows fire. Time has then come to its end, and no

@@ -38,6 +38,10 @@ export class RunningJob implements Job {
     return this.#driver.cancel();
   }
 
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.cancel();
+  }
+
   stop(options: StopOptions = {}): Promise<JobResult> {
     return this.#driver.stop(options);
   }

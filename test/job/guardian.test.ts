@@ -477,7 +477,10 @@ describe('the end of a guarded job', () => {
   test('canceled: its process is gone', async () => {
     const job = await start({ args: { rate: 1_000 } });
     const pid = job.pid ?? 0;
-    await job.cancel();
+    {
+      await using running = job;
+      expect(['starting', 'running']).toContain(running.status);
+    }
     expect(await failureOf(job)).toMatchObject({ code: 'ERR_HOLDFAST_CANCELED' });
     await expectNothingLeft([pid], { staged: false });
     expect(job.status).toBe('canceled');

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { HoldfastError } from '../../dist/index.js';
+import { HoldfastError, type Job } from '../../dist/index.js';
 import { lateOnes } from './fixtures/late.job.js';
 import { fixture, Meter, runningAgain, temporaryFolder, totalsProblems, until } from './kit.js';
 import { run } from './run-compiled.js';
@@ -131,6 +131,27 @@ describe('looking at a running job', () => {
       expect(refused.message).toContain(`slot ${slot}`);
     }
     await job.cancel();
+  });
+
+  test('a job is canceled where the block that uses it is left, unless it has ended', async () => {
+    let left: Job | undefined;
+    {
+      const meter = new Meter(100);
+      await using job = await run(fixture('counted'), {
+        parallelism: 1,
+        args: { meter: meter.shared, count: COUNT },
+      });
+      left = job;
+      expect(job.status).toBe('running');
+    }
+    expect(left.status).toBe('canceled');
+    await expect(left.finished).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CANCELED' });
+    {
+      await using job = await run(fixture('counted'), { parallelism: 1, args: { count: COUNT } });
+      left = job;
+      await job.finished;
+    }
+    expect(left.status).toBe('finished');
   });
 
   test('a checkpoint that is asked for while the job is down comes when it is up', async () => {
