@@ -2,8 +2,10 @@
 
 import { expect, it } from 'vitest';
 import type { RecordsMode } from '../../src/channels/record-keeper.js';
+import { first, last } from '../../src/stream/api/event-order.js';
 import { aggregating } from '../../src/stream/api/state-specs.js';
 import { aggregation } from '../../src/stream/api/user-aggregation.js';
+import { thrownBy } from './graph-kit.js';
 import { Harness, runPlain, runRestoring } from './operator-kit.js';
 import { at, of, shown } from './process-kit.js';
 
@@ -103,4 +105,10 @@ it('refuses what cannot be in a checkpoint where it is added, with its name', ()
       message: expect.stringContaining('state.all.deep'),
     }),
   );
+});
+
+it.each([first, last])('refuses %o, for what is added has no time', (made) => {
+  const error = thrownBy(() => aggregating(made((n: number) => n)));
+  expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+  expect(error.message).toContain('it goes by event time');
 });

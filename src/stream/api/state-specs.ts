@@ -148,6 +148,14 @@ export function aggregating<T, R>(
       `aggregating(…) needs an aggregation such as count(), but was given ${describeValue(aggregation)}.`,
     );
   }
+  const { type } = aggregation;
+  if (type === 'first' || type === 'last') {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_BAD_OPTION',
+      `aggregating(${type}(…)) cannot be: it goes by event time, and what is added to a state has none of its own. Keep ` +
+        'the time beside it, in a value(): state.latest.set([ctx.timestamp, record]).',
+    );
+  }
   const migrate = aggregation.kind === 'value' ? aggregation.migrate : undefined;
   const { ttlMs } = checkObject('aggregating', options, ['ttlMs']);
   checkTtl('aggregating', ttlMs);
