@@ -31,6 +31,8 @@ const CAUSES = ['terminate', 'throw', 'exit'];
 /** So long a run would take that is killed, or stopped, long before; the run that goes on from there is fast. */
 const SLOW_RUN_SECONDS = 120;
 const SPLITS = 4;
+/** Hundreds of thousands of rows are collected in one heap: a collection of its garbage may take longer than a second. */
+const HEARTBEAT = { timeoutMs: 10_000 };
 
 /**
  * @param {{ queries: readonly string[], events: number, parallelisms: readonly number[], seed: number,
@@ -91,7 +93,11 @@ function tableOf(query, rows) {
 
 async function plain(query, source, parallelism) {
   return await withFolder(async (directory) => {
-    const job = await run(JOB, { parallelism, args: argsOf(query, source, directory) });
+    const job = await run(JOB, {
+      parallelism,
+      args: argsOf(query, source, directory),
+      heartbeat: HEARTBEAT,
+    });
     return await rowsOf(query, await job.finished, directory);
   });
 }
@@ -112,6 +118,7 @@ async function killed(query, source, parallelism) {
       parallelism,
       args: argsOf(query, { ...source, ratePerSecond, splits: SPLITS }, directory),
       checkpoint: { directory: join(directory, 'checkpoints'), intervalMs: 100 },
+      heartbeat: HEARTBEAT,
     });
     const job = await run(JOB, options(source.events / SLOW_RUN_SECONDS));
     const orEnd = (promise) => Promise.race([promise, job.finished]);
@@ -140,6 +147,7 @@ async function rescaled(query, source, parallelism) {
       parallelism: slots,
       args: argsOf(query, { ...source, ratePerSecond, splits: SPLITS }, directory),
       checkpoint: { directory: join(directory, name), intervalMs: 100 },
+      heartbeat: HEARTBEAT,
     });
     const slow = source.events / SLOW_RUN_SECONDS;
     const job = await run(JOB, options(parallelism, 'before', slow));
