@@ -7,12 +7,13 @@
  *
  * `--verify` prints a line for each check, then `N passed, N failed`, and exits with 1 if any has failed.
  * `--no-faults` leaves out kills and rescales, which take some 20 s a query. A measurement prints a table
- * for each query, or with `--json` a line of JSON. Beside a peer (peer.mjs) each query runs `--rounds` times in turns.
+ * for each query, or with `--json` a line of JSON. Beside a peer (peer.mjs) each query runs `--rounds` times in turns;
+ * it exits with 3 where that peer cannot be had.
  */
 
 import { parseArgs } from 'node:util';
 import { measure } from './measure.mjs';
-import { beside } from './peer.mjs';
+import { beside, PeerMissing } from './peer.mjs';
 import { QUERIES } from './queries/index.mjs';
 import { verify } from './verify.mjs';
 
@@ -39,7 +40,7 @@ if (typeof command === 'string') {
     finish(0);
   } catch (error) {
     process.stderr.write(`${error.message}\n`);
-    finish(1);
+    finish(error instanceof PeerMissing ? 3 : 1);
   }
 } else {
   for (const query of command.queries) {

@@ -19,6 +19,9 @@ const BUILT = fileURLToPath(new URL('../../.cache/peers/flink', import.meta.url)
 const MAIN = fileURLToPath(new URL('./main.mjs', import.meta.url));
 const FINGERPRINT_EVENTS = 100_000;
 
+/** There is no peer to run beside: Java or Maven is missing, or Maven cannot fetch it. */
+export class PeerMissing extends Error {}
+
 /** What each of Flink's APIs has; q6 cannot be said in its SQL, q10 and q13 need connectors. */
 export const PEER_QUERIES = {
   ds: ['q0', 'q3', 'q5', 'q7', 'q8', 'q11'],
@@ -33,7 +36,7 @@ const started = promisify(execFile);
  * @param {{ queries: string[], events: number, parallelism: number, rounds: number, log: (line: string) => void }} options
  * @returns a row of figures for each query and API: events per CPU second of both, in thousands, and ours divided by
  *   theirs (median, least, most)
- * @throws Error when Java or Maven is missing, when the events differ, or rows do
+ * @throws PeerMissing; Error when the events differ, or rows do
  */
 export async function beside({ queries, events, parallelism, rounds, log }) {
   await build(log);
@@ -134,7 +137,7 @@ function fingerprint(count) {
 async function build(log) {
   for (const program of ['java', 'mvn']) {
     if (spawnSync(program, ['-version']).status === 0) continue;
-    throw new Error(
+    throw new PeerMissing(
       `--peer flink needs Java 17 and Maven, but '${program}' does not start. On Debian: apt-get install ` +
         'openjdk-17-jdk-headless maven',
     );
@@ -146,7 +149,11 @@ async function build(log) {
     const fetched = join(BUILT, 'fetched');
     rmSync(fetched, { recursive: true, force: true });
     const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${fetched}`];
-    await started('mvn', ['-q', '-B', '-f', join(SOURCES, 'pom.xml'), ...goal]);
+    try {
+      await started('mvn', ['-q', '-B', '-f', join(SOURCES, 'pom.xml'), ...goal]);
+    } catch (error) {
+      throw new PeerMissing(`Maven cannot fetch Flink: ${error.message}`);
+    }
     renameSync(fetched, lib);
   }
   const classes = join(BUILT, 'classes');
