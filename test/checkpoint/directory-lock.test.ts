@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import type { Writable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { type LockOwner, readLock } from '../../src/checkpoint/directory/directory-lock.js';
 import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
@@ -77,13 +78,16 @@ describe('lock of a checkpoint directory', () => {
     'of a dead process that nobody has collected is taken over',
     async () => {
       const directory = await temporaryDirectory();
-      // The shell becomes a program that knows nothing of the child it has started.
-      const parent = spawn('sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
-        stdio: ['ignore', 'pipe', 'inherit'],
+      // The shell becomes a program that knows nothing of the child it has started. Only then may the child end: a
+      // shell collects its own.
+      const parent = spawn('sh', ['-c', 'cat <&3 >/dev/null & echo $!; exec sleep 60 3<&-'], {
+        stdio: ['ignore', 'pipe', 'inherit', 'pipe'],
       });
       try {
-        const [line] = await once(parent.stdout, 'data');
+        const [line] = await once(parent.stdout!, 'data');
         const pid = Number(String(line));
+        while ((await readFile(`/proc/${parent.pid}/comm`, 'utf8')) !== 'sleep\n');
+        (parent.stdio[3] as Writable).end();
         while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8')));
         await leaveLock(directory, { pid, started: '' });
         const store = new DirectoryStore(directory);
