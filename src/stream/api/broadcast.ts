@@ -2,13 +2,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import type { StateDescription } from '../state/state-layout.js';
-import {
-  describeSlots,
-  requireStates,
-  type Slot,
-  type StateSpecs,
-  type States,
-} from './process.js';
+import { describeSlots, requireStates, type StateSpecs, type States, slotsOf } from './process.js';
 import type { StreamOrigin } from './stream-origin.js';
 
 /** States that can only be read. Whoever changes them all the same gets ERR_HOLDFAST_USER_CODE. */
@@ -47,12 +41,8 @@ export class BroadcastStream<T, B extends StateSpecs> {
 /** The section of broadcast state in a checkpoint. */
 export const BROADCAST_SECTION = 'broadcast';
 
-export function broadcastSlots(state: StateSpecs): readonly Slot[] {
-  return Object.entries(state).map(([name, spec]) => ({ name, spec }));
-}
-
 export function describeBroadcast(state: StateSpecs): StateDescription {
-  return describeSlots(broadcastSlots(state), BROADCAST_SECTION);
+  return describeSlots(slotsOf({ state }), BROADCAST_SECTION);
 }
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */

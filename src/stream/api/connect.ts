@@ -101,11 +101,7 @@ export function connectedInputs(
  * @param method for the message: `connect`
  * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD when one is keyed and the other is not
  */
-export function requireSameKeying(
-  left: ConnectedSide,
-  right: ConnectedSide,
-  method = 'connect',
-): void {
+export function requireSameKeying(left: ConnectedSide, right: ConnectedSide, method: string): void {
   if ((left.select === undefined) === (right.select === undefined)) return;
   const [keyed, other] = left.select === undefined ? ['right', 'left'] : ['left', 'right'];
   throw new HoldfastError(

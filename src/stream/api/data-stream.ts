@@ -59,7 +59,7 @@ import {
   reduceWindows,
   type WindowedInput,
 } from '../operators/window-folds.js';
-import type { Sink, Upsert, UpsertSink } from '../sink.js';
+import type { Sink, UpsertSink } from '../sink.js';
 import type { Source } from '../source.js';
 import {
   type AggregationResults,
@@ -115,7 +115,13 @@ import {
   type StateSpecs,
   slotsOf,
 } from './process.js';
-import type { LateTags, NoTags, SideOutputSpecs, SideTags } from './side-outputs.js';
+import {
+  type LateTags,
+  type NoTags,
+  requireTag,
+  type SideOutputSpecs,
+  type SideTags,
+} from './side-outputs.js';
 import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
@@ -284,15 +290,15 @@ export class DataStream<T, Tags = NoTags> {
   asChangelog(kindOf?: (record: T) => ChangeKind): unknown {
     if (kindOf !== undefined) checkCallback(kindOf, 'asChangelog');
     const inputs = this.inputs();
-    const node = this.origin.draft.add({
-      kind: 'operator',
-      type: 'changelog',
-      inputs,
-      create: asChangelogOperator(kindOf),
-      // As many instances as what it reads has, so that the changes keep their order.
-      inChain: inputs.length === 1 && inputs[0]!.partition === 'forward',
-    });
-    return new ChangelogStream(StreamOrigin.ofNode(this.origin.draft, node));
+    return new ChangelogStream(
+      drawn(this.origin.draft, {
+        type: 'changelog',
+        inputs,
+        create: asChangelogOperator(kindOf),
+        // As many instances as what it reads has, so that the changes keep their order.
+        inChain: inputs.length === 1 && inputs[0]!.partition === 'forward',
+      }),
+    );
   }
 
   /**
@@ -309,15 +315,11 @@ export class DataStream<T, Tags = NoTags> {
           "own. For those of all records together give them one key: keyBy(() => 'all').window(…).",
       );
     }
-    const edges = () =>
-      this.inputs().map(({ from, tag }): EdgeDraft => {
-        return { from, partition: 'hash', key: noKey, tag };
-      });
     return new AllWindowedStream(
       new WindowedStream({
         draft: this.origin.draft,
-        inputs: edges,
-        key: noKey,
+        inputs: () => hashed(this.inputs(), NO_KEY),
+        key: NO_KEY,
         window,
         allowedLatenessMs: 0,
         lateTag: undefined,
@@ -507,13 +509,7 @@ export class DataStream<T, Tags = NoTags> {
     type: string,
     node: Omit<NewNode, 'kind' | 'type'>,
   ): DataStream<O, X> {
-    const added = this.origin.draft.add({
-      ...node,
-      kind: 'operator',
-      type,
-      inputs: this.inputs(),
-    });
-    return new DataStream(StreamOrigin.ofNode(this.origin.draft, added));
+    return new DataStream(drawn(this.origin.draft, { ...node, type, inputs: this.inputs() }));
   }
 
   #requireOwn(other: unknown, method: string): asserts other is DataStream<unknown> {
@@ -627,16 +623,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
     spec: A & NoneOf<'key'>,
   ): AggregatedStream<KeyedRow<K, A>> {
     requireAggregations(spec, KEYED_FIELDS);
-    const node = this.origin.draft.add({
-      kind: 'operator',
-      type: 'aggregate',
-      inputs: this.inputs(),
-      stateful: true,
-      parameters: { aggregations: describeAggregations(spec) },
-      states: [aggregatedState(spec)],
-      create: keyedAggregateOperator(this.#select, spec, 'row'),
-    });
-    return new AggregatedStream(StreamOrigin.ofNode(this.origin.draft, node), aggregateChanges);
+    return new AggregatedStream(this.#folded('aggregate', spec, 'row'), aggregateChanges);
   }
 
   /**
@@ -768,14 +755,12 @@ export class KeyedStream<T, K> extends DataStream<T> {
       requireTimes(method, 'left stream', left.edges);
       requireTimes(method, 'right stream', right.edges);
     }
-    const { type, ...drawn } = node([
+    const { type, ...parts } = node([
       { name: 'onLeft', key: left.select },
       { name: 'onRight', key: right.select },
     ]);
     const inputs = connectedInputs(left.edges, right.edges);
-    const { draft } = this.origin;
-    const added = draft.add({ ...drawn, kind: 'operator', type, stateful: true, inputs });
-    return new DataStream(StreamOrigin.ofNode(draft, added));
+    return new DataStream(drawn(this.origin.draft, { ...parts, type, stateful: true, inputs }));
   }
 
   protected override side(): ConnectedSide {
@@ -793,14 +778,33 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   #value<R>(type: string, aggregation: AggregationSpec<T>[string]): DataStream<R> {
-    const spec = { value: aggregation };
-    return this.operator(type, {
+    return new DataStream(this.#folded(type, { value: aggregation }, 'value'));
+  }
+
+  #folded(type: string, spec: AggregationSpec<T>, emits: 'row' | 'value'): StreamOrigin {
+    return drawn(this.origin.draft, {
+      type,
+      inputs: this.inputs(),
       stateful: true,
       parameters: { aggregations: describeAggregations(spec) },
       states: [aggregatedState(spec)],
-      create: keyedAggregateOperator(this.#select, spec, 'value'),
+      create: keyedAggregateOperator(this.#select, spec, emits),
     });
   }
+}
+
+/** Adds an operator: what it makes is the stream. */
+function drawn(draft: GraphDraft, node: Omit<NewNode, 'kind'>): StreamOrigin {
+  return StreamOrigin.ofNode(draft, draft.add({ ...node, kind: 'operator' }));
+}
+
+/** Adds an operator that has as many instances as what it reads, without an exchange. */
+function drawnInChain(
+  { draft, edges }: StreamOrigin,
+  type: string,
+  create: NewNode['create'],
+): StreamOrigin {
+  return drawn(draft, { type, inputs: edges, create, inChain: true });
 }
 
 /** Edges that bring all records of a key to one instance. */
@@ -823,8 +827,7 @@ function processed(
   parameters?: NewNode['parameters'],
   inChain = false,
 ): StreamOrigin {
-  const node = draft.add({
-    kind: 'operator',
+  return drawn(draft, {
     type,
     inChain,
     inputs: inChain ? edges : hashed(edges, key),
@@ -833,7 +836,6 @@ function processed(
     states: [describeSlots(slotsOf(spec))],
     create: processOperator(key, spec),
   });
-  return StreamOrigin.ofNode(draft, node);
 }
 
 /**
@@ -960,30 +962,22 @@ export class ChangelogStream<T> {
   }
 
   #upsert(sink: Sink<never>, options: unknown): StreamSink {
-    const { draft, edges } = this.#origin;
+    const { draft } = this.#origin;
     const key = ofRow(tableKey(options)) as KeySelector;
-    const swapped = draft.add({
-      kind: 'operator',
-      type: 'replaced-last',
-      inputs: edges,
-      create: replacedLastOperator,
-      inChain: true,
-    });
-    const table = processed(StreamOrigin.ofNode(draft, swapped), 'table', key, upsertsSpec);
+    const swapped = drawnInChain(this.#origin, 'replaced-last', replacedLastOperator);
+    const table = processed(swapped, 'table', key, upsertsSpec);
     const node = draft.add({
       kind: 'sink',
       type: sink.kind,
       stateful: sink.stateless !== true,
-      inputs: hashed(table.edges, (({ key: of }: Upsert<T>) => of) as KeySelector),
+      inputs: hashed(table.edges, ROW_KEY),
       sink: sink as Sink<unknown>,
     });
     return new StreamSink(draft, node);
   }
 
   #inChain<O>(type: string, create: NewNode['create']): ChangelogStream<O> {
-    const { draft, edges } = this.#origin;
-    const node = draft.add({ kind: 'operator', type, inputs: edges, create, inChain: true });
-    return new ChangelogStream(StreamOrigin.ofNode(draft, node));
+    return new ChangelogStream(drawnInChain(this.#origin, type, create));
   }
 }
 
@@ -1102,22 +1096,22 @@ class Connection {
       ...(slots.length === 0 ? [] : [describeSlots(slots)]),
       ...(broadcast === undefined ? [] : [describeBroadcast(broadcast)]),
     ];
-    const added = this.#draft.add({
-      kind: 'operator',
-      type: 'connect',
-      stateful: states.length > 0,
-      states,
-      inputs: connectedInputs(left.edges, right.edges),
-      tags: Object.keys(spec.sideOutputs ?? {}),
-      create: operatorOf(spec, {
-        inputs: [
-          { name: 'onLeft', key: left.select },
-          { name: 'onRight', key: right.select },
-        ],
-        broadcast,
+    return new DataStream(
+      drawn(this.#draft, {
+        type: 'connect',
+        stateful: states.length > 0,
+        states,
+        inputs: connectedInputs(left.edges, right.edges),
+        tags: Object.keys(spec.sideOutputs ?? {}),
+        create: operatorOf(spec, {
+          inputs: [
+            { name: 'onLeft', key: left.select },
+            { name: 'onRight', key: right.select },
+          ],
+          broadcast,
+        }),
       }),
-    });
-    return new DataStream(StreamOrigin.ofNode(this.#draft, added));
+    );
   }
 }
 
@@ -1152,8 +1146,6 @@ interface WindowedOrigin extends WindowedInput {
   readonly inputs: () => readonly EdgeDraft[];
 }
 
-const noKey: KeySelector = () => null;
-
 /** A keyed stream divided into windows: says what to do with late records, then how to fold a window. */
 export class WindowedStream<
   T,
@@ -1182,12 +1174,7 @@ export class WindowedStream<
    * counting them (`lateRecords` in the metrics). Read it there with `.sideOutput(tag)`.
    */
   sideOutputLate<const L extends string>(tag: L): WindowedStream<T, K, L, W> {
-    if (typeof tag !== 'string' || tag === '') {
-      throw new HoldfastError(
-        'ERR_HOLDFAST_BAD_OPTION',
-        `sideOutputLate(tag) needs a name for the side output, but was given ${describeValue(tag)}.`,
-      );
-    }
+    requireTag('sideOutputLate(tag)', tag);
     return new WindowedStream({ ...this.#origin, lateTag: tag });
   }
 
@@ -1249,17 +1236,11 @@ export class WindowedStream<
       parameters,
       aggregateWindows(this.#origin, spec),
     );
-    const changes = windowChangesSpec(allowedLatenessMs, isSession ? 0 : -1);
     return new AggregatedStream(rows, (origin) => {
       if (trigger !== undefined) throw rowsOfTrigger();
-      return processed(
-        origin,
-        'window-changes',
-        isAll ? NO_KEY : ROW_KEY,
-        changes,
-        undefined,
-        true,
-      );
+      const changes = windowChangesSpec(allowedLatenessMs, isSession ? 0 : -1);
+      const key = isAll ? NO_KEY : ROW_KEY;
+      return processed(origin, 'window-changes', key, changes, undefined, true);
     });
   }
 
@@ -1283,8 +1264,7 @@ export class WindowedStream<
     const { draft, inputs, window, lateTag, isAll } = this.#origin;
     const edges = inputs();
     if (goesByEventTime(window)) requireTimes(isAll ? 'windowAll' : 'window', 'stream', edges);
-    const added = draft.add({
-      kind: 'operator',
+    const rows = drawn(draft, {
       type: isAll ? type.replace('window', 'window-all') : type,
       stateful: true,
       parameters: { ...this.#parameters(), ...parameters },
@@ -1293,8 +1273,8 @@ export class WindowedStream<
       inputs: edges,
       tags: lateTag === undefined ? [] : [lateTag],
     });
-    if (isAll) draft.parallelism(added, 1);
-    return StreamOrigin.ofNode(draft, added);
+    if (isAll) draft.parallelism(rows.node(), 1);
+    return rows;
   }
 }
 

@@ -31,13 +31,21 @@ export function sideOutput<R>(): SideOutputSpec<R> {
   return { kind: 'sideOutput' };
 }
 
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+export function requireTag(what: string, tag: unknown): asserts tag is string {
+  if (typeof tag === 'string' && tag !== '') return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `${what} needs a name for the side output, but was given ${describeValue(tag)}.`,
+  );
+}
+
 /**
  * Checks what was declared.
- * @returns the names
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
-export function requireSideOutputs(given: unknown): readonly string[] {
-  if (given === undefined) return [];
+export function requireSideOutputs(given: unknown): void {
+  if (given === undefined) return;
   if (typeof given !== 'object' || given === null) throw badSideOutputs(given);
   for (const [name, one] of Object.entries(given)) {
     const { kind } = (one ?? {}) as { readonly kind?: unknown };
@@ -49,7 +57,6 @@ export function requireSideOutputs(given: unknown): readonly string[] {
       );
     }
   }
-  return Object.keys(given);
 }
 
 function badSideOutputs(given: unknown): HoldfastError {

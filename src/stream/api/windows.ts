@@ -354,9 +354,13 @@ export function isAligned(window: WindowDefinition): window is AlignedWindow {
   return ALIGNED.includes(window.kind);
 }
 
+export function isOfEventTime(window: WindowDefinition): window is EventTimeWindow {
+  return window.kind !== 'count' && window.kind !== 'processing-time';
+}
+
 /** Does the window have records by their event times? */
-export function goesByEventTime({ kind }: WindowDefinition): boolean {
-  return kind !== 'count' && kind !== 'processing-time' && kind !== 'global';
+export function goesByEventTime(window: WindowDefinition): boolean {
+  return isOfEventTime(window) && window.kind !== 'global';
 }
 
 const KINDS: readonly unknown[] = [

@@ -3,6 +3,7 @@
 import { HoldfastError } from '../../base/errors.js';
 import { checkObject, checkOneOf } from '../../base/option-checks.js';
 import { checkCallback, describeValue, type NotPromise } from '../api/callbacks.js';
+import { requireTag } from '../api/side-outputs.js';
 import {
   type AlignedWindow,
   isAligned,
@@ -176,12 +177,7 @@ export function checkLateTags(
   for (const side of sides) {
     const tag = tags[side];
     if (tag === undefined) continue;
-    if (typeof tag !== 'string' || tag === '') {
-      throw new HoldfastError(
-        'ERR_HOLDFAST_BAD_OPTION',
-        `${option}.${side} needs a name for the side output, but was given ${describeValue(tag)}.`,
-      );
-    }
+    requireTag(`${option}.${side}`, tag);
     found[side] = tag;
   }
   if (found.left === undefined || found.left !== found.right) return found;

@@ -10,8 +10,8 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
-import { BROADCAST_SECTION, broadcastSlots, describeBroadcast } from '../api/broadcast.js';
-import type { StateSpecs } from '../api/process.js';
+import { BROADCAST_SECTION, describeBroadcast } from '../api/broadcast.js';
+import { type StateSpecs, slotsOf } from '../api/process.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { Cell } from '../state/cell.js';
 import { KeyedState } from '../state/keyed-state.js';
@@ -27,7 +27,7 @@ export class BroadcastState {
   readonly #state: WritableState;
 
   constructor(specs: StateSpecs, context: OperatorContext, restored: readonly RestoredSection[]) {
-    const slots = broadcastSlots(specs);
+    const slots = slotsOf({ state: specs });
     const description = describeBroadcast(specs);
     // Of no key group, so nothing of it moves.
     const owner = { ...context, ownsGroup: () => true, formerOwner: () => undefined };

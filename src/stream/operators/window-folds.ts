@@ -13,7 +13,12 @@ import {
   type Trigger,
 } from '../api/triggers.js';
 import { recordsState, type WindowProcessData } from '../api/window-process.js';
-import type { EventTimeWindow, SessionWindow, WindowDefinition } from '../api/windows.js';
+import {
+  type EventTimeWindow,
+  isOfEventTime,
+  type SessionWindow,
+  type WindowDefinition,
+} from '../api/windows.js';
 import type { Operator } from '../operator.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { assignerOf } from '../windows/assigners.js';
@@ -104,8 +109,7 @@ function isPlain(
   { trigger, evictor }: WindowedInput,
   window: WindowDefinition,
 ): window is EventTimeWindow {
-  if (trigger !== undefined || evictor !== undefined) return false;
-  return window.kind !== 'count' && window.kind !== 'processing-time';
+  return trigger === undefined && evictor === undefined && isOfEventTime(window);
 }
 
 function isEvicted({ window, evictor }: WindowedInput): boolean {
@@ -159,7 +163,7 @@ function requireTriggered(
       'windows of time: countWindow(n) has a trigger and an evictor of its own',
     );
   }
-  if (window.kind !== 'count' && window.kind !== 'processing-time') return;
+  if (isOfEventTime(window)) return;
   if (allowedLatenessMs === 0 && lateTag === undefined) return;
   throw badOption(
     lateTag === undefined ? 'allowedLateness(ms)' : 'sideOutputLate(tag)',
