@@ -17,7 +17,7 @@ import type { CapturedPart, DeploySpec, HostEvent, TaskRestore } from '../host/h
 import { wireTasks } from '../host/host-wiring.js';
 import { makeManifest } from '../job/checkpoints/make-manifest.js';
 import { baseOf, writePart } from '../job/checkpoints/part-writer.js';
-import { planRecovery, replayedBarrierOf } from '../job/recovery/recovery-plan.js';
+import { isKnown, planRecovery, replayedBarrierOf } from '../job/recovery/recovery-plan.js';
 import { readRestores } from '../job/recovery/restore-reader.js';
 import { compileModules } from '../module/compile-module.js';
 import { graphData } from '../stream/graph/graph-builder.js';
@@ -194,9 +194,11 @@ export class HandTasks {
       restored === undefined ? [] : await readRestores(planRecovery(restored, plan), store);
     const splits: Record<string, readonly SourceSplit[]> = {};
     for (const { node, source } of hand.inputs) if (hasEnded(restores, node.id)) source.end();
-    for (const { node, source } of hand.inputs) splits[node.id] = await source.splits();
+    for (const { node, source } of hand.inputs) {
+      if (!isKnown(restored, node.id)) splits[node.id] = await source.splits();
+    }
     for (const { index } of plan.regions) {
-      const spec = this.#spec(index, restores, restored === undefined ? splits : undefined);
+      const spec = this.#spec(index, restores, splits);
       const tasks = wireTasks({
         spec,
         graph: hand.graph,
@@ -221,7 +223,7 @@ export class HandTasks {
   #spec(
     region: number,
     restores: readonly TaskRestore[],
-    splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined,
+    splits: Readonly<Record<string, readonly SourceSplit[]>>,
   ): DeploySpec {
     const { records, incremental, restored } = this.#given;
     const plan = this.#plan;

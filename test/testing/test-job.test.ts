@@ -111,6 +111,34 @@ test('an input that has ended, ended also in what goes on from it', async () => 
   }
 });
 
+test('a source that is new in a changed job begins at its start', async () => {
+  const job = (sources: readonly string[]) =>
+    defineJob('counted', (env) => {
+      const [first, ...others] = sources.map((uid) =>
+        env.from(generate((i) => ({ key: 'all', n: i }))).uid(uid),
+      );
+      first!
+        .union(...others)
+        .keyBy(({ key }) => key)
+        .aggregate({ records: count(), total: sum(({ n }) => n) })
+        .uid('counts')
+        .collect('out');
+    });
+  const before = await testJob(job(['old']));
+  before.input('old').element({ key: 'all', n: 1 });
+  const after = await testJob(job(['old', 'new']), {
+    restore: await before.snapshot(),
+    parallelism: 2,
+  });
+  after.input('new').element({ key: 'all', n: 10 });
+  after.input('old').element({ key: 'all', n: 100 });
+  await after.end();
+  expect(after.output('out')).toEqual([
+    { key: 'all', records: 2, total: 11 },
+    { key: 'all', records: 3, total: 111 },
+  ]);
+});
+
 test('names: what there is, and what there is not', async () => {
   const two = await testJob((env) => {
     const a = env.from(generate((i) => i)).uid('a');

@@ -31,7 +31,7 @@ import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
 import type { SinkCommitter } from '../checkpoints/sink-committer.js';
 import type { ResolvedOptions } from '../options.js';
 import { checkCompatible } from '../recovery/compatibility.js';
-import { planRecovery, replayedBarrierOf } from '../recovery/recovery-plan.js';
+import { isKnown, planRecovery, replayedBarrierOf } from '../recovery/recovery-plan.js';
 import { readRestores } from '../recovery/restore-reader.js';
 import { listSplits, type SplitsBySource } from './split-listing.js';
 
@@ -398,10 +398,6 @@ export function prepareTimeoutMs({
 export function ringCapacity(wantedBytes: number, slots: number): number {
   const pairs = Math.max(1, slots * (slots - 1));
   return Math.min(wantedBytes, Math.max(RING_BYTES_MIN, Math.floor(SHUFFLE_BYTES_MAX / pairs)));
-}
-
-function isKnown(manifest: Manifest | undefined, operator: string): boolean {
-  return manifest?.operators.some(({ id }) => id === operator) === true;
 }
 
 function operatorsOf(plan: JobPlan): readonly string[] {

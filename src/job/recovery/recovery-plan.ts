@@ -85,6 +85,11 @@ export function planRecovery(
   return tasks;
 }
 
+/** Does the checkpoint hold that operator? A source that it does not hold begins at its start. */
+export function isKnown(manifest: Manifest | undefined, operator: string): boolean {
+  return manifest?.operators.some(({ id }) => id === operator) === true;
+}
+
 /**
  * The checkpoint's id if its barrier has to pass once more: because the checkpoint holds records in flight, between
  * tasks or in an operator that waits for promises, and
