@@ -24,10 +24,15 @@ export function isRunId(run: unknown): run is string {
   return typeof run === 'string' && RUN.test(run);
 }
 
+/** The path of what is in a partition. @param partition empty: none */
+export function inPartition(partition: string, name: string): string {
+  return partition === '' ? name : `${partition}/${name}`;
+}
+
 /** @param partition empty: none */
 export function partName(number: number, instance: number, partition: string): string {
-  const folder = partition === '' ? '' : `${partition}/`;
-  return `${folder}part-${String(number).padStart(NUMBER_DIGITS, '0')}-${instance}.ndjson`;
+  const digits = String(number).padStart(NUMBER_DIGITS, '0');
+  return inPartition(partition, `part-${digits}-${instance}.ndjson`);
 }
 
 export interface PartName {
@@ -38,12 +43,12 @@ export interface PartName {
 }
 
 /** @param partition in which it was found; empty: none */
-export function parsePartName(name: string, partition = ''): PartName | undefined {
+export function parsePartName(name: string, partition: string): PartName | undefined {
   const match = PART.exec(name);
   return match === null
     ? undefined
     : {
-        name: partition === '' ? name : `${partition}/${name}`,
+        name: inPartition(partition, name),
         number: Number(match[1]),
         instance: Number(match[2]),
       };

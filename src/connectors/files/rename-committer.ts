@@ -33,6 +33,7 @@ import type { Committer, RecoverState } from '../committer.js';
 import { sinkError } from '../sink-error.js';
 import { fileAt, syncDirectory } from './durable-files.js';
 import {
+  inPartition,
   isPartition,
   isRunId,
   PART_NUMBER_MAX,
@@ -251,9 +252,7 @@ export class RenameCommitter implements Committer {
       else if ((await fileAt(to)) === undefined) throw this.#lost(to, handle.staged); // R2
     }
     if (number > (reached ?? -1)) await this.#record.write(reached, number);
-    for (const partition of new Set(staged.map((part) => part.partition))) {
-      if (partition !== '') await this.#makePartition(partition);
-    }
+    await this.#makePartitions(new Set(staged.map(({ partition }) => partition)));
     for (const part of staged) await this.#publishOne(part);
     // Also when all parts were published before, since that may not have been durable.
     const folders = new Set(handles.map(({ partition = '' }) => partition)).add('');
@@ -262,17 +261,22 @@ export class RenameCommitter implements Committer {
     });
   }
 
-  /** The folder is durable before a part is moved there: else both could be gone after a power cut. */
-  async #makePartition(partition: string): Promise<void> {
+  /** The folders are durable before a part is moved there: else both could be gone after a power cut. */
+  async #makePartitions(partitions: ReadonlySet<string>): Promise<void> {
     const { directory } = this.#data;
-    const folder = join(directory, partition);
-    if (this.#made.has(partition) && (await fileAt(folder)) !== undefined) return;
-    await makeDirectory(folder);
-    for (let above = dirname(partition); ; above = dirname(above)) {
-      await syncDirectory(join(directory, above));
-      if (above === '.') break;
+    const made: string[] = [];
+    // Most have some in common, each of which is made durable once.
+    const above = new Set<string>();
+    for (const partition of partitions) {
+      if (partition === '') continue;
+      const folder = join(directory, partition);
+      if (this.#made.has(partition) && (await fileAt(folder)) !== undefined) continue;
+      await makeDirectory(folder);
+      made.push(partition);
+      for (let one = partition; one !== '.'; one = dirname(one)) above.add(dirname(one));
     }
-    this.#made.add(partition);
+    for (const folder of above) await syncDirectory(join(directory, folder));
+    for (const partition of made) this.#made.add(partition);
   }
 
   async #publishOne({ from, to, file }: PublishedPart): Promise<void> {
@@ -377,7 +381,7 @@ async function partsIn(
   for (const name of names) {
     const part = parsePartName(name, partition);
     if (part !== undefined) parts.push(part);
-    const inside = partition === '' ? name : `${partition}/${name}`;
+    const inside = inPartition(partition, name);
     if (part !== undefined || !below || !isPartition(inside)) continue;
     if ((await lstat(join(directory, inside))).isDirectory()) {
       parts.push(...(await partsIn(directory, inside, below)));

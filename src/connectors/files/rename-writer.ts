@@ -6,7 +6,8 @@
  *  W3  Only a commit takes a staged part away. So a part that is still there was not committed: its checkpoint was
  *      given up, or its commit has not come yet. In both cases its handle goes into the next
  *      transaction as well. Commits are idempotent, and no row depends on being told of an abort.
- *  W4  At most about 1 MiB waits to be written. Then the sink is full, and says when it no longer is.
+ *  W4  When more than 1 MiB waits to be written, the sink is full, and says when it no longer is. Beside that, lines
+ *      wait to be handed over: less than a block of each open part, and at most 4 Mi characters of all partitions.
  *  W5  After a failure nothing is prepared any more, because the rows of the failed part would be missing.
  */
 
