@@ -7,11 +7,14 @@
  *      given up, its changes come before those that wait for the next one.
  */
 
+import { ByteWriter } from '../../codec/byte-writer.js';
 import { encodeRows } from '../../codec/encoded-rows.js';
+import { encodeValue } from '../../codec/value-codec.js';
 import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { Sink, SinkContext, SinkPrepared, SinkWriter, Upsert } from '../../stream/sink.js';
 import { checkText } from '../options.js';
-import { COLLECT_ROWS_MAX, CUTS_KEPT, collectLimit } from './collect.js';
+import { COLLECT_ROWS_MAX, collectLimit } from './collect.js';
+import { KeptCuts } from './kept-cuts.js';
 import { SharedChunks } from './shared-chunks.js';
 import { type TableEntry, TableRows } from './table-rows.js';
 
@@ -33,11 +36,6 @@ export function collectTable(name: string): Sink<Upsert<unknown>> {
   };
 }
 
-interface Cut {
-  readonly checkpoint: number;
-  readonly changes: readonly TableEntry[];
-}
-
 export class TableWriter implements SinkWriter<Upsert<unknown>> {
   readonly #name: string;
   readonly #limit: number;
@@ -46,7 +44,8 @@ export class TableWriter implements SinkWriter<Upsert<unknown>> {
   /** Number of entries in the chunks. */
   #entries = 0;
   #changes = new Map<PrimitiveKey, Uint8Array | null>();
-  #cuts: readonly Cut[] = [];
+  readonly #cuts = new KeptCuts<TableEntry>();
+  readonly #writer = new ByteWriter();
 
   constructor(name: string, context: Pick<SinkContext, 'restored'>, limit = COLLECT_ROWS_MAX) {
     this.#name = name;
@@ -57,7 +56,7 @@ export class TableWriter implements SinkWriter<Upsert<unknown>> {
 
   write({ key, row }: Upsert<unknown>): void {
     const canonical = canonicalKey(key);
-    const bytes = row === null ? null : encodeRows([row]).bytes;
+    const bytes = row === null ? null : this.#encoded(row);
     this.#table.set([canonical, bytes]);
     this.#changes.set(canonical, bytes);
     if (this.#table.size > this.#limit) throw collectLimit(this.#name, this.#limit);
@@ -66,7 +65,7 @@ export class TableWriter implements SinkWriter<Upsert<unknown>> {
   prepare(checkpoint: number): SinkPrepared {
     const changes = [...this.#changes];
     this.#changes = new Map();
-    this.#cuts = [...this.#cuts, { checkpoint, changes }].slice(-CUTS_KEPT);
+    this.#cuts.add(checkpoint, changes);
     this.#entries += changes.length;
     if (this.#entries > 2 * this.#table.size + ENTRIES_SPARE) this.#beginAnew();
     else if (changes.length > 0) this.#chunks.append(encodeRows(changes).bytes);
@@ -74,10 +73,8 @@ export class TableWriter implements SinkWriter<Upsert<unknown>> {
   }
 
   abort(checkpoint: number): void {
-    const cut = this.#cuts.find((one) => one.checkpoint === checkpoint);
-    if (cut === undefined) return;
-    this.#cuts = this.#cuts.filter((one) => one !== cut);
-    this.#changes = new Map([...cut.changes, ...this.#changes]);
+    const changes = this.#cuts.take(checkpoint);
+    if (changes !== undefined) this.#changes = new Map([...changes, ...this.#changes]);
   }
 
   visible(): readonly unknown[] {
@@ -85,6 +82,12 @@ export class TableWriter implements SinkWriter<Upsert<unknown>> {
   }
 
   close(): void {}
+
+  #encoded(row: unknown): Uint8Array {
+    this.#writer.reset();
+    encodeValue(this.#writer, row, 'row 0');
+    return this.#writer.take();
+  }
 
   #beginAnew(): void {
     this.#chunks.clear();

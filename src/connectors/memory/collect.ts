@@ -14,12 +14,11 @@ import { decodeRows } from '../../codec/encoded-rows.js';
 import { encodeValue } from '../../codec/value-codec.js';
 import type { Sink, SinkContext, SinkPrepared, SinkWriter } from '../../stream/sink.js';
 import { checkText } from '../options.js';
+import { KeptCuts } from './kept-cuts.js';
 import { SharedChunks } from './shared-chunks.js';
 
 /** The most rows of one name, over all instances. */
 export const COLLECT_ROWS_MAX = 1_000_000;
-/** Only checkpoints in flight are given up, at most 8; one more is kept in case an abort is late. */
-export const CUTS_KEPT = 9;
 
 /**
  * A sink whose rows `job.collected(name)` shows: for results that fit into memory. It holds at most 1 000 000
@@ -47,11 +46,6 @@ export function collectLimit(name: string, limit = COLLECT_ROWS_MAX): HoldfastEr
   );
 }
 
-interface Cut {
-  readonly checkpoint: number;
-  readonly rows: readonly unknown[];
-}
-
 class CollectWriter implements SinkWriter<unknown> {
   readonly #name: string;
   readonly #limit: number;
@@ -63,7 +57,7 @@ class CollectWriter implements SinkWriter<unknown> {
   #restored: unknown[] | undefined;
   /** Rows for the next snapshot. */
   #rows: unknown[] = [];
-  #cuts: Cut[] = [];
+  readonly #cuts = new KeptCuts<unknown>();
   /** Number of all rows of this instance. */
   #count: number;
 
@@ -96,15 +90,13 @@ class CollectWriter implements SinkWriter<unknown> {
       this.#open.reset();
     }
     this.#rows = [];
-    this.#cuts = [...this.#cuts, { checkpoint, rows }].slice(-CUTS_KEPT);
+    this.#cuts.add(checkpoint, rows);
     return { visible: rows, state: this.#chunks.all };
   }
 
   abort(checkpoint: number): void {
-    const cut = this.#cuts.find((one) => one.checkpoint === checkpoint);
-    if (cut === undefined) return;
-    this.#cuts = this.#cuts.filter((one) => one !== cut);
-    this.#rows = [...cut.rows, ...this.#rows];
+    const rows = this.#cuts.take(checkpoint);
+    if (rows !== undefined) this.#rows = [...rows, ...this.#rows];
   }
 
   visible(): readonly unknown[] {
