@@ -9,14 +9,7 @@ export function readyCapture(sections: readonly StateSection[]): Capture {
 
 /** Sections that were copied at the cut, together with what `capture` is still working on. */
 export function withSections(sections: readonly StateSection[], capture: Capture): Capture {
-  return {
-    step: (deadline) => capture.step(deadline),
-    take(): CapturedState {
-      const captured = capture.take();
-      return { ...captured, sections: [...sections, ...captured.sections] };
-    },
-    abort: () => capture.abort(),
-  };
+  return withCapture(readyCapture(sections), capture);
 }
 
 /** Two snapshots as one. */
@@ -24,8 +17,9 @@ export function withCapture(one: Capture, other: Capture): Capture {
   return {
     step: (deadline) => one.step(deadline) && other.step(deadline),
     take(): CapturedState {
-      const captured = one.take();
-      return { ...captured, sections: [...captured.sections, ...other.take().sections] };
+      const first = one.take();
+      const second = other.take();
+      return { ...first, ...second, sections: [...first.sections, ...second.sections] };
     },
     abort(): void {
       one.abort();

@@ -14,9 +14,9 @@
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { ByteReader } from '../../codec/byte-reader.js';
-import { ByteWriter } from '../../codec/byte-writer.js';
 import { decodeValue, encodeValue } from '../../codec/value-codec.js';
 import { describeValue } from '../api/callbacks.js';
+import { ChunkedWriter } from './chunked-writer.js';
 
 const MAGIC = 'holdfast-cells';
 const MAGIC_CHANGES = 'holdfast-cell-changes';
@@ -24,13 +24,12 @@ const VERSION = 1;
 const DROP = 0;
 const REMOVE = 1;
 const PUT = 2;
-const CHUNK_BYTES = 256 * 1024;
 
 export class CellSectionWriter {
   readonly #operator: string;
   readonly #isDelta: boolean;
-  readonly #chunks: Uint8Array[] = [];
-  readonly #writer = new ByteWriter();
+  readonly #chunks = new ChunkedWriter();
+  readonly #writer = this.#chunks.writer;
 
   /** @param isDelta the section holds only changes */
   constructor(operator: string, layout: string, isDelta: boolean) {
@@ -49,7 +48,7 @@ export class CellSectionWriter {
   drop(namespace: number): void {
     this.#writer.u8(DROP);
     this.#writer.f64(namespace);
-    this.#cutFull();
+    this.#chunks.cutFull();
   }
 
   /** Only in a section of changes: to be called before the same key is written (cell-table.ts, V9). */
@@ -74,22 +73,11 @@ export class CellSectionWriter {
         { cause, details: { ...cause.details, operator: this.#operator, key: describeKey(key) } },
       );
     }
-    this.#cutFull();
+    this.#chunks.cutFull();
   }
 
   finish(): readonly Uint8Array[] {
-    this.#cut();
-    return this.#chunks;
-  }
-
-  #cutFull(): void {
-    if (this.#writer.position >= CHUNK_BYTES) this.#cut();
-  }
-
-  #cut(): void {
-    if (this.#writer.position === 0) return;
-    this.#chunks.push(this.#writer.take());
-    this.#writer.reset();
+    return this.#chunks.finish();
   }
 }
 

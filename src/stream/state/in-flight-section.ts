@@ -7,16 +7,15 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { ByteReader } from '../../codec/byte-reader.js';
-import { ByteWriter } from '../../codec/byte-writer.js';
 import { decodeValue, encodeValue } from '../../codec/value-codec.js';
 import type { Capture, CapturedState, OperatorContext, RestoredSection } from '../operator.js';
+import { ChunkedWriter } from './chunked-writer.js';
 import { ownGroups } from './own-groups.js';
 
 export const IN_FLIGHT_SECTION = 'in-flight';
 
 const MAGIC = 'holdfast-in-flight';
 const VERSION = 1;
-const CHUNK_BYTES = 256 * 1024;
 
 export interface TakenRecord {
   readonly record: unknown;
@@ -29,17 +28,16 @@ export interface TakenRecord {
 /** Writes records that nobody changes any more. */
 export class InFlightCapture implements Capture {
   readonly #taken: readonly TakenRecord[];
-  readonly #writer = new ByteWriter();
-  readonly #chunks: Uint8Array[] = [];
+  readonly #chunks = new ChunkedWriter();
   #at = 0;
 
   constructor(taken: readonly TakenRecord[]) {
     this.#taken = taken;
-    encodeValue(this.#writer, [MAGIC, VERSION]);
+    encodeValue(this.#chunks.writer, [MAGIC, VERSION]);
   }
 
   step(deadline: number): boolean {
-    const writer = this.#writer;
+    const { writer } = this.#chunks;
     while (this.#at < this.#taken.length) {
       const { record, timestamp, group, behind } = this.#taken[this.#at]!;
       this.#at += 1;
@@ -47,24 +45,17 @@ export class InFlightCapture implements Capture {
       writer.f64(behind);
       writer.u16(group);
       encodeValue(writer, record, 'record');
-      if (writer.position >= CHUNK_BYTES) this.#cut();
+      this.#chunks.cutFull();
       if (performance.now() >= deadline) break;
     }
     return this.#at === this.#taken.length;
   }
 
   take(): CapturedState {
-    this.#cut();
-    return { sections: [{ name: IN_FLIGHT_SECTION, chunks: this.#chunks }] };
+    return { sections: [{ name: IN_FLIGHT_SECTION, chunks: this.#chunks.finish() }] };
   }
 
   abort(): void {}
-
-  #cut(): void {
-    if (this.#writer.position === 0) return;
-    this.#chunks.push(this.#writer.take());
-    this.#writer.reset();
-  }
 }
 
 /**

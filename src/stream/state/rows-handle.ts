@@ -49,8 +49,13 @@ export class RowsHandle extends Handle implements JoinRows {
   }
 
   between(fromMs: number, toMs: number): readonly (readonly [number, readonly JoinRow[]])[] {
+    const entries = this.#entries();
+    if (fromMs === toMs) {
+      const rows = entries?.get(fromMs);
+      return rows === undefined ? [] : [[fromMs, rows]];
+    }
     const found: (readonly [number, readonly JoinRow[]])[] = [];
-    for (const entry of this.#entries() ?? []) {
+    for (const entry of entries ?? []) {
       if (entry[0] >= fromMs && entry[0] <= toMs) found.push(entry);
     }
     return found.length > 1 ? found.sort(([a], [b]) => a - b) : found;

@@ -2,7 +2,7 @@
  * What the state of an operator consists of, as a text that stands in each of its sections; and what becomes of
  * state that was written under another layout.
  *
- *      WINDOW|ENTRY|ENTRY|…      WINDOW, of windowed operators, is kind:size:offset (stream/windows/window-layout.ts)
+ *      WINDOW|ENTRY|ENTRY|…      WINDOW, of windowed operators, is as stream/windows/window-layout.ts writes it
  *      ENTRY                     "name":type:words, or "name":type:value, and :version above 1
  *      reduce                    the only entry of a reduce; reduce:2 for version 2
  *
