@@ -223,6 +223,54 @@ describe('windows that are kept by key', () => {
     );
   });
 
+  it('emit nothing for a record on which a later one of its windows fails', () => {
+    let calls = 0;
+    const trigger = countTrigger(1) as Trigger<unknown>;
+    const { create } = processWindows(inputOf(sliding({ sizeMs: 20, slideMs: 10 }), { trigger }), {
+      onWindow({ windowStart }, _records, _ctx, out) {
+        calls += 1;
+        if (calls === 2) throw new Error('told to fail');
+        (out as Output<unknown>).emit(windowStart);
+      },
+    });
+    const harness = new Harness(create, { undoes: true });
+    expect(() => harness.feed(at(15, 1))).toThrow('told to fail');
+    harness.feed({ watermark: 16 });
+    harness.feed(at(17, 2));
+    expect(recordsOf(harness.emitted).map(({ record }) => record)).toEqual([0, 10]);
+  });
+
+  it.each([false, true])(
+    'keep the rows of a window when another fails in the same timer, full: %s',
+    (stingy) => {
+      const trigger: Trigger<unknown> = {
+        onElement(_record, { timers }) {
+          timers.eventTime(18);
+          return 'continue';
+        },
+        onTimer(_time, { window }) {
+          if (window.windowStart === 10) throw new Error('told to fail');
+          return 'fire';
+        },
+      };
+      const { create } = processWindows(
+        inputOf(sliding({ sizeMs: 20, slideMs: 10 }), { trigger }),
+        {
+          onWindow({ windowStart }, _records, _ctx, out) {
+            for (const row of ['a', 'b', 'c'])
+              (out as Output<unknown>).emit(`${row} ${windowStart}`);
+          },
+        },
+      );
+      const rejected: unknown[] = [];
+      const harness = new Harness(create, { undoes: true, reject: (what) => rejected.push(what) });
+      harness.stingy = stingy;
+      for (const item of [at(15), { watermark: 18 }]) harness.feed(item);
+      expect(recordsOf(harness.emitted).map(({ record }) => record)).toEqual(['a 0', 'b 0', 'c 0']);
+      expect(rejected).toEqual([{ key: 'a', windowStart: 10, windowEnd: 30 }]);
+    },
+  );
+
   it('leave nothing behind', () => {
     for (const window of [...WINDOWS, countWindow(2), countWindow(2, { partial: 'emit' })]) {
       const harness = new Harness(listed(window));

@@ -44,7 +44,7 @@ export class CallbackOutput implements Output<unknown> {
   #count = 0;
   /** Index of the next held record. */
   #at = 0;
-  /** Index of the callback's first record. */
+  /** Index of the first record of what is dropped if it fails. */
   #from = 0;
 
   /** @param where whose callbacks they are, for messages: `connect` */
@@ -60,13 +60,23 @@ export class CallbackOutput implements Output<unknown> {
 
   /** A callback begins: what it emits has this time and mark. What is still held keeps its own. */
   begin(timestamp: number, behind: number): void {
+    this.mark();
+    this.at(timestamp, behind);
+  }
+
+  /** What is emitted from now on is dropped together, in whichever callbacks it is emitted. */
+  mark(): void {
+    this.#from = this.#count;
+  }
+
+  /** What is emitted from now on has this time and mark. */
+  at(timestamp: number, behind: number): void {
     for (let i = this.#at; i < this.#count; i += 1) {
       const held = this.#held[i];
       if (held instanceof Placed) continue;
       this.#held[i] = new Placed(this.#context.output, held, this.#timestamp, this.#behind);
     }
     this.#isOpen = true;
-    this.#from = this.#count;
     this.#timestamp = timestamp;
     this.#behind = behind;
   }
@@ -77,7 +87,7 @@ export class CallbackOutput implements Output<unknown> {
     if (this.#count > 0) this.resume();
   }
 
-  /** The callback has failed: what it has emitted is dropped. */
+  /** It has failed: what was emitted since `mark`, or `begin`, is dropped. */
   drop(): void {
     this.#isOpen = false;
     if (this.#from === this.#at) this.#clear();

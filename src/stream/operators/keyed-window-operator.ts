@@ -122,6 +122,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
       return;
     }
     if (open.length < all.length) this.context.count('partlyLateRecords', 1); // K2
+    this.out.mark(); // All rows that are made for the record (K7).
     try {
       if (state.undoes) this.#noteBefore(known);
       for (const bounds of open) this.#add(this.#windowOf(bounds), record, timestamp, behind);
@@ -188,12 +189,14 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     const due = times.filter((time) => time <= timeMs).sort((a, b) => a - b);
     for (const time of due) {
       times.splice(times.indexOf(time), 1);
+      this.out.mark();
       this.#ctx.begin(window, time);
       const answer = this.#trigger.onTimer?.(time, this.#ctx, kind) ?? 'continue';
       this.#act(window, answer, this.#rowTime(window, window.lastMs), NOT_BEHIND);
     }
     const isEnd = timeMs === END_MS && kind === 'eventTime';
     if (isEnd && window.fresh > 0) {
+      this.out.mark();
       this.#act(window, 'fireAndPurge', this.#rowTime(window, window.lastMs), NOT_BEHIND); // K6
     }
   }
@@ -237,7 +240,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     }
     const { key, group } = this.state;
     const watermark = this.timers.watermarkOf(group);
-    this.out.begin(timestamp, behind);
+    this.out.at(timestamp, behind);
     const { value } = window;
     this.#content.fire({ key, start, end, value, watermark, replaces: undefined }, this.out);
   }

@@ -112,6 +112,7 @@ class SessionOperator extends TimedOperator<DueSession> {
       return;
     }
     state.begin(canonical, key, group);
+    this.out.mark();
     try {
       const session = this.#join(timestamp, record);
       if (hasPassed(timers.watermarkOf(group), session.end)) this.#fire(session, behind); // N4
@@ -131,6 +132,7 @@ class SessionOperator extends TimedOperator<DueSession> {
     state.enter(cell);
     state.change();
     let failed: { readonly error: unknown } | undefined;
+    this.out.mark();
     if (what === 'fire') {
       try {
         this.#fire(session, NOT_BEHIND);
@@ -218,7 +220,7 @@ class SessionOperator extends TimedOperator<DueSession> {
     if (keeps && told === undefined) this.#queue.add(this.state.change(), session, 'free');
     if (keeps) session.told = told ?? [];
     const replaces = session.told;
-    this.out.begin(end, behind); // N5
+    this.out.at(end, behind); // N5
     const { key, group } = this.state;
     const watermark = this.timers.watermarkOf(group);
     this.#content.fire({ key, start, end, value, watermark, replaces }, this.out);
