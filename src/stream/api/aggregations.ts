@@ -3,7 +3,7 @@
  *
  * A *numeric* aggregation keeps its accumulator as float64 words in an array and at a place that it is given. Where a
  * spec has only such, the array is shared: that makes their state cheap to snapshot. A *value* aggregation keeps
- * any immutable value and makes a new one per record.
+ * any immutable value and makes a new one per record, or, with `copy`, a value of its own that it changes.
  *
  * Invariants of the numeric ones:
  *  A1  A record is looked at once: one call of the selector per record and aggregation.
@@ -56,6 +56,8 @@ export interface ValueAggregation<in T, out R> {
   readonly initial: () => unknown;
   /** @param timestamp the record's event time in ms; NaN or absent: it has none */
   readonly add: (state: unknown, record: T, timestamp?: number) => unknown;
+  /** `add` goes by the record's event time, and throws where there is none. */
+  readonly needsTime?: boolean | undefined;
   /**
    * Given: `add` and `merge` change their first argument, and give it. This gives a copy that stays as it is.
    */

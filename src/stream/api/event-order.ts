@@ -35,6 +35,7 @@ function ordered<T, R>(
   return {
     kind: 'value',
     type,
+    needsTime: true,
     initial: () => null,
     add(state, record, timestamp = Number.NaN) {
       const value = select(record);

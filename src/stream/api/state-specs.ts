@@ -149,7 +149,7 @@ export function aggregating<T, R>(
     );
   }
   const { type } = aggregation;
-  if (type === 'first' || type === 'last') {
+  if (aggregation.kind === 'value' && aggregation.needsTime === true) {
     throw new HoldfastError(
       'ERR_HOLDFAST_BAD_OPTION',
       `aggregating(${type}(…)) cannot be: it goes by event time, and what is added to a state has none of its own. Keep ` +

@@ -51,7 +51,7 @@ export function requireWindowProcess(spec: unknown): asserts spec is WindowProce
 }
 
 /** The name of the records in the layout of state. */
-export const RECORDS = 'records';
+const RECORDS = 'records';
 
 /** The state of windows that hold their records. */
 export function recordsState(version: StateVersion<unknown>): StateDescription {

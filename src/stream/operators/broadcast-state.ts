@@ -15,7 +15,7 @@ import { type StateSpecs, slotsOf } from '../api/process.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { Cell } from '../state/cell.js';
 import { KeyedState } from '../state/keyed-state.js';
-import { type StateHandle, stateHandle } from '../state/state-handles.js';
+import { type StateHandle, stateHandles } from '../state/state-handles.js';
 import { slotEvolution } from './state-evolution.js';
 
 /** The one cell's, of any operator and instance. */
@@ -36,12 +36,7 @@ export class BroadcastState {
       slots: slots.length,
       evolve: (before) => slotEvolution(context.operator, before, description, slots),
     });
-    this.handles = Object.fromEntries(
-      slots.map(({ name, spec }, slot) => [
-        name,
-        stateHandle(spec!, name, slot, this.#state, context.records),
-      ]),
-    );
+    this.handles = stateHandles(slots, this.#state, context.records);
   }
 
   /** A callback begins. @param isWritable it is that of the broadcast stream (B3) */
@@ -56,8 +51,7 @@ export class BroadcastState {
 
   /** The callback has failed. */
   failed(): void {
-    if (this.#state.undoes) this.#state.undo();
-    else this.#state.end();
+    this.#state.failed();
   }
 
   capture(checkpoint: number, base?: number): Capture {

@@ -47,7 +47,7 @@ export class CallbackOutput implements Output<unknown> {
   /** Index of the first record of what is dropped if it fails. */
   #from = 0;
 
-  /** @param where whose callbacks they are, for messages: `connect` */
+  /** @param where whose callbacks they are, for messages: `process` */
   constructor(where: string) {
     this.#where = where;
   }
@@ -97,14 +97,14 @@ export class CallbackOutput implements Output<unknown> {
   emit(record: unknown): void {
     this.requireCallback();
     if (isThenable(record)) throw asyncCallbackError(this.#where);
-    this.#hold(this.#kept(record));
+    this.put(this.#kept(record));
   }
 
   /** Emits a record with a time and mark of its own, in its turn, e.g. to a side output. */
   emitTo(to: Receiver, record: unknown, timestamp: number, behind: number): void {
     this.requireCallback();
     if (isThenable(record)) throw asyncCallbackError(this.#where);
-    this.#hold(new Placed(to, this.#kept(record), timestamp, behind));
+    this.put(new Placed(to, this.#kept(record), timestamp, behind));
   }
 
   /** Emits a row that was made for this, and that nobody else holds. */
@@ -144,11 +144,6 @@ export class CallbackOutput implements Output<unknown> {
       if (turn.pause) return;
     }
     this.#clear();
-  }
-
-  #hold(record: unknown): void {
-    this.#held[this.#count] = record;
-    this.#count += 1;
   }
 
   #kept(record: unknown): unknown {

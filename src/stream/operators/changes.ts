@@ -16,12 +16,29 @@ import { HoldfastError } from '../../base/errors.js';
 import { isPlainObject } from '../../base/realm.js';
 import { describeValue } from '../api/callbacks.js';
 import { CHANGE_KINDS, type ChangeKind } from '../api/changelog.js';
+import type { Output } from '../api/output.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 export type ChangedRow = Row & { readonly change: ChangeKind };
 
 export function changed(row: Row, change: ChangeKind): ChangedRow {
   return { ...row, change };
+}
+
+/** Says what has become of a row. @param before undefined: there was none @param after undefined: there is none now */
+export function emitChange(
+  out: Output<unknown>,
+  before: Row | undefined,
+  after: Row | undefined,
+): void {
+  if (before === undefined) {
+    if (after !== undefined) out.emit(changed(after, '+I'));
+  } else if (after === undefined) {
+    out.emit(changed(before, '-D'));
+  } else {
+    out.emit(changed(before, '-U'));
+    out.emit(changed(after, '+U'));
+  }
 }
 
 /** The row alone. */

@@ -17,7 +17,7 @@ import type { Output } from '../api/output.js';
 import type { ProcessSpecData } from '../api/process.js';
 import { type OwnedState, owned } from '../api/state-specs.js';
 import type { StateVersion } from '../api/state-version.js';
-import { changed, type Row, requireRow } from './changes.js';
+import { emitChange, type Row, requireRow } from './changes.js';
 
 interface SeenContext {
   readonly state: { readonly seen: OwnedState<true> };
@@ -62,14 +62,8 @@ export function latestSpec(plan: DistinctPlan): ProcessSpecData {
       const after = gone === true ? undefined : kept.keep(row);
       if (after === undefined && values.length === 0) kept.set(undefined);
       else kept.set([after, values]); // D3
-      if (before === undefined) {
-        if (after !== undefined) out.emit(changed(after, '+I'));
-      } else if (after === undefined) {
-        out.emit(changed(before, '-D'));
-      } else if (!isDeepStrictEqual(before, after)) {
-        out.emit(changed(before, '-U'));
-        out.emit(changed(after, '+U'));
-      }
+      // D2
+      if (before === undefined || !isDeepStrictEqual(before, after)) emitChange(out, before, after);
     },
   } as ProcessSpecData;
 }

@@ -11,7 +11,7 @@ import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
 import type { Row } from './changes.js';
 import { KeyedOperator } from './keyed-operator.js';
-import { keyOfSelected } from './operator-key.js';
+import { groupOf, keyOfSelected } from './operator-key.js';
 
 export class KeyedCellsOperator extends KeyedOperator {
   readonly #fold: CellFold;
@@ -53,7 +53,7 @@ export class KeyedCellsOperator extends KeyedOperator {
     const selected = select(record);
     const canonical = keyOfSelected(selected);
     const key = shownKey(selected);
-    const group = this.groupOf(key, givenGroup);
+    const group = groupOf(this.context, key, givenGroup);
     const table = this.#table;
     const fold = this.#fold;
     const bucket = this.#buckets[group] ?? this.#newBucket(group);

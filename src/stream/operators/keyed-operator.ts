@@ -1,6 +1,5 @@
 /** What keyed operators share: key selection, state that passes through sections, and the changelog of their rows. */
 
-import { keyGroupOf } from '../../hashring/key-group.js';
 import { CHANGES_TAG } from '../api/changelog.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
@@ -56,10 +55,5 @@ export abstract class KeyedOperator implements Operator {
 
   resume(): void {
     this.changes?.resume();
-  }
-
-  /** Records from keyed edges carry their group. For any other record the group has to be found. */
-  protected groupOf(key: unknown, group: number): number {
-    return group === 0 ? keyGroupOf(key, this.context.keyGroups) : group;
   }
 }

@@ -9,7 +9,7 @@ import { type RowCopier, RowTable } from '../state/row-table.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { Row } from './changes.js';
 import { KeyedOperator } from './keyed-operator.js';
-import { keyOfSelected } from './operator-key.js';
+import { groupOf, keyOfSelected } from './operator-key.js';
 import { type NumericFunctions, undoing } from './row-shape.js';
 
 /** Words of a row before the accumulators: the key's reference. */
@@ -69,7 +69,7 @@ export class KeyedRowsOperator extends KeyedOperator {
     const selected = select(record);
     const canonical = keyOfSelected(selected);
     const key = shownKey(selected);
-    const group = this.groupOf(key, givenGroup);
+    const group = groupOf(this.context, key, givenGroup);
     const table = this.#table;
     const known = this.#index.find(group, canonical);
     const row = known < 0 ? this.#create(group, key) : known;

@@ -19,20 +19,19 @@ import { assert } from '../../base/assert.js';
 import { type Clock, machineClock } from '../../base/clock.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { shownKey } from '../../hashring/canonical-key.js';
-import { keyGroupOf } from '../../hashring/key-group.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { TimerKind } from '../api/process.js';
 import { type Evictor, requireAnswer, type Trigger } from '../api/triggers.js';
 import type { PartialWindows, WindowBounds } from '../api/windows.js';
-import type { Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
-import { detachedKey } from '../state/detached.js';
+import type { Operator, OperatorContext, RestoredSection } from '../operator.js';
 import { KeyedState, slotsOf } from '../state/keyed-state.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { CallbackOutput } from './callback-output.js';
 import { EventTimers } from './event-timers.js';
 import { type KeyWindow, TriggerCallContext } from './key-window.js';
 import type { KeyWindows } from './key-windows.js';
-import { keyOfSelected } from './operator-key.js';
+import { LateRecords } from './late-records.js';
+import { groupOf, keyOfSelected } from './operator-key.js';
 import { RecordsContent } from './records-content.js';
 import { TimedOperator, type TimedParts } from './timed-operator.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
@@ -67,7 +66,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
   readonly #select: (record: unknown) => unknown;
   readonly #trigger: Trigger<unknown>;
   readonly #content: WindowContent;
-  #late: Receiver | undefined;
+  #late!: LateRecords;
   #now!: Clock;
   #ctx!: TriggerCallContext;
 
@@ -84,7 +83,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     restored: readonly RestoredSection[],
   ): TimedParts<Timer> {
     const { lateTag, allowedLatenessMs, state: description } = this.#spec;
-    this.#late = lateTag === undefined ? undefined : context.side(lateTag);
+    this.#late = new LateRecords(context, lateTag);
     this.#now = context.clock ?? machineClock;
     this.#content.open(context);
     const state = new KeyedState(context, restored, {
@@ -105,7 +104,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     const selected = select(record);
     const canonical = keyOfSelected(selected);
     const key = shownKey(selected);
-    const group = givenGroup === 0 ? keyGroupOf(key, this.context.keyGroups) : givenGroup;
+    const group = groupOf(this.context, key, givenGroup);
     state.begin(canonical, key, group);
     const known = (state.read(WINDOWS_SLOT) ?? []) as readonly KeyWindow[];
     const timeMs = windows.time === 'clock' ? this.#now.now() : timestamp;
@@ -118,7 +117,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     if (open.length === 0) {
       state.end();
       if (all.length === 0) this.context.count('recordsOutsideWindows', 1);
-      else this.#tooLate(record, timestamp, behind);
+      else this.#late.take(record, timestamp, behind);
       return;
     }
     if (open.length < all.length) this.context.count('partlyLateRecords', 1); // K2
@@ -128,8 +127,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
       for (const bounds of open) this.#add(this.#windowOf(bounds), record, timestamp, behind);
     } catch (error) {
       this.out.drop();
-      if (state.undoes) state.undo();
-      else state.end();
+      state.failed();
       throw error;
     }
     state.end();
@@ -319,17 +317,10 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     this.timers.queue.delete(END_MS);
   }
 
-  #tooLate(record: unknown, timestamp: number, behind: number): void {
-    if (this.#late === undefined) this.context.count('lateRecords', 1);
-    else this.#late.onElement(record, timestamp, 0, behind);
-  }
-
   /** K7 */
   #reject(key: unknown, { start, end }: KeyWindow, error: unknown): void {
-    const { reject } = this.context;
-    if (reject === undefined) throw error;
-    const what = { key: detachedKey(key), windowStart: start, windowEnd: end };
-    reject(what, this.#spec.windows.time === 'event' ? end - 1 : Number.NaN, error);
+    const timeMs = this.#spec.windows.time === 'event' ? end - 1 : Number.NaN;
+    this.rejectWindow(key, { windowStart: start, windowEnd: end }, timeMs, error);
   }
 
   #noteBefore(known: readonly KeyWindow[]): void {

@@ -12,9 +12,14 @@ export function keyOfSelected(key: unknown): PrimitiveKey {
   return canonicalKey(key);
 }
 
-/** @param given the group that came with the record; 0 for a record that came over no keyed edge */
+/** @param given the group that came with the record; 0 for a record that came over no keyed edge: then it is found */
+export function groupOf({ keyGroups }: OperatorContext, key: unknown, given: number): number {
+  return given === 0 ? keyGroupOf(key, keyGroups) : given;
+}
+
+/** The same, of an instance that has to own it. */
 export function ownedGroup(context: OperatorContext, key: unknown, given: number): number {
-  const group = given === 0 ? keyGroupOf(key, context.keyGroups) : given;
+  const group = groupOf(context, key, given);
   assert(context.ownsGroup(group), `a record of key group ${group} reached an instance without it`);
   return group;
 }

@@ -13,13 +13,12 @@
  *  R5  For a timer of the clock, state has expired by the watermark: so all that is not freed is there while there is
  *      none. What it writes is of the newest time that is known, the watermark's or a record's, since an older one could
  *      take from a record what it has just written. When no time is known, it is there until it is written again.
- *  R6  Without states and timers nothing is written to a checkpoint. Of streams without keys, and in the callback of a
+ *  R6  An operator that the graph has as one without state writes nothing to a checkpoint. Of streams without keys, and in the callback of a
  *      broadcast stream, keyed state is of no key, so whoever uses it then is told (keyed-state.ts, S3).
  */
 
 import { NOT_BEHIND } from '../../channels/element.js';
 import { shownKey } from '../../hashring/canonical-key.js';
-import { keyGroupOf } from '../../hashring/key-group.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { KeySelector } from '../api/key-selector.js';
 import {
@@ -45,14 +44,14 @@ import type {
 import { withCapture } from '../state/captures.js';
 import { detachedKey } from '../state/detached.js';
 import { KeyedState } from '../state/keyed-state.js';
-import { type StateHandle, stateHandle } from '../state/state-handles.js';
+import { type StateHandle, stateHandles } from '../state/state-handles.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { BroadcastState } from './broadcast-state.js';
 import { ElementCallContext, KeyedCallContext } from './callback-context.js';
 import { CallbackOutput } from './callback-output.js';
 import { EventTimers } from './event-timers.js';
 import { Expiry } from './expiry.js';
-import { keyOfSelected } from './operator-key.js';
+import { groupOf, keyOfSelected } from './operator-key.js';
 import { slotEvolution } from './state-evolution.js';
 import { TimedOperator, type TimedParts } from './timed-operator.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
@@ -155,11 +154,7 @@ class ProcessOperator extends TimedOperator<Timer> {
     const hasTimers = this.#spec.onTimer !== undefined;
     const timers = new EventTimers(context, restored, state, hasTimers ? EVENT_SLOT : -1);
     const clock = new TimerQueue(state, hasTimers ? CLOCK_SLOT : -1, () => false);
-    const handles: Record<string, StateHandle> = {};
-    for (const [slot, { name, spec }] of slots.entries()) {
-      if (spec === undefined) continue;
-      handles[name] = stateHandle(spec, name, slot, state, context.records);
-    }
+    const handles = stateHandles(slots, state, context.records);
     this.#handles = handles;
     if (this.#broadcastSpecs !== undefined) {
       this.#broadcast = new BroadcastState(this.#broadcastSpecs, context, restored);
@@ -214,7 +209,7 @@ class ProcessOperator extends TimedOperator<Timer> {
   #enter(selected: unknown, timestamp: number, givenGroup: number, behind: number): void {
     const canonical = keyOfSelected(selected);
     const key = shownKey(selected);
-    const group = givenGroup === 0 ? keyGroupOf(key, this.context.keyGroups) : givenGroup;
+    const group = groupOf(this.context, key, givenGroup);
     this.state.begin(canonical, key, group);
     if (!this.#expires) return;
     this.#at(timestamp, Math.max(timestamp, behind, this.timers.watermarkOf(group))); // R4
@@ -310,7 +305,6 @@ class ProcessOperator extends TimedOperator<Timer> {
   #failed(): void {
     this.out.drop();
     this.#broadcast?.failed();
-    if (this.state.undoes) this.state.undo();
-    else this.state.end();
+    this.state.failed();
   }
 }

@@ -7,15 +7,14 @@ import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type { StateVersion } from '../api/state-version.js';
 import type { Evictor } from '../api/triggers.js';
-import { RECORDS, type WindowProcessData } from '../api/window-process.js';
+import type { WindowProcessData } from '../api/window-process.js';
 import type { WindowBounds } from '../api/windows.js';
 import type { OperatorContext } from '../operator.js';
-import { describeKey } from '../state/cell-section.js';
 import { detachedKey } from '../state/detached.js';
-import { migrateValue, requireEvolution, type StateDescription } from '../state/state-layout.js';
+import type { StateDescription } from '../state/state-layout.js';
 import type { CallbackOutput } from './callback-output.js';
 import type { CellFold } from './cell-fold.js';
-import type { EvolveValue, Migrate } from './state-evolution.js';
+import { type EvolveValue, type Migrate, reducedEvolution } from './state-evolution.js';
 import type { Firing, WindowContent } from './window-content.js';
 
 /** Part of the snapshot format, as a value: a record, and its event time in ms. */
@@ -57,20 +56,9 @@ export class RecordsContent implements WindowContent {
   }
 
   evolution(operator: string, before: string, now: StateDescription): EvolveValue {
-    const change = requireEvolution(operator, before, now);
-    const from = change.kind === 'same' ? undefined : change.entries[0]!.migrateFrom;
-    const migrate = this.#migrate;
-    if (change.kind === 'same' || from === undefined || migrate === undefined) {
-      return (value) => value;
-    }
-    const to = change.now.entries[0]!.version;
-    return (value, key) => {
-      const place = { operator, name: RECORDS, from, to, key: describeKey(key) };
-      return (value as Held[]).map(([record, timestamp]) => [
-        migrateValue(migrate, record, place),
-        timestamp,
-      ]);
-    };
+    const evolve = reducedEvolution(operator, before, now, this.#migrate);
+    return (value, key) =>
+      (value as Held[]).map(([record, timestamp]) => [evolve(record, key), timestamp]);
   }
 
   /** Leaves out what the evictor does not keep. */

@@ -13,7 +13,7 @@ import type { Output } from '../api/output.js';
 import type { ProcessSpecData } from '../api/process.js';
 import type { RetractableAggregation } from '../api/retraction.js';
 import { type OwnedState, owned, type StateSpec } from '../api/state-specs.js';
-import { type ChangedRow, changed, notThere, type Row, rowOf, takesBack } from './changes.js';
+import { type ChangedRow, emitChange, notThere, type Row, rowOf, takesBack } from './changes.js';
 import type { AggregationSpecData } from './row-shape.js';
 
 /** No answer has this name: state is written with it. */
@@ -51,15 +51,16 @@ export function retractingAggregateSpec(spec: AggregationSpecData): ProcessSpecD
       }
       if (had + by === 0) {
         for (const one of Object.values(state)) one.set(undefined);
-        out.emit(changed(before!, '-D'));
+        emitChange(out, before, undefined);
         return;
       }
       rows.set(had + by);
       const after = rowOfAnswers(key, state);
-      if (before === undefined) out.emit(changed(after, '+I'));
-      else if (!parts.every(({ name }) => Object.is(before[name], after[name]))) {
-        out.emit(changed(before, '-U'));
-        out.emit(changed(after, '+U'));
+      if (
+        before === undefined ||
+        !parts.every(({ name }) => Object.is(before[name], after[name]))
+      ) {
+        emitChange(out, before, after);
       }
     },
   } as ProcessSpecData;

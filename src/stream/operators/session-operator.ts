@@ -18,19 +18,18 @@
 
 import { NOT_BEHIND } from '../../channels/element.js';
 import { shownKey } from '../../hashring/canonical-key.js';
-import { keyGroupOf } from '../../hashring/key-group.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { SessionWindow } from '../api/windows.js';
-import type { Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
+import type { Operator, OperatorContext, RestoredSection } from '../operator.js';
 import type { Cell } from '../state/cell.js';
-import { detachedKey } from '../state/detached.js';
 import { KeyedState } from '../state/keyed-state.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { requireTime } from '../windows/assigner.js';
 import { CallbackOutput } from './callback-output.js';
 import { EventTimers } from './event-timers.js';
+import { LateRecords } from './late-records.js';
 import { hasPassed } from './lateness.js';
-import { keyOfSelected } from './operator-key.js';
+import { groupOf, keyOfSelected } from './operator-key.js';
 import { leaves, type Session } from './session.js';
 import { type DueSession, SessionQueue } from './session-queue.js';
 import { TimedOperator, type TimedParts } from './timed-operator.js';
@@ -60,7 +59,7 @@ class SessionOperator extends TimedOperator<DueSession> {
   readonly #content: WindowContent;
   readonly #description: StateDescription;
   readonly #queue: SessionQueue;
-  #late: Receiver | undefined;
+  #late!: LateRecords;
 
   constructor(
     key: KeySelector,
@@ -83,7 +82,7 @@ class SessionOperator extends TimedOperator<DueSession> {
     context: OperatorContext,
     restored: readonly RestoredSection[],
   ): TimedParts<DueSession> {
-    this.#late = this.#lateTag === undefined ? undefined : context.side(this.#lateTag);
+    this.#late = new LateRecords(context, this.#lateTag);
     this.#content.open(context);
     const state = new KeyedState(context, restored, {
       description: this.#description,
@@ -104,11 +103,10 @@ class SessionOperator extends TimedOperator<DueSession> {
     const selected = select(record);
     const canonical = keyOfSelected(selected);
     const key = shownKey(selected);
-    const group = givenGroup === 0 ? keyGroupOf(key, this.context.keyGroups) : givenGroup;
+    const group = groupOf(this.context, key, givenGroup);
     const { state, timers } = this;
     if (timers.isLate(group, timestamp, behind)) {
-      if (this.#late === undefined) this.context.count('lateRecords', 1);
-      else this.#late.onElement(record, timestamp, 0, behind);
+      this.#late.take(record, timestamp, behind);
       return;
     }
     state.begin(canonical, key, group);
@@ -118,8 +116,7 @@ class SessionOperator extends TimedOperator<DueSession> {
       if (hasPassed(timers.watermarkOf(group), session.end)) this.#fire(session, behind); // N4
     } catch (error) {
       this.out.drop();
-      if (state.undoes) state.undo();
-      else state.end();
+      state.failed();
       throw error;
     }
     state.end();
@@ -141,10 +138,12 @@ class SessionOperator extends TimedOperator<DueSession> {
         failed = { error };
       }
     }
-    const { start, end } = session;
+    const { start: windowStart, end: windowEnd } = session;
     if (what === 'free' || this.#latenessMs === 0) this.#free(cell, session);
     state.end();
-    if (failed !== undefined) this.#reject(cell.key, start, end, failed.error);
+    if (failed !== undefined) {
+      this.rejectWindow(cell.key, { windowStart, windowEnd }, windowEnd, failed.error);
+    }
     this.out.end();
   }
 
@@ -237,12 +236,6 @@ class SessionOperator extends TimedOperator<DueSession> {
     }
     state.write(SLOT, undefined);
     state.emptied();
-  }
-
-  #reject(key: unknown, windowStart: number, windowEnd: number, error: unknown): void {
-    const { reject } = this.context;
-    if (reject === undefined) throw error;
-    reject({ key: detachedKey(key), windowStart, windowEnd }, windowEnd, error);
   }
 
   #noteBefore(sessions: readonly Session[]): void {

@@ -9,7 +9,6 @@ import {
   type EvolvedEntry,
   type LayoutEntry,
   migrateValue,
-  REDUCE,
   requireEvolution,
   type StateDescription,
 } from '../state/state-layout.js';
@@ -29,7 +28,7 @@ export type EvolveRow = (
 export type Migrate = (state: unknown, fromVersion: number) => unknown;
 
 /**
- * Evolves the values of a reduce.
+ * Evolves values that are the only one of their cell: those of a reduce, say.
  * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
  */
 export function reducedEvolution(
@@ -42,9 +41,9 @@ export function reducedEvolution(
   const from = change.kind === 'same' ? undefined : change.entries[0]!.migrateFrom;
   if (change.kind === 'same' || from === undefined || migrate === undefined)
     return (value) => value;
-  const to = change.now.entries[0]!.version;
+  const { name, version: to } = change.now.entries[0]!;
   return (value, key) =>
-    migrateValue(migrate, value, { operator, name: REDUCE, from, to, key: describeKey(key) });
+    migrateValue(migrate, value, { operator, name, from, to, key: describeKey(key) });
 }
 
 /**

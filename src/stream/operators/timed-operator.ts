@@ -9,8 +9,10 @@
  */
 
 import { type Clock, machineClock } from '../../base/clock.js';
+import type { WindowBounds } from '../api/windows.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
 import { withSections } from '../state/captures.js';
+import { detachedKey } from '../state/detached.js';
 import type { KeyedState } from '../state/keyed-state.js';
 import type { CallbackOutput } from './callback-output.js';
 import type { EventTimers } from './event-timers.js';
@@ -78,6 +80,13 @@ export abstract class TimedOperator<D> implements Operator {
   protected ended(): void {
     const { size } = this.clock;
     if (size > 0) this.context.count('timersLeft', size);
+  }
+
+  /** The row of a key's window cannot be made: told with the fields with which the row would have begun. */
+  protected rejectWindow(key: unknown, bounds: WindowBounds, timeMs: number, error: unknown): void {
+    const { reject } = this.context;
+    if (reject === undefined) throw error;
+    reject({ key: detachedKey(key), ...bounds }, timeMs, error);
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {

@@ -19,6 +19,7 @@ import type { StateVersion } from '../api/state-version.js';
 import {
   type ChangedRow,
   changed,
+  emitChange,
   notThere,
   type Row,
   requireRow,
@@ -157,11 +158,7 @@ class TopRows {
       const next = at + 1 < long ? longer(at + 1) : undefined;
       const other = next && { ...next, [rank]: at + 1 };
       const [old, now] = by === 1 ? [other, one] : [one, other];
-      if (old !== undefined && now !== undefined) {
-        out.emit(changed(old, '-U'));
-        out.emit(changed(now, '+U'));
-      } else if (now !== undefined) out.emit(changed(now, '+I'));
-      else if (old !== undefined) out.emit(changed(old, '-D'));
+      emitChange(out, old, now);
     }
   }
 }

@@ -30,7 +30,7 @@ export function windowAggregateOperator(
 ): () => Operator {
   const state = windowedState(window, aggregatedState(spec));
   if (window.kind === 'session') {
-    return sessionOperator(key, window, options, aggregatedContent(spec, WINDOW_FIELDS), state);
+    return sessionOperator(key, window, options, aggregatedContent(spec, fields), state);
   }
   if (!isNumericSpec(spec)) {
     const fold = mixedFold(spec, fields);

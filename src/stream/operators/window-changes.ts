@@ -12,14 +12,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Output } from '../api/output.js';
 import type { ProcessSpecData, Timers } from '../api/process.js';
 import { type OwnedState, owned } from '../api/state-specs.js';
-import { changed, type Row } from './changes.js';
+import type { WindowBounds } from '../api/windows.js';
+import { emitChange, type Row } from './changes.js';
 
-interface Bounds {
-  readonly windowStart: number;
-  readonly windowEnd: number;
-}
-
-type WindowRow = Row & Bounds & { readonly replaces?: readonly Bounds[] };
+type WindowRow = Row & WindowBounds & { readonly replaces?: readonly WindowBounds[] };
 
 /** By the end of its window, which no other window of the key has. */
 type Kept = Map<number, WindowRow>;
@@ -41,14 +37,12 @@ export function windowChangesSpec(latenessMs: number, lastMs: 0 | -1): ProcessSp
         timers.eventTime(row.windowEnd + lastMs + latenessMs);
       }
       const [only, ...others] = former;
-      if (only !== undefined && others.length === 0) {
-        if (isDeepStrictEqual(only, row)) return;
-        out.emit(changed(only, '-U'));
-        out.emit(changed(row, '+U'));
+      if (others.length === 0) {
+        if (!isDeepStrictEqual(only, row)) emitChange(out, only, row);
         return;
       }
-      for (const one of former) out.emit(changed(one, '-D'));
-      out.emit(changed(row, '+I'));
+      for (const one of former) emitChange(out, one, undefined);
+      emitChange(out, undefined, row);
     },
     onTimer(time: number, { state: { kept } }: Context) {
       const rows = kept.get();

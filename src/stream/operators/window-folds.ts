@@ -14,6 +14,7 @@ import {
 } from '../api/triggers.js';
 import { recordsState, type WindowProcessData } from '../api/window-process.js';
 import {
+  type CountWindow,
   type EventTimeWindow,
   isOfEventTime,
   type SessionWindow,
@@ -113,7 +114,11 @@ function isPlain(
 }
 
 function isEvicted({ window, evictor }: WindowedInput): boolean {
-  return evictor !== undefined || (window.kind === 'count' && window.size !== window.slide);
+  return evictor !== undefined || (window.kind === 'count' && slides(window));
+}
+
+function slides({ size, slide }: CountWindow): boolean {
+  return size !== slide;
 }
 
 /** The operator that keeps windows by key. */
@@ -124,15 +129,15 @@ function keyed(
 ): FoldedWindows {
   const { key, window, allowedLatenessMs, lateTag } = input;
   requireTriggered(input, window);
-  const trigger = input.trigger ?? defaultTrigger(window);
+  const windows = keyWindowsOf(window);
+  const trigger = input.trigger ?? defaultTrigger(window, windows.restMs);
   const state = keyedWindowState(window, trigger.name ?? 'own', inner);
   const isCount = window.kind === 'count';
-  const slides = isCount && window.size !== window.slide;
   const spec: KeyedWindowSpec = {
     key,
-    windows: keyWindowsOf(window),
+    windows,
     trigger,
-    evictor: input.evictor ?? (slides ? countEvictor(window.size) : undefined),
+    evictor: input.evictor ?? (isCount && slides(window) ? countEvictor(window.size) : undefined),
     partial: isCount || window.kind === 'processing-time' ? window.partial : 'drop',
     state,
     allowedLatenessMs,
@@ -172,14 +177,15 @@ function requireTriggered(
   );
 }
 
-function defaultTrigger(window: Triggered): Trigger<unknown> {
+/** @param restMs of windows of the clock: how long after their end they fire */
+function defaultTrigger(window: Triggered, restMs: number): Trigger<unknown> {
   switch (window.kind) {
     case 'count':
-      return window.size === window.slide
-        ? purgingTrigger(countTrigger(window.size))
-        : countTrigger(window.slide);
+      return slides(window)
+        ? countTrigger(window.slide)
+        : purgingTrigger(countTrigger(window.size));
     case 'processing-time':
-      return clockTrigger(keyWindowsOf(window).restMs);
+      return clockTrigger(restMs);
     default:
       return eventTimeTrigger();
   }

@@ -37,6 +37,7 @@ import type { Slice, WindowAssigner } from '../windows/assigner.js';
 import { assignerOf } from '../windows/assigners.js';
 import { type GroupTimes, groupTimes } from './group-times.js';
 import type { KeyRun } from './key-run.js';
+import { LateRecords } from './late-records.js';
 import { hasPassed, isLate } from './lateness.js';
 import { OpenPanes } from './open-panes.js';
 import { keyOfSelected } from './operator-key.js';
@@ -78,7 +79,7 @@ export class WindowOperator<S> implements Operator {
   readonly #store: PaneStore<S>;
   #context!: OperatorContext;
   #output!: Receiver;
-  #late: Receiver | undefined;
+  #late!: LateRecords;
   #watermark = Number.NEGATIVE_INFINITY;
   /** The watermark before the one for which work is under way. */
   #watermarkBefore = Number.NEGATIVE_INFINITY;
@@ -124,8 +125,7 @@ export class WindowOperator<S> implements Operator {
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.#context = context;
     this.#output = context.output;
-    const { lateTag } = this.#options;
-    this.#late = lateTag === undefined ? undefined : context.side(lateTag);
+    this.#late = new LateRecords(context, this.#options.lateTag);
     this.#watermark = earliestTime(TIME_SECTION, restored);
     this.#store.open(context);
     refuseOtherKind(context.operator, restored, this.#store.state);
@@ -158,7 +158,7 @@ export class WindowOperator<S> implements Operator {
     ) {
       const place = this.#place(timestamp, group, behind);
       if (typeof place === 'string') {
-        if (place === 'late') this.#tooLate(record, timestamp, behind);
+        if (place === 'late') this.#late.take(record, timestamp, behind);
         return;
       }
       pane = place;
@@ -339,11 +339,6 @@ export class WindowOperator<S> implements Operator {
     }
     this.#context.count('partlyLateRecords', 1);
     return this.#paneOf(part);
-  }
-
-  #tooLate(record: unknown, timestamp: number, behind: number): void {
-    if (this.#late === undefined) this.#context.count('lateRecords', 1);
-    else this.#late.onElement(record, timestamp, 0, behind);
   }
 
   /** W1. After a restore some key groups may be closed further than others (group-times.ts). */

@@ -112,12 +112,13 @@ export class KeyedState {
     if (this.#undo !== undefined) this.#undo.length = 0;
   }
 
-  /** The callback has failed: ends it, and undoes what it has changed. Only where failures are put aside. */
-  undo(): void {
+  /** The callback has failed: ends it. Where failures are put aside, what it has changed is undone. */
+  failed(): void {
     const undo = this.#undo;
-    assert(undo !== undefined, 'only state of an operator with a policy for errors undoes changes');
-    while (undo.length > 0) undo.pop()!();
-    this.#mayBeEmpty = true;
+    if (undo !== undefined) {
+      while (undo.length > 0) undo.pop()!();
+      this.#mayBeEmpty = true;
+    }
     this.end();
   }
 

@@ -28,7 +28,20 @@ export type StateHandle =
   | AggregatingHandle
   | RowsHandle;
 
-export function stateHandle(
+/** By name, those of all slots that have a state. */
+export function stateHandles(
+  slots: readonly { readonly name: string; readonly spec: StateSpec<unknown> | undefined }[],
+  state: KeyedState,
+  records: RecordsMode | undefined,
+): Readonly<Record<string, StateHandle>> {
+  const handles: Record<string, StateHandle> = {};
+  for (const [slot, { name, spec }] of slots.entries()) {
+    if (spec !== undefined) handles[name] = stateHandle(spec, name, slot, state, records);
+  }
+  return handles;
+}
+
+function stateHandle(
   spec: StateSpec<unknown>,
   name: string,
   slot: number,
