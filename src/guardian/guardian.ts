@@ -248,11 +248,11 @@ class Guardian extends GuardedEvents implements GuardedJob {
     return await this.#finished.promise;
   }
 
-  /** @param reason the reason of an aborted signal */
   [Symbol.asyncDispose](): Promise<void> {
     return this.cancel();
   }
 
+  /** @param reason the reason of an aborted signal */
   async cancel(reason?: unknown): Promise<void> {
     if (!this.#ended) {
       this.#cancelReason ??= reason;

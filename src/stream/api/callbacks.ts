@@ -1,5 +1,5 @@
 /**
- * What every user callback is held to: it is a function, and it answers synchronously.
+ * What every user callback but that of `mapAsync` is held to: it is a function, and it answers synchronously.
  *
  * An async callback would hand the next operator a promise in place of a record, and what it
  * resolves to would arrive outside the order that snapshots rely on. Types refuse it where they

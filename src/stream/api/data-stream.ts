@@ -412,7 +412,8 @@ export class DataStream<T, Tags = NoTags> {
 
   /**
    * What the operator just made puts aside under `tag`: late records (`sideOutputLate`), malformed
-   * input (a source's `malformed` option). The stream's type knows the names and the records; of a source's
+   * input (a source's `malformed` option), records on which it failed (`onError`), what `process` declares as
+   * `sideOutputs`. The stream's type knows the names and the records; of a source's
    * it knows the records alone.
    * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD when that operator has no such side output
    */
@@ -660,7 +661,10 @@ export class KeyedStream<T, K> extends DataStream<T> {
     });
   }
 
-  /** Cuts the records of each key into windows of event time; needs `withTimestamps` upstream. */
+  /**
+   * Cuts the records of each key into windows. Those of event time need `withTimestamps` upstream; windows of a number of
+   * records, of the clock, and the global one do not.
+   */
   window<W extends WindowDefinition>(window: W): WindowedStream<T, K, never, W> {
     requireWindow(window);
     return new WindowedStream({
@@ -1221,7 +1225,7 @@ export class WindowedStream<
     );
   }
 
-  /** Emits `{ key, windowStart, windowEnd, …answers }` when a window fires. */
+  /** Emits `{ key, windowStart, windowEnd, …answers }` when a window fires; of a number of records, `{ key, …answers }`. */
   aggregate<A extends AggregationSpec<T>>(
     spec: A &
       NoneOf<'key' | 'windowStart' | 'windowEnd' | (W extends SessionWindow ? 'replaces' : never)>,

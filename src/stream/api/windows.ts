@@ -75,7 +75,7 @@ export type EventTimeWindow = AlignedWindow | SessionWindow;
 
 export type WindowDefinition = EventTimeWindow | CountWindow | ProcessingTimeWindow;
 
-/** Bounds of a window in a row, in ms of event time. */
+/** Bounds of a window in a row, in ms of event time, or, of windows of the clock, of the clock. */
 export interface WindowBounds {
   readonly windowStart: number;
   readonly windowEnd: number;

@@ -1,5 +1,5 @@
 /**
- * Frees state that has expired. Whether a callback still sees it, its own time tells (state-handles.ts).
+ * Frees state that has expired. Whether a callback still sees it, its own time tells (handle.ts).
  *
  *  X1  A key has a timer for what expires first of its state. As it fires, all is taken out that has expired by then, and
  *      a timer is set for what is next. So a write sets no timer where one is set that is earlier.

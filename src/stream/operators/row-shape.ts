@@ -82,7 +82,7 @@ export function aggregatedState(spec: AggregationSpecData): StateDescription {
   return { section: isNumericSpec(spec) ? 'rows' : 'cells', layout: layoutOf(spec), migrates };
 }
 
-/** @param fields the row's own: KEYED_FIELDS or WINDOW_FIELDS. Empty: the row is the only aggregation's answer */
+/** @param fields the row's own: KEYED_FIELDS, WINDOW_FIELDS or ALL_WINDOW_FIELDS. Empty: the row is the only aggregation's answer */
 export function numericFunctions(
   spec: Readonly<Record<string, NumericAggregation<never, unknown>>>,
   fields: readonly string[],
