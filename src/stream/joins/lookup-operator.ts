@@ -77,14 +77,15 @@ class LookupOperator extends StatelessOperator {
     const { key: select, keepsUnmatched } = this.#lookup;
     const key = (select as (record: unknown) => Key)(record);
     const canonical = keyOfSelected(key);
+    const isNull = isNullKey(key);
     this.#table.begin(false);
     this.#out.begin(timestamp, behind);
     try {
-      const rows = isNullKey(key) ? [] : this.#rowsOf(canonical);
+      const rows = isNull ? [] : this.#rowsOf(canonical);
       for (const row of rows) this.#out.emit(this.#pair('left', record, row, key));
       if (rows.length === 0 && keepsUnmatched) {
         this.#out.emit(this.#pair('left', record, null, key));
-      } else if (isNullKey(key)) {
+      } else if (isNull) {
         this.#context.count('nullKeys', 1);
       }
     } catch (error) {
@@ -104,12 +105,17 @@ class LookupOperator extends StatelessOperator {
     this.#isClosed = true;
   }
 
+  /** L3 */
+  get #maps(): Readonly<Record<keyof typeof TABLE_STATE, MapHandle>> {
+    return this.#table.handles as unknown as Readonly<Record<keyof typeof TABLE_STATE, MapHandle>>;
+  }
+
   /** In copies that may be given away. */
   #rowsOf(key: PrimitiveKey): readonly unknown[] {
-    const { row, rows } = this.#table.handles as unknown as Readonly<Record<string, MapHandle>>;
-    const only = row!.get(key);
+    const { row, rows } = this.#maps;
+    const only = row.get(key);
     if (only !== undefined) return [only];
-    return (rows!.get(key) as readonly unknown[] | undefined) ?? [];
+    return (rows.get(key) as readonly unknown[] | undefined) ?? [];
   }
 
   async #read(): Promise<void> {
@@ -125,11 +131,11 @@ class LookupOperator extends StatelessOperator {
     };
     await readTable(source, this.#context, take, () => !this.#isClosed);
     if (this.#isClosed) return;
-    const handles = this.#table.handles as unknown as Readonly<Record<string, MapHandle>>;
+    const maps = this.#maps;
     this.#table.begin(true);
     for (const [key, rows] of byKey) {
-      if (rows.length === 1 && rows[0] !== undefined) handles['row']!.set(key, rows[0]);
-      else handles['rows']!.set(key, rows);
+      if (rows.length === 1 && rows[0] !== undefined) maps.row.set(key, rows[0]);
+      else maps.rows.set(key, rows);
     }
     this.#table.end();
   }

@@ -19,8 +19,15 @@ export async function readTable(
   isWanted: () => boolean,
 ): Promise<void> {
   // It is read from its start each time, so it is of no run, and in no checkpoint.
-  const life = { run: operator, epoch: 0, incarnation: instance, checkpoints: undefined };
-  const context: SourceContext = { ...life, operator, instance, alive };
+  const context: SourceContext = {
+    run: operator,
+    epoch: 0,
+    incarnation: instance,
+    checkpoints: undefined,
+    operator,
+    instance,
+    alive,
+  };
   for (const split of checkSplits(operator, await source.splits())) {
     if ((split.bounded ?? source.bounded) !== true) throw endless(operator, split.id);
     const reader = checkReader(operator, await source.open(split, undefined, context));

@@ -38,7 +38,7 @@ export type FireWindow = (
   emit: JoinContext['emitRow'],
 ) => void;
 
-/** @param keepsNull the null key is a key as any other */
+/** @param takesNull the null key is a key as any other */
 function windowSpec(
   window: AlignedWindow,
   lateTags: LateTags,
