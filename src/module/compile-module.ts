@@ -1,4 +1,4 @@
-/** Modules that a job runs on threads of its operators' own (`mapOnPool`): found and compiled once per run. */
+/** Modules that run on threads of operators' own (`mapOnPool`): found and compiled once by each process of a run. */
 
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import { compileEsModule, locateJob } from './compile.js';

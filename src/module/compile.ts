@@ -257,7 +257,7 @@ export async function compileEsModule(file: string): Promise<string> {
   const output = await bundleModule({ file, stub }, own);
   const folder = await bundleFolder(dirname(file), contentHash(output, found.runtime.hash));
   const path = join(folder, 'module.mjs');
-  writeBundle(folder, { 'module.mjs.map': output.map, 'module.mjs': output.code });
+  writeBundle(folder, { 'module.mjs': output.code });
   await claimBundle(folder);
   return path;
 }
