@@ -45,6 +45,13 @@ export function checkNumber<D>(
 }
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+export function checkFlag(option: string, given: unknown, fallback: boolean): boolean {
+  if (given === undefined) return fallback;
+  if (typeof given !== 'boolean') throw badOption(option, given, 'true or false');
+  return given;
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
 export function checkOneOf<const T extends string>(
   option: string,
   given: unknown,

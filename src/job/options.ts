@@ -3,6 +3,7 @@
 import { availableParallelism } from 'node:os';
 import {
   badOption,
+  checkFlag,
   checkNumber,
   checkObject,
   checkOneOf,
@@ -21,6 +22,7 @@ import {
   noRestart,
   type RestartStrategy,
 } from '../supervisor/restart-strategy.js';
+import { HEAP_LIMIT_NAMES } from '../threads/heap-limits.js';
 import { SCAVENGING, type Scavenging } from '../threads/scavenging.js';
 import type { GroupOptions } from './driver/groups.js';
 import type { HeapOptions, Logger, RunOptions } from './job-types.js';
@@ -94,13 +96,6 @@ const CAPACITY_BYTES_MAX = 1024 * 1024 * 1024;
 
 const wait = { min: 0, max: TIMER_MS_MAX, unit: 'milliseconds' } as const;
 const period = { min: 10, max: TIMER_MS_MAX, unit: 'milliseconds' } as const;
-
-const RESOURCE_LIMITS = [
-  'maxOldGenerationSizeMb',
-  'maxYoungGenerationSizeMb',
-  'codeRangeSizeMb',
-  'stackSizeMb',
-] as const;
 
 const STORE_METHODS = [
   'acquire',
@@ -247,14 +242,9 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     alignedTimeoutMs: resolveAlignment(given, mode),
     maxConcurrent: resolveConcurrency(given),
     // A store of the user's own may not know that several manifests can name the same file.
-    incremental: checkIncremental(given.incremental) ?? directory !== undefined,
+    incremental: checkFlag('checkpoint.incremental', given.incremental, directory !== undefined),
     compression: resolveCompression(given.compression),
   });
-}
-
-function checkIncremental(given: unknown): boolean | undefined {
-  if (given === undefined || typeof given === 'boolean') return given;
-  throw badOption('checkpoint.incremental', given, 'true or false');
 }
 
 function resolveCompression(
@@ -394,9 +384,9 @@ function resolveChannel(options: RunOptions['channel']): ResolvedOptions['channe
 function resolveSlot(options: RunOptions['slot']): ResolvedOptions['slot'] {
   const names = ['resourceLimits', 'heap', 'scavenging'] as const;
   const { resourceLimits, heap, scavenging } = checkObject('slot', options, names);
-  const given = checkObject('slot.resourceLimits', resourceLimits, RESOURCE_LIMITS);
+  const given = checkObject('slot.resourceLimits', resourceLimits, HEAP_LIMIT_NAMES);
   const limits: Record<string, number> = {};
-  for (const name of RESOURCE_LIMITS) {
+  for (const name of HEAP_LIMIT_NAMES) {
     const limit = checkNumber(`slot.resourceLimits.${name}`, given[name], undefined, {
       min: 1,
       max: 1024 * 1024,

@@ -14,6 +14,7 @@
 import { HoldfastError } from '../base/errors.js';
 import {
   badOption,
+  checkFlag,
   checkNumber,
   checkObject,
   checkOneOf,
@@ -59,9 +60,7 @@ export function sinkConformance<T>(options: SinkConformanceOptions<T>): readonly
     throw badOption(`sinkConformance.${name}`, value, 'a function');
   }
   for (const name of ['ordered', 'rescales'] as const) {
-    const value: unknown = given[name];
-    if (value === undefined || typeof value === 'boolean') continue;
-    throw badOption(`sinkConformance.${name}`, value, 'true or false');
+    checkFlag(`sinkConformance.${name}`, given[name], false);
   }
   checkNumber('sinkConformance.timeoutMs', given.timeoutMs, TIMEOUT_MS, {
     min: 1,

@@ -9,6 +9,14 @@
 
 export type HeapLimits = Readonly<Record<string, number>>;
 
+/** The names of all that a Worker knows. */
+export const HEAP_LIMIT_NAMES = [
+  'maxOldGenerationSizeMb',
+  'maxYoungGenerationSizeMb',
+  'codeRangeSizeMb',
+  'stackSizeMb',
+] as const;
+
 /** The limit of Node 20. */
 const YOUNG_MB_MAX = 48;
 

@@ -1,4 +1,4 @@
-import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
+import { badOption, checkFlag, checkNumber, checkObject } from '../../base/option-checks.js';
 import { checkLineBytes, checkSplitBytes } from '../files/text-file.js';
 import { checkText } from '../options.js';
 import type { CsvDialect } from './csv-cells.js';
@@ -76,13 +76,11 @@ function checkDialect({ delimiter = ',', quote, quotedNewlines }: CsvFileOptions
     const allowed = 'one character other than a line end and the delimiter, or false';
     throw badOption('csvFile.quote', quote, allowed);
   }
-  if (quotedNewlines !== undefined && typeof quotedNewlines !== 'boolean') {
-    throw badOption('csvFile.quotedNewlines', quotedNewlines, 'true or false');
-  }
+  const isMultiline = checkFlag('csvFile.quotedNewlines', quotedNewlines, true);
   return {
     delimiter,
     quote: mark === false ? undefined : mark,
-    isMultiline: mark !== false && quotedNewlines !== false,
+    isMultiline: mark !== false && isMultiline,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path';
 import { HoldfastError } from '../../base/errors.js';
-import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
+import { checkFlag, checkNumber, checkObject } from '../../base/option-checks.js';
 import type { Source, SourceContext } from '../../stream/source.js';
 import { checkFunction, checkPath, checkText } from '../options.js';
 import { badPosition } from '../split-check.js';
@@ -54,11 +54,8 @@ export function fromAsyncIterable<T>(
     'maxBytes',
     'sync',
   ]);
-  const { bounded } = given;
-  for (const [option, value] of Object.entries({ bounded, 'journal.sync': journal.sync })) {
-    if (value === undefined || typeof value === 'boolean') continue;
-    throw badOption(`fromAsyncIterable.${option}`, value, 'true or false');
-  }
+  const bounded = checkFlag('fromAsyncIterable.bounded', given.bounded, false);
+  const sync = checkFlag('fromAsyncIterable.journal.sync', journal.sync, false);
   const directory =
     journal.directory === undefined
       ? undefined
@@ -72,7 +69,7 @@ export function fromAsyncIterable<T>(
   return {
     kind,
     timed: false,
-    splits: async () => [{ id: name, bounded: bounded === true }],
+    splits: async () => [{ id: name, bounded }],
     async open({ id }, position, context) {
       const from = position ?? 0;
       if (typeof from !== 'number' || !Number.isSafeInteger(from) || from < 0) {
@@ -81,9 +78,7 @@ export function fromAsyncIterable<T>(
       const { operator, checkpoints } = context;
       if (checkpoints !== undefined && make.length === 0) throw beginsAnew(operator);
       const opened =
-        checkpoints === undefined
-          ? undefined
-          : await openJournal(context, directory, id, journal.sync === true);
+        checkpoints === undefined ? undefined : await openJournal(context, directory, id, sync);
       if (opened !== undefined) {
         if (from < opened.first) throw wasCut(operator, from, opened.first);
         // The machine has lost the journal's end. The checkpoint covers those records: they are not needed.

@@ -1,6 +1,12 @@
 /** `mapAsync`: what a user gives, and what it is checked for. */
 
-import { badOption, checkNumber, checkObject, TIMER_MS_MAX } from '../../base/option-checks.js';
+import {
+  badOption,
+  checkFlag,
+  checkNumber,
+  checkObject,
+  TIMER_MS_MAX,
+} from '../../base/option-checks.js';
 import { checkRestartStrategy, type RestartStrategy } from '../../supervisor/restart-strategy.js';
 import { checkCallback } from './callbacks.js';
 
@@ -81,15 +87,10 @@ export function checkAsyncSettings(
       max: TIMER_MS_MAX,
       unit: 'milliseconds',
     }),
-    ordered: checkFlag(`${where}.ordered`, ordered),
+    ordered: checkFlag(`${where}.ordered`, ordered, true),
     retry: checkRetry(`${where}.retry`, retry),
     retryIf,
   };
-}
-
-function checkFlag(option: string, given: unknown): boolean {
-  if (given === undefined || typeof given === 'boolean') return given ?? true;
-  throw badOption(option, given, 'true or false');
 }
 
 const RETRIES: readonly unknown[] = ['fixed-delay', 'exponential-backoff'];

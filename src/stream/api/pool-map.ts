@@ -3,6 +3,7 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
+import { HEAP_LIMIT_NAMES } from '../../threads/heap-limits.js';
 import { type AsyncMapOptions, type AsyncSettings, checkAsyncSettings } from './async-map.js';
 
 export interface PoolMapOptions extends AsyncMapOptions {
@@ -51,12 +52,7 @@ export function checkPoolMap(url: unknown, options: PoolMapOptions | undefined):
   if (typeof name !== 'string' || name === '') {
     throw badOption('mapOnPool.name', name, 'the name of an export');
   }
-  const limits = checkObject('mapOnPool.resourceLimits', resourceLimits, [
-    'maxOldGenerationSizeMb',
-    'maxYoungGenerationSizeMb',
-    'codeRangeSizeMb',
-    'stackSizeMb',
-  ]);
+  checkObject('mapOnPool.resourceLimits', resourceLimits, HEAP_LIMIT_NAMES);
   return {
     ...checkAsyncSettings('mapOnPool', given),
     url: checkUrl(url),
@@ -66,7 +62,7 @@ export function checkPoolMap(url: unknown, options: PoolMapOptions | undefined):
       max: THREADS_MAX,
       integer: true,
     }),
-    resourceLimits: resourceLimits === undefined ? undefined : (limits as Record<string, number>),
+    resourceLimits,
   };
 }
 
@@ -78,7 +74,7 @@ function checkUrl(url: unknown): string {
   }
   throw badOption(
     'mapOnPool(url)',
-    url instanceof URL ? url.href : url,
+    text,
     "the URL of a local module: new URL('./hash.ts', import.meta.url)",
   );
 }
