@@ -287,8 +287,11 @@ class Average<T> implements NumericAggregation<T, number | null> {
   }
 }
 
-/** What the selector gives, if it is a number; undefined for nothing to count. */
-function numberOf<T>(select: NumberSelector<T>, type: string): (record: T) => number | undefined {
+/** What the selector gives, if it is a number, and 0 for −0; undefined for nothing to count. */
+export function numberOf<T>(
+  select: NumberSelector<T>,
+  type: string,
+): (record: T) => number | undefined {
   return (record) => {
     const value = select(record);
     if (typeof value === 'number') return value + 0; // −0 + 0 is 0.
@@ -297,7 +300,7 @@ function numberOf<T>(select: NumberSelector<T>, type: string): (record: T) => nu
   };
 }
 
-export function refuseUnlessMissing(value: unknown, type: string): void {
+function refuseUnlessMissing(value: unknown, type: string): void {
   if (value === null || value === undefined) return;
   if (isThenable(value)) throw asyncCallbackError(`${type}'s selector`);
   const way =

@@ -82,6 +82,27 @@ export function compareValues(a: OrderValue, b: OrderValue): number {
   return a > b ? 1 : 0;
 }
 
+/**
+ * Compares by the first values that differ. Negative: `a` is ahead.
+ * @param signs of `signsOf`; absent: all are upward
+ */
+export function compareLists(
+  a: readonly OrderValue[],
+  b: readonly OrderValue[],
+  signs?: readonly number[],
+): number {
+  for (const i of (signs ?? a).keys()) {
+    const difference = compareValues(a[i], b[i]);
+    if (difference !== 0) return difference * (signs?.[i] ?? 1);
+  }
+  return 0;
+}
+
+/** 1 for upward, −1 for downward. */
+export function signsOf(orders: readonly OrderBy<never>[]): readonly (1 | -1)[] {
+  return orders.map(({ order }) => (order === 'asc' ? 1 : -1));
+}
+
 /** Values of one place can be compared with each other. */
 function placeOf(value: OrderValue): number {
   switch (typeof value) {

@@ -4,12 +4,7 @@
  */
 
 import { badOption } from '../../base/option-checks.js';
-import {
-  type Aggregation,
-  type Counted,
-  type NumberSelector,
-  refuseUnlessMissing,
-} from './aggregations.js';
+import { type Aggregation, type Counted, numberOf } from './aggregations.js';
 import { checkCallback } from './callbacks.js';
 
 const ERROR = 0.01;
@@ -41,6 +36,7 @@ export function approximateQuantile<T, N extends number | null | undefined>(
   if (typeof share !== 'number' || !(share >= 0 && share <= 1)) {
     throw badOption('approximateQuantile(…, share)', share, 'a number from 0 to 1');
   }
+  const number = numberOf<T>(select, 'approximateQuantile');
   const aggregation: Aggregation<T, number | null> = {
     kind: 'value',
     type: 'quantile',
@@ -54,10 +50,8 @@ export function approximateQuantile<T, N extends number | null | undefined>(
       return { ...numbers, above: new Map(above), below: new Map(below) };
     },
     add(state, record) {
-      const value = (select as NumberSelector<T>)(record);
-      if (typeof value === 'number')
-        count(state as Sketch, value + 0); // −0 + 0 is 0.
-      else refuseUnlessMissing(value, 'approximateQuantile');
+      const value = number(record);
+      if (value !== undefined) count(state as Sketch, value);
       return state;
     },
     merge: (before, after) => addUp(before as Sketch, after as Sketch),

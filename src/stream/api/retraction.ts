@@ -22,6 +22,7 @@ export interface RetractableAggregation<in T, out R> {
   readonly result: (state: unknown) => R;
 }
 
+/** Never gives −0 (aggregations.ts, numberOf). */
 type NumberOf<T> = (row: T) => number | undefined;
 
 export function retractableCount(): RetractableAggregation<unknown, number> {
@@ -103,7 +104,7 @@ function changeCount(state: Values, value: number, by: 1 | -1): void {
   }
   if (values[at] !== value) {
     if (by < 0) throw neverCounted(value);
-    values.splice(at, 0, value + 0); // −0 + 0 is 0.
+    values.splice(at, 0, value);
     counts.splice(at, 0, 1);
     return;
   }

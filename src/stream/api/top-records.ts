@@ -4,11 +4,12 @@ import { badOption } from '../../base/option-checks.js';
 import { copyValue } from '../../codec/value-codec.js';
 import type { Aggregation } from './aggregations.js';
 import {
-  compareValues,
+  compareLists,
   type Order,
   type OrderValue,
   orderValues,
   requireOrder,
+  signsOf,
 } from './order-by.js';
 
 const RECORDS_MAX = 100_000;
@@ -35,15 +36,10 @@ export function topN<T>(n: number, options: TopOptions<T>): Aggregation<T, T[]> 
   }
   const orders = requireOrder('topN(…, { by })', (options as TopOptions<T> | undefined)?.by);
   const selectors = orders.map(({ select }) => select);
-  const signs = orders.map(({ order }) => (order === 'asc' ? 1 : -1));
+  const signs = signsOf(orders);
   /** Is `one` ahead of `other`, which came before? */
-  const isAhead = (one: readonly OrderValue[], other: readonly OrderValue[]): boolean => {
-    for (const [i, sign] of signs.entries()) {
-      const difference = sign * compareValues(one[i], other[i]);
-      if (difference !== 0) return difference < 0;
-    }
-    return false;
-  };
+  const isAhead = (one: readonly OrderValue[], other: readonly OrderValue[]) =>
+    compareLists(one, other, signs) < 0;
   const withOne = (list: readonly Ranked[], one: Ranked): readonly Ranked[] => {
     let at = list.length;
     while (at > 0 && isAhead(one.values, list[at - 1]!.values)) at -= 1;

@@ -12,7 +12,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { DistinctPlan } from '../api/changelog.js';
-import { compareValues, type OrderValue, orderValues } from '../api/order-by.js';
+import { compareLists, type OrderValue, orderValues } from '../api/order-by.js';
 import type { Output } from '../api/output.js';
 import type { ProcessSpecData } from '../api/process.js';
 import { type OwnedState, owned } from '../api/state-specs.js';
@@ -58,7 +58,7 @@ export function latestSpec(plan: DistinctPlan): ProcessSpecData {
       const gone = isDeletion?.(row);
       if (isThenable(gone)) throw asyncCallbackError('distinctBy({ deletes })');
       const [before, decided] = kept.get() ?? [undefined, undefined];
-      if (decided !== undefined && !replaces(compared(values, decided), keep)) return; // D1
+      if (decided !== undefined && !replaces(compareLists(values, decided), keep)) return; // D1
       const after = gone === true ? undefined : kept.keep(row);
       if (after === undefined && values.length === 0) kept.set(undefined);
       else kept.set([after, values]); // D3
@@ -66,15 +66,6 @@ export function latestSpec(plan: DistinctPlan): ProcessSpecData {
       if (before === undefined || !isDeepStrictEqual(before, after)) emitChange(out, before, after);
     },
   } as ProcessSpecData;
-}
-
-/** Negative: `a` is less. */
-function compared(a: readonly OrderValue[], b: readonly OrderValue[]): number {
-  for (const [i, value] of a.entries()) {
-    const sign = compareValues(value, b[i]);
-    if (sign !== 0) return sign;
-  }
-  return 0;
 }
 
 function replaces(sign: number, keep: DistinctPlan['keep']): boolean {

@@ -2,7 +2,7 @@
 
 import { ByteWriter } from '../../codec/byte-writer.js';
 import { encodeValue } from '../../codec/value-codec.js';
-import { compareValues, type OrderBy, orderValues } from '../api/order-by.js';
+import { compareValues, type OrderBy, orderValues, signsOf } from '../api/order-by.js';
 import type { Row } from './changes.js';
 
 /** A row that looks for its place: its selectors are asked once. */
@@ -15,7 +15,7 @@ export type Placed = (other: Row) => number;
  */
 export function rowOrder(by: readonly OrderBy<never>[], byContent: boolean): (row: Row) => Placed {
   const selectors = by.map(({ select }) => select);
-  const signs = by.map(({ order }) => (order === 'asc' ? 1 : -1));
+  const signs = signsOf(by);
   return (row) => {
     const values = orderValues(selectors, row);
     let bytes: Uint8Array | undefined;
