@@ -61,7 +61,8 @@ export function rightAnswer(job: FuzzJob): Answer {
         for (const passed of through(record, job.after)) {
           if (isLate) late.push(lateText(passed));
           else if (job.overlap === undefined) onTime.push(passed);
-          else for (const { start, last } of open) put(overlapping, passed, start, last + 1);
+          else
+            for (const { start, last } of open) put(overlapping, passed, { start, end: last + 1 });
         }
       }
     }
@@ -103,22 +104,20 @@ function boundsOf({ sizeMs, gapMs, overlap }: FuzzJob, t: number) {
   return found;
 }
 
-function put(windows: Map<string, Window>, record: FuzzRecord, start: number, end: number): void {
-  const name = `${record.k}@${start}–${end}`;
-  const window = windows.get(name) ?? { key: record.k, start, end, records: [] };
+function put(
+  windows: Map<string, Window>,
+  record: FuzzRecord,
+  bounds: Pick<Fold, 'start' | 'end'>,
+): void {
+  const name = `${record.k}@${bounds.start}–${bounds.end}`;
+  const window = windows.get(name) ?? { key: record.k, ...bounds, records: [] };
   window.records.push(record);
   windows.set(name, window);
 }
 
 function tumblingOf(records: readonly FuzzRecord[], sizeMs: number): readonly Window[] {
   const windows = new Map<string, Window>();
-  for (const record of records) {
-    const start = windowStart(record.t, sizeMs);
-    const name = `${record.k}@${start}`;
-    const window = windows.get(name) ?? { key: record.k, start, records: [] };
-    window.records.push(record);
-    windows.set(name, window);
-  }
+  for (const record of records) put(windows, record, { start: windowStart(record.t, sizeMs) });
   return [...windows.values()];
 }
 

@@ -1,13 +1,19 @@
 /** Changelogs: tables are those of a plain loop, whatever the slots, kills and restores. */
 
 import { describe, expect, test } from 'vitest';
-import { type Job, runInline } from '../../dist/index.js';
+import { runInline } from '../../dist/index.js';
 import changes, { bucket, sale } from './fixtures/changes.job.js';
-import { fixture, type Kill, Meter, temporaryFolder, throughKills, until } from './kit.js';
-import { run } from './run-compiled.js';
+import {
+  type Kill,
+  Meter,
+  startMetered,
+  temporaryFolder,
+  throughKills,
+  throughThirds,
+} from './kit.js';
 
 const COUNT = 1_800;
-const SPLITS = 3;
+const INPUT = { count: COUNT, splits: 3 };
 
 const KILLS: readonly Kill[] = [
   [0, 'terminate'],
@@ -64,22 +70,9 @@ function requireRight(collected: Collected): void {
   expect(by('top', 'rank')).toEqual(EXPECTED.top);
 }
 
-function start(
-  directory: string,
-  parallelism: number,
-  meter: Meter,
-  checkpoint: object = { intervalMs: 20 },
-): Promise<Job> {
-  return run(fixture('changes'), {
-    parallelism,
-    checkpoint: { directory, ...checkpoint },
-    args: { count: COUNT, splits: SPLITS, meter: meter.shared },
-  });
-}
-
 describe('groups of shops, and the five with the greatest sale', () => {
   test('are right in the calling thread', async () => {
-    const { collected } = await runInline(changes, { args: { count: COUNT, splits: SPLITS } });
+    const { collected } = await runInline(changes, { args: INPUT });
     requireRight(collected);
     expect(EXPECTED.groups.length).toBeGreaterThan(1);
     expect(EXPECTED.top).toHaveLength(5);
@@ -87,7 +80,7 @@ describe('groups of shops, and the five with the greatest sale', () => {
 
   test('are right through kills', async () => {
     const meter = new Meter();
-    const job = await start(await temporaryFolder(), 2, meter);
+    const job = await startMetered('changes', INPUT, await temporaryFolder(), 2, meter);
     const { collected } = await throughKills(job, meter, COUNT, KILLS);
     requireRight(collected);
   });
@@ -96,22 +89,10 @@ describe('groups of shops, and the five with the greatest sale', () => {
     'are right when each third of the input has other slots: %s',
     async (alignment) => {
       const directory = await temporaryFolder();
-      let collected: Collected = {};
-      for (const [i, parallelism] of [2, 3, 1].entries()) {
-        const meter = new Meter(((i + 1) * COUNT) / 3);
-        const job = await start(directory, parallelism, meter, {
-          intervalMs: 3_600_000,
-          alignment,
-        });
-        const isLast = i === 2;
-        if (!isLast) {
-          await until(() => job.progress().sourceRecords >= ((i + 1) * COUNT) / 3, job);
-          await job.stop();
-        }
-        const result = await job.finished;
-        expect(result.status).toBe(isLast ? 'finished' : 'stopped');
-        collected = result.collected;
-      }
+      const checkpoint = { intervalMs: 3_600_000, alignment };
+      const { collected } = await throughThirds(COUNT, (parallelism, meter) =>
+        startMetered('changes', INPUT, directory, parallelism, meter, checkpoint),
+      );
       requireRight(collected);
     },
   );

@@ -2,8 +2,9 @@
 
 import { expect, test } from 'vitest';
 import { runInline } from '../../dist/index.js';
-import connectState, { isPaid, RULES, shopOf, type Told } from './fixtures/connect-state.job.js';
-import { fixture, Meter, runningAgain, temporaryFolder, until } from './kit.js';
+import { shopOf } from './fixtures/connect.job.js';
+import connectState, { isPaid, RULES, type Told } from './fixtures/connect-state.job.js';
+import { fixture, type Meter, temporaryFolder, throughThirds } from './kit.js';
 import { run } from './run-compiled.js';
 
 const COUNT = 3_000;
@@ -43,30 +44,13 @@ test.each(['aligned', 'unaligned'] as const)(
   'through kills, with other slots for each third of the input: %s',
   async (alignment) => {
     const directory = await temporaryFolder();
-    for (const [i, parallelism] of [2, 3, 1].entries()) {
-      const meter = new Meter((i * COUNT) / 3 + COUNT / 6);
-      const job = await run(fixture('connect-state'), {
+    const start = (parallelism: number, meter: Meter) =>
+      run(fixture('connect-state'), {
         parallelism,
         checkpoint: { directory, intervalMs: 3_600_000, alignment },
         channel: { capacityBytes: 2_048 },
         args: { count: COUNT, meter: meter.shared },
       });
-      const half = (i * COUNT) / 3 + COUNT / 6;
-      await until(() => job.progress().sourceRecords >= half, job);
-      await job.checkpointNow();
-      const third = ((i + 1) * COUNT) / 3;
-      meter.raise(third);
-      if (i < 2) {
-        await until(() => job.progress().sourceRecords > half, job);
-        const again = runningAgain(job);
-        job.kill(i, 'terminate');
-        await again;
-        await until(() => job.progress().sourceRecords >= third, job);
-        await job.stop();
-      }
-      const result = await job.finished;
-      expect(result.status).toBe(i === 2 ? 'finished' : 'stopped');
-      if (i === 2) requireRight(result.collected);
-    }
+    requireRight((await throughThirds(COUNT, start, true)).collected);
   },
 );

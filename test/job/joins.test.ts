@@ -13,7 +13,7 @@ import joins, {
   UPPER_MS,
   WINDOW_MS,
 } from './fixtures/joins.job.js';
-import { fixture, Meter, runningAgain, temporaryFolder, until } from './kit.js';
+import { fixture, type Meter, temporaryFolder, throughThirds } from './kit.js';
 import { run } from './run-compiled.js';
 
 const COUNT = 2_400;
@@ -120,30 +120,13 @@ test.each(['aligned', 'unaligned'] as const)(
   'through kills, with other slots for each third of the input: %s',
   async (alignment) => {
     const directory = await temporaryFolder();
-    for (const [i, parallelism] of [2, 3, 1].entries()) {
-      const half = (i * COUNT) / 3 + COUNT / 6;
-      const third = ((i + 1) * COUNT) / 3;
-      const meter = new Meter(half);
-      const job = await run(fixture('joins'), {
+    const start = (parallelism: number, meter: Meter) =>
+      run(fixture('joins'), {
         parallelism,
         checkpoint: { directory, intervalMs: 3_600_000, alignment },
         channel: { capacityBytes: 2_048 },
         args: { count: COUNT, meter: meter.shared },
       });
-      await until(() => job.progress().sourceRecords >= half, job);
-      await job.checkpointNow();
-      meter.raise(third);
-      if (i < 2) {
-        await until(() => job.progress().sourceRecords > half, job);
-        const again = runningAgain(job);
-        job.kill(i, 'terminate');
-        await again;
-        await until(() => job.progress().sourceRecords >= third, job);
-        await job.stop();
-      }
-      const result = await job.finished;
-      expect(result.status).toBe(i === 2 ? 'finished' : 'stopped');
-      if (i === 2) requireRight(result.collected);
-    }
+    requireRight((await throughThirds(COUNT, start, true)).collected);
   },
 );

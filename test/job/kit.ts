@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, expect } from 'vitest';
 import type { Job, JobResult, JobStatus, RestartedEvent } from '../../dist/index.js';
 import { reading } from './fixtures/windows.job.js';
+import { run } from './run-compiled.js';
 
 export const fixture = (name: string): URL => new URL(`./fixtures/${name}.job.ts`, import.meta.url);
 
@@ -133,6 +134,22 @@ export function runningAgain(job: Job): Promise<void> {
   });
 }
 
+/** A job of `metered` sources, with a checkpoint every 20 ms where nobody says otherwise. */
+export function startMetered(
+  name: string,
+  { count, splits }: { readonly count: number; readonly splits: number },
+  directory: string,
+  parallelism: number,
+  meter: Meter,
+  checkpoint: object = { intervalMs: 20 },
+): Promise<Job> {
+  return run(fixture(name), {
+    parallelism,
+    checkpoint: { directory, ...checkpoint },
+    args: { count, splits, meter: meter.shared },
+  });
+}
+
 export type Kill = readonly [slot: number, cause: Parameters<Job['kill']>[1]];
 
 /**
@@ -162,4 +179,44 @@ export async function throughKills(
   expect(result.restarts).toBe(kills.length);
   expect(result.sourceRecords).toBe(count);
   return result;
+}
+
+/**
+ * Lets a metered job read each third of its input in another number of slots: it is stopped behind a third, and gone on
+ * from.
+ * @param start begins, or goes on, with so many slots
+ * @param isKilled there is a checkpoint at the half of each third, and of all but the last a kill behind it
+ * @returns what the last third came to
+ */
+export async function throughThirds(
+  count: number,
+  start: (parallelism: number, meter: Meter) => Promise<Job>,
+  isKilled = false,
+): Promise<JobResult> {
+  let result: JobResult | undefined;
+  for (const [i, parallelism] of [2, 3, 1].entries()) {
+    const third = ((i + 1) * count) / 3;
+    const half = third - count / 6;
+    const isLast = i === 2;
+    const meter = new Meter(isKilled ? half : third);
+    const job = await start(parallelism, meter);
+    if (isKilled) {
+      await until(() => job.progress().sourceRecords >= half, job);
+      await job.checkpointNow();
+      meter.raise(third);
+      if (!isLast) {
+        await until(() => job.progress().sourceRecords > half, job);
+        const again = runningAgain(job);
+        job.kill(i, 'terminate');
+        await again;
+      }
+    }
+    if (!isLast) {
+      await until(() => job.progress().sourceRecords >= third, job);
+      await job.stop();
+    }
+    result = await job.finished;
+    expect(result.status).toBe(isLast ? 'finished' : 'stopped');
+  }
+  return result!;
 }

@@ -1,13 +1,20 @@
 /** Windows that overlap, on threads: the rows are those of a plain loop, whatever the slots, kills and restores. */
 
 import { expect, test } from 'vitest';
-import { type Job, runInline } from '../../dist/index.js';
+import { runInline } from '../../dist/index.js';
 import sliding, { reading, SIZE_MS, SLIDE_MS, STEP_MS } from './fixtures/sliding.job.js';
-import { fixture, type Kill, Meter, temporaryFolder, throughKills, until } from './kit.js';
-import { run } from './run-compiled.js';
+import {
+  type Kill,
+  Meter,
+  startMetered,
+  temporaryFolder,
+  throughKills,
+  throughThirds,
+} from './kit.js';
 
 const COUNT = 6_000;
 const SPLITS = 3;
+const INPUT = { count: COUNT, splits: SPLITS };
 const DISORDER_MS = 30_000;
 
 interface Bounds {
@@ -80,19 +87,6 @@ function requireRight(collected: Collected, counters: Readonly<Record<string, nu
   });
 }
 
-function start(
-  directory: string,
-  parallelism: number,
-  meter: Meter,
-  checkpoint: object = { intervalMs: 20 },
-): Promise<Job> {
-  return run(fixture('sliding'), {
-    parallelism,
-    checkpoint: { directory, ...checkpoint },
-    args: { count: COUNT, splits: SPLITS, meter: meter.shared },
-  });
-}
-
 const KILLS: readonly Kill[] = [
   [0, 'terminate'],
   [1, 'throw'],
@@ -105,31 +99,22 @@ test('some are late, and some for their first windows only', () => {
 });
 
 test('in the calling thread', async () => {
-  const { collected, counters } = await runInline(sliding, {
-    args: { count: COUNT, splits: SPLITS },
-  });
+  const { collected, counters } = await runInline(sliding, { args: INPUT });
   requireRight(collected, counters);
 });
 
 test('through kills', async () => {
   const meter = new Meter();
-  const job = await start(await temporaryFolder(), 2, meter);
+  const job = await startMetered('sliding', INPUT, await temporaryFolder(), 2, meter);
   const { collected, counters } = await throughKills(job, meter, COUNT, KILLS);
   requireRight(collected, counters);
 });
 
 test('when each third of the input has other slots', async () => {
   const directory = await temporaryFolder();
-  for (const [i, parallelism] of [2, 3, 1].entries()) {
-    const meter = new Meter(((i + 1) * COUNT) / 3);
-    const checkpoint = { intervalMs: 3_600_000, alignment: 'unaligned' };
-    const job = await start(directory, parallelism, meter, checkpoint);
-    if (i < 2) {
-      await until(() => job.progress().sourceRecords >= ((i + 1) * COUNT) / 3, job);
-      await job.stop();
-    }
-    const { status, collected, counters } = await job.finished;
-    expect(status).toBe(i < 2 ? 'stopped' : 'finished');
-    if (i === 2) requireRight(collected, counters);
-  }
+  const checkpoint = { intervalMs: 3_600_000, alignment: 'unaligned' };
+  const { collected, counters } = await throughThirds(COUNT, (parallelism, meter) =>
+    startMetered('sliding', INPUT, directory, parallelism, meter, checkpoint),
+  );
+  requireRight(collected, counters);
 });

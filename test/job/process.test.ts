@@ -1,13 +1,7 @@
 /** State and timers of process: the answer is that of a plain loop, whatever the slots, kills and restores. */
 
 import { describe, expect, test } from 'vitest';
-import {
-  type Aggregation,
-  fromCollection,
-  type Job,
-  runInline,
-  type WindowRow,
-} from '../../dist/index.js';
+import { type Aggregation, fromCollection, runInline, type WindowRow } from '../../dist/index.js';
 import silence, {
   type Alert,
   type Hour,
@@ -23,14 +17,16 @@ import {
   type Kill,
   Meter,
   runningAgain,
+  startMetered,
   temporaryFolder,
   throughKills,
+  throughThirds,
   until,
 } from './kit.js';
 import { run } from './run-compiled.js';
 
 const COUNT = 6_000;
-const SPLITS = 3;
+const INPUT = { count: COUNT, splits: 3 };
 const HOUR_MS = 3_600_000;
 
 const KILLS: readonly Kill[] = [
@@ -139,19 +135,6 @@ function requireRight(collected: Readonly<Record<string, readonly unknown[]>>): 
   expect([...seen].every((one) => visited.has(one))).toBe(true);
 }
 
-function start(
-  directory: string,
-  parallelism: number,
-  meter: Meter,
-  checkpoint: object = { intervalMs: 20 },
-): Promise<Job> {
-  return run(fixture('silence'), {
-    parallelism,
-    checkpoint: { directory, ...checkpoint },
-    args: { count: COUNT, splits: SPLITS, meter: meter.shared },
-  });
-}
-
 describe('silence of ten minutes, per user', () => {
   test('there is some, and not always', () => {
     expect(ALERTS.length).toBeGreaterThan(COUNT / 10);
@@ -159,18 +142,24 @@ describe('silence of ten minutes, per user', () => {
   });
 
   test('is told in the calling thread', async () => {
-    const { collected } = await runInline(silence, { args: { count: COUNT, splits: SPLITS } });
+    const { collected } = await runInline(silence, { args: INPUT });
     requireRight(collected);
   });
 
   test.each([1, 3])('is told in %i slots', async (parallelism) => {
-    const job = await start(await temporaryFolder(), parallelism, new Meter(COUNT));
+    const job = await startMetered(
+      'silence',
+      INPUT,
+      await temporaryFolder(),
+      parallelism,
+      new Meter(COUNT),
+    );
     requireRight((await job.finished).collected);
   });
 
   test('is told through kills', async () => {
     const meter = new Meter();
-    const job = await start(await temporaryFolder(), 2, meter);
+    const job = await startMetered('silence', INPUT, await temporaryFolder(), 2, meter);
     const { collected } = await throughKills(job, meter, COUNT, KILLS);
     requireRight(collected);
   });
@@ -179,20 +168,10 @@ describe('silence of ten minutes, per user', () => {
     'is told when each third of the input has other slots: %s',
     async (alignment) => {
       const directory = await temporaryFolder();
-      let collected: Readonly<Record<string, readonly unknown[]>> = {};
-      for (const [i, parallelism] of [2, 3, 1].entries()) {
-        const meter = new Meter(((i + 1) * COUNT) / 3);
-        const checkpoint = { intervalMs: 3_600_000, alignment };
-        const job = await start(directory, parallelism, meter, checkpoint);
-        const isLast = i === 2;
-        if (!isLast) {
-          await until(() => job.progress().sourceRecords >= ((i + 1) * COUNT) / 3, job);
-          await job.stop();
-        }
-        const result = await job.finished;
-        expect(result.status).toBe(isLast ? 'finished' : 'stopped');
-        collected = result.collected;
-      }
+      const checkpoint = { intervalMs: 3_600_000, alignment };
+      const { collected } = await throughThirds(COUNT, (parallelism, meter) =>
+        startMetered('silence', INPUT, directory, parallelism, meter, checkpoint),
+      );
       requireRight(collected);
     },
   );

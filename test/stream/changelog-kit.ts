@@ -5,7 +5,7 @@ import type { RecordsMode } from '../../src/channels/record-keeper.js';
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import type { GraphNode } from '../../src/stream/graph/graph.js';
 import type { RestoredSection } from '../../src/stream/operator.js';
-import { draw, nodeOf, sink, source } from './graph-kit.js';
+import { draw, sink, source } from './graph-kit.js';
 import { Harness, type Item, type KitOptions } from './operator-kit.js';
 
 export type Way = 'plain' | 'stingy' | 'restoring';
@@ -102,10 +102,9 @@ export class Table {
   }
 
   get sorted(): readonly string[] {
-    return this.rows.map((row) => JSON.stringify(row)).sort();
+    return sorted(this.rows);
   }
 }
 
 export const sorted = (rows: readonly unknown[]): readonly string[] =>
   rows.map((row) => JSON.stringify(row)).sort();
-export { nodeOf };

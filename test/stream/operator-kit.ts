@@ -200,12 +200,6 @@ export function runRestoring(create: () => Operator, items: readonly Item[], opt
   const emitted: Emitted[] = [];
   const counters: Record<string, number> = {};
   let harness = new Harness(create, options);
-  const note = (): void => {
-    emitted.push(...harness.emitted);
-    for (const [name, by] of Object.entries(harness.counters)) {
-      counters[name] = (counters[name] ?? 0) + by;
-    }
-  };
   for (const [i, item] of items.entries()) {
     harness.stingy = i % 2 === 1;
     harness.feed(item);
@@ -215,13 +209,12 @@ export function runRestoring(create: () => Operator, items: readonly Item[], opt
       if (next !== undefined) harness.feed(next);
     });
     emitted.push(...before.emitted);
-    for (const [name, by] of Object.entries(before.counters)) {
-      counters[name] = (counters[name] ?? 0) + by;
-    }
+    addCounters(counters, before.counters);
     harness = new Harness(create, options, sections);
   }
   harness.settle();
-  note();
+  emitted.push(...harness.emitted);
+  addCounters(counters, harness.counters);
   return { emitted, counters };
 }
 
@@ -250,9 +243,7 @@ export function runRescaling(
     });
     for (const harness of harnesses) {
       emitted.push(...harness.emitted);
-      for (const [name, by] of Object.entries(harness.counters)) {
-        counters[name] = (counters[name] ?? 0) + by;
-      }
+      addCounters(counters, harness.counters);
     }
     const size = sizes[i % sizes.length]!;
     harnesses = Array.from({ length: size }, (_, instance) => {
@@ -268,6 +259,21 @@ export function runRescaling(
     });
   }
   return { emitted, counters };
+}
+
+function addCounters(to: Record<string, number>, from: Readonly<Record<string, number>>): void {
+  for (const [name, by] of Object.entries(from)) to[name] = (to[name] ?? 0) + by;
+}
+
+/** The items with watermarks that never go back, the last of which closes everything. */
+export function rising(items: readonly Item[]): readonly Item[] {
+  let highest = Number.NEGATIVE_INFINITY;
+  const all = items.map((item) => {
+    if (!('watermark' in item)) return item;
+    highest = Math.max(highest, item.watermark);
+    return { watermark: highest };
+  });
+  return [...all, { watermark: Number.POSITIVE_INFINITY }];
 }
 
 /** Without watermarks. */

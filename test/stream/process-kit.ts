@@ -9,7 +9,7 @@ import type { ProcessContext, ProcessSpec, StateSpecs } from '../../src/stream/a
 import { list, map, value } from '../../src/stream/api/state-specs.js';
 import type { Operator } from '../../src/stream/operator.js';
 import { processOperator } from '../../src/stream/operators/process-operator.js';
-import { type Emitted, type Item, recordsOf } from './operator-kit.js';
+import { type Emitted, type Item, recordsOf, rising } from './operator-kit.js';
 
 export type Step =
   | readonly ['add', number]
@@ -240,15 +240,7 @@ const programOf = (records: fc.Arbitrary<Item>): fc.Arbitrary<readonly Item[]> =
         maxLength: 30,
       },
     )
-    .map((items) => {
-      let highest = Number.NEGATIVE_INFINITY;
-      const rising = items.map((item) => {
-        if (!('watermark' in item)) return item;
-        highest = Math.max(highest, item.watermark);
-        return { watermark: highest };
-      });
-      return [...rising, { watermark: Number.POSITIVE_INFINITY }];
-    });
+    .map(rising);
 
 export const program = programOf(record);
 

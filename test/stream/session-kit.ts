@@ -1,7 +1,7 @@
 /** Sessions by a plain loop: nothing of Holdfast is in it but the rule of what is late. */
 
 import fc from 'fast-check';
-import { type Emitted, type Item, recordsOf } from './operator-kit.js';
+import { type Emitted, type Item, recordsOf, rising } from './operator-kit.js';
 
 export interface Visit {
   readonly k: string | number;
@@ -100,12 +100,4 @@ export const program: fc.Arbitrary<readonly Item[]> = fc
     ),
     { maxLength: 40, size: 'max' },
   )
-  .map((items) => {
-    let highest = Number.NEGATIVE_INFINITY;
-    const rising = items.map((item) => {
-      if (!('watermark' in item)) return item;
-      highest = Math.max(highest, item.watermark);
-      return { watermark: highest };
-    });
-    return [...rising, { watermark: Number.POSITIVE_INFINITY }];
-  });
+  .map(rising);
