@@ -8,7 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from 'holdfast';
-import { median, round, sleep } from './lib/measure.mjs';
+import { median, rates, round, sleep } from './lib/measure.mjs';
 
 export default async function sessions({ smoke, log }) {
   const rounds = smoke ? 1 : 5;
@@ -45,14 +45,11 @@ async function through(windows, warmUpMs, windowMs) {
   });
   try {
     await sleep(warmUpMs);
-    const from = performance.now();
-    const usage = process.cpuUsage();
-    const before = job.progress().sourceRecords;
-    await sleep(windowMs);
-    const records = job.progress().sourceRecords - before;
-    const { user, system } = process.cpuUsage(usage);
-    const seconds = (performance.now() - from) / 1_000;
-    return { perSecond: records / seconds, perCpuSecond: records / ((user + system) / 1e6) };
+    return await rates(async () => {
+      const before = job.progress().sourceRecords;
+      await sleep(windowMs);
+      return job.progress().sourceRecords - before;
+    });
   } finally {
     await job.cancel();
     await rm(directory, { recursive: true, force: true });

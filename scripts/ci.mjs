@@ -1,8 +1,8 @@
 /**
  * Checks all that must hold before a change is taken: `npm test` on the Node that runs this, then the tests that
  * start threads and processes on the other Nodes that README names, then all queries of Nexmark against an
- * oracle, and, where there is Java, some of them beside Flink. Nothing needs to be installed
- * before: packages come from the lock file, Nodes from npm's packages of their binaries, into `.cache`.
+ * oracle, and, where Flink can be had, some of them beside it. Nothing needs to be installed before: packages come
+ * from the lock file, Nodes from npm's packages of their binaries, into `.cache`.
  *
  *   node scripts/ci.mjs
  *
@@ -18,7 +18,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const NODES = [24, 26];
-/** All parts together stay below an hour. */
+/** Limits of parts. With every part at its limit, on both other Nodes, all of it takes 91 minutes. */
 const MINUTES_MAX = { all: 32, threads: 12, install: 2, oracle: 25, peer: 6 };
 /** So many that each query's windows close thousands of times, and that its state is not small. */
 const ORACLE_EVENTS = 300_000;
@@ -69,7 +69,7 @@ async function oracle() {
   await part('Nexmark against DuckDB', process.execPath, words, MINUTES_MAX.oracle);
 }
 
-/** Queries whose rows are counted beside Flink's, where there is a Java to run it. Counts as one. */
+/** Queries whose rows are counted beside Flink's, where Flink can be had. Counts as one. */
 async function peer() {
   console.log('\n▸ the same queries on Flink');
   const words = ['bench/nexmark/main.mjs', '--peer', 'flink', '--rounds', '1'];

@@ -28,6 +28,20 @@ export async function rate(read, windowMs) {
   return ((read() - before) / (performance.now() - from)) * 1_000;
 }
 
+/**
+ * Rates of an act, by the clock on the wall and by the processor time of the whole process.
+ * @param {() => Promise<number>} act gives the number of records that it was
+ * @returns {Promise<{ perSecond: number, perCpuSecond: number }>}
+ */
+export async function rates(act) {
+  const from = performance.now();
+  const usage = process.cpuUsage();
+  const records = await act();
+  const { user, system } = process.cpuUsage(usage);
+  const seconds = (performance.now() - from) / 1_000;
+  return { perSecond: records / seconds, perCpuSecond: records / ((user + system) / 1e6) };
+}
+
 /** @param {number} value */
 export const round = (value, digits = 2) => Number(value.toFixed(digits));
 

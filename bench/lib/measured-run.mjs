@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { sleep } from './measure.mjs';
+import { rates, sleep } from './measure.mjs';
 
 const [folder, what, given] = process.argv.slice(2);
 const options = JSON.parse(given);
@@ -38,14 +38,11 @@ async function keyedCount() {
   });
   try {
     await sleep(warmUpMs);
-    const from = performance.now();
-    const usage = process.cpuUsage();
-    const before = job.progress().sinkRecords;
-    await sleep(windowMs);
-    const records = job.progress().sinkRecords - before;
-    const { user, system } = process.cpuUsage(usage);
-    const seconds = (performance.now() - from) / 1_000;
-    return { perSecond: records / seconds, perCpuSecond: records / ((user + system) / 1e6) };
+    return await rates(async () => {
+      const before = job.progress().sinkRecords;
+      await sleep(windowMs);
+      return job.progress().sinkRecords - before;
+    });
   } finally {
     await job.cancel();
     await rm(directory, { recursive: true, force: true });
@@ -105,12 +102,7 @@ async function channel() {
     return done.records;
   };
   await pass(warmUpBatches);
-  const from = performance.now();
-  const usage = process.cpuUsage();
-  const passed = await pass(batches);
-  const { user, system } = process.cpuUsage(usage);
-  const seconds = (performance.now() - from) / 1_000;
-  return { perSecond: passed / seconds, perCpuSecond: passed / ((user + system) / 1e6) };
+  return await rates(() => pass(batches));
 }
 
 async function ownBench() {

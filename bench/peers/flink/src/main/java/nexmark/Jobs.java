@@ -68,7 +68,7 @@ final class Jobs {
 
   static DataStream<Event> events(StreamExecutionEnvironment env, Main.Options o) {
     WatermarkStrategy<Event> w =
-        o.query.startsWith("count") || o.query.equals("q0") || o.query.equals("q3")
+        o.query.equals("q0") || o.query.equals("q3")
             ? WatermarkStrategy.noWatermarks()
             : WatermarkStrategy.forBoundedOutOfOrderness(Duration.ofSeconds(4));
     return env.fromSource(new NexmarkSource<>(o.count, new MakeEvent(), EVENT), w, "nexmark");
@@ -82,17 +82,6 @@ final class Jobs {
     switch (o.query) {
       case "q0":
         bids(env, o).sinkTo(new Tally<>());
-        break;
-      case "count": // the whole bid goes through the shuffle
-        bids(env, o).keyBy(b -> b.auction).process(new CountBids()).sinkTo(new Tally<>());
-        break;
-      case "count-projected": // only the key does
-        bids(env, o)
-            .map(b -> b.auction)
-            .returns(Types.LONG)
-            .keyBy(x -> x)
-            .process(new CountLongs())
-            .sinkTo(new Tally<>());
         break;
       case "q5":
         q5(env, o);
@@ -144,49 +133,6 @@ final class Jobs {
         break;
       default:
         throw new IllegalArgumentException(o.query);
-    }
-  }
-
-  static final class CountBids extends KeyedProcessFunction<Long, Bid, Tuple2<Long, Long>> {
-    private transient ValueState<Long> n;
-    private transient Tuple2<Long, Long> out;
-
-    @Override
-    public void open(OpenContext c) {
-      n = getRuntimeContext().getState(new ValueStateDescriptor<>("n", Types.LONG));
-      out = new Tuple2<>();
-    }
-
-    @Override
-    public void processElement(Bid b, Context c, Collector<Tuple2<Long, Long>> o) throws Exception {
-      Long v = n.value();
-      v = v == null ? 1L : v + 1;
-      n.update(v);
-      out.f0 = b.auction;
-      out.f1 = v;
-      o.collect(out);
-    }
-  }
-
-  static final class CountLongs extends KeyedProcessFunction<Long, Long, Tuple2<Long, Long>> {
-    private transient ValueState<Long> n;
-    private transient Tuple2<Long, Long> out;
-
-    @Override
-    public void open(OpenContext c) {
-      n = getRuntimeContext().getState(new ValueStateDescriptor<>("n", Types.LONG));
-      out = new Tuple2<>();
-    }
-
-    @Override
-    public void processElement(Long b, Context c, Collector<Tuple2<Long, Long>> o)
-        throws Exception {
-      Long v = n.value();
-      v = v == null ? 1L : v + 1;
-      n.update(v);
-      out.f0 = b;
-      out.f1 = v;
-      o.collect(out);
     }
   }
 

@@ -1,21 +1,14 @@
 package nexmark;
 
 import java.io.File;
-import java.net.URI;
-import java.net.http.HttpClient;
-import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Map;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.apache.flink.configuration.Configuration;
 import org.apache.flink.core.execution.JobClient;
 import org.apache.flink.streaming.api.environment.StreamExecutionEnvironment;
@@ -38,9 +31,6 @@ public final class Main {
   private static final com.sun.management.OperatingSystemMXBean OS =
       (com.sun.management.OperatingSystemMXBean)
           java.lang.management.ManagementFactory.getOperatingSystemMXBean();
-  private static final HttpClient HTTP = HttpClient.newHttpClient();
-  private static final int PORT = 18_000 + (int) (ProcessHandle.current().pid() % 1_000);
-  private static final long POLL_NANOS = 1_000_000_000L;
 
   public static void main(String[] args) throws Exception {
     Options options = new Options();
@@ -122,8 +112,6 @@ public final class Main {
     all.put("execution.checkpointing.mode", "EXACTLY_ONCE");
     all.put("execution.checkpointing.storage", "filesystem");
     all.put("execution.checkpointing.dir", checkpoints.toUri().toString());
-    all.put("rest.bind-port", "" + PORT);
-    all.put("rest.address", "localhost");
     all.put("taskmanager.memory.network.min", "256m");
     all.put("taskmanager.memory.network.max", "256m");
     return Configuration.fromMap(all);
@@ -145,15 +133,10 @@ public final class Main {
       client = env.executeAsync(options.query);
     }
     var result = client.getJobExecutionResult();
-    String statistics = "";
     long firstCpu = 0;
-    long polled = System.nanoTime();
     while (!result.isDone()) {
       Thread.sleep(20);
       if (firstCpu == 0 && NexmarkSource.firstNanos != 0) firstCpu = OS.getProcessCpuTime();
-      if (System.nanoTime() - polled < POLL_NANOS) continue;
-      polled = System.nanoTime();
-      statistics = checkpointStatistics(client, statistics);
     }
     long ended = System.nanoTime();
     long cpu = OS.getProcessCpuTime();
@@ -164,32 +147,14 @@ public final class Main {
     return String.format(
         Locale.ROOT,
         "{\"query\":\"%s\",\"api\":\"%s\",\"events\":%d,\"seconds\":%.3f,\"cpuSeconds\":%.3f,"
-            + "\"perCpuSecond\":%.0f,\"checkpoints\":%s,\"rows\":%d}",
+            + "\"perCpuSecond\":%.0f,\"rows\":%d}",
         options.query,
         options.api,
         options.count,
         seconds,
         cpuSeconds,
         options.count / cpuSeconds,
-        completed(statistics),
         Tally.ROWS.sum());
-  }
-
-  /** The last answer, when there is no better one: the cluster may be on its way out. */
-  private static String checkpointStatistics(JobClient client, String last) {
-    URI uri =
-        URI.create("http://localhost:" + PORT + "/jobs/" + client.getJobID() + "/checkpoints");
-    var request = HttpRequest.newBuilder(uri).timeout(Duration.ofSeconds(1)).build();
-    try {
-      return HTTP.send(request, HttpResponse.BodyHandlers.ofString()).body();
-    } catch (java.io.IOException | InterruptedException error) {
-      return last;
-    }
-  }
-
-  private static String completed(String statistics) {
-    Matcher found = Pattern.compile("\"completed\":(\\d+)").matcher(statistics);
-    return found.find() ? found.group(1) : "0";
   }
 
   private static void delete(File file) {

@@ -3,7 +3,6 @@ package nexmark;
 import java.io.*;
 import java.util.*;
 import java.util.concurrent.*;
-import java.util.concurrent.atomic.AtomicLongArray;
 import org.apache.flink.api.common.typeinfo.TypeInformation;
 import org.apache.flink.api.connector.source.*;
 import org.apache.flink.api.java.typeutils.ResultTypeQueryable;
@@ -18,7 +17,6 @@ public class NexmarkSource<T>
     T make(long id, Gen gen);
   }
 
-  public static final AtomicLongArray PROGRESS = new AtomicLongArray(64 * 16);
   public static volatile long firstNanos;
 
   public static final class Split implements SourceSplit {
@@ -142,7 +140,6 @@ public class NexmarkSource<T>
         id += step;
       }
       s.next = id;
-      PROGRESS.lazySet(s.index * 16, id / step);
       if (firstNanos == 0) firstNanos = System.nanoTime();
       return InputStatus.MORE_AVAILABLE;
     }

@@ -32,8 +32,6 @@ final class Queries {
 
   private static final String TEXT =
       """
-      -- count
-      SELECT auction, COUNT(*) AS n FROM bid GROUP BY auction
       -- q0
       SELECT auction, bidder, price, channel, url, `dateTime`, extra FROM bid
       -- q1
