@@ -25,7 +25,13 @@ import { ControlBlock } from '../threads/control-block.js';
 import { ringDoorbell } from '../threads/doorbell.js';
 import type { Lease } from '../threads/lease.js';
 import { SplitTrace } from '../threads/split-trace.js';
-import type { CapturedPart, ChannelSpec, DeploySpec, HostEvent } from './host-protocol.js';
+import type {
+  CapturedPart,
+  ChannelSpec,
+  CheckpointBase,
+  DeploySpec,
+  HostEvent,
+} from './host-protocol.js';
 
 const LOCAL_CAPACITY_RECORDS_MAX = 4_096;
 const LOCAL_CAPACITY_RECORDS_MIN = 64;
@@ -71,6 +77,17 @@ export function wireTasks(options: WiringOptions): readonly Task[] {
         gate: gates.get(taskId(vertex.index, instance))!,
       }),
   );
+}
+
+/** The checkpoint on which the task's part is to build; undefined: the part holds all of its state. */
+export function baseFor(
+  base: CheckpointBase | undefined,
+  { vertex, instance }: Pick<Task, 'vertex' | 'instance'>,
+): number | undefined {
+  const isWhole = base?.rewrite.some(
+    (part) => part.vertex === vertex && part.instance === instance,
+  );
+  return isWhole === true ? undefined : base?.checkpoint;
 }
 
 function makeChannels(options: WiringOptions, gates: ReadonlyMap<string, TaskGate>): Ends {

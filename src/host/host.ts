@@ -36,11 +36,12 @@ import type {
   KillCause,
   Outcome,
 } from './host-protocol.js';
-import { wireTasks } from './host-wiring.js';
+import { baseFor, wireTasks } from './host-wiring.js';
 import { die } from './kill-causes.js';
 import { listInTime } from './split-listing.js';
 
-const BUILTIN_SINKS: BuiltinSinks = { collect, collectTable, print };
+/** Those that a stream calls by their names: what a graph is built with. */
+export const BUILTIN_SINKS: BuiltinSinks = { collect, collectTable, print };
 
 export interface HostOptions {
   readonly definition: JobDefinition;
@@ -156,12 +157,7 @@ export class Host implements HostControl {
     base: CheckpointBase | undefined,
   ): Promise<Outcome<undefined>> {
     return this.#inEpochs(epochs, (deployment) => {
-      for (const task of deployment.tasks) {
-        const rewrites = base?.rewrite.some(
-          ({ vertex, instance }) => vertex === task.vertex && instance === task.instance,
-        );
-        task.trigger(checkpoint, rewrites === false ? base?.checkpoint : undefined);
-      }
+      for (const task of deployment.tasks) task.trigger(checkpoint, baseFor(base, task));
     });
   }
 

@@ -11,10 +11,11 @@
 
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
+import { badOption } from '../base/option-checks.js';
 import type { RecordsMode } from '../channels/record-keeper.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import type { CapturedPart, DeploySpec, HostEvent, TaskRestore } from '../host/host-protocol.js';
-import { wireTasks } from '../host/host-wiring.js';
+import { baseFor, wireTasks } from '../host/host-wiring.js';
 import { makeManifest } from '../job/checkpoints/make-manifest.js';
 import { baseOf, writePart } from '../job/checkpoints/part-writer.js';
 import { isKnown, planRecovery, replayedBarrierOf } from '../job/recovery/recovery-plan.js';
@@ -117,8 +118,14 @@ export class HandTasks {
     );
   }
 
-  /** Lets time pass; what is due on the way happens when the clock shows its time. */
+  /**
+   * Lets time pass; what is due on the way happens when the clock shows its time.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION; as `run`
+   */
   advance(ms: number): void {
+    if (!Number.isFinite(ms) || ms < 0) {
+      throw badOption('clock.advance(ms)', ms, 'a number of milliseconds of at least 0');
+    }
     const { clock } = this.#given;
     const untilMs = clock.elapsed() + ms;
     for (;;) {
@@ -142,12 +149,7 @@ export class HandTasks {
     const checkpoint = this.#checkpoint;
     const on = base && baseOf(this.#plan, base);
     this.#captured = [];
-    for (const task of this.#tasks) {
-      const isFull = on?.rewrite.some(
-        ({ vertex, instance }) => vertex === task.vertex && instance === task.instance,
-      );
-      task.trigger(checkpoint, isFull === true ? undefined : on?.checkpoint);
-    }
+    for (const task of this.#tasks) task.trigger(checkpoint, baseFor(on, task));
     await this.until(() => this.#captured.length === this.#tasks.length);
     const captured = this.#captured;
     const parts = [];

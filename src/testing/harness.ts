@@ -4,10 +4,8 @@ import { copyCheckpoint } from '../checkpoint/copy-checkpoint.js';
 import { MemoryStore } from '../checkpoint/memory-store.js';
 import { openSavepoint } from '../checkpoint/savepoint.js';
 import { registerCodecs } from '../codec/codec-registry.js';
-import { collect } from '../connectors/memory/collect.js';
-import { collectTable } from '../connectors/memory/collect-table.js';
-import { print } from '../connectors/memory/print.js';
 import { canonicalKey } from '../hashring/canonical-key.js';
+import { BUILTIN_SINKS } from '../host/host.js';
 import { checkedArguments } from '../stream/api/job-arguments.js';
 import type { JobDefinition } from '../stream/api/job-definition.js';
 import { buildGraph } from '../stream/graph/graph-builder.js';
@@ -67,10 +65,7 @@ export abstract class Harness<O> {
       get now() {
         return clock.now();
       },
-      advance: (ms) => {
-        if (!Number.isFinite(ms) || ms < 0) clock.advance(ms);
-        tasks.advance(ms);
-      },
+      advance: (ms) => tasks.advance(ms),
     };
   }
 
@@ -85,10 +80,9 @@ export abstract class Harness<O> {
 
   /** The records that have come to a sink since it was asked last. @throws HoldfastError as `output` */
   take<T = O>(sink?: string): T[] {
-    const kept = this.#sink(sink);
-    const from = kept.taken;
-    kept.taken = kept.emitted.length;
-    return kept.emitted.slice(from).map(({ record }) => record as T);
+    return this.#sink(sink)
+      .take()
+      .map(({ record }) => record as T);
   }
 
   /** As `output`, with their event times. @throws HoldfastError as `output` */
@@ -188,7 +182,7 @@ export async function openParts(
   timedByHand: readonly string[] = [],
 ): Promise<HarnessParts> {
   const args = await checkedArguments(definition, options.args);
-  const graph = buildGraph(definition, args, { collect, collectTable, print });
+  const graph = buildGraph(definition, args, BUILTIN_SINKS);
   registerCodecs(graph.codecs);
   const hand = graphByHand(graph, options.isStingy, timedByHand);
   const from = await restored(options.restore);

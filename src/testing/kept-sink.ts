@@ -16,7 +16,7 @@ export class KeptSink implements Sink<unknown> {
   readonly stateless = true;
   readonly emitted: Emitted<unknown>[] = [];
   /** How many of them were taken. */
-  taken = 0;
+  #taken = 0;
   readonly #isStingy: boolean;
   #isFull = false;
 
@@ -43,6 +43,13 @@ export class KeptSink implements Sink<unknown> {
       },
       close: () => {},
     };
+  }
+
+  /** What has come since this was called last. */
+  take(): Emitted<unknown>[] {
+    const taken = this.emitted.slice(this.#taken);
+    this.#taken = this.emitted.length;
+    return taken;
   }
 
   /** @returns whether it was full */

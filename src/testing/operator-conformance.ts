@@ -13,6 +13,7 @@
  */
 
 import { inspect, isDeepStrictEqual } from 'node:util';
+import { clipped } from '../base/clipped.js';
 import { HoldfastError } from '../base/errors.js';
 import { badOption, checkNumber, checkObject } from '../base/option-checks.js';
 import { canonicalKey } from '../hashring/canonical-key.js';
@@ -219,7 +220,6 @@ class Bench {
   readonly options: Options;
   readonly #run: Run;
   readonly #clause: string;
-  #expected: Trace | undefined;
 
   constructor(run: Run, clause: string) {
     this.options = run.options;
@@ -231,9 +231,8 @@ class Bench {
     return this.options.waits === true;
   }
 
-  async plain(): Promise<Trace> {
-    this.#expected ??= await this.#run.plain;
-    return this.#expected;
+  plain(): Promise<Trace> {
+    return this.#run.plain;
   }
 
   /** @param isOrdered what comes out behind an item comes in the same order */
@@ -314,6 +313,5 @@ function sameByKey(found: Rows, expected: Rows, keyOf: (record: never) => unknow
 }
 
 function shown(value: unknown): string {
-  const text = inspect(value, { depth: 6, breakLength: Number.POSITIVE_INFINITY });
-  return text.length > TEXT_MAX ? `${text.slice(0, TEXT_MAX)}…` : text;
+  return clipped(inspect(value, { depth: 6, breakLength: Number.POSITIVE_INFINITY }), TEXT_MAX);
 }

@@ -76,11 +76,9 @@ export class Life extends Harness<unknown> {
   /** What came out since it was asked last. */
   step(): Step {
     return new Map(
-      this.#parts.hand.outputs.map(({ node, sink }) => {
-        const emitted = sink.emitted.slice(sink.taken);
-        sink.taken = sink.emitted.length;
-        return [node.sink?.collectName ?? node.id, emitted] as const;
-      }),
+      this.#parts.hand.outputs.map(
+        ({ node, sink }) => [node.sink?.collectName ?? node.id, sink.take()] as const,
+      ),
     );
   }
 

@@ -1,7 +1,6 @@
 /** The clock of a test: it stands still until the test says so. */
 
 import type { Clock } from '../base/clock.js';
-import { badOption } from '../base/option-checks.js';
 
 export class HandClock implements Clock {
   #now: number;
@@ -22,11 +21,8 @@ export class HandClock implements Clock {
     return this.#elapsed;
   }
 
-  /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+  /** @param ms at least 0, not checked here */
   advance(ms: number): void {
-    if (!Number.isFinite(ms) || ms < 0) {
-      throw badOption('clock.advance(ms)', ms, 'a number of milliseconds of at least 0');
-    }
     this.#now += ms;
     this.#elapsed += ms;
   }

@@ -1,5 +1,7 @@
 import { badOption, checkNumber, checkObject, checkOneOf } from '../base/option-checks.js';
 import { RECORDS_MODES, type RecordsMode } from '../channels/record-keeper.js';
+import { KEY_GROUPS_MAX } from '../hashring/key-group.js';
+import { TIME_MAX_MS } from '../stream/task/split-times.js';
 import type { TestSnapshot } from './test-snapshot.js';
 
 /** How a test runs a job. */
@@ -44,8 +46,6 @@ export interface ResolvedTestOptions extends Strictness {
 
 const NAMES = ['args', 'parallelism', 'restore', 'startMs', 'records', 'keyGroups'] as const;
 const INSTANCES_MAX = 64;
-const KEY_GROUPS_MAX = 65_535;
-const TIME_MAX_MS = 8.64e15;
 
 const LENIENT: Strictness = { isStingy: false, incremental: false };
 
