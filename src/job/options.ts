@@ -22,7 +22,7 @@ import {
   noRestart,
   type RestartStrategy,
 } from '../supervisor/restart-strategy.js';
-import { HEAP_LIMIT_NAMES } from '../threads/heap-limits.js';
+import { checkHeapLimits } from '../threads/heap-limits.js';
 import { SCAVENGING, type Scavenging } from '../threads/scavenging.js';
 import type { GroupOptions } from './driver/groups.js';
 import type { HeapOptions, Logger, RunOptions } from './job-types.js';
@@ -384,18 +384,8 @@ function resolveChannel(options: RunOptions['channel']): ResolvedOptions['channe
 function resolveSlot(options: RunOptions['slot']): ResolvedOptions['slot'] {
   const names = ['resourceLimits', 'heap', 'scavenging'] as const;
   const { resourceLimits, heap, scavenging } = checkObject('slot', options, names);
-  const given = checkObject('slot.resourceLimits', resourceLimits, HEAP_LIMIT_NAMES);
-  const limits: Record<string, number> = {};
-  for (const name of HEAP_LIMIT_NAMES) {
-    const limit = checkNumber(`slot.resourceLimits.${name}`, given[name], undefined, {
-      min: 1,
-      max: 1024 * 1024,
-      unit: 'megabytes',
-    });
-    if (limit !== undefined) limits[name] = limit;
-  }
   return Object.freeze({
-    resourceLimits: Object.freeze(limits),
+    resourceLimits: checkHeapLimits('slot.resourceLimits', resourceLimits),
     heap: resolveHeap(heap),
     scavenging: checkOneOf('slot.scavenging', scavenging, 'auto', SCAVENGING),
   });

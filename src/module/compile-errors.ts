@@ -13,14 +13,17 @@ export function isTopLevelAwait(error: unknown): boolean {
   );
 }
 
-/** @param file absolute path of the job module, for errors without a place of their own */
-export function compileError(error: BuildFailure, file: string): HoldfastError {
+/**
+ * @param file absolute path of the module, for errors without a place of their own
+ * @param what the module is, for messages
+ */
+export function compileError(error: BuildFailure, file: string, what: string): HoldfastError {
   const [first] = error.errors ?? [];
   if (first === undefined) {
     if (error instanceof HoldfastError) return error;
     return new HoldfastError(
       'ERR_HOLDFAST_COMPILE',
-      `the job module ${shown(file)} could not be compiled: ${error.message}`,
+      `${what} ${shown(file)} could not be compiled: ${error.message}`,
       { cause: error },
     );
   }
@@ -30,7 +33,7 @@ export function compileError(error: BuildFailure, file: string): HoldfastError {
   const line = first.location?.lineText.trim();
   return new HoldfastError(
     'ERR_HOLDFAST_COMPILE',
-    `the job module does not compile: ${place.text}: ${plainText(first)}${others}` +
+    `${what} does not compile: ${place.text}: ${plainText(first)}${others}` +
       (line === undefined || line === '' ? '' : `\n    ${line}`),
     {
       details: { file: place.file, line: place.line, column: place.column, text: plainText(first) },

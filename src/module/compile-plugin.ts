@@ -7,7 +7,14 @@ import { readFileSync } from 'node:fs';
 import { isBuiltin } from 'node:module';
 import { dirname, extname, join, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import type { OnResolveArgs, OnResolveResult, Plugin, PluginBuild } from 'esbuild';
+import type {
+  BuildFailure,
+  OnResolveArgs,
+  OnResolveResult,
+  PartialMessage,
+  Plugin,
+  PluginBuild,
+} from 'esbuild';
 import { asItWas, loaderOf, losesNames, sloppyModule, speaksOfItsPlace } from './own-files.js';
 import { moduleName, type Runtime } from './runtime-index.js';
 
@@ -74,11 +81,27 @@ export function bundlePlugin(options: PluginOptions): Plugin {
           return { contents: sloppyModule(path, text), loader: 'js' };
         }
         const importResolve = join(own.dist, IMPORT_RESOLVE);
-        const code = await asItWas(build.esbuild, { path, text, keepNames, importResolve });
+        let code: string;
+        try {
+          code = await asItWas(build.esbuild, { path, text, keepNames, importResolve });
+        } catch (error) {
+          return { errors: errorsOf(error, path) };
+        }
         return { contents: isSloppy ? sloppyModule(path, code) : code, loader: 'js' };
       });
     },
   };
+}
+
+/** What the bundler has found in one file, at its places there. Without this the import of the file would be its place. */
+function errorsOf(error: unknown, path: string): PartialMessage[] {
+  const { errors = [] } = error as Partial<BuildFailure>;
+  if (errors.length === 0) throw error;
+  return errors.map(({ text, notes, location }) => ({
+    text,
+    notes,
+    location: location === null ? null : { ...location, file: path },
+  }));
 }
 
 /** Resolves an entry point of Holdfast to this package (C1). */

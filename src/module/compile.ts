@@ -108,7 +108,7 @@ export async function compileJob(
   if (ready !== undefined && isFile(ready.boot.bundle)) return ready;
   const own = ownPackage(options.runtime);
   const { runtime } = own;
-  const output = await bundle({ file, stub: entryStub(file) }, own);
+  const output = await bundle({ file, stub: entryStub(file), what: 'the job module' }, own);
   const folder = await bundleFolder(dirname(file), contentHash(output, runtime.hash));
   const shared = await bundleFolder(homeOf(own.root), runtime.hash);
   const name = output.format === 'script' ? 'job.cjs' : 'job.mjs';
@@ -221,6 +221,8 @@ function bundler(): typeof import('esbuild') {
 
 interface Entry {
   readonly file: string;
+  /** What the module is, for messages. */
+  readonly what: string;
   /** What the bundle does with the file. */
   readonly stub: string;
 }
@@ -230,7 +232,7 @@ async function bundle(entry: Entry, own: OwnPackage): Promise<Output> {
   try {
     return await bundleTreated('script', build, entry, own);
   } catch (error) {
-    if (!isTopLevelAwait(error)) throw compileError(error as BuildFailure, entry.file);
+    if (!isTopLevelAwait(error)) throw compileError(error as BuildFailure, entry.file, entry.what);
   }
   return await bundleModule(entry, own);
 }
@@ -240,7 +242,7 @@ async function bundleModule(entry: Entry, own: OwnPackage): Promise<Output> {
   try {
     return await bundleTreated('module', build, entry, own);
   } catch (error) {
-    throw compileError(error as BuildFailure, entry.file);
+    throw compileError(error as BuildFailure, entry.file, entry.what);
   }
 }
 
@@ -254,7 +256,7 @@ export async function compileEsModule(file: string): Promise<string> {
   const found = ownPackage(undefined);
   const own = { ...found, runtime: { ...found.runtime, modules: {}, entry: {} } };
   const stub = `import * as module from ${JSON.stringify(file)};\nexport { module };`;
-  const output = await bundleModule({ file, stub }, own);
+  const output = await bundleModule({ file, stub, what: 'the module of mapOnPool(…)' }, own);
   const folder = await bundleFolder(dirname(file), contentHash(output, found.runtime.hash));
   const path = join(folder, 'module.mjs');
   writeBundle(folder, { 'module.mjs': output.code });

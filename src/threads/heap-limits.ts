@@ -7,15 +7,35 @@
  * at a limit of 48 MB; with the limit that Node 20 has for young objects, none did.
  */
 
+import { checkNumber, checkObject } from '../base/option-checks.js';
+
 export type HeapLimits = Readonly<Record<string, number>>;
 
 /** The names of all that a Worker knows. */
-export const HEAP_LIMIT_NAMES = [
+const HEAP_LIMIT_NAMES = [
   'maxOldGenerationSizeMb',
   'maxYoungGenerationSizeMb',
   'codeRangeSizeMb',
   'stackSizeMb',
 ] as const;
+
+/**
+ * @param option the full name, for messages
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function checkHeapLimits(option: string, limits: HeapLimits | undefined): HeapLimits {
+  const given = checkObject(option, limits, HEAP_LIMIT_NAMES);
+  const checked: Record<string, number> = {};
+  for (const name of HEAP_LIMIT_NAMES) {
+    const limit = checkNumber(`${option}.${name}`, given[name], undefined, {
+      min: 1,
+      max: 1024 * 1024,
+      unit: 'megabytes',
+    });
+    if (limit !== undefined) checked[name] = limit;
+  }
+  return Object.freeze(checked);
+}
 
 /** The limit of Node 20. */
 const YOUNG_MB_MAX = 48;

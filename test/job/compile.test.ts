@@ -548,6 +548,14 @@ describe('refusals', () => {
     expect(error.details).toMatchObject({ file: join(folder, 'lib/bad.ts'), line: 2, column: 16 });
   });
 
+  test('a syntax error, in a file whose functions keep their names', async () => {
+    const { error, folder } = await refusal({
+      'job.ts': 'export default (record) => record +* 2;\n',
+    });
+    expect(error.message).toMatch(/^the job module does not compile: .*job\.ts:1:36: .*"\*"/);
+    expect(error.details).toMatchObject({ file: join(folder, 'job.ts'), line: 1, column: 36 });
+  });
+
   test.each([
     ["import x from './nope.js'; export default x;", /job\.ts:1:15: .*nope/],
     ["import x from 'not-installed'; export default x;", /npm install not-installed/],

@@ -1,6 +1,8 @@
 /** Functions of a module on a pool of threads: exact through kills, and a thread that dies takes one record along. */
 
 import { readdirSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { threadId } from 'node:worker_threads';
 import { describe, expect, test } from 'vitest';
 import {
@@ -123,12 +125,31 @@ describe('in the calling thread', () => {
     });
   });
 
+  test('a module that does not compile is named as what it is', async () => {
+    const file = join(await temporaryFolder(), 'broken.ts');
+    await writeFile(file, 'export default (record) => record +* 2;\n');
+    const running = runInline((env) => {
+      env
+        .from(fromCollection([1]))
+        .mapOnPool(file)
+        .collect('out');
+    });
+    await expect(running).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_COMPILE',
+      message: expect.stringMatching(
+        /^the module of mapOnPool\(…\) does not compile: .*broken\.ts:1:36: .*"\*"/,
+      ),
+    });
+  });
+
   test.each([
     ['./hash.ts', {}, /mapOnPool\(url\).*new URL/],
     [new URL('https://x.org/hash.js'), {}, /mapOnPool\(url\).*local module/],
     [MODULE, { threads: 0 }, /mapOnPool\.threads/],
     [MODULE, { name: '' }, /mapOnPool\.name/],
     [MODULE, { resourceLimits: { maxOld: 5 } }, /resourceLimits\.maxOld/],
+    [MODULE, { resourceLimits: { stackSizeMb: '4' } }, /mapOnPool\.resourceLimits\.stackSizeMb/],
+    [MODULE, { resourceLimits: { stackSizeMb: 0 } }, /mapOnPool\.resourceLimits\.stackSizeMb/],
   ])('what is given is checked: %s %o', async (url, options, message) => {
     const running = runInline((env) => {
       env

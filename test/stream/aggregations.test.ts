@@ -364,13 +364,16 @@ describe('windows', () => {
   });
 
   it('are made by their functions: what was written by hand is refused, not run without its defaults', () => {
-    expect(() => requireWindow(tumbling(10))).not.toThrow();
+    expect(() => requireWindow(tumbling(10), 'window(window)')).not.toThrow();
     for (const byHand of [
       { kind: 'tumbling', sizeMs: 10 },
       { ...tumbling(10), sizeMs: -1 },
     ]) {
-      for (const take of [requireWindow, processingTime] as const) {
-        expect(thrownBy(() => take(byHand as never)).code).toBe('ERR_HOLDFAST_BAD_OPTION');
+      for (const take of [
+        () => requireWindow(byHand, 'window(window)'),
+        () => processingTime(byHand as never),
+      ]) {
+        expect(thrownBy(take).code).toBe('ERR_HOLDFAST_BAD_OPTION');
       }
     }
   });

@@ -399,6 +399,20 @@ describe('a call that fails', () => {
     expect(lettersOf(harness)[0]!.error.message).toBe('gone');
   });
 
+  it('is not made again by a promise of an answer, also by one that fails', async () => {
+    const retryIf = (): boolean => Promise.reject(new Error('late')) as never;
+    const harness = new Harness(guarded({ retry: fixedDelay({ delayMs: 1 }), retryIf }), {
+      sides: ['dead'],
+    });
+    feed(harness, 1);
+    service.of(1).reject(new Error('busy'));
+    await settle(harness);
+    expect(lettersOf(harness)[0]!.error).toMatchObject({
+      code: 'ERR_HOLDFAST_ASYNC_CALLBACK',
+      message: expect.stringContaining('mapAsync({ retryIf })'),
+    });
+  });
+
   it('waits for its next attempt without keeping others from theirs', async () => {
     const harness = started({ capacity: 1, ordered: false, retry: fixedDelay({ delayMs: 50 }) });
     feed(harness, 1, 2, 3);

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { count, sum } from '../../src/stream/api/aggregations.js';
-import type { DataStream } from '../../src/stream/api/data-stream.js';
+import type { DataStream, WindowedStream } from '../../src/stream/api/data-stream.js';
 import type { StreamEnvironment } from '../../src/stream/api/environment.js';
+import { sideOutput } from '../../src/stream/api/side-outputs.js';
+import { countEvictor, countTrigger } from '../../src/stream/api/triggers.js';
 import { tumbling } from '../../src/stream/api/windows.js';
 import { draw, type Flight, nodeOf, sink, source, thrownBy } from './graph-kit.js';
 
@@ -149,8 +151,16 @@ describe('what is drawn', () => {
   });
 });
 
+type Case = readonly [string, (env: StreamEnvironment) => void, string, RegExp];
+
+/** A join of a stream with itself. */
+const twice = (stream: DataStream<unknown>, method: 'join' | 'coGroup', options: object): void => {
+  const keyed = stream.keyBy(String);
+  (keyed[method] as (other: unknown, options: unknown) => unknown).call(keyed, keyed, options);
+};
+
 describe('what is refused', () => {
-  const cases: readonly [string, (env: StreamEnvironment) => void, string, RegExp][] = [
+  const cases: readonly Case[] = [
     ['no source', () => {}, 'JOB_BUILD', /has no source/],
     ['no sink', (env) => env.from(source()).map(String), 'JOB_BUILD', /has no sink/],
     [
@@ -250,6 +260,51 @@ describe('what is refused', () => {
           .window(1_000 as never),
       'BAD_OPTION',
       /tumbling\(minutes\(1\)\)/,
+    ],
+    ...(
+      [
+        ['windowAll(window)', (s) => s.windowAll(5 as never)],
+        ['join({ window })', (s) => twice(s, 'join', { window: 5, select: () => 1 })],
+        ['coGroup({ window })', (s) => twice(s, 'coGroup', { window: 5, select: () => 1 })],
+      ] satisfies readonly (readonly [string, (s: DataStream<unknown>) => void])[]
+    ).map(
+      ([where, call]): Case => [
+        `a window that is none, of ${where}`,
+        (env) => call(env.from(source())),
+        'BAD_OPTION',
+        new RegExp(`${where.replace(/[(){}]/g, '\\$&')} needs a window`),
+      ],
+    ),
+    ...Object.entries({
+      'sideOutputLate(tag)': (s) => s.sideOutputLate('a').sideOutputLate('b'),
+      'allowedLateness(ms)': (s) => s.allowedLateness(1).allowedLateness(2),
+      'trigger(…)': (s) => s.trigger(countTrigger(1)).trigger(countTrigger(2)),
+      'evictor(…)': (s) => s.evictor(countEvictor(1)).evictor(countEvictor(2)),
+    } satisfies Record<string, (s: WindowedStream<unknown, string>) => void>).map(
+      ([what, call]): Case => [
+        `${what} of one window, given twice`,
+        (env) => call(env.from(source()).keyBy(String).window(tumbling(1))),
+        'BAD_OPTION',
+        /was given twice/,
+      ],
+    ),
+    [
+      'rows that nobody reads, beside a side output named as changes are',
+      (env) => {
+        const both = env.from(source()).process({
+          sideOutputs: { changes: sideOutput<number>() },
+          onElement() {},
+        });
+        both.sideOutput('changes').print();
+      },
+      'JOB_BUILD',
+      /nobody reads the stream that process/,
+    ],
+    [
+      'dead letters named as changes are',
+      (env) => env.from(source()).keyBy(String).count().onError({ sideOutput: 'changes' }),
+      'BAD_OPTION',
+      /is kept for the changes/,
     ],
     [
       'an answer that hides the key',

@@ -568,6 +568,26 @@ describe('triggers', () => {
     for (const call of bad) expect(thrownBy(call).code).toBe('ERR_HOLDFAST_BAD_OPTION');
   });
 
+  it('of a number of records go on with what they have counted, by the number of the new run', () => {
+    const fired = (n: number) => {
+      const harness = new Harness(listed(tumbling(100), { trigger: countTrigger(4) }));
+      for (const time of [1, 2, 3]) harness.feed(at(time));
+      const after = new Harness(
+        listed(tumbling(100), { trigger: countTrigger(n) }),
+        {},
+        harness.snapshot(),
+      );
+      const records = [4, 5, 6].map((time) => {
+        after.feed(at(time));
+        return recordsOf(after.emitted).length;
+      });
+      return records;
+    };
+    expect(fired(4)).toEqual([1, 1, 1]);
+    expect(fired(5)).toEqual([0, 1, 1]);
+    expect(fired(2)).toEqual([1, 1, 2]);
+  });
+
   it('stand in the layout of state', () => {
     const harness = new Harness(listed(tumbling(100), { trigger: countTrigger(2) }));
     harness.feed(at(1));

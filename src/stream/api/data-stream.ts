@@ -306,7 +306,7 @@ export class DataStream<T, Tags = NoTags> {
    * the parallelism: fold what can be folded by key before.
    */
   windowAll(window: AlignedWindow): AllWindowedStream<T> {
-    requireWindow(window);
+    requireWindow(window, 'windowAll(window)');
     const { kind } = window as WindowDefinition;
     if (!isAligned(window)) {
       throw new HoldfastError(
@@ -666,7 +666,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
    * records, of the clock, and the global one do not.
    */
   window<W extends WindowDefinition>(window: W): WindowedStream<T, K, never, W> {
-    requireWindow(window);
+    requireWindow(window, 'window(window)');
     return new WindowedStream({
       draft: this.origin.draft,
       inputs: () => this.inputs(),
@@ -870,7 +870,7 @@ export class AggregatedStream<T, Tags = NoTags> extends DataStream<T, Tags> {
 /** What becomes of the rows of a keyed aggregate: it tells. */
 function aggregateChanges({ draft, edges }: StreamOrigin): StreamOrigin {
   const { from } = edges[0]!;
-  draft.offer(from, CHANGES_TAG);
+  draft.tellChanges(from);
   return StreamOrigin.ofNode(draft, from, CHANGES_TAG);
 }
 
@@ -1150,6 +1150,15 @@ interface WindowedOrigin extends WindowedInput {
   readonly inputs: () => readonly EdgeDraft[];
 }
 
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION for a window that has been given another one already */
+function refuseSecond(option: string, first: unknown, second: unknown): void {
+  if (first === undefined || first === second) return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_BAD_OPTION',
+    `${option} was given twice for one window: ${describeValue(first)}, then ${describeValue(second)}. Give it once.`,
+  );
+}
+
 /** A keyed stream divided into windows: says what to do with late records, then how to fold a window. */
 export class WindowedStream<
   T,
@@ -1170,6 +1179,7 @@ export class WindowedStream<
    */
   allowedLateness(ms: number): WindowedStream<T, K, Late, W> {
     requireWholeMs('allowedLateness(ms)', ms, 0);
+    refuseSecond('allowedLateness(ms)', this.#origin.allowedLatenessMs || undefined, ms);
     return new WindowedStream({ ...this.#origin, allowedLatenessMs: ms });
   }
 
@@ -1179,6 +1189,7 @@ export class WindowedStream<
    */
   sideOutputLate<const L extends string>(tag: L): WindowedStream<T, K, L, W> {
     requireTag('sideOutputLate(tag)', tag);
+    refuseSecond('sideOutputLate(tag)', this.#origin.lateTag, tag);
     return new WindowedStream({ ...this.#origin, lateTag: tag });
   }
 
@@ -1189,6 +1200,7 @@ export class WindowedStream<
    */
   trigger<S>(trigger: Trigger<T, S>): WindowedStream<T, K, Late, W> {
     requireTrigger(trigger, 'trigger(…)');
+    refuseSecond('trigger(…)', this.#origin.trigger, trigger);
     return new WindowedStream({ ...this.#origin, trigger: trigger as Trigger<never> });
   }
 
@@ -1199,6 +1211,7 @@ export class WindowedStream<
    */
   evictor(evictor: Evictor<T>): WindowedStream<T, K, Late, W> {
     requireEvictor(evictor);
+    refuseSecond('evictor(…)', this.#origin.evictor, evictor);
     return new WindowedStream({ ...this.#origin, evictor });
   }
 

@@ -3,7 +3,7 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
-import { HEAP_LIMIT_NAMES } from '../../threads/heap-limits.js';
+import { checkHeapLimits } from '../../threads/heap-limits.js';
 import { type AsyncMapOptions, type AsyncSettings, checkAsyncSettings } from './async-map.js';
 
 export interface PoolMapOptions extends AsyncMapOptions {
@@ -52,7 +52,6 @@ export function checkPoolMap(url: unknown, options: PoolMapOptions | undefined):
   if (typeof name !== 'string' || name === '') {
     throw badOption('mapOnPool.name', name, 'the name of an export');
   }
-  checkObject('mapOnPool.resourceLimits', resourceLimits, HEAP_LIMIT_NAMES);
   return {
     ...checkAsyncSettings('mapOnPool', given),
     url: checkUrl(url),
@@ -62,7 +61,7 @@ export function checkPoolMap(url: unknown, options: PoolMapOptions | undefined):
       max: THREADS_MAX,
       integer: true,
     }),
-    resourceLimits,
+    resourceLimits: resourceLimits && checkHeapLimits('mapOnPool.resourceLimits', resourceLimits),
   };
 }
 

@@ -289,7 +289,7 @@ export function processingTime(
       'tumbling(…), sliding(…) or session(…): what is told apart by the clock',
     );
   }
-  requireWindow(window);
+  requireWindow(window, 'processingTime(window)');
   const { partial } = checkObject('processingTime', options, ['partial']);
   return Object.freeze({
     kind: 'processing-time',
@@ -373,14 +373,15 @@ const KINDS: readonly unknown[] = [
 /**
  * Refuses what is no window definition. Those that were made by a function of this file are frozen; one that somebody
  * has written by hand was not checked, and may lack what has a default.
+ * @param where whose window it is, for messages
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
-export function requireWindow(window: unknown): asserts window is WindowDefinition {
+export function requireWindow(window: unknown, where: string): asserts window is WindowDefinition {
   if (typeof window === 'object' && window !== null && 'kind' in window) {
     if (KINDS.includes(window.kind) && Object.isFrozen(window)) return;
   }
   throw new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',
-    `window(…) needs a window definition such as tumbling(minutes(1)), but was given ${describeValue(window)}.`,
+    `${where} needs a window definition such as tumbling(minutes(1)), but was given ${describeValue(window)}.`,
   );
 }

@@ -21,7 +21,9 @@ export function checkGraph(job: string, nodes: readonly NodeDraft[]): void {
   }
   for (const node of nodes) {
     // Who reads how rows change has read the rows.
-    const isRead = [undefined, CHANGES_TAG].some((tag) => read.has(outputOf(node, tag)));
+    const isRead =
+      read.has(outputOf(node, undefined)) ||
+      (node.tellsChanges && read.has(outputOf(node, CHANGES_TAG)));
     if (node.kind !== 'sink' && !isRead) {
       throw refuse(
         `nobody reads the stream that ${describeNode(node)} of job '${job}' makes. End it in a sink ` +

@@ -8,6 +8,7 @@ import { withArticle } from '../../base/with-article.js';
 import type { Codec } from '../../codec/codec-registry.js';
 import type { BuiltinSinks } from '../api/builtin-sinks.js';
 import { describeValue } from '../api/callbacks.js';
+import { CHANGES_TAG } from '../api/changelog.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { ErrorPolicy } from '../dead-letter.js';
 import type { Operator } from '../operator.js';
@@ -46,6 +47,8 @@ export interface NodeDraft {
   uid: string | undefined;
   parallelism: number | undefined;
   onError: ErrorPolicy | undefined;
+  /** Its rows are read as a changelog: it tells on the side output CHANGES_TAG what becomes of them. */
+  tellsChanges: boolean;
 }
 
 /** What the caller of `add` gives for a node. The rest of a node is its labels. */
@@ -102,6 +105,7 @@ export class GraphDraft {
       uid: undefined,
       parallelism: undefined,
       onError: undefined,
+      tellsChanges: false,
     };
     this.#nodes.push(draft);
     return draft;
@@ -137,18 +141,12 @@ export class GraphDraft {
     node.parallelism = instances as number;
   }
 
-  /** Gives the node one more side output. @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when dead letters have the name */
-  offer(node: NodeDraft, tag: string): void {
+  /** Lets the node tell, on a side output of its own, what becomes of its rows. */
+  tellChanges(node: NodeDraft): void {
     this.requireOpen();
-    const { onError } = node;
-    if (typeof onError === 'object' && onError.sideOutput === tag) {
-      throw new HoldfastError(
-        'ERR_HOLDFAST_BAD_OPTION',
-        `onError({ sideOutput: '${tag}' }) of ${describeNode(node)} has a name that is needed for the changes of its ` +
-          'rows. Choose another name.',
-      );
-    }
-    if (!node.tags.includes(tag)) node.tags = [...node.tags, tag];
+    if (node.tellsChanges) return;
+    node.tellsChanges = true;
+    node.tags = [...node.tags, CHANGES_TAG];
   }
 
   /** What happens to records on which the node's user code fails. */
@@ -170,6 +168,13 @@ export class GraphDraft {
       );
     }
     if (typeof given === 'object') {
+      if (given.sideOutput === CHANGES_TAG) {
+        throw new HoldfastError(
+          'ERR_HOLDFAST_BAD_OPTION',
+          `onError({ sideOutput: '${CHANGES_TAG}' }) of ${describeNode(node)} has a name that is kept for the changes ` +
+            'of rows. Choose another name.',
+        );
+      }
       if (node.tags.includes(given.sideOutput)) {
         throw new HoldfastError(
           'ERR_HOLDFAST_BAD_OPTION',

@@ -146,7 +146,7 @@ export function checkInterval(
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
 export function checkWindow(method: string, window: unknown): AlignedWindow {
-  requireWindow(window);
+  requireWindow(window, `${method}({ window })`);
   if (isAligned(window)) return window;
   throw new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',

@@ -21,6 +21,7 @@ import { messageOf } from '../../base/realm.js';
 import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
 import { type BackOffState, freshBackOff, nextDelay } from '../../supervisor/back-off.js';
 import type { AsyncCall, AsyncSettings } from '../api/async-map.js';
+import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { Capture, Operator, OperatorContext, RestoredSection } from '../operator.js';
 import { InFlightCapture, restoredInFlight, type TakenRecord } from '../state/in-flight-section.js';
 
@@ -263,7 +264,11 @@ class AsyncOperator implements Operator {
   #isWorthRetrying(error: unknown): { readonly error: unknown } | { readonly yes: true } {
     const { retryIf } = this.#settings;
     try {
-      return retryIf === undefined || retryIf(error) ? { yes: true } : { error };
+      if (retryIf === undefined) return { yes: true };
+      const answer: unknown = retryIf(error);
+      if (!isThenable(answer)) return answer ? { yes: true } : { error };
+      answer.then(undefined, () => {});
+      return { error: asyncCallbackError(`${this.#where}({ retryIf })`) };
     } catch (thrown) {
       return { error: thrown };
     }
