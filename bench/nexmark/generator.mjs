@@ -3,7 +3,7 @@
  *
  *  E1  An event is a pure function of (options, event id). So it is the same whoever makes it, in whatever order,
  *      again after a failure, and however many instances share the ids.
- *  E2  Ids of persons and of auctions follow from event ids, so a bid knows both without looking them up. A bid's
+ *  E2  Ids of persons and of auctions follow from event ids (an epoch of 50 events has one person and three auctions), so a bid knows both without looking them up. A bid's
  *      bidder and an auction's seller are persons, among the last 1 000 or one of the next 10; a bid's auction is
  *      among the last 100 or one of the next 10. A hot bidder is the second person of a hundred, and therefore
  *      may be the next person.
@@ -16,12 +16,14 @@
 import {
   below,
   filler,
+  fillerRange,
   LENGTH_MAX,
   mixSeed,
   price,
   startAt,
   startBehindLetters,
   text,
+  textWithin,
 } from './random.mjs';
 
 /** @typedef {{ kind: 'person', id: number, name: string, emailAddress: string, creditCard: string, city: string,
@@ -85,23 +87,26 @@ export function nexmark(given = {}) {
   const { hotAuctionRatio, hotSellerRatio, hotBidderRatio } = options;
   const seed = mixSeed(options.seed);
   const openMs = Math.max(1, Math.floor((2 * EXPIRY_EVENTS * 1_000) / eventsPerSecond));
+  const bidExtra = fillerRange(32, bidBytes);
+  const eventsPerMs = eventsPerSecond / 1_000;
+  // A quotient of whole numbers is rounded once, so both give the same; the product soon leaves 32 bits.
+  const timeOf = Number.isInteger(eventsPerMs)
+    ? (id) => baseTime + Math.floor(id / eventsPerMs)
+    : (id) => baseTime + Math.floor((id * 1_000) / eventsPerSecond);
 
-  const timeOf = (id) => baseTime + Math.floor((id * 1_000) / eventsPerSecond);
-
-  function anyPerson(id) {
-    const people = lastPerson(id) + 1;
+  function anyPerson(last) {
+    const people = last + 1;
     const active = Math.min(people, activePeople);
     return people - active + below(active + ID_LEAD);
   }
 
-  function anyAuction(id) {
-    const last = lastAuction(id);
+  function anyAuction(last) {
     const least = Math.max(0, last - auctionsInFlight);
     return least + below(last - least + 1 + ID_LEAD);
   }
 
   /** @returns {Person} */
-  function person(id) {
+  function person(id, epoch) {
     startAt(id, seed);
     const name = `${FIRST_NAMES[below(11)]} ${LAST_NAMES[below(9)]}`;
     const emailAddress = `${text(7)}@${text(5)}.com`;
@@ -112,7 +117,7 @@ export function nexmark(given = {}) {
       16 + name.length + emailAddress.length + creditCard.length + city.length + state.length;
     return {
       kind: 'person',
-      id: FIRST_ID + lastPerson(id),
+      id: FIRST_ID + epoch,
       name,
       emailAddress,
       creditCard,
@@ -124,7 +129,7 @@ export function nexmark(given = {}) {
   }
 
   /** @returns {Auction} */
-  function auction(id) {
+  function auction(id, epoch, place) {
     startAt(id, seed);
     const itemName = text(3 + below(17));
     const description = text(3 + below(97));
@@ -133,12 +138,12 @@ export function nexmark(given = {}) {
     const dateTime = timeOf(id);
     const expires = dateTime + 1 + below(openMs);
     const isHot = below(hotSellerRatio) > 0;
-    const seller = FIRST_ID + (isHot ? hot(lastPerson(id)) : anyPerson(id));
+    const seller = FIRST_ID + (isHot ? hot(epoch) : anyPerson(epoch));
     const category = FIRST_CATEGORY + below(CATEGORIES);
     const bytes = 56 + itemName.length + description.length;
     return {
       kind: 'auction',
-      id: FIRST_ID + lastAuction(id),
+      id: FIRST_ID + epoch * AUCTIONS_PER_EPOCH + place,
       itemName,
       description,
       initialBid,
@@ -152,10 +157,11 @@ export function nexmark(given = {}) {
   }
 
   /** @returns {Bid} */
-  function bid(id) {
+  function bid(id, epoch) {
     startAt(id, seed);
-    const auction = below(hotAuctionRatio) > 0 ? hot(lastAuction(id)) : anyAuction(id);
-    const bidder = below(hotBidderRatio) > 0 ? hot(lastPerson(id)) + 1 : anyPerson(id);
+    const lastAuction = (epoch + 1) * AUCTIONS_PER_EPOCH - 1;
+    const auction = below(hotAuctionRatio) > 0 ? hot(lastAuction) : anyAuction(lastAuction);
+    const bidder = below(hotBidderRatio) > 0 ? hot(epoch) + 1 : anyPerson(epoch);
     const cents = price();
     const channel = below(2) > 0 ? below(4) : HOT_CHANNELS.length + below(CHANNELS);
     return {
@@ -166,7 +172,7 @@ export function nexmark(given = {}) {
       channel: CHANNEL_NAMES[channel],
       url: CHANNEL_URLS[channel],
       dateTime: timeOf(id),
-      extra: filler(32, bidBytes),
+      extra: textWithin(bidExtra),
     };
   }
 
@@ -174,8 +180,9 @@ export function nexmark(given = {}) {
     /** @returns {Person | Auction | Bid} */
     event(id) {
       const offset = id % EVENTS_PER_EPOCH;
-      if (offset >= FIRST_BID) return bid(id);
-      return offset === 0 ? person(id) : auction(id);
+      const epoch = (id - offset) / EVENTS_PER_EPOCH;
+      if (offset >= FIRST_BID) return bid(id, epoch);
+      return offset === 0 ? person(id, epoch) : auction(id, epoch, offset - 1);
     },
     /**
      * A group that `count` cuts off keeps its order, so that the ids below `count` come once each.
@@ -190,18 +197,8 @@ export function nexmark(given = {}) {
   };
 }
 
-const hot = (last) => Math.floor(last / HOT_EVERY) * HOT_EVERY;
+const hot = (last) => last - (last % HOT_EVERY);
 const fourDigits = () => 1_000 + below(9_000);
-
-/** Number of the last person that exists at an event, from 0. */
-const lastPerson = (id) => Math.floor(id / EVENTS_PER_EPOCH);
-
-/** Number of the last auction that is open at an event, from 0; at a person that of the epoch before. */
-function lastAuction(id) {
-  const offset = id % EVENTS_PER_EPOCH;
-  const first = Math.floor(id / EVENTS_PER_EPOCH) * AUCTIONS_PER_EPOCH;
-  return first + Math.min(offset, AUCTIONS_PER_EPOCH) - 1;
-}
 
 /** The four channels that half of all bids come by, then the others, each with its url. */
 function channels() {

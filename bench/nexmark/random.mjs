@@ -18,16 +18,22 @@ let state = 0;
 
 /** Starts the numbers of event `id`; `mixedSeed` comes from `mixSeed`. */
 export function startAt(id, mixedSeed) {
-  const high = Math.imul(Math.floor(id / 4_294_967_296), 0x9e3779b1);
+  const high = id === id >>> 0 ? 0 : Math.imul(Math.floor(id / 4_294_967_296), 0x9e3779b1);
   state = finalize((id | 0) ^ high ^ 0x5bd1e995 ^ mixedSeed);
 }
 
 /** Seed 0 changes nothing. */
 export const mixSeed = (seed) => finalize(seed | 0);
 
-/** A whole number in [0, bound), for a bound of at most 2^21. */
+/**
+ * A whole number in [0, bound), for a bound of at most 2^21, or a power of two of at most 2^31. The next number of
+ * mulberry32 is drawn here and nowhere else: so V8 has one small function to put where it is called.
+ */
 export function below(bound) {
-  return Math.floor((next() * bound) / 4_294_967_296);
+  state = (state + 0x6d2b79f5) | 0;
+  let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+  return ((((mixed ^ (mixed >>> 14)) >>> 0) * bound) / 4_294_967_296) | 0;
 }
 
 /**
@@ -35,8 +41,8 @@ export function below(bound) {
  * @returns cents, from 100 to 100 000 000
  */
 export function price() {
-  const bits = next() >>> 8;
-  return Math.floor(COARSE[bits >>> 12] * FINE[bits & 4_095] * 100 + 0.5);
+  const bits = below(1 << 24);
+  return (COARSE[bits >>> 12] * FINE[bits & 4_095] * 100 + 0.5) | 0;
 }
 
 /** Lower-case letters, with a blank for one letter in 13. */
@@ -47,16 +53,18 @@ export function text(length) {
 
 /** Fills a record of `current` bytes up to `average`, give or take a fifth of what is missing. */
 export function filler(current, average) {
-  const missing = Math.max(0, average - current);
-  const spread = Math.round(missing * 0.2);
-  return text(missing - spread + below(2 * spread));
+  return textWithin(fillerRange(current, average));
 }
 
-function next() {
-  state = (state + 0x6d2b79f5) | 0;
-  let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-  mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-  return (mixed ^ (mixed >>> 14)) >>> 0;
+/** Lengths of such a text: `least`, and how many there are from there on. */
+export function fillerRange(current, average) {
+  const missing = Math.max(0, average - current);
+  const spread = Math.round(missing * 0.2);
+  return { least: missing - spread, count: 2 * spread };
+}
+
+export function textWithin({ least, count }) {
+  return text(least + below(count));
 }
 
 function finalize(value) {
