@@ -168,28 +168,14 @@ class GenerateReader<T> implements SourceReader<T> {
 
   #batch(most: number): SourceBatch<T> {
     if (this.#shares === true) return this.#copies(most);
-    const make = this.#make;
-    const timestamp = this.#timestamp;
-    const step = this.#step;
     const records: T[] = new Array(most);
-    const timestamps = timestamp === undefined ? undefined : new Float64Array(most);
-    let index = this.#next;
-    let done = 0;
-    try {
-      if (timestamp === undefined || timestamps === undefined) {
-        for (; done < most; done += 1, index += step) records[done] = make(index);
-      } else {
-        for (; done < most; done += 1, index += step) {
-          const record = make(index);
-          records[done] = record;
-          timestamps[done] = timestamp(record, index);
-        }
-      }
-    } catch (error) {
+    const timestamps = this.#timestamp === undefined ? undefined : new Float64Array(most);
+    const failed = this.#fill(records, timestamps);
+    const index = this.#next + records.length * this.#step;
+    if (failed !== undefined) {
       // The records before the failing one are emitted first, so that the failure names its own record.
-      this.#failure = generateError(error, index);
-      if (done === 0) throw this.#failure;
-      records.length = done;
+      this.#failure = generateError(failed.error, index);
+      if (records.length === 0) throw this.#failure;
     }
     refusePromise(records[0]);
     if (this.#shares === undefined && this.#findsShared(records, index)) {
@@ -198,6 +184,18 @@ class GenerateReader<T> implements SourceReader<T> {
     }
     this.#next = index;
     return { records, timestamps: timestamps?.subarray(0, records.length) };
+  }
+
+  /** What was thrown; then `records` ends before that record. */
+  #fill(
+    records: T[],
+    timestamps: Float64Array | undefined,
+  ): { readonly error: unknown } | undefined {
+    const make = this.#make;
+    const timestamp = this.#timestamp;
+    return timestamp === undefined || timestamps === undefined
+      ? fill(records, make, this.#next, this.#step)
+      : fillTimed(records, timestamps, { make, timestamp, from: this.#next, step: this.#step });
   }
 
   /** @param next index of the record behind these */
@@ -252,6 +250,56 @@ class GenerateReader<T> implements SourceReader<T> {
   close(): void {
     this.#pace?.stop();
   }
+}
+
+/**
+ * A function of its own, with nothing behind the loop: V8 keeps code that it has compiled for a loop under way, even when what
+ * comes behind the loop finds other objects than it was compiled for, and gives that code up anew in each batch.
+ *
+ * @returns what was thrown; then `records` ends before that record
+ */
+function fill<T>(
+  records: T[],
+  make: (index: number) => T,
+  from: number,
+  step: number,
+): { readonly error: unknown } | undefined {
+  const { length } = records;
+  let done = 0;
+  try {
+    for (let index = from; done < length; done += 1, index += step) records[done] = make(index);
+  } catch (error) {
+    records.length = done;
+    return { error };
+  }
+  return undefined;
+}
+
+/** The same, where the records have times. */
+function fillTimed<T>(
+  records: T[],
+  timestamps: Float64Array,
+  how: {
+    readonly make: (index: number) => T;
+    readonly timestamp: (record: T, index: number) => number;
+    readonly from: number;
+    readonly step: number;
+  },
+): { readonly error: unknown } | undefined {
+  const { make, timestamp, from, step } = how;
+  const { length } = records;
+  let done = 0;
+  try {
+    for (let index = from; done < length; done += 1, index += step) {
+      const record = make(index);
+      records[done] = record;
+      timestamps[done] = timestamp(record, index);
+    }
+  } catch (error) {
+    records.length = done;
+    return { error };
+  }
+  return undefined;
 }
 
 /** Are two records one object, or do they share an object as a property? */

@@ -93,6 +93,17 @@ export class BoundedSplits {
     return alignment.mayRead(this.#timeOf(first)) ? first : undefined;
   }
 
+  /**
+   * After records of `first` were emitted: is nothing to be done but to emit more of them? While that is so, and no reader
+   * has settled, `advance` would find everything as it was.
+   */
+  goesOnWith(first: SplitReader): boolean {
+    if (first !== this.#ahead[0] || first.kind !== 'holding') return false;
+    if (!this.#isTimed) return true;
+    const second = this.#ahead[1] ?? this.#order.least();
+    return second === undefined || this.#timeOf(first) < this.#timeOf(second);
+  }
+
   /** How many records of a batch may be emitted before `next` is asked again (B4). */
   get chunkRecords(): number {
     const { count } = this;

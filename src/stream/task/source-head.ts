@@ -225,9 +225,10 @@ export class SourceHead {
     }
     const next = this.#next();
     if (next === undefined) return this.#isStirred;
-    this.#isStirred = true;
     const { chunkRecords } = next.bounded ? this.#bounded : this.#flowing;
     this.#emitBatch(next, next.batch!, next.at + chunkRecords);
+    if (this.#flowing.count === 0 && this.#bounded.goesOnWith(next)) this.#tellTime();
+    else this.#isStirred = true;
     return true;
   }
 
