@@ -1,14 +1,82 @@
-/** Compares two tables as multisets. */
+/** Compares two tables as multisets. Neither has to be in memory as rows. */
 
 const TOLERANCE = 1e-9;
+/** So many digits of a fraction count where rows are paired by their texts: less than the tolerance apart if equal. */
+const PAIRED_DIGITS = 10;
 const SHOWN = 3;
 
+/** The right rows, by their texts: how often each is in the table, and was met in the comparison that goes on. */
+export class ExpectedRows {
+  size = 0;
+  #counts = new Map();
+
+  /** @param {Iterable<object>} rows */
+  add(rows) {
+    for (const row of rows) {
+      const text = pairingText(row);
+      const counts = this.#counts.get(text);
+      if (counts === undefined) this.#counts.set(text, { rows: 1, met: 0 });
+      else counts.rows += 1;
+      this.size += 1;
+    }
+    return this;
+  }
+
+  /** @returns whether such a row has been missing so far */
+  meet(row) {
+    const counts = this.#counts.get(pairingText(row));
+    if (counts === undefined || counts.met === counts.rows) return false;
+    counts.met += 1;
+    return true;
+  }
+
+  /** The rows that were not met. The next comparison begins anew. */
+  takeMissing() {
+    const missing = [];
+    for (const [text, counts] of this.#counts) {
+      for (let i = counts.met; i < counts.rows; i += 1) missing.push(JSON.parse(text));
+      counts.met = 0;
+    }
+    return missing;
+  }
+}
+
 /**
- * Rows are paired in sorted order, with fractions rounded for the sorting only, then compared field by field: numbers
- * to a relative 1e-9, all else exactly.
+ * Rows are paired by their text, with fractions rounded; what is left over then, because of two fractions next to where
+ * rounding changes, in sorted order, field by field: numbers to a relative 1e-9, all else exactly.
+ *
+ * @param {Iterable<object>} actual
+ * @param {ExpectedRows} expected
  * @returns what differs, with the first differing rows of both sides, or undefined
  */
 export function difference(actual, expected) {
+  const unpaired = [];
+  let count = 0;
+  for (const row of actual) {
+    if (!expected.meet(row)) unpaired.push(row);
+    count += 1;
+  }
+  const { surplus, missing } = withoutNearPairs(unpaired, expected.takeMissing());
+  if (surplus.length === 0 && missing.length === 0) return undefined;
+  return (
+    `${count} rows instead of ${expected.size}; ` +
+    `${surplus.length} that should not be there:${shown(surplus)}\n` +
+    `  ${missing.length} that are missing:${shown(missing)}`
+  );
+}
+
+function pairingText(row) {
+  const fields = names(row).map((name) => [name, rounded(row[name])]);
+  return JSON.stringify(Object.fromEntries(fields));
+}
+
+const rounded = (value) =>
+  typeof value !== 'number' || Number.isInteger(value)
+    ? value
+    : Number(value.toPrecision(PAIRED_DIGITS));
+
+/** Rows are put in order with fractions rounded further, so that last digits do not change a row's place. */
+function withoutNearPairs(actual, expected) {
   const ours = sorted(actual);
   const theirs = sorted(expected);
   const [surplus, missing] = [[], []];
@@ -26,12 +94,7 @@ export function difference(actual, expected) {
       b += 1;
     }
   }
-  if (surplus.length === 0 && missing.length === 0) return undefined;
-  return (
-    `${actual.length} rows instead of ${expected.length}; ` +
-    `${surplus.length} that should not be there:${shown(surplus)}\n` +
-    `  ${missing.length} that are missing:${shown(missing)}`
-  );
+  return { surplus, missing };
 }
 
 /**
@@ -70,7 +133,7 @@ function sorted(rows) {
 
 const names = (row) => Object.keys(row).sort();
 
-/** Numbers with seven digits first, so that a fraction's last digits do not change its row's place. */
+/** Numbers with seven digits first. */
 function sortingKey(row) {
   const values = names(row).map((name) => row[name]);
   const isFraction = (value) => typeof value === 'number' && !Number.isInteger(value);

@@ -1,7 +1,7 @@
 /** One of Nexmark's queries over generated events. */
 
 import { createHash } from 'node:crypto';
-import { defineJob, discard } from 'holdfast';
+import { defineJob, discard, ndjsonFiles } from 'holdfast';
 import { QUERIES } from './queries/index.mjs';
 import { nexmarkSource, OUT_OF_ORDERNESS_MS } from './source.mjs';
 
@@ -13,9 +13,10 @@ export default defineJob('nexmark', (env, { query, source, to, tally, folder }) 
   const events = env
     .from(nexmarkSource(source))
     .withTimestamps(({ dateTime }) => dateTime, { outOfOrdernessMs: OUT_OF_ORDERNESS_MS });
-  const rows = QUERIES[query].build(events, env);
+  const { build, partitionBy } = QUERIES[query];
+  const rows = build(events, env);
   if (to === 'collect') rows.collect('rows');
-  else if (to === 'files') rows.sinkTo(QUERIES[query].files.sink(folder));
+  else if (to === 'files') rows.sinkTo(ndjsonFiles(folder, { partitionBy }));
   else if (to === 'discard') rows.sinkTo(discard());
   else rows.map((row) => add(tally, row)).sinkTo(discard());
 });

@@ -21,7 +21,7 @@ const TABLES = {
 /**
  * @param {number} count of events
  * @param {object} generator options of `nexmark`
- * @returns `rows(sql)`, and `close()`
+ * @returns `rows(sql)`, which gives rows in chunks, and `close()`
  */
 export async function openOracle(count, generator) {
   const duck = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect();
@@ -42,9 +42,9 @@ export async function openOracle(count, generator) {
   }
   for (const appender of Object.values(appenders)) appender.closeSync();
   return {
-    async rows(sql) {
-      const answer = await duck.runAndReadAll(sql);
-      return answer.getRowObjects().map(asNumbers);
+    async *rows(sql) {
+      const answer = await duck.stream(sql);
+      for await (const rows of answer.yieldRowObjects()) yield rows.map(asNumbers);
     },
     close: () => duck.closeSync(),
   };

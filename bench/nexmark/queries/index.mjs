@@ -3,7 +3,7 @@
  * stream of rows of the stream of events (and of the environment, for a query with a source of its own), and `sql`,
  * which says the same of the tables person, auction and bid, and was written from the query's meaning. A query
  * whose rows replace earlier ones says with `updates` which these are; one whose rows differ from run to run gives
- * with `compared` the table of what does not. One whose answer is in files has `files`: the sink, and what reads them.
+ * with `compared` the table of what does not. One whose answer is files in folders gives with `partitionBy` a row's folder.
  */
 
 import { q0 } from './q0.mjs';

@@ -1,8 +1,5 @@
 /** q10: bids in files, in a folder for each day and minute (UTC). */
 
-import { readdir, readFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
-import { ndjsonFiles } from 'holdfast';
 import { bidsOf } from './bids.mjs';
 
 /** `2023-11-15/23.59` */
@@ -21,19 +18,7 @@ export const q10 = {
       extra,
     })),
   /** The answer is what stands in files: each row with the folder in which it was found. */
-  files: {
-    sink: (directory) => ndjsonFiles(directory, { partitionBy: folderOf }),
-    async rows(directory) {
-      const all = [];
-      for (const entry of await readdir(directory, { recursive: true, withFileTypes: true })) {
-        if (!entry.name.startsWith('part-')) continue;
-        const folder = relative(directory, entry.parentPath);
-        const text = await readFile(join(entry.parentPath, entry.name), 'utf8');
-        for (const line of text.trimEnd().split('\n')) all.push({ ...JSON.parse(line), folder });
-      }
-      return all;
-    },
-  },
+  partitionBy: folderOf,
   sql: `
     SELECT auction, bidder, price, dateTime, extra,
       strftime(make_timestamp_ms(dateTime), '%Y-%m-%d/%H.%M') AS folder FROM bid`,
