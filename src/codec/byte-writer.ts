@@ -113,6 +113,13 @@ export class ByteWriter {
     this.position += source.length;
   }
 
+  /** Writes the bytes of `source` from `from` to `to`, without their number. */
+  copy(source: Buffer, from: number, to: number): void {
+    this.ensure(to - from);
+    source.copy(this.bytes, this.position, from, to);
+    this.position += to - from;
+  }
+
   /** Writes each UTF-16 unit as one byte. The caller makes sure that all are below 256. */
   latin1(text: string): void {
     this.ensure(text.length);

@@ -102,9 +102,15 @@ class RowModel implements Model {
 }
 
 class CellModel implements Model {
-  readonly table = new CellTable({ operator: 'o', layout: 'test' });
+  readonly table: CellTable;
 
-  constructor(restored?: Restorable, owns: (group: number) => boolean = all, tracks = true) {
+  constructor(
+    packs: boolean,
+    restored?: Restorable,
+    owns: (group: number) => boolean = all,
+    tracks = true,
+  ) {
+    this.table = new CellTable({ operator: 'o', layout: 'test', packs });
     if (tracks) this.table.track();
     if (restored !== undefined) this.table.restore(restored, owns, nothing);
   }
@@ -114,6 +120,7 @@ class CellModel implements Model {
     if (cell === undefined) this.table.create(cells, bucket + 1, key, { list: [value] });
     else {
       if (cell.seen < this.table.active) this.table.save(cells, cell);
+      cell.changes();
       // In place on purpose: the snapshot has the old value by then.
       (cell.value as { list: number[] }).list.push(value);
     }
@@ -155,7 +162,8 @@ type Make = (restored?: Restorable, owns?: (group: number) => boolean, tracks?: 
 
 const kinds: readonly (readonly [string, Make])[] = [
   ['rows', (...given) => new RowModel(...given)],
-  ['cells', (...given) => new CellModel(...given)],
+  ['cells', (...given) => new CellModel(false, ...given)],
+  ['cells that are kept as bytes', (...given) => new CellModel(true, ...given)],
 ];
 
 function finish(capture: Capture): StateSection {
@@ -553,7 +561,7 @@ const GOLDEN_ROW_CHANGES =
 
 describe('cells', () => {
   it('refuses changes that are damaged, or of another layout', () => {
-    const model = new CellModel();
+    const model = new CellModel(false);
     for (let key = 0; key < 20; key += 1) model.write(0, key, 1);
     const full = bytesOf(finish(model.capture(1, undefined)));
     model.write(1, 1, 1);
@@ -572,7 +580,7 @@ describe('cells', () => {
   });
 
   it('keep the format of their changes', () => {
-    const model = new CellModel();
+    const model = new CellModel(false);
     for (let key = 0; key < 20; key += 1) model.write(0, key, 1);
     model.write(1, 1, 1);
     finish(model.capture(1, undefined));
@@ -585,7 +593,7 @@ describe('cells', () => {
   });
 
   it('that cannot be written fail the snapshot, and are in the next one', () => {
-    const model = new CellModel();
+    const model = new CellModel(false);
     for (let key = 0; key < 100; key += 1) model.write(0, key, 1);
     finish(model.capture(1, undefined));
     const bucket = model.table.bucket(0);
@@ -599,12 +607,12 @@ describe('cells', () => {
     model.table.set(cell, value);
     model.write(0, 8, 3);
     const chain = new Chain();
-    const before = new CellModel();
+    const before = new CellModel(false);
     for (let key = 0; key < 100; key += 1) before.write(0, key, 1);
     chain.complete(1, finish(before.capture(1, undefined)), before.content());
     chain.complete(3, finish(model.capture(3, 1)), model.content());
     expect(chain.sizes[1]!.isDelta).toBe(true);
-    chain.check((...given) => new CellModel(...given));
+    chain.check((...given) => new CellModel(false, ...given));
   });
 });
 

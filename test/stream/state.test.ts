@@ -219,6 +219,50 @@ describe('the row table', () => {
     expect(readRows(bytesOf(model.table.capture('s', 1)))).toEqual(model.values);
   });
 
+  it('keeps values as the bytes of a snapshot until they change', () => {
+    const table = new CellTable({ operator: 'o', layout: 'test', packs: true });
+    table.track();
+    const bucket = table.bucket(1);
+    const cells = Array.from({ length: 3_000 }, (_, i) =>
+      table.create(bucket, 1, i, { list: [i], text: 'x'.repeat(100) }),
+    );
+    const number = table.create(bucket, 1, 'number', 5);
+    const inBytes = () => cells.filter(({ packed }) => packed !== undefined).length;
+    bytesOf(table.capture('s', 1));
+    expect(inBytes()).toBe(3_000);
+    expect(number.packed).toBeUndefined();
+    // What is read is the same object until the next cut, and then another.
+    const [read, written] = [cells[0]!, cells[1]!];
+    const before = read.value;
+    expect(before).toEqual({ list: [0], text: 'x'.repeat(100) });
+    expect(read.value).toBe(before);
+    table.save(bucket, written);
+    written.changes();
+    (written.value as { list: number[] }).list.push(7);
+    expect(inBytes()).toBe(2_999);
+    const changes = table.capture('s', 2, 1);
+    expect(changes.step(Number.POSITIVE_INFINITY)).toBe(true);
+    const [section] = changes.take().sections;
+    expect(section!.on).toBe(1);
+    expect(Buffer.concat(section!.chunks).length).toBeLessThan(300);
+    expect(read.value).not.toBe(before);
+    expect(read.value).toEqual(before);
+    expect(written.value).toEqual({ list: [1, 7], text: 'x'.repeat(100) });
+    // A snapshot of everything, while which some change, leaves the rest as its bytes.
+    const whole = table.capture('s', 3);
+    whole.step(0);
+    for (const cell of cells.slice(0, 100)) {
+      if (cell.seen < table.active) table.save(bucket, cell);
+      cell.changes();
+      (cell.value as { list: number[] }).list.push(9);
+    }
+    const restored = readCells(bytesOf(whole));
+    expect(restored.get('1/1')).toEqual({ list: [1, 7], text: 'x'.repeat(100) });
+    expect(restored.get('1/2999')).toEqual({ list: [2_999], text: 'x'.repeat(100) });
+    expect(inBytes()).toBe(2_900);
+    expect(cells[1]!.value).toEqual({ list: [1, 7, 9], text: 'x'.repeat(100) });
+  });
+
   it('an abandoned capture leaves nothing behind', () => {
     const model = new RowModel();
     for (let i = 0; i < PAGE_ROWS * 2; i += 1) model.write(i, i + 1);
@@ -366,60 +410,64 @@ describe('the cell table', () => {
     { weight: 1, arbitrary: fc.constant({ kind: 'finish' as const }) },
   );
 
-  it('captures the state at the cut, whatever is written while it is captured', () => {
-    fc.assert(
-      fc.property(fc.array(change, { maxLength: 200 }), (list) => {
-        const table = new CellTable({ operator: 'o', layout: 'test' });
-        for (let i = 0; i < 200; i += 1) table.create(table.bucket(4), 1, `filler ${i}`, { i });
-        let under: { capture: Capture; expected: Map<string, unknown> } | undefined;
-        const finish = (): void => {
-          if (under !== undefined) {
-            expect(readCells(bytesOf(under.capture))).toEqual(under.expected);
-          }
-          under = undefined;
-        };
-        const touched = (bucket: number, key: number): Cell | undefined => {
-          const cell = table.bucket(bucket).cells.get(key);
-          if (cell !== undefined && cell.seen < table.active)
-            table.save(table.bucket(bucket), cell);
-          return cell;
-        };
-        for (const step of list) {
-          switch (step.kind) {
-            case 'write': {
-              const value = { list: [step.value] };
-              const cell = touched(step.bucket, step.key);
-              if (cell === undefined) table.create(table.bucket(step.bucket), 1, step.key, value);
-              else cell.value = value;
-              break;
+  it.each([false, true])(
+    'captures the state at the cut, whatever is written meanwhile; kept as bytes: %s',
+    (packs) => {
+      fc.assert(
+        fc.property(fc.array(change, { maxLength: 200 }), (list) => {
+          const table = new CellTable({ operator: 'o', layout: 'test', packs });
+          for (let i = 0; i < 200; i += 1) table.create(table.bucket(4), 1, `filler ${i}`, { i });
+          let under: { capture: Capture; expected: Map<string, unknown> } | undefined;
+          const finish = (): void => {
+            if (under !== undefined) {
+              expect(readCells(bytesOf(under.capture))).toEqual(under.expected);
             }
-            case 'mutate':
-              (touched(step.bucket, step.key)?.value as { list: number[] } | undefined)?.list.push(
-                1,
-              );
-              break;
-            case 'drop':
-              table.drop(table.bucket(step.bucket));
-              break;
-            case 'cut':
-              finish();
-              under = {
-                capture: table.capture('s', 1),
-                expected: structuredClone(contentOf(table)),
-              };
-              break;
-            case 'walk':
-              under?.capture.step(0);
-              break;
-            case 'finish':
-              finish();
+            under = undefined;
+          };
+          const touched = (bucket: number, key: number): Cell | undefined => {
+            const cell = table.bucket(bucket).cells.get(key);
+            if (cell !== undefined && cell.seen < table.active)
+              table.save(table.bucket(bucket), cell);
+            cell?.changes();
+            return cell;
+          };
+          for (const step of list) {
+            switch (step.kind) {
+              case 'write': {
+                const value = { list: [step.value] };
+                const cell = touched(step.bucket, step.key);
+                if (cell === undefined) table.create(table.bucket(step.bucket), 1, step.key, value);
+                else cell.value = value;
+                break;
+              }
+              case 'mutate':
+                (
+                  touched(step.bucket, step.key)?.value as { list: number[] } | undefined
+                )?.list.push(1);
+                break;
+              case 'drop':
+                table.drop(table.bucket(step.bucket));
+                break;
+              case 'cut':
+                finish();
+                under = {
+                  capture: table.capture('s', 1),
+                  expected: structuredClone(contentOf(table)),
+                };
+                break;
+              case 'walk':
+                under?.capture.step(0);
+                break;
+              case 'finish':
+                finish();
+            }
           }
-        }
-        finish();
-      }),
-      { numRuns: 60 },
-    );
-  });
+          finish();
+        }),
+        { numRuns: 60 },
+      );
+    },
+  );
 
   it('restores the groups it owns, with values of every kind', () => {
     const table = new CellTable({ operator: 'o', layout: 'test' });
@@ -432,6 +480,50 @@ describe('the cell table', () => {
     expect(kept).toEqual(
       new Map([2, 4].map((group) => [`${group}/key ${group}`, { ...value, group }])),
     );
+  });
+
+  it('keeps values as the bytes of a snapshot until they change', () => {
+    const table = new CellTable({ operator: 'o', layout: 'test', packs: true });
+    table.track();
+    const bucket = table.bucket(1);
+    const cells = Array.from({ length: 3_000 }, (_, i) =>
+      table.create(bucket, 1, i, { list: [i], text: 'x'.repeat(100) }),
+    );
+    const number = table.create(bucket, 1, 'number', 5);
+    const inBytes = () => cells.filter(({ packed }) => packed !== undefined).length;
+    bytesOf(table.capture('s', 1));
+    expect(inBytes()).toBe(3_000);
+    expect(number.packed).toBeUndefined();
+    // What is read is the same object until the next cut, and then another.
+    const [read, written] = [cells[0]!, cells[1]!];
+    const before = read.value;
+    expect(before).toEqual({ list: [0], text: 'x'.repeat(100) });
+    expect(read.value).toBe(before);
+    table.save(bucket, written);
+    written.changes();
+    (written.value as { list: number[] }).list.push(7);
+    expect(inBytes()).toBe(2_999);
+    const changes = table.capture('s', 2, 1);
+    expect(changes.step(Number.POSITIVE_INFINITY)).toBe(true);
+    const [section] = changes.take().sections;
+    expect(section!.on).toBe(1);
+    expect(Buffer.concat(section!.chunks).length).toBeLessThan(300);
+    expect(read.value).not.toBe(before);
+    expect(read.value).toEqual(before);
+    expect(written.value).toEqual({ list: [1, 7], text: 'x'.repeat(100) });
+    // A snapshot of everything, while which some change, leaves the rest as its bytes.
+    const whole = table.capture('s', 3);
+    whole.step(0);
+    for (const cell of cells.slice(0, 100)) {
+      if (cell.seen < table.active) table.save(bucket, cell);
+      cell.changes();
+      (cell.value as { list: number[] }).list.push(9);
+    }
+    const restored = readCells(bytesOf(whole));
+    expect(restored.get('1/1')).toEqual({ list: [1, 7], text: 'x'.repeat(100) });
+    expect(restored.get('1/2999')).toEqual({ list: [2_999], text: 'x'.repeat(100) });
+    expect(inBytes()).toBe(2_900);
+    expect(cells[1]!.value).toEqual({ list: [1, 7, 9], text: 'x'.repeat(100) });
   });
 
   it('an abandoned capture leaves nothing behind', () => {

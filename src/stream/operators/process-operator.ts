@@ -150,6 +150,7 @@ class ProcessOperator extends TimedOperator<Timer> {
       description,
       slots: slots.length,
       evolve: (before) => slotEvolution(context.operator, before, description, slots),
+      packs: true,
     });
     const hasTimers = this.#spec.onTimer !== undefined;
     const timers = new EventTimers(context, restored, state, hasTimers ? EVENT_SLOT : -1);

@@ -4,6 +4,7 @@ import type { Capture, CapturedState } from '../operator.js';
 import type { Cell } from './cell.js';
 import type { CellChanges } from './cell-changes.js';
 import { CellSectionWriter } from './cell-section.js';
+import type { PackedBatch } from './packed-cells.js';
 
 const CELLS_PER_LOOK_AT_THE_CLOCK = 32;
 
@@ -34,6 +35,8 @@ export interface CellCaptureOptions {
         readonly changes: CellChanges;
       }
     | undefined;
+  /** Where cells keep the bytes of their values (packed-cells.ts). */
+  readonly packs: PackedBatch | undefined;
   /** Called when all cells are encoded, or the snapshot was given up. */
   readonly done: () => void;
 }
@@ -50,9 +53,9 @@ export class CellCapture implements Capture {
   #failed = false;
 
   constructor(given: CellCaptureOptions) {
-    const { delta, operator, layout } = given;
+    const { delta, operator, layout, packs } = given;
     this.#given = given;
-    this.#writer = new CellSectionWriter(operator, layout, delta !== undefined);
+    this.#writer = new CellSectionWriter(operator, layout, delta !== undefined, packs);
     this.#since = delta?.since ?? 0;
     if (delta !== undefined) this.#tombstones(delta.changes);
   }
@@ -60,7 +63,7 @@ export class CellCapture implements Capture {
   /** The cell is about to change: encodes its value if that is still to be done. Never throws: `step` does. */
   save(namespace: number, cell: Cell): void {
     if (cell.seen < this.#given.number - 1 && cell.seen >= this.#since) {
-      this.#encode(namespace, cell);
+      this.#encode(namespace, cell, false);
     }
   }
 
@@ -69,6 +72,7 @@ export class CellCapture implements Capture {
       if (!this.#slice()) this.#close();
       else if (performance.now() >= deadline) break;
     }
+    this.#given.packs?.settle();
     if (this.#failed) {
       this.#close();
       throw this.#error;
@@ -78,8 +82,10 @@ export class CellCapture implements Capture {
 
   take(): CapturedState {
     this.step(Number.POSITIVE_INFINITY);
-    const { section: name, delta } = this.#given;
-    return { sections: [{ name, chunks: this.#writer.finish(), on: delta?.base }] };
+    const { section: name, delta, packs } = this.#given;
+    const chunks = this.#writer.finish();
+    packs?.settle();
+    return { sections: [{ name, chunks, on: delta?.base }] };
   }
 
   abort(): void {
@@ -99,16 +105,16 @@ export class CellCapture implements Capture {
         this.#cells = undefined;
       } else if (next.value.seen < number - 1) {
         next.value.seen = savedMark;
-        this.#encode(walk.namespace, next.value);
+        this.#encode(walk.namespace, next.value, true);
       }
     }
     return true;
   }
 
-  #encode(namespace: number, cell: Cell): void {
+  #encode(namespace: number, cell: Cell, mayKeep: boolean): void {
     if (this.#failed) return;
     try {
-      this.#writer.write(namespace, cell.group, cell.key, cell.value);
+      this.#writer.write(namespace, cell, mayKeep);
     } catch (error) {
       this.#fail(error);
     }

@@ -14,9 +14,12 @@
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { ByteReader } from '../../codec/byte-reader.js';
+import type { ByteWriter } from '../../codec/byte-writer.js';
 import { decodeValue, encodeValue } from '../../codec/value-codec.js';
 import { describeValue } from '../api/callbacks.js';
+import type { Cell } from './cell.js';
 import { ChunkedWriter } from './chunked-writer.js';
+import type { PackedBatch } from './packed-cells.js';
 
 const MAGIC = 'holdfast-cells';
 const MAGIC_CHANGES = 'holdfast-cell-changes';
@@ -28,20 +31,30 @@ const PUT = 2;
 export class CellSectionWriter {
   readonly #operator: string;
   readonly #isDelta: boolean;
-  readonly #chunks = new ChunkedWriter();
-  readonly #writer = this.#chunks.writer;
+  readonly #packs: PackedBatch | undefined;
+  readonly #chunks: ChunkedWriter;
+  readonly #writer: ByteWriter;
 
-  /** @param isDelta the section holds only changes */
-  constructor(operator: string, layout: string, isDelta: boolean) {
+  /**
+   * @param isDelta the section holds only changes
+   * @param packs where given, cells keep the bytes that are written of their values (packed-cells.ts)
+   */
+  constructor(operator: string, layout: string, isDelta: boolean, packs?: PackedBatch) {
     this.#operator = operator;
     this.#isDelta = isDelta;
+    this.#packs = packs;
+    this.#chunks = new ChunkedWriter(packs && ((chunk) => packs.seal(chunk)));
+    this.#writer = this.#chunks.writer;
     encodeValue(this.#writer, [isDelta ? MAGIC_CHANGES : MAGIC, VERSION, layout]);
   }
 
-  /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE that names operator and key */
-  write(namespace: number, group: number, key: unknown, value: unknown): void {
+  /**
+   * @param mayKeep the cell may keep the bytes: its value is not about to change
+   * @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE that names operator and key
+   */
+  write(namespace: number, cell: Cell, mayKeep: boolean): void {
     if (this.#isDelta) this.#writer.u8(PUT);
-    this.#cell(namespace, group, key, value, true);
+    this.#entry(namespace, cell.group, cell.key, cell, mayKeep);
   }
 
   /** Only in a section of changes: to be called before anything is written to the same bucket (cell-table.ts, V9). */
@@ -54,16 +67,22 @@ export class CellSectionWriter {
   /** Only in a section of changes: to be called before the same key is written (cell-table.ts, V9). */
   remove(namespace: number, group: number, key: unknown): void {
     this.#writer.u8(REMOVE);
-    this.#cell(namespace, group, key, undefined, false);
+    this.#entry(namespace, group, key, undefined, false);
   }
 
-  #cell(namespace: number, group: number, key: unknown, value: unknown, hasValue: boolean): void {
+  #entry(
+    namespace: number,
+    group: number,
+    key: unknown,
+    cell: Cell | undefined,
+    mayKeep: boolean,
+  ): void {
     const writer = this.#writer;
     try {
       writer.f64(namespace);
       writer.u16(group);
       encodeValue(writer, key);
-      if (hasValue) encodeValue(writer, value);
+      if (cell !== undefined) this.#value(cell, mayKeep);
     } catch (cause) {
       if (!isHoldfastError(cause, 'ERR_HOLDFAST_UNSUPPORTED_VALUE')) throw cause;
       throw new HoldfastError(
@@ -76,12 +95,33 @@ export class CellSectionWriter {
     this.#chunks.cutFull();
   }
 
+  #value(cell: Cell, mayKeep: boolean): void {
+    const writer = this.#writer;
+    const from = writer.position;
+    const { packed } = cell;
+    if (packed !== undefined) writer.copy(packed.bytes, packed.from, packed.to);
+    else {
+      const { value } = cell;
+      encodeValue(writer, value);
+      if (typeof value !== 'object' || value === null) return; // P1
+    }
+    if (mayKeep) this.#packs?.add(cell, from, writer.position);
+  }
+
   finish(): readonly Uint8Array[] {
     return this.#chunks.finish();
   }
 }
 
-type VisitCell = (namespace: number, group: number, key: unknown, value: unknown) => void;
+/** @param from where the value lies as bytes @param to behind it */
+type VisitCell = (
+  namespace: number,
+  group: number,
+  key: unknown,
+  value: unknown,
+  from: number,
+  to: number,
+) => void;
 
 export interface CellChangesVisitor {
   readonly drop: (namespace: number) => void;
@@ -98,9 +138,7 @@ export function layoutOfCells(bytes: Uint8Array): string {
 export function readCellSection(bytes: Uint8Array, visit: VisitCell): void {
   const reader = new ByteReader(bytes);
   readHead(reader, MAGIC);
-  while (reader.remaining > 0) {
-    visit(reader.f64(), reader.u16(), decodeValue(reader), decodeValue(reader));
-  }
+  while (reader.remaining > 0) readCell(reader, reader.f64(), visit);
 }
 
 /**
@@ -120,10 +158,17 @@ export function readCellChanges(
     const namespace = reader.f64();
     if (kind === DROP) visitor.drop(namespace);
     else if (kind === REMOVE) visitor.remove(namespace, reader.u16(), decodeValue(reader));
-    else if (kind === PUT) {
-      visitor.put(namespace, reader.u16(), decodeValue(reader), decodeValue(reader));
-    } else throw reader.corrupt(`an unknown change ${kind}`, reader.position);
+    else if (kind === PUT) readCell(reader, namespace, visitor.put);
+    else throw reader.corrupt(`an unknown change ${kind}`, reader.position);
   }
+}
+
+function readCell(reader: ByteReader, namespace: number, visit: VisitCell): void {
+  const group = reader.u16();
+  const key = decodeValue(reader);
+  const from = reader.position;
+  const value = decodeValue(reader);
+  visit(namespace, group, key, value, from, reader.position);
 }
 
 /** @returns the layout */

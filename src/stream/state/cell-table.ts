@@ -42,13 +42,19 @@
 
 import { canonicalKey, shownKey } from '../../hashring/canonical-key.js';
 import type { RestoredSection } from '../operator.js';
-import type { Cell, CellBucket } from './cell.js';
+import { Cell, type CellBucket } from './cell.js';
 import { CellCapture } from './cell-capture.js';
 import { type CellChanges, mergeChanges, noChanges, sizeOfChanges } from './cell-changes.js';
-import { layoutOfCells, readCellChanges, readCellSection } from './cell-section.js';
+import {
+  type CellChangesVisitor,
+  layoutOfCells,
+  readCellChanges,
+  readCellSection,
+} from './cell-section.js';
 import { ChangeLog } from './change-log.js';
 import { detachedKey } from './detached.js';
 import { HeldFrames } from './held-frames.js';
+import { PackedCells } from './packed-cells.js';
 import { stateRefused } from './state-layout.js';
 
 /** The distance between the numbers of two cuts (V1). */
@@ -66,6 +72,8 @@ export interface CellTableOptions {
    * with another layout is refused.
    */
   readonly evolve?: ((before: string) => (value: unknown, key: unknown) => unknown) | undefined;
+  /** Values may be kept as bytes: nobody holds on to one, and who changes one says so before (packed-cells.ts, P4). */
+  readonly packs?: boolean | undefined;
 }
 
 export class CellTable {
@@ -87,8 +95,10 @@ export class CellTable {
       : mergeChanges(older, newer),
   );
   readonly #held = new HeldFrames(() => [...this.buckets.values()]);
+  readonly #packed: PackedCells | undefined;
 
   constructor(options: CellTableOptions) {
+    if (options.packs === true) this.#packed = new PackedCells((cell) => this.release(cell));
     this.operator = options.operator;
     this.layout = options.layout;
     this.#evolve = options.evolve;
@@ -146,7 +156,7 @@ export class CellTable {
     this.#changes?.deleted.push({ namespace: bucket.namespace, group, key });
   }
 
-  /** The cell will not be used any more. Its bucket is dropped as a whole later. */
+  /** The cell holds nothing any more. If it is gone, its bucket is dropped as a whole later. */
   release(cell: Cell): void {
     this.#held.forget(cell);
   }
@@ -168,6 +178,7 @@ export class CellTable {
     this.#number += CUT;
     this.active = this.#number;
     const found = this.#cut(checkpoint, base);
+    this.#packed?.cut();
     const isTracked = this.#changes !== undefined;
     const capture = new CellCapture({
       section,
@@ -183,6 +194,7 @@ export class CellTable {
           cells: cells.values(),
         })),
       delta: found === undefined || base === undefined ? undefined : { ...found, base },
+      packs: this.#packed?.batch(),
       done: () => {
         if (!isTracked) this.active = 0;
         this.#capture = undefined;
@@ -209,7 +221,9 @@ export class CellTable {
     /** Cells whose values have to evolve. */
     const taken = new Set<Cell>();
     let read = 0;
-    const put = (namespace: number, group: number, key: unknown, value: unknown): void => {
+    const packs = this.#packed?.batch();
+    let { bytes } = section;
+    const put: CellChangesVisitor['put'] = (namespace, group, key, value, from, to) => {
       read += 1;
       if (read % 1_000 === 0) alive();
       if (!owns(group)) return;
@@ -219,6 +233,7 @@ export class CellTable {
       // Former versions kept the key as the first record had it.
       else cell = this.#add(bucket, group, shownKey(key), value, this.#number - 1);
       if (evolve !== undefined) taken.add(cell);
+      else if (typeof value === 'object' && value !== null) packs?.copy(cell, bytes, from, to);
     };
     const remove = (namespace: number, _group: number, key: unknown): void => {
       const cells = this.buckets.get(namespace)?.cells;
@@ -235,11 +250,13 @@ export class CellTable {
       }
       this.buckets.delete(namespace);
     };
-    readCellSection(section.bytes, put);
+    readCellSection(bytes, put);
     for (const delta of section.deltas ?? []) {
-      readCellChanges(delta, before, { put, remove, drop });
+      bytes = delta;
+      readCellChanges(bytes, before, { put, remove, drop });
       alive();
     }
+    packs?.settle();
     if (evolve !== undefined) {
       // Once per value, when all changes are in; the next snapshot is whole (state-layout.ts, E2, E5).
       for (const cell of taken) {
@@ -273,7 +290,7 @@ export class CellTable {
   }
 
   #add(bucket: CellBucket, group: number, key: unknown, value: unknown, seen: number): Cell {
-    const cell: Cell = { group, key, value, seen, block: this.#held.newborn };
+    const cell = new Cell(group, key, value, seen, this.#held.newborn);
     bucket.cells.set(canonicalKey(key), cell);
     this.#held.wrote(cell);
     return cell;

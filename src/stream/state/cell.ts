@@ -1,6 +1,7 @@
-/** A value of state, and what is known of the writes to it. V1, V7 are rules of cell-table.ts. */
+/** A value of state, and what is known of the writes to it. V1, V7 are rules of cell-table.ts, P1 … of packed-cells.ts. */
 
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
+import { type PackedChunk, UNSEALED } from './packed-chunk.js';
 
 /** Writes that held-frames.ts counts together (held-frames.ts, F1). */
 export interface WriteBlock {
@@ -8,15 +9,88 @@ export interface WriteBlock {
   live: number;
 }
 
-export interface Cell {
+/** Stands for a value that is there as bytes alone. */
+const PACKED = Symbol('packed');
+
+export class Cell {
   readonly group: number;
   /** The key as the user gave it, as a value of its own (detached.ts). */
   readonly key: unknown;
-  value: unknown;
+  /** The value, or `PACKED`. */
+  #content: unknown;
   /** See cell-table.ts, V1; +Infinity for a cell that is deleted. */
   seen: number;
   /** The block of the cell's last write, for held-frames.ts. */
   block: WriteBlock;
+  /** Where the value lies as bytes, if it has not changed since it was encoded. */
+  #chunk: PackedChunk | undefined = undefined;
+  #from = 0;
+  #to = 0;
+
+  constructor(group: number, key: unknown, value: unknown, seen: number, block: WriteBlock) {
+    this.group = group;
+    this.key = key;
+    this.#content = value;
+    this.seen = seen;
+    this.block = block;
+  }
+
+  /** The value; decoded now if it is there as bytes (P2). It may be changed after `changes` alone. */
+  get value(): unknown {
+    const content = this.#content;
+    return content === PACKED ? this.#unpack() : content;
+  }
+
+  set value(value: unknown) {
+    this.#content = value;
+    this.#chunk = undefined;
+  }
+
+  /** The value is about to be changed in place: the bytes will not be it any more. */
+  changes(): void {
+    if (this.#chunk === undefined) return;
+    if (this.#content === PACKED) this.#unpack();
+    this.#chunk = undefined;
+  }
+
+  /** Where the value lies as bytes; undefined when it does not. */
+  get packed(): PackedSpan | undefined {
+    const chunk = this.#chunk;
+    if (chunk === undefined || chunk === UNSEALED) return undefined;
+    return { bytes: chunk.bytes, from: this.#from, to: this.#to };
+  }
+
+  /** The value was encoded into a chunk that is still open. @returns what `pack` asks for */
+  encoded(): PackedChunk {
+    this.#chunk ??= UNSEALED;
+    return this.#chunk;
+  }
+
+  /** Keeps the bytes alone, unless the value has changed since `encoded` gave `since`. @returns whether it does */
+  pack(since: PackedChunk, chunk: PackedChunk, from: number, to: number): boolean {
+    if (this.#chunk !== since) return false;
+    this.#chunk = chunk;
+    this.#from = from;
+    this.#to = to;
+    this.#content = PACKED;
+    return true;
+  }
+
+  /** Forgets a value that was decoded only to be read (P3). */
+  repack(): void {
+    if (this.#chunk !== undefined && this.#chunk !== UNSEALED) this.#content = PACKED;
+  }
+
+  #unpack(): unknown {
+    this.#content = this.#chunk!.decode(this.#from, this);
+    return this.#content;
+  }
+}
+
+export interface PackedSpan {
+  readonly bytes: Buffer;
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface CellBucket {

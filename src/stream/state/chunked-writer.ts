@@ -2,12 +2,18 @@
 
 import { ByteWriter } from '../../codec/byte-writer.js';
 
-const CHUNK_BYTES = 256 * 1024;
+export const CHUNK_BYTES = 256 * 1024;
 
 export class ChunkedWriter {
   /** What is written here goes into the chunk that is open. */
   readonly writer = new ByteWriter();
   readonly #chunks: Uint8Array[] = [];
+  readonly #sealed: ((chunk: Uint8Array) => void) | undefined;
+
+  /** @param sealed is given each chunk that is complete. Then chunks are in shared memory, and may be kept */
+  constructor(sealed?: (chunk: Uint8Array) => void) {
+    this.#sealed = sealed;
+  }
 
   /** To be called between two entries: ends the chunk when it is full. */
   cutFull(): void {
@@ -21,8 +27,16 @@ export class ChunkedWriter {
   }
 
   #cut(): void {
-    if (this.writer.position === 0) return;
-    this.#chunks.push(this.writer.take());
-    this.writer.reset();
+    const { writer } = this;
+    if (writer.position === 0) return;
+    this.#chunks.push(this.#sealed === undefined ? writer.take() : shared(writer.written()));
+    this.#sealed?.(this.#chunks.at(-1)!);
+    writer.reset();
   }
+}
+
+function shared(bytes: Uint8Array): Uint8Array {
+  const copy = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  copy.set(bytes);
+  return copy;
 }

@@ -28,6 +28,8 @@ export interface KeyedStateOptions {
   readonly slots: number;
   /** As in the options of a cell table. */
   readonly evolve: (before: string) => (value: unknown, key: unknown) => unknown;
+  /** As in the options of a cell table. */
+  readonly packs?: boolean;
 }
 
 export class KeyedState {
@@ -60,14 +62,14 @@ export class KeyedState {
   constructor(
     context: OperatorContext,
     restored: readonly RestoredSection[],
-    { description, slots, evolve }: KeyedStateOptions,
+    { description, slots, evolve, packs }: KeyedStateOptions,
   ) {
     const { operator } = context;
     this.#context = context;
     this.#section = description.section;
     this.#slots = slots;
     this.#undo = context.undoes === true ? [] : undefined;
-    this.#table = new CellTable({ operator, layout: description.layout, evolve });
+    this.#table = new CellTable({ operator, layout: description.layout, evolve, packs });
     if (context.incremental === true) this.#table.track();
     refuseOtherKind(operator, restored, description);
     for (const section of restored) {
@@ -163,6 +165,7 @@ export class KeyedState {
     const cell = this.#cell;
     if (cell === undefined) return this.#create();
     if (cell.seen < this.#table.active) this.#table.save(this.#bucket, cell);
+    cell.changes();
     return cell;
   }
 
