@@ -40,7 +40,14 @@ const partFile = {
   instance: count,
   compression: optional(oneOf(...COMPRESSIONS)),
   sections: each(
-    record({ operator: text, name: text, bytes: count, delta: optional(oneOf(true)) }),
+    record({
+      operator: text,
+      name: text,
+      bytes: count,
+      delta: optional(oneOf(true)),
+      entries: optional(count),
+      live: optional(count),
+    }),
   ),
 };
 

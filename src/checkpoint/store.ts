@@ -31,6 +31,10 @@ export interface StoredSection {
   readonly bytes: number;
   /** The section holds only what has changed since the part of the checkpoint before; absent: everything. */
   readonly delta?: true;
+  /** Number of values that the section holds, and of those that it says are gone; absent: not counted. */
+  readonly entries?: number | undefined;
+  /** Number of values that there were when it was written: what it builds on may hold others. */
+  readonly live?: number | undefined;
 }
 
 /** A file that is durable. JSON data. */

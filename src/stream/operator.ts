@@ -150,6 +150,9 @@ export interface StateSection {
   readonly chunks: readonly Uint8Array[];
   /** The section holds only what has changed since this checkpoint; absent: it holds everything. */
   readonly on?: number | undefined;
+  /** Of state by key, where that is counted: see `StoredSection`. */
+  readonly entries?: number | undefined;
+  readonly live?: number | undefined;
 }
 
 /** A snapshot of one operator under way. */

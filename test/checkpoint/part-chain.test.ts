@@ -90,6 +90,31 @@ describe('compaction', () => {
     expect(partsToRewrite([whole])).toEqual([]);
   });
 
+  test('counts values where it can: state that only grows is due for the length of its chain alone', () => {
+    function growing(perFile: number, live: (file: number) => number, files: number) {
+      let part: PartDescriptor | undefined;
+      for (let i = 0; i < files; i += 1) {
+        const made = written(`${i}`, { a: FULL, b: 10 });
+        const sections = made.sections.map((section) =>
+          section.operator === 'a' ? { ...section, entries: perFile, live: live(i) } : section,
+        );
+        part = linkPart({ ...made, sections }, i === 0 ? [] : [A], part);
+      }
+      return part!;
+    }
+    const grows = (files: number) => growing(100, (i) => 100 * (i + 1), files);
+    expect(partsToRewrite([grows(CHAIN_FILES_MAX - 1)])).toEqual([]);
+    const long = grows(CHAIN_FILES_MAX);
+    expect(partsToRewrite([long])).toEqual([long]);
+    // The same values again and again: half as much in vain as there is.
+    const changes = (files: number) => growing(100, () => 250, files);
+    expect(partsToRewrite([changes(3)])).toEqual([]);
+    const vain = changes(4);
+    expect(partsToRewrite([vain])).toEqual([vain]);
+    const emptied = growing(100, (i) => (i === 0 ? 100 : 0), 2);
+    expect(partsToRewrite([emptied])).toEqual([emptied]);
+  });
+
   test('spares what is small the trouble', () => {
     const small = chained(0, 0, 0, 100);
     expect(partsToRewrite([small])).toEqual([small]);

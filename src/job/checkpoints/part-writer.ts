@@ -4,7 +4,12 @@ import { assert } from '../../base/assert.js';
 import { partsToRewrite } from '../../checkpoint/compaction.js';
 import type { Compression } from '../../checkpoint/parts/compression.js';
 import { linkPart } from '../../checkpoint/parts/part-chain.js';
-import type { CheckpointStore, Manifest, PartDescriptor } from '../../checkpoint/store.js';
+import type {
+  CheckpointStore,
+  Manifest,
+  PartDescriptor,
+  StoredSection,
+} from '../../checkpoint/store.js';
 import type { CapturedPart, CheckpointBase } from '../../host/host-protocol.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
 
@@ -38,7 +43,20 @@ export async function writePart(
     sections: part.sections,
   });
   const before = base?.parts.find((one) => one.vertex === vertex && one.instance === instance);
-  return linkPart(written, deltas, before);
+  return linkPart({ ...written, sections: counted(written.sections, part) }, deltas, before);
+}
+
+/** What stores know nothing of: how many values there are. */
+function counted(
+  stored: readonly StoredSection[],
+  { sections }: CapturedPart,
+): readonly StoredSection[] {
+  return stored.map((section) => {
+    const { operator, name } = section;
+    const captured = sections.find((one) => one.operator === operator && one.name === name);
+    if (captured?.entries === undefined) return section;
+    return { ...section, entries: captured.entries, live: captured.live };
+  });
 }
 
 /** What tasks are told of the checkpoint on which they build. */

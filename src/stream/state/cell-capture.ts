@@ -24,6 +24,8 @@ export interface CellCaptureOptions {
   readonly number: number;
   /** The `seen` of a cell that the walker has saved. */
   readonly savedMark: number;
+  /** Number of cells in the table. */
+  readonly live: number;
   /** The cells as of the cut. */
   readonly walks: readonly CellWalk[];
   /** Only the changes since a checkpoint are captured. */
@@ -82,10 +84,11 @@ export class CellCapture implements Capture {
 
   take(): CapturedState {
     this.step(Number.POSITIVE_INFINITY);
-    const { section: name, delta, packs } = this.#given;
+    const { section: name, delta, packs, live } = this.#given;
     const chunks = this.#writer.finish();
     packs?.settle();
-    return { sections: [{ name, chunks, on: delta?.base }] };
+    const { entries } = this.#writer;
+    return { sections: [{ name, chunks, on: delta?.base, entries, live }] };
   }
 
   abort(): void {

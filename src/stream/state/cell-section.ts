@@ -33,6 +33,8 @@ export class CellSectionWriter {
   readonly #isDelta: boolean;
   readonly #packs: PackedBatch | undefined;
   readonly #chunks: ChunkedWriter;
+  /** How much was written so far: cells, and tombstones. */
+  entries = 0;
   readonly #writer: ByteWriter;
 
   /**
@@ -61,6 +63,7 @@ export class CellSectionWriter {
   drop(namespace: number): void {
     this.#writer.u8(DROP);
     this.#writer.f64(namespace);
+    this.entries += 1;
     this.#chunks.cutFull();
   }
 
@@ -92,6 +95,7 @@ export class CellSectionWriter {
         { cause, details: { ...cause.details, operator: this.#operator, key: describeKey(key) } },
       );
     }
+    this.entries += 1;
     this.#chunks.cutFull();
   }
 

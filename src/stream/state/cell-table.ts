@@ -187,6 +187,7 @@ export class CellTable {
       number: this.#number,
       // In a table that tracks changes, a write that comes later has to be noted, whether the cell is saved or not.
       savedMark: isTracked ? this.#number - 1 : this.#number,
+      live: this.size,
       walks:
         found?.changes.written ??
         [...this.buckets.values()].map(({ namespace, cells }) => ({
