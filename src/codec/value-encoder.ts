@@ -9,8 +9,9 @@
  */
 
 import { types } from 'node:util';
-import type { ByteWriter } from './byte-writer.js';
+import { ByteWriter } from './byte-writer.js';
 import { toData } from './codec-registry.js';
+import { type FieldWriter, ShapeWriters } from './shape-writer.js';
 import { temporalParts } from './value-forms.js';
 import {
   classify,
@@ -43,8 +44,9 @@ export function isLatin1(text: string): boolean {
   return !BEYOND_LATIN1.test(text);
 }
 
-export class ValueEncoder extends ValueWalk {
-  #writer!: ByteWriter;
+export class ValueEncoder extends ValueWalk implements FieldWriter {
+  /** What is written to, between `begin` and `end`. */
+  writer!: ByteWriter;
   readonly #isStrict: boolean;
   /** Numbers of instances whose codec's data is being written. Nothing in that data may refer to them. */
   readonly #open: number[] = [];
@@ -67,7 +69,7 @@ export class ValueEncoder extends ValueWalk {
    */
   begin(writer: ByteWriter, root?: object): void {
     this.#busy = true;
-    this.#writer = writer;
+    this.writer = writer;
     if (root !== undefined) this.remember(root);
   }
 
@@ -80,25 +82,25 @@ export class ValueEncoder extends ValueWalk {
 
   /** @param name what the value is called in messages: `value`, `record.callback` */
   encode(value: unknown, name: string): void {
-    const start = this.#writer.position;
+    const start = this.writer.position;
     this.depth = 0;
     this.path[0] = name;
     try {
       this.#value(value);
     } catch (error) {
-      this.#writer.position = start;
+      this.writer.position = start;
       throw this.unreadable(error);
     }
   }
 
   #value(value: unknown): void {
-    const writer = this.#writer;
+    const writer = this.writer;
     switch (typeof value) {
       case 'string':
-        this.#string(value);
+        this.text(value);
         return;
       case 'number':
-        this.#number(value);
+        this.number(value);
         return;
       case 'boolean':
         writer.u8(value ? Tag.true : Tag.false);
@@ -118,8 +120,8 @@ export class ValueEncoder extends ValueWalk {
     }
   }
 
-  #number(value: number): void {
-    const writer = this.#writer;
+  number(value: number): void {
+    const writer = this.writer;
     if (Number.isSafeInteger(value) && (value !== 0 || !Object.is(value, -0))) {
       if (value >= 0) {
         if (value < 128) {
@@ -142,7 +144,7 @@ export class ValueEncoder extends ValueWalk {
     const negative = value < 0n;
     const digits = (negative ? -value : value).toString(16);
     const hex = digits.length % 2 === 0 ? digits : `0${digits}`;
-    const writer = this.#writer;
+    const writer = this.writer;
     writer.u8(negative ? Tag.negativeBigint : Tag.positiveBigint);
     if (value === 0n) {
       writer.varint(0);
@@ -153,8 +155,8 @@ export class ValueEncoder extends ValueWalk {
     writer.raw(magnitude);
   }
 
-  #string(text: string): void {
-    const writer = this.#writer;
+  text(text: string): void {
+    const writer = this.writer;
     const length = text.length;
     if (length <= SHORT_STRING_LENGTH_MAX) {
       writer.ensure(length + 1);
@@ -193,8 +195,8 @@ export class ValueEncoder extends ValueWalk {
     const known = this.numberOf(value);
     if (known >= 0) {
       if (this.#open.length > 0 && this.#open.includes(known)) throw this.refuseLoop();
-      this.#writer.u8(Tag.reference);
-      this.#writer.varint(known);
+      this.writer.u8(Tag.reference);
+      this.writer.varint(known);
       return;
     }
     if (this.depth >= VALUE_DEPTH_MAX) throw this.refuseDepth();
@@ -210,7 +212,7 @@ export class ValueEncoder extends ValueWalk {
 
   /** Writes objects that hold no others. */
   #leaf(kind: ObjectKind, value: object): boolean {
-    const writer = this.#writer;
+    const writer = this.writer;
     switch (kind) {
       case 'date':
         writer.u8(Tag.date);
@@ -258,26 +260,43 @@ export class ValueEncoder extends ValueWalk {
       case 'custom':
         this.#custom(value);
         return;
-      default:
-        this.#writer.u8(kind === 'null-object' ? Tag.nullObject : Tag.object);
+      case 'null-object':
+        this.writer.u8(Tag.nullObject);
         this.#properties(value, Object.keys(value));
+        return;
+      default:
+        this.#plain(value);
     }
   }
 
+  #plain(value: object): void {
+    if (shapes.write(value, this)) return;
+    const keys = Object.keys(value);
+    this.writer.u8(Tag.object);
+    this.#properties(value, keys);
+    shapes.wrote(keys);
+  }
+
+  /** A property of the object that is being written. */
+  field(key: string, value: unknown): void {
+    this.path[this.depth] = key;
+    this.#value(value);
+  }
+
   #properties(value: object, keys: readonly string[]): void {
-    this.#writer.varint(keys.length);
+    this.writer.varint(keys.length);
     const path = this.path;
     const depth = this.depth;
     for (let i = 0; i < keys.length; i += 1) {
       const key = keys[i]!;
       path[depth] = key;
-      this.#string(key);
+      this.text(key);
       this.#value((value as Record<string, unknown>)[key]);
     }
   }
 
   #array(value: readonly unknown[]): void {
-    const writer = this.#writer;
+    const writer = this.writer;
     const length = value.length;
     const keys = Object.keys(value);
     if (!isDense(keys, length)) {
@@ -296,10 +315,10 @@ export class ValueEncoder extends ValueWalk {
   }
 
   #map(value: Map<unknown, unknown>): void {
-    this.#writer.u8(Tag.map);
+    this.writer.u8(Tag.map);
     // Entries are copied, because a getter inside a value may change the Map.
     const entries = [...Map.prototype.entries.call(value)];
-    this.#writer.varint(entries.length);
+    this.writer.varint(entries.length);
     for (let i = 0; i < entries.length; i += 1) {
       const [key, item] = entries[i]!;
       this.path[this.depth] = `<key ${i}>`;
@@ -310,9 +329,9 @@ export class ValueEncoder extends ValueWalk {
   }
 
   #set(value: Set<unknown>): void {
-    this.#writer.u8(Tag.set);
+    this.writer.u8(Tag.set);
     const items = [...Set.prototype.values.call(value)];
-    this.#writer.varint(items.length);
+    this.writer.varint(items.length);
     for (let i = 0; i < items.length; i += 1) {
       this.path[this.depth] = `<item ${i}>`;
       this.#value(items[i]);
@@ -320,7 +339,7 @@ export class ValueEncoder extends ValueWalk {
   }
 
   #view(view: ArrayBufferView): void {
-    const writer = this.#writer;
+    const writer = this.writer;
     const kind = (viewKinds as readonly string[]).indexOf(kindName(view));
     const inside = this.place(view);
     writer.u8(inside === undefined ? Tag.view : Tag.viewInside);
@@ -337,34 +356,34 @@ export class ValueEncoder extends ValueWalk {
   #buffer(buffer: ArrayBuffer): void {
     const inside = this.place(buffer);
     if (inside === undefined) {
-      this.#writer.u8(Tag.arrayBuffer);
+      this.writer.u8(Tag.arrayBuffer);
       this.#bytes(new Uint8Array(buffer));
       return;
     }
-    this.#writer.u8(Tag.bufferOfView);
-    this.#writer.varint(inside.number);
+    this.writer.u8(Tag.bufferOfView);
+    this.writer.varint(inside.number);
   }
 
   #bytes(bytes: Uint8Array): void {
-    this.#writer.varint(bytes.length);
-    this.#writer.raw(bytes);
+    this.writer.varint(bytes.length);
+    this.writer.raw(bytes);
   }
 
   #regexp(value: RegExp): void {
     const { lastIndex } = value;
     if (typeof lastIndex !== 'number') throw this.refuse('a RegExp with an odd lastIndex');
     const isAtStart = Object.is(lastIndex, 0);
-    this.#writer.u8(isAtStart ? Tag.regexp : Tag.regexpAt);
-    this.#string(value.source);
-    this.#string(value.flags);
-    if (!isAtStart) this.#number(lastIndex);
+    this.writer.u8(isAtStart ? Tag.regexp : Tag.regexpAt);
+    this.text(value.source);
+    this.text(value.flags);
+    if (!isAtStart) this.number(lastIndex);
   }
 
   #temporal(value: object): void {
     const parts = temporalParts(value);
-    this.#writer.u8(Tag.temporal);
-    this.#writer.u8((temporalKinds as readonly string[]).indexOf(kindName(value)));
-    this.#writer.varint(parts.length);
+    this.writer.u8(Tag.temporal);
+    this.writer.u8((temporalKinds as readonly string[]).indexOf(kindName(value)));
+    this.writer.varint(parts.length);
     for (const part of parts) this.#value(part);
   }
 
@@ -378,9 +397,9 @@ export class ValueEncoder extends ValueWalk {
   #custom(value: object): void {
     const codec = customCodec(value);
     const number = this.count - 1;
-    this.#writer.u8(Tag.custom);
-    this.#string(codec.id);
-    this.#writer.varint(codec.version);
+    this.writer.u8(Tag.custom);
+    this.text(codec.id);
+    this.writer.varint(codec.version);
     this.path[this.depth] = `<${codec.id}>`;
     this.#open.push(number);
     this.#value(toData(codec, value, () => this.where()));
@@ -389,7 +408,7 @@ export class ValueEncoder extends ValueWalk {
 
   /** Writes an error in the form of version 1. */
   #usualError(kind: number, fields: readonly ErrorField[]): void {
-    const writer = this.#writer;
+    const writer = this.writer;
     const message = fields.find((field) => field.key === 'message');
     const cause = fields.find((field) => field.key === 'cause');
     writer.u8(Tag.error);
@@ -399,25 +418,25 @@ export class ValueEncoder extends ValueWalk {
         ERROR_STACK |
         (cause === undefined ? 0 : ERROR_CAUSE),
     );
-    if (message !== undefined) this.#string(message.value as string);
-    this.#string(fields.find((field) => field.key === 'stack')!.value as string);
+    if (message !== undefined) this.text(message.value as string);
+    this.text(fields.find((field) => field.key === 'stack')!.value as string);
     if (cause === undefined) return;
     this.path[this.depth] = 'cause';
     this.#value(cause.value);
   }
 
   #errorFields(kind: number, error: Error, fields: readonly ErrorField[]): void {
-    const writer = this.#writer;
+    const writer = this.writer;
     writer.u8(Tag.errorFields);
     writer.u8(kind);
     if (errorKinds[kind] === 'DOMException') {
-      this.#string(error.name);
-      this.#string(error.message);
+      this.text(error.name);
+      this.text(error.message);
     }
     writer.varint(fields.length);
     for (const { key, value, isHidden } of fields) {
       this.path[this.depth] = key;
-      this.#string(key);
+      this.text(key);
       writer.u8(isHidden ? 0 : 1);
       this.#value(value);
     }
@@ -437,3 +456,21 @@ function isUsual(fields: readonly ErrorField[]): boolean {
     })
   );
 }
+
+/** For all encoders of the thread. */
+const shapes = new ShapeWriters((keys) => {
+  const writer = new ByteWriter();
+  const encoder = new ValueEncoder();
+  encoder.begin(writer);
+  const heads = keys.map((key, i) => {
+    writer.reset();
+    if (i === 0) {
+      writer.u8(Tag.object);
+      writer.varint(keys.length);
+    }
+    encoder.text(key);
+    return writer.take();
+  });
+  encoder.end();
+  return heads;
+});

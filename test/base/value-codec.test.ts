@@ -68,6 +68,80 @@ const WELL_FORMED = new Set([
 const hex = (text: string): Uint8Array =>
   new Uint8Array(Buffer.from(text.replaceAll(' ', ''), 'hex'));
 
+describe('objects of a shape that has come often', () => {
+  const keys = fc.uniqueArray(
+    fc.oneof(
+      fc.string({ maxLength: 5 }),
+      fc.constantFrom(
+        '__proto__',
+        'constructor',
+        '7',
+        '\u2028',
+        '\ud800',
+        '"\\',
+        'ä€',
+        'a\nb',
+        'x'.repeat(70),
+      ),
+    ),
+    { minLength: 1, maxLength: 6 },
+  );
+  const made = (names: readonly string[], values: readonly unknown[]): object => {
+    const object = {};
+    for (const [i, name] of names.entries()) {
+      const value = values[i % values.length];
+      Object.defineProperty(object, name, {
+        value,
+        enumerable: true,
+        writable: true,
+        configurable: true,
+      });
+    }
+    return object;
+  };
+
+  it('are written as the first one was, and come back, whatever they hold', () => {
+    const values = fc.array(anyValue, { minLength: 1, maxLength: 6 });
+    fc.assert(
+      fc.property(keys, values, (names, held) => {
+        const first = encode(made(names, held));
+        for (let i = 0; i < 30; i += 1) {
+          // Another between: a shape is found among several.
+          encode(made([...names, `own ${i % 6}`], [i]));
+          expect(Buffer.compare(encode(made(names, held)), first)).toBe(0);
+        }
+        expect(same(decode(first), made(names, held))).toBe(true);
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('are told from others that have a key more, a key less, or inherit one', () => {
+    const bytes = new Map<object, Uint8Array>();
+    const parent = { b: 2 };
+    const objects = [{ a: 1, b: 2 }, { a: 1 }, { a: 1, b: 2, c: 3 }, { b: 2, a: 1 }];
+    for (const object of objects) bytes.set(object, encode(object));
+    for (let i = 0; i < 200; i += 1) {
+      const object = objects[i % objects.length]!;
+      expect(encode(object)).toEqual(bytes.get(object));
+      expect(decode(encode(object))).toEqual(object);
+    }
+    expect(thrown(() => encode(Object.assign(Object.create(parent), { a: 1 }))).code).toBe(
+      'ERR_HOLDFAST_UNSUPPORTED_VALUE',
+    );
+    for (let i = 0; i < 20; i += 1) encode({ a: 1, b: { c: 1 } });
+    const refused = thrown(() => encode({ a: 1, b: { c: () => 1 } }));
+    expect(refused.details['path']).toBe('value.b.c');
+  });
+
+  it('that serve as dictionaries take up no room', () => {
+    for (let i = 0; i < 20_000; i += 1) {
+      const object = { [`key ${i}`]: i };
+      expect(decode(encode(object))).toEqual(object);
+    }
+  });
+});
+
 describe('value codec', () => {
   it('gives back what it was given', () => {
     fc.assert(
