@@ -10,6 +10,7 @@
  *  T4  The only suspension point is the end of `#turn`.
  */
 
+import { TIMER_MS_MAX } from '../base/option-checks.js';
 import type { Tasklet } from './tasklet.js';
 
 /** The doorbell as the scheduler sees it; see doorbell.ts. */
@@ -141,7 +142,9 @@ export class Scheduler {
     }
     this.#state = 'idle';
     if (due !== undefined) {
-      this.#timer = setTimeout(() => this.wake(), Math.max(1, due - performance.now()));
+      // What is due in more than that is looked at on the way: a longer wait would be over at once.
+      const waitMs = Math.min(Math.max(1, due - performance.now()), TIMER_MS_MAX);
+      this.#timer = setTimeout(() => this.wake(), waitMs);
     }
   }
 }

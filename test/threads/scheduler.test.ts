@@ -118,4 +118,17 @@ describe('the scheduler', () => {
     await settled(() => healthy.ran === 100);
     expect(failures).toEqual(['broken: broken in two']);
   });
+
+  test('sleeps through what is due in longer than a timer can wait', async () => {
+    const sleeper = new CountingSleeper();
+    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const tasklet = new Worker('a', 1);
+    tasklet.due = performance.now() + 100 * 365 * 86_400_000;
+    scheduler.add(tasklet);
+    await settled(() => sleeper.armed > 0);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(sleeper.armed).toBe(1);
+    tasklet.due = undefined;
+    scheduler.wake();
+  });
 });
