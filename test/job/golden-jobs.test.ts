@@ -4,26 +4,13 @@
  * reader for the old one.
  */
 
-import { cp, readdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { checkJob, type JobResult, type RunOptions, run } from '../../dist/index.js';
 import { visit, WINDOW_MS } from './fixtures/evolving.job.js';
-import { fixture, Meter, type TotalRow, temporaryFolder, totalsProblems } from './kit.js';
+import { goldenCheckpoints } from './golden-kit.js';
+import { fixture, Meter, type TotalRow, totalsProblems } from './kit.js';
 
-const GOLDEN = fileURLToPath(new URL('../golden-jobs/', import.meta.url));
 const VERSIONS = ['0.1.0'];
-
-async function restored(version: string, name: string): Promise<string> {
-  const directory = join(await temporaryFolder(), 'checkpoints');
-  await cp(join(GOLDEN, version, name), directory, { recursive: true });
-  const manifests = join(directory, 'manifests');
-  for (const file of await readdir(manifests)) {
-    await rename(join(manifests, file), join(manifests, file.replace('.golden', '.json')));
-  }
-  return directory;
-}
 
 async function finished(name: string, directory: string, options: RunOptions): Promise<JobResult> {
   const job = await run(fixture(name), { ...options, checkpoint: { directory, intervalMs: 50 } });
@@ -34,7 +21,7 @@ describe.each(VERSIONS)('checkpoints of version %s', (version) => {
   test.each([2, 3])(
     'state of all kinds, in full and as changes, on %i slots',
     async (parallelism) => {
-      const directory = await restored(version, 'evolving');
+      const directory = await goldenCheckpoints(version, 'evolving');
       const args = { version: 1, count: 8_000, keys: 2_500 };
       const { operators, problems } = await checkJob(fixture('evolving'), { directory, args });
       expect(problems).toEqual([]);
@@ -61,7 +48,7 @@ describe.each(VERSIONS)('checkpoints of version %s', (version) => {
   );
 
   test.each([2, 3])('records in flight, on %i slots', async (parallelism) => {
-    const directory = await restored(version, 'blocked');
+    const directory = await goldenCheckpoints(version, 'blocked');
     const gate = new SharedArrayBuffer(4);
     Atomics.store(new Int32Array(gate), 0, 1);
     const { collected } = await finished('blocked', directory, {
