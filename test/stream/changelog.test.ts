@@ -31,7 +31,7 @@ describe('topN', () => {
         .asRecords(),
     );
 
-  it('lets who came first stay ahead of equals, so the later one goes (F11)', () => {
+  it('lets who came first stay ahead of equals, so the later one goes', () => {
     expect(fed(top({}), bid(5, 1), bid(5, 3), bid(7, 4))).toEqual([
       ['+I {"k":"a","v":5,"id":1}'],
       ['+I {"k":"a","v":5,"id":3}'],
@@ -39,7 +39,7 @@ describe('topN', () => {
     ]);
   });
 
-  it('tells with ranks which rank gets which row (F11)', () => {
+  it('tells with ranks which rank gets which row', () => {
     expect(fed(top({ rank: 'rank' }), bid(5, 1), bid(5, 3), bid(7, 4), bid(5, 9))).toEqual([
       ['+I {"k":"a","v":5,"id":1,"rank":1}'],
       ['+I {"k":"a","v":5,"id":3,"rank":2}'],
@@ -53,7 +53,7 @@ describe('topN', () => {
     ]);
   });
 
-  it('puts null first upward and last downward, and NaN behind all numbers (F11)', () => {
+  it('puts null first upward and last downward, and NaN behind all numbers', () => {
     const order = (by: never, rows: readonly unknown[]) => {
       const line = new Line((env) =>
         from<{ v: unknown }>(env)
@@ -118,7 +118,7 @@ describe('distinctBy', () => {
         ),
     );
 
-  it('keeps, of records at the same time, the later one as the last and the earlier one as the first (F12, S11)', () => {
+  it('keeps, of records at the same time, the later one as the last and the earlier one as the first', () => {
     const records = [
       [bid(1, 1), 15],
       [bid(2, 2), 20],
@@ -154,7 +154,7 @@ describe('distinctBy', () => {
     expect([ids(0), ids(9), ids(10), ids(11), ids(20)]).toEqual([[0], [], [10], [], [20]]);
   });
 
-  it('takes a key to be deleted only by the record that says so: null is a value (S3)', () => {
+  it('takes a key to be deleted only by the record that says so: null is a value', () => {
     const of = new Line((env) =>
       from<Bid>(env)
         .distinctBy(({ k }) => k, {
@@ -259,7 +259,7 @@ describe('changes as input', () => {
 });
 
 describe('filter', () => {
-  it('forwards what takes a row back only where the row has passed, and tells pairs of which one passes (S17)', () => {
+  it('forwards what takes a row back only where the row has passed, and tells pairs of which one passes', () => {
     const line = new Line((env) =>
       from<Bid>(env)
         .distinctBy(({ k }) => k, { keep: 'last' })
@@ -340,7 +340,7 @@ describe('an aggregate over changes', () => {
         .asRecords(),
     );
 
-  it('counts null as a row and no number, whether it comes or goes (S3, A2)', () => {
+  it('counts null as a row and no number, whether it comes or goes', () => {
     expect(
       fed(
         summing(),
@@ -355,7 +355,7 @@ describe('an aggregate over changes', () => {
     ]);
   });
 
-  it('never rounds away what is taken back, and refuses an integer that no number can show (F5, S11)', () => {
+  it('never rounds away what is taken back, and refuses an integer that no number can show', () => {
     const line = summing();
     const feed = (v: number, change: ChangeKind) =>
       told(line.feed({ ...bid(v, 1), change })).at(-1);

@@ -114,7 +114,7 @@ describe('intervalJoin', () => {
     expectSame(create(kind, 0, before), plainly(kind, 0, before));
   });
 
-  // peers-semantics.md of the design: F2, S8. A time that stands at t has passed t itself (lateness.ts).
+  // A time that stands at t has passed t itself (lateness.ts).
   it('takes both bounds in, and gives pairs the greater time; of the watermark’s own time a row is late', () => {
     const wide = create('inner', 0, { lowerMs: -5, upperMs: 5 });
     const { emitted } = runPlain(
@@ -131,7 +131,6 @@ describe('intervalJoin', () => {
     expect(told(late.emitted)).toEqual(['l13 and r12 at 13', 'lateLeft: l12']);
   });
 
-  // K4: the one ms behind the last partner; S4: no match follows a null.
   it('gives null when the last partner’s time has passed, and no partner after that', () => {
     const { emitted } = runPlain(
       create('left'),
@@ -146,7 +145,6 @@ describe('intervalJoin', () => {
     ]);
   });
 
-  // K5, K6
   it('counts late rows and null keys by side, where they are dropped', () => {
     const counting = (kind: JoinKind) =>
       joined('interval-join', (left, right) =>
@@ -465,7 +463,6 @@ describe('joinLatest', () => {
     });
   });
 
-  // F13
   it('takes the last version up to the row’s time, when the watermark is there', () => {
     const versions = [row('right', 3), row('right', 5, 'first'), row('right', 5, 'second')];
     const { emitted } = runPlain(

@@ -381,7 +381,7 @@ describe('windows of a number of records', () => {
       const own = recordsOf(emitted).filter(({ record }) => (record as Listed).key === 'a');
       expect(lists(own)).toEqual(expected);
       const left = 2 * (numbers.length - full * size);
-      expect(counters['recordsLeft'] ?? 0).toBe(left); // F9
+      expect(counters['recordsLeft'] ?? 0).toBe(left);
     }
   });
 
@@ -708,7 +708,7 @@ describe('windows of the clock', () => {
     ]);
   });
 
-  it('that are open at the end of the input are told of, or make rows (F9)', () => {
+  it('that are open at the end of the input are told of, or make rows', () => {
     const window = tumbling(100);
     const dropped = new Harness(listed(processingTime(window)));
     for (const item of [untimed(1), untimed(2), untimed(3, 'b'), end]) dropped.feed(item);

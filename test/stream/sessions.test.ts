@@ -92,7 +92,7 @@ describe('sessions', () => {
     expect(deltas).toBeGreaterThan(100);
   });
 
-  it('are one where records are exactly the gap apart, whatever watermark comes between (F1, S6, K1)', () => {
+  it('are one where records are exactly the gap apart, whatever watermark comes between', () => {
     for (const watermark of [-100, 0, 8, 9]) {
       const items = [at(0), { watermark }, at(10), end];
       expect(shown(runPlain(sessions(), items))).toEqual(['a[0,20] 2']);
@@ -104,7 +104,7 @@ describe('sessions', () => {
     expect(shown(runPlain(sessions(), [at(0), at(11), end]))).toEqual(['a[0,10] 1', 'a[11,21] 1']);
   });
 
-  it('are joined by a record that touches both, at times before the epoch as well (F3, K1, S13)', () => {
+  it('are joined by a record that touches both, at times before the epoch as well', () => {
     const items = [at(-5, 'a', 1), at(15, 'a', 2), at(5, 'a', 3), at(100, 'a', 4), end];
     const { emitted } = runPlain(sessions(), items);
     expect(recordsOf(emitted).map(({ record }) => record)).toEqual([
@@ -113,7 +113,7 @@ describe('sessions', () => {
     ]);
   });
 
-  it('close when the watermark has reached their end, in the order of time across keys (K2)', () => {
+  it('close when the watermark has reached their end, in the order of time across keys', () => {
     const harness = new Harness(sessions());
     for (const item of [at(3, 'b'), at(0, 'a'), at(5, 'c'), at(9, 'b')]) harness.feed(item);
     harness.feed({ watermark: 9 });
@@ -125,7 +125,7 @@ describe('sessions', () => {
     expect(shown(harness)).toEqual(['a[0,10] 1', 'c[5,15] 1', 'b[3,19] 2']);
   });
 
-  it('judge a record by itself, not by the session that it would touch (S15, S2)', () => {
+  it('judge a record by itself, not by the session that it would touch', () => {
     const items: Item[] = [at(0), at(8), { watermark: 5 }, at(5), at(4), at(6), end];
     const { emitted, counters } = runPlain(sessions(0, 'late'), items, { sides: ['late'] });
     const late = recordsOf(emitted).filter(({ tag }) => tag === 'late');
@@ -141,7 +141,7 @@ describe('sessions', () => {
     expect(runPlain(sessions(), [at(0), { ...at(7), behind: 6 }, end]).counters).toEqual({});
   });
 
-  it('fire again within the allowed lateness, and tell which rows they take the place of (F10)', () => {
+  it('fire again within the allowed lateness, and tell which rows they take the place of', () => {
     const harness = new Harness(sessions(20));
     for (const item of [at(0), at(15), { watermark: 25 }]) harness.feed(item);
     expect(shown(harness)).toEqual(['a[0,10] 1', 'a[15,25] 1']);
@@ -304,7 +304,7 @@ describe('aggregations of one’s own over sessions', () => {
     build(names(() => undefined));
   });
 
-  it('may not begin with something that counts (S13)', () => {
+  it('may not begin with something that counts', () => {
     const biased = aggregation({
       initial: () => 100,
       add: (n, { n: more }: Visit) => n + more,
@@ -381,7 +381,7 @@ describe('a session window', () => {
 });
 
 describe('each closed session', () => {
-  it('comes exactly once over long ordered input, and over a pause (S1)', () => {
+  it('comes exactly once over long ordered input, and over a pause', () => {
     const harness = new Harness(sessions());
     const expected: string[] = [];
     const take = (first: number, records: number): void => {

@@ -154,7 +154,7 @@ describe('a session', () => {
     );
   const visit = { k: 'k', n: 1 };
 
-  it('that becomes longer replaces what it was; one that bridges two takes both back first, in order of time (K1)', () => {
+  it('that becomes longer replaces what it was; one that bridges two takes both back first, in order of time', () => {
     const of = line();
     const feed = (at: number, watermark: number) =>
       told([...of.feed(visit, at), ...of.watermark(watermark)]);
