@@ -4,16 +4,20 @@
  *   npm run nexmark -- --verify [--queries q0,q1] [--events N] [--parallelism 1,2,3] [--seed S] [--no-faults]
  *   npm run nexmark -- [--queries q0,q1] [--events N] [--parallelism P] [--seed S] [--no-hash] [--json]
  *   npm run nexmark -- --peer flink [--queries q0,q1] [--events N] [--parallelism P] [--rounds N] [--json]
+ *   npm run nexmark -- --markdown FILE
  *
  * `--verify` prints a line for each check, then `N passed, N failed`, and exits with 1 if any has failed.
  * `--no-faults` leaves out kills and rescales, which take some 20 s a query. A measurement prints a table
  * for each query, or with `--json` a line of JSON. Beside a peer (peer.mjs) each query runs `--rounds` times in turns;
- * it exits with 3 where that peer cannot be had.
+ * it exits with 3 where that peer cannot be had. `--markdown` makes of what `--peer flink --json` has printed into a file the
+ * table of bench/README.md.
  */
 
+import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { measure } from './measure.mjs';
 import { beside, PeerMissing } from './peer.mjs';
+import { peerTable } from './peer-table.mjs';
 import { QUERIES } from './queries/index.mjs';
 import { verify } from './verify.mjs';
 
@@ -24,6 +28,14 @@ const command = commandOf(process.argv.slice(2));
 if (typeof command === 'string') {
   process.stderr.write(`${command}\n`);
   finish(2);
+} else if (command.markdown !== undefined) {
+  try {
+    print(peerTable(readFileSync(command.markdown, 'utf8')));
+    finish(0);
+  } catch (error) {
+    process.stderr.write(`${command.markdown}: ${error.message}\n`);
+    finish(1);
+  }
 } else if (command.verify) {
   const { passed, failed } = await verify({ ...command, log: (line) => print(`${line}\n`) });
   print(`${passed} passed, ${failed} failed\n`);
@@ -35,6 +47,7 @@ if (typeof command === 'string') {
       parallelism: command.parallelisms[0],
       log: (line) =>
         (command.json ? print : process.stderr.write.bind(process.stderr))(`${line}\n`),
+      note: (line) => process.stderr.write(`${line}\n`),
     });
     if (!command.json) print(columns(rows));
     finish(0);
@@ -63,6 +76,7 @@ function commandOf(words) {
         json: { type: 'boolean', default: false },
         'no-hash': { type: 'boolean', default: false },
         peer: { type: 'string' },
+        markdown: { type: 'string' },
         rounds: { type: 'string', default: '3' },
         queries: { type: 'string', default: Object.keys(QUERIES).join(',') },
         events: { type: 'string' },
@@ -70,7 +84,7 @@ function commandOf(words) {
         seed: { type: 'string', default: '0' },
       },
     });
-    const { verify, peer } = values;
+    const { verify, peer, markdown } = values;
     if (peer !== undefined && peer !== 'flink') return `there is no peer '${peer}', but flink`;
     const queries = values.queries.split(',');
     const unknown = queries.find((name) => !Object.hasOwn(QUERIES, name));
@@ -83,6 +97,7 @@ function commandOf(words) {
       json: values.json,
       hashed: !values['no-hash'],
       peer,
+      markdown,
       rounds: whole('rounds', values.rounds, 1, 100),
       faults: !values['no-faults'],
       events: whole('events', values.events ?? (verify ? '20000' : '1000000'), 1, 1e12),

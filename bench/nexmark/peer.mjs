@@ -7,7 +7,16 @@
 
 import { execFile, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+} from 'node:fs';
+import { arch, cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -33,14 +42,16 @@ export const PEER_QUERIES = {
 const started = promisify(execFile);
 
 /**
- * @param {{ queries: string[], events: number, parallelism: number, rounds: number, log: (line: string) => void }} options
+ * @param {{ queries: string[], events: number, parallelism: number, rounds: number, log: (line: string) => void, note: (line: string) => void }} options
+ *   `log` is given lines of JSON: first what is compared where, then each row
  * @returns a row of figures for each query and API: events per CPU second of both, in thousands, and ours divided by
  *   theirs (median, least, most)
  * @throws PeerMissing; Error when the events differ, or rows do
  */
-export async function beside({ queries, events, parallelism, rounds, log }) {
-  await build(log);
+export async function beside({ queries, events, parallelism, rounds, log, note }) {
+  await build(note);
   await compareEvents();
+  log(JSON.stringify({ ...here(), events, parallelism, rounds }));
   const rows = [];
   for (const query of queries) {
     for (const api of ['ds', 'sql']) {
@@ -51,6 +62,21 @@ export async function beside({ queries, events, parallelism, rounds, log }) {
     }
   }
   return rows;
+}
+
+/** What is compared, and where. */
+function here() {
+  const [cpu] = cpus();
+  const git = spawnSync('git', ['describe', '--always', '--dirty'], { encoding: 'utf8' });
+  const pom = readFileSync(join(SOURCES, 'pom.xml'), 'utf8');
+  return {
+    peer: 'flink',
+    version: /<flink.version>([^<]+)</.exec(pom)[1],
+    node: process.versions.node,
+    machine: `${cpus().length} cores of ${cpu?.model ?? arch()}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+    date: new Date().toISOString().slice(0, 10),
+    commit: git.status === 0 ? git.stdout.trim() : 'unknown',
+  };
 }
 
 async function compare({ query, api, events, parallelism, rounds }) {
@@ -134,7 +160,7 @@ function fingerprint(count) {
   return hash.digest('hex');
 }
 
-async function build(log) {
+async function build(note) {
   for (const program of ['java', 'mvn']) {
     if (spawnSync(program, ['-version']).status === 0) continue;
     throw new PeerMissing(
@@ -145,7 +171,7 @@ async function build(log) {
   const lib = join(BUILT, 'lib');
   mkdirSync(BUILT, { recursive: true });
   if (!existsSync(lib)) {
-    log('fetching Flink …');
+    note('fetching Flink …');
     const fetched = join(BUILT, 'fetched');
     rmSync(fetched, { recursive: true, force: true });
     const goal = ['dependency:copy-dependencies', `-DoutputDirectory=${fetched}`];
