@@ -1,6 +1,7 @@
 /** One draw: a job, the right answer, and all the ways in which it is run. */
 
 import { seededRandom } from '../../src/base/random.js';
+import { rightAnswer } from './arrivals.js';
 import { answerInline, answerSimulated } from './fuzz-run.js';
 import {
   describeJob,
@@ -10,7 +11,7 @@ import {
   type FuzzRun,
   type FuzzSource,
 } from './job-spec.js';
-import { type Answer, rightAnswer } from './right-answer.js';
+import type { Answer } from './shape.js';
 
 /** A run that came to another answer. */
 export interface Difference {
@@ -28,9 +29,10 @@ export interface DrawResult {
 const SHRINK_RUNS_MAX = 400;
 const SHOWN_MAX = 12;
 
-export async function runDraw(draw: number): Promise<DrawResult> {
+/** @param only draws jobs of this shape alone */
+export async function runDraw(draw: number, only?: string): Promise<DrawResult> {
   const random = seededRandom(draw);
-  const job = drawJob(random);
+  const job = drawJob(random, only);
   const runs: readonly (FuzzRun | undefined)[] = [undefined, ...drawRuns(random)];
   return { draw, job, difference: await firstDifference(job, runs) };
 }
@@ -58,10 +60,8 @@ async function differences(
   } catch (error) {
     return [`it failed: ${error instanceof Error ? error.message : String(error)}`];
   }
-  return [
-    ...compare('row', given.rows, right.rows),
-    ...compare('late record', given.late, right.late),
-  ];
+  const parts = new Set([...Object.keys(right), ...Object.keys(given)]);
+  return [...parts].flatMap((part) => compare(part, given[part] ?? [], right[part] ?? []));
 }
 
 /** As multisets. */
@@ -121,10 +121,7 @@ function* smaller(job: FuzzJob, run: FuzzRun | undefined): Generator<Case> {
   if (job.before.length > 0) yield [{ ...job, before: job.before.slice(1) }, run];
   if (job.after.length > 0) yield [{ ...job, after: job.after.slice(1) }, run];
   if (job.rebalance) yield [{ ...job, rebalance: false }, run];
-  if (job.gapMs > 0) yield [{ ...job, gapMs: 0 }, run];
-  if (job.overlap !== undefined) yield [{ ...job, overlap: undefined }, run];
-  if (job.againMs > 0) yield [{ ...job, againMs: 0 }, run];
-  if (job.allowedLatenessMs > 0) yield [{ ...job, allowedLatenessMs: 0 }, run];
+  for (const shape of job.shape.smaller?.() ?? []) yield [{ ...job, shape }, run];
   for (const [s, source] of job.sources.entries()) {
     for (const less of smallerSources(source)) {
       yield [{ ...job, sources: job.sources.with(s, less) }, run];
@@ -151,7 +148,7 @@ export function describeDraw({ draw, job, difference }: DrawResult): string {
   const { run, what } = difference;
   const left = what.length - SHOWN_MAX;
   return [
-    `draw ${draw} failed ${run === undefined ? 'in runInline' : `in ${JSON.stringify(run)}`}`,
+    `draw ${draw} (${job.name}) failed ${run === undefined ? 'in runInline' : `in ${JSON.stringify(run)}`}`,
     describeJob(job),
     ...what.slice(0, SHOWN_MAX).map((line) => `  ${line}`),
     ...(left > 0 ? [`  … and ${left} more`] : []),

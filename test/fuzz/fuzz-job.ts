@@ -1,119 +1,82 @@
-/** The real graph of a drawn job, and its answer out of what the job has collected. */
+/** The real graph of a drawn job. */
 
-import { count, max, min, sum } from '../../src/stream/api/aggregations.js';
 import type { DataStream } from '../../src/stream/api/data-stream.js';
 import { defineJob, type JobDefinition } from '../../src/stream/api/job-definition.js';
-import {
-  cumulative,
-  session,
-  sliding,
-  tumbling,
-  type WindowBounds,
-  type WindowDefinition,
-} from '../../src/stream/api/windows.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
-import type { FuzzJob, FuzzRecord, FuzzSource, FuzzStep } from './job-spec.js';
-import {
-  type Answer,
-  aggregateText,
-  dropped,
-  type Fold,
-  lateText,
-  reduceText,
-  shifted,
-} from './right-answer.js';
+import { fixedDelay } from '../../src/supervisor/restart-strategy.js';
+import { dropped, shifted } from './arrivals.js';
+import type { FuzzJob, FuzzSource, FuzzStep } from './job-spec.js';
+import type { FuzzRecord } from './shape.js';
 
-/** How a run paces its sources. */
+/** How a run paces what it waits for. */
 export interface FuzzPace {
-  /** Waits before a batch, or undefined: at once. */
+  /** Waits before a batch, or before a service answers, or undefined: at once. */
   rest(): Promise<void> | undefined;
-}
-
-interface AggregateRow {
-  readonly key: string;
-  readonly windowStart: number;
-  readonly windowEnd: number;
-  readonly replaces?: readonly WindowBounds[];
-  readonly n: number;
-  readonly s: number;
-  readonly lo: number;
-  readonly hi: number;
 }
 
 export function fuzzJob(job: FuzzJob, pace: FuzzPace): JobDefinition {
   return defineJob('fuzz', (env) => {
     const timed = job.sources.map((source, s) => {
       const read = env.from(fuzzSource(source, pace)).uid(`source${s}`);
-      return through(read, job.before)
+      const given = through(read, job.before, pace, `before${s}`)
         .withTimestamps(({ t }) => t, { outOfOrdernessMs: source.outOfOrdernessMs })
         .uid(`time${s}`);
+      return job.sides === 1 ? given : ready(given, job, pace, `${s}`);
     });
     const [first, ...others] = timed;
-    let records: DataStream<FuzzRecord> = others.length === 0 ? first! : first!.union(...others);
-    records = through(records, job.after);
-    if (job.rebalance) records = records.rebalance();
-    const windows = records
-      .keyBy(({ k }) => k)
-      .window(windowOf(job))
-      .allowedLateness(job.allowedLatenessMs)
-      .sideOutputLate('late');
-    if (job.fold === 'reduce') {
-      const reduced = windows.reduce((a, b) => (a.id > b.id ? a : b)).uid('fold');
-      reduced.collect('rows').uid('rows');
-      reduced.sideOutput<FuzzRecord>('late').collect('late').uid('late');
-      return;
+    const union = (streams: readonly DataStream<FuzzRecord>[]): DataStream<FuzzRecord> => {
+      const [one, ...more] = streams;
+      return more.length === 0 ? one! : one!.union(...more);
+    };
+    if (job.sides === 1) {
+      const left = ready(union(timed), job, pace, '');
+      job.shape.build({ left, right: left });
+    } else {
+      job.shape.build({ left: first!, right: others.length === 0 ? first! : union(others) });
     }
-    const once = windows
-      .aggregate({
-        n: count(),
-        s: sum((r: FuzzRecord) => r.v),
-        lo: min((r: FuzzRecord) => r.v),
-        hi: max((r: FuzzRecord) => r.v),
-      })
-      .uid('fold');
-    once.sideOutput<FuzzRecord>('late').collect('late').uid('late');
-    if (job.againMs === 0) {
-      once.collect('rows').uid('rows');
-      return;
-    }
-    once
-      .keyBy(({ key }) => key)
-      .window(tumbling(job.againMs))
-      .aggregate({
-        n: sum(({ n }: { n: number }) => n),
-        s: sum(({ s }: { s: number | null }) => s),
-        lo: min(({ lo }: { lo: number | null }) => lo),
-        hi: max(({ hi }: { hi: number | null }) => hi),
-      })
-      .uid('again')
-      .collect('rows')
-      .uid('rows');
   });
 }
 
-function windowOf({ sizeMs, gapMs, overlap }: FuzzJob): WindowDefinition {
-  if (gapMs > 0) return session({ gapMs });
-  switch (overlap?.kind) {
-    case 'sliding':
-      return sliding({ sizeMs, slideMs: overlap.everyMs });
-    case 'cumulative':
-      return cumulative({ sizeMs, stepMs: overlap.everyMs });
-    default:
-      return tumbling(sizeMs);
-  }
+function ready(
+  stream: DataStream<FuzzRecord>,
+  { after, rebalance }: FuzzJob,
+  pace: FuzzPace,
+  name: string,
+): DataStream<FuzzRecord> {
+  const passed = through(stream, after, pace, `after${name}`);
+  return rebalance ? passed.rebalance() : passed;
 }
 
 function through(
   stream: DataStream<FuzzRecord>,
   steps: readonly FuzzStep[],
+  pace: FuzzPace,
+  name: string,
 ): DataStream<FuzzRecord> {
   let next = stream;
   for (const step of steps) {
     if (step === 'shift') next = next.map((record) => ({ ...record, v: shifted(record.v) }));
     else if (step === 'drop') next = next.filter(({ id }) => !dropped(id));
-    else next = next.flatMap((record) => [record, record]);
+    else if (step === 'twice') next = next.flatMap((record) => [record, record]);
+    else next = asked(next, pace, step === 'ask').uid(`${name}-ask`);
   }
   return next;
+}
+
+/** One record in five is not answered at first. */
+function asked(
+  stream: DataStream<FuzzRecord>,
+  pace: FuzzPace,
+  ordered: boolean,
+): DataStream<FuzzRecord> {
+  return stream.mapAsync(
+    async (record, { attempt }) => {
+      await pace.rest();
+      if (attempt === 1 && record.id % 5 === 0) throw new Error('no answer');
+      return { ...record };
+    },
+    { capacity: 3, ordered, retry: fixedDelay({ attempts: 5, delayMs: 1 }) },
+  );
 }
 
 function fuzzSource({ splits, batch }: FuzzSource, pace: FuzzPace): Source<FuzzRecord> {
@@ -141,66 +104,4 @@ function fuzzSource({ splits, batch }: FuzzSource, pace: FuzzPace): Source<FuzzR
       };
     },
   };
-}
-
-/** @param collected rows by the name of their sink; a window that fired again has several rows */
-export function answerOf(
-  job: FuzzJob,
-  collected: Readonly<Record<string, readonly unknown[]>>,
-): Answer {
-  const rows = collected['rows'] ?? [];
-  const late = (collected['late'] ?? []) as readonly FuzzRecord[];
-  const isByBounds = job.gapMs > 0 || job.overlap !== undefined;
-  if (job.fold === 'aggregate' && isByBounds && job.againMs === 0) {
-    return { rows: standingRows(rows).sort(), late: late.map(lateText).sort() };
-  }
-  const texts = job.fold === 'reduce' ? lastReduced(job, rows) : lastAggregated(rows);
-  return { rows: texts.sort(), late: late.map(lateText).sort() };
-}
-
-/** The last row of a window is the one over most records; where it lies among others says nothing. */
-function lastAggregated(rows: readonly unknown[]): string[] {
-  const last = new Map<string, Fold>();
-  for (const { key, windowStart, n, s, lo, hi } of rows as readonly AggregateRow[]) {
-    const name = `${key}@${windowStart}`;
-    const known = last.get(name);
-    if (known === undefined || n > known.n)
-      last.set(name, { key, start: windowStart, n, s, lo, hi });
-  }
-  return [...last.values()].map(aggregateText);
-}
-
-/** Those that no other row takes the place of. A row of the same bounds counts more records, or comes later. */
-function standingRows(rows: readonly unknown[]): string[] {
-  const folds = rows as readonly AggregateRow[];
-  const name = (key: string, { windowStart, windowEnd }: WindowBounds) =>
-    `${key}@${windowStart}–${windowEnd}`;
-  const replaced = new Set<string>();
-  const last = new Map<string, AggregateRow>();
-  for (const row of folds) {
-    const own = name(row.key, row);
-    for (const one of row.replaces ?? []) {
-      if (name(row.key, one) !== own) replaced.add(name(row.key, one));
-    }
-    const known = last.get(own);
-    if (known === undefined || row.n > known.n) last.set(own, row);
-  }
-  return [...last]
-    .filter(([own]) => !replaced.has(own))
-    .map(([, { key, windowStart: start, windowEnd: end, n, s, lo, hi }]) =>
-      aggregateText({ key, start, end, n, s, lo, hi }),
-    );
-}
-
-/** Of sessions each comes once. */
-function lastReduced(job: FuzzJob, rows: readonly unknown[]): string[] {
-  const records = rows as readonly FuzzRecord[];
-  if (job.gapMs > 0) return records.map((record) => reduceText(job, record));
-  const last = new Map<string, FuzzRecord>();
-  for (const record of records) {
-    const name = `${record.k}@${Math.floor(record.t / job.sizeMs)}`;
-    const known = last.get(name);
-    if (known === undefined || record.id > known.id) last.set(name, record);
-  }
-  return [...last.values()].map((record) => reduceText(job, record));
 }

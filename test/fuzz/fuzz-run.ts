@@ -7,7 +7,7 @@ import { seededRandom } from '../../src/base/random.js';
 import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.js';
 import type { ProcessIdentity } from '../../src/checkpoint/directory/process-identity.js';
 import type { RunningJob } from '../../src/job/job.js';
-import type { JobResult } from '../../src/job/job-types.js';
+import type { JobResult, Logger } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';
 import { runInline } from '../../src/job/run-inline.js';
 import { launchJob } from '../../src/job/run-job.js';
@@ -17,19 +17,23 @@ import { SimDisk } from '../sim/sim-disk.js';
 import { SimThread } from '../sim/sim-thread.js';
 import { Trace } from '../sim/trace.js';
 import { type Domain, World } from '../sim/world.js';
-import { answerOf, fuzzJob } from './fuzz-job.js';
+import { fuzzJob } from './fuzz-job.js';
 import type { FuzzJob, FuzzRun } from './job-spec.js';
-import type { Answer } from './right-answer.js';
+import type { Answer } from './shape.js';
 
 const CHECKPOINTS = '/fuzz/checkpoints';
 /** A run takes some thousand; this one does not come to its end. */
 const EVENTS_MAX = 400_000;
 const HEARTBEAT_MS = 100;
 const LOOK_MS = 0.05;
+const say = () => {};
+const silent: Logger = { debug: say, info: say, warn: say, error: say };
 
 export async function answerInline(job: FuzzJob): Promise<Answer> {
-  const { collected } = await runInline(fuzzJob(job, { rest: () => undefined }));
-  return answerOf(job, collected);
+  const { collected } = await runInline(fuzzJob(job, { rest: () => undefined }), {
+    logger: silent,
+  });
+  return job.shape.answer(collected);
 }
 
 /** @throws what ends the job, or an Error when it does not end */
@@ -81,7 +85,7 @@ class SimulatedRun {
       process.off('unhandledRejection', rejected);
     }
     if (this.#result === undefined) throw this.#error;
-    return answerOf(this.#job, this.#result.collected);
+    return this.#job.shape.answer(this.#result.collected);
   }
 
   #rest(): Promise<void> | undefined {
@@ -142,6 +146,7 @@ class SimulatedRun {
       },
     });
     const options = resolveOptions({
+      logger: silent,
       parallelism,
       keyGroups: 32,
       checkpoint: { store, intervalMs, alignment, incremental: pid % 2 === 0 },

@@ -1,21 +1,15 @@
 /**
- * The jobs that the fuzz test draws: as data, small enough to be read, from which the real graph is built
- * (fuzz-job.ts) and from which a sequential interpreter tells the right answer (right-answer.ts).
+ * The jobs that the fuzz test draws: as data, small enough to be read, and a shape (shapes/) that tells what is done with
+ * the records, and what must come of it.
  *
  * Only what is promised is drawn: bounded splits, `withTimestamps` in the source's own chain, no idleness, and
- * functions that do not depend on the order of records.
+ * functions that do not depend on the order of records, but where a key's records are all of one split.
  */
 
 import { type Random, randomInt } from '../../src/base/random.js';
-
-export interface FuzzRecord {
-  /** Unique within the job. */
-  readonly id: number;
-  readonly k: string;
-  readonly v: number;
-  /** Event time in ms. */
-  readonly t: number;
-}
+import type { FuzzRecord, Shape, ShapeKind } from './shape.js';
+import { picker } from './shapes/kit.js';
+import { SHAPES } from './shapes/shapes.js';
 
 export interface FuzzSource {
   /** Records of each split, in the order in which they are read. */
@@ -25,43 +19,39 @@ export interface FuzzSource {
   readonly batch: number;
 }
 
-/** `drop` leaves out a record in four, `twice` emits each record twice, `shift` changes its value. */
-export type FuzzStep = 'shift' | 'drop' | 'twice';
-
-export interface FuzzOverlap {
-  readonly kind: 'sliding' | 'cumulative';
-  readonly everyMs: number;
-}
+/**
+ * `drop` leaves out a record in four, `twice` emits each record twice, `shift` changes its value. `ask` calls a service
+ * that answers late and fails at first, `ask any` the same without keeping the order.
+ */
+export type FuzzStep = 'shift' | 'drop' | 'twice' | 'ask' | 'ask any';
 
 export interface FuzzJob {
   readonly sources: readonly FuzzSource[];
   /** Ahead of `withTimestamps`: what is dropped here tells nothing of time. */
   readonly before: readonly FuzzStep[];
   readonly after: readonly FuzzStep[];
-  /** Records of a source are dealt to all instances ahead of `keyBy`. */
+  /** Records of a source are dealt to all instances ahead of the shape. */
   readonly rebalance: boolean;
-  readonly sizeMs: number;
-  /** Above 0 windows are sessions with this gap, of which `sizeMs` says nothing. */
-  readonly gapMs: number;
-  /** Windows that overlap: how, and how far apart their ends are. Undefined: they do not. */
-  readonly overlap: FuzzOverlap | undefined;
-  readonly allowedLatenessMs: number;
-  readonly fold: 'aggregate' | 'reduce';
-  /** Size of a second window, a multiple of the first, that folds the rows of the first; 0: none. */
-  readonly againMs: number;
+  /** The first source is the left side of the shape, the others are its right one. One alone is both. */
+  readonly sides: 1 | 2;
+  readonly name: string;
+  readonly shape: Shape;
 }
 
 export const MOST_RECORDS = 160;
 
-export function drawJob(random: Random): FuzzJob {
-  const pick = <T>(...from: readonly T[]): T => from[randomInt(random, from.length)]!;
+/** @param only draws of this shape alone */
+export function drawJob(random: Random, only?: string): FuzzJob {
+  const pick = picker(random);
   const some = <T>(share: number, ...from: readonly T[]): T[] =>
     from.filter(() => random.next() < share);
+  const { name, sides, keys, draw } = drawKind(random, only);
   const sizeMs = pick(50, 100, 250, 1_000);
-  const allowedLatenessMs = pick(0, 0, sizeMs, 3 * sizeMs, 100_000);
-  const keys = pick(1, 3, 8);
+  const isOwn = keys === 'own';
+  const keyCount = pick(1, 3, 8);
+  const sourceCount = sides === 2 ? pick(1, 2, 2, 2, 3) : pick(1, 1, 2, 3);
   let id = 0;
-  const drawSplit = (count: number, spreadMs: number): FuzzRecord[] => {
+  const drawSplit = (count: number, spreadMs: number, own: string): FuzzRecord[] => {
     // Splits begin anywhere: some are long over when others begin.
     let at = randomInt(random, 4) * pick(0, sizeMs, 10 * sizeMs);
     const stepMs = pick(1, 7, 40, sizeMs);
@@ -70,47 +60,51 @@ export function drawJob(random: Random): FuzzJob {
       // Most are in order, some are behind, a few are far behind.
       const lag = random.next() < 0.3 ? randomInt(random, spreadMs * pick(1, 1, 6) + 1) : 0;
       id += 1;
-      return { id, k: `k${randomInt(random, keys)}`, v: randomInt(random, 20), t: at - lag };
+      return {
+        id,
+        k: `k${randomInt(random, keyCount)}${own}`,
+        v: randomInt(random, 20),
+        t: at - lag,
+      };
     });
   };
-  const sources = Array.from({ length: random.next() < 0.75 ? 1 : 2 }, (): FuzzSource => {
+  const sources = Array.from({ length: sourceCount }, (_, s): FuzzSource => {
     const outOfOrdernessMs = pick(0, 10, sizeMs);
     const splits = 1 + randomInt(random, 6);
     const longest = Math.floor(MOST_RECORDS / (2 * splits));
     return {
       outOfOrdernessMs,
       batch: pick(1, 3, 16),
-      splits: Array.from({ length: splits }, () =>
-        drawSplit(pick(0, 1, 3, longest, longest, longest), outOfOrdernessMs + sizeMs),
+      splits: Array.from({ length: splits }, (__, p) =>
+        drawSplit(
+          pick(0, 1, 3, longest, longest, longest),
+          outOfOrdernessMs + sizeMs,
+          isOwn ? `.${s}.${p}` : '',
+        ),
       ),
     };
   });
-  const fold = pick('aggregate', 'aggregate', 'reduce');
-  const isTwofold = fold === 'aggregate' && allowedLatenessMs === 0 && random.next() < 0.3;
-  // A reduced record does not tell which earlier ones it takes the place of.
-  const maySession = fold === 'aggregate' || allowedLatenessMs === 0;
-  const gapMs = maySession && random.next() < 0.35 ? pick(1, 7, 40, sizeMs) : 0;
-  const job: FuzzJob = {
+  const ask: FuzzStep[] = random.next() < 0.15 ? [isOwn ? 'ask' : pick('ask', 'ask any')] : [];
+  return {
     sources,
     before: some<FuzzStep>(0.2, 'shift', 'drop', 'twice'),
-    after: some<FuzzStep>(0.2, 'shift', 'drop', 'twice'),
-    rebalance: random.next() < 0.25,
-    sizeMs,
-    gapMs,
-    overlap: undefined,
-    allowedLatenessMs,
-    fold,
-    againMs: isTwofold ? sizeMs * pick(2, 5) : 0,
+    after: [...some<FuzzStep>(0.2, 'shift', 'drop', 'twice'), ...ask],
+    rebalance: !isOwn && random.next() < 0.25,
+    sides,
+    name,
+    shape: draw(random, sizeMs),
   };
-  const mayOverlap = fold === 'aggregate' && gapMs === 0 && job.againMs === 0;
-  if (!mayOverlap || random.next() < 0.5) return job;
-  const overlap = pick<FuzzOverlap>(
-    { kind: 'sliding', everyMs: sizeMs / 5 },
-    // Ends of windows divide slides.
-    { kind: 'sliding', everyMs: Math.ceil(sizeMs / 3) },
-    { kind: 'cumulative', everyMs: sizeMs / 5 },
-  );
-  return { ...job, overlap };
+}
+
+function drawKind(random: Random, only: string | undefined): ShapeKind {
+  const among = only === undefined ? SHAPES : SHAPES.filter(({ name }) => name === only);
+  const weightOf = ({ weight = 1 }: ShapeKind) => weight;
+  let left = random.next() * among.reduce((all, kind) => all + weightOf(kind), 0);
+  for (const kind of among) {
+    left -= weightOf(kind);
+    if (left < 0) return kind;
+  }
+  throw new Error(`there is no shape '${only}': ${SHAPES.map(({ name }) => name).join(', ')}`);
 }
 
 /** How a job is run. The same job comes to the same answer in every one of these. */
@@ -134,7 +128,7 @@ export const PARALLELISMS = [1, 2, 3, 5] as const;
 
 /** One run at each parallelism: undisturbed, or with kills, or rescaled half-way. */
 export function drawRuns(random: Random): readonly FuzzRun[] {
-  const pick = <T>(...from: readonly T[]): T => from[randomInt(random, from.length)]!;
+  const pick = picker(random);
   return PARALLELISMS.map((parallelism): FuzzRun => {
     const isRescaled = random.next() < 0.3;
     const isDisturbed = random.next() < 0.4;
@@ -156,27 +150,30 @@ export function drawRuns(random: Random): readonly FuzzRun[] {
 }
 
 /** As somebody would write it down. */
-export function describeJob(job: FuzzJob): string {
+export function describeJob({ sources, before, after, rebalance, sides, shape }: FuzzJob): string {
   const step = (name: FuzzStep) => `.${name}()`;
-  const lines = job.sources.flatMap(({ splits, outOfOrdernessMs, batch }, s) => [
+  const lines = sources.flatMap(({ splits, outOfOrdernessMs, batch }, s) => [
     `source ${s}: ${splits.length} splits, batches of ${batch}, outOfOrdernessMs ${outOfOrdernessMs}`,
     ...splits.map((records, p) => {
       const listed = records.map(({ id, k, v, t }) => `${id}:${k}=${v}@${t}`).join(' ');
       return `  split ${p}: ${listed === '' ? 'empty' : listed}`;
     }),
   ]);
-  const { before, after, rebalance, sizeMs, gapMs, overlap, allowedLatenessMs, fold, againMs } =
-    job;
-  const plain = gapMs > 0 ? `session(${gapMs})` : `tumbling(${sizeMs})`;
-  const window = overlap === undefined ? plain : `${overlap.kind}(${sizeMs}, ${overlap.everyMs})`;
+  const joint =
+    sides === 2
+      ? sources.length === 1
+        ? ', with itself: '
+        : ', the first with the others: '
+      : sources.length > 1
+        ? '.union()'
+        : '';
   const chain = [
     ...before.map(step),
     '.withTimestamps(t)',
-    ...(job.sources.length > 1 ? ['.union()'] : []),
     ...after.map(step),
     ...(rebalance ? ['.rebalance()'] : []),
-    `.keyBy(k).window(${window}).allowedLateness(${allowedLatenessMs}).${fold}()`,
-    ...(againMs > 0 ? [`.keyBy(key).window(tumbling(${againMs})).aggregate()`] : []),
+    joint,
+    shape.text,
   ];
   return [...lines, chain.join('')].join('\n');
 }

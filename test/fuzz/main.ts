@@ -5,6 +5,7 @@
  *   npm run fuzz                              100 draws
  *   npm run fuzz -- --draws 2000 --from 1     these
  *   npm run fuzz -- --draw 17                 one; when it fails, as a smaller job
+ *   npm run fuzz -- --shape triggered         of this shape alone (shapes/shapes.ts)
  *
  * The last line is `N passed, N failed`; the exit code is 1 when a draw failed.
  */
@@ -30,13 +31,13 @@ else process.exitCode = await command();
 async function command(): Promise<number> {
   const values = options();
   if (values.draw !== undefined) {
-    const { failed, report } = await answer(wholeNumber('draw', values.draw), true);
+    const { failed, report } = await answer(wholeNumber('draw', values.draw), true, values.shape);
     if (report !== undefined) console.log(report);
     console.log(failed ? '0 passed, 1 failed' : '1 passed, 0 failed');
     return failed ? 1 : 0;
   }
   const draws = wholeNumber('draws', values.draws);
-  const failed = await many(wholeNumber('from', values.from), draws);
+  const failed = await many(wholeNumber('from', values.from), draws, values.shape);
   if (failed.length > 0) {
     console.log(`failed draws: ${failed.sort((a, b) => a - b).join(', ')}`);
   }
@@ -51,18 +52,19 @@ function options() {
         draws: { type: 'string', default: '100' },
         from: { type: 'string', default: '1' },
         draw: { type: 'string' },
+        shape: { type: 'string' },
       },
     });
     return values;
   } catch (error) {
-    const usage = 'npm run fuzz -- [--draws N] [--from S] | --draw D';
+    const usage = 'npm run fuzz -- [--draws N] [--from S] [--shape NAME] | --draw D';
     console.error(`${error instanceof Error ? error.message : String(error)}\n${usage}`);
     process.exit(2);
   }
 }
 
 /** @returns those that failed */
-async function many(from: number, draws: number): Promise<number[]> {
+async function many(from: number, draws: number, shape: string | undefined): Promise<number[]> {
   const failed: number[] = [];
   let reports = 0;
   await dealNumbers<Answer>({
@@ -70,7 +72,7 @@ async function many(from: number, draws: number): Promise<number[]> {
     from,
     count: draws,
     msMax: DRAW_MS_MAX,
-    message: (draw) => ({ draw, reports: reports < REPORTS_MAX }),
+    message: (draw) => ({ draw, reports: reports < REPORTS_MAX, shape }),
     onAnswer: (told) => {
       if (told.failed) failed.push(told.draw);
       if (told.report === undefined) return;
@@ -88,13 +90,17 @@ async function many(from: number, draws: number): Promise<number[]> {
 /** In a child: a draw comes, its answer goes. */
 function serve(): void {
   process.on('message', (message) => {
-    const { draw, reports } = message as { readonly draw: number; readonly reports: boolean };
-    void answer(draw, reports).then((told) => process.send!(told));
+    const { draw, reports, shape } = message as {
+      readonly draw: number;
+      readonly reports: boolean;
+      readonly shape?: string;
+    };
+    void answer(draw, reports, shape).then((told) => process.send!(told));
   });
 }
 
-async function answer(draw: number, reports: boolean): Promise<Answer> {
-  const result = await runDraw(draw);
+async function answer(draw: number, reports: boolean, shape?: string): Promise<Answer> {
+  const result = await runDraw(draw, shape);
   const failed = result.difference !== undefined;
   const report = failed && reports ? describeDraw(await shrinkDraw(result)) : undefined;
   return { draw, failed, report };
