@@ -293,6 +293,7 @@ export type {
   JoinLatestOptions,
   JoinOptions,
   JoinSelect,
+  JoinState,
   LateSides,
   LeftOf,
   LookupOptions,

@@ -97,6 +97,32 @@ test('users are on the web, in the app, or on both', async () => {
     }
   }
   expect(texts(await project.publishedRows('out/presence'))).toEqual(texts([...rows.values()]));
+
+  await run('presence-sessions.job.ts');
+  const gap = 30 * MINUTE_MS;
+  const sessions: {
+    user: string;
+    windowStart: number;
+    windowEnd: number;
+    web: number;
+    app: number;
+  }[] = [];
+  const all = [
+    ...web.map((one) => ({ ...one, web: 1 })),
+    ...app.map((one) => ({ ...one, web: 0 })),
+  ];
+  for (const { user, time, web: isWeb } of all.sort((a, b) => a.time - b.time)) {
+    let session = sessions.findLast((one) => one.user === user);
+    if (session === undefined || time > session.windowEnd) {
+      session = { user, windowStart: time, windowEnd: 0, web: 0, app: 0 };
+      sessions.push(session);
+    }
+    session.windowEnd = time + gap;
+    session.web += isWeb;
+    session.app += 1 - isWeb;
+  }
+  expect(sessions.length).toBeGreaterThan(11);
+  expect(texts(await project.publishedRows('out/presence-sessions'))).toEqual(texts(sessions));
 });
 
 test('flights have the cities of a table', async () => {

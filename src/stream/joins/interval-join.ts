@@ -15,7 +15,7 @@
 import { NOT_BEHIND } from '../../channels/element.js';
 import type { Output } from '../api/output.js';
 import type { JoinContext, SideName } from './join-context.js';
-import type { JoinKind } from './join-options.js';
+import type { JoinKind, JoinState } from './join-options.js';
 import {
   dropNullKey,
   isNullKey,
@@ -23,7 +23,7 @@ import {
   otherSide,
   pairOf,
   putLateAside,
-  ROWS_OF_BOTH,
+  rowsOfBoth,
   type Select,
 } from './join-sides.js';
 
@@ -38,6 +38,7 @@ export interface IntervalJoin {
   readonly select: Select;
   /** Side outputs for late rows. */
   readonly lateTags: Readonly<Partial<Record<SideName, string>>>;
+  readonly versions: JoinState;
 }
 
 /** The callbacks of the join. */
@@ -102,7 +103,7 @@ export function intervalJoinSpec(join: IntervalJoin) {
   };
 
   return {
-    state: ROWS_OF_BOTH,
+    state: rowsOfBoth(join.versions),
     onLeft: take('left'),
     onRight: take('right'),
     onTimer(now: number, ctx: JoinContext): void {

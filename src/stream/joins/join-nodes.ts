@@ -18,6 +18,7 @@ import {
   checkKind,
   checkLateness,
   checkLateTags,
+  checkState,
   checkWindow,
   requireJoin,
 } from './join-options.js';
@@ -79,7 +80,7 @@ function sidesOf(lateTags: Drawn['lateTags']) {
   );
 }
 
-const SHARED = ['select', 'kind', 'sideOutputLate'];
+const SHARED = ['select', 'kind', 'sideOutputLate', 'state'];
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK, as all here */
 export function intervalJoinNode(options: unknown): JoinNode {
@@ -96,7 +97,8 @@ export function intervalJoinNode(options: unknown): JoinNode {
   const lateTags = checkLateTags(method, given['sideOutputLate']);
   const select = given['select'] as Select;
   const parameters = { ...bounds, allowedLatenessMs, kind };
-  const spec = intervalJoinSpec({ method, ...parameters, select, lateTags });
+  const versions = checkState(method, given['state']);
+  const spec = intervalJoinSpec({ method, ...parameters, select, lateTags, versions });
   return joinNode({ type: 'interval-join', method, needsTimes: true, parameters, lateTags, spec });
 }
 
@@ -105,18 +107,19 @@ export function equalJoinNode(options: unknown): JoinNode {
   const method = 'join';
   const { window } = (options ?? {}) as { readonly window?: unknown };
   if (window !== undefined) return windowJoinNode(options);
-  const given = requireJoin(method, options, ['select', 'kind', 'ttlMs', 'window']);
+  const given = requireJoin(method, options, ['select', 'kind', 'ttlMs', 'window', 'state']);
   const kind = checkKind(method, given['kind'], ['inner']);
   const { ttlMs } = given;
   const select = given['select'] as Select;
+  const versions = checkState(method, given['state']);
   if (ttlMs === undefined) {
-    const spec = keyJoinSpec(select);
+    const spec = keyJoinSpec(select, versions);
     return joinNode({ type: 'join', method, needsTimes: false, parameters: { ttlMs: null }, spec });
   }
   requireWholeMs('join({ ttlMs })', ttlMs, 1);
   const [lowerMs, upperMs] = [1 - ttlMs, ttlMs - 1];
   const within = { method, lowerMs, upperMs, allowedLatenessMs: 0, kind, select, lateTags: {} };
-  const spec = intervalJoinSpec(within);
+  const spec = intervalJoinSpec({ ...within, versions });
   return joinNode({ type: 'join', method, needsTimes: true, parameters: { ttlMs }, spec });
 }
 
@@ -126,30 +129,32 @@ function windowJoinNode(options: unknown): JoinNode {
   const window = checkWindow(method, given['window']);
   const kind = checkKind(method, given['kind']);
   const lateTags = checkLateTags(method, given['sideOutputLate']);
+  const versions = checkState(method, given['state']);
   return joinNode({
     type: 'window-join',
     method,
     needsTimes: true,
     parameters: { window: { ...window }, kind },
     lateTags,
-    spec: windowJoinSpec(window, kind, lateTags, given['select'] as Select),
+    spec: windowJoinSpec({ window, lateTags, versions }, kind, given['select'] as Select),
     describe: (state) => windowedState(window, state),
   });
 }
 
 export function coGroupNode(options: unknown): JoinNode {
   const method = 'coGroup';
-  const given = requireJoin(method, options, ['window', 'select', 'sideOutputLate']);
+  const given = requireJoin(method, options, ['window', 'select', 'sideOutputLate', 'state']);
   const window = checkWindow(method, given['window']);
   const lateTags = checkLateTags(method, given['sideOutputLate']);
   const select = given['select'] as (l: never, r: never, k: never, w: WindowBounds) => unknown;
+  const versions = checkState(method, given['state']);
   return joinNode({
     type: 'co-group',
     method,
     needsTimes: true,
     parameters: { window: { ...window } },
     lateTags,
-    spec: coGroupSpec(window, lateTags, select),
+    spec: coGroupSpec({ window, lateTags, versions }, select),
     describe: (state) => windowedState(window, state),
   });
 }
@@ -159,13 +164,14 @@ export function latestJoinNode(options: unknown): JoinNode {
   const given = requireJoin(method, options, SHARED);
   const kind = checkKind(method, given['kind'], ['inner', 'left']);
   const lateTags = checkLateTags(method, given['sideOutputLate'], ['left']);
+  const versions = checkState(method, given['state']);
   return joinNode({
     type: 'latest-join',
     method,
     needsTimes: true,
     parameters: { kind },
     lateTags,
-    spec: latestJoinSpec(kind, lateTags, given['select'] as Select),
+    spec: latestJoinSpec(kind, lateTags, given['select'] as Select, versions),
   });
 }
 

@@ -4,6 +4,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { checkObject, checkOneOf } from '../../base/option-checks.js';
 import { checkCallback, describeValue, type NotPromise } from '../api/callbacks.js';
 import { requireTag } from '../api/side-outputs.js';
+import { checkVersion, type StateVersion } from '../api/state-version.js';
 import {
   type AlignedWindow,
   isAligned,
@@ -37,6 +38,15 @@ export interface LateSides<LT, RT> {
   readonly right?: RT | undefined;
 }
 
+/**
+ * `version` and `migrate` of the records that a join keeps, by side. `migrate` gets a record of a former version, and
+ * answers with one of this version, synchronously.
+ */
+export interface JoinState {
+  readonly left?: StateVersion<unknown> | undefined;
+  readonly right?: StateVersion<unknown> | undefined;
+}
+
 export interface JoinOptions<L, R, K, O> {
   /**
    * Rows find each other when their event times are less than this apart, in ms. Absent: however far they are apart, and
@@ -47,6 +57,7 @@ export interface JoinOptions<L, R, K, O> {
   /** Default, and the only one: a row without a partner may still find one. */
   readonly kind?: 'inner' | undefined;
   readonly select: JoinSelect<L, R, K, 'inner', O>;
+  readonly state?: JoinState | undefined;
 }
 
 export interface WindowJoinOptions<L, R, K, J, O, LT = never, RT = never> {
@@ -56,6 +67,7 @@ export interface WindowJoinOptions<L, R, K, J, O, LT = never, RT = never> {
   readonly kind?: J | undefined;
   readonly select: JoinSelect<L, R, K, J, O>;
   readonly sideOutputLate?: LateSides<LT, RT> | undefined;
+  readonly state?: JoinState | undefined;
 }
 
 export interface CoGroupOptions<L, R, K, O, LT = never, RT = never> {
@@ -63,6 +75,7 @@ export interface CoGroupOptions<L, R, K, O, LT = never, RT = never> {
   /** Called once for each key and window that has a record, at the window's end; synchronous. One of the two may be empty. */
   readonly select: (lefts: L[], rights: R[], key: K, window: WindowBounds) => NotPromise<O>;
   readonly sideOutputLate?: LateSides<LT, RT> | undefined;
+  readonly state?: JoinState | undefined;
 }
 
 export interface IntervalJoinOptions<L, R, K, J, O, LT = never, RT = never> {
@@ -76,6 +89,7 @@ export interface IntervalJoinOptions<L, R, K, J, O, LT = never, RT = never> {
   /** How far behind its split's time a row may be without being late, in ms. Rows are kept for so much longer. Default 0. */
   readonly allowedLatenessMs?: number | undefined;
   readonly sideOutputLate?: LateSides<LT, RT> | undefined;
+  readonly state?: JoinState | undefined;
 }
 
 export interface JoinLatestOptions<L, R, K, J, O, LT = never> {
@@ -84,6 +98,7 @@ export interface JoinLatestOptions<L, R, K, J, O, LT = never> {
   readonly select: JoinSelect<L, R, K, J, O>;
   /** Side output for left rows that are late. */
   readonly sideOutputLate?: { readonly left?: LT | undefined } | undefined;
+  readonly state?: JoinState | undefined;
 }
 
 export interface LookupOptions<L, R, K, J, O> {
@@ -148,11 +163,27 @@ export function checkInterval(
 export function checkWindow(method: string, window: unknown): AlignedWindow {
   requireWindow(window, `${method}({ window })`);
   if (isAligned(window)) return window;
+  const instead =
+    window.kind === 'session'
+      ? 'Records of both streams are in one session when they are one stream: left.map((l) => ({ left: l }))' +
+        '.union(right.map((r) => ({ right: r }))), then keyBy(…).window(session(…)).process(…).'
+      : 'intervalJoin(…) joins rows that are near each other.';
   throw new HoldfastError(
     'ERR_HOLDFAST_BAD_OPTION',
     `${method}({ window }) needs windows that are the same for all keys, as tumbling(…) and sliding(…), and was given ` +
-      `'${window.kind}' windows. intervalJoin(…) joins rows that are near each other.`,
+      `'${window.kind}' windows. ${instead}`,
   );
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, ERR_HOLDFAST_ASYNC_CALLBACK */
+export function checkState(method: string, given: unknown): JoinState {
+  const option = `${method}.state`;
+  const sides = checkObject(option, given as JoinState | undefined, ['left', 'right']);
+  for (const side of ['left', 'right'] as const) {
+    const of = `${option}.${side}`;
+    checkVersion(of, checkObject(of, sides[side], ['version', 'migrate']));
+  }
+  return sides;
 }
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */

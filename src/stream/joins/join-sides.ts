@@ -9,18 +9,22 @@
 
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { StateSpec } from '../api/state-specs.js';
+import type { StateVersion } from '../api/state-version.js';
 import type { JoinContext, SideName } from './join-context.js';
-import type { JoinKind } from './join-options.js';
+import type { JoinKind, JoinState } from './join-options.js';
 
-export const rows = (): StateSpec<never> => ({
+const rows = ({ version = 1, migrate }: StateVersion<unknown> = {}): StateSpec<never> => ({
   kind: 'rows',
-  version: 1,
-  migrate: undefined,
+  version,
+  migrate,
   ttlMs: undefined,
 });
 
-/** The states of a join that keeps rows of both sides. */
-export const ROWS_OF_BOTH = { left: rows(), right: rows() };
+/** The states of a join that keeps rows of both sides. @param versions of the records in them */
+export const rowsOfBoth = ({ left, right }: JoinState) => ({
+  left: rows(left),
+  right: rows(right),
+});
 
 export const otherSide = (side: SideName): SideName => (side === 'left' ? 'right' : 'left');
 

@@ -5,19 +5,20 @@
 
 import { NOT_BEHIND } from '../../channels/element.js';
 import type { JoinContext, SideName } from './join-context.js';
+import type { JoinState } from './join-options.js';
 import {
   dropNullKey,
   isNullKey,
   otherSide,
   pairOf,
-  ROWS_OF_BOTH,
+  rowsOfBoth,
   type Select,
 } from './join-sides.js';
 
 /** What rows without a time are kept under. Their pairs have none either. */
 const NO_TIME = Number.NEGATIVE_INFINITY;
 
-export function keyJoinSpec(select: Select) {
+export function keyJoinSpec(select: Select, versions: JoinState) {
   const pair = pairOf('join', select);
   const take = (side: SideName) => (record: unknown, ctx: JoinContext) => {
     const { key } = ctx;
@@ -41,5 +42,5 @@ export function keyJoinSpec(select: Select) {
       }
     }
   };
-  return { state: ROWS_OF_BOTH, onLeft: take('left'), onRight: take('right') };
+  return { state: rowsOfBoth(versions), onLeft: take('left'), onRight: take('right') };
 }

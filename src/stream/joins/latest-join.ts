@@ -14,14 +14,14 @@
 import { NOT_BEHIND } from '../../channels/element.js';
 import { hasPassed } from '../operators/lateness.js';
 import type { JoinContext, JoinRow, JoinRows, SideName } from './join-context.js';
-import type { JoinKind } from './join-options.js';
+import type { JoinKind, JoinState } from './join-options.js';
 import {
   dropNullKey,
   isNullKey,
   keepsUnmatched,
   pairOf,
   putLateAside,
-  ROWS_OF_BOTH,
+  rowsOfBoth,
   type Select,
 } from './join-sides.js';
 
@@ -29,11 +29,12 @@ export function latestJoinSpec(
   kind: JoinKind,
   lateTags: Readonly<Partial<Record<SideName, string>>>,
   select: Select,
+  versions: JoinState,
 ) {
   const pair = pairOf('joinLatest', select);
   const keeps = keepsUnmatched(kind, 'left');
   return {
-    state: ROWS_OF_BOTH,
+    state: rowsOfBoth(versions),
     onLeft(record: unknown, ctx: JoinContext): void {
       const time = ctx.timestamp;
       if (ctx.isLate(time)) {

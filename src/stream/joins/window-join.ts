@@ -13,14 +13,14 @@ import { hasPassed } from '../operators/lateness.js';
 import type { WindowAssigner } from '../windows/assigner.js';
 import { assignerOf } from '../windows/assigners.js';
 import type { JoinContext, JoinRows, SideName } from './join-context.js';
-import type { JoinKind } from './join-options.js';
+import type { JoinKind, JoinState } from './join-options.js';
 import {
   dropNullKey,
   isNullKey,
   keepsUnmatched,
   pairOf,
   putLateAside,
-  ROWS_OF_BOTH,
+  rowsOfBoth,
   type Select,
 } from './join-sides.js';
 
@@ -38,10 +38,16 @@ export type FireWindow = (
   emit: JoinContext['emitRow'],
 ) => void;
 
+/** What both joins by window are made of. */
+export interface WindowJoin {
+  readonly window: AlignedWindow;
+  readonly lateTags: LateTags;
+  readonly versions: JoinState;
+}
+
 /** @param takesNull the null key is a key as any other */
 function windowSpec(
-  window: AlignedWindow,
-  lateTags: LateTags,
+  { window, lateTags, versions }: WindowJoin,
   takesNull: (side: SideName) => boolean,
   fire: FireWindow,
 ) {
@@ -64,7 +70,7 @@ function windowSpec(
     }
   };
   return {
-    state: ROWS_OF_BOTH,
+    state: rowsOfBoth(versions),
     onLeft: take('left'),
     onRight: take('right'),
     onTimer(last: number, ctx: JoinContext): void {
@@ -91,20 +97,18 @@ function rowsOf(side: JoinRows, { windowStart, windowEnd }: WindowBounds): Windo
 
 /** M3 */
 function release(side: JoinRows, assigner: WindowAssigner, end: number): void {
-  const nextStart = assigner.startOf(assigner.nextEnd(end));
-  for (const [time] of side.between(Number.NEGATIVE_INFINITY, nextStart - 1)) side.remove(time);
+  const nextEnd = assigner.nextEnd(end);
+  // Behind the window over everything there is none.
+  const isLast = nextEnd === Number.POSITIVE_INFINITY;
+  const untilMs = isLast ? nextEnd : assigner.startOf(nextEnd) - 1;
+  for (const [time] of side.between(Number.NEGATIVE_INFINITY, untilMs)) side.remove(time);
 }
 
 /** Every pair of a window; and by kind those without a partner. */
-export function windowJoinSpec(
-  window: AlignedWindow,
-  kind: JoinKind,
-  lateTags: LateTags,
-  select: Select,
-) {
+export function windowJoinSpec(join: WindowJoin, kind: JoinKind, select: Select) {
   const pair = pairOf('join', select);
   const keeps = (side: SideName) => keepsUnmatched(kind, side);
-  return windowSpec(window, lateTags, keeps, (lefts, rights, key, _window, emit) => {
+  return windowSpec(join, keeps, (lefts, rights, key, _window, emit) => {
     const meet = !isNullKey(key);
     if (meet) {
       for (const left of lefts) {
@@ -129,15 +133,13 @@ export function windowJoinSpec(
 
 /** One row of all that a window has of a key. A null key is a key as any other, since nothing is compared. */
 export function coGroupSpec(
-  window: AlignedWindow,
-  lateTags: LateTags,
+  join: WindowJoin,
   select: (lefts: never, rights: never, key: never, window: WindowBounds) => unknown,
 ) {
   const make = select as (...all: readonly unknown[]) => unknown;
   const records = (rows: WindowRows) => rows.map((row) => row.record());
   return windowSpec(
-    window,
-    lateTags,
+    join,
     () => true,
     (lefts, rights, key, bounds, emit) =>
       emit(

@@ -3,6 +3,7 @@
 import type { NumericAggregation, Words } from '../api/aggregations.js';
 import type { Slot } from '../api/process.js';
 import type { StateKind } from '../api/state-specs.js';
+import type { JoinRow } from '../joins/join-context.js';
 import { describeKey } from '../state/cell-section.js';
 import type { Expiring } from '../state/handle.js';
 import {
@@ -86,7 +87,8 @@ export function mixedEvolution(
 }
 
 /**
- * Evolves the slots of a key's state (keyed-state.ts): of a list each item is migrated, of a map each value.
+ * Evolves the slots of a key's state (keyed-state.ts): of a list each item is migrated, of a map each value, and
+ * of a join each record.
  * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
  */
 export function slotEvolution(
@@ -130,8 +132,13 @@ function migrateSlot(kind: StateKind, slot: unknown, migrate: (part: unknown) =>
       return (slot as readonly unknown[]).map(migrate);
     case 'map':
       return new Map([...(slot as Map<unknown, unknown>)].map(([key, one]) => [key, migrate(one)]));
-    case 'rows': // Joins declare no versions.
-      return slot;
+    case 'rows':
+      return new Map(
+        [...(slot as Map<number, readonly JoinRow[]>)].map(([timeMs, rows]) => [
+          timeMs,
+          rows.map(([kept, afterMs, isMatched]) => [migrate(kept), afterMs, isMatched]),
+        ]),
+      );
   }
 }
 
