@@ -147,10 +147,59 @@ describe('sketches', () => {
   });
 });
 
+describe('the first records with ties', () => {
+  const read = (a: Aggregation<Sample, Sample[]>, records: readonly Sample[]) =>
+    answer(a, records).map(({ k }) => k);
+  const samplesOf = (text: string): Sample[] =>
+    text.split(' ').map((word) => ({ t: 0, v: Number(word.slice(1)), k: word }));
+
+  it('keep all that are equal to the last one', () => {
+    const by = { by: (r: Sample) => r.v, ties: 'all' } as const;
+    expect(read(topN(1, by), samplesOf('a1 b3 c3 d2 e3'))).toEqual(['b3', 'c3', 'e3']);
+    expect(read(topN(2, by), samplesOf('a1 b1 c3 d1'))).toEqual(['c3', 'a1', 'b1', 'd1']);
+    expect(read(topN(2, by), samplesOf('a1 b1 c3 d1 e3'))).toEqual(['c3', 'e3']);
+    expect(read(topN(2, by), samplesOf('a1 b1 c3 d1 e2'))).toEqual(['c3', 'e2']);
+    expect(read(topN(3, by), samplesOf('a1'))).toEqual(['a1']);
+    const two = { by: [(r: Sample) => r.v, asc((r: Sample) => r.k[0])], ties: 'all' } as const;
+    expect(read(topN(1, two), samplesOf('b3 a3 a3 c9 d9 c9'))).toEqual(['c9', 'c9']);
+  });
+
+  it.each([1, 2, 5])('are those of a sort, whatever is merged, of %d', (n) => {
+    const values = fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 20 });
+    fc.assert(
+      fc.property(values, fc.nat({ max: 20 }), fc.boolean(), (given, cut, isUpward) => {
+        const all = given.map((v, i): Sample => ({ t: 0, v, k: `${i}` }));
+        const place = ({ v }: Sample) => (isUpward ? v! : -v!);
+        const sorted = all.toSorted((a, b) => place(a) - place(b));
+        const last = sorted[n - 1];
+        const expected = sorted.filter((r, i) => i < n || place(r) === place(last!));
+        const top = topN<Sample>(n, { by: isUpward ? asc((r) => r.v) : (r) => r.v, ties: 'all' });
+        if (top.kind !== 'value') throw new Error('it has a value');
+        const stateOf = (some: readonly Sample[]) => {
+          return some.reduce((state: unknown, one) => top.add(state, one, 0), top.initial());
+        };
+        const [earlier, later] = [stateOf(all.slice(0, cut)), stateOf(all.slice(cut))];
+        expect(top.result(top.merge!(earlier, later))).toEqual(expected);
+        expect(top.result(stateOf(all))).toEqual(expected);
+      }),
+    );
+  });
+
+  it('keep NaN behind all numbers', () => {
+    const by = { by: (r: Sample) => r.v, ties: 'all' } as const;
+    const nan = { t: 0, v: Number.NaN, k: 'nan' };
+    expect(read(topN(1, by), [nan, ...samplesOf('a1'), nan])).toEqual(['nan', 'nan']);
+    expect(read(topN(1, { by: asc(by.by), ties: 'all' }), [nan, ...samplesOf('a1'), nan])).toEqual([
+      'a1',
+    ]);
+  });
+});
+
 describe('state', () => {
   it('of another n is that of another aggregation, since it has too few records', () => {
     const types = [1, 3].map((n) => topN(n, { by: (r: number) => r }).type);
-    expect(new Set(types).size).toBe(2);
+    const withTies = topN(1, { by: (r: number) => r, ties: 'all' }).type;
+    expect(new Set([...types, withTies]).size).toBe(3);
   });
 });
 
@@ -159,6 +208,7 @@ describe('refusals', () => {
     const message = (make: () => unknown) => thrownBy(make).message;
     expect(message(() => topN(0, { by: (r: number) => r }))).toContain('from 1 to 100000');
     expect(message(() => topN(1, {} as never))).toContain('topN(…, { by })');
+    expect(message(() => topN(1, { by: (r: number) => r, ties: true as never }))).toContain('ties');
     expect(message(() => approximateQuantile((r: number) => r, 50))).toContain('from 0 to 1');
     expect(message(() => answer(sumBigInt((() => 5) as never), [1]))).toContain('BigInt(…)');
     const early = first((r: number) => r);

@@ -8,7 +8,8 @@ const GAP_MS = seconds(10);
 export const q11 = {
   build: (events) =>
     bidsOf(events)
-      .keyBy(({ bidder }) => bidder)
+      .map(({ bidder }) => bidder)
+      .keyBy((bidder) => bidder)
       .window(session({ gapMs: GAP_MS }))
       .aggregate({ bids: count() })
       .uid('sessions')

@@ -1,38 +1,31 @@
 /** q5: the auctions with the most bids of each 10 s, every 2 s; all of them, where several have as many. */
 
-import { aggregation, count, seconds, sliding, tumbling } from 'holdfast';
+import { count, desc, seconds, sliding, topN, tumbling } from 'holdfast';
 import { bidsOf } from './bids.mjs';
 
 const SIZE_MS = seconds(10);
 const SLIDE_MS = seconds(2);
 
-const hottest = aggregation({
-  initial: () => ({ bids: 0, auctions: [] }),
-  add(most, { key: auction, bids }) {
-    if (bids < most.bids) return;
-    if (bids > most.bids) {
-      most.bids = bids;
-      most.auctions = [];
-    }
-    most.auctions.push(auction);
-  },
-  result: (most) => most,
-});
-
 export const q5 = {
   build: (events) =>
     bidsOf(events)
-      .keyBy(({ auction }) => auction)
+      .map(({ auction }) => auction)
+      .keyBy((auction) => auction)
       .window(sliding({ sizeMs: SIZE_MS, slideMs: SLIDE_MS }))
       .aggregate({ bids: count() })
       .uid('bids')
       // A window's counts have its last millisecond as their time, so they are all that is in these 2 s.
       .keyBy(({ windowEnd }) => windowEnd)
       .window(tumbling(SLIDE_MS))
-      .aggregate({ hottest })
+      .aggregate({ hottest: topN(1, { by: desc((row) => row.bids), ties: 'all' }) })
       .uid('hottest')
-      .flatMap(({ key, hottest: { bids, auctions } }) =>
-        auctions.map((auction) => ({ auction, bids, start: key - SIZE_MS, end: key })),
+      .flatMap(({ hottest }) =>
+        hottest.map(({ key, bids, windowStart, windowEnd }) => ({
+          auction: key,
+          bids,
+          start: windowStart,
+          end: windowEnd,
+        })),
       ),
   sql: `
     WITH counts AS (

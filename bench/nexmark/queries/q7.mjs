@@ -1,27 +1,20 @@
-/** q7: the bids with the highest price of each 10 s. All bids of a window have one key, so one instance has them. */
+/** q7: the bids with the highest price of each 10 s. */
 
-import { aggregation, seconds, tumbling } from 'holdfast';
+import { desc, seconds, topN, tumbling } from 'holdfast';
 import { bidsOf } from './bids.mjs';
-
-const highest = aggregation({
-  initial: () => ({ price: 0, bids: [] }),
-  add(best, { auction, bidder, price, dateTime, extra }) {
-    if (price < best.price) return;
-    if (price > best.price) {
-      best.price = price;
-      best.bids = [];
-    }
-    best.bids.push({ auction, bidder, price, dateTime, extra });
-  },
-  result: ({ bids }) => bids,
-});
 
 export const q7 = {
   build: (events) =>
     bidsOf(events)
-      .keyBy(() => 'all')
-      .window(tumbling(seconds(10)))
-      .aggregate({ highest })
+      .map(({ auction, bidder, price, dateTime, extra }) => ({
+        auction,
+        bidder,
+        price,
+        dateTime,
+        extra,
+      }))
+      .windowAll(tumbling(seconds(10)))
+      .aggregate({ highest: topN(1, { by: desc((bid) => bid.price), ties: 'all' }) })
       .uid('highest')
       .flatMap((row) => row.highest),
   sql: `

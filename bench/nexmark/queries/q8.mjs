@@ -1,28 +1,24 @@
 /** q8: persons who opened an auction in the same 10 s in which they came. */
 
-import { aggregation, count, seconds, sum, tumbling } from 'holdfast';
-
-const arrival = aggregation({
-  initial: () => ({ name: '' }),
-  add(state, event) {
-    if (event.kind === 'person') state.name = event.name;
-  },
-  result: ({ name }) => name,
-});
+import { last, seconds, sum, tumbling } from 'holdfast';
 
 export const q8 = {
   build: (events) =>
     events
-      .filter((event) => event.kind !== 'bid')
-      .keyBy((event) => (event.kind === 'person' ? event.id : event.seller))
+      .filter(({ kind }) => kind !== 'bid')
+      .map((event) =>
+        event.kind === 'person'
+          ? { person: event.id, name: event.name }
+          : { person: event.seller, name: null },
+      )
+      .keyBy(({ person }) => person)
       .window(tumbling(seconds(10)))
       .aggregate({
-        name: arrival,
-        all: count(),
-        persons: sum((event) => (event.kind === 'person' ? 1 : 0)),
+        name: last(({ name }) => name),
+        auctions: sum(({ name }) => (name === null ? 1 : 0)),
       })
       .uid('arrivals')
-      .filter(({ all, persons }) => persons > 0 && all > persons)
+      .filter(({ name, auctions }) => name !== null && auctions > 0)
       .map(({ key, name, windowStart }) => ({ id: key, name, windowStart })),
   sql: `
     SELECT DISTINCT p.id, p.name, p.dateTime // 10000 * 10000 AS windowStart
