@@ -216,6 +216,11 @@ export interface Operator extends Receiver {
    * watermark. Never called while an operator of the chain is suspended.
    */
   settle?(): void;
+  /**
+   * A barrier is about to pass: the operator emits now, whatever room there is, what would have to be in the snapshot
+   * otherwise. As with the rows of one record, that has to be bounded.
+   */
+  beforeBarrier?(): void;
   /** When time alone gives `settle` something to do (performance.now() ms). */
   readonly dueMs?: number | undefined;
   /**

@@ -83,6 +83,10 @@ export class HandTime implements Operator {
     return isDue ? Number.NEGATIVE_INFINITY : this.#inner.dueMs;
   }
 
+  beforeBarrier(): void {
+    this.#inner.beforeBarrier?.();
+  }
+
   capture(checkpoint: number, base?: number): Capture | undefined {
     return this.#inner.capture?.(checkpoint, base);
   }

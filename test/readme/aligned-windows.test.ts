@@ -46,6 +46,24 @@ test('a moving average over seven days, each day', async () => {
   expect(await run('moving')).toEqual(expected);
 });
 
+test('the dearest bids of each minute, in two phases', async () => {
+  const MINUTE_MS = 60_000;
+  const bids = Array.from({ length: 3_000 }, (_, i) => {
+    return { auction: i, price: (i * 7_919) % 101, time: i * 100 };
+  });
+  await project.write('bids.ndjson', bids.map((bid) => JSON.stringify(bid)).join('\n'));
+  const expected = Array.from({ length: 5 }, (_, minute) => {
+    const own = bids.slice(minute * 600, minute * 600 + 600);
+    const most = Math.max(...own.map(({ price }) => price));
+    const dearest = own.filter(({ price }) => price === most);
+    return {
+      ...{ windowStart: minute * MINUTE_MS, windowEnd: (minute + 1) * MINUTE_MS },
+      ...{ bids: own.length, dearest },
+    };
+  });
+  expect(await run('dearest')).toEqual(expected);
+});
+
 test('months of a time zone', async () => {
   const HOUR_MS = 3_600_000;
   const begin = Date.UTC(2023, 11, 31, 23);

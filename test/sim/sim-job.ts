@@ -273,9 +273,13 @@ function keyedRows(
         return width(labelled(sessions, 'keyed').map(toRow));
       }
       const { slideMs } = pipeline;
-      const windows = keyed
-        .window(slideMs > 0 ? sliding({ sizeMs: WINDOW_MS, slideMs }) : tumbling(WINDOW_MS))
-        .aggregate({ n: count(), v: sum(({ v }: SimRecord) => v) });
+      const whole = keyed.window(
+        slideMs > 0 ? sliding({ sizeMs: WINDOW_MS, slideMs }) : tumbling(WINDOW_MS),
+      );
+      const windows = (pipeline.keyCount % 2 === 0 ? whole.preAggregate() : whole).aggregate({
+        n: count(),
+        v: sum(({ v }: SimRecord) => v),
+      });
       const row = ({ key, windowStart, n, v }: RecordOf<typeof windows>): Row => {
         return { g: key, r: `${windowStart}:${n}:${v}` };
       };

@@ -343,6 +343,19 @@ export const ENTRIES: readonly Entry[] = [
         .aggregate({ ...folds, mergedTexts }),
     { key },
   ),
+  one(
+    'sliding windows in two phases',
+    ['WindowedStream.preAggregate', 'sliding'],
+    (rows) =>
+      keyed(rows)
+        .window(sliding({ sizeMs: 20, slideMs: 5 }))
+        .preAggregate()
+        .aggregate({ ...folds, mergedTexts }),
+    { key },
+  ),
+  one('windows of all records in two phases', ['AllWindowedStream.preAggregate'], (rows) =>
+    rows.windowAll(tumbling(10)).allowedLateness(15).preAggregate().aggregate(folds),
+  ),
   one('cumulative windows', ['cumulative'], (rows) =>
     keyed(rows)
       .window(cumulative({ sizeMs: 20, stepMs: 5 }))

@@ -12,11 +12,13 @@ export const q5 = {
       .map(({ auction }) => auction)
       .keyBy((auction) => auction)
       .window(sliding({ sizeMs: SIZE_MS, slideMs: SLIDE_MS }))
+      .preAggregate()
       .aggregate({ bids: count() })
       .uid('bids')
       // A window's counts have its last millisecond as their time, so they are all that is in these 2 s.
       .keyBy(({ windowEnd }) => windowEnd)
       .window(tumbling(SLIDE_MS))
+      .preAggregate()
       .aggregate({ hottest: topN(1, { by: desc((row) => row.bids), ties: 'all' }) })
       .uid('hottest')
       .flatMap(({ hottest }) =>

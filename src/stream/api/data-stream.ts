@@ -38,6 +38,7 @@ import { flatMapOperator } from '../operators/flat-map-operator.js';
 import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
 import { keyedReduceOperator } from '../operators/keyed-reduce-operator.js';
 import { mapOperator } from '../operators/map-operator.js';
+import { keyOfEnvelope } from '../operators/partials.js';
 import { PoolWork } from '../operators/pool-work.js';
 import { operatorOf, processOperator } from '../operators/process-operator.js';
 import { retractingAggregateSpec } from '../operators/retracting-aggregate.js';
@@ -318,7 +319,7 @@ export class DataStream<T, Tags = NoTags> {
     return new AllWindowedStream(
       new WindowedStream({
         draft: this.origin.draft,
-        inputs: () => hashed(this.inputs(), NO_KEY),
+        inputs: () => this.origin.edges,
         key: NO_KEY,
         window,
         allowedLatenessMs: 0,
@@ -326,6 +327,7 @@ export class DataStream<T, Tags = NoTags> {
         trigger: undefined,
         evictor: undefined,
         isAll: true,
+        preAggregates: false,
       }),
     );
   }
@@ -669,7 +671,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
     requireWindow(window, 'window(window)');
     return new WindowedStream({
       draft: this.origin.draft,
-      inputs: () => this.inputs(),
+      inputs: () => this.origin.edges,
       key: this.#select,
       window,
       allowedLatenessMs: 0,
@@ -677,6 +679,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
       isAll: false,
       trigger: undefined,
       evictor: undefined,
+      preAggregates: false,
     });
   }
 
@@ -1147,6 +1150,7 @@ export type RowOf<W, K, A> = W extends SessionWindow
 
 interface WindowedOrigin extends WindowedInput {
   readonly draft: GraphDraft;
+  /** What is to be divided, before it is keyed. */
   readonly inputs: () => readonly EdgeDraft[];
 }
 
@@ -1216,6 +1220,18 @@ export class WindowedStream<
   }
 
   /**
+   * Aggregates in two phases: each instance puts together what it has of a key and slice of time, and sends that instead of
+   * the records. It pays where keys have many records each, and most where few keys have them all. What is aggregated has
+   * to have a `merge`. Of two instances nobody's records are the later ones, so what the order of records decides (the
+   * first of equal ones, say) is as with records of several splits. It keeps no state, so a job may take it up or leave it.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION, from the fold, for windows that are not the same for all keys, and
+   *   together with a trigger, an evictor or `sideOutputLate`
+   */
+  preAggregate(): WindowedStream<T, K, Late, W> {
+    return new WindowedStream({ ...this.#origin, preAggregates: true });
+  }
+
+  /**
    * Calls `onWindow` with all records of a window when it fires; what it emits is the stream. The window holds its records,
    * so prefer `aggregate` where it will do. Write the type of what is emitted where it differs from the records':
    * `out: Output<Row>`.
@@ -1276,12 +1292,24 @@ export class WindowedStream<
   #operator(
     type: string,
     parameters: NewNode['parameters'],
-    { state, create }: FoldedWindows,
+    { state, create, createFirst }: FoldedWindows,
   ): StreamOrigin {
-    const { draft, inputs, window, lateTag, isAll } = this.#origin;
-    const edges = inputs();
-    if (goesByEventTime(window)) requireTimes(isAll ? 'windowAll' : 'window', 'stream', edges);
-    const rows = drawn(draft, {
+    const { draft, inputs, key, window, lateTag, isAll } = this.#origin;
+    const given = inputs();
+    if (goesByEventTime(window)) requireTimes(isAll ? 'windowAll' : 'window', 'stream', given);
+    const edges =
+      createFirst === undefined
+        ? hashed(given, key)
+        : hashed(
+            drawn(draft, {
+              type: 'pre-aggregate',
+              inputs: given,
+              inChain: given.length === 1 && given[0]!.partition === 'forward',
+              create: () => createFirst((rows.node().onError ?? 'fail') !== 'fail'),
+            }).edges,
+            keyOfEnvelope(key),
+          );
+    const rows: StreamOrigin = drawn(draft, {
       type: isAll ? type.replace('window', 'window-all') : type,
       stateful: true,
       parameters: { ...this.#parameters(), ...parameters },
@@ -1327,6 +1355,11 @@ export class AllWindowedStream<T, Late extends string = never> {
   /** As on a keyed stream's windows. */
   evictor(evictor: Evictor<T>): AllWindowedStream<T, Late> {
     return new AllWindowedStream(this.#windows.evictor(evictor));
+  }
+
+  /** As on a keyed stream's windows. It pays, since all records would go to one instance. */
+  preAggregate(): AllWindowedStream<T, Late> {
+    return new AllWindowedStream(this.#windows.preAggregate());
   }
 
   /** As on a keyed stream's windows; the key is null. */

@@ -23,6 +23,8 @@ export interface CellFold {
    * Undefined where an aggregation cannot be merged.
    */
   readonly merge: ((before: unknown, after: unknown) => unknown) | undefined;
+  /** The same, and it may change `before`. Only where there is a `merge`. */
+  absorb(before: unknown, after: unknown): unknown;
   /** A copy that stays as it is when `add` changes this value. */
   copy(value: unknown): unknown;
   /** See state-evolution.ts. */
@@ -46,6 +48,7 @@ export function reduceFold(
     first: (record) => record,
     add: reduced,
     merge: reduced,
+    absorb: reduced,
     copy: (value) => copyValue(value),
     evolution: (operator, before, now) => reducedEvolution(operator, before, now, migrate),
     row: (value) => value,
@@ -81,6 +84,11 @@ export function mixedFold(spec: AggregationSpecData, fields: readonly string[]):
         merge(state, after as MixedState);
         return state;
       }),
+    absorb(before, after) {
+      // Those who ask have asked whether there is a merge.
+      merge!(before as MixedState, after as MixedState);
+      return before;
+    },
     copy,
     evolution: (operator, before, now) =>
       mixedEvolution(operator, before, now, Object.values(spec), functions.initial),

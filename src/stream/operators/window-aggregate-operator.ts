@@ -4,6 +4,7 @@ import type { Operator } from '../operator.js';
 import { windowedState } from '../windows/window-layout.js';
 import { mixedFold } from './cell-fold.js';
 import { CellPanes } from './cell-panes.js';
+import { foldOfEnvelopes, numericOfEnvelopes } from './partials.js';
 import { RowPanes } from './row-panes.js';
 import {
   type AggregationSpecData,
@@ -33,12 +34,15 @@ export function windowAggregateOperator(
     return sessionOperator(key, window, options, aggregatedContent(spec, fields), state);
   }
   if (!isNumericSpec(spec)) {
-    const fold = mixedFold(spec, fields);
+    const records = mixedFold(spec, fields);
+    const fold = options.takesPartials === true ? foldOfEnvelopes(records) : records;
     return () => new WindowOperator(key, window, options, new CellPanes(fold, state));
   }
   const aggregations = Object.values(spec);
   return () => {
-    const store = new RowPanes(numericFunctions(spec, fields), state, (operator, before, lead) =>
+    const records = numericFunctions(spec, fields);
+    const functions = options.takesPartials === true ? numericOfEnvelopes(records) : records;
+    const store = new RowPanes(functions, state, (operator, before, lead) =>
       rowEvolution(operator, before, state, aggregations, lead),
     );
     return new WindowOperator(key, window, options, store);

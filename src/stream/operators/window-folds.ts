@@ -14,6 +14,7 @@ import {
 } from '../api/triggers.js';
 import { recordsState, type WindowProcessData } from '../api/window-process.js';
 import {
+  type AlignedWindow,
   type CountWindow,
   type EventTimeWindow,
   isOfEventTime,
@@ -27,6 +28,8 @@ import { keyedWindowState, windowedState } from '../windows/window-layout.js';
 import { mixedFold, reduceFold } from './cell-fold.js';
 import { keyWindowsOf } from './key-windows.js';
 import { type KeyedWindowSpec, keyedWindowOperator } from './keyed-window-operator.js';
+import { keyOfEnvelope } from './partials.js';
+import { PreAggregateOperator } from './pre-aggregate-operator.js';
 import { evictedContent, processContent } from './records-content.js';
 import {
   type AggregationSpecData,
@@ -51,11 +54,15 @@ export interface WindowedInput extends WindowOptions {
   readonly evictor: Evictor<never> | undefined;
   /** All records are under one key, which no row shows. */
   readonly isAll: boolean;
+  /** Each instance aggregates what it has before it is sent over. */
+  readonly preAggregates: boolean;
 }
 
 export interface FoldedWindows {
   readonly state: StateDescription;
   readonly create: () => Operator;
+  /** The first of two phases; undefined where there is one. @param keepsFailed see PreAggregation */
+  readonly createFirst?: ((keepsFailed: boolean) => Operator) | undefined;
 }
 
 export function reduceWindows(
@@ -65,6 +72,15 @@ export function reduceWindows(
 ): FoldedWindows {
   const { key, window } = input;
   const { description } = reducedState(version);
+  if (input.preAggregates) {
+    const fold = reduceFold(fn, version.migrate as Migrate | undefined);
+    const aligned = requirePreAggregated(input);
+    return {
+      state: windowedState(aligned, description),
+      create: windowReduceOperator(keyOfEnvelope(key), aligned, withPartials(input), fn, version),
+      createFirst: firstPhase(key, aligned, () => new FoldedContent(fold)),
+    };
+  }
   if (isPlain(input, window)) {
     const create = windowReduceOperator(key, window, input, fn, version);
     return { state: windowedState(window, description), create };
@@ -79,6 +95,17 @@ export function reduceWindows(
 export function aggregateWindows(input: WindowedInput, spec: AggregationSpecData): FoldedWindows {
   const { key, window } = input;
   const description = aggregatedState(spec);
+  if (input.preAggregates) {
+    const aligned = requirePreAggregated(input);
+    requireMerges(spec, 'pre-aggregated');
+    const fields = fieldsOf(input);
+    const options = withPartials(input);
+    return {
+      state: windowedState(aligned, description),
+      create: windowAggregateOperator(keyOfEnvelope(key), aligned, options, spec, fields),
+      createFirst: firstPhase(key, aligned, aggregatedContent(spec, fields)),
+    };
+  }
   if (isPlain(input, window)) {
     if (window.kind === 'session' || assignerOf(window).overlaps) requireMerges(spec, window.kind);
     const create = windowAggregateOperator(key, window, input, spec, fieldsOf(input));
@@ -92,11 +119,55 @@ export function aggregateWindows(input: WindowedInput, spec: AggregationSpecData
 export function processWindows(input: WindowedInput, spec: WindowProcessData): FoldedWindows {
   const { key, window } = input;
   const content = () => processContent(spec);
+  if (input.preAggregates) {
+    throw badOption(
+      'preAggregate()',
+      'process(…)',
+      'for aggregate(…) and reduce(…): process(…) needs all records',
+    );
+  }
   if (!isPlain(input, window) || window.kind !== 'session') {
     return keyed(input, recordsState(spec), content);
   }
   const state = windowedState(window, recordsState(spec));
   return { state, create: sessionOperator(key, window, input, content, state) };
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+function requirePreAggregated(input: WindowedInput): AlignedWindow {
+  const { window, lateTag } = input;
+  if (!isPlain(input, window) || window.kind === 'session') {
+    const given = input.trigger ?? input.evictor;
+    throw badOption(
+      'preAggregate()',
+      given ?? window,
+      'for windows of event time that are the same for all keys, such as tumbling(…), without trigger and evictor',
+    );
+  }
+  if (lateTag === undefined) return window;
+  throw badOption(
+    'preAggregate()',
+    `sideOutputLate('${lateTag}')`,
+    'for windows that count their late records: of a partial aggregate these cannot be put aside one by one',
+  );
+}
+
+function withPartials({ allowedLatenessMs }: WindowedInput): WindowOptions {
+  return { allowedLatenessMs, takesPartials: true };
+}
+
+function firstPhase(
+  key: KeySelector,
+  window: AlignedWindow,
+  content: () => WindowContent,
+): (keepsFailed: boolean) => Operator {
+  return (keepsFailed) =>
+    new PreAggregateOperator({
+      key,
+      assigner: assignerOf(window),
+      content: content(),
+      keepsFailed,
+    });
 }
 
 /** The row's own fields. */

@@ -42,6 +42,7 @@ import { hasPassed, isLate } from './lateness.js';
 import { OpenPanes } from './open-panes.js';
 import { keyOfSelected } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
+import { type Envelope, isPartial, type PartialEnvelope, type RecordEnvelope } from './partials.js';
 import { WindowMerge } from './window-merge.js';
 
 const TIME_SECTION = 'time';
@@ -54,6 +55,8 @@ export interface WindowOptions {
   readonly allowedLatenessMs: number;
   /** The side output for late records; undefined: they are counted. */
   readonly lateTag?: string | undefined;
+  /** What comes are envelopes of partials and records (partials.ts), by a key of these. */
+  readonly takesPartials?: boolean | undefined;
 }
 
 /** A run over one pane's keys. */
@@ -156,9 +159,9 @@ export class WindowOperator<S> implements Operator {
       ((behind > NOT_BEHIND || this.#ahead !== undefined) &&
         this.#isLate(pane.firstEnd, group, behind))
     ) {
-      const place = this.#place(timestamp, group, behind);
+      const place = this.#place(record, timestamp, group, behind);
       if (typeof place === 'string') {
-        if (place === 'late') this.#late.take(record, timestamp, behind);
+        if (place === 'late') this.#takeLate(record, timestamp, behind);
         return;
       }
       pane = place;
@@ -317,7 +320,12 @@ export class WindowOperator<S> implements Operator {
   }
 
   /** The pane for a record; or that all its windows are over, or that it is in none (W1, W8). */
-  #place(timestamp: number, group: number, behind: number): Pane<S> | 'late' | 'nowhere' {
+  #place(
+    record: unknown,
+    timestamp: number,
+    group: number,
+    behind: number,
+  ): Pane<S> | 'late' | 'nowhere' {
     const index = this.#assigner.indexAt(timestamp);
     const known = this.#panes.find(index);
     const slice = known ?? this.#assigner.slice(index);
@@ -337,8 +345,21 @@ export class WindowOperator<S> implements Operator {
       end = this.#assigner.nextEnd(end);
       part += 1;
     }
-    this.#context.count('partlyLateRecords', 1);
+    this.#context.count('partlyLateRecords', this.#recordsOf(record));
     return this.#paneOf(part);
+  }
+
+  #takeLate(record: unknown, timestamp: number, behind: number): void {
+    if (this.#options.takesPartials !== true) this.#late.take(record, timestamp, behind);
+    else if (isPartial(record as Envelope))
+      this.#context.count('lateRecords', this.#recordsOf(record));
+    else this.#late.take((record as RecordEnvelope).record, timestamp, behind);
+  }
+
+  /** How many records came with what came. */
+  #recordsOf(record: unknown): number {
+    if (this.#options.takesPartials !== true || !isPartial(record as Envelope)) return 1;
+    return (record as PartialEnvelope).records;
   }
 
   /** W1. After a restore some key groups may be closed further than others (group-times.ts). */

@@ -5,6 +5,7 @@ import type { Operator } from '../operator.js';
 import { windowedState } from '../windows/window-layout.js';
 import { reduceFold } from './cell-fold.js';
 import { CellPanes } from './cell-panes.js';
+import { foldOfEnvelopes } from './partials.js';
 import { sessionOperator } from './session-operator.js';
 import type { Migrate } from './state-evolution.js';
 import { FoldedContent } from './window-content.js';
@@ -18,7 +19,8 @@ export function windowReduceOperator(
   fn: (previous: never, record: never) => unknown,
   version: StateVersion<unknown> = {},
 ): () => Operator {
-  const fold = reduceFold(fn, version.migrate as Migrate | undefined);
+  const records = reduceFold(fn, version.migrate as Migrate | undefined);
+  const fold = options.takesPartials === true ? foldOfEnvelopes(records) : records;
   const state = windowedState(window, reducedState(version).description);
   if (window.kind === 'session') {
     return sessionOperator(key, window, options, () => new FoldedContent(fold), state);

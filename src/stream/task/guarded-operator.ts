@@ -145,6 +145,10 @@ export class GuardedOperator implements Operator {
     this.#inner.settle?.();
   }
 
+  beforeBarrier(): void {
+    this.#inner.beforeBarrier?.();
+  }
+
   capture(checkpoint: number, base?: number): Capture | undefined {
     return this.#inner.capture?.(checkpoint, base);
   }

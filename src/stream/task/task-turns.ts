@@ -109,6 +109,14 @@ export class TaskTurns {
     }
   }
 
+  /** A part is about to be taken. */
+  beforeBarrier(): void {
+    for (const { operator } of this.#operators) {
+      if (operator.beforeBarrier === undefined) continue;
+      this.#operate(operator, () => operator.beforeBarrier?.());
+    }
+  }
+
   /** The part for which work was forced has been taken. */
   forced(): void {
     this.#forced = 0;

@@ -579,6 +579,7 @@ export class Task {
   #snapshot(due: DuePart): void {
     this.#moved = true;
     this.#turns.forced();
+    this.#turns.beforeBarrier();
     atPoint('task:cut', () =>
       this.#checkpoints.take(due, () => this.#part(due), this.#batch, this.#at),
     );
