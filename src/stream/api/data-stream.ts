@@ -38,7 +38,6 @@ import { flatMapOperator } from '../operators/flat-map-operator.js';
 import { keyedAggregateOperator } from '../operators/keyed-aggregate-operator.js';
 import { keyedReduceOperator } from '../operators/keyed-reduce-operator.js';
 import { mapOperator } from '../operators/map-operator.js';
-import { keyOfEnvelope } from '../operators/partials.js';
 import { PoolWork } from '../operators/pool-work.js';
 import { operatorOf, processOperator } from '../operators/process-operator.js';
 import { retractingAggregateSpec } from '../operators/retracting-aggregate.js';
@@ -105,13 +104,23 @@ import {
   type KeyedConnectSpec,
   requireSameKeying,
 } from './connect.js';
+import {
+  drawn,
+  drawnInChain,
+  hashed,
+  NO_KEY,
+  preAggregated,
+  processed,
+  putsFailedAside,
+  ROW_KEY,
+  repartitioned,
+} from './drawing.js';
 import type { Key, KeySelector } from './key-selector.js';
 import { checkPoolMap, type PoolMapOptions } from './pool-map.js';
 import {
   describeSlots,
   type ElementSpec,
   type ProcessSpec,
-  type ProcessSpecData,
   requireProcess,
   type StateSpecs,
   slotsOf,
@@ -551,10 +560,6 @@ export class DataStream<T, Tags = NoTags> {
   }
 }
 
-function repartitioned(origin: StreamOrigin, partition: Partition): readonly EdgeDraft[] {
-  return origin.edges.map(({ from, tag }) => ({ from, partition, key: undefined, tag }));
-}
-
 /** The row of a keyed aggregate. */
 export type KeyedRow<K, A> = Flat<{ key: K } & AggregationResults<A>>;
 
@@ -798,51 +803,6 @@ export class KeyedStream<T, K> extends DataStream<T> {
       create: keyedAggregateOperator(this.#select, spec, emits),
     });
   }
-}
-
-/** Adds an operator: what it makes is the stream. */
-function drawn(draft: GraphDraft, node: Omit<NewNode, 'kind'>): StreamOrigin {
-  return StreamOrigin.ofNode(draft, draft.add({ ...node, kind: 'operator' }));
-}
-
-/** Adds an operator that has as many instances as what it reads, without an exchange. */
-function drawnInChain(
-  { draft, edges }: StreamOrigin,
-  type: string,
-  create: NewNode['create'],
-): StreamOrigin {
-  return drawn(draft, { type, inputs: edges, create, inChain: true });
-}
-
-/** Edges that bring all records of a key to one instance. */
-function hashed(edges: readonly EdgeDraft[], key: KeySelector): readonly EdgeDraft[] {
-  return edges.map(({ from, tag }) => ({ from, partition: 'hash', key, tag }));
-}
-
-const NO_KEY = (() => null) as KeySelector;
-const ROW_KEY = (({ key }: { readonly key: unknown }) => key) as KeySelector;
-
-/**
- * Adds an operator that does by key what a spec of `process` says.
- * @param inChain the records of a key are in one instance already: no exchange, for what has to see watermarks with it
- */
-function processed(
-  { draft, edges }: StreamOrigin,
-  type: string,
-  key: KeySelector,
-  spec: ProcessSpecData,
-  parameters?: NewNode['parameters'],
-  inChain = false,
-): StreamOrigin {
-  return drawn(draft, {
-    type,
-    inChain,
-    inputs: inChain ? edges : hashed(edges, key),
-    stateful: true,
-    parameters,
-    states: [describeSlots(slotsOf(spec))],
-    create: processOperator(key, spec),
-  });
 }
 
 /**
@@ -1300,15 +1260,7 @@ export class WindowedStream<
     const edges =
       createFirst === undefined
         ? hashed(given, key)
-        : hashed(
-            drawn(draft, {
-              type: 'pre-aggregate',
-              inputs: given,
-              inChain: given.length === 1 && given[0]!.partition === 'forward',
-              create: () => createFirst((rows.node().onError ?? 'fail') !== 'fail'),
-            }).edges,
-            keyOfEnvelope(key),
-          );
+        : preAggregated(draft, given, key, () => createFirst(putsFailedAside(rows)));
     const rows: StreamOrigin = drawn(draft, {
       type: isAll ? type.replace('window', 'window-all') : type,
       stateful: true,
