@@ -199,6 +199,7 @@ export interface Operator extends Receiver {
    * to the operator itself.
    */
   readonly ports?: readonly Port[];
+  readonly inline?: InlineStep;
   readonly suspended?: boolean;
   /**
    * True while the operator is suspended and its state holds what is left to be done. What is left of a watermark is
@@ -231,6 +232,30 @@ export interface Operator extends Receiver {
   close?(): void | Promise<void>;
   /** What it keeps for each key, for people and tests; between two elements. Absent: it shows nothing. */
   inspect?(): readonly KeptKey[];
+}
+
+/**
+ * What an operator does that passes each record on at once, or drops it: its callback, and the rest. It says the same as
+ * `onElement`, and lets the chain call the callback itself (task/chain-code.ts). Known before `open`.
+ */
+export type InlineStep =
+  | { readonly kind: 'map' | 'filter'; readonly fn: (record: unknown) => unknown }
+  | {
+      readonly kind: 'timestamps';
+      readonly fn: (record: unknown) => unknown;
+      readonly times: TimesGiven;
+    };
+
+/** What is made of the times that a callback gives. */
+export interface TimesGiven {
+  /**
+   * The record in work has this time.
+   * @returns its mark
+   * @throws HoldfastError when it is no time
+   */
+  take(time: unknown): number;
+  /** That record was handed on, as far as it went. */
+  passed(): void;
 }
 
 /** What an operator keeps for a key. */

@@ -1,5 +1,5 @@
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
-import type { Operator } from '../operator.js';
+import type { InlineStep, Operator } from '../operator.js';
 import { StatelessOperator } from './stateless-operator.js';
 
 /** Lets those records pass for which `fn` answers something truthy. */
@@ -13,6 +13,10 @@ class FilterOperator extends StatelessOperator {
   constructor(fn: (record: unknown) => unknown) {
     super();
     this.#fn = fn;
+  }
+
+  get inline(): InlineStep {
+    return { kind: 'filter', fn: this.#fn };
   }
 
   onElement(record: unknown, timestamp: number, _group: number, behind: number): void {

@@ -1,5 +1,5 @@
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
-import type { Operator } from '../operator.js';
+import type { InlineStep, Operator } from '../operator.js';
 import { StatelessOperator } from './stateless-operator.js';
 
 /** One record out for each record in. */
@@ -13,6 +13,10 @@ class MapOperator extends StatelessOperator {
   constructor(fn: (record: unknown) => unknown) {
     super();
     this.#fn = fn;
+  }
+
+  get inline(): InlineStep {
+    return { kind: 'map', fn: this.#fn };
   }
 
   onElement(record: unknown, timestamp: number, _group: number, behind: number): void {

@@ -21,12 +21,14 @@ import { HoldfastError } from '../../base/errors.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
 import type {
   Capture,
+  InlineStep,
   Operator,
   OperatorContext,
   OperatorTime,
   Receiver,
   RestoredSection,
   SplitObserver,
+  TimesGiven,
   Turn,
 } from '../operator.js';
 import { readyCapture } from '../state/captures.js';
@@ -47,7 +49,7 @@ export function timestampsOperator(
   return () => new TimestampsOperator(fn as (record: unknown) => unknown, options);
 }
 
-class TimestampsOperator implements Operator, OperatorTime {
+class TimestampsOperator implements Operator, OperatorTime, TimesGiven {
   readonly #fn: (record: unknown) => unknown;
   readonly #times: SplitTimes;
   readonly #maxFutureMs: number | undefined;
@@ -83,9 +85,18 @@ class TimestampsOperator implements Operator, OperatorTime {
     } else context.splits.attach(context.operator, this.#times);
   }
 
+  get inline(): InlineStep {
+    return { kind: 'timestamps', fn: this.#fn, times: this };
+  }
+
   onElement(record: unknown, _timestamp: number, group: number): void {
     const fn = this.#fn;
-    const time = fn(record);
+    const time = fn(record) as number;
+    this.#output.onElement(record, time, group, this.take(time));
+    this.passed();
+  }
+
+  take(time: unknown): number {
     // NaN is no number between these.
     if (typeof time !== 'number' || !(time >= -TIME_MAX_MS && time <= TIME_MAX_MS)) {
       throw badTimestamp(time);
@@ -96,7 +107,10 @@ class TimestampsOperator implements Operator, OperatorTime {
     const before = this.#times.observe(time);
     if (this.#idle !== undefined) this.#wakeUp();
     this.#recordsSince += 1;
-    this.#output.onElement(record, time, group, markOf(time, before)); // T5
+    return markOf(time, before); // T5
+  }
+
+  passed(): void {
     if (this.#recordsSince >= RECORDS_PER_WATERMARK && !this.#turn.pause) this.#advance();
   }
 

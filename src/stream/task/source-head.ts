@@ -389,13 +389,18 @@ export class SourceHead {
     this.#current = reader;
     if (before < end) trace?.reads(place, read + before + 1);
     observers.begin(reader.index);
+    const { records, timestamps, rejected } = batch;
+    const isPlain = timestamps === undefined && rejected === undefined;
+    const counts = this.#counts;
+    const { output } = this.#given;
     try {
-      while (reader.at < end) {
-        const { at } = reader;
+      for (let { at } = reader; at < end; ) {
         gate.record = first + at;
-        this.#counts[place] = read + at + 1;
-        this.#emitRecord(reader, batch, at);
-        reader.at = at + 1;
+        counts[place] = read + at + 1;
+        if (isPlain) output.onElement(records[at], Number.NaN, 0, NOT_BEHIND);
+        else this.#emitRecord(reader, batch, at);
+        at += 1;
+        reader.at = at;
         gate.tick();
         if (gate.pause) break;
       }

@@ -14,6 +14,7 @@ import type {
   Receiver,
   TaskSplits,
 } from '../operator.js';
+import { type ChainStep, compileChain, type StraightChain } from './chain-code.js';
 import { fanOut, mainOutput } from './fan-out.js';
 import { GuardedOperator } from './guarded-operator.js';
 import { LocatedPort, LocatedReceiver, locateFiring } from './located-error.js';
@@ -76,6 +77,10 @@ class ChainBuilder {
   readonly #nodes: readonly GraphNode[];
   readonly #routers: { readonly edge: PlanEdge; readonly router: Router }[];
   readonly #receivers = new Map<number, Receiver>();
+  /** By receiver: the straight piece of the chain that begins there. */
+  readonly #straight = new Map<Receiver, StraightChain>();
+  /** By receiver: what does the same in one function. */
+  readonly #compiled = new Map<Receiver, Receiver>();
   readonly #operators: ChainOperator[] = [];
   readonly #sinks: { id: string; tail: SinkTail }[] = [];
 
@@ -95,13 +100,13 @@ class ChainBuilder {
     let rejected: Receiver | undefined;
     // Downstream first: an operator's outputs exist before it does.
     for (const node of [...this.#nodes].reverse()) {
-      const outputs = this.#outputsOf(node);
       if (node.kind === 'source') {
+        const outputs = this.#outputsOf(node, false);
         head = outputs.main;
         const tag = node.source?.rejectTag;
         rejected = tag === undefined ? undefined : outputs.sides.get(tag);
       } else {
-        head = this.#add(node, outputs);
+        head = this.#entry(this.#add(node));
       }
     }
     assert(head !== undefined, 'a chain has at least one node');
@@ -121,15 +126,19 @@ class ChainBuilder {
     };
   }
 
-  #add(node: GraphNode, outputs: Outputs): Receiver {
+  #add(node: GraphNode): Receiver {
     const bare = node.kind === 'sink' ? this.#sink(node) : node.create?.();
     assert(bare !== undefined, `node '${node.id}' has no operator`);
     const { onError } = node;
-    const operator =
+    const operator: Operator =
       onError === 'fail'
         ? bare
         : new GuardedOperator(bare, onError === 'drop' ? undefined : onError.sideOutput);
     const receiver = new LocatedReceiver(operator, node.id);
+    const { inline } = operator;
+    const outputs = this.#outputsOf(node, inline !== undefined);
+    const step: ChainStep = { id: node.id, operator, inline };
+    this.#straight.set(receiver, straight(step, outputs.main, this.#straight));
     this.#receivers.set(node.index, receiver);
     this.#operators.unshift({ node, operator, context: this.#context(node, outputs) });
     return receiver;
@@ -141,8 +150,20 @@ class ChainBuilder {
     return found?.operator.ports?.map((port) => new LocatedPort(port, id));
   }
 
-  /** By tag, the readers of the node's outputs: operators of this chain, and edges to other tasks. */
-  #outputsOf(node: GraphNode): Outputs {
+  /** What stands before the operator for whoever calls it from outside of a straight piece. */
+  #entry(receiver: Receiver): Receiver {
+    const chain = this.#straight.get(receiver);
+    if (chain === undefined) return receiver;
+    const compiled = this.#compiled.get(receiver) ?? compileChain(chain) ?? receiver;
+    this.#compiled.set(receiver, compiled);
+    return compiled;
+  }
+
+  /**
+   * By tag, the readers of the node's outputs: operators of this chain, and edges to other tasks.
+   * @param isInline the operator that it stands for goes on in the same function as the node
+   */
+  #outputsOf(node: GraphNode, isInline: boolean): Outputs {
     const byTag = new Map<string | undefined, Receiver[]>();
     const add = (tag: string | undefined, receiver: Receiver): void => {
       const receivers = byTag.get(tag);
@@ -159,10 +180,14 @@ class ChainBuilder {
     }
     const sides = new Map<string, Receiver>();
     const { records } = this.#options;
-    for (const [tag, receivers] of byTag) {
-      if (tag !== undefined) sides.set(tag, fanOut(receivers, records));
+    const entries = (tag: string | undefined): readonly Receiver[] =>
+      (byTag.get(tag) ?? []).map((receiver) => this.#entry(receiver));
+    for (const tag of byTag.keys()) {
+      if (tag !== undefined) sides.set(tag, fanOut(entries(tag), records));
     }
-    const main = fanOut(byTag.get(undefined) ?? [], records);
+    const [only, ...others] = byTag.get(undefined) ?? [];
+    const isStraight = isInline && only !== undefined && others.length === 0 && sides.size === 0;
+    const main = isStraight ? only : fanOut(entries(undefined), records);
     return { main: mainOutput(main, [...sides.values()]), sides };
   }
 
@@ -254,4 +279,15 @@ class ChainBuilder {
       }
     }
   }
+}
+
+/** The straight piece that begins with an operator, when its output is `main`. */
+function straight(
+  step: ChainStep,
+  main: Receiver,
+  known: ReadonlyMap<Receiver, StraightChain>,
+): StraightChain {
+  if (step.inline === undefined) return { steps: [step], next: undefined };
+  const rest = known.get(main) ?? { steps: [], next: main };
+  return { steps: [step, ...rest.steps], next: rest.next };
 }
