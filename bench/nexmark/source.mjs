@@ -18,7 +18,9 @@ export const OUT_OF_ORDERNESS_MS = 4_000;
  */
 export function nexmarkSource({ events, ratePerSecond, splits, generator } = {}) {
   const { event, idAt } = nexmark(generator);
-  return generate((position) => event(idAt(position, events)), {
+  const isInOrder = (generator?.outOfOrderGroup ?? 1) === 1;
+  const eventAt = isInOrder ? event : (position) => event(idAt(position, events));
+  return generate(eventAt, {
     count: events,
     ratePerSecond,
     splits,

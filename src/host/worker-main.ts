@@ -31,7 +31,16 @@ export function startHost(module: { readonly default?: unknown }): void {
       close: () => port.close(),
     }),
   );
-  emit({ kind: 'ready', job: definition.name });
+  emit({ kind: 'ready', job: definition.name }, [detachedEarly()]);
+}
+
+/**
+ * V8 compiles code that uses typed arrays for a thread that has never sent a buffer away, and gives all of it up at
+ * the first buffer that is: with the first checkpoint, when everything has just been compiled. So a buffer goes
+ * with the first message.
+ */
+function detachedEarly(): ArrayBuffer {
+  return new ArrayBuffer(0);
 }
 
 function definitionOf(module: { readonly default?: unknown }): JobDefinition {

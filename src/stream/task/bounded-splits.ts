@@ -94,11 +94,12 @@ export class BoundedSplits {
   }
 
   /**
-   * After records of `first` were emitted: is nothing to be done but to emit more of them? While that is so, and no reader
-   * has settled, `advance` would find everything as it was.
+   * After records of `first` were emitted: is nothing to be done but to emit more of them, or to poll for more? While that is
+   * so, and no reader has settled, `advance` would find everything else as it was.
    */
   goesOnWith(first: SplitReader): boolean {
-    if (first !== this.#ahead[0] || first.kind !== 'holding') return false;
+    if (first !== this.#ahead[0]) return false;
+    if (first.kind !== 'holding' && first.kind !== 'ready') return false;
     if (!this.#isTimed) return true;
     const second = this.#ahead[1] ?? this.#order.least();
     return second === undefined || this.#timeOf(first) < this.#timeOf(second);

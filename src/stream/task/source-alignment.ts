@@ -67,7 +67,7 @@ export class SourceAlignment {
   readonly #sources: readonly Cell[];
   readonly #siblings: readonly Cell[];
   #bound: bigint | undefined;
-  #time: bigint | undefined;
+  #timeMs: number | undefined;
 
   constructor({ shared, tasks, operator, instance, ring }: SourceAlignmentOptions) {
     this.name = `${operator}/${instance}`;
@@ -104,10 +104,10 @@ export class SourceAlignment {
 
   /** The instance's watermark; +∞ when it holds nobody up. */
   tellTime(timeMs: number): void {
-    const time = wordOf(timeMs);
-    if (time === this.#time) return;
-    this.#time = time;
-    this.#tell(TIME, time, this.#own.isSource ? this.#sources : []);
+    const wholeMs = Math.floor(timeMs);
+    if (wholeMs === this.#timeMs) return;
+    this.#timeMs = wholeMs;
+    this.#tell(TIME, wordOf(wholeMs), this.#own.isSource ? this.#sources : []);
   }
 
   /** May a bounded split that stands at that time be read (A1)? If not, the thread is woken when it may be. */

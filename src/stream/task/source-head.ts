@@ -93,6 +93,8 @@ export class SourceHead {
   #keys: Float64Array | undefined;
   /** `emit` may be able to do something that it could not do before. */
   #isStirred = true;
+  /** The split to be read on, when its batch is used up and all that is to be done is to poll it. */
+  #usedUp: SplitReader | undefined;
   /** The split whose records are being emitted, or were emitted last. */
   #current: SplitReader | undefined;
   readonly #positions = new Map<number, Positions>();
@@ -174,7 +176,7 @@ export class SourceHead {
 
   /** Would `emit` do something? */
   get ready(): boolean {
-    return this.#isStirred || this.#next() !== undefined;
+    return this.#isStirred || this.#usedUp !== undefined || this.#next() !== undefined;
   }
 
   /** There is no batch that reading has stopped in: a good moment to settle. */
@@ -219,6 +221,7 @@ export class SourceHead {
    */
   emit(): boolean {
     this.#given.gate.tick();
+    this.#poll();
     if (this.#isStirred) {
       this.#isStirred = false;
       if (this.#advance()) this.#isStirred = true;
@@ -227,8 +230,10 @@ export class SourceHead {
     if (next === undefined) return this.#isStirred;
     const { chunkRecords } = next.bounded ? this.#bounded : this.#flowing;
     this.#emitBatch(next, next.batch!, next.at + chunkRecords);
-    if (this.#flowing.count === 0 && this.#bounded.goesOnWith(next)) this.#tellTime();
-    else this.#isStirred = true;
+    if (this.#flowing.count === 0 && this.#bounded.goesOnWith(next)) {
+      this.#tellTime();
+      if (next.batch === undefined) this.#usedUp = next;
+    } else this.#isStirred = true;
     return true;
   }
 
@@ -281,6 +286,15 @@ export class SourceHead {
     this.#share();
     this.#tellTime();
     return isFlowing || isBounded || found !== undefined;
+  }
+
+  #poll(): void {
+    const reader = this.#usedUp;
+    if (reader === undefined) return;
+    this.#usedUp = undefined;
+    if (this.#isStirred) return; // Then this is done with everything else.
+    reader.advance();
+    if (reader.batch === undefined) this.#isStirred = true;
   }
 
   #next(): SplitReader | undefined {
