@@ -72,7 +72,8 @@ const STATES = 'AZ,CA,ID,OR,WA,WY'.split(',');
 const FIRST_NAMES = 'Peter,Paul,Luke,John,Saul,Vicky,Kate,Julie,Sarah,Deiter,Walter'.split(',');
 const LAST_NAMES = 'Shultz,Abrams,Spencer,White,Bartels,Walton,Smith,Jones,Noris'.split(',');
 
-const { names: CHANNEL_NAMES, urls: CHANNEL_URLS } = channels();
+/** Made with the first generator of a thread. */
+let known;
 
 /**
  * @param {Partial<typeof DEFAULTS>} [given]
@@ -87,6 +88,8 @@ export function nexmark(given = {}) {
   const { hotAuctionRatio, hotSellerRatio, hotBidderRatio } = options;
   const seed = mixSeed(options.seed);
   const openMs = Math.max(1, Math.floor((2 * EXPIRY_EVENTS * 1_000) / eventsPerSecond));
+  known ??= channels();
+  const { names, urls } = known;
   const bidExtra = fillerRange(32, bidBytes);
   const eventsPerMs = eventsPerSecond / 1_000;
   // A quotient of whole numbers is rounded once, so both give the same; the product soon leaves 32 bits.
@@ -169,8 +172,8 @@ export function nexmark(given = {}) {
       auction: FIRST_ID + auction,
       bidder: FIRST_ID + bidder,
       price: cents,
-      channel: CHANNEL_NAMES[channel],
-      url: CHANNEL_URLS[channel],
+      channel: names[channel],
+      url: urls[channel],
       dateTime: timeOf(id),
       extra: textWithin(bidExtra),
     };

@@ -48,7 +48,7 @@ export function price() {
 /** Lower-case letters, with a blank for one letter in 13. */
 export function text(length) {
   const from = below(TEXT_LENGTH - LAST_START);
-  return LETTERS.substring(from, from + length);
+  return letters.substring(from, from + length);
 }
 
 /** Fills a record of `current` bytes up to `average`, give or take a fifth of what is missing. */
@@ -89,15 +89,17 @@ function powersOf(whole, steps) {
 }
 
 /** One flat string of bytes, so that a text is a slice of it. */
-const LETTERS = letters();
-const behindLetters = state;
+let letters = '';
 
-/** Starts the numbers behind those that the letters were drawn from. */
+/**
+ * Draws the letters that texts are slices of, and leaves the numbers behind those. Not when this is loaded: a spare thread
+ * makes no events.
+ */
 export function startBehindLetters() {
-  state = behindLetters;
+  letters = drawLetters();
 }
 
-function letters() {
+function drawLetters() {
   startAt(-1, 0);
   const bytes = Buffer.alloc(TEXT_LENGTH + LENGTH_MAX);
   for (let i = 0; i < TEXT_LENGTH; i += 1) bytes[i] = below(13) === 0 ? 32 : 97 + below(26);
