@@ -1,14 +1,10 @@
 /**
- * Writes plain objects whose keys have come often before, by a function that is generated for these keys. What it writes
- * is byte by byte what the encoder's loop writes.
- *
- *  O1  The function first compares all keys, and writes nothing when they are others.
- *  O2  Nothing enters its source but keys, as JSON, and numbers.
- *  O3  There are SHAPES_MAX such functions at most. Objects that serve as dictionaries are each of a shape of its own: a
- *      shape gets a function when it has come SIGHTINGS_MIN times, and once many have come in vain, few are looked at.
+ * Writes plain objects by functions that are generated for their keys (shape-table.ts). What they write is byte by byte
+ * what the encoder's loop writes.
  */
 
 import type { ByteWriter } from './byte-writer.js';
+import { keysAre, ShapeTable } from './shape-table.js';
 
 /** What writes the values, for a generated function. */
 export interface FieldWriter {
@@ -20,79 +16,32 @@ export interface FieldWriter {
 }
 
 /** Writes the object; false, and nothing is written, when it has other keys. */
-export type ShapeWriter = (value: object, fields: FieldWriter) => boolean;
-
-const SHAPES_MAX = 64;
-const RECENT_MAX = 4;
-const KEYS_MAX = 64;
-const KEY_LENGTH_MAX = 64;
-const SIGHTINGS_MIN = 8;
-const SIGHTINGS_MAX = 256;
-/** After so many sightings in vain, one object in LOOKED_AT_OF is looked at. */
-const VAIN_MAX = 4_096;
-const LOOKED_AT_OF = 64;
+type ShapeWriter = (value: object, fields: FieldWriter) => boolean;
 
 export class ShapeWriters {
-  readonly #head: (keys: readonly string[]) => readonly Uint8Array[];
-  readonly #shapes = new Map<string, ShapeWriter>();
-  readonly #sightings = new Map<string, number>();
-  /** The last ones that were used, the newest first. */
-  readonly #recent: ShapeWriter[] = [];
-  #vain = 0;
-  #mayCompile = true;
+  readonly #table: ShapeTable<ShapeWriter>;
 
-  /** @param head gives, for each key, the bytes that stand before its value */
-  constructor(head: (keys: readonly string[]) => readonly Uint8Array[]) {
-    this.#head = head;
+  /** @param heads gives, for each key, the bytes that stand before its value */
+  constructor(heads: (keys: readonly string[]) => readonly Uint8Array[]) {
+    this.#table = new ShapeTable((keys) => compiled(keys, heads(keys)));
   }
 
   /** Writes the object, if a function for its shape has been used lately. */
   write(value: object, fields: FieldWriter): boolean {
-    const recent = this.#recent;
+    const { recent } = this.#table;
     for (let i = 0; i < recent.length; i += 1) {
       if (recent[i]!(value, fields)) return true;
     }
     return false;
   }
 
-  /** The object was written by the loop: notes its shape. */
-  wrote(keys: readonly string[]): void {
-    if (keys.length === 0 || keys.length > KEYS_MAX || !this.#mayCompile) return;
-    this.#vain += 1;
-    if (this.#vain > VAIN_MAX && this.#vain % LOOKED_AT_OF !== 0) return;
-    const name = JSON.stringify(keys);
-    let found = this.#shapes.get(name);
-    if (found === undefined) {
-      const sightings = (this.#sightings.get(name) ?? 0) + 1;
-      if (sightings < SIGHTINGS_MIN || this.#shapes.size >= SHAPES_MAX) {
-        if (this.#sightings.size >= SIGHTINGS_MAX) this.#sightings.clear();
-        this.#sightings.set(name, sightings);
-        return;
-      }
-      this.#sightings.delete(name);
-      found = this.#compiled(keys);
-      if (found === undefined) return;
-      this.#shapes.set(name, found);
-    }
-    this.#vain = 0;
-    const recent = this.#recent;
-    recent.unshift(found);
-    if (recent.length > RECENT_MAX) recent.pop();
-  }
-
-  #compiled(keys: readonly string[]): ShapeWriter | undefined {
-    if (keys.some((key) => key.length > KEY_LENGTH_MAX)) return undefined;
-    try {
-      return compileShape(keys, this.#head(keys));
-    } catch (error) {
-      if (!(error instanceof EvalError)) throw error;
-      this.#mayCompile = false;
-      return undefined;
-    }
+  /** An object with these keys was written by the loop. */
+  missed(keys: readonly string[]): void {
+    this.#table.missed(keys);
   }
 }
 
-function compileShape(keys: readonly string[], heads: readonly Uint8Array[]): ShapeWriter {
+function compiled(keys: readonly string[], heads: readonly Uint8Array[]): ShapeWriter {
   const fields = keys.map((key, i) => {
     const name = JSON.stringify(key);
     const head = heads[i]!;
@@ -110,9 +59,7 @@ else f.field(${name}, v);
   });
   const source = `'use strict';
 return (o, f) => {
-let k = 0;
-for (const key in o) { if (key !== keys[k]) return false; k += 1; }
-if (k !== ${keys.length}) return false;
+${keysAre(keys.length, 'false')}
 const w = f.writer;
 ${fields.join('\n')}
 return true;

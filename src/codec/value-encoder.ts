@@ -274,7 +274,7 @@ export class ValueEncoder extends ValueWalk implements FieldWriter {
     const keys = Object.keys(value);
     this.writer.u8(Tag.object);
     this.#properties(value, keys);
-    shapes.wrote(keys);
+    shapes.missed(keys);
   }
 
   /** A property of the object that is being written. */

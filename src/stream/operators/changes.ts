@@ -12,17 +12,21 @@
  *  C3  All changes of a row come from one instance, in order. So what takes a row back never comes before the row.
  */
 
+import { isDeepStrictEqual } from 'node:util';
 import { HoldfastError } from '../../base/errors.js';
 import { isPlainObject } from '../../base/realm.js';
 import { describeValue } from '../api/callbacks.js';
 import { CHANGE_KINDS, type ChangeKind } from '../api/changelog.js';
 import type { Output } from '../api/output.js';
+import { widener } from './wider-row.js';
 
 export type Row = Readonly<Record<string, unknown>>;
 export type ChangedRow = Row & { readonly change: ChangeKind };
 
+const withChange = widener('change');
+
 export function changed(row: Row, change: ChangeKind): ChangedRow {
-  return { ...row, change };
+  return withChange(row, change) as ChangedRow;
 }
 
 /** Says what has become of a row. @param before undefined: there was none @param after undefined: there is none now */
@@ -39,6 +43,15 @@ export function emitChange(
     out.emit(changed(before, '-U'));
     out.emit(changed(after, '+U'));
   }
+}
+
+/** Are the rows equal, as `isDeepStrictEqual` has it? Rows of one key mostly differ in a number or a text: that is seen at once. */
+export function isSameRow(one: Row, other: Row): boolean {
+  for (const name in one) {
+    const value = one[name];
+    if (typeof value !== 'object' && !Object.is(value, other[name])) return false;
+  }
+  return isDeepStrictEqual(one, other);
 }
 
 /** The row alone. */

@@ -9,7 +9,6 @@
  *  D4  What is no longer remembered stays where it was emitted: no row is taken back because of its age.
  */
 
-import { isDeepStrictEqual } from 'node:util';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { DistinctPlan } from '../api/changelog.js';
 import { compareLists, type OrderValue, orderValues } from '../api/order-by.js';
@@ -17,7 +16,7 @@ import type { Output } from '../api/output.js';
 import type { ProcessSpecData } from '../api/process.js';
 import { type OwnedState, owned } from '../api/state-specs.js';
 import type { StateVersion } from '../api/state-version.js';
-import { emitChange, type Row, requireRow } from './changes.js';
+import { emitChange, isSameRow, type Row, requireRow } from './changes.js';
 
 interface SeenContext {
   readonly state: { readonly seen: OwnedState<true> };
@@ -63,7 +62,8 @@ export function latestSpec(plan: DistinctPlan): ProcessSpecData {
       if (after === undefined && values.length === 0) kept.set(undefined);
       else kept.set([after, values]); // D3
       // D2
-      if (before === undefined || !isDeepStrictEqual(before, after)) emitChange(out, before, after);
+      const isSame = before !== undefined && after !== undefined && isSameRow(before, after);
+      if (!isSame) emitChange(out, before, after);
     },
   } as ProcessSpecData;
 }

@@ -9,9 +9,8 @@
  *  N4  The user's selectors are asked before anything changes.
  */
 
-import { isDeepStrictEqual } from 'node:util';
 import { HoldfastError } from '../../base/errors.js';
-import type { TopNPlan } from '../api/changelog.js';
+import type { ChangeKind, TopNPlan } from '../api/changelog.js';
 import type { Output } from '../api/output.js';
 import type { ProcessSpecData } from '../api/process.js';
 import { type OwnedState, owned } from '../api/state-specs.js';
@@ -19,7 +18,7 @@ import type { StateVersion } from '../api/state-version.js';
 import {
   type ChangedRow,
   changed,
-  emitChange,
+  isSameRow,
   notThere,
   type Row,
   requireRow,
@@ -27,6 +26,7 @@ import {
   takesBack,
 } from './changes.js';
 import { type Placed, rowOrder } from './order.js';
+import { type Widen, widener } from './wider-row.js';
 
 interface Context {
   readonly state: { readonly rows: OwnedState<Row[]> };
@@ -67,10 +67,12 @@ function eachMigrated({ version, migrate }: StateVersion<unknown>): StateVersion
 class TopRows {
   readonly #n: number;
   readonly #rank: string | undefined;
+  readonly #ranked: Widen;
 
   constructor({ n, rank }: TopNPlan) {
     this.#n = n;
     this.#rank = rank;
+    this.#ranked = widener(rank ?? 'rank', 'change');
   }
 
   /** @throws HoldfastError ERR_HOLDFAST_CHANGELOG_ROW */
@@ -154,11 +156,22 @@ class TopRows {
     }
     const end = Math.min(long, n);
     for (let at = place; at < end; at += 1) {
-      const one = { ...longer(at)!, [rank]: at + 1 };
+      const one = longer(at)!;
       const next = at + 1 < long ? longer(at + 1) : undefined;
-      const other = next && { ...next, [rank]: at + 1 };
-      const [old, now] = by === 1 ? [other, one] : [one, other];
-      emitChange(out, old, now);
+      if (by === 1) this.#tell(out, at + 1, next, one);
+      else this.#tell(out, at + 1, one, next);
+    }
+  }
+
+  /** Says who has had the rank, and who has it now. */
+  #tell(out: Output<unknown>, rank: number, before: Row | undefined, after: Row | undefined): void {
+    const ranked = this.#ranked;
+    const isReplaced = before !== undefined && after !== undefined;
+    if (before !== undefined) {
+      out.emit(ranked(before, rank, (isReplaced ? '-U' : '-D') satisfies ChangeKind));
+    }
+    if (after !== undefined) {
+      out.emit(ranked(after, rank, (isReplaced ? '+U' : '+I') satisfies ChangeKind));
     }
   }
 }
@@ -172,7 +185,7 @@ function endOfEquals(rows: readonly Row[], placed: Placed): number {
 function placeOfRow(rows: readonly Row[], row: Row, placed: Placed): number {
   const end = endOfEquals(rows, placed);
   for (let at = search(rows, (other) => placed(other) > 0); at < end; at += 1) {
-    if (isDeepStrictEqual(rows[at], row)) return at;
+    if (isSameRow(rows[at]!, row)) return at;
   }
   throw notThere('topN');
 }
