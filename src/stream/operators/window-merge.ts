@@ -87,6 +87,11 @@ export class WindowMerge<S> {
     return this.#runs.values();
   }
 
+  /** All that are left, in the order in which they fire. */
+  get runs(): Iterable<KeyRun<S>> {
+    return this.#runs.values();
+  }
+
   get window(): Window {
     return this.#window;
   }

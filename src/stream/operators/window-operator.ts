@@ -16,7 +16,8 @@
  *  W6  A snapshot may fall between two keys of a firing that frees them. The keys that have fired are gone, and
  *      the time in the snapshot stands before the window's end, so that the others fire when the watermark
  *      comes again. The snapshot also holds that the watermark had come: a record of that window is late,
- *      whatever comes first after a restore (group-times.ts). A firing that keeps its keys cannot be divided.
+ *      whatever comes first after a restore (group-times.ts). Of a firing that keeps its keys the snapshot tells which
+ *      have fired (half-fired.ts).
  *  W7  The snapshot holds how far windows have been freed: a freed window never begins again, also when a
  *      later run allows more lateness.
  *  W8  A record between windows that are shorter than their slide is in none: it is counted as
@@ -29,13 +30,14 @@ import { keyGroupOf } from '../../hashring/key-group.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { AlignedWindow } from '../api/windows.js';
 import type { Capture, Operator, OperatorContext, Receiver, RestoredSection } from '../operator.js';
-import { withSections } from '../state/captures.js';
+import { withCapture, withSections } from '../state/captures.js';
 import { ownGroups } from '../state/own-groups.js';
 import { refuseOtherKind } from '../state/state-layout.js';
 import { earliestTime, encodeTime } from '../state/time-section.js';
 import type { Slice, WindowAssigner } from '../windows/assigner.js';
 import { assignerOf } from '../windows/assigners.js';
 import { type GroupTimes, groupTimes } from './group-times.js';
+import { HalfFired } from './half-fired.js';
 import type { KeyRun } from './key-run.js';
 import { LateRecords } from './late-records.js';
 import { hasPassed, isLate } from './lateness.js';
@@ -44,6 +46,7 @@ import { keyOfSelected } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 import { type Envelope, isPartial, type PartialEnvelope, type RecordEnvelope } from './partials.js';
 import { WindowMerge } from './window-merge.js';
+import { firedKeys, type PaneSweep, type Sweep, type WindowSweep } from './window-sweep.js';
 
 const TIME_SECTION = 'time';
 /** The watermark of a firing that is half-done (W6). */
@@ -59,23 +62,9 @@ export interface WindowOptions {
   readonly takesPartials?: boolean | undefined;
 }
 
-/** A run over one pane's keys. */
-interface PaneSweep<S> {
-  readonly pane: Pane<S>;
-  readonly entries: Iterator<[PrimitiveKey, S]>;
-  readonly emits: boolean;
-  readonly frees: boolean;
-}
-
-/** A run over the keys of a window of several slices. */
-interface WindowSweep<S> {
-  readonly pane: undefined;
-  readonly entries: Iterator<KeyRun<S>>;
-}
-
-type Sweep<S> = PaneSweep<S> | WindowSweep<S>;
-
 export class WindowOperator<S> implements Operator {
+  /** W6 */
+  readonly divisible = true;
   readonly #select: (record: unknown) => unknown;
   readonly #assigner: WindowAssigner;
   readonly #options: WindowOptions;
@@ -96,6 +85,8 @@ export class WindowOperator<S> implements Operator {
   #sweep: Sweep<S> | undefined;
   /** Undefined while no key group is ahead of the watermark (W5). */
   #ahead: GroupTimes | undefined;
+  /** Undefined while no firing is left that was half-done when the state was restored. */
+  #half: HalfFired | undefined;
   /** Work for the current watermark is under way; it is forwarded at the end (W3). */
   #advancing = false;
   /** What comes before is idle: told behind the watermark that still fires, which would take it back. */
@@ -117,12 +108,6 @@ export class WindowOperator<S> implements Operator {
 
   get suspended(): boolean {
     return this.#advancing;
-  }
-
-  /** W6 */
-  get divisible(): boolean {
-    const sweep = this.#sweep;
-    return sweep === undefined || (sweep.pane !== undefined && (sweep.frees || !sweep.emits));
   }
 
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
@@ -148,6 +133,9 @@ export class WindowOperator<S> implements Operator {
       );
     }
     if (ahead.isAhead(this.#watermark)) this.#ahead = ahead;
+    const half = new HalfFired();
+    half.restore(restored, context);
+    if (!half.isEmpty) this.#half = half;
   }
 
   onElement(record: unknown, timestamp: number, group: number, behind: number): void {
@@ -171,7 +159,11 @@ export class WindowOperator<S> implements Operator {
     const canonical = keyOfSelected(selected);
     const key = shownKey(selected);
     const slot = this.#store.add(pane, canonical, key, group, record, timestamp);
-    if (pane.fired || this.#ahead?.hasFired(group, pane.firstEnd - 1)) {
+    if (
+      pane.fired ||
+      this.#ahead?.hasFired(group, pane.firstEnd - 1) ||
+      this.#half?.has(pane.firstEnd, canonical)
+    ) {
       this.#emitAgain(pane, canonical, slot, group, behind); // lateness.ts, J4
     }
   }
@@ -224,7 +216,15 @@ export class WindowOperator<S> implements Operator {
     if (firedMs < this.#watermark) times.push(encodeTime(FIRING_SECTION, this.#watermark));
     times.push(encodeTime(FREED_SECTION, this.#watermark - this.#options.allowedLatenessMs));
     const ahead = this.#ahead?.capture() ?? [];
-    return withSections([...times, ...ahead], this.#store.capture(checkpoint, base));
+    const state = withSections([...times, ...ahead], this.#store.capture(checkpoint, base));
+    const half = this.#captureHalf();
+    return half === undefined ? state : withCapture(half, state);
+  }
+
+  #captureHalf(): Capture | undefined {
+    const firing = this.#sweep && firedKeys(this.#sweep, this.#store, this.#merge);
+    if (firing === undefined && this.#half === undefined) return undefined;
+    return (this.#half ?? new HalfFired()).capture(this.#context.keyGroups, firing);
   }
 
   /** One key of a pane. @returns false: it was the last one before */
@@ -237,7 +237,10 @@ export class WindowOperator<S> implements Operator {
     const { pane } = sweep;
     const [canonical, slot] = next.value;
     // The key's group was ahead of time when it came to this instance, and has fired the window there (W5).
-    const hasFired = this.#ahead?.hasFired(this.#store.groupOf(slot), pane.end - 1) === true;
+    const hasFired =
+      this.#ahead?.hasFired(this.#store.groupOf(slot), pane.end - 1) === true ||
+      this.#half?.has(pane.end, canonical) === true;
+    sweep.count += 1;
     if (sweep.emits && !hasFired) this.#emit(pane, canonical, slot, NOT_BEHIND);
     if (sweep.frees) this.#store.release(slot, pane);
     return true;
@@ -249,12 +252,15 @@ export class WindowOperator<S> implements Operator {
     const next = sweep.entries.next();
     if (next.done === true) {
       this.#sweep = undefined;
+      this.#hasFired(merge.window.end);
       merge.finish();
       return false;
     }
     const run = next.value;
     if (!merge.advance(run)) return true;
+    sweep.count += 1;
     const { start, end } = merge.window;
+    if (this.#half?.has(end, run.canonical)) return true;
     if (this.#ahead !== undefined) {
       const group = keyGroupOf(run.key, this.#context.keyGroups);
       if (this.#ahead.hasFired(group, end - 1)) return true;
@@ -265,7 +271,9 @@ export class WindowOperator<S> implements Operator {
 
   /** In the midst of a firing: a time at which exactly what has fired was due (W6). */
   #reached(): number {
-    const end = this.#nextEnd();
+    const sweep = this.#sweep;
+    const isFiring = sweep !== undefined && sweep.pane === undefined;
+    const end = isFiring ? this.#merge!.window.end : this.#nextEnd();
     if (!hasPassed(this.#watermark, end - 1)) return this.#watermark;
     return Math.max(this.#watermarkBefore, end - 2);
   }
@@ -281,7 +289,13 @@ export class WindowOperator<S> implements Operator {
     merge.changed(canonical, key, pane);
     for (const [{ start, end }, run] of merge.runsOf(canonical, key, pane)) {
       const isDue = hasPassed(this.#watermark, end - 1);
-      if (!isDue && this.#ahead?.hasFired(group, end - 1) !== true) return;
+      if (
+        !isDue &&
+        this.#ahead?.hasFired(group, end - 1) !== true &&
+        this.#half?.has(end, canonical) !== true
+      ) {
+        return;
+      }
       this.#emitRun(run, start, end, behind);
     }
   }
@@ -428,20 +442,28 @@ export class WindowOperator<S> implements Operator {
     // What is freed has fired with all its windows.
     if (old !== undefined && old.lastEnd < end) {
       if (hasPassed(this.#watermark, this.#closeOf(old.lastEnd))) {
-        return { pane: old, entries: old.slots.entries(), emits: false, frees: true };
+        return { pane: old, entries: old.slots.entries(), emits: false, frees: true, count: 0 };
       }
     }
     if (end === Number.POSITIVE_INFINITY || !hasPassed(this.#watermark, end - 1)) return undefined;
     if (this.#merge !== undefined) {
-      return { pane: undefined, entries: this.#merge.begin(() => this.#context.alive()) };
+      const entries = this.#merge.begin(() => this.#context.alive());
+      return { pane: undefined, entries, count: 0 };
     }
     const pane = this.#panes.nextToFire!;
     const frees = hasPassed(this.#watermark, this.#closeOf(end));
-    return { pane, entries: pane.slots.entries(), emits: true, frees };
+    return { pane, entries: pane.slots.entries(), emits: true, frees, count: 0 };
   }
 
-  #finish({ pane, frees }: PaneSweep<S>): void {
+  /** The window has fired for all keys. */
+  #hasFired(end: number): void {
+    this.#half?.fired(end);
+    if (this.#half?.isEmpty) this.#half = undefined;
+  }
+
+  #finish({ pane, frees, emits }: PaneSweep<S>): void {
     this.#sweep = undefined;
+    if (emits) this.#hasFired(pane.end);
     if (!frees) {
       this.#panes.fired(pane);
       return;
