@@ -22,14 +22,17 @@ export default async function windows({ smoke, log }) {
   for (let i = 0; i < rounds; i += 1) {
     starts.push(await processorMs('tumbling', 1, 1));
     for (const one of cases) one.runs.push(await processorMs(one.kind, one.visits, records));
-    const shown = cases.map(({ kind, visits, runs }) => `${kind} ${visits}: ${Math.round(runs[i])}`);
+    const shown = cases.map(
+      ({ kind, visits, runs }) => `${kind} ${visits}: ${Math.round(runs[i])}`,
+    );
     log(`round ${i + 1}, ms: ${shown.join(', ')}`);
   }
   const nanoseconds = (kind, visits) => {
     const { runs } = cases.find((one) => one.kind === kind && one.visits === visits);
     return ((median(runs) - median(starts)) * 1e6) / records;
   };
-  const ratio = (kind, visits) => round(nanoseconds(kind, visits) / nanoseconds('tumbling', visits));
+  const ratio = (kind, visits) =>
+    round(nanoseconds(kind, visits) / nanoseconds('tumbling', visits));
   return {
     name: 'windows',
     value: Math.round(nanoseconds('sliding', 1)),
