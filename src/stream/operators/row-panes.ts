@@ -61,7 +61,7 @@ export class RowPanes implements PaneStore<number> {
   ): number {
     const table = this.#table;
     const known = pane.slots.get(canonical);
-    const row = known ?? this.#create(pane, key, group);
+    const row = known ?? this.#create(pane, canonical, key, group);
     if (row < table.guardRows) table.protect(row);
     const data = table.segments[row >> SEGMENT_SHIFT]!;
     try {
@@ -128,7 +128,7 @@ export class RowPanes implements PaneStore<number> {
     );
   }
 
-  #create(pane: Pane<number>, key: unknown, givenGroup: number): number {
+  #create(pane: Pane<number>, canonical: PrimitiveKey, key: unknown, givenGroup: number): number {
     const group = ownedGroup(this.#context, key, givenGroup);
     const table = this.#table;
     const row = table.create(group, key);
@@ -136,8 +136,9 @@ export class RowPanes implements PaneStore<number> {
     const at = (row & SEGMENT_MASK) * table.stride;
     data[at + STORED_WORD] = pane.stored;
     this.#functions.init(data, at + ACCUMULATORS_WORD);
-    // The key may be a piece of a whole frame's text; the key read back stands for itself.
-    pane.slots.set(canonicalKey(table.keyOf(row)), row);
+    // A text may be a piece of a whole frame's; the key read back stands for itself.
+    const own = typeof canonical === 'string' ? canonicalKey(table.keyOf(row)) : canonical;
+    pane.slots.set(own, row);
     return row;
   }
 }
