@@ -2,6 +2,7 @@
 
 import { type Random, randomInt } from '../../../src/base/random.js';
 import {
+  type AlignedWindow,
   calendar,
   cumulative,
   globalWindow,
@@ -47,9 +48,7 @@ export interface Bounds {
 /** Windows that are the same for all keys. */
 export interface Windows {
   readonly text: string;
-  readonly window: ReturnType<
-    typeof tumbling | typeof sliding | typeof cumulative | typeof calendar
-  >;
+  readonly window: AlignedWindow;
   /** In which a time is; none in a gap. */
   of(t: number): readonly Bounds[];
 }
@@ -114,9 +113,7 @@ export function drawWindows(random: Random, sizeMs: number): Windows {
 
 const FAR_MS = 8.64e15;
 
-export const everything: Omit<Windows, 'window'> & {
-  readonly window: ReturnType<typeof globalWindow>;
-} = {
+export const everything: Windows = {
   text: 'globalWindow()',
   window: globalWindow(),
   of: () => [{ start: -FAR_MS, last: FAR_MS - 1 }],

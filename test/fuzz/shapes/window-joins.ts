@@ -14,6 +14,7 @@ import {
 import {
   type Bounds,
   drawWindows,
+  everything,
   groupBy,
   isLate,
   key,
@@ -41,7 +42,7 @@ const inWindows = (windows: Windows, side: readonly Given[]) =>
 
 export function drawWindowJoin(random: Random, sizeMs: number): Shape {
   const kind = picker(random)('inner', 'left', 'full');
-  const windows = drawWindows(random, sizeMs);
+  const windows = random.next() < 0.15 ? everything : drawWindows(random, sizeMs);
   return {
     text: `a.join(b, { window: ${windows.text}, kind: '${kind}' })`,
     build({ left, right }) {
@@ -78,7 +79,7 @@ export function drawWindowJoin(random: Random, sizeMs: number): Shape {
 }
 
 export function drawCoGroup(random: Random, sizeMs: number): Shape {
-  const windows = drawWindows(random, sizeMs);
+  const windows = random.next() < 0.15 ? everything : drawWindows(random, sizeMs);
   const text = (k: string, bounds: string, lefts: readonly number[], rights: readonly number[]) => {
     const listed = (ids: readonly number[]) => ids.toSorted((a, b) => a - b).join(' ');
     return `${k}@${bounds}: ${listed(lefts)} and ${listed(rights)}`;
