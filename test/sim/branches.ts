@@ -7,12 +7,23 @@
 import type { DataStream } from '../../src/stream/api/data-stream.js';
 import type { Output } from '../../src/stream/api/output.js';
 import { map, value } from '../../src/stream/api/state-specs.js';
+import { sliding } from '../../src/stream/api/windows.js';
 import { DISORDER_MS, mix, type PipelineSpec, type Row, type SimRecord } from './topology.js';
 
-export type Branch = 'none' | 'interval join' | 'broadcast state';
+const BRANCHES = [
+  'none',
+  'interval join',
+  'broadcast state',
+  'window join',
+  'join for a while',
+  'latest version',
+] as const;
+export type Branch = (typeof BRANCHES)[number];
 
 export const LOWER_MS = -20;
 export const UPPER_MS = 30;
+const JOIN_WINDOW = { sizeMs: 60, slideMs: 20 };
+const JOIN_TTL_MS = 25;
 /** Behind all records: such a timer fires when the input has ended. */
 const END_MS = 1e12;
 
@@ -21,9 +32,7 @@ export function branchOf({ sources }: PipelineSpec): Branch {
   // What is late would depend on the clock.
   const isIdle = sources.some(({ idleAfterMs }) => idleAfterMs !== undefined);
   if (sources.length < 2 || isIdle) return 'none';
-  return (['none', 'interval join', 'broadcast state'] as const)[
-    mix(batch, records, paceMs, 11) % 3
-  ]!;
+  return BRANCHES[mix(batch, records, paceMs, 11) % BRANCHES.length]!;
 }
 
 const nameOf = (record: SimRecord | null): string =>
@@ -31,6 +40,11 @@ const nameOf = (record: SimRecord | null): string =>
 const pairRow = (left: SimRecord | null, right: SimRecord | null): Row => ({
   g: (left ?? right)!.k,
   r: `${nameOf(left)} and ${nameOf(right)}`,
+});
+/** Which of several versions of one moment is the last is not promised: a version tells its time alone. */
+const versionRow = (left: SimRecord, version: SimRecord | null): Row => ({
+  g: left.k,
+  r: `${nameOf(left)} at ${version?.t ?? 'nothing'}`,
 });
 const toldRow = (g: string, own: number, splits: Iterable<[string, number]>): Row => ({
   g,
@@ -51,6 +65,21 @@ export function branchRows(
       kind: 'full',
       select: (l, r) => pairRow(l, r),
     });
+  }
+  if (kind === 'window join') {
+    const window = sliding(JOIN_WINDOW);
+    return left
+      .keyBy(key)
+      .join(right.keyBy(key), { window, kind: 'full', select: (l, r) => pairRow(l, r) });
+  }
+  if (kind === 'join for a while') {
+    const options = { ttlMs: JOIN_TTL_MS, select: pairRow };
+    return left.keyBy(key).join(right.keyBy(key), options);
+  }
+  if (kind === 'latest version') {
+    return left
+      .keyBy(key)
+      .joinLatest(right.keyBy(key), { kind: 'left', select: (l, r) => versionRow(l, r) });
   }
   // How many records of each split of the right sources there were, told for each key of the left one in the end.
   return left
@@ -87,21 +116,83 @@ export function expectedBranchRows(kind: Branch, records: readonly SimRecord[]):
     return [...own].map(([k, n]) => toldRow(k, n, splits));
   }
   const times = new Map<string, number>();
-  const onTime = records.filter(({ s, p, t }) => {
-    const split = `${s}.${p}`;
+  const given = records.map((record): Coming => {
+    const split = `${record.s}.${record.p}`;
     const splitMs = times.get(split) ?? Number.NEGATIVE_INFINITY;
-    times.set(split, Math.max(splitMs, t - DISORDER_MS - 1));
-    return splitMs < t;
+    times.set(split, Math.max(splitMs, record.t - DISORDER_MS - 1));
+    return { record, splitMs };
   });
-  const lefts = onTime.filter(isLeft);
-  const rights = onTime.filter((record) => !isLeft(record));
-  const meet = (l: SimRecord, r: SimRecord) =>
-    l.k === r.k && r.t - l.t >= LOWER_MS && r.t - l.t <= UPPER_MS;
+  const lefts = given.filter(({ record }) => isLeft(record));
+  const rights = given.filter(({ record }) => !isLeft(record));
+  switch (kind) {
+    case 'interval join':
+      return pairRows(
+        lefts,
+        rights,
+        'full',
+        (l, r) => r.t - l.t >= LOWER_MS && r.t - l.t <= UPPER_MS,
+      );
+    case 'join for a while':
+      return pairRows(lefts, rights, 'inner', (l, r) => Math.abs(r.t - l.t) < JOIN_TTL_MS);
+    case 'window join':
+      return windowRows(lefts, rights);
+    default:
+      return lefts
+        .filter(isOnTime)
+        .map(({ record }) => versionRow(record, versionAt(record, rights)));
+  }
+}
+
+interface Coming {
+  readonly record: SimRecord;
+  /** The time of its split just before it. */
+  readonly splitMs: number;
+}
+
+const isOnTime = ({ record, splitMs }: Coming): boolean => splitMs < record.t;
+
+function pairRows(
+  lefts: readonly Coming[],
+  rights: readonly Coming[],
+  kind: 'inner' | 'full',
+  meet: (left: SimRecord, right: SimRecord) => boolean,
+  isOpen: (coming: Coming) => boolean = isOnTime,
+): readonly Row[] {
+  const [ls, rs] = [lefts, rights].map((side) => side.filter(isOpen).map(({ record }) => record));
+  const met = (l: SimRecord, r: SimRecord) => l.k === r.k && meet(l, r);
   return [
-    ...lefts.flatMap((l) => {
-      const found = rights.filter((r) => meet(l, r));
-      return found.length === 0 ? [pairRow(l, null)] : found.map((r) => pairRow(l, r));
+    ...ls!.flatMap((l) => {
+      const found = rs!.filter((r) => met(l, r));
+      if (found.length === 0) return kind === 'full' ? [pairRow(l, null)] : [];
+      return found.map((r) => pairRow(l, r));
     }),
-    ...rights.filter((r) => !lefts.some((l) => meet(l, r))).map((r) => pairRow(null, r)),
+    ...(kind === 'full'
+      ? rs!.filter((r) => !ls!.some((l) => met(l, r))).map((r) => pairRow(null, r))
+      : []),
   ];
+}
+
+/** A row counts in those of its windows that the time of its split had not passed. */
+function windowRows(lefts: readonly Coming[], rights: readonly Coming[]): readonly Row[] {
+  const { sizeMs, slideMs } = JOIN_WINDOW;
+  const last = Math.max(...[...lefts, ...rights].map(({ record }) => record.t));
+  const starts: number[] = [];
+  for (let start = slideMs - sizeMs; start <= last; start += slideMs) starts.push(start);
+  return starts.flatMap((start) => {
+    const isIn = ({ record, splitMs }: Coming) =>
+      record.t >= start && record.t < start + sizeMs && splitMs < start + sizeMs - 1;
+    return pairRows(lefts, rights, 'full', () => true, isIn);
+  });
+}
+
+/** A late version is there for rows behind the time that its split had come to. */
+function versionAt(left: SimRecord, rights: readonly Coming[]): SimRecord | null {
+  let found: SimRecord | null = null;
+  for (const coming of rights) {
+    const { record, splitMs } = coming;
+    if (record.k !== left.k || record.t > left.t) continue;
+    if (!isOnTime(coming) && splitMs >= left.t) continue;
+    if (found === null || record.t > found.t) found = record;
+  }
+  return found;
 }

@@ -26,7 +26,6 @@ import { SessionQueue } from '../../src/stream/operators/session-queue.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
 import { IN_FLIGHT_SECTION } from '../../src/stream/state/in-flight-section.js';
 import { KeyedState } from '../../src/stream/state/keyed-state.js';
-import { RowsHandle } from '../../src/stream/state/rows-handle.js';
 import {
   decodeChannel,
   encodeChannel,
@@ -43,6 +42,7 @@ import { TaskTurns } from '../../src/stream/task/task-turns.js';
 import { FaultDetector } from '../../src/supervisor/fault-detector.js';
 import { RestartBudget } from '../../src/supervisor/restart-budget.js';
 import { Lease } from '../../src/threads/lease.js';
+import { OPERATOR_BUGS } from './operator-bugs.js';
 import { allOf, patch, patchGetter } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
 import { Coin } from './sim-values.js';
@@ -259,16 +259,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'records of both sides go to the first',
     install: () => patchGetter(TaskInputs.prototype, 'port', () => () => 0),
-  },
-  {
-    name: 'rows of a join are let go while partners may come',
-    install: () =>
-      patch(RowsHandle.prototype, 'between', (original) => {
-        return function (this: RowsHandle, fromMs, toMs) {
-          const isRelease = fromMs === Number.NEGATIVE_INFINITY;
-          return original.call(this, fromMs, isRelease ? toMs + 10 : toMs);
-        };
-      }),
   },
   {
     name: 'broadcast state is lost at a rescale',
@@ -572,6 +562,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
         };
       }),
   },
+  ...OPERATOR_BUGS,
 ];
 
 /** Sessions close so much too early, in ms. */

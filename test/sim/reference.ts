@@ -1,5 +1,6 @@
 /** What a topology's sinks have to hold in the end, told by a sequential interpreter. */
 
+import { asideOf, expectedAsideRows } from './asides.js';
 import { branchOf, expectedBranchRows } from './branches.js';
 import {
   copies,
@@ -119,6 +120,17 @@ export function expectedSinks(topology: Topology): readonly ExpectedSink[] {
         id: sinkId(index, 'branch'),
         kind: 'staged',
         groups: grouped(expectedBranchRows(branch, recordsOf(pipeline, index))),
+        order: 'free',
+        unkeyed: false,
+      });
+    }
+    const aside = asideOf(pipeline);
+    if (aside !== undefined) {
+      const own = recordsOf(pipeline, index).filter(({ s }) => s === 0);
+      sinks.push({
+        id: sinkId(index, 'aside'),
+        kind: 'staged',
+        groups: grouped(expectedAsideRows(aside, own)),
         order: 'free',
         unkeyed: false,
       });

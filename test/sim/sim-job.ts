@@ -11,6 +11,7 @@ import type { DeadLetter } from '../../src/stream/dead-letter.js';
 import type { Sink } from '../../src/stream/sink.js';
 import type { Source, SourceBatch } from '../../src/stream/source.js';
 import { fixedDelay } from '../../src/supervisor/restart-strategy.js';
+import { asideOf, asideRows } from './asides.js';
 import { branchOf, branchRows } from './branches.js';
 import type { Occasion } from './life.js';
 import { sinkId } from './reference.js';
@@ -105,6 +106,10 @@ function drawGraph(
     const [second, ...more] = others;
     const right = more.length === 0 ? second! : second!.union(...more);
     end(width(branchRows(branch, first!, right).uid(name('beside'))), 'branch', 'staged');
+  }
+  const aside = asideOf(pipeline);
+  if (aside !== undefined) {
+    end(width(asideRows(aside, first!, name('alone'))), 'aside', 'staged');
   }
   let stream = join(pipeline, first!, others, (both) => width(both.uid(name('joint'))));
   stream = width(
