@@ -20,6 +20,7 @@ import {
   countWindow,
   cumulative,
   type DataStream,
+  distinctCount,
   eventTimeTrigger,
   fromCollection,
   globalWindow,
@@ -263,6 +264,13 @@ export const ENTRIES: readonly Entry[] = [
   }),
   one('aggregate over values', ['KeyedStream.aggregate'], (rows) =>
     keyed(rows).aggregate({ ...folds, texts }),
+  ),
+  one('aggregate over numbers and different values', ['KeyedStream.aggregate'], (rows) =>
+    keyed(rows).aggregate({
+      ...folds,
+      different: distinctCount(({ n }: Row) => n),
+      texts: distinctCount(({ n }: Row) => (n % 2 === 0 ? `${n}` : null)),
+    }),
   ),
   one('process', ['KeyedStream.process'], (rows) =>
     keyed(rows).process({

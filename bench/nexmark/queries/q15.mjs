@@ -7,10 +7,19 @@ const DAY_MS = 86_400_000;
 
 export const q15 = {
   build: (events) =>
-    rankCounts(bidsOf(events), ({ dateTime }) => [Math.floor(dateTime / DAY_MS) * DAY_MS]).map(
-      ({ key, ...counts }) => ({ day: key[0], ...counts }),
-    ),
-  updates: { key: ({ day }) => day },
+    bidsOf(events)
+      .map(({ auction, bidder, price, dateTime }) => ({
+        auction,
+        bidder,
+        price,
+        day: Math.floor(dateTime / DAY_MS) * DAY_MS,
+      }))
+      .keyBy(({ day }) => day)
+      .aggregate(rankCounts)
+      .uid('days')
+      .map(({ key: day, ...counts }) => ({ day, ...counts })),
+  /** A row for each bid; what stands in the end is the one with the most bids. */
+  updates: { key: ({ day }) => day, version: ({ bids }) => bids },
   sql: `
     SELECT epoch_ms(date_trunc('day', make_timestamp_ms(dateTime))::TIMESTAMP) AS day, ${RANK_COUNTS_SQL}
     FROM bid GROUP BY day`,

@@ -141,7 +141,7 @@ function judgeStates(
 ): void {
   const evolved: string[] = [];
   for (const { section, layout } of before.states ?? []) {
-    const now = states.find((state) => state.section === section);
+    const now = states.find((state) => state.section === section || state.formerly === section);
     if (now === undefined) {
       const other = states[0]?.layout ?? 'none';
       refuse(stateRefused(id, kindProblem(section), layout, other));

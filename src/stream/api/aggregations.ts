@@ -69,6 +69,13 @@ export interface ValueAggregation<in T, out R> {
   readonly version?: number | undefined;
   /** Makes a value of this version out of a value of an older version. */
   readonly migrate?: ((state: unknown, fromVersion: number) => unknown) | undefined;
+  /**
+   * Given: the answer is how many different values this gives; undefined is none. Where that is kept as a number beside
+   * the values (state/distinct-values.ts), nothing else of the aggregation is asked for. Calls the user's selector.
+   */
+  readonly distinct?:
+    | ((record: T) => string | number | bigint | boolean | null | undefined)
+    | undefined;
   /** As of a numeric one. */
   readonly retractable?: RetractableAggregation<T, R> | undefined;
 }

@@ -43,11 +43,11 @@ import { operatorOf, processOperator } from '../operators/process-operator.js';
 import { retractingAggregateSpec } from '../operators/retracting-aggregate.js';
 import {
   ALL_WINDOW_FIELDS,
-  aggregatedState,
   CHANGE_FIELDS,
   KEYED_FIELDS,
   WINDOW_FIELDS,
 } from '../operators/row-shape.js';
+import { runningState } from '../operators/running-shape.js';
 import { timestampsOperator } from '../operators/timestamps-operator.js';
 import { topNSpec } from '../operators/top-n.js';
 import { replacedLastOperator, upsertsSpec } from '../operators/upserts.js';
@@ -799,7 +799,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
       inputs: this.inputs(),
       stateful: true,
       parameters: { aggregations: describeAggregations(spec) },
-      states: [aggregatedState(spec)],
+      states: [runningState(spec)],
       create: keyedAggregateOperator(this.#select, spec, emits),
     });
   }

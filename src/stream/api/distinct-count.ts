@@ -1,6 +1,7 @@
 /** How many different values there are: exactly, or by a sketch of 4 KiB. */
 
-import { canonicalKey } from '../../hashring/canonical-key.js';
+import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
+import { DISTINCT } from '../state/state-layout.js';
 import type { Aggregation } from './aggregations.js';
 import { asyncCallbackError, checkCallback, isThenable } from './callbacks.js';
 import { estimate, merged, newRegisters, note } from './hyper-log-log.js';
@@ -12,14 +13,19 @@ import type { Key } from './key-selector.js';
  */
 export function distinctCount<T>(select: (record: T) => Key | undefined): Aggregation<T, number> {
   checkCallback(select, 'distinctCount');
+  const valueIn = (record: T): PrimitiveKey | undefined => {
+    const value = selected(select, record, 'distinctCount');
+    return value === undefined ? undefined : canonicalKey(value);
+  };
   return {
     kind: 'value',
-    type: 'distinct',
+    type: DISTINCT,
+    distinct: valueIn,
     initial: () => new Set(),
     copy: (state) => new Set(state as Set<unknown>),
     add(state, record) {
-      const value = selected(select, record, 'distinctCount');
-      if (value !== undefined) (state as Set<unknown>).add(canonicalKey(value));
+      const value = valueIn(record);
+      if (value !== undefined) (state as Set<unknown>).add(value);
       return state;
     },
     merge(before, after) {

@@ -3,14 +3,8 @@ import type { Operator } from '../operator.js';
 import { mixedFold } from './cell-fold.js';
 import { KeyedCellsOperator } from './keyed-cells-operator.js';
 import { KeyedRowsOperator } from './keyed-rows-operator.js';
-import {
-  type AggregationSpecData,
-  aggregatedState,
-  isNumericSpec,
-  KEYED_FIELDS,
-  numericFunctions,
-} from './row-shape.js';
-import { rowEvolution } from './state-evolution.js';
+import { type AggregationSpecData, KEYED_FIELDS } from './row-shape.js';
+import { runningFunctions, runningState } from './running-shape.js';
 
 /**
  * Aggregates per key, and emits for each record `{ key, …answers }`; with `'value'` it emits the answer of
@@ -22,13 +16,10 @@ export function keyedAggregateOperator(
   emit: 'row' | 'value',
 ): () => Operator {
   const fields = emit === 'row' ? KEYED_FIELDS : [];
-  const state = aggregatedState(spec);
-  if (!isNumericSpec(spec)) {
+  const state = runningState(spec);
+  const running = runningFunctions(spec, fields);
+  if (running === undefined) {
     return () => new KeyedCellsOperator(key, mixedFold(spec, fields), state);
   }
-  const aggregations = Object.values(spec);
-  return () =>
-    new KeyedRowsOperator(key, numericFunctions(spec, fields), state, (operator, before, lead) =>
-      rowEvolution(operator, before, state, aggregations, lead),
-    );
+  return () => new KeyedRowsOperator(key, running, state);
 }

@@ -27,12 +27,13 @@ export abstract class KeyedOperator implements Operator {
     if (changes !== undefined) this.changes = new ChangeOutput(changes, context);
     refuseOtherKind(context.operator, restored, this.#state);
     for (const section of restored) {
-      if (section.name !== this.#state.section) continue;
+      const { section: own, formerly } = this.#state;
+      if (section.name !== own && section.name !== formerly) continue;
       this.restore(section, ownGroups(context, section), () => context.alive());
     }
   }
 
-  /** Adds what a section of its state holds. @param owns as in the tables of state */
+  /** Adds what a section of its state holds, or one in which former versions kept it. @param owns as in the tables of state */
   protected abstract restore(
     section: RestoredSection,
     owns: (group: number) => boolean,

@@ -43,7 +43,7 @@ export class RowPanes implements PaneStore<number> {
 
   open(context: OperatorContext): void {
     this.#context = context;
-    if (context.undoes === true) this.#add = undoing(this.#functions);
+    if (context.undoes === true) this.#add = undoing(this.#functions.add, this.#functions.words);
     if (context.incremental === true) this.#table.track();
     this.#table.overlap(context.maxConcurrent ?? 1);
   }

@@ -118,12 +118,15 @@ export function numericFunctions(
 }
 
 /** The same `add`, but it leaves the accumulators as they were when a selector throws half-way. */
-export function undoing({ add, words }: NumericFunctions): NumericAdd {
+export function undoing<More extends readonly number[]>(
+  add: (data: Words, at: number, record: unknown, ...more: More) => void,
+  words: number,
+): typeof add {
   const before = new Float64Array(words);
-  return (data, at, record) => {
+  return (data, at, record, ...more) => {
     for (let word = 0; word < words; word += 1) before[word] = data[at + word]!;
     try {
-      add(data, at, record);
+      add(data, at, record, ...more);
     } catch (error) {
       for (let word = 0; word < words; word += 1) data[at + word] = before[word]!;
       throw error;
@@ -223,7 +226,7 @@ function rowText(
   return `{ ${entries.join(', ')} }`;
 }
 
-function generate<F>(names: readonly string[], text: string, values: readonly unknown[]): F {
+export function generate<F>(names: readonly string[], text: string, values: readonly unknown[]): F {
   // The text is ours, except for names, which stand in it as JSON strings.
   return new Function(...names, `'use strict'; return ${text};`)(...values) as F;
 }

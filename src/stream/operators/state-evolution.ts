@@ -1,17 +1,22 @@
 /** Turns state of an older layout into state of today's (state-layout.ts): one function per kind of state. */
 
+import { assert } from '../../base/assert.js';
+import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { NumericAggregation, Words } from '../api/aggregations.js';
 import type { Slot } from '../api/process.js';
 import type { StateKind } from '../api/state-specs.js';
 import type { JoinRow } from '../joins/join-context.js';
 import { describeKey } from '../state/cell-section.js';
+import { BITS_PER_WORD, BITS_WORD, OWNER_WORD } from '../state/distinct-values.js';
 import type { Expiring } from '../state/handle.js';
 import {
+  DISTINCT,
   type EvolvedEntry,
   type LayoutEntry,
   migrateValue,
   requireEvolution,
   type StateDescription,
+  type StateLayout,
 } from '../state/state-layout.js';
 import type { AnyAggregation, MixedState } from './row-shape.js';
 
@@ -83,6 +88,83 @@ export function mixedEvolution(
           : migrateValue(migrate, former, { ...place, from: migrateFrom });
     }
     return evolved;
+  };
+}
+
+/** What a cell held, as it stands in a row and beside it. */
+export interface FormerCell {
+  readonly numbers: Words;
+  /** Of each distinct count, in order, the values that it has met; undefined: none. */
+  readonly met: readonly (ReadonlySet<PrimitiveKey> | undefined)[];
+}
+
+/**
+ * Takes cells of aggregations that are numbers and distinct counts, as former versions had them (state-layout.ts, DISTINCT).
+ * @param counters the aggregations in the words of a row
+ * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function formerCells(
+  operator: string,
+  before: string,
+  now: StateDescription,
+  counters: readonly NumericAggregation<never, unknown>[],
+): (value: unknown) => FormerCell {
+  const change = requireEvolution(operator, before, now);
+  assert(change.kind === 'evolved', 'cells have a layout of their own');
+  const { entries } = change;
+  const oldAt = offsets(change.before.entries);
+  const at = offsets(counters);
+  return (value) => {
+    const old = value as MixedState;
+    const numbers = new Array<number>(sum(counters)).fill(0);
+    const met: (ReadonlySet<PrimitiveKey> | undefined)[] = [];
+    for (const [i, { from }] of entries.entries()) {
+      const counter = counters[i]!;
+      counter.init(numbers, at[i]!);
+      const set =
+        from === undefined
+          ? undefined
+          : (old.values[from] as ReadonlySet<PrimitiveKey> | undefined);
+      if (counter.type === DISTINCT) met.push(set);
+      if (from === undefined) continue;
+      if (set === undefined) copy(old.numbers, oldAt[from]!, numbers, at[i]!, counter.words);
+      else numbers[at[i]!] = set.size;
+    }
+    return { numbers, met };
+  };
+}
+
+/**
+ * Evolves entries of distinct values: what counts have met stays with them, wherever they stand among the others.
+ * @throws HoldfastError ERR_HOLDFAST_GRAPH_INCOMPATIBLE
+ */
+export function distinctEvolution(
+  operator: string,
+  before: string,
+  now: StateDescription,
+): EvolveRow {
+  const change = requireEvolution(operator, before, now);
+  assert(change.kind === 'evolved', 'only another layout evolves');
+  const counts = (layout: StateLayout) => layout.entries.filter(({ type }) => type === DISTINCT);
+  const names = counts(change.now).map(({ name }) => name);
+  const words = Math.ceil(names.length / BITS_PER_WORD);
+  const moves = counts(change.before)
+    .map(({ name }, from) => ({ from: placeOfBit(from), to: placeOfBit(names.indexOf(name)) }))
+    .filter(({ to }) => to.word >= BITS_WORD);
+  return (source, from, target, to) => {
+    target[to + OWNER_WORD] = source[from + OWNER_WORD]!;
+    for (let word = 0; word < words; word += 1) target[to + BITS_WORD + word] = 0;
+    for (const move of moves) {
+      if ((source[from + move.from.word]! & move.from.bit) === 0) continue;
+      target[to + move.to.word] = target[to + move.to.word]! | move.to.bit;
+    }
+  };
+}
+
+function placeOfBit(count: number): { readonly word: number; readonly bit: number } {
+  return {
+    word: BITS_WORD + Math.floor(count / BITS_PER_WORD),
+    bit: 1 << (count & (BITS_PER_WORD - 1)),
   };
 }
 

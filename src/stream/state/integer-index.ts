@@ -17,7 +17,8 @@ import { randomInt } from 'node:crypto';
 import { assert } from '../../base/assert.js';
 
 const PLACES_MIN = 16;
-const SALT = randomInt(2 ** 32) | 0;
+/** See I3. */
+export const SALT = randomInt(2 ** 32) | 0;
 
 export class IntegerIndex {
   #places = new Int32Array(PLACES_MIN * 2);

@@ -42,7 +42,15 @@ export interface StateDescription {
   readonly layout: string;
   /** Names of entries that can be migrated. */
   readonly migrates: readonly string[];
+  /** The section of another kind in which former versions kept it: that is taken over as well. */
+  readonly formerly?: string | undefined;
 }
+
+/**
+ * The type of distinct counts. In cells each is a set, a value of its own; in rows it is a number, beside the values
+ * (distinct-values.ts).
+ */
+export const DISTINCT = 'distinct';
 
 /** Sections of keyed state: rows of numbers, or cells of any values. */
 const KINDS: readonly string[] = ['rows', 'cells'];
@@ -54,9 +62,11 @@ const KINDS: readonly string[] = ['rows', 'cells'];
 export function refuseOtherKind(
   operator: string,
   restored: readonly { readonly name: string }[],
-  { section, layout }: StateDescription,
+  { section, layout, formerly }: StateDescription,
 ): void {
-  const other = restored.find(({ name }) => KINDS.includes(name) && name !== section);
+  const other = restored.find(
+    ({ name }) => KINDS.includes(name) && name !== section && name !== formerly,
+  );
   if (other !== undefined) {
     throw stateRefused(operator, kindProblem(other.name), `state in ${other.name}`, layout);
   }
@@ -175,7 +185,8 @@ function entryProblem(
   migrates: readonly string[],
 ): string | undefined {
   const { name } = now;
-  if (former.type !== now.type || former.words !== now.words || former.isValue !== now.isValue) {
+  const isKeptAlike = former.words === now.words && former.isValue === now.isValue;
+  if (former.type !== now.type || !(isKeptAlike || now.type === DISTINCT)) {
     return `'${name}' was ${former.type} and is ${now.type} now: give it another name`;
   }
   if (former.version > now.version) {
