@@ -16,6 +16,7 @@
  */
 
 import { canonicalKey } from './canonical-key.js';
+import { tupleUnits, writeTuple } from './tuple-hash.js';
 
 const C1 = 0xcc9e2d51;
 const C2 = 0x1b873593;
@@ -64,7 +65,7 @@ export function murmur3Number(value: number, seed = 0): number {
 }
 
 /**
- * Hash of a key (H3, H4). Allocates only for bigints, Dates and tuples.
+ * Hash of a key (H3, H4). Allocates only for bigints, Dates, and tuples of more than strings and integers.
  * @returns an unsigned 32-bit integer
  * @throws `ERR_HOLDFAST_UNSUPPORTED_KEY` for what cannot be a key
  */
@@ -82,7 +83,22 @@ export function signedHashOfKey(key: unknown): number {
   if (typeof key === 'bigint') return hashUnits(key.toString(), SEED_BIGINT);
   if (typeof key === 'boolean') return hashNumber(key ? 2 : 1, SEED_OTHER);
   if (key === null) return hashNumber(0, SEED_OTHER);
+  if (Array.isArray(key)) {
+    const written = writeTuple(key);
+    if (written >= 0) return hashWritten(written, SEED_STRING);
+  }
   return hashUnits(canonicalKey(key) as string, SEED_STRING);
+}
+
+/** As `hashUnits`, of the first units that `writeTuple` has written. */
+function hashWritten(count: number, seed: number): number {
+  const even = count & ~1;
+  let hash = seed | 0;
+  for (let i = 0; i < even; i += 2) {
+    hash = mixBlock(hash, tupleUnits[i]! | (tupleUnits[i + 1]! << 16));
+  }
+  if (even < count) hash ^= scramble(tupleUnits[even]!);
+  return finish(hash, count << 1);
 }
 
 function hashUnits(text: string, seed: number): number {

@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Key } from '../../src/hashring/canonical-key.js';
+import { canonicalKey, type Key } from '../../src/hashring/canonical-key.js';
 import {
   hashKey,
   murmur3Bytes,
@@ -114,6 +114,35 @@ describe('hashKey', () => {
   test('is what snapshots rely on', () => {
     const actual = golden.map(([key]) => [inspect(key), hashKey(key)]);
     expect(actual).toEqual(golden.map(([key, hash]) => [inspect(key), hash]));
+  });
+
+  test('of a tuple is that of its canonical text, whichever way it is found', () => {
+    const element = fc.oneof(
+      fc.integer(),
+      fc.maxSafeInteger(),
+      fc.double(),
+      fc.string({ unit: 'binary', maxLength: 40 }),
+      fc.constantFrom(
+        0,
+        -0,
+        9,
+        10,
+        99,
+        1e9 - 1,
+        1e9,
+        -1e9,
+        2 ** 53 - 1,
+        2 ** 53,
+        1e21,
+        'x'.repeat(2_000),
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(element, { maxLength: 12 }), (tuple) => {
+        expect(hashKey(tuple)).toBe(murmur3Utf16(canonicalKey(tuple) as string));
+      }),
+      { numRuns: 2_000 },
+    );
   });
 
   test('is equal for equal keys, whatever they are made of', () => {

@@ -17,7 +17,21 @@ export const q15 = {
       .keyBy(({ day }) => day)
       .aggregate(rankCounts)
       .uid('days')
-      .map(({ key: day, ...counts }) => ({ day, ...counts })),
+      .map((row) => ({
+        day: row.key,
+        bids: row.bids,
+        bidsRank1: row.bidsRank1,
+        bidsRank2: row.bidsRank2,
+        bidsRank3: row.bidsRank3,
+        bidders: row.bidders,
+        biddersRank1: row.biddersRank1,
+        biddersRank2: row.biddersRank2,
+        biddersRank3: row.biddersRank3,
+        auctions: row.auctions,
+        auctionsRank1: row.auctionsRank1,
+        auctionsRank2: row.auctionsRank2,
+        auctionsRank3: row.auctionsRank3,
+      })),
   /** A row for each bid; what stands in the end is the one with the most bids. */
   updates: { key: ({ day }) => day, version: ({ bids }) => bids },
   sql: `

@@ -26,7 +26,18 @@ export const q17 = {
         total: sum(({ price }) => price),
       })
       .uid('days')
-      .map(({ key, ...row }) => ({ auction: key[0], day: key[1], ...row })),
+      .map(({ key, bids, rank1, rank2, rank3, least, most, mean, total }) => ({
+        auction: key[0],
+        day: key[1],
+        bids,
+        rank1,
+        rank2,
+        rank3,
+        least,
+        most,
+        mean,
+        total,
+      })),
   /** A row for each bid; what stands in the end is the one with the most bids. */
   updates: { key: ({ auction, day }) => `${auction} ${day}`, version: ({ bids }) => bids },
   sql: `

@@ -14,7 +14,7 @@ import { RowTable } from '../state/row-table.js';
 import { DISTINCT, parseLayout, type StateDescription } from '../state/state-layout.js';
 import type { Row } from './changes.js';
 import { KeyedOperator } from './keyed-operator.js';
-import { groupOf, keyOfSelected } from './operator-key.js';
+import { groupOf, requireKey } from './operator-key.js';
 import { type NumericFunctions, undoing } from './row-shape.js';
 import type { DistinctCounts, RowAdd, RunningFunctions } from './running-shape.js';
 import { type FormerCell, rowEvolution } from './state-evolution.js';
@@ -136,12 +136,11 @@ export class KeyedRowsOperator extends KeyedOperator {
 
   onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {
     const select = this.select;
-    const selected = select(record);
-    const canonical = keyOfSelected(selected);
-    const key = shownKey(selected);
-    const group = groupOf(this.context, key, givenGroup);
+    const selected = requireKey(select(record));
+    const group = groupOf(this.context, selected, givenGroup);
     const table = this.#table;
-    const known = this.#index.find(group, canonical);
+    const known = this.#index.find(group, selected);
+    const key = shownKey(selected); // What is no key was refused by now.
     const row = known < 0 ? this.#create(group, key) : known;
     if (row < table.guardRows) table.protect(row);
     const data = table.segments[row >> SEGMENT_SHIFT]!;
@@ -153,7 +152,7 @@ export class KeyedRowsOperator extends KeyedOperator {
     try {
       this.#add(data, at, record, row, group);
     } catch (error) {
-      if (known < 0) this.#index.remove(group, canonical, row);
+      if (known < 0) this.#index.remove(group, key, row);
       throw error;
     }
     const after = functions.row(data, at, key, 0, 0);

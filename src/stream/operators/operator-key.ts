@@ -8,8 +8,13 @@ import type { OperatorContext } from '../operator.js';
 
 /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_KEY, ERR_HOLDFAST_ASYNC_CALLBACK */
 export function keyOfSelected(key: unknown): PrimitiveKey {
+  return canonicalKey(requireKey(key));
+}
+
+/** What a key selector gave, unless it is a promise. @throws HoldfastError ERR_HOLDFAST_ASYNC_CALLBACK */
+export function requireKey(key: unknown): unknown {
   if (typeof key === 'object' && isThenable(key)) throw asyncCallbackError('keyBy');
-  return canonicalKey(key);
+  return key;
 }
 
 /** @param given the group that came with the record; 0 for a record that came over no keyed edge: then it is found */

@@ -16,7 +16,7 @@
  *  D2  Entries are in the key group of their owner, and go wherever that goes. In another table the owner has another
  *      row: who restores tells which.
  *  D3  A value is in its canonical form (hashring/canonical-key.ts). Integers of 32 bits stand for themselves; all others
- *      have a number, by which they are found. The numbers are of this table alone, and in no snapshot.
+ *      have a number, by which they are found (value-numbers.ts).
  *  D4  Nothing is ever taken out: a running count forgets no value.
  */
 
@@ -25,14 +25,13 @@ import type { Capture, RestoredSection } from '../operator.js';
 import { PairIndex } from './pair-index.js';
 import { SEGMENT_MASK, SEGMENT_SHIFT } from './row-layout.js';
 import { type RowCopier, RowTable } from './row-table.js';
+import { isInteger, ValueNumbers } from './value-numbers.js';
 
 /** Words of an entry: key reference, the owner's row, then bits. */
 export const OWNER_WORD = 1;
 export const BITS_WORD = 2;
 /** Counts that have their bits in one word. */
 export const BITS_PER_WORD = 32;
-/** A power of two, like that of the indexes: a Map has at most 2^24 entries. */
-const NAME_PARTS = 64;
 
 /** Name of the section. */
 const SECTION = 'distinct';
@@ -52,12 +51,7 @@ export class DistinctValues {
   readonly #integers = new PairIndex();
   /** By the numbers of values. */
   readonly #others = new PairIndex();
-  /** Numbers of values that are no integers (D3), by key group modulo NAME_PARTS. */
-  readonly #numbers: readonly Map<PrimitiveKey, number>[] = Array.from(
-    { length: NAME_PARTS },
-    () => new Map<PrimitiveKey, number>(),
-  );
-  #named = 0;
+  readonly #numbers = new ValueNumbers();
 
   constructor({ counts, layout, evolve }: DistinctValuesOptions) {
     this.#words = Math.ceil(counts / BITS_PER_WORD);
@@ -149,8 +143,8 @@ export class DistinctValues {
 
   #find(owner: number, group: number, value: PrimitiveKey): number {
     if (isInteger(value)) return this.#integers.get(owner, value);
-    const number = this.#numbers[group & (NAME_PARTS - 1)]!.get(value);
-    return number === undefined ? -1 : this.#others.get(owner, number);
+    const number = this.#numbers.find(group, value);
+    return number < 0 ? -1 : this.#others.get(owner, number);
   }
 
   #create(owner: number, group: number, value: PrimitiveKey, word: number, bits: number): void {
@@ -166,21 +160,7 @@ export class DistinctValues {
   }
 
   #add(owner: number, group: number, value: PrimitiveKey, row: number): void {
-    if (isInteger(value)) {
-      this.#integers.add(owner, value, row);
-      return;
-    }
-    const numbers = this.#numbers[group & (NAME_PARTS - 1)]!;
-    let number = numbers.get(value);
-    if (number === undefined) {
-      number = this.#named;
-      this.#named += 1;
-      numbers.set(value, number);
-    }
-    this.#others.add(owner, number, row);
+    if (isInteger(value)) this.#integers.set(owner, value, row);
+    else this.#others.set(owner, this.#numbers.numberOf(group, value), row);
   }
-}
-
-function isInteger(value: PrimitiveKey): value is number {
-  return typeof value === 'number' && (value | 0) === value;
 }

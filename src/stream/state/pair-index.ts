@@ -1,5 +1,6 @@
 /**
- * Row numbers by pairs of integers of 32 bits, in the way of integer-index.ts: open addressing with linear probing.
+ * Numbers of rows, say, by pairs of integers of 32 bits, in the way of integer-index.ts: open addressing with linear
+ * probing.
  *
  *     [first, second, row + 1] [first, second, row + 1] [0, 0, 0] …        row + 1 = 0: the place is free
  *
@@ -24,10 +25,10 @@ export class PairIndex {
     return this.#parts[hashed >>> (32 - PARTS_BITS)]!.get(first, second, hashed);
   }
 
-  /** The row of a pair that has none yet. @param row of 0…2^31 − 2 */
-  add(first: number, second: number, row: number): void {
+  /** @param row of 0…2^31 − 2 */
+  set(first: number, second: number, row: number): void {
     const hashed = hash(first, second);
-    this.#parts[hashed >>> (32 - PARTS_BITS)]!.add(first, second, row, hashed);
+    this.#parts[hashed >>> (32 - PARTS_BITS)]!.set(first, second, row, hashed);
   }
 }
 
@@ -46,8 +47,8 @@ class Part {
     }
   }
 
-  add(first: number, second: number, row: number, hashed: number): void {
-    put(this.#places, this.#mask, first, second, row + 1, hashed);
+  set(first: number, second: number, row: number, hashed: number): void {
+    if (!put(this.#places, this.#mask, first, second, row + 1, hashed)) return;
     this.#size += 1;
     if (this.#size * 3 > (this.#mask + 1) * 2) this.#grow();
   }
@@ -66,6 +67,7 @@ class Part {
   }
 }
 
+/** @returns whether the pair is new */
 function put(
   places: Int32Array,
   mask: number,
@@ -73,13 +75,16 @@ function put(
   second: number,
   taken: number,
   hashed: number,
-): void {
-  let place = hashed & mask;
-  while (places[place * PLACE_WORDS + 2] !== 0) place = (place + 1) & mask;
-  const at = place * PLACE_WORDS;
-  places[at] = first;
-  places[at + 1] = second;
-  places[at + 2] = taken;
+): boolean {
+  for (let place = hashed & mask; ; place = (place + 1) & mask) {
+    const at = place * PLACE_WORDS;
+    const isFree = places[at + 2] === 0;
+    if (!isFree && (places[at] !== first || places[at + 1] !== second)) continue;
+    places[at] = first;
+    places[at + 1] = second;
+    places[at + 2] = taken;
+    return isFree;
+  }
 }
 
 function hash(first: number, second: number): number {
