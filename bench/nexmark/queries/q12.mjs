@@ -6,6 +6,7 @@ import { bidsOf } from './bids.mjs';
 export const q12 = {
   build: (events) =>
     bidsOf(events)
+      .map(({ bidder }) => ({ bidder }))
       .keyBy(({ bidder }) => bidder)
       .window(processingTime(tumbling(seconds(10)), { partial: 'emit' }))
       .aggregate({ bids: count() })

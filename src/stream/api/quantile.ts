@@ -41,9 +41,13 @@ export function approximateQuantile<T, N extends number | null | undefined>(
     kind: 'value',
     type: 'quantile',
     initial: (): Sketch => ({
-      ...{ counted: 0, nans: 0, zeros: 0 },
-      ...{ least: Number.POSITIVE_INFINITY, greatest: Number.NEGATIVE_INFINITY },
-      ...{ above: new Map(), below: new Map() },
+      counted: 0,
+      nans: 0,
+      zeros: 0,
+      least: Number.POSITIVE_INFINITY,
+      greatest: Number.NEGATIVE_INFINITY,
+      above: new Map(),
+      below: new Map(),
     }),
     copy(state) {
       const { above, below, ...numbers } = state as Sketch;

@@ -30,6 +30,22 @@ export interface KeyWindow {
   clocks: number[];
 }
 
+/** A window without records. */
+export function newWindow(start: number, end: number): KeyWindow {
+  // A literal without `...`, which would give each window a hidden class of its own: every look at it would be a search.
+  return {
+    start,
+    end,
+    value: undefined,
+    records: 0,
+    fresh: 0,
+    lastMs: Number.NEGATIVE_INFINITY,
+    trigger: undefined,
+    events: [],
+    clocks: [],
+  };
+}
+
 export interface TriggerParts {
   readonly context: OperatorContext;
   readonly state: KeyedState;

@@ -64,12 +64,19 @@ function clockWindows(window: ProcessingTimeWindow['window']): KeyWindows {
 
 function alignedAt(window: AlignedWindow): KeyWindows['at'] {
   const assigner: WindowAssigner = assignerOf(window);
+  // Nearly all records are in the windows of the one before them.
+  let index = Number.NaN;
+  let windows: readonly WindowBounds[] = [];
   return (timeMs) => {
-    const slice = assigner.slice(assigner.indexAt(timeMs));
+    const at = assigner.indexAt(timeMs);
+    if (at === index) return windows;
+    const slice = assigner.slice(at);
     const found: WindowBounds[] = [];
     for (let end = slice.firstEnd; end <= slice.lastEnd; end = assigner.nextEnd(end)) {
       found.push({ windowStart: assigner.startOf(end), windowEnd: end });
     }
+    index = at;
+    windows = found;
     return found;
   };
 }

@@ -28,7 +28,7 @@ import { KeyedState, slotsOf } from '../state/keyed-state.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { CallbackOutput } from './callback-output.js';
 import { EventTimers } from './event-timers.js';
-import { type KeyWindow, TriggerCallContext } from './key-window.js';
+import { type KeyWindow, newWindow, TriggerCallContext } from './key-window.js';
 import type { KeyWindows } from './key-windows.js';
 import { LateRecords } from './late-records.js';
 import { groupOf, keyOfSelected } from './operator-key.js';
@@ -270,15 +270,13 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     const { grows } = this.#spec.windows;
     state.change();
     const windows = state.read(WINDOWS_SLOT) as KeyWindow[] | undefined;
-    const found = windows?.find((one) => one.start === start && (grows || one.end === end));
-    if (found !== undefined) {
-      found.end = end;
-      return found;
+    for (let i = 0; i < (windows?.length ?? 0); i += 1) {
+      const one = windows![i]!;
+      if (one.start !== start || (one.end !== end && !grows)) continue;
+      one.end = end;
+      return one;
     }
-    const window: KeyWindow = {
-      ...{ start, end, value: undefined, records: 0, fresh: 0 },
-      ...{ lastMs: Number.NEGATIVE_INFINITY, trigger: undefined, events: [], clocks: [] },
-    };
+    const window = newWindow(start, end);
     if (windows === undefined) state.write(WINDOWS_SLOT, [window]);
     else windows.push(window);
     const { queue } = this.timers;
