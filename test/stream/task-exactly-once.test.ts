@@ -39,7 +39,7 @@ it('with checkpoints that build on others, aborted ones between, and crashes', a
 
 it('with checkpoints that build on others, and another parallelism after each crash', async () => {
   let deltas = 0;
-  for (let seed = 4_001; seed <= 4_020; seed += 1) {
+  for (let seed = 4_001; seed <= 4_024; seed += 1) {
     deltas += (await simulate(seed, { crashes: 4, rescales: true, incremental: true })).deltas;
   }
   expect(deltas).toBeGreaterThan(100);
