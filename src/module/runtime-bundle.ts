@@ -13,6 +13,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { marksOf, type RawSourceMap } from './position-map.js';
 import { moduleName, type RuntimeIndex, runtimeIndexFile, runtimeMap } from './runtime-index.js';
 import {
   BUNDLE_OPTIONS,
@@ -83,7 +84,9 @@ export async function buildRuntime({ dist, host, script }: RuntimeOptions): Prom
   const code = withLateImports(outputOf(made.outputFiles, '.cjs'));
   const hash = createHash('sha256').update(code).digest('hex').slice(0, 24);
   await writeFile(script, code);
-  await writeFile(runtimeMap(script), outputOf(made.outputFiles, '.map'));
+  const map: RawSourceMap = JSON.parse(outputOf(made.outputFiles, '.map'));
+  const marked: RawSourceMap = { ...map, x_holdfast_marks: marksOf(map.mappings) };
+  await writeFile(runtimeMap(script), JSON.stringify(marked));
   const indexOf: RuntimeIndex = { hash, modules, entry };
   await writeFile(runtimeIndexFile(script), JSON.stringify(indexOf));
 }

@@ -3,7 +3,7 @@
  *
  * The main thread does this, with stacks that have crossed threads as data, because source maps in a worker
  * would cost each start some 24 ms. A map is read at the first failure and kept. For that of the runtime this takes
- * some 20 ms, so `warmSourceMap` may be called while nothing urgent is under way.
+ * some milliseconds, so `warmSourceMap` may be called while nothing urgent is under way.
  */
 
 import { readFileSync } from 'node:fs';

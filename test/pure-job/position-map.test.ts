@@ -3,7 +3,7 @@
 import { SourceMap } from 'node:module';
 import { buildSync } from 'esbuild';
 import { expect, test } from 'vitest';
-import { eachSegment, NONE, PositionMap } from '../../src/module/position-map.js';
+import { eachSegment, marksOf, NONE, PositionMap } from '../../src/module/position-map.js';
 
 function ownBundle(minify: boolean): {
   code: string;
@@ -45,6 +45,20 @@ test.each([true, false])('every position of a bundle (on few lines: %s)', (minif
     expect(mine).toEqual(theirs);
   }
   expect(found).toBeGreaterThan(10_000);
+});
+
+test('the marks that come with a map are those that reading begins at', () => {
+  const { map } = ownBundle(true);
+  const marks = marksOf(map.mappings);
+  expect(marks.length).toBeGreaterThan(10);
+  const [at, line, column] = marks.at(-1)!;
+  const found = new PositionMap(map).find(line, column);
+  expect(found).toBeDefined();
+  // What stands before the mark is not read.
+  const mappings = '!'.repeat(at) + map.mappings.slice(at);
+  expect(new PositionMap({ ...map, mappings, x_holdfast_marks: marks }).find(line, column)).toEqual(
+    found,
+  );
 });
 
 test('a position without a segment before it, and one whose segment tells no source', () => {
