@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { count, max, min, sum } from '../../src/stream/api/aggregations.js';
+import { sumBigInt } from '../../src/stream/api/big-sum.js';
 import type { ChangeKind, LatestOptions } from '../../src/stream/api/changelog.js';
 import type { ChangelogStream, DataStream } from '../../src/stream/api/data-stream.js';
 import { asc, desc } from '../../src/stream/api/order-by.js';
@@ -372,6 +373,36 @@ describe('an aggregate over changes', () => {
     fraction(1.5, '+I');
     fraction(1e16, '-D');
     expect(fraction(1.5, '-D')).toBe('+U {"key":"all","n":1,"total":0.1}');
+  });
+
+  it('sums bigints at any size, and takes them back', () => {
+    const line = new Line((env) =>
+      from<Bid & { readonly change: ChangeKind }>(env)
+        .asChangelog()
+        .keyBy(() => 'all')
+        .aggregate({
+          n: count(),
+          total: sumBigInt((one) => (one.v === null ? null : BigInt(one.v))),
+        })
+        .map(({ n, total }) => ({ n, total: String(total) }))
+        .asRecords(),
+    );
+    expect(
+      fed(
+        line,
+        { ...bid(null, 1), change: '+I' },
+        { ...bid(2 ** 53, 2), change: '+I' },
+        { ...bid(1, 3), change: '+I' },
+        { ...bid(2 ** 53, 2), change: '-D' },
+        { ...bid(1, 3), change: '-D' },
+      ).map((rows) => rows.at(-1)),
+    ).toEqual([
+      '+I {"n":1,"total":"null"}',
+      '+U {"n":2,"total":"9007199254740992"}',
+      '+U {"n":3,"total":"9007199254740993"}',
+      '+U {"n":2,"total":"1"}',
+      '+U {"n":1,"total":"null"}',
+    ]);
   });
 
   it('is refused where it cannot take back, when the graph is built', () => {

@@ -13,8 +13,8 @@
  *      So these need one word, not two, and infinities and NaN remain ordinary values.
  *  A4  NaN passes through: once counted, the answer is NaN.
  *
- * Sums are plain float64 additions in the order of arrival, without compensation: exact for integers
- * up to 2^53, and as good as `a + b` for the rest.
+ * Sums are plain float64 additions in the order of arrival, without compensation: as good as `a + b`, and exact for
+ * integers, since `sum` fails rather than leave ±(2^53 − 1) by them (safe-sum.ts).
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -26,6 +26,7 @@ import {
   retractableExtreme,
   retractableSum,
 } from './retraction.js';
+import { SumGuard, WATCHED_FROM } from './safe-sum.js';
 
 /** Where accumulators are: rows of shared memory, or an array beside values of other kinds. */
 export type Words = Float64Array | number[];
@@ -102,7 +103,11 @@ export function count(): Aggregation<unknown, number> {
   return new Count();
 }
 
-/** The sum of what `select` gives; null when it never gave a number. Plain float64 additions. */
+/**
+ * The sum of what `select` gives; null when it never gave a number. Plain float64 additions. A record whose integer would
+ * bring a sum of integers beyond `Number.MAX_SAFE_INTEGER`, where it would be rounded, fails
+ * (ERR_HOLDFAST_SUM_OVERFLOW): `sumBigInt` is exact at any size.
+ */
 export function sum<T, N extends number | null | undefined = number | null | undefined>(
   select: (record: T) => N,
 ): Aggregation<T, Counted<N>> {
@@ -186,18 +191,24 @@ abstract class OneWord<T> implements NumericAggregation<T, number | null> {
 
 class Sum<T> extends OneWord<T> {
   readonly type = 'sum';
+  readonly #guard = new SumGuard();
 
   add(data: Words, at: number, record: T): void {
     const select = this.select;
     const value = select(record);
-    // Adding 0 turns a counted -0 into +0 (A3).
-    if (typeof value === 'number') data[at] = data[at]! + (value + 0);
-    else refuseUnlessMissing(value, 'sum');
+    if (typeof value === 'number') {
+      // Adding 0 turns a counted -0 into +0 (A3).
+      const total = data[at]! + (value + 0);
+      if (Math.abs(total) > WATCHED_FROM) this.#guard.check(data[at]!, value);
+      data[at] = total;
+    } else refuseUnlessMissing(value, 'sum');
   }
 
   merge(data: Words, at: number, from: Words, fromAt: number): void {
     // -0 + -0 is -0: still nothing counted (A3).
-    data[at] = data[at]! + from[fromAt]!;
+    const total = data[at]! + from[fromAt]!;
+    if (Math.abs(total) > WATCHED_FROM) this.#guard.check(data[at]!, from[fromAt]!);
+    data[at] = total;
   }
 
   get retractable(): RetractableAggregation<T, number | null> {

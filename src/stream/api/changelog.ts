@@ -217,7 +217,7 @@ export function requireRetractable(
     throw new HoldfastError(
       'ERR_HOLDFAST_CANNOT_RETRACT',
       `aggregate(…): '${name}' (${type}) cannot take back what it has counted, as rows of a changelog ask for. ` +
-        'Give an aggregation(…) of your own a `retract` beside `add`, or use count, sum, average, min or max.',
+        'Give an aggregation(…) of your own a `retract` beside `add`, or use count, sum, sumBigInt, average, min or max.',
       { details: { aggregation: name } },
     );
   }

@@ -99,7 +99,7 @@ function rounded(parts: readonly number[]): { readonly value: number; readonly i
 function inexact(why: string): HoldfastError {
   return new HoldfastError(
     'ERR_HOLDFAST_INEXACT_SUM',
-    `a sum over a changelog cannot be shown exactly: ${why}. Sum a smaller unit or a part of it, or add bigints with ` +
-      'an aggregation({ initial, add, retract }) of your own.',
+    `a sum over a changelog cannot be shown exactly: ${why}. Sum bigints: sumBigInt((row) => BigInt(…)) is exact at any ` +
+      'size. Or sum a larger unit, or a part of it.',
   );
 }

@@ -57,6 +57,30 @@ export function retractableAverage<T>(
   };
 }
 
+interface BigSum {
+  readonly counted: number;
+  readonly sum: bigint;
+}
+
+export function retractableBigSum<T>(
+  select: (row: T) => bigint | undefined,
+): RetractableAggregation<T, bigint | null> {
+  return {
+    type: 'sum-bigint',
+    initial: (): BigSum => ({ counted: 0, sum: 0n }),
+    select,
+    inPlace: false,
+    change(state, selected, by): BigSum {
+      const { counted, sum } = state as BigSum;
+      return { counted: counted + by, sum: sum + BigInt(by) * (selected as bigint) };
+    },
+    result(state) {
+      const { counted, sum } = state as BigSum;
+      return counted === 0 ? null : sum;
+    },
+  };
+}
+
 /** All values that there are, and how often each. */
 interface Values {
   /** Ascending. */

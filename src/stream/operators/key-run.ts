@@ -13,6 +13,8 @@ export abstract class KeyRun<S> {
   #first = 0;
   /** From here on slices are in the back. */
   #back = 0;
+  /** Its slices could not be merged: it has no row, and is filled anew for the next window. */
+  #failed: { readonly error: unknown } | undefined;
 
   constructor(canonical: PrimitiveKey, key: unknown) {
     this.canonical = canonical;
@@ -29,11 +31,18 @@ export abstract class KeyRun<S> {
     this.#starts.length = 0;
     this.#first = 0;
     this.#back = 0;
+    this.#failed = undefined;
   }
 
   /** Takes in a slice behind all others. It counts at once if the run holds the window that has this pivot. */
   add(start: number, slot: S, pivot: number): void {
-    if (this.pivot === pivot) this.addBack(slot, this.#back === this.#slots.length);
+    if (this.pivot === pivot) {
+      try {
+        this.addBack(slot, this.#back === this.#slots.length);
+      } catch (error) {
+        this.#fail(error);
+      }
+    }
     this.#slots.push(slot);
     this.#starts.push(start);
   }
@@ -42,10 +51,17 @@ export abstract class KeyRun<S> {
   advance(start: number, pivot: number): void {
     const starts = this.#starts;
     while (this.#first < starts.length && starts[this.#first]! < start) this.#first += 1;
-    if (this.pivot !== pivot) this.#turn(pivot);
+    if (this.pivot === pivot || this.#failed !== undefined) return;
+    try {
+      this.#turn(pivot);
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
+  /** @throws whatever user code throws, which answers or merges */
   row(windowStart: number, windowEnd: number): unknown {
+    if (this.#failed !== undefined) throw this.#failed.error;
     const front = this.#back - this.#first;
     return this.rowOf(front, this.#back < this.#slots.length, windowStart, windowEnd);
   }
@@ -63,6 +79,11 @@ export abstract class KeyRun<S> {
     windowStart: number,
     windowEnd: number,
   ): unknown;
+
+  #fail(error: unknown): void {
+    this.#failed = { error };
+    this.pivot = Number.NaN;
+  }
 
   #turn(pivot: number): void {
     const [slots, starts] = [this.#slots, this.#starts];
