@@ -211,6 +211,7 @@ export {
   type StateKind,
   type StateOptions,
   type StateSpec,
+  type TtlTime,
   type ValueState,
   value,
 } from './stream/api/state-specs.js';

@@ -301,6 +301,22 @@ export const ENTRIES: readonly Entry[] = [
       },
     }),
   ),
+  one('process with state that expires by the clock', ['KeyedStream.process'], (rows) =>
+    keyed(rows).process({
+      state: {
+        last: value<number>({ ttlMs: 40, ttlTime: 'processing' }),
+        all: list<number>({ ttlMs: 25, ttlTime: 'processing' }),
+        byTime: map<number, number>({ ttlMs: 20 }),
+      },
+      onElement({ n }, ctx, out: Output<unknown>) {
+        const { last, all, byTime } = ctx.state;
+        out.emit([ctx.key, n, last.get(), all.values(), [...byTime.entries()]]);
+        last.set(n);
+        all.add(n);
+        byTime.set(ctx.timestamp, n);
+      },
+    }),
+  ),
   one('process that drops', ['KeyedStream.process'], (rows) =>
     keyed(rows)
       .process({

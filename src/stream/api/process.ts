@@ -13,7 +13,7 @@ import {
   type SideOutputSpecs,
   type SideTags,
 } from './side-outputs.js';
-import type { StateKind, StateSpec } from './state-specs.js';
+import type { StateKind, StateSpec, TtlTime } from './state-specs.js';
 
 /** Names of states, each with what it is. */
 export type StateSpecs = Readonly<Record<string, StateSpec<unknown>>>;
@@ -125,8 +125,11 @@ const TIMER_SLOTS: readonly Slot[] = [
 ];
 export const EVENT_SLOT = 0;
 export const CLOCK_SLOT = 1;
-/** The last slot, where states expire: when something of the key's does so next. */
-const EXPIRY_SLOT: Slot = { name: '~expiry', spec: undefined };
+/** The last slots, where states expire: when something of the key's does so next, by event time and by the clock. */
+const EXPIRY_SLOTS: Readonly<Record<TtlTime, Slot>> = {
+  event: { name: '~expiry', spec: undefined },
+  processing: { name: '~clockExpiry', spec: undefined },
+};
 
 /** What stands in a slot of a key's state (keyed-state.ts). */
 export interface Slot {
@@ -138,17 +141,23 @@ export interface Slot {
 /** Timers come first, if there can be any. */
 export function slotsOf({ state, onTimer }: ProcessSpecData): readonly Slot[] {
   const states = Object.entries(state ?? {}).map(([name, spec]) => ({ name, spec }));
-  const expires = states.some(({ spec }) => spec.ttlMs !== undefined);
+  const expire = (time: TtlTime) => states.some(({ spec }) => ttlTimeOf(spec) === time);
   return [
     ...(onTimer === undefined ? [] : TIMER_SLOTS),
     ...states,
-    ...(expires ? [EXPIRY_SLOT] : []),
+    ...(expire('event') ? [EXPIRY_SLOTS.event] : []),
+    ...(expire('processing') ? [EXPIRY_SLOTS.processing] : []),
   ];
 }
 
-/** −1: nothing expires. */
-export function expirySlotOf(slots: readonly Slot[]): number {
-  return slots.indexOf(EXPIRY_SLOT);
+/** −1: nothing expires by that time. */
+export function expirySlotOf(slots: readonly Slot[], time: TtlTime): number {
+  return slots.indexOf(EXPIRY_SLOTS[time]);
+}
+
+/** By which time the state expires; undefined: never. */
+export function ttlTimeOf({ ttlMs, ttlTime }: StateSpec<unknown>): TtlTime | undefined {
+  return ttlMs === undefined ? undefined : (ttlTime ?? 'event');
 }
 
 /** @param section where they stand in a checkpoint */
@@ -168,9 +177,10 @@ export function describeSlots(slots: readonly Slot[], section = 'cells'): StateD
 
 function typeOf(spec: StateSpec<unknown> | undefined): string {
   if (spec === undefined) return 'timers';
-  const { kind, aggregation, owned, ttlMs } = spec;
+  const { kind, aggregation, owned } = spec;
   const type = owned ?? (aggregation === undefined ? kind : `${kind}-${aggregation.type}`);
-  return ttlMs === undefined ? type : `${type}-ttl`;
+  const time = ttlTimeOf(spec);
+  return time === undefined ? type : `${type}-${time === 'event' ? 'ttl' : 'clock-ttl'}`;
 }
 
 /** What needs keys. */

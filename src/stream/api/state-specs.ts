@@ -1,7 +1,7 @@
 /** Declares the named state of `process`: for each key a value, a list, a map, or what is made of all that was added. */
 
 import { HoldfastError } from '../../base/errors.js';
-import { checkObject } from '../../base/option-checks.js';
+import { badOption, checkObject, checkOneOf } from '../../base/option-checks.js';
 import { type Aggregation, versionOf } from './aggregations.js';
 import { checkCallback, describeValue } from './callbacks.js';
 import { checkVersion, type StateVersion } from './state-version.js';
@@ -76,11 +76,16 @@ export interface AggregatingState<T, R> {
 
 export interface StateOptions<T> extends StateVersion<T> {
   /**
-   * How long, in ms of event time, what was written is there: a value that was set at t (the time of the record or
-   * timer) is gone at t + ttlMs. Each item of a list and each entry of a map counts for itself. Default: for ever.
+   * How long, in ms, what was written is there: a value that was set at t (the time of the record or timer) is gone at
+   * t + ttlMs. Each item of a list and each entry of a map counts for itself. Default: for ever.
    */
   readonly ttlMs?: number | undefined;
+  /** By which time: that of records and timers, or that of the clock (`ctx.now`). Default: 'event'. Needs `ttlMs`. */
+  readonly ttlTime?: TtlTime | undefined;
 }
+
+/** By which time state expires. */
+export type TtlTime = 'event' | 'processing';
 
 /** `rows`: what joins keep of their inputs. */
 export type StateKind = 'value' | 'list' | 'map' | 'reducing' | 'aggregating' | 'rows';
@@ -92,6 +97,8 @@ export interface StateSpec<out Handle> {
   readonly version: number;
   readonly migrate: ((state: never, fromVersion: number) => unknown) | undefined;
   readonly ttlMs: number | undefined;
+  /** Default: 'event'. */
+  readonly ttlTime?: TtlTime | undefined;
   /** Of `reducing`. */
   readonly reduce?: ((reduced: never, item: never) => unknown) | undefined;
   /** Of `aggregating`. */
@@ -139,7 +146,7 @@ export function reducing<T>(
  */
 export function aggregating<T, R>(
   aggregation: Aggregation<T, R>,
-  options: Pick<StateOptions<never>, 'ttlMs'> = {},
+  options: Pick<StateOptions<never>, 'ttlMs' | 'ttlTime'> = {},
 ): StateSpec<AggregatingState<T, R>> {
   const kind = (aggregation as { readonly kind?: unknown } | null | undefined)?.kind;
   if (kind !== 'numeric' && kind !== 'value') {
@@ -157,9 +164,8 @@ export function aggregating<T, R>(
     );
   }
   const migrate = aggregation.kind === 'value' ? aggregation.migrate : undefined;
-  const { ttlMs } = checkObject('aggregating', options, ['ttlMs']);
-  checkTtl('aggregating', ttlMs);
-  return { kind: 'aggregating', version: versionOf(aggregation), migrate, ttlMs, aggregation };
+  const ttl = checkTtl('aggregating', checkObject('aggregating', options, ['ttlMs', 'ttlTime']));
+  return { kind: 'aggregating', version: versionOf(aggregation), migrate, ...ttl, aggregation };
 }
 
 /** State of an operator of ours, whose own code changes it: it works on the content itself, not on copies of it. */
@@ -187,11 +193,19 @@ export function owned<C>(
 }
 
 function spec<Handle>(kind: StateKind, options: StateOptions<unknown>): StateSpec<Handle> {
-  const { migrate, ttlMs } = checkObject(kind, options, ['version', 'migrate', 'ttlMs']);
-  checkTtl(kind, ttlMs);
-  return { kind, version: checkVersion(kind, options), migrate, ttlMs };
+  const given = checkObject(kind, options, ['version', 'migrate', 'ttlMs', 'ttlTime']);
+  const { migrate } = given;
+  return { kind, version: checkVersion(kind, options), migrate, ...checkTtl(kind, given) };
 }
 
-function checkTtl(kind: StateKind, ttlMs: number | undefined): void {
+function checkTtl(
+  kind: StateKind,
+  { ttlMs, ttlTime }: Pick<StateOptions<never>, 'ttlMs' | 'ttlTime'>,
+): Pick<StateSpec<unknown>, 'ttlMs' | 'ttlTime'> {
+  const time = checkOneOf(`${kind}.ttlTime`, ttlTime, 'event', ['event', 'processing']);
   if (ttlMs !== undefined) requireWholeMs(`${kind}({ ttlMs })`, ttlMs, 1);
+  else if (ttlTime !== undefined) {
+    throw badOption(`${kind}.ttlTime`, ttlTime, 'one beside `ttlMs`');
+  }
+  return { ttlMs, ttlTime: time };
 }

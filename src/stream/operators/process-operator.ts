@@ -15,8 +15,10 @@
  *      take from a record what it has just written. When no time is known, it is there until it is written again.
  *  R6  An operator that the graph has as one without state writes nothing to a checkpoint. Of streams without keys, and in the callback of a
  *      broadcast stream, keyed state is of no key, so whoever uses it then is told (keyed-state.ts, S3).
+ *  R7  By the clock state has expired as the callback begins, and a clock that is set back brings nothing back.
  */
 
+import { type Clock, machineClock } from '../../base/clock.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { shownKey } from '../../hashring/canonical-key.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
@@ -33,6 +35,7 @@ import {
   slotsOf,
   type TimerKind,
 } from '../api/process.js';
+import type { TtlTime } from '../api/state-specs.js';
 import type {
   Capture,
   KeptKey,
@@ -50,7 +53,7 @@ import { BroadcastState } from './broadcast-state.js';
 import { ElementCallContext, KeyedCallContext } from './callback-context.js';
 import { CallbackOutput } from './callback-output.js';
 import { EventTimers } from './event-timers.js';
-import { Expiry } from './expiry.js';
+import { ClockExpiry, Expiry } from './expiry.js';
 import { groupOf, keyOfSelected } from './operator-key.js';
 import { slotEvolution } from './state-evolution.js';
 import { TimedOperator, type TimedParts } from './timed-operator.js';
@@ -112,7 +115,10 @@ class ProcessOperator extends TimedOperator<Timer> {
   /** Undefined where there is none. */
   #broadcast: BroadcastState | undefined;
   #handles: Readonly<Record<string, StateHandle>> = {};
+  /** Does state expire, by event time, and by the clock? */
   #expires = false;
+  #expiresByClock = false;
+  #watch!: Clock;
   /** The newest event time of any record, since the start (R5). */
   #newestMs = Number.NEGATIVE_INFINITY;
   #keyed!: KeyedCallContext;
@@ -170,11 +176,18 @@ class ProcessOperator extends TimedOperator<Timer> {
     this.#unkeyed = new ElementCallContext(call);
     this.#keyed = new KeyedCallContext({ ...call, state, clock, handles, hasTimers });
     const parts = { state, timers, events: timers.queue, clock };
-    const expirySlot = expirySlotOf(slots);
-    if (expirySlot < 0) return parts;
-    this.#expires = true;
-    const expiring = Object.values(handles).filter((handle) => handle.expires);
-    return { ...parts, expiry: new Expiry(state, expirySlot, expiring, timers) };
+    this.#watch = context.clock ?? machineClock;
+    const expiring = (time: TtlTime) =>
+      Object.values(handles).filter((handle) => handle.ttlTime === time);
+    const [byEvent, byClock] = [expirySlotOf(slots, 'event'), expirySlotOf(slots, 'processing')];
+    this.#expires = byEvent >= 0;
+    this.#expiresByClock = byClock >= 0;
+    return {
+      ...parts,
+      expiry: byEvent < 0 ? undefined : new Expiry(state, byEvent, expiring('event'), timers),
+      clockExpiry:
+        byClock < 0 ? undefined : new ClockExpiry(state, byClock, expiring('processing')),
+    };
   }
 
   /** The first port's, where there are several. */
@@ -212,6 +225,7 @@ class ProcessOperator extends TimedOperator<Timer> {
     const key = shownKey(selected);
     const group = groupOf(this.context, key, givenGroup);
     this.state.begin(canonical, key, group);
+    if (this.#expiresByClock) this.#readClock();
     if (!this.#expires) return;
     this.#at(timestamp, Math.max(timestamp, behind, this.timers.watermarkOf(group))); // R4
     if (timestamp > this.#newestMs) this.#newestMs = timestamp;
@@ -231,6 +245,7 @@ class ProcessOperator extends TimedOperator<Timer> {
     return Array.from(state.cells(), (cell) => {
       state.enter(cell);
       this.#atWatermark(this.timers.watermarkOf(cell.group));
+      this.#readClock();
       const shown: Record<string, unknown> = {};
       for (const [name, handle] of Object.entries(this.#handles)) shown[name] = handle.shown();
       state.end();
@@ -254,6 +269,7 @@ class ProcessOperator extends TimedOperator<Timer> {
     const { time, cell } = timer;
     const eventTime = kind === 'eventTime' ? time : Number.NaN;
     queue.fires(timer);
+    if (this.#expiresByClock) this.#readClock();
     if (kind === 'eventTime') this.#at(time, time);
     else this.#atWatermark(this.timers.watermarkOf(cell.group));
     this.#begin(this.#keyed, eventTime, NOT_BEHIND, kind, false);
@@ -270,6 +286,13 @@ class ProcessOperator extends TimedOperator<Timer> {
       return;
     }
     this.#end();
+  }
+
+  /** The moment of a callback, for state that expires by the clock (R7). */
+  #readClock(): void {
+    const { state } = this;
+    const nowMs = this.#watch.now();
+    if (!(nowMs <= state.clockMs)) state.clockMs = nowMs;
   }
 
   /** The moment of a callback, for state that expires. */

@@ -16,7 +16,7 @@ import { detachedKey } from '../state/detached.js';
 import type { KeyedState } from '../state/keyed-state.js';
 import type { CallbackOutput } from './callback-output.js';
 import type { EventTimers } from './event-timers.js';
-import type { Expiry } from './expiry.js';
+import type { ClockExpiry, Expiry } from './expiry.js';
 import type { Timer, TimerQueue } from './timer-queue.js';
 
 /** What is due, by time. Asking may be cheap and say too much. */
@@ -36,6 +36,7 @@ export interface TimedParts<D> {
   readonly clock: TimerQueue;
   /** Absent where nothing expires. */
   readonly expiry?: Expiry | undefined;
+  readonly clockExpiry?: ClockExpiry | undefined;
 }
 
 /** @typeParam D what is due by event time */
@@ -50,6 +51,7 @@ export abstract class TimedOperator<D> implements Operator {
   /** Has the records of the last callback that are still to go on. */
   protected readonly out: CallbackOutput;
   #expiry: Expiry | undefined;
+  #clockExpiry: ClockExpiry | undefined;
   /** Timers of the clock are due up to this time (T4); −∞ while they do not fire. */
   #clockMs = Number.NEGATIVE_INFINITY;
   /** Work is left: held records, or timers. */
@@ -94,12 +96,13 @@ export abstract class TimedOperator<D> implements Operator {
     this.output = context.output;
     this.#watch = context.clock ?? machineClock;
     this.out.open(context);
-    const { state, timers, events, clock, expiry } = this.parts(context, restored);
+    const { state, timers, events, clock, expiry, clockExpiry } = this.parts(context, restored);
     this.state = state;
     this.timers = timers;
     this.#events = events;
     this.clock = clock;
     this.#expiry = expiry;
+    this.#clockExpiry = clockExpiry;
     this.#isBusy = this.#areDue;
   }
 
@@ -136,19 +139,20 @@ export abstract class TimedOperator<D> implements Operator {
   }
 
   settle(): void {
-    if (this.#isBusy || this.clock.entries === 0) return;
+    if (this.#isBusy || this.#nextClockMs === undefined) return;
     this.#clockMs = this.#watch.now();
     this.work();
   }
 
   get dueMs(): number | undefined {
-    const next = this.clock.nextMs;
+    const next = this.#nextClockMs;
     if (next === undefined) return undefined;
     const watch = this.#watch;
     return watch.elapsed() + (next - watch.now());
   }
 
   capture(checkpoint: number, base?: number): Capture | undefined {
+    this.#freeByClock();
     return withSections(this.timers.capture(), this.state.capture(checkpoint, base));
   }
 
@@ -160,7 +164,7 @@ export abstract class TimedOperator<D> implements Operator {
       if (out.suspended) return;
       if (!this.#areDue) break;
       if (context.turn.pause) return;
-      if (this.#expiry?.free() === true) {
+      if (this.#expiry?.free() === true || this.#clockExpiry?.free(this.#clockMs) === true) {
         context.alive();
         continue;
       }
@@ -187,10 +191,28 @@ export abstract class TimedOperator<D> implements Operator {
     this.output.onIdle?.(idle.isSilent);
   }
 
+  /** What the clock shows when it gives something to do; undefined: it never does. */
+  get #nextClockMs(): number | undefined {
+    const timerMs = this.clock.nextMs;
+    const wakeMs = this.#clockExpiry?.wakeMs;
+    return timerMs === undefined || wakeMs === undefined
+      ? (timerMs ?? wakeMs)
+      : Math.min(timerMs, wakeMs);
+  }
+
+  /** A snapshot has nothing that is gone (expiry.ts, X4). */
+  #freeByClock(): void {
+    const expiry = this.#clockExpiry;
+    if (expiry === undefined) return;
+    const nowMs = this.#watch.now();
+    while (expiry.free(nowMs)) this.context.alive();
+  }
+
   get #areDue(): boolean {
     return (
       this.#events.areDue(this.timers.watermark) ||
       this.clock.areDue(this.#clockMs) ||
+      this.#clockExpiry?.areDue(this.#clockMs) === true ||
       this.#expiry?.isDue === true
     );
   }

@@ -2,9 +2,10 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import type { RecordKeeper } from '../../channels/record-keeper.js';
+import type { TtlTime } from '../api/state-specs.js';
 import type { KeyedState } from './keyed-state.js';
 
-/** What is kept where states expire: from that event time on (ms) it is gone. */
+/** What is kept where states expire: from that time on (ms) it is gone. */
 export type Expiring = readonly [atMs: number, kept: unknown];
 
 export interface Place {
@@ -12,6 +13,8 @@ export interface Place {
   readonly slot: number;
   readonly keeper: RecordKeeper;
   readonly ttlMs: number | undefined;
+  /** It expires by the clock, and not by event time. */
+  readonly byClock: boolean;
 }
 
 export abstract class Handle {
@@ -19,12 +22,14 @@ export abstract class Handle {
   protected readonly slot: number;
   protected readonly keeper: RecordKeeper;
   readonly #ttlMs: number | undefined;
+  readonly #byClock: boolean;
 
-  constructor({ state, slot, keeper, ttlMs }: Place) {
+  constructor({ state, slot, keeper, ttlMs, byClock }: Place) {
     this.state = state;
     this.slot = slot;
     this.keeper = keeper;
     this.#ttlMs = ttlMs;
+    this.#byClock = byClock;
   }
 
   clear(): void {
@@ -46,6 +51,12 @@ export abstract class Handle {
     return this.#ttlMs !== undefined;
   }
 
+  /** Undefined: it does not expire. */
+  get ttlTime(): TtlTime | undefined {
+    if (this.#ttlMs === undefined) return undefined;
+    return this.#byClock ? 'processing' : 'event';
+  }
+
   /**
    * Takes out what is gone at that time. Nothing of that is ever undone.
    * @returns when something is gone next; +Infinity for never
@@ -61,15 +72,22 @@ export abstract class Handle {
 
   protected dated(kept: unknown): unknown {
     if (this.#ttlMs === undefined) return kept;
-    const atMs = timed(this.state.timeMs) + this.#ttlMs;
-    this.state.expires?.(atMs);
+    const { state } = this;
+    if (this.#byClock) {
+      const atMs = state.clockMs + this.#ttlMs;
+      state.expiresByClock?.(atMs);
+      return [atMs, kept] satisfies Expiring;
+    }
+    const atMs = timed(state.timeMs) + this.#ttlMs;
+    state.expires?.(atMs);
     return [atMs, kept] satisfies Expiring;
   }
 
   /** Is there anything, which has not expired? */
   protected isThere(content: unknown): boolean {
     if (content === undefined || this.#ttlMs === undefined) return content !== undefined;
-    return (content as Expiring)[0] > timed(this.state.nowMs);
+    const [atMs] = content as Expiring;
+    return atMs > (this.#byClock ? this.state.clockMs : timed(this.state.nowMs));
   }
 
   /** What was kept, of content that is there. */

@@ -46,8 +46,11 @@ export class KeyedState {
   timeMs = Number.NaN;
   /** What has expired by then is gone for the callback: the same, or further where time is. */
   nowMs = Number.NaN;
-  /** Told when something of the current key expires. */
+  /** What the clock shows at the callback, for what expires by it; in ms. */
+  clockMs = Number.NaN;
+  /** Told when something of the current key expires, by event time and by the clock. */
   expires: ((atMs: number) => void) | undefined;
+  expiresByClock: ((atMs: number) => void) | undefined;
   #key: unknown;
   #group = 0;
   #cell: Cell | undefined;

@@ -48,7 +48,13 @@ function stateHandle(
   state: KeyedState,
   records: RecordsMode | undefined,
 ): StateHandle {
-  const place = { state, slot, keeper: recordKeeper(records, `state.${name}`), ttlMs: spec.ttlMs };
+  const place = {
+    state,
+    slot,
+    keeper: recordKeeper(records, `state.${name}`),
+    ttlMs: spec.ttlMs,
+    byClock: spec.ttlTime === 'processing',
+  };
   if (spec.owned !== undefined) return new OwnedHandle(place);
   switch (spec.kind) {
     case 'value':
