@@ -241,6 +241,11 @@ export {
   type UserAggregation,
   type UserAggregationWithResult,
 } from './stream/api/user-aggregation.js';
+export {
+  punctuated,
+  type WatermarkFactory,
+  type WatermarkGenerator,
+} from './stream/api/watermarks.js';
 export type { WindowContext, WindowProcessSpec } from './stream/api/window-process.js';
 export {
   type AlignedWindow,

@@ -30,6 +30,7 @@ import {
   min,
   type Output,
   processingTime,
+  punctuated,
   purgingTrigger,
   reducing,
   session,
@@ -232,6 +233,35 @@ export const ENTRIES: readonly Entry[] = [
   one('withTimestamps', ['DataStream.withTimestamps'], (rows) =>
     rows
       .withTimestamps(({ n }) => n * 4, { outOfOrdernessMs: 5 })
+      .keyBy(({ k }) => k)
+      .window(tumbling(10))
+      .sideOutputLate('late')
+      .aggregate(folds),
+  ),
+  one('withTimestamps, by records that say so', ['DataStream.withTimestamps'], (rows) =>
+    rows
+      .withTimestamps(({ n }) => n * 4, {
+        watermarks: punctuated(({ n }) => (n % 2 === 1 ? n * 3 : null)),
+      })
+      .keyBy(({ k }) => k)
+      .window(tumbling(10))
+      .sideOutputLate('late')
+      .aggregate(folds),
+  ),
+  one('withTimestamps, by a generator with state', ['DataStream.withTimestamps'], (rows) =>
+    rows
+      .withTimestamps(({ n }) => n * 4, {
+        watermarks: (state) => {
+          let seen = (state as number | undefined) ?? 0;
+          return {
+            onRecord() {
+              seen += 1;
+            },
+            current: () => seen * 3,
+            state: () => seen,
+          };
+        },
+      })
       .keyBy(({ k }) => k)
       .window(tumbling(10))
       .sideOutputLate('late')

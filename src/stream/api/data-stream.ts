@@ -7,6 +7,7 @@
  */
 
 import { HoldfastError } from '../../base/errors.js';
+import { badOption, checkObject } from '../../base/option-checks.js';
 import type { DeadLetter, ErrorPolicy } from '../dead-letter.js';
 import type { Partition } from '../graph/graph.js';
 import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
@@ -135,7 +136,7 @@ import {
 import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
-import type { TimestampOptions } from './timestamp-options.js';
+import { TIMESTAMP_OPTIONS, type TimestampOptions } from './timestamp-options.js';
 import { type Evictor, requireEvictor, requireTrigger, type Trigger } from './triggers.js';
 import { requireWindowProcess, type WindowProcessSpec } from './window-process.js';
 import {
@@ -236,18 +237,27 @@ export class DataStream<T, Tags = NoTags> {
    * Gives each record its event time (ms since the epoch, a finite number) and makes watermarks from
    * them. Put it as close to the source as possible.
    */
-  withTimestamps(fn: (record: T) => number, options: TimestampOptions = {}): DataStream<T> {
+  withTimestamps(fn: (record: T) => number, options: TimestampOptions<T> = {}): DataStream<T> {
     checkCallback(fn, 'withTimestamps');
-    const outOfOrdernessMs = options.outOfOrdernessMs ?? 0;
+    const given = checkObject('withTimestamps', options, TIMESTAMP_OPTIONS);
+    const { watermarks, idleAfterMs, maxFutureMs, maxDriftMs } = given;
+    if (watermarks !== undefined) {
+      checkCallback(watermarks, 'withTimestamps(…, { watermarks })');
+      if (given.outOfOrdernessMs !== undefined) {
+        const allowed = 'nothing beside `watermarks`, which says what outOfOrdernessMs would';
+        throw badOption('withTimestamps.outOfOrdernessMs', given.outOfOrdernessMs, allowed);
+      }
+    }
+    const outOfOrdernessMs = given.outOfOrdernessMs ?? 0;
     requireWholeMs('withTimestamps(…, { outOfOrdernessMs })', outOfOrdernessMs, 0);
-    const { idleAfterMs, maxFutureMs, maxDriftMs } = options;
     for (const [name, value] of Object.entries({ idleAfterMs, maxFutureMs, maxDriftMs })) {
       if (value !== undefined) requireWholeMs(`withTimestamps(…, { ${name} })`, value, 1);
     }
+    const times = { watermarks, outOfOrdernessMs, idleAfterMs, maxFutureMs, maxDriftMs };
     return this.operator('timestamps', {
       stateful: true,
-      parameters: { outOfOrdernessMs },
-      create: timestampsOperator(fn, { outOfOrdernessMs, idleAfterMs, maxFutureMs, maxDriftMs }),
+      parameters: watermarks === undefined ? { outOfOrdernessMs } : { watermarks: 'own' },
+      create: timestampsOperator(fn, times),
     });
   }
 

@@ -1,8 +1,16 @@
 /** How records get their event times, and watermarks are made of them. */
 
-export interface TimestampOptions {
-  /** How far, in ms, a record may lag behind the latest one before it counts as late. Default 0. */
+import type { WatermarkFactory } from './watermarks.js';
+
+/** @typeParam T records */
+export interface TimestampOptions<in T = unknown> {
+  /** How far, in ms, a record may lag behind the latest one of its split before it counts as late. Default 0. */
   readonly outOfOrdernessMs?: number | undefined;
+  /**
+   * Says, in the place of `outOfOrdernessMs`, how far time has come: `punctuated(…)`, or a function that makes a generator of
+   * your own for each split (behind an exchange: for each instance).
+   */
+  readonly watermarks?: WatermarkFactory<T> | undefined;
   /**
    * After how many ms in which it could have given a record, and gave none, a split (or, behind an exchange,
    * all input) does not hold time back any more; nor does an instance that has had no split for so long, and may still
@@ -21,3 +29,11 @@ export interface TimestampOptions {
    */
   readonly maxDriftMs?: number | undefined;
 }
+
+export const TIMESTAMP_OPTIONS = [
+  'outOfOrdernessMs',
+  'watermarks',
+  'idleAfterMs',
+  'maxFutureMs',
+  'maxDriftMs',
+] as const satisfies readonly (keyof TimestampOptions)[];

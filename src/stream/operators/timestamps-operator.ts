@@ -66,8 +66,9 @@ class TimestampsOperator implements Operator, OperatorTime, TimesGiven {
   #recordsSince = 0;
 
   constructor(fn: (record: unknown) => unknown, options: TimestampsOptions) {
-    this.#fn = fn;
-    this.#times = new SplitTimes(options);
+    const times = new SplitTimes(options);
+    this.#times = times;
+    this.#fn = options.watermarks === undefined ? fn : (record) => fn(times.hand(record));
     this.#maxFutureMs = options.maxFutureMs;
   }
 

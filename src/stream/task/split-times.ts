@@ -16,19 +16,27 @@
  *  X6  Records that come from other tasks, and are not read from splits, count as one split (`ONLY_SPLIT`).
  *  X7  An instance without a split may still get one, of whichever time: it holds the watermark like a split that
  *      has not spoken, and falls idle like one (`NO_SPLIT`). Once it has a split, that one holds the watermark.
- *  X8  A snapshot keeps times by the split's place in the list of all splits, so whoever reads the split finds
+ *  X8  Where the job makes its watermarks itself, a split's own time is the highest one that the split's generator has said, and
+ *      nothing is known of it by a touch. Splits are read by the timestamps that were seen of them.
+ *  X9  A snapshot keeps times by the split's place in the list of all splits, so whoever reads the split finds
  *      its time.
  */
 
 import { assert } from '../../base/assert.js';
 import { ByteReader } from '../../codec/byte-reader.js';
 import { ByteWriter } from '../../codec/byte-writer.js';
+import type { WatermarkFactory } from '../api/watermarks.js';
 import type { RestoredSection, SplitObserver, StateSection } from '../operator.js';
 import { earliestTime } from '../state/time-section.js';
 import { LeastFirst } from './least-first.js';
+import { SplitGenerator } from './split-generator.js';
 
 const SECTION = 'split-times';
 const VERSION = 1;
+/** With what generators have said in the place of highest timestamps, and with their states (X8). */
+const SAID_VERSION = 2;
+const IDLE = 1;
+const HAS_STATE = 2;
 /** Section of 0.1.0: the highest timestamp of the instance, over all its splits. */
 const FORMER_SECTION = 'time';
 
@@ -49,6 +57,8 @@ const NEVER = Number.NEGATIVE_INFINITY;
 export interface SplitTimesOptions {
   /** How far behind the highest timestamp of its split a record may be without being late, in ms. */
   readonly outOfOrdernessMs: number;
+  /** Makes the generator of a split (X8). Default: time follows from the highest timestamp (X1). */
+  readonly watermarks?: WatermarkFactory<never> | undefined;
   /** After how many ms without a record a split is idle (X4). Default: never. */
   readonly idleAfterMs?: number | undefined;
   /** How far ahead of other sources this one may be read, in ms. Default: as far as it comes. */
@@ -57,8 +67,11 @@ export interface SplitTimesOptions {
 
 interface SplitTime {
   readonly index: number;
-  /** −∞ until it has spoken. */
+  /** The highest timestamp, or what was said by its generator (X8); −∞ until it has spoken. */
   highestMs: number;
+  /** Where there are generators: the highest timestamp that was seen; −∞ for none. */
+  seenMs: number;
+  readonly generator: SplitGenerator | undefined;
   /** No record of the split is earlier; −∞ when the source declares no bound. */
   readonly earliestMs: number;
   idle: boolean;
@@ -72,18 +85,23 @@ interface SplitTime {
 interface RestoredTime {
   readonly highestMs: number;
   readonly idle: boolean;
+  /** Of its generator. */
+  readonly state?: Uint8Array | undefined;
 }
 
 export class SplitTimes implements SplitObserver {
   readonly maxDriftMs: number | undefined;
   readonly #lagMs: number;
+  readonly #create: WatermarkFactory<never> | undefined;
+  /** The record that `observe` is told of, for generators. */
+  #record: unknown;
   readonly #idleAfterMs: number;
   readonly #splits = new Map<number, SplitTime>();
   /** The splits that hold the watermark (X2). */
   readonly #holding: LeastFirst<SplitTime>;
-  #current = stray();
+  #current: SplitTime;
   /** It counts while there is no split (X7). */
-  #none = stray();
+  #none: SplitTime;
   #saidMs = NEVER;
   /** The highest timestamp of all splits. */
   #latestMs = NEVER;
@@ -95,9 +113,12 @@ export class SplitTimes implements SplitObserver {
   /** The highest timestamp that a restored instance without times per split, or with other splits, had seen (X6). */
   #restoredMs = NEVER;
 
-  constructor({ outOfOrdernessMs, idleAfterMs, maxDriftMs }: SplitTimesOptions) {
+  constructor({ outOfOrdernessMs, watermarks, idleAfterMs, maxDriftMs }: SplitTimesOptions) {
     this.maxDriftMs = maxDriftMs;
-    this.#lagMs = outOfOrdernessMs + 1;
+    this.#create = watermarks;
+    this.#lagMs = watermarks === undefined ? outOfOrdernessMs + 1 : 0;
+    this.#current = this.#stray();
+    this.#none = this.#stray();
     this.#idleAfterMs = idleAfterMs ?? Number.POSITIVE_INFINITY;
     this.#holding = new LeastFirst((split) => this.#ownMs(split));
   }
@@ -112,7 +133,7 @@ export class SplitTimes implements SplitObserver {
     const instances = highest === NEVER ? [] : [highest];
     for (const section of sections) {
       if (section.name !== SECTION) continue;
-      const { saidMs, splits } = decode(section.bytes);
+      const { saidMs, splits } = decode(section.bytes, this.#create === undefined, this.#lagMs);
       said.push(saidMs);
       if (splits.size > 0) {
         instances.push(Math.min(...[...splits.values()].map(({ highestMs }) => highestMs)));
@@ -131,15 +152,18 @@ export class SplitTimes implements SplitObserver {
     assert(!this.#splits.has(index), `split ${index} is added once`);
     const restored = this.#restored.get(index);
     this.#restored.delete(index);
-    this.#none = stray();
+    this.#none = this.#stray();
     this.#add(index, restored ?? { highestMs: NEVER, idle: false }, earliestMs);
   }
 
   /** From now on all records are of one split (X6). */
   addOnly(): void {
-    const idle = this.#restored.size > 0 && [...this.#restored.values()].every((one) => one.idle);
+    const restored = [...this.#restored.values()];
+    const idle = restored.length > 0 && restored.every((one) => one.idle);
+    // What several generators knew cannot be put together.
+    const state = restored.length === 1 ? restored[0]!.state : undefined;
     this.#restored.clear();
-    this.#add(ONLY_SPLIT, { highestMs: this.#restoredMs, idle }, NEVER);
+    this.#add(ONLY_SPLIT, { highestMs: this.#restoredMs, idle, state }, NEVER);
     this.begin(ONLY_SPLIT);
   }
 
@@ -153,6 +177,7 @@ export class SplitTimes implements SplitObserver {
    * @returns the split's own time just before it: a record at or below that time is behind (X1)
    */
   observe(timeMs: number): number {
+    if (this.#create !== undefined) return this.#observeSaid(timeMs);
     const split = this.#current;
     const before = split.highestMs - this.#lagMs;
     if (timeMs > split.highestMs) {
@@ -164,10 +189,32 @@ export class SplitTimes implements SplitObserver {
     return before;
   }
 
+  /** Keeps the record for the next `observe`, where generators look at it. @returns the same */
+  hand(record: unknown): unknown {
+    this.#record = record;
+    return record;
+  }
+
+  /** As `observe` (X8). */
+  #observeSaid(timeMs: number): number {
+    const split = this.#current;
+    const before = split.highestMs;
+    const saidMs = split.generator!.said(timeMs, this.#record);
+    if (timeMs > split.seenMs) split.seenMs = timeMs;
+    if (saidMs > split.highestMs) {
+      split.highestMs = saidMs;
+      if (saidMs > this.#latestMs) this.#latestMs = saidMs;
+    }
+    split.spoke = true;
+    if (split.idle) this.#wakeUp(split);
+    return before;
+  }
+
   /** The split's next record has this time (X3). */
   touch(index: number, timeMs: number): void {
     const split = this.#split(index);
-    if (timeMs > split.highestMs) split.highestMs = timeMs;
+    if (this.#create !== undefined) split.seenMs = Math.max(split.seenMs, timeMs);
+    else if (timeMs > split.highestMs) split.highestMs = timeMs;
   }
 
   /** Has it spoken, was it touched, or has its source declared a bound? */
@@ -175,9 +222,10 @@ export class SplitTimes implements SplitObserver {
     return this.ownMs(index) > NEVER;
   }
 
-  /** The time at which the split holds the watermark when it is not idle. */
+  /** The time at which the split holds the watermark when it is not idle; with generators, at which it stands. */
   ownMs(index: number): number {
-    return this.#ownMs(this.#split(index));
+    const split = this.#split(index);
+    return Math.max(this.#ownMs(split), split.seenMs);
   }
 
   /** The split has no more records. */
@@ -185,7 +233,7 @@ export class SplitTimes implements SplitObserver {
     const split = this.#split(index);
     if (!split.idle) this.#holding.remove(split);
     this.#splits.delete(index);
-    if (this.#current === split) this.#current = stray();
+    if (this.#current === split) this.#current = this.#stray();
   }
 
   /** The watermark that was said last; −∞ when none was. */
@@ -306,29 +354,46 @@ export class SplitTimes implements SplitObserver {
     return Math.max(due, this.#judgedMs + this.#idleAfterMs * JUDGED_EVERY);
   }
 
+  /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE for the state of a generator, and what that throws */
   capture(): StateSection {
     const writer = new ByteWriter(16 + this.#splits.size * 13);
-    writer.u8(VERSION);
+    writer.u8(this.#create === undefined ? VERSION : SAID_VERSION);
     writer.f64(this.#saidMs);
-    for (const { index, highestMs, idle } of this.#splits.values()) {
+    for (const { index, highestMs, idle, generator } of this.#splits.values()) {
+      const state = generator?.capture();
       writer.u32(index);
-      writer.u8(idle ? 1 : 0);
+      writer.u8((idle ? IDLE : 0) | (state === undefined ? 0 : HAS_STATE));
       writer.f64(highestMs);
+      if (state === undefined) continue;
+      writer.u32(state.byteLength);
+      writer.raw(state);
     }
     return { name: SECTION, chunks: [writer.take()] };
   }
 
-  #add(index: number, { highestMs, idle }: RestoredTime, earliestMs: number): void {
-    const split: SplitTime = {
+  #add(index: number, { highestMs, idle, state }: RestoredTime, earliestMs: number): void {
+    const split: SplitTime = { ...this.#fresh(index, state), highestMs, earliestMs, idle };
+    this.#splits.set(index, split);
+    if (!idle) this.#holding.add(split);
+  }
+
+  #fresh(index: number, state: Uint8Array | undefined): SplitTime {
+    const create = this.#create;
+    return {
       index,
-      highestMs,
-      earliestMs,
-      idle,
+      highestMs: NEVER,
+      seenMs: NEVER,
+      generator: create && new SplitGenerator(create, TIME_MAX_MS, state),
+      earliestMs: NEVER,
+      idle: false,
       spoke: false,
       quietSinceMs: undefined,
     };
-    this.#splits.set(index, split);
-    if (!idle) this.#holding.add(split);
+  }
+
+  /** For records that are of no split here (they were in flight in a checkpoint of another parallelism), and for none. */
+  #stray(): SplitTime {
+    return this.#fresh(NO_SPLIT, undefined);
   }
 
   #split(index: number): SplitTime {
@@ -348,31 +413,35 @@ export class SplitTimes implements SplitObserver {
   }
 }
 
-/** For records that are of no split here (they were in flight in a checkpoint of another parallelism), and for none. */
-function stray(): SplitTime {
-  return {
-    index: NO_SPLIT,
-    highestMs: NEVER,
-    earliestMs: NEVER,
-    idle: false,
-    spoke: false,
-    quietSinceMs: undefined,
-  };
-}
-
-function decode(bytes: Uint8Array): {
+/**
+ * @param byTimestamps what is restored goes by highest timestamps (X1), of which it is `lagMs` behind
+ * @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT
+ */
+function decode(
+  bytes: Uint8Array,
+  byTimestamps: boolean,
+  lagMs: number,
+): {
   readonly saidMs: number;
   readonly splits: ReadonlyMap<number, RestoredTime>;
 } {
   const reader = new ByteReader(bytes, { what: 'times of splits' });
   const version = reader.u8();
-  if (version !== VERSION) throw reader.corrupt(`version ${version} is unknown`, 0);
+  if (version !== VERSION && version !== SAID_VERSION) {
+    throw reader.corrupt(`version ${version} is unknown`, 0);
+  }
+  const wereTimestamps = version === VERSION;
   const saidMs = reader.f64();
   const splits = new Map<number, RestoredTime>();
   while (reader.remaining > 0) {
     const index = reader.u32();
-    const idle = reader.u8() === 1;
-    splits.set(index, { idle, highestMs: reader.f64() });
+    const flags = reader.u8();
+    const writtenMs = reader.f64();
+    const state = (flags & HAS_STATE) === 0 ? undefined : reader.copy(reader.u32());
+    // Of another kind of watermarks it is known how far the split had come, or the whole instance.
+    const highestMs =
+      wereTimestamps === byTimestamps ? writtenMs : byTimestamps ? writtenMs + lagMs : saidMs;
+    splits.set(index, { idle: (flags & IDLE) !== 0, highestMs, state });
   }
   return { saidMs, splits };
 }
