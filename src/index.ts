@@ -69,10 +69,12 @@ export type {
   CheckpointAlignment,
   CheckpointEvent,
   CheckpointOptions,
+  CollectedRows,
   HeapOptions,
   HeartbeatOptions,
   Job,
   JobEvents,
+  JobHandle,
   JobMetrics,
   JobProgress,
   JobResult,
@@ -90,7 +92,7 @@ export type {
 } from './job/job-types.js';
 export type { Compatibility, OperatorFate } from './job/recovery/compatibility.js';
 export { run } from './job/run.js';
-export { runInline } from './job/run-inline.js';
+export { type InlineOptions, runInline, startInline } from './job/run-inline.js';
 export {
   type Aggregation,
   type AggregationResults,
@@ -161,6 +163,7 @@ export {
   type JobArguments,
   type JobDefinition,
   type JobSpec,
+  type RowsOf,
 } from './stream/api/job-definition.js';
 export type { Key } from './stream/api/key-selector.js';
 export {
@@ -216,7 +219,7 @@ export {
   value,
 } from './stream/api/state-specs.js';
 export type { StateVersion } from './stream/api/state-version.js';
-export type { StreamSink } from './stream/api/stream-sink.js';
+export type { CollectedOf, StreamSink } from './stream/api/stream-sink.js';
 export type { TimestampOptions } from './stream/api/timestamp-options.js';
 export { type TopOptions, topN } from './stream/api/top-records.js';
 export {

@@ -3,15 +3,13 @@
 
 /** The face of a guarded job. Protocol file: shapes only. */
 
-import type { KillCause } from '../host/host-protocol.js';
 import type {
   JobEvents,
+  JobHandle,
   JobMetrics,
   JobProgress,
   JobResult,
-  JobStatus,
   JobTreeNode,
-  SlotInfo,
 } from '../job/job-types.js';
 
 /** A process of the job has died, and a record of the next one has reached a sink. */
@@ -66,33 +64,19 @@ export type ProcessSignal =
   | 'SIGUSR1'
   | 'SIGUSR2';
 
-export interface GuardedJob extends AsyncDisposable {
-  readonly id: string;
-  readonly name: string;
-  readonly status: JobStatus;
+/**
+ * A job in a process of its own. What it tells is what its process has reported last, and it has no `plan()` and no `collected()`:
+ * rows are in its result. @typeParam C as of `JobHandle`
+ */
+export interface GuardedJob<C = unknown> extends JobHandle<C> {
   /** Id of the process that runs the job now; undefined between two processes. */
   readonly pid: number | undefined;
-  /** Rejects with the root failure; never an unhandled rejection. The result's figures are of all processes. */
-  readonly finished: Promise<JobResult>;
-  /** As last reported, at most some 50 ms old. */
-  progress(): JobProgress;
+  /** As of every job. The result's figures are of all processes. */
+  readonly finished: Promise<JobResult<C>>;
   /** As last reported; undefined before the first report. */
   metrics(): GuardedMetrics | undefined;
-  /** As last reported. */
-  slots(): readonly SlotInfo[];
   /** As last reported: when the job runs, with every restart, and at its end. Undefined before. */
   tree(): JobTreeNode | undefined;
-  checkpointNow(): Promise<number>;
-  /** As `savepoint` of a job. */
-  savepoint(directory: string): Promise<number>;
-  /** Stops the sources, takes and commits a last checkpoint, ends. `drain`: windows fire first. */
-  stop(options?: { readonly drain?: boolean | undefined }): Promise<JobResult>;
-  /** Ends at once. `finished` rejects with ERR_HOLDFAST_CANCELED. */
-  cancel(): Promise<void>;
-  /** For `await using`: a job that still runs where its block is left is canceled. */
-  [Symbol.asyncDispose](): Promise<void>;
-  /** For demonstrations and tests. */
-  kill(slot: number, cause: KillCause | 'terminate'): void;
   /** For demonstrations and tests: a signal to the whole process. Default SIGKILL. */
   killProcess(signal?: ProcessSignal): void;
   on<E extends keyof GuardedJobEvents>(

@@ -31,6 +31,7 @@ import type {
 } from '../job/job-types.js';
 import { resolveOptions } from '../job/options.js';
 import { type CompiledJob, compileJob, locateJob } from '../module/compile.js';
+import type { JobDefinition, RowsOf } from '../stream/api/job-definition.js';
 import { budgetError, describeDeath, processDied } from './errors.js';
 import { GuardedEvents } from './events.js';
 import type { GuardedJob, GuardedMetrics, ProcessSignal } from './guarded-job.js';
@@ -73,11 +74,12 @@ const CANCEL_TIMEOUT_MS = 2_000;
  *   one goes on from the newest checkpoint, as `restart` allows
  * @throws HoldfastError for whatever keeps the job from starting; ERR_HOLDFAST_PROCESS_DIED or
  *   ERR_HOLDFAST_RESTART_BUDGET when its processes die before it does
+ * @typeParam D as of `run`
  */
-export async function runGuarded(
+export async function runGuarded<D extends JobDefinition = JobDefinition>(
   url: URL | string,
   options: GuardedOptions = {},
-): Promise<GuardedJob> {
+): Promise<GuardedJob<RowsOf<D>>> {
   // Codecs stay here: rows travel between the processes as bytes.
   const { signal, output = 'inherit', codecs, ...given } = options;
   const place = describePlace(given);
@@ -103,7 +105,7 @@ export async function runGuarded(
   guardian.finished.then(forget, forget);
   if (signal?.aborted) onAbort();
   await guardian.start();
-  return guardian;
+  return guardian as GuardedJob as GuardedJob<never>;
 }
 
 /** A signal that ends the program may end the compiler's process first: then the error is no mistake of the job. */

@@ -311,7 +311,13 @@ export interface JobMetrics {
   };
 }
 
-export interface JobResult {
+/** Rows of `collect` sinks by name. Those that the job's type knows have their types. @typeParam C as of `Job` */
+export type CollectedRows<C> = { readonly [N in keyof C]: readonly C[N][] } & Readonly<
+  Record<string, readonly unknown[]>
+>;
+
+/** @typeParam C as of `Job` */
+export interface JobResult<C = unknown> {
   readonly job: string;
   readonly run: string;
   readonly status: 'finished' | 'stopped';
@@ -323,7 +329,7 @@ export interface JobResult {
   /** Counters of operators, replays not counted twice: `lateRecords` that were dropped… */
   readonly counters: Readonly<Record<string, number>>;
   /** Rows of `collect` sinks by name. */
-  readonly collected: Readonly<Record<string, readonly unknown[]>>;
+  readonly collected: CollectedRows<C>;
 }
 
 export interface JobTreeNode {
@@ -352,13 +358,17 @@ export interface StopOptions {
   readonly savepoint?: string | undefined;
 }
 
-export interface Job extends AsyncDisposable {
+/**
+ * What jobs have in common however they run: by `run`, `runGuarded` or `startInline`.
+ * @typeParam C rows that the job collects, by name
+ */
+export interface JobHandle<C = unknown> extends AsyncDisposable {
   /** Id of the run: the same across restarts and processes. */
   readonly id: string;
   readonly name: string;
   readonly status: JobStatus;
   /** Rejects with the root failure; never an unhandled rejection. */
-  readonly finished: Promise<JobResult>;
+  readonly finished: Promise<JobResult<C>>;
   /** Ends at once, without a last checkpoint. `finished` rejects with ERR_HOLDFAST_CANCELED. */
   cancel(): Promise<void>;
   /** For `await using job = await run(…)`: a job that still runs where its block is left is canceled. */
@@ -366,10 +376,9 @@ export interface Job extends AsyncDisposable {
   /**
    * Stops the sources, takes and commits a last checkpoint, and ends; a later run goes on from there.
    * `drain`: the input ends here, so that open windows fire. Time has then come to its end, and no
-   * later run can go on: the run is marked as finished. `savepoint`: the last checkpoint is copied
-   * there; if the folder cannot take it, the call rejects before anything is stopped.
+   * later run can go on: the run is marked as finished.
    */
-  stop(options?: StopOptions): Promise<JobResult>;
+  stop(options?: Pick<StopOptions, 'drain'>): Promise<JobResult<C>>;
   /**
    * Takes a checkpoint and copies it to a folder of its own, which nobody prunes and which may be moved.
    * Start from it with `restore: directory`.
@@ -379,22 +388,30 @@ export interface Job extends AsyncDisposable {
   savepoint(directory: string): Promise<number>;
   /** Takes a checkpoint. @returns its id, when it is complete and sinks have committed it */
   checkpointNow(): Promise<number>;
-  /** Figures as of now; after the end of a finished or stopped job, those of its end. */
-  metrics(): Promise<JobMetrics>;
-  /** Cheap: reads shared counters only. */
+  /** Cheap: reads shared counters, or what was reported last. */
   progress(): JobProgress;
-  plan(): JobPlan;
-  /** The supervisors and what they supervise, as data: strategies, budgets, restarts, last failures. */
-  tree(): JobTreeNode;
   slots(): readonly SlotInfo[];
-  /**
-   * Rows of the sink `collect(name)`, as of the newest completed checkpoint.
-   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when there is no such sink
-   */
-  collected(name: string): readonly unknown[];
-  /** For demonstrations and tests. */
+  /** For demonstrations and tests. A job of `startInline` has no thread to end, and throws ERR_HOLDFAST_BAD_OPTION. */
   kill(slot: number, cause: KillCause | 'terminate'): void;
   on<E extends keyof JobEvents>(event: E, listener: (...args: JobEvents[E]) => void): this;
   once<E extends keyof JobEvents>(event: E, listener: (...args: JobEvents[E]) => void): this;
   off<E extends keyof JobEvents>(event: E, listener: (...args: JobEvents[E]) => void): this;
+}
+
+/** A job that runs in this process. @typeParam C as of `JobHandle` */
+export interface Job<C = unknown> extends JobHandle<C> {
+  /** As of every job. `savepoint`: the last checkpoint is copied there; if the folder cannot take it, the call rejects before anything is stopped. */
+  stop(options?: StopOptions): Promise<JobResult<C>>;
+  /** Figures as of now; after the end of a finished or stopped job, those of its end. */
+  metrics(): Promise<JobMetrics>;
+  plan(): JobPlan;
+  /** The supervisors and what they supervise, as data: strategies, budgets, restarts, last failures. */
+  tree(): JobTreeNode;
+  /**
+   * Rows of the sink `collect(name)`, as of the newest completed checkpoint.
+   * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION when there is no such sink
+   */
+  collected<N extends (keyof C & string) | (string & {})>(
+    name: N,
+  ): N extends keyof C ? readonly C[N][] : readonly unknown[];
 }

@@ -74,8 +74,8 @@ export class RunningJob implements Job {
     return this.#driver.slots();
   }
 
-  collected(name: string): readonly unknown[] {
-    return this.#driver.collected(name);
+  collected(name: string): never {
+    return this.#driver.collected(name) as never;
   }
 
   kill(slot: number, cause: KillCause | 'terminate'): void {

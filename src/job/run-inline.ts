@@ -7,27 +7,57 @@ import type { Host } from '../host/host.js';
 import { type HostCallbacks, type HostLink, unwrap } from '../host/host-link.js';
 import type { HostControl, Outcome } from '../host/host-protocol.js';
 import { checkCodeGeneration, ownPackageFiles } from '../module/own-package.js';
-import type { JobDefinition } from '../stream/api/job-definition.js';
+import type { NotPromise } from '../stream/api/callbacks.js';
+import type { StreamEnvironment } from '../stream/api/environment.js';
+import type { JobArguments, JobDefinition } from '../stream/api/job-definition.js';
 import { defineJob } from '../stream/api/job-definition.js';
+import type { CollectedOf } from '../stream/api/stream-sink.js';
 import { ControlBlock } from '../threads/control-block.js';
-import type { JobResult, RunOptions } from './job-types.js';
+import type { Job, JobResult, RunOptions } from './job-types.js';
 import { resolveOptions } from './options.js';
 import { launchJob } from './run-job.js';
+
+/** As of `run`; there is one slot. */
+export type InlineOptions = Omit<RunOptions, 'parallelism' | 'spares' | 'slot'>;
 
 /**
  * Runs a job to its end in the calling thread: one slot, no worker, nothing to kill.
  *
  * @param job a definition, or its build function
- * @param options as `run`'s; parallelism is 1
  * @returns the result, `collected` rows included; rejects with what failed
+ * @typeParam C rows that the job collects, by name
  */
-export async function runInline(
-  job: JobDefinition | JobDefinition['build'],
-  options: Omit<RunOptions, 'parallelism' | 'spares' | 'slot'> = {},
-): Promise<JobResult> {
+export async function runInline<C>(
+  job: JobDefinition<C>,
+  options?: InlineOptions,
+): Promise<JobResult<C>>;
+export async function runInline<R>(
+  job: (env: StreamEnvironment, args: JobArguments) => NotPromise<R>,
+  options?: InlineOptions,
+): Promise<JobResult<CollectedOf<R>>>;
+export async function runInline(job: unknown, options?: InlineOptions): Promise<JobResult> {
+  return await (await startInline(job as JobDefinition, options)).finished;
+}
+
+/**
+ * As `runInline`, for somebody who does something with the job while it runs: stops it, takes a savepoint…
+ * @returns the job, when all tasks run. Its `kill` throws ERR_HOLDFAST_BAD_OPTION
+ */
+export async function startInline<C>(
+  job: JobDefinition<C>,
+  options?: InlineOptions,
+): Promise<Job<C>>;
+export async function startInline<R>(
+  job: (env: StreamEnvironment, args: JobArguments) => NotPromise<R>,
+  options?: InlineOptions,
+): Promise<Job<CollectedOf<R>>>;
+export async function startInline(given: unknown, options: InlineOptions = {}): Promise<Job> {
   ownPackageFiles();
   checkCodeGeneration();
-  const definition = typeof job === 'function' ? defineJob('inline', job) : job;
+  const definition =
+    typeof given === 'function'
+      ? defineJob('inline', given as JobDefinition['build'])
+      : (given as JobDefinition);
   const resolved = resolveOptions({ ...options, parallelism: 1, spares: 0 });
   // Loaded here, because everything that runs in threads comes with it: a third of what programs would load for `run`.
   const { Host } = await import('../host/host.js');
@@ -36,7 +66,13 @@ export async function runInline(
     (name, callbacks) => new InlineLink(Host, name, definition, callbacks),
     (failure) => failure,
   );
-  return await running.finished;
+  running.kill = () => {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_BAD_OPTION',
+      'kill(…) ends a thread, and this job runs in the calling one. Run it with run(…) to see it recover.',
+    );
+  };
+  return running;
 }
 
 /** After this time, what does not close is left alone, like a zombie thread. */

@@ -7,6 +7,7 @@ import type { Beat, HostControl, HostEvent, Outcome } from '../host/host-protoco
 import { type CompiledJob, compileJob, mendBundle } from '../module/compile.js';
 import { checkCodeGeneration } from '../module/own-package.js';
 import { mapError, mapFailure, warmSourceMap } from '../module/source-maps.js';
+import type { JobDefinition, RowsOf } from '../stream/api/job-definition.js';
 import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
 import { settleScavenging } from '../threads/scavenging.js';
 import { spawnWorker } from '../threads/worker-handle.js';
@@ -27,9 +28,13 @@ const SOURCE_MAPS_AFTER_MS = 1_000;
  * @throws HoldfastError for bad options, a module that cannot be loaded, an unusable checkpoint
  *   directory, missing input: whatever keeps the job from starting; ERR_HOLDFAST_CANCELED when the
  *   signal is aborted before the job runs
+ * @typeParam D the definition, for the types of collected rows: `run<typeof orders>(…)`, with `import type orders`
  */
-export async function run(url: URL | string, options: RunOptions = {}): Promise<Job> {
-  return await runWatched(url, options, undefined);
+export async function run<D extends JobDefinition = JobDefinition>(
+  url: URL | string,
+  options: RunOptions = {},
+): Promise<Job<RowsOf<D>>> {
+  return (await runWatched(url, options, undefined)) as Job as Job<RowsOf<D>>;
 }
 
 /** As `run`, for somebody who outlives this process. */

@@ -459,8 +459,8 @@ export class DataStream<T, Tags = NoTags> {
   }
 
   /** Ends in rows that `job.collected(name)` and the job's result show; at most 1 000 000. */
-  collect(name: string): StreamSink {
-    return this.sinkTo(this.origin.draft.sinks.collect(name));
+  collect<const N extends string>(name: N): StreamSink<{ readonly [K in N]: T }> {
+    return this.sinkTo(this.origin.draft.sinks.collect(name)) as StreamSink<never>;
   }
 
   /** Ends in lines on the console. */
@@ -886,8 +886,12 @@ export class ChangelogStream<T> {
    * Ends in a table that `job.collected(name)` and the job's result show: the newest row under each key, as of the newest
    * completed checkpoint; at most 1 000 000 rows. One instance keeps it.
    */
-  collectTable<const K extends Key>(name: string, options: TableOptions<T, K>): StreamSink {
-    return this.#upsert(this.#origin.draft.sinks.collectTable(name), options).parallelism(1);
+  collectTable<const K extends Key, const N extends string>(
+    name: N,
+    options: TableOptions<T, K>,
+  ): StreamSink<{ readonly [M in N]: T }> {
+    const sink = this.#upsert(this.#origin.draft.sinks.collectTable(name), options);
+    return sink.parallelism(1) as StreamSink<never>;
   }
 
   /**

@@ -6,18 +6,25 @@ import { checkObject } from '../../base/option-checks.js';
 import { checkCallback, describeValue, type NotPromise } from './callbacks.js';
 import type { StreamEnvironment } from './environment.js';
 import { checkSchema, type InferOutput, type StandardSchema } from './standard-schema.js';
+import type { CollectedOf } from './stream-sink.js';
 
 /** What `run(…, { args })` or `--arg name=value` hand to the build function; texts from the command line. */
 export type JobArguments = Readonly<Record<string, unknown>>;
 
-export interface JobDefinition {
+/** @typeParam C rows that the job collects, by name, as far as its build function returns the sinks */
+export interface JobDefinition<out C = unknown> {
   /** The protocol version it was made for, under a registered symbol: see src/base/brand.ts. */
   readonly [JOB_BRAND]: number;
   readonly name: string;
   /** Checks the arguments; `build` gets what it gives. */
   readonly args?: StandardSchema | undefined;
   readonly build: (env: StreamEnvironment, args: JobArguments) => unknown;
+  /** Never set: it tells the compiler what is collected. */
+  readonly rows?: C;
 }
+
+/** What the job of a definition collects: `RowsOf<typeof orders>`. */
+export type RowsOf<D> = D extends JobDefinition<infer C> ? C : unknown;
 
 /** A job whose arguments are checked. */
 export interface JobSpec<S extends StandardSchema, R> {
@@ -35,19 +42,22 @@ export interface JobSpec<S extends StandardSchema, R> {
  * Defines a job. Its module's default export, so that every worker can import it.
  *
  * `build` draws the graph; it runs in every worker and again after every failure, so it must draw
- * the same graph each time, synchronously, and keep no state outside of operators.
+ * the same graph each time, synchronously, and keep no state outside of operators. If it returns a `collect` sink, or an
+ * array of them, the job's type knows their rows.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
 export function defineJob<R>(
   name: string,
   build: (env: StreamEnvironment, args: JobArguments) => NotPromise<R>,
-): JobDefinition;
+): JobDefinition<CollectedOf<R>>;
 /**
  * Defines a job whose arguments a schema checks before `build` is called. When the schema refuses them, the job does
  * not start: ERR_HOLDFAST_BAD_OPTION with the schema's reasons.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
-export function defineJob<S extends StandardSchema, R>(spec: JobSpec<S, R>): JobDefinition;
+export function defineJob<S extends StandardSchema, R>(
+  spec: JobSpec<S, R>,
+): JobDefinition<CollectedOf<R>>;
 export function defineJob(
   given: string | JobSpec<StandardSchema, unknown>,
   givenBuild?: JobDefinition['build'],

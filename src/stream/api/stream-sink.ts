@@ -2,7 +2,25 @@
 
 import type { GraphDraft, NodeDraft } from '../graph/graph-draft.js';
 
-export class StreamSink {
+/**
+ * The rows of `collect` sinks by name, of what a build function returns: of one sink, or of an array of them.
+ * `{ totals: Total }` for `stream.collect('totals')`.
+ */
+export type CollectedOf<R> =
+  R extends StreamSink<infer C>
+    ? C
+    : R extends readonly (infer E)[]
+      ? Together<E extends StreamSink<infer C> ? C : unknown>
+      : unknown;
+
+type Together<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer A) => void
+  ? A
+  : never;
+
+/** @typeParam C rows that it collects, by its name */
+export class StreamSink<out C = unknown> {
+  /** Never set: it tells the compiler what is collected. */
+  declare readonly rows?: C;
   readonly #draft: GraphDraft;
   readonly #node: NodeDraft;
 
