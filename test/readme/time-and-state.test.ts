@@ -13,5 +13,5 @@ test.each(['docs/time.md', 'docs/state.md'])('%s', async (name) => {
   const printed = /prints\n\n```\n([\s\S]*?)```/.exec(page.text)![1];
   const ended = await project.shell(page.commands[0]!);
   expect(ended, ended.stderr).toMatchObject({ code: 0 });
-  expect(ended.stdout.split('\n').sort()).toEqual(printed!.split('\n').sort());
+  expect(ended.stdout).toBe(printed);
 });
