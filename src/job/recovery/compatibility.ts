@@ -7,6 +7,8 @@
  *      of that is dropped where the user has named the operator, or the part of its state.
  *  C2  Keyed state may evolve as state-layout.ts says. The first manifests did not tell what state
  *      consists of: for these only the sections themselves tell it, when they are read.
+ *  C3  What was in flight to windows that aggregate in two phases are partial results, in the form of these
+ *      aggregations. Where the first phase came or went, or the aggregations have changed, it is refused.
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -17,6 +19,9 @@ import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
 import { compareLayouts, kindProblem, stateRefused } from '../../stream/state/state-layout.js';
 import { holdsElements, parseChannelSection } from '../../stream/task/channel-state.js';
+
+/** The first of two phases of windows. */
+const PRE_AGGREGATE = 'pre-aggregate';
 
 export interface OperatorFate {
   readonly operator: string;
@@ -128,8 +133,45 @@ function judgeNode(node: GraphNodeData, before: Before | undefined, context: Con
     );
     return;
   }
-  if (!before.stateful) tellNew();
+  if (!before.stateful) {
+    tellNew();
+    return;
+  }
+  const partials = partialsChanged(node, context);
+  if (partials !== undefined) refuse(partials);
   else judgeStates(node, before, context, tell, refuse);
+}
+
+/** C3 */
+function partialsChanged(node: GraphNodeData, context: Context): HoldfastError | undefined {
+  const { id, inputs, states, type } = node;
+  const { manifest, plan } = context;
+  const isInFlight = manifest.parts.some(({ sections }) =>
+    sections.some((section) => section.operator === id && holdsElements(section)),
+  );
+  if (!isInFlight) return undefined;
+  const firsts = plan.graph.nodes.filter((one) => one.type === PRE_AGGREGATE);
+  const first = firsts.find(({ index }) => inputs.some(({ from }) => from === index));
+  const former = manifest.operators.filter((one) => one.type === PRE_AGGREGATE);
+  if (first === undefined) {
+    const isGone = former.some((one) => !firsts.some((now) => now.id === one.id));
+    return isGone && type.startsWith('window') ? inFlightOfOtherForm(node, manifest) : undefined;
+  }
+  const before = manifest.operators.find((one) => one.id === id)!;
+  const isSame =
+    former.some((one) => one.id === first.id) &&
+    (before.states ?? []).every(({ layout }) => states.some((state) => state.layout === layout));
+  return isSame ? undefined : inFlightOfOtherForm(node, manifest);
+}
+
+function inFlightOfOtherForm({ id }: GraphNodeData, { checkpoint }: Manifest): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
+    `checkpoint ${checkpoint} holds what was in flight to windows '${id}', and with preAggregate() taken up, dropped, or ` +
+      "over other aggregations that has another form. Let the former job go on with checkpoint.alignment 'aligned', " +
+      'take a checkpoint, and start from that one: it holds nothing in flight.',
+    { details: { operator: id } },
+  );
 }
 
 function judgeStates(
