@@ -10,7 +10,7 @@ import { checkCodeGeneration, ownPackageFiles } from '../module/own-package.js';
 import type { NotPromise } from '../stream/api/callbacks.js';
 import type { StreamEnvironment } from '../stream/api/environment.js';
 import type { JobArguments, JobDefinition } from '../stream/api/job-definition.js';
-import { defineJob } from '../stream/api/job-definition.js';
+import { defineJob, requireJobDefinition } from '../stream/api/job-definition.js';
 import type { CollectedOf } from '../stream/api/stream-sink.js';
 import { ControlBlock } from '../threads/control-block.js';
 import type { Job, JobResult, RunOptions } from './job-types.js';
@@ -57,7 +57,7 @@ export async function startInline(given: unknown, options: InlineOptions = {}): 
   const definition =
     typeof given === 'function'
       ? defineJob('inline', given as JobDefinition['build'])
-      : (given as JobDefinition);
+      : requireJobDefinition(given, 'a job that runs in the calling thread', REMEDY);
   const resolved = resolveOptions({ ...options, parallelism: 1, spares: 0 });
   // Loaded here, because everything that runs in threads comes with it: a third of what programs would load for `run`.
   const { Host } = await import('../host/host.js');
@@ -74,6 +74,9 @@ export async function startInline(given: unknown, options: InlineOptions = {}): 
   };
   return running;
 }
+
+const REMEDY =
+  'Write: runInline((env) => { … }), or runInline(defineJob(…)). The URL of a job module is for run(…).';
 
 /** After this time, what does not close is left alone, like a zombie thread. */
 const GIVE_UP_AFTER_MS = 2_000;

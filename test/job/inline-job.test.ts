@@ -1,7 +1,7 @@
 /** A job in the calling thread is a job like any other, but for what needs threads. */
 
 import { expect, test } from 'vitest';
-import { generate, type JobHandle, startInline } from '../../dist/index.js';
+import { generate, type JobHandle, runInline, startInline } from '../../dist/index.js';
 import { temporaryFolder, until } from './kit.js';
 
 test('it tells, takes checkpoints, is stopped and goes on', async () => {
@@ -34,4 +34,18 @@ test('it tells, takes checkpoints, is stopped and goes on', async () => {
   await again.stop();
   const { collected } = await again.finished;
   expect(collected.rows.map(({ i }) => i)).toEqual(collected.rows.map((_, i) => i));
+});
+
+test.each([
+  ['nothing', undefined],
+  ['null', null],
+  ['an object', {}],
+  ['a URL, as run(…) takes it', new URL('file:///orders.job.mjs')],
+])('it refuses %s in the place of a job', async (_name, given) => {
+  const refusal = {
+    code: 'ERR_HOLDFAST_JOB_MODULE',
+    message: expect.stringMatching(/must be what defineJob gives, but is .*\. Write: runInline/),
+  };
+  await expect(startInline(given as never)).rejects.toMatchObject(refusal);
+  await expect(runInline(given as never)).rejects.toMatchObject(refusal);
 });

@@ -94,17 +94,21 @@ export function isJobDefinition(value: unknown): value is JobDefinition {
 }
 
 /**
- * Hands back a module's default export as a job.
+ * Hands back what was given as a job.
+ * @param what what it was given as @param remedy what to write instead
  * @throws HoldfastError ERR_HOLDFAST_JOB_MODULE when it is none, or one for another version
  */
-export function requireJobDefinition(value: unknown): JobDefinition {
+export function requireJobDefinition(
+  value: unknown,
+  what = "the job module's default export",
+  remedy = 'Write: export default defineJob(…).',
+): JobDefinition {
   if (isJobDefinition(value)) return value;
   const version = jobProtocol(value);
   throw new HoldfastError(
     'ERR_HOLDFAST_JOB_MODULE',
     version === undefined
-      ? `the job module's default export must be what defineJob gives, but is ${describeValue(value)}. ` +
-          'Write: export default defineJob(…).'
+      ? `${what} must be what defineJob gives, but is ${describeValue(value)}. ${remedy}`
       : `the job was defined by a copy of holdfast with protocol ${String(version)}, this one speaks ` +
           `${PROTOCOL_VERSION}. Install one version of holdfast for both.`,
   );
