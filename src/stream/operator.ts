@@ -200,6 +200,8 @@ export interface Operator extends Receiver {
    */
   readonly ports?: readonly Port[];
   readonly inline?: InlineStep;
+  /** Of an operator that is given envelopes, by another one of ours: what the job knows of one, for dead letters. */
+  unwrapped?(given: unknown): unknown;
   readonly suspended?: boolean;
   /**
    * True while the operator is suspended and its state holds what is left to be done. What is left of a watermark is

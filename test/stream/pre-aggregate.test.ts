@@ -322,6 +322,8 @@ describe('the first phase', () => {
     });
     expect(collected.rows).toMatchObject([{ total: 7 }]);
     expect(counters['deadLetters']).toBe(1);
+    // The record itself, and not the envelope that it came in.
+    expect(collected.failed).toMatchObject([{ record: { k: 'a', n: 3 } }]);
   });
 
   it('counts the records of a partial that is late all the same', () => {

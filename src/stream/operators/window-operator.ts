@@ -110,6 +110,12 @@ export class WindowOperator<S> implements Operator {
     return this.#advancing;
   }
 
+  unwrapped(given: unknown): unknown {
+    if (this.#options.takesPartials !== true) return given;
+    const envelope = given as Envelope;
+    return isPartial(envelope) ? { key: envelope.key } : envelope.record;
+  }
+
   open(context: OperatorContext, restored: readonly RestoredSection[]): void {
     this.#context = context;
     this.#output = context.output;

@@ -109,7 +109,13 @@ export class GuardedOperator implements Operator {
     };
   }
 
-  #process(to: Port, record: unknown, timestamp: number, group: number, behind: number): void {
+  #process(
+    to: Port & Pick<Operator, 'unwrapped'>,
+    record: unknown,
+    timestamp: number,
+    group: number,
+    behind: number,
+  ): void {
     this.#holding = true;
     try {
       to.onElement(record, timestamp, group, behind);
@@ -117,7 +123,8 @@ export class GuardedOperator implements Operator {
       this.#holding = false;
       this.#held.length = 0;
       if (!isPutAside(error)) throw error;
-      this.#putAside(record, timestamp, behind, error);
+      const known = to.unwrapped === undefined ? record : to.unwrapped(record);
+      this.#putAside(known, timestamp, behind, error);
       return;
     }
     this.#holding = false;
