@@ -90,12 +90,12 @@ const COUNTER: Counter = {
 };
 
 function countersOf(spec: AggregationSpecData): Readonly<Record<string, Counter>> | undefined {
-  const counters: Record<string, Counter> = {};
+  const counters: (readonly [string, Counter])[] = [];
   for (const [name, one] of Object.entries(spec)) {
     if (one.kind === 'value' && one.distinct === undefined) return undefined;
-    counters[name] = one.kind === 'numeric' ? one : COUNTER;
+    counters.push([name, one.kind === 'numeric' ? one : COUNTER]);
   }
-  return counters;
+  return Object.fromEntries(counters); // A name may be `__proto__`, which is refused further on.
 }
 
 interface Counted {
