@@ -326,6 +326,36 @@ describe('the first phase', () => {
     expect(collected.failed).toMatchObject([{ record: { k: 'a', n: 3 } }]);
   });
 
+  it('keeps a copy of a record that whoever has emitted it still changes', async () => {
+    const { collected } = await runInline((env) => {
+      const shown = { k: 'a', n: 0 };
+      env
+        .from(fromCollection([1, 2, 3]))
+        .withTimestamps((n) => n)
+        .map((n) => {
+          shown.n = n;
+          return shown;
+        })
+        .keyBy(({ k }) => k)
+        .window(tumbling(10))
+        .preAggregate()
+        .aggregate({
+          all: aggregation({
+            initial: (): Row[] => [],
+            add: (all, row: Row) => {
+              all.push(row);
+            },
+            merge: (all, later) => {
+              all.push(...later);
+            },
+            result: (all) => all.map(({ n }) => n).join(),
+          }),
+        })
+        .collect('rows');
+    });
+    expect(collected.rows).toMatchObject([{ all: '1,2,3' }]);
+  });
+
   it('counts the records of a partial that is late all the same', () => {
     const { window, firsts } = new Both(folds['numbers']!(inputOf(tumbling(10), 0, true)), false);
     const [one] = firsts;

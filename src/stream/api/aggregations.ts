@@ -77,6 +77,8 @@ export interface ValueAggregation<in T, out R> {
   readonly distinct?:
     | ((record: T) => string | number | bigint | boolean | null | undefined)
     | undefined;
+  /** `add` may keep the record, or parts of it, which nobody else holds then. */
+  readonly keepsRecords?: boolean | undefined;
   /** As of a numeric one. */
   readonly retractable?: RetractableAggregation<T, R> | undefined;
 }

@@ -127,6 +127,7 @@ export function aggregation<T, S>(
   return {
     kind: 'value',
     type: 'aggregation',
+    keepsRecords: true,
     version,
     migrate:
       migrate && ((state, fromVersion) => begun(migrate(state as never, fromVersion), 'migrate')),

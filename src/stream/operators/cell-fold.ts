@@ -15,6 +15,8 @@ import {
 export interface CellFold {
   /** The values are the user's own objects: state keeps a copy of each, so that nobody else changes it. */
   readonly isUsers: boolean;
+  /** Values may hold records, or parts of them, as they came. */
+  readonly keepsRecords: boolean;
   /** The value after a key's first record. @param timestamp of the record; NaN: it has none */
   first(record: unknown, timestamp: number): unknown;
   add(value: unknown, record: unknown, timestamp: number): unknown;
@@ -45,6 +47,7 @@ export function reduceFold(
   };
   return {
     isUsers: true,
+    keepsRecords: false, // Of what the user makes of them state has a copy.
     first: (record) => record,
     add: reduced,
     merge: reduced,
@@ -68,6 +71,9 @@ export function mixedFold(spec: AggregationSpecData, fields: readonly string[]):
   };
   return {
     isUsers: false,
+    keepsRecords: Object.values(spec).some(
+      (one) => one.kind === 'value' && one.keepsRecords === true,
+    ),
     first(record, timestamp) {
       const state = functions.initial();
       functions.add(state, record, timestamp);

@@ -12,10 +12,13 @@
  *      (lateness.ts, J2), which it does not know. All records of a slice are then, so the window counts those of the
  *      partial. It could not put them aside: a window that does has no first phase.
  *  L4  Where failed records are put aside (`onError`), all go by themselves: the window has to meet each failure.
- *  L5  A partial does not grow for ever: it goes out when it is of many records.
+ *  L5  No exchange lies before it: a record may be changed yet by whoever has emitted it. So what a partial may hold is a
+ *      copy.
+ *  L6  A partial does not grow for ever: it goes out when it is of many records.
  */
 
 import { NOT_BEHIND } from '../../channels/element.js';
+import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
 import { type PrimitiveKey, shownKey } from '../../hashring/canonical-key.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { Operator, OperatorContext, Receiver } from '../operator.js';
@@ -28,7 +31,7 @@ import type { WindowContent } from './window-content.js';
 
 /** Partials that an instance holds at most (L2). */
 const PARTIALS_MAX = 4_096;
-/** Records of a partial at most (L5). */
+/** Records of a partial at most (L6). */
 const RECORDS_MAX = 16_384;
 
 interface Partial {
@@ -59,6 +62,8 @@ export class PreAggregateOperator implements Operator {
   readonly #given: PreAggregation;
   #context!: OperatorContext;
   #output!: Receiver;
+  /** Undefined: partials hold no records (L5). */
+  #keeper: RecordKeeper | undefined;
   #watermark = Number.NEGATIVE_INFINITY;
   readonly #bundles = new Map<number, Bundle>();
   /** The bundle of the last record that was put together with others. */
@@ -80,7 +85,9 @@ export class PreAggregateOperator implements Operator {
   open(context: OperatorContext): void {
     this.#context = context;
     this.#output = context.output;
-    this.#given.content.open(context);
+    const { content } = this.#given;
+    content.open(context);
+    if (content.keepsRecords) this.#keeper = recordKeeper(context.records);
   }
 
   get suspended(): boolean {
@@ -106,17 +113,18 @@ export class PreAggregateOperator implements Operator {
     const selected = select(record);
     const canonical = keyOfSelected(selected);
     const { content } = this.#given;
+    const own = this.#keeper === undefined ? record : this.#keeper.keep(record);
     const partial = bundle.partials.get(canonical);
     bundle.timestamp = timestamp;
     if (partial === undefined) {
       const key = detachedKey(shownKey(selected));
-      const value = content.first(record, timestamp);
+      const value = content.first(own, timestamp);
       bundle.partials.set(canonical, { key, value, records: 1 });
       this.#count += 1;
       if (this.#count >= PARTIALS_MAX) this.#flush(Number.POSITIVE_INFINITY);
       return;
     }
-    partial.value = content.add(partial.value, record, timestamp);
+    partial.value = content.add(partial.value, own, timestamp);
     partial.records += 1;
     if (partial.records >= RECORDS_MAX) this.#send(bundle, canonical, partial);
   }

@@ -25,6 +25,8 @@ type Finish = (records: readonly Held[], firing: Firing, out: CallbackOutput) =>
 
 export class RecordsContent implements WindowContent {
   readonly isNumeric = false;
+  /** It has copies of its own. */
+  readonly keepsRecords = false;
   readonly #finish: Finish;
   readonly #migrate: Migrate | undefined;
   #keeper!: RecordKeeper;

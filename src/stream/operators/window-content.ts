@@ -34,6 +34,8 @@ export interface Firing {
 export interface WindowContent {
   /** The values are numbers alone. */
   readonly isNumeric: boolean;
+  /** As of a `CellFold`. */
+  readonly keepsRecords: boolean;
   open(context: OperatorContext): void;
   /** The value of a window's first record. */
   first(record: unknown, timestamp: number): unknown;
@@ -59,6 +61,7 @@ export function aggregatedContent(
 /** One row, of aggregations that are all numeric: their accumulators are in one array, which is dense and quick to copy. */
 class NumericContent implements WindowContent {
   readonly isNumeric = true;
+  readonly keepsRecords = false;
   readonly #aggregations: readonly NumericAggregation<never, unknown>[];
   readonly #functions: NumericFunctions;
   /** The accumulators of no records. */
@@ -130,6 +133,10 @@ export class FoldedContent implements WindowContent {
 
   constructor(fold: CellFold) {
     this.#fold = fold;
+  }
+
+  get keepsRecords(): boolean {
+    return this.#fold.keepsRecords;
   }
 
   open({ records }: OperatorContext): void {
