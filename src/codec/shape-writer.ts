@@ -13,6 +13,10 @@ export interface FieldWriter {
   number(value: number): void;
   /** Writes any value. @param key names it in messages */
   field(key: string, value: unknown): void;
+  /** How deep the object that is being written lies. */
+  readonly depth: number;
+  /** Something was thrown at this key of an object that lies so deep. */
+  failedAt(depth: number, key: string): void;
 }
 
 /** Writes the object; false, and nothing is written, when it has other keys. */
@@ -51,6 +55,7 @@ w.ensure(${head.length});
 const b = w.bytes, p = w.position;
 ${stores}
 w.position = p + ${head.length};
+i = ${i};
 const v = o[${name}];
 if (typeof v === 'number') f.number(v);
 else if (typeof v === 'string') f.text(v);
@@ -60,8 +65,11 @@ else f.field(${name}, v);
   const source = `'use strict';
 return (o, f) => {
 ${keysAre(keys.length, 'false')}
-const w = f.writer;
+const w = f.writer, d = f.depth;
+let i = 0;
+try {
 ${fields.join('\n')}
+} catch (error) { f.failedAt(d, keys[i]); throw error; }
 return true;
 };`;
   return (new Function('keys', source) as (given: readonly string[]) => ShapeWriter)(keys);

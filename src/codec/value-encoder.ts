@@ -283,6 +283,11 @@ export class ValueEncoder extends ValueWalk implements FieldWriter {
     this.#value(value);
   }
 
+  /** An accessor may have thrown, before anything was told of its key. */
+  failedAt(depth: number, key: string): void {
+    this.path[depth] = key;
+  }
+
   #properties(value: object, keys: readonly string[]): void {
     this.writer.varint(keys.length);
     const path = this.path;

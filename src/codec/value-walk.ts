@@ -52,7 +52,8 @@ export interface ErrorField {
 }
 
 export class ValueWalk {
-  protected depth = 0;
+  /** How deep the object in work lies; 0: the whole. */
+  depth = 0;
   protected readonly path: string[] = [];
   /** Number of objects met. The list holds them as long as there are few. */
   protected count = 0;

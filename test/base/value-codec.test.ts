@@ -134,6 +134,18 @@ describe('objects of a shape that has come often', () => {
     expect(refused.details['path']).toBe('value.b.c');
   });
 
+  it('name the accessor that throws', () => {
+    const withAccessor = (text: string) => ({
+      parts: [1],
+      get whole(): number {
+        return JSON.parse(text);
+      },
+    });
+    for (let i = 0; i < 20; i += 1) encode(withAccessor('2'));
+    const refused = thrown(() => encode({ of: { it: withAccessor('{') } }));
+    expect(refused.details['path']).toBe('value.of.it.whole');
+  });
+
   it('that serve as dictionaries take up no room', () => {
     for (let i = 0; i < 20_000; i += 1) {
       const object = { [`key ${i}`]: i };
