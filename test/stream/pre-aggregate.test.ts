@@ -12,6 +12,7 @@ import {
   countWindow,
   cumulative,
   type DataStream,
+  distinctCount,
   first,
   fromCollection,
   globalWindow,
@@ -355,6 +356,31 @@ describe('the first phase', () => {
     });
     expect(collected.rows).toMatchObject([{ all: '1,2,3' }]);
   });
+
+  it.each(['checked', 'trusted', 'frozen'] as const)(
+    'merges several partials of a key where records are %s',
+    async (records) => {
+      const { collected } = await runInline(
+        (env) => {
+          env
+            .from(fromCollection(Array.from({ length: 20_000 }, (_, n) => ({ k: 'a', n }))))
+            .withTimestamps(({ n }) => n)
+            .keyBy(({ k }) => k)
+            .window(tumbling(100_000))
+            .preAggregate()
+            .aggregate({
+              n: count(),
+              of: distinctCount(({ n }) => n % 7),
+              top: topN(1, { by: ({ n }) => n }),
+              begins: first(({ n }) => n),
+            })
+            .collect('rows');
+        },
+        { records },
+      );
+      expect(collected.rows).toMatchObject([{ n: 20_000, of: 7, top: [{ n: 19_999 }], begins: 0 }]);
+    },
+  );
 
   it('counts the records of a partial that is late all the same', () => {
     const { window, firsts } = new Both(folds['numbers']!(inputOf(tumbling(10), 0, true)), false);

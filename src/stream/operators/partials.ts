@@ -50,11 +50,13 @@ export function numericOfEnvelopes(functions: NumericFunctions): NumericFunction
 
 /** The same fold over envelopes. */
 export function foldOfEnvelopes(fold: CellFold): CellFold {
+  // What has come may be frozen, and the value is going to change. What is the user's the state copies anyway.
+  const begun = (partial: unknown) => (fold.isUsers ? partial : fold.copy(partial));
   return {
     ...fold,
     first: (envelope, timestamp) =>
       isPartial(envelope as Envelope)
-        ? (envelope as PartialEnvelope).partial
+        ? begun((envelope as PartialEnvelope).partial)
         : fold.first((envelope as RecordEnvelope).record, timestamp),
     add: (value, envelope, timestamp) =>
       isPartial(envelope as Envelope)
