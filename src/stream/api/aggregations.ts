@@ -26,7 +26,7 @@ import {
   retractableExtreme,
   retractableSum,
 } from './retraction.js';
-import { SumGuard, WATCHED_FROM } from './safe-sum.js';
+import { checkSum, WATCHED_FROM } from './safe-sum.js';
 
 /** Where accumulators are: rows of shared memory, or an array beside values of other kinds. */
 export type Words = Float64Array | number[];
@@ -193,7 +193,6 @@ abstract class OneWord<T> implements NumericAggregation<T, number | null> {
 
 class Sum<T> extends OneWord<T> {
   readonly type = 'sum';
-  readonly #guard = new SumGuard();
 
   add(data: Words, at: number, record: T): void {
     const select = this.select;
@@ -201,7 +200,7 @@ class Sum<T> extends OneWord<T> {
     if (typeof value === 'number') {
       // Adding 0 turns a counted -0 into +0 (A3).
       const total = data[at]! + (value + 0);
-      if (Math.abs(total) > WATCHED_FROM) this.#guard.check(data[at]!, value);
+      if (Math.abs(total) > WATCHED_FROM) checkSum(data[at]!, value);
       data[at] = total;
     } else refuseUnlessMissing(value, 'sum');
   }
@@ -209,7 +208,7 @@ class Sum<T> extends OneWord<T> {
   merge(data: Words, at: number, from: Words, fromAt: number): void {
     // -0 + -0 is -0: still nothing counted (A3).
     const total = data[at]! + from[fromAt]!;
-    if (Math.abs(total) > WATCHED_FROM) this.#guard.check(data[at]!, from[fromAt]!);
+    if (Math.abs(total) > WATCHED_FROM) checkSum(data[at]!, from[fromAt]!);
     data[at] = total;
   }
 
