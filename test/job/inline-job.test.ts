@@ -1,7 +1,7 @@
 /** A job in the calling thread is a job like any other, but for what needs threads. */
 
 import { expect, test } from 'vitest';
-import { generate, type JobHandle, runInline, startInline } from '../../dist/index.js';
+import { generate, type JobHandle, punctuated, runInline, startInline } from '../../dist/index.js';
 import { temporaryFolder, until } from './kit.js';
 
 test('it tells, takes checkpoints, is stopped and goes on', async () => {
@@ -48,4 +48,20 @@ test.each([
   };
   await expect(startInline(given as never)).rejects.toMatchObject(refusal);
   await expect(runInline(given as never)).rejects.toMatchObject(refusal);
+});
+
+test('sources that wait for each other wait for what is read, and not for what generators have yet to say', async () => {
+  const { collected } = await runInline((env) => {
+    const [a, b] = ['a', 'b'].map((name) =>
+      env
+        .from(generate((i) => ({ name, time: i * 10 }), { count: 500 }))
+        .uid(name)
+        .withTimestamps(({ time }) => time, {
+          maxDriftMs: 100,
+          watermarks: punctuated(() => null),
+        }),
+    );
+    return a!.union(b!).collect('rows');
+  });
+  expect(collected.rows).toHaveLength(1_000);
 });

@@ -254,10 +254,21 @@ export class SplitTimes implements SplitObserver {
     this.#saidMs = Number.POSITIVE_INFINITY;
   }
 
-  /** The least time at which a split holds the watermark; +∞ when no split holds it, or all is over. */
+  /** How far ahead of it nobody is to be read: the least time at which a split holds the watermark; +∞ when no split does, or all is over. */
   get leastMs(): number {
+    if (this.#isOver) return Number.POSITIVE_INFINITY;
+    if (this.#create !== undefined) return this.#leastSeenMs();
     const least = this.#holding.least();
-    return least === undefined || this.#isOver ? Number.POSITIVE_INFINITY : this.#ownMs(least);
+    return least === undefined ? Number.POSITIVE_INFINITY : this.#ownMs(least);
+  }
+
+  /** X8: who waits for a split waits for what is read of it. What its generator says may never come, or stay behind. */
+  #leastSeenMs(): number {
+    let leastMs = Number.POSITIVE_INFINITY;
+    for (const split of this.#splits.values()) {
+      if (!split.idle) leastMs = Math.min(leastMs, this.ownMs(split.index));
+    }
+    return leastMs;
   }
 
   /** The split that holds the watermark, or `NO_SPLIT`; undefined when none does. */
