@@ -168,8 +168,30 @@ describe('a snapshot of another kind of watermarks', () => {
   });
 });
 
+/** Such a state of a generator, which else does what it should. */
+const keeping = (state: () => unknown) => () => ({
+  onRecord: () => undefined,
+  current: () => 5,
+  state,
+});
+
 describe('what goes wrong', () => {
   it.each([
+    ['a state that is a promise', keeping(async () => 5), 'ASYNC_CALLBACK', /state/],
+    [
+      'a state that is a function',
+      keeping(() => () => 5),
+      'UNSUPPORTED_VALUE',
+      /state of watermarks/,
+    ],
+    [
+      'a state that throws',
+      keeping(() => {
+        throw new Error('told to fail');
+      }),
+      'USER_CODE',
+      /told to fail/,
+    ],
     ['NaN', punctuated(() => Number.NaN), 'BAD_WATERMARK', /the number NaN/],
     ['+∞', punctuated(() => Infinity), 'BAD_WATERMARK', /the number Infinity/],
     ['text', punctuated(() => '5' as never), 'BAD_WATERMARK', /the string "5"/],

@@ -56,7 +56,8 @@ export function requireGenerator(given: unknown): asserts given is WatermarkGene
   );
 }
 
-const WATERMARKS = 'withTimestamps(…, { watermarks })';
+/** What errors call it. */
+export const WATERMARKS = 'withTimestamps(…, { watermarks })';
 
 /**
  * @returns −Infinity for nothing

@@ -6,6 +6,7 @@ import { decodeValue, encodeValue } from '../../codec/value-codec.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import {
   requireGenerator,
+  WATERMARKS,
   type WatermarkFactory,
   type WatermarkGenerator,
   watermarkOf,
@@ -17,6 +18,8 @@ export class SplitGenerator {
   /** Until the split has a record. */
   #restored: Uint8Array | undefined;
   #generator: WatermarkGenerator<unknown> | undefined;
+  /** A state that cannot be kept is to fail the first record, not each checkpoint. */
+  #wasCaptured = false;
 
   /** @param maxMs no time is beyond it @param restored as `capture` has given it */
   constructor(create: WatermarkFactory<never>, maxMs: number, restored: Uint8Array | undefined) {
@@ -34,17 +37,21 @@ export class SplitGenerator {
     const generator = this.#generator ?? this.#begun();
     const answer: unknown = generator.onRecord(timeMs, record);
     if (answer !== undefined && isThenable(answer)) {
-      throw asyncCallbackError('withTimestamps(…, { watermarks }).onRecord');
+      throw asyncCallbackError(`${WATERMARKS}.onRecord`);
     }
-    return watermarkOf(generator.current(), this.#maxMs);
+    const said = watermarkOf(generator.current(), this.#maxMs);
+    if (!this.#wasCaptured) this.capture();
+    this.#wasCaptured = true;
+    return said;
   }
 
-  /** Its state; undefined for none. @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE */
+  /** Its state; undefined for none. @throws HoldfastError as `said`, and ERR_HOLDFAST_UNSUPPORTED_VALUE */
   capture(): Uint8Array | undefined {
     const generator = this.#generator;
     if (generator === undefined) return this.#restored;
     const state = generator.state?.();
     if (state === undefined) return undefined;
+    if (isThenable(state)) throw asyncCallbackError(`${WATERMARKS}.state`);
     const writer = new ByteWriter();
     encodeValue(writer, state, 'state of watermarks');
     return writer.take();
