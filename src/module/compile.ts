@@ -173,8 +173,12 @@ export function reuseCompiled(compiled: CompiledJob): void {
   handedOver.set(compiled.url, compiled);
 }
 
-/** The absolute path of the job's file, without links. */
+/**
+ * The absolute path of the job's file, without links.
+ * @throws HoldfastError ERR_HOLDFAST_JOB_MODULE
+ */
 export function locateJob(url: URL | string): string {
+  if (typeof url !== 'string' && !(url instanceof URL)) throw noPlace(url);
   const asked = toPath(url);
   const dot = asked.lastIndexOf('.');
   const fallback = FALLBACKS[asked.slice(dot)];
@@ -187,6 +191,18 @@ export function locateJob(url: URL | string): string {
     `there is no job module at ${asked}${also}. Give the URL of a file whose default export is ` +
       `defineJob(…), for instance new URL('./my.job.ts', import.meta.url).`,
     { details: { path: asked } },
+  );
+}
+
+/** Functions do not cross threads, so a job that is one cannot run in them. */
+function noPlace(given: unknown): HoldfastError {
+  const inline =
+    typeof given === 'function' ? ' To run a function in the calling thread: runInline(…).' : '';
+  return new HoldfastError(
+    'ERR_HOLDFAST_JOB_MODULE',
+    `a job runs in threads that load its module, so the URL of a file is needed, and what was given is ` +
+      `${given === null ? 'null' : `of type ${typeof given}`}. Write: new URL('./my.job.ts', import.meta.url), of a file ` +
+      `whose default export is defineJob(…).${inline}`,
   );
 }
 

@@ -538,6 +538,17 @@ describe('refusals', () => {
     });
   });
 
+  test.each([
+    ['nothing', undefined, /of type undefined/],
+    ['null', null, /is null/],
+    ['a function', () => undefined, /of type function.*runInline/],
+  ])('%s in the place of a URL', async (_, given, message) => {
+    await expect(compileJob(given as never, { runtime })).rejects.toMatchObject({
+      code: 'ERR_HOLDFAST_JOB_MODULE',
+      message: expect.stringMatching(message),
+    });
+  });
+
   test('a syntax error, in a file that the job imports', async () => {
     const { error, folder } = await refusal({
       'job.ts': "import './lib/bad.js'; export default {};",
