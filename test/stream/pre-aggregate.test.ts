@@ -327,6 +327,32 @@ describe('the first phase', () => {
     expect(collected.failed).toMatchObject([{ record: { k: 'a', n: 3 } }]);
   });
 
+  it('names a failed record that went by itself, and not the envelope that it came in', async () => {
+    const job = runInline((env) => {
+      env
+        .from(fromCollection([30, 5].map((n) => ({ k: 'a', n }))))
+        .withTimestamps(({ n }) => n)
+        .keyBy(({ k }) => k)
+        .window(tumbling(10))
+        .allowedLateness(100)
+        .preAggregate()
+        .aggregate({
+          total: sum(({ n }: Row) => {
+            if (n === 5) throw new Error('five');
+            return n;
+          }),
+        })
+        .uid('totals')
+        .collect('rows');
+    });
+    const error = await job.then(
+      () => undefined,
+      (thrown: { details: { operator: string; record: string } }) => thrown,
+    );
+    expect(error?.details).toMatchObject({ operator: 'totals' });
+    expect(error?.details.record).toMatch(/^\{ ?"?k/);
+  });
+
   it('keeps a copy of a record that whoever has emitted it still changes', async () => {
     const { collected } = await runInline((env) => {
       const shown = { k: 'a', n: 0 };

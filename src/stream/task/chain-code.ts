@@ -13,7 +13,7 @@
 
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { InlineStep, Operator, Receiver } from '../operator.js';
-import { LocatedReceiver, locateRecord } from './located-error.js';
+import { known, LocatedReceiver, locateRecord } from './located-error.js';
 
 /** An operator of a straight piece. */
 export interface ChainStep {
@@ -41,7 +41,7 @@ export function compileChain({ steps, next }: StraightChain): Receiver | undefin
   const bound: Record<string, unknown> = {
     LocatedReceiver,
     located: (error: unknown, at: number, record: unknown) =>
-      locateRecord(error, steps[at]!.id, record),
+      locateRecord(error, steps[at]!.id, known(steps[at]!.operator, record)),
     passes,
     asyncCallbackError,
     next,

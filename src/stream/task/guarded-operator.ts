@@ -28,7 +28,7 @@ import type {
   RestoredSection,
   Turn,
 } from '../operator.js';
-import { LocatedError } from './located-error.js';
+import { known, LocatedError } from './located-error.js';
 
 type Held =
   | {
@@ -123,8 +123,7 @@ export class GuardedOperator implements Operator {
       this.#holding = false;
       this.#held.length = 0;
       if (!isPutAside(error)) throw error;
-      const known = to.unwrapped === undefined ? record : to.unwrapped(record);
-      this.#putAside(known, timestamp, behind, error);
+      this.#putAside(known(to, record), timestamp, behind, error);
       return;
     }
     this.#holding = false;

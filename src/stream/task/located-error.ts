@@ -1,7 +1,10 @@
 /** Notes in which operator of a chain an error was thrown: operators call each other directly. */
 
 import { describeRecord } from '../../base/failure.js';
-import type { Port, Receiver } from '../operator.js';
+import type { Operator, Port, Receiver } from '../operator.js';
+
+/** What is given records, or envelopes around them. */
+type Taker = Pick<Operator, 'unwrapped'>;
 
 /** An error on its way up the chain, with the operator it was thrown in. Never leaves a task. */
 export class LocatedError extends Error {
@@ -41,10 +44,10 @@ export function locateFiring(error: unknown, operator: string, what: unknown): L
 
 /** Stands before a port of an operator, and notes the operator in whatever is thrown in it. */
 export class LocatedPort implements Port {
-  readonly #port: Port;
+  readonly #port: Port & Taker;
   readonly #operator: string;
 
-  constructor(port: Port, operator: string) {
+  constructor(port: Port & Taker, operator: string) {
     this.#port = port;
     this.#operator = operator;
   }
@@ -53,9 +56,14 @@ export class LocatedPort implements Port {
     try {
       this.#port.onElement(record, timestamp, group, behind);
     } catch (error) {
-      throw locateRecord(error, this.#operator, record);
+      throw locateRecord(error, this.#operator, known(this.#port, record));
     }
   }
+}
+
+/** What the job knows of it. */
+export function known(taker: Taker, given: unknown): unknown {
+  return taker.unwrapped === undefined ? given : taker.unwrapped(given);
 }
 
 /** Stands before an operator, and notes the operator in whatever is thrown in it. */
@@ -63,7 +71,7 @@ export class LocatedReceiver extends LocatedPort implements Receiver {
   readonly #receiver: Receiver;
   readonly #operator: string;
 
-  constructor(receiver: Receiver, operator: string) {
+  constructor(receiver: Receiver & Taker, operator: string) {
     super(receiver, operator);
     this.#receiver = receiver;
     this.#operator = operator;
