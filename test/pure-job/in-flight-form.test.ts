@@ -5,27 +5,10 @@ import type { Manifest } from '../../src/checkpoint/store.js';
 import { compatibilityOf } from '../../src/job/recovery/compatibility.js';
 import type { GraphData, GraphNodeData } from '../../src/stream/graph/graph.js';
 import { planJob } from '../../src/stream/graph/planner.js';
+import { node } from './graph-node.js';
 
 const COUNT = 'bids:count';
 const KEY_GROUPS = 64;
-
-function node(index: number, id: string, more: Partial<GraphNodeData>): GraphNodeData {
-  return {
-    index,
-    id,
-    kind: 'operator',
-    type: 'generate',
-    name: id,
-    stateful: true,
-    parallelism: undefined,
-    inputs: [],
-    states: [],
-    collectName: undefined,
-    committer: undefined,
-    commitsInWorker: false,
-    ...more,
-  };
-}
 
 /** A source and windows behind it, in one or two phases. */
 function graphOf({ phases, layout = COUNT }: { phases: 1 | 2; layout?: string }): GraphData {
@@ -40,7 +23,7 @@ function graphOf({ phases, layout = COUNT }: { phases: 1 | 2; layout?: string })
       inputs: [{ from, partition: 'hash' }],
       states: [{ section: 'windows', layout } as GraphNodeData['states'][number]],
     });
-  const source = node(0, 'bids', { kind: 'source' });
+  const source = node(0, 'bids', { kind: 'source', type: 'generate' });
   const nodes = phases === 1 ? [source, windows(0)] : [source, first, windows(1)];
   return { job: 'job', hash: `${phases} ${layout}`, nodes };
 }

@@ -1,24 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { Manifest, PartDescriptor } from '../../src/checkpoint/store.js';
 import { planRecovery, replayedBarrierOf } from '../../src/job/recovery/recovery-plan.js';
-import type { GraphData, GraphNodeData } from '../../src/stream/graph/graph.js';
+import type { GraphData } from '../../src/stream/graph/graph.js';
 import { planJob } from '../../src/stream/graph/planner.js';
-
-const node = (index: number, id: string, more: Partial<GraphNodeData>): GraphNodeData => ({
-  index,
-  id,
-  kind: 'operator',
-  type: 'keyed-aggregate',
-  name: id,
-  stateful: true,
-  parallelism: undefined,
-  inputs: [],
-  states: [],
-  collectName: undefined,
-  committer: undefined,
-  commitsInWorker: false,
-  ...more,
-});
+import { node } from './graph-node.js';
 
 const graph: GraphData = {
   job: 'job',

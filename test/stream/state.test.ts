@@ -219,50 +219,6 @@ describe('the row table', () => {
     expect(readRows(bytesOf(model.table.capture('s', 1)))).toEqual(model.values);
   });
 
-  it('keeps values as the bytes of a snapshot until they change', () => {
-    const table = new CellTable({ operator: 'o', layout: 'test', packs: true });
-    table.track();
-    const bucket = table.bucket(1);
-    const cells = Array.from({ length: 3_000 }, (_, i) =>
-      table.create(bucket, 1, i, { list: [i], text: 'x'.repeat(100) }),
-    );
-    const number = table.create(bucket, 1, 'number', 5);
-    const inBytes = () => cells.filter(({ packed }) => packed !== undefined).length;
-    bytesOf(table.capture('s', 1));
-    expect(inBytes()).toBe(3_000);
-    expect(number.packed).toBeUndefined();
-    // What is read is the same object until the next cut, and then another.
-    const [read, written] = [cells[0]!, cells[1]!];
-    const before = read.value;
-    expect(before).toEqual({ list: [0], text: 'x'.repeat(100) });
-    expect(read.value).toBe(before);
-    table.save(bucket, written);
-    written.changes();
-    (written.value as { list: number[] }).list.push(7);
-    expect(inBytes()).toBe(2_999);
-    const changes = table.capture('s', 2, 1);
-    expect(changes.step(Number.POSITIVE_INFINITY)).toBe(true);
-    const [section] = changes.take().sections;
-    expect(section!.on).toBe(1);
-    expect(Buffer.concat(section!.chunks).length).toBeLessThan(300);
-    expect(read.value).not.toBe(before);
-    expect(read.value).toEqual(before);
-    expect(written.value).toEqual({ list: [1, 7], text: 'x'.repeat(100) });
-    // A snapshot of everything, while which some change, leaves the rest as its bytes.
-    const whole = table.capture('s', 3);
-    whole.step(0);
-    for (const cell of cells.slice(0, 100)) {
-      if (cell.seen < table.active) table.save(bucket, cell);
-      cell.changes();
-      (cell.value as { list: number[] }).list.push(9);
-    }
-    const restored = readCells(bytesOf(whole));
-    expect(restored.get('1/1')).toEqual({ list: [1, 7], text: 'x'.repeat(100) });
-    expect(restored.get('1/2999')).toEqual({ list: [2_999], text: 'x'.repeat(100) });
-    expect(inBytes()).toBe(2_900);
-    expect(cells[1]!.value).toEqual({ list: [1, 7, 9], text: 'x'.repeat(100) });
-  });
-
   it('an abandoned capture leaves nothing behind', () => {
     const model = new RowModel();
     for (let i = 0; i < PAGE_ROWS * 2; i += 1) model.write(i, i + 1);
