@@ -4,6 +4,7 @@ import { describe, expectTypeOf, it } from 'vitest';
 import { fromCollection } from '../../src/connectors/index.js';
 import type { GuardedJob } from '../../src/guardian/guarded-job.js';
 import type { runGuarded } from '../../src/guardian/guardian.js';
+import { discard } from '../../src/index.js';
 import type { Job, JobHandle, JobResult } from '../../src/job/job-types.js';
 import type { run } from '../../src/job/run.js';
 import type { runInline, startInline } from '../../src/job/run-inline.js';
@@ -32,6 +33,13 @@ const two = defineJob('two', (env) => {
       .collectTable('latest', { key: ({ shop }) => shop }),
   ];
 });
+const beside = defineJob('beside', (env) => {
+  const orders = env.from(fromCollection<Order>([]));
+  return [orders.print(), orders.collect('orders'), orders.sinkTo(discard())];
+});
+const written = defineJob('written', (env) => [
+  env.from(fromCollection<Order>([])).sinkTo(discard()),
+]);
 const none = defineJob('none', (env) => {
   env.from(fromCollection<Order>([])).collect('orders');
 });
@@ -55,8 +63,13 @@ describe('rows that a job collects', () => {
     expectTypeOf<Awaited<Two['finished']>['collected']['latest'][number]>().toExtend<Order>();
   });
 
+  it('have them beside sinks that collect nothing', () => {
+    expectTypeOf<RowsOf<typeof beside>['orders']>().toEqualTypeOf<Order>();
+  });
+
   it('are unknown where it returns nothing, and for names that nobody knows', () => {
     expectTypeOf<RowsOf<typeof none>>().toEqualTypeOf<unknown>();
+    expectTypeOf<RowsOf<typeof written>>().toEqualTypeOf<unknown>();
     type None = Awaited<ReturnType<typeof run>>;
     expectTypeOf<Awaited<None['finished']>['collected']['orders']>().toEqualTypeOf<
       readonly unknown[]

@@ -203,7 +203,7 @@ describe('types flow from source to sink', () => {
       expectTypeOf(generated).toEqualTypeOf<DataStream<number>>();
       const both = lengths.union(words, generated);
       expectTypeOf(both).toEqualTypeOf<DataStream<number | string>>();
-      expectTypeOf(both.sinkTo(sink<unknown>())).toEqualTypeOf<StreamSink>();
+      expectTypeOf(both.sinkTo(sink<unknown>())).toEqualTypeOf<StreamSink<never>>();
     });
   });
 
@@ -312,7 +312,7 @@ describe('types flow from source to sink', () => {
         KeyedStream<Flight, string>
       >();
       expectTypeOf(flights.name('n').uid('u').parallelism(1)).toEqualTypeOf<DataStream<Flight>>();
-      expectTypeOf(flights.print().name('n').uid('u').parallelism(1)).toEqualTypeOf<StreamSink>();
+      expectTypeOf(flights.print().name('n').uid('u').parallelism(1)).toEqualTypeOf<StreamSink<never>>();
     });
   });
 

@@ -448,7 +448,7 @@ export class DataStream<T, Tags = NoTags> {
   }
 
   /** Ends in a sink. */
-  sinkTo(sink: Sink<T>): StreamSink {
+  sinkTo(sink: Sink<T>): StreamSink<never> {
     if (typeof sink !== 'object' || sink === null || typeof sink.open !== 'function') {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
@@ -460,11 +460,11 @@ export class DataStream<T, Tags = NoTags> {
 
   /** Ends in rows that `job.collected(name)` and the job's result show; at most 1 000 000. */
   collect<const N extends string>(name: N): StreamSink<{ readonly [K in N]: T }> {
-    return this.sinkTo(this.origin.draft.sinks.collect(name)) as StreamSink<never>;
+    return this.sinkTo(this.origin.draft.sinks.collect(name));
   }
 
   /** Ends in lines on the console. */
-  print(options?: PrintOptions): StreamSink {
+  print(options?: PrintOptions): StreamSink<never> {
     return this.#end(this.origin.draft.sinks.print(options), false);
   }
 
@@ -553,7 +553,7 @@ export class DataStream<T, Tags = NoTags> {
     );
   }
 
-  #end(sink: Sink<T>, stateful: boolean): StreamSink {
+  #end(sink: Sink<T>, stateful: boolean): StreamSink<never> {
     const node = this.origin.draft.add({
       kind: 'sink',
       type: sink.kind,
@@ -891,7 +891,7 @@ export class ChangelogStream<T> {
     options: TableOptions<T, K>,
   ): StreamSink<{ readonly [M in N]: T }> {
     const sink = this.#upsert(this.#origin.draft.sinks.collectTable(name), options);
-    return sink.parallelism(1) as StreamSink<never>;
+    return sink.parallelism(1);
   }
 
   /**
@@ -899,7 +899,10 @@ export class ChangelogStream<T> {
    * row when there is none any more.
    * @throws HoldfastError ERR_HOLDFAST_CANNOT_RETRACT for a sink that can only add
    */
-  sinkTo<const K extends Key>(sink: UpsertSink<T, K>, options: TableOptions<T, K>): StreamSink {
+  sinkTo<const K extends Key>(
+    sink: UpsertSink<T, K>,
+    options: TableOptions<T, K>,
+  ): StreamSink<never> {
     requireUpserts(sink);
     return this.#upsert(sink, options);
   }
@@ -942,7 +945,7 @@ export class ChangelogStream<T> {
     return new DataStream(this.#origin.side(tag));
   }
 
-  #upsert(sink: Sink<never>, options: unknown): StreamSink {
+  #upsert(sink: Sink<never>, options: unknown): StreamSink<never> {
     const { draft } = this.#origin;
     const key = ofRow(tableKey(options)) as KeySelector;
     const swapped = drawnInChain(this.#origin, 'replaced-last', replacedLastOperator);

@@ -8,16 +8,17 @@ import type { GraphDraft, NodeDraft } from '../graph/graph-draft.js';
  */
 export type CollectedOf<R> =
   R extends StreamSink<infer C>
-    ? C
+    ? [C] extends [never]
+      ? unknown
+      : C
     : R extends readonly (infer E)[]
-      ? Together<E extends StreamSink<infer C> ? C : unknown>
+      ? // What a function has to be given that stands for one of each sink: all of their rows.
+        (E extends unknown ? (rows: CollectedOf<E>) => void : never) extends (rows: infer A) => void
+        ? A
+        : never
       : unknown;
 
-type Together<U> = (U extends unknown ? (one: U) => void : never) extends (all: infer A) => void
-  ? A
-  : never;
-
-/** @typeParam C rows that it collects, by its name */
+/** @typeParam C rows that it collects, by its name; `never` for a sink that collects none */
 export class StreamSink<out C = unknown> {
   /** Never set: it tells the compiler what is collected. */
   declare readonly rows?: C;
