@@ -36,6 +36,7 @@ import { watchSupervision } from './supervision-oracle.js';
 import { watchTasks } from './task-oracle.js';
 import { watchTimes } from './time-oracle.js';
 import {
+  callsOf,
   drawTheme,
   drawTopology,
   isDealt,
@@ -329,8 +330,11 @@ export class Simulation {
     this.#lives += 1;
     const pid = this.#lives;
     if (pid > 1) this.#restoredAtRest();
-    const isUnaligned = settings.alignment !== 'aligned';
-    if (isUnaligned && this.parallelism !== this.#parallelismBefore) oracle.hasNewPaths = true;
+    // What is called for is in snapshots too, and goes on where its share of the state is, not where its split is read.
+    const keepsInFlight =
+      settings.alignment !== 'aligned' ||
+      this.#topology.pipelines.some((one) => callsOf(one) !== 'none');
+    if (keepsInFlight && this.parallelism !== this.#parallelismBefore) oracle.hasNewPaths = true;
     this.#parallelismBefore = this.parallelism;
     const life = new Life({
       world,
