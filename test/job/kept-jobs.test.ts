@@ -26,8 +26,13 @@ const AGAIN: readonly string[] = ['hour', 'session'];
 /** What these say depends on which of two inputs came first. */
 const BY_ARRIVAL: readonly string[] = ['ruled', 'ruled keys'];
 
+/** Fractions but for their last digits: rows that a checkpoint holds were computed by an earlier version, on another Node. */
 const text = (row: unknown): string =>
-  inspect(row, { depth: 9, breakLength: Number.POSITIVE_INFINITY, maxArrayLength: null });
+  inspect(row, {
+    depth: 9,
+    breakLength: Number.POSITIVE_INFINITY,
+    maxArrayLength: null,
+  }).replace(/\d+\.\d+/g, (fraction) => String(Number(Number(fraction).toPrecision(12))));
 
 /** Of a window that was replaced nothing is left. */
 interface Fired {

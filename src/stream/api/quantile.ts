@@ -77,7 +77,8 @@ function count(sketch: Sketch, value: number): void {
 }
 
 const binOf = (value: number) => Math.ceil(Math.log(value) / LOG_GAMMA);
-const middleOf = (bin: number) => (2 / (GAMMA + 1)) * GAMMA ** bin;
+/** By `exp`, since the last digits of `**` differ between versions of Node, and an answer is not to. */
+const middleOf = (bin: number) => (2 / (GAMMA + 1)) * Math.exp(bin * LOG_GAMMA);
 
 function raise(bins: Map<number, number>, bin: number, by: number): void {
   bins.set(bin, (bins.get(bin) ?? 0) + by);
