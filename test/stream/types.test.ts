@@ -312,7 +312,9 @@ describe('types flow from source to sink', () => {
         KeyedStream<Flight, string>
       >();
       expectTypeOf(flights.name('n').uid('u').parallelism(1)).toEqualTypeOf<DataStream<Flight>>();
-      expectTypeOf(flights.print().name('n').uid('u').parallelism(1)).toEqualTypeOf<StreamSink<never>>();
+      expectTypeOf(flights.print().name('n').uid('u').parallelism(1)).toEqualTypeOf<
+        StreamSink<never>
+      >();
     });
   });
 
