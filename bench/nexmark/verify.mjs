@@ -90,14 +90,22 @@ function tableOf(query, rows) {
 
 async function plain(query, source, parallelism, judge) {
   return await withFolder(async (directory) => {
-    const job = await run(JOB, {
-      parallelism,
-      args: argsOf(query, source, directory),
-      checkpoint: { directory: join(directory, 'checkpoints'), intervalMs: 1_000 },
-      heartbeat: HEARTBEAT,
-    });
+    const job = await run(
+      JOB,
+      optionsOf(query, source, { parallelism, directory, everyMs: 1_000 }),
+    );
     return judge(rowsOf(query, await job.finished, directory));
   });
+}
+
+/** @param place of the run: its folder, and the name of the one for checkpoints in it */
+function optionsOf(query, source, { parallelism, directory, name = 'checkpoints', everyMs = 100 }) {
+  return {
+    parallelism,
+    args: argsOf(query, source, directory),
+    checkpoint: { directory: join(directory, name), intervalMs: everyMs },
+    heartbeat: HEARTBEAT,
+  };
 }
 
 /** Rows are collected, or written to files where these are the answer, or there are very many. */
@@ -114,12 +122,8 @@ function argsOf(query, source, directory) {
  */
 async function killed(query, source, parallelism, judge) {
   return await withFolder(async (directory) => {
-    const options = (ratePerSecond) => ({
-      parallelism,
-      args: argsOf(query, { ...source, ratePerSecond, splits: SPLITS }, directory),
-      checkpoint: { directory: join(directory, 'checkpoints'), intervalMs: 100 },
-      heartbeat: HEARTBEAT,
-    });
+    const options = (ratePerSecond) =>
+      optionsOf(query, { ...source, ratePerSecond, splits: SPLITS }, { parallelism, directory });
     const job = await run(JOB, options(source.events / SLOW_RUN_SECONDS));
     const orEnd = (promise) => Promise.race([promise, job.finished]);
     for (let kill = 0; kill < KILLS; kill += 1) {
@@ -143,12 +147,12 @@ async function killed(query, source, parallelism, judge) {
 /** A savepoint of the first events, from which a run with one slot more goes on. */
 async function rescaled(query, source, parallelism, judge) {
   return await withFolder(async (directory) => {
-    const options = (slots, name, ratePerSecond) => ({
-      parallelism: slots,
-      args: argsOf(query, { ...source, ratePerSecond, splits: SPLITS }, directory),
-      checkpoint: { directory: join(directory, name), intervalMs: 100 },
-      heartbeat: HEARTBEAT,
-    });
+    const options = (slots, name, ratePerSecond) =>
+      optionsOf(
+        query,
+        { ...source, ratePerSecond, splits: SPLITS },
+        { parallelism: slots, directory, name },
+      );
     const slow = source.events / SLOW_RUN_SECONDS;
     const job = await run(JOB, options(parallelism, 'before', slow));
     while (job.status === 'running' && job.progress().sourceRecords < source.events / 50) {

@@ -104,23 +104,11 @@ export const OPERATOR_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'what leaves the top is not taken back',
-    install: () =>
-      patch(CallbackOutput.prototype, 'emit', (original) => {
-        return function (this: CallbackOutput, record) {
-          const { change } = (record ?? {}) as { readonly change?: string };
-          if (change !== '-D') original.call(this, record);
-        };
-      }),
+    install: () => withoutChange('-D'),
   },
   {
     name: 'a row that is replaced is not taken back',
-    install: () =>
-      patch(CallbackOutput.prototype, 'emit', (original) => {
-        return function (this: CallbackOutput, record) {
-          const { change } = (record ?? {}) as { readonly change?: string };
-          if (change !== '-U') original.call(this, record);
-        };
-      }),
+    install: () => withoutChange('-U'),
   },
   {
     name: 'a record counts twice in a window that was restored',
@@ -144,3 +132,13 @@ export const OPERATOR_BUGS: readonly PlantedBug[] = [
     },
   },
 ];
+
+/** No operator tells of changes of this kind. */
+function withoutChange(kind: string) {
+  return patch(CallbackOutput.prototype, 'emit', (original) => {
+    return function (this: CallbackOutput, record) {
+      const { change } = (record ?? {}) as { readonly change?: string };
+      if (change !== kind) original.call(this, record);
+    };
+  });
+}

@@ -17,11 +17,9 @@ import { formatError } from '../../checkpoint/storage-errors.js';
 import type { Manifest } from '../../checkpoint/store.js';
 import type { GraphNodeData } from '../../stream/graph/graph.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
+import { PRE_AGGREGATE } from '../../stream/operators/partials.js';
 import { compareLayouts, kindProblem, stateRefused } from '../../stream/state/state-layout.js';
 import { holdsElements, parseChannelSection } from '../../stream/task/channel-state.js';
-
-/** The first of two phases of windows. */
-const PRE_AGGREGATE = 'pre-aggregate';
 
 export interface OperatorFate {
   readonly operator: string;

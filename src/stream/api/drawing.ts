@@ -3,7 +3,7 @@
 import type { Partition } from '../graph/graph.js';
 import type { EdgeDraft, GraphDraft, NewNode } from '../graph/graph-draft.js';
 import type { Operator } from '../operator.js';
-import { keyOfEnvelope } from '../operators/partials.js';
+import { keyOfEnvelope, PRE_AGGREGATE } from '../operators/partials.js';
 import { processOperator } from '../operators/process-operator.js';
 import type { KeySelector } from './key-selector.js';
 import { describeSlots, type ProcessSpecData, slotsOf } from './process.js';
@@ -66,7 +66,7 @@ export function preAggregated(
   create: () => Operator,
 ): readonly EdgeDraft[] {
   const { edges } = drawn(draft, {
-    type: 'pre-aggregate',
+    type: PRE_AGGREGATE,
     inputs,
     inChain: inputs.length === 1 && inputs[0]!.partition === 'forward',
     create,

@@ -48,13 +48,13 @@ export function topN<T>(n: number, options: TopOptions<T>): Aggregation<T, T[]> 
   /** The value by which one order alone decides. */
   const select = selectors.length === 1 ? (selectors[0] as Selector<T>) : undefined;
   const sign = signs[0]!;
-  /** Has a list that is full no place for it? */
-  const isBehind = (values: readonly OrderValue[], last: readonly OrderValue[]): boolean => {
-    const order = compareLists(values, last, signs);
-    return hasTies ? order > 0 : order >= 0;
+  const hasPlace = (list: readonly Ranked[], values: readonly OrderValue[]): boolean => {
+    if (list.length < n) return true;
+    const order = compareLists(values, list[n - 1]!.values, signs);
+    return hasTies ? order <= 0 : order < 0;
   };
+  /** Where there is a place for it. */
   const put = (list: Ranked[], one: Ranked): void => {
-    if (list.length >= n && isBehind(one.values, list[n - 1]!.values)) return;
     let at = list.length;
     while (at > 0 && compareLists(one.values, list[at - 1]!.values, signs) < 0) at -= 1;
     list.splice(at, 0, one);
@@ -78,14 +78,14 @@ export function topN<T>(n: number, options: TopOptions<T>): Aggregation<T, T[]> 
         }
       }
       const values = orderValues(selectors, record);
-      if (list.length >= n && isBehind(values, list[n - 1]!.values)) return list;
-      put(list, { values, record: copyValue(record, 'record') });
+      if (hasPlace(list, values)) put(list, { values, record: copyValue(record, 'record') });
       return list;
     },
     copy: (state) => (state as readonly Ranked[]).slice(),
     merge(before, after) {
-      for (const one of after as readonly Ranked[]) put(before as Ranked[], one);
-      return before;
+      const list = before as Ranked[];
+      for (const one of after as readonly Ranked[]) if (hasPlace(list, one.values)) put(list, one);
+      return list;
     },
     result: (state) => (state as readonly Ranked[]).map(({ record }) => copyValue(record) as T),
   };

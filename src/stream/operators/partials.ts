@@ -7,6 +7,9 @@ import type { KeySelector } from '../api/key-selector.js';
 import type { CellFold } from './cell-fold.js';
 import type { NumericFunctions } from './row-shape.js';
 
+/** The type of the operator that makes partials: checkpoints tell by it in which form records were in flight. */
+export const PRE_AGGREGATE = 'pre-aggregate';
+
 /** A partial. Its event time is that of one of its records. */
 export interface PartialEnvelope {
   readonly key: unknown;

@@ -19,7 +19,7 @@ import { decodeValue, encodeValue } from '../../codec/value-codec.js';
 import { describeValue } from '../api/callbacks.js';
 import type { Cell } from './cell.js';
 import { ChunkedWriter } from './chunked-writer.js';
-import type { PackedBatch } from './packed-cells.js';
+import { isPackable, type PackedBatch } from './packed-cells.js';
 
 const MAGIC = 'holdfast-cells';
 const MAGIC_CHANGES = 'holdfast-cell-changes';
@@ -107,7 +107,7 @@ export class CellSectionWriter {
     else {
       const { value } = cell;
       encodeValue(writer, value);
-      if (typeof value !== 'object' || value === null) return; // P1
+      if (!isPackable(value)) return;
     }
     if (mayKeep) this.#packs?.add(cell, from, writer.position);
   }

@@ -54,7 +54,7 @@ import {
 import { ChangeLog } from './change-log.js';
 import { detachedKey } from './detached.js';
 import { HeldFrames } from './held-frames.js';
-import { PackedCells } from './packed-cells.js';
+import { isPackable, PackedCells } from './packed-cells.js';
 import { stateRefused } from './state-layout.js';
 
 /** The distance between the numbers of two cuts (V1). */
@@ -234,7 +234,7 @@ export class CellTable {
       // Former versions kept the key as the first record had it.
       else cell = this.#add(bucket, group, shownKey(key), value, this.#number - 1);
       if (evolve !== undefined) taken.add(cell);
-      else if (typeof value === 'object' && value !== null) packs?.copy(cell, bytes, from, to);
+      else if (isPackable(value)) packs?.copy(cell, bytes, from, to);
     };
     const remove = (namespace: number, _group: number, key: unknown): void => {
       const cells = this.buckets.get(namespace)?.cells;

@@ -20,6 +20,11 @@ import type { Cell } from './cell.js';
 import { CHUNK_BYTES } from './chunked-writer.js';
 import { PackedChunk, type Repackable } from './packed-chunk.js';
 
+/** P1 */
+export function isPackable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null;
+}
+
 /** A cell whose value lies in a chunk that is not complete yet. */
 interface Encoded {
   readonly cell: Cell;

@@ -99,6 +99,8 @@ export class SplitTimes implements SplitObserver {
   readonly #splits = new Map<number, SplitTime>();
   /** The splits that hold the watermark (X2). */
   readonly #holding: LeastFirst<SplitTime>;
+  /** The same splits, by how far they are read: with generators that is not how far they hold. */
+  readonly #reading: LeastFirst<SplitTime>;
   #current: SplitTime;
   /** It counts while there is no split (X7). */
   #none: SplitTime;
@@ -121,6 +123,8 @@ export class SplitTimes implements SplitObserver {
     this.#none = this.#stray();
     this.#idleAfterMs = idleAfterMs ?? Number.POSITIVE_INFINITY;
     this.#holding = new LeastFirst((split) => this.#ownMs(split));
+    this.#reading =
+      watermarks === undefined ? this.#holding : new LeastFirst((split) => this.#readMs(split));
   }
 
   /**
@@ -224,14 +228,13 @@ export class SplitTimes implements SplitObserver {
 
   /** The time at which the split holds the watermark when it is not idle; with generators, at which it stands. */
   ownMs(index: number): number {
-    const split = this.#split(index);
-    return Math.max(this.#ownMs(split), split.seenMs);
+    return this.#readMs(this.#split(index));
   }
 
   /** The split has no more records. */
   finish(index: number): void {
     const split = this.#split(index);
-    if (!split.idle) this.#holding.remove(split);
+    if (!split.idle) this.#letGo(split);
     this.#splits.delete(index);
     if (this.#current === split) this.#current = this.#stray();
   }
@@ -254,21 +257,13 @@ export class SplitTimes implements SplitObserver {
     this.#saidMs = Number.POSITIVE_INFINITY;
   }
 
-  /** How far ahead of it nobody is to be read: the least time at which a split holds the watermark; +∞ when no split does, or all is over. */
+  /**
+   * The least `ownMs` of a split that holds the watermark: nobody is to be read too far ahead of it. +∞ when no split
+   * does, or all is over.
+   */
   get leastMs(): number {
-    if (this.#isOver) return Number.POSITIVE_INFINITY;
-    if (this.#create !== undefined) return this.#leastSeenMs();
-    const least = this.#holding.least();
-    return least === undefined ? Number.POSITIVE_INFINITY : this.#ownMs(least);
-  }
-
-  /** X8: who waits for a split waits for what is read of it. What its generator says may never come, or stay behind. */
-  #leastSeenMs(): number {
-    let leastMs = Number.POSITIVE_INFINITY;
-    for (const split of this.#splits.values()) {
-      if (!split.idle) leastMs = Math.min(leastMs, this.ownMs(split.index));
-    }
-    return leastMs;
+    const least = this.#reading.least();
+    return least === undefined || this.#isOver ? Number.POSITIVE_INFINITY : this.#readMs(least);
   }
 
   /** The split that holds the watermark, or `NO_SPLIT`; undefined when none does. */
@@ -332,7 +327,7 @@ export class SplitTimes implements SplitObserver {
         this.#reachedMs = Math.max(this.#reachedMs, this.#leastMs());
       before = split.quietSinceMs;
       split.idle = true;
-      this.#holding.remove(split);
+      this.#letGo(split);
     }
   }
 
@@ -385,7 +380,7 @@ export class SplitTimes implements SplitObserver {
   #add(index: number, { highestMs, idle, state }: RestoredTime, earliestMs: number): void {
     const split: SplitTime = { ...this.#fresh(index, state), highestMs, earliestMs, idle };
     this.#splits.set(index, split);
-    if (!idle) this.#holding.add(split);
+    if (!idle) this.#hold(split);
   }
 
   #fresh(index: number, state: Uint8Array | undefined): SplitTime {
@@ -416,7 +411,22 @@ export class SplitTimes implements SplitObserver {
   #wakeUp(split: SplitTime): void {
     split.idle = false;
     split.quietSinceMs = undefined;
+    this.#hold(split);
+  }
+
+  #hold(split: SplitTime): void {
     this.#holding.add(split);
+    if (this.#reading !== this.#holding) this.#reading.add(split);
+  }
+
+  #letGo(split: SplitTime): void {
+    this.#holding.remove(split);
+    if (this.#reading !== this.#holding) this.#reading.remove(split);
+  }
+
+  /** X8: who waits for a split waits for what is read of it. What its generator says may never come, or stay behind. */
+  #readMs(split: SplitTime): number {
+    return Math.max(this.#ownMs(split), split.seenMs);
   }
 
   #ownMs({ highestMs, earliestMs }: SplitTime): number {
