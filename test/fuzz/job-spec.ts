@@ -45,7 +45,8 @@ export function drawJob(random: Random, only?: string): FuzzJob {
   const pick = picker(random);
   const some = <T>(share: number, ...from: readonly T[]): T[] =>
     from.filter(() => random.next() < share);
-  const { name, sides, keys, draw } = drawKind(random, only);
+  const { name, sides, keys, draw, times } = drawKind(random, only);
+  const { fromMs, msPerMs } = times ?? { fromMs: 0, msPerMs: 1 };
   const sizeMs = pick(50, 100, 250, 1_000);
   const isOwn = keys === 'own';
   const keyCount = pick(1, 3, 8);
@@ -64,7 +65,7 @@ export function drawJob(random: Random, only?: string): FuzzJob {
         id,
         k: `k${randomInt(random, keyCount)}${own}`,
         v: randomInt(random, 20),
-        t: at - lag,
+        t: fromMs + (at - lag) * msPerMs,
       };
     });
   };
@@ -73,7 +74,7 @@ export function drawJob(random: Random, only?: string): FuzzJob {
     const splits = 1 + randomInt(random, 6);
     const longest = Math.floor(MOST_RECORDS / (2 * splits));
     return {
-      outOfOrdernessMs,
+      outOfOrdernessMs: outOfOrdernessMs * msPerMs,
       batch: pick(1, 3, 16),
       splits: Array.from({ length: splits }, (__, p) =>
         drawSplit(

@@ -60,6 +60,8 @@ export interface ShapeKind {
    * the shape may depend on. `any`: the shape depends on no order.
    */
   readonly keys: 'own' | 'any';
+  /** Where times begin, and how many ms each drawn one stands for. Default: 0, 1. */
+  readonly times?: { readonly fromMs: number; readonly msPerMs: number };
   /** @param sizeMs what disorder and gaps of the drawn records are measured by */
   draw(random: Random, sizeMs: number): Shape;
 }

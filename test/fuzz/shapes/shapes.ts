@@ -1,6 +1,7 @@
 /** All that a drawn job may do. */
 
 import type { ShapeKind } from '../shape.js';
+import { CALENDAR_TIMES, drawCalendar } from './calendars.js';
 import {
   drawDistinct,
   drawFirst,
@@ -17,6 +18,7 @@ import {
   drawClockWindow,
   drawCountWindow,
   drawEarly,
+  drawSessionRecords,
   drawTriggered,
 } from './windows.js';
 
@@ -47,5 +49,7 @@ export const SHAPES: readonly ShapeKind[] = [
   { name: 'count-window', sides: 1, keys: 'own', draw: drawCountWindow },
   { name: 'clock-window', sides: 1, keys: 'any', draw: drawClockWindow },
   { name: 'triggered', weight: 2, sides: 1, keys: 'own', draw: drawTriggered },
+  { name: 'session-records', sides: 1, keys: 'any', draw: drawSessionRecords },
+  { name: 'calendar', sides: 1, keys: 'any', times: CALENDAR_TIMES, draw: drawCalendar },
   { name: 'early', sides: 1, keys: 'any', draw: drawEarly },
 ];

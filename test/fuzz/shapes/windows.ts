@@ -24,6 +24,7 @@ import {
   tumbling,
 } from '../../../src/stream/api/windows.js';
 import type { FuzzRecord, Given, Shape } from '../shape.js';
+import { sessionsOf } from './fold.js';
 import {
   type Bounds,
   drawWindows,
@@ -110,6 +111,44 @@ export function drawAllRecords(random: Random, sizeMs: number): Shape {
         );
       });
       return { row: sorted(rows), late: isFold ? [] : sorted(late.map(recordText)) };
+    },
+  };
+}
+
+/** All records of a session, by `process`, which cannot be merged but as the records that they are. */
+export function drawSessionRecords(random: Random, sizeMs: number): Shape {
+  const gapMs = picker(random)(1, 7, 40, sizeMs);
+  const text = (k: string, bounds: string, ids: readonly number[]) =>
+    `${k}@${bounds}: ${listed(ids)}`;
+  return {
+    text: `.keyBy(k).window(session({ gapMs: ${gapMs} })).process()`,
+    build({ left }) {
+      const rows = left
+        .keyBy(key)
+        .window(session({ gapMs }))
+        .sideOutputLate('late')
+        .process({
+          onWindow({ windowStart, windowEnd }, records, ctx, out: Output<string>) {
+            const ids = records.map(({ id }) => id);
+            out.emit(text(ctx.key, `${windowStart}–${windowEnd}`, ids));
+          },
+        })
+        .uid('windows');
+      rows.collect('rows').uid('rows');
+      rows.sideOutput<FuzzRecord>('late').collect('late').uid('late');
+    },
+    answer: ({ rows, late }) => ({
+      row: texts(rows),
+      late: sorted(((late ?? []) as readonly FuzzRecord[]).map(recordText)),
+    }),
+    right({ left }) {
+      const late = left.filter((given) => isLate(given, given.record.t));
+      const onTime = recordsOf(left.filter((given) => !isLate(given, given.record.t)));
+      const rows = sessionsOf(onTime, gapMs).map(({ key: k, start, end, records }) => {
+        const ids = records.map(({ id }) => id);
+        return text(k, `${start}–${end}`, ids);
+      });
+      return { row: sorted(rows), late: sorted(recordsOf(late).map(recordText)) };
     },
   };
 }
