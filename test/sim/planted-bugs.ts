@@ -46,7 +46,7 @@ import { OPERATOR_BUGS } from './operator-bugs.js';
 import { allOf, patch, patchGetter } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
 import { Coin } from './sim-values.js';
-import { SLIDE_MS, WINDOW_MS } from './topology.js';
+import { WINDOW_MS } from './topology.js';
 import { CHECKPOINTS } from './watched-store.js';
 
 /** Everything as it is, but for syncs, which do nothing. */
@@ -553,12 +553,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     },
   },
   {
-    name: 'a slice counts twice in the windows that it is in',
+    name: 'windows that overlap are without their first slice',
     install: () =>
-      patch(KeyRun.prototype, 'add', (original) => {
-        return function (this: KeyRun<unknown>, start, slot, pivot) {
-          original.call(this, start, slot, pivot);
-          if (start % (3 * SLIDE_MS) === 0) original.call(this, start, slot, pivot);
+      patch(KeyRun.prototype, 'advance', (original) => {
+        return function (this: KeyRun<unknown>, window) {
+          const { startNumber } = window;
+          const isCut = startNumber % 3 === 0;
+          return original.call(this, isCut ? { ...window, startNumber: startNumber + 1 } : window);
         };
       }),
   },

@@ -9,7 +9,7 @@ import type { StateDescription } from '../state/state-layout.js';
 import type { KeyRun } from './key-run.js';
 import { ownedGroup } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
-import { RowRun, type RowsOfRun } from './row-run.js';
+import { RowRun, RowsOfRuns } from './row-run.js';
 import { type NumericFunctions, undoing } from './row-shape.js';
 
 /** Words of a row: key reference, what the pane is called, accumulators. */
@@ -21,7 +21,8 @@ export class RowPanes implements PaneStore<number> {
   readonly #functions: NumericFunctions;
   #add: NumericFunctions['add'];
   readonly #table: RowTable;
-  readonly #rows: RowsOfRun;
+  /** Undefined until there is a run. */
+  #rows: RowsOfRuns | undefined;
   #context!: OperatorContext;
 
   /** @param evolve as in the options of a row table; a row has its pane before its accumulators */
@@ -38,7 +39,6 @@ export class RowPanes implements PaneStore<number> {
       layout: state.layout,
       evolve: (before) => evolve(this.#context.operator, before, ACCUMULATORS_WORD),
     });
-    this.#rows = { table: this.#table, lead: ACCUMULATORS_WORD, functions };
   }
 
   open(context: OperatorContext): void {
@@ -77,6 +77,7 @@ export class RowPanes implements PaneStore<number> {
   }
 
   newRun(canonical: PrimitiveKey, key: unknown): KeyRun<number> {
+    this.#rows ??= new RowsOfRuns(this.#table, ACCUMULATORS_WORD, this.#functions);
     return new RowRun(canonical, key, this.#rows);
   }
 

@@ -3,7 +3,8 @@
  * slices a window has.
  *
  *  M1  A pane *enters* with the first window that fires with it. Then its slots go to the runs of their keys. A run
- *      holds what one key has in the window that fired last, merged.
+ *      holds what one key has in the window that fired last, merged. Where one pane enters, and in its turn, its keys fire
+ *      as they enter, and then those that have something in earlier slices alone: so each run is looked at once.
  *  M2  A run has a front and a back, which meet at the window's pivot:
  *
  *          slices          | a | b | c | d | e | f | g |
@@ -14,7 +15,7 @@
  *
  *      Each slice is merged into the back once, and into the front once, when the window's start comes to it: two
  *      merges and one for the row. (A published way to aggregate over sliding windows; van Herk, Gil and Werman
- *      had it for least and greatest values.)
+ *      had it for least and greatest values.) One of two slices is merged when its row is made.
  *  M3  Pivots follow from time alone, and slices are merged in order. So fractions are rounded in the same way
  *      whatever was restored in between.
  *  M4  Runs are no part of a snapshot. A run is filled anew from the panes when a record was added to a pane that
@@ -24,18 +25,17 @@
 
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { WindowAssigner } from '../windows/assigner.js';
-import type { KeyRun } from './key-run.js';
+import type { KeyRun, Window } from './key-run.js';
 import type { OpenPanes } from './open-panes.js';
 import type { Pane, PaneStore } from './pane.js';
 
-interface Window {
-  readonly start: number;
-  readonly end: number;
-  readonly pivot: number;
-}
-
-/** The pivot of a run that has slices and holds no window yet. */
-const NONE = Number.NEGATIVE_INFINITY;
+const NO_WINDOW: Window = {
+  start: Number.NaN,
+  end: Number.NEGATIVE_INFINITY,
+  startNumber: Number.NaN,
+  pivotNumber: Number.NaN,
+  turn: 0,
+};
 
 export class WindowMerge<S> {
   readonly #assigner: WindowAssigner;
@@ -43,9 +43,21 @@ export class WindowMerge<S> {
   readonly #panes: OpenPanes<S>;
   readonly #runs = new Map<PrimitiveKey, KeyRun<S>>();
   /** The window that fires, or that fired last. */
-  #window: Window = { start: Number.NaN, end: Number.NEGATIVE_INFINITY, pivot: Number.NaN };
-  /** Its panes; undefined until somebody needs them. */
+  #window: Window = NO_WINDOW;
+  /** Which window of all that have fired it is, counted from 1. */
+  #serial = 0;
+  /** Slices are counted from the first that was met, since small integers are cheaper. */
+  #origin: number | undefined;
+  /** The window's panes; undefined until somebody needs them. */
   #inWindow: readonly Pane<S>[] | undefined;
+  /** A pane that fires as it enters (M1), and the slots of it that have not; undefined: there is none. */
+  #entering: { readonly pane: Pane<S>; readonly slots: Iterator<[PrimitiveKey, S]> } | undefined;
+  /** The run that has entered last. Keys often come in the order in which they came before. */
+  #entered: KeyRun<S> | undefined;
+  /** Runs that may have to fire; undefined until then. */
+  #others: Iterator<KeyRun<S>> | undefined;
+  /** With how many keys it has fired. */
+  #fired = 0;
   /** Where the last window ends that anything is in that has entered. */
   #lastEnd = Number.NEGATIVE_INFINITY;
 
@@ -70,60 +82,92 @@ export class WindowMerge<S> {
   }
 
   /**
-   * Begins to fire the window that `nextEnd` tells (M1). Each run has to `advance` before its row is made.
+   * Begins to fire the window that `nextEnd` tells (M1). Each run that is `next` has to `advance` before its row is made.
    * @param alive called every 1 000 slots
    */
-  begin(alive: () => void): Iterator<KeyRun<S>> {
+  begin(alive: () => void): void {
     const end = this.nextEnd;
-    const start = this.#assigner.startOf(end);
-    this.#window = { start, end, pivot: this.#assigner.pivotOf(start) };
+    this.#window = this.#windowOf(end);
+    this.#serial += 1;
     this.#inWindow = undefined;
+    this.#entering = undefined;
+    this.#entered = undefined;
+    this.#others = undefined;
+    this.#fired = 0;
+    const panes: Pane<S>[] = [];
     for (;;) {
       const pane = this.#panes.nextToFire;
       if (pane === undefined || pane.dueEnd > end) break;
       this.#panes.fired(pane);
-      this.#enter(pane, alive);
+      this.#lastEnd = Math.max(this.#lastEnd, pane.lastEnd);
+      panes.push(pane);
     }
-    return this.#runs.values();
+    const [only] = panes;
+    if (panes.length === 1 && this.#isInTurn(only!)) {
+      this.#entering = { pane: only!, slots: only!.slots.entries() };
+    } else for (const pane of panes) this.#enter(pane, alive);
   }
 
-  /** All that are left, in the order in which they fire. */
-  get runs(): Iterable<KeyRun<S>> {
-    return this.#runs.values();
+  /** The next run that may have anything in the window; undefined: there are no more. */
+  next(): KeyRun<S> | undefined {
+    const entering = this.#entering;
+    if (entering !== undefined) {
+      const next = entering.slots.next();
+      if (next.done !== true) return this.#enters(entering.pane, next.value[0], next.value[1]);
+      this.#entering = undefined;
+    }
+    if (this.#others === undefined) {
+      if (this.#fired === this.#runs.size) return undefined;
+      this.#others = this.#runs.values();
+    }
+    const next = this.#others.next();
+    return next.done === true ? undefined : next.value;
+  }
+
+  /** Takes a run to the window that fires. @returns whether it is to fire with it now */
+  advance(run: KeyRun<S>): boolean {
+    if (run.firedWith === this.#serial) return false;
+    const window = this.#window;
+    if (run.isStale) {
+      this.#inWindow ??= this.#between(window.start, window.end);
+      this.#fill(run, window, this.#inWindow);
+    }
+    if (run.advance(window)) {
+      run.firedWith = this.#serial;
+      this.#fired += 1;
+      return true;
+    }
+    this.#runs.delete(run.canonical);
+    run.isGone = true;
+    run.next = undefined;
+    return false;
+  }
+
+  /** The keys with which the window has fired so far. */
+  get firedKeys(): readonly unknown[] {
+    const fired: unknown[] = [];
+    for (const { firedWith, key } of this.#runs.values()) {
+      if (firedWith === this.#serial) fired.push(key);
+    }
+    return fired;
   }
 
   get window(): Window {
     return this.#window;
   }
 
-  /** Takes the run to the window that fires. @returns whether anything is in it */
-  advance(run: KeyRun<S>): boolean {
-    const window = this.#window;
-    if (Number.isNaN(run.pivot)) {
-      this.#inWindow ??= this.#between(window.start, window.end);
-      fill(run, window, this.#inWindow);
-    }
-    run.advance(window.start, window.pivot);
-    if (!run.isEmpty) return true;
-    this.#runs.delete(run.canonical);
-    return false;
-  }
-
   /** The window has fired. */
   finish(): void {
     this.#inWindow = undefined;
+    this.#others = undefined;
     if (this.#lastEnd <= this.#window.end) this.#runs.clear();
   }
 
   /** A record was added to a pane that may have entered, perhaps the first of its key. */
   changed(canonical: PrimitiveKey, key: unknown, pane: Pane<S>): void {
     if (pane.dueEnd !== Number.POSITIVE_INFINITY || pane.lastEnd <= this.#window.end) return;
-    let run = this.#runs.get(canonical);
-    if (run === undefined) {
-      run = this.#store.newRun(canonical, key);
-      this.#runs.set(canonical, run);
-    }
-    run.pivot = Number.NaN;
+    const run = this.#runs.get(canonical) ?? this.#newRun(canonical, key);
+    run.goesStale();
   }
 
   /** What a key has in the pane's windows, one after another. */
@@ -134,31 +178,53 @@ export class WindowMerge<S> {
     );
     const run = this.#store.newRun(canonical, key);
     for (let end = firstEnd; end <= lastEnd; end = this.#assigner.nextEnd(end)) {
-      const start = this.#assigner.startOf(end);
-      const window = { start, end, pivot: this.#assigner.pivotOf(start) };
-      fill(run, window, panes);
-      run.advance(start, window.pivot);
+      const window = this.#windowOf(end);
+      this.#fill(run, window, panes);
+      run.advance(window);
       yield [window, run];
     }
   }
 
+  #windowOf(end: number): Window {
+    const start = this.#assigner.startOf(end);
+    const pivotNumber = this.#numberOf(this.#assigner.indexAt(this.#assigner.pivotOf(start)));
+    const startNumber = this.#numberOf(this.#assigner.indexAt(start));
+    const before = this.#window;
+    const turn = before.pivotNumber === pivotNumber ? before.turn : before.turn + 1;
+    return { start, end, startNumber, pivotNumber, turn };
+  }
+
+  #numberOf(index: number): number {
+    this.#origin ??= index;
+    return index - this.#origin;
+  }
+
+  #isInTurn({ index, whole, firstEnd }: Pane<S>): boolean {
+    return index === whole && firstEnd === this.#window.end;
+  }
+
   #enter(pane: Pane<S>, alive: () => void): void {
-    const { end, pivot } = this.#window;
-    const isInTurn = pane.index === pane.whole && pane.firstEnd === end;
-    this.#lastEnd = Math.max(this.#lastEnd, pane.lastEnd);
+    const isInTurn = this.#isInTurn(pane);
     let slots = 0;
     for (const [canonical, slot] of pane.slots) {
       slots += 1;
       if (slots % 1_000 === 0) alive();
-      let run = this.#runs.get(canonical);
-      if (run === undefined) {
-        run = this.#store.newRun(canonical, this.#store.keyOf(canonical, slot));
-        run.pivot = NONE;
-        this.#runs.set(canonical, run);
-      }
-      if (isInTurn) run.add(pane.start, slot, pivot);
-      else run.pivot = Number.NaN;
+      const run = this.#enters(pane, canonical, slot);
+      if (!isInTurn) run.goesStale();
     }
+  }
+
+  #enters(pane: Pane<S>, canonical: PrimitiveKey, slot: S): KeyRun<S> {
+    const before = this.#entered;
+    let run = before?.next;
+    if (run?.canonical !== canonical || run.isGone) {
+      run =
+        this.#runs.get(canonical) ?? this.#newRun(canonical, this.#store.keyOf(canonical, slot));
+      if (before !== undefined) before.next = run;
+    }
+    this.#entered = run;
+    if (!run.isStale) run.add(slot, this.#numberOf(pane.index), this.#window.turn);
+    return run;
   }
 
   /** The panes of a stretch of time, in order. */
@@ -173,15 +239,20 @@ export class WindowMerge<S> {
     }
     return found;
   }
-}
 
-/** @param panes those of the window and perhaps others, in order */
-function fill<S>(run: KeyRun<S>, { start, end }: Window, panes: readonly Pane<S>[]): void {
-  run.clear();
-  run.pivot = NONE;
-  for (const pane of panes) {
-    if (pane.start < start || pane.firstEnd > end) continue;
-    const slot = pane.slots.get(run.canonical);
-    if (slot !== undefined) run.add(pane.start, slot, Number.NaN);
+  #newRun(canonical: PrimitiveKey, key: unknown): KeyRun<S> {
+    const run = this.#store.newRun(canonical, key);
+    this.#runs.set(canonical, run);
+    return run;
+  }
+
+  /** @param panes those of the window and perhaps others, in order */
+  #fill(run: KeyRun<S>, { start, end }: Window, panes: readonly Pane<S>[]): void {
+    run.clear();
+    for (const pane of panes) {
+      if (pane.start < start || pane.firstEnd > end) continue;
+      const slot = pane.slots.get(run.canonical);
+      if (slot !== undefined) run.take(slot, this.#numberOf(pane.index));
+    }
   }
 }

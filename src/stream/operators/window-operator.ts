@@ -38,7 +38,7 @@ import type { Slice, WindowAssigner } from '../windows/assigner.js';
 import { assignerOf } from '../windows/assigners.js';
 import { type GroupTimes, groupTimes } from './group-times.js';
 import { HalfFired } from './half-fired.js';
-import type { KeyRun } from './key-run.js';
+import type { KeyRun, Window } from './key-run.js';
 import { LateRecords } from './late-records.js';
 import { hasPassed, isLate } from './lateness.js';
 import { OpenPanes } from './open-panes.js';
@@ -46,7 +46,7 @@ import { keyOfSelected } from './operator-key.js';
 import type { Pane, PaneStore } from './pane.js';
 import { type Envelope, isPartial, type PartialEnvelope, type RecordEnvelope } from './partials.js';
 import { WindowMerge } from './window-merge.js';
-import { firedKeys, type PaneSweep, type Sweep, type WindowSweep } from './window-sweep.js';
+import { firedKeys, type PaneSweep, type Sweep } from './window-sweep.js';
 
 const TIME_SECTION = 'time';
 /** The watermark of a firing that is half-done (W6). */
@@ -202,7 +202,7 @@ export class WindowOperator<S> implements Operator {
       this.#sweep ??= this.#nextSweep();
       const sweep = this.#sweep;
       if (sweep === undefined) break;
-      if (!(sweep.pane === undefined ? this.#fireNext(sweep) : this.#sweepNext(sweep))) continue;
+      if (!(sweep.pane === undefined ? this.#fireNext() : this.#sweepNext(sweep))) continue;
       this.#context.alive();
       if (turn.pause) return;
     }
@@ -253,25 +253,24 @@ export class WindowOperator<S> implements Operator {
   }
 
   /** One key of a window. @returns false: it was the last one before */
-  #fireNext(sweep: WindowSweep<S>): boolean {
+  #fireNext(): boolean {
     const merge = this.#merge!;
-    const next = sweep.entries.next();
-    if (next.done === true) {
+    const run = merge.next();
+    if (run === undefined) {
       this.#sweep = undefined;
       this.#hasFired(merge.window.end);
       merge.finish();
       return false;
     }
-    const run = next.value;
     if (!merge.advance(run)) return true;
-    sweep.count += 1;
-    const { start, end } = merge.window;
+    const { window } = merge;
+    const { end } = window;
     if (this.#half?.has(end, run.canonical)) return true;
     if (this.#ahead !== undefined) {
       const group = keyGroupOf(run.key, this.#context.keyGroups);
       if (this.#ahead.hasFired(group, end - 1)) return true;
     }
-    this.#emitRun(run, start, end, NOT_BEHIND);
+    this.#emitRun(run, window, NOT_BEHIND);
     return true;
   }
 
@@ -293,7 +292,8 @@ export class WindowOperator<S> implements Operator {
     }
     const key = this.#keyOf(canonical, slot);
     merge.changed(canonical, key, pane);
-    for (const [{ start, end }, run] of merge.runsOf(canonical, key, pane)) {
+    for (const [window, run] of merge.runsOf(canonical, key, pane)) {
+      const { end } = window;
       const isDue = hasPassed(this.#watermark, end - 1);
       if (
         !isDue &&
@@ -302,7 +302,7 @@ export class WindowOperator<S> implements Operator {
       ) {
         return;
       }
-      this.#emitRun(run, start, end, behind);
+      this.#emitRun(run, window, behind);
     }
   }
 
@@ -317,15 +317,15 @@ export class WindowOperator<S> implements Operator {
     this.#output.onElement(row, pane.end - 1, 0, behind);
   }
 
-  #emitRun(run: KeyRun<S>, start: number, end: number, behind: number): void {
+  #emitRun(run: KeyRun<S>, window: Window, behind: number): void {
     let row: unknown;
     try {
-      row = run.row(start, end);
+      row = run.row(window);
     } catch (error) {
-      this.#rejected(run.key, start, end, error);
+      this.#rejected(run.key, window.start, window.end, error);
       return;
     }
-    this.#output.onElement(row, end - 1, 0, behind);
+    this.#output.onElement(row, window.end - 1, 0, behind);
   }
 
   #keyOf(canonical: PrimitiveKey, slot: S): unknown {
@@ -453,8 +453,8 @@ export class WindowOperator<S> implements Operator {
     }
     if (end === Number.POSITIVE_INFINITY || !hasPassed(this.#watermark, end - 1)) return undefined;
     if (this.#merge !== undefined) {
-      const entries = this.#merge.begin(() => this.#context.alive());
-      return { pane: undefined, entries, count: 0 };
+      this.#merge.begin(() => this.#context.alive());
+      return { pane: undefined };
     }
     const pane = this.#panes.nextToFire!;
     const frees = hasPassed(this.#watermark, this.#closeOf(end));

@@ -2,7 +2,6 @@
 
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { FiredKeys } from './half-fired.js';
-import type { KeyRun } from './key-run.js';
 import type { Pane, PaneStore } from './pane.js';
 import type { WindowMerge } from './window-merge.js';
 
@@ -17,14 +16,11 @@ export interface PaneSweep<S> {
 }
 
 /** A run over the keys of a window of several slices. */
-export interface WindowSweep<S> {
+export interface WindowSweep {
   readonly pane: undefined;
-  readonly entries: Iterator<KeyRun<S>>;
-  /** Runs that have fired. They are the first ones of all that are left. */
-  count: number;
 }
 
-export type Sweep<S> = PaneSweep<S> | WindowSweep<S>;
+export type Sweep<S> = PaneSweep<S> | WindowSweep;
 
 /** The keys that have fired, where they stay. @param merge of windows of several slices */
 export function firedKeys<S>(
@@ -32,15 +28,9 @@ export function firedKeys<S>(
   store: Pick<PaneStore<S>, 'keyOf'>,
   merge: WindowMerge<S> | undefined,
 ): FiredKeys | undefined {
-  const keys: unknown[] = [];
-  if (sweep.pane === undefined) {
-    for (const run of merge!.runs) {
-      if (keys.length === sweep.count) break;
-      keys.push(run.key);
-    }
-    return { end: merge!.window.end, keys };
-  }
+  if (sweep.pane === undefined) return { end: merge!.window.end, keys: merge!.firedKeys };
   if (sweep.frees || !sweep.emits) return undefined;
+  const keys: unknown[] = [];
   for (const [canonical, slot] of sweep.pane.slots) {
     if (keys.length === sweep.count) break;
     keys.push(store.keyOf(canonical, slot));
