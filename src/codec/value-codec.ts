@@ -22,12 +22,18 @@ const SCRATCH_KEPT_BYTES = 1 << 16;
  * Throws ERR_HOLDFAST_UNSUPPORTED_VALUE for anything else. Then `details.path` names the place, and the
  * writer stands where it stood before. This does not look for what only `checkValue` finds.
  * @param name what the value is called in that path
+ * @param ownLevels on so many levels, from the outermost, arrays have neither holes nor properties of their own
  */
-export function encodeValue(writer: ByteWriter, value: unknown, name = 'value'): void {
+export function encodeValue(
+  writer: ByteWriter,
+  value: unknown,
+  name = 'value',
+  ownLevels = 0,
+): void {
   const encoder = sharedEncoder.busy ? new ValueEncoder() : sharedEncoder;
   encoder.begin(writer);
   try {
-    encoder.encode(value, name);
+    encoder.encode(value, name, ownLevels);
   } finally {
     encoder.end();
   }

@@ -6,6 +6,8 @@
  *  E3  The own enumerable string properties of a plain object are written. To find out whether it has more
  *      (symbols as keys, hidden properties, accessors, a Proxy) costs several times as much as to encode it.
  *      A strict encoder finds out, and refuses. Another does not look, and calls getters.
+ *  E4  Whether an array has holes or properties beside its elements is asked of its keys, which costs as much as to
+ *      write a few elements. Of containers that are the runtime's own it is known that they have none.
  */
 
 import { types } from 'node:util';
@@ -44,6 +46,13 @@ export function isLatin1(text: string): boolean {
   return !BEYOND_LATIN1.test(text);
 }
 
+/** Steps of paths (W2) into Maps and Sets. Most are small, and to make a text for each entry costs as much as to write it. */
+const stepsOf = (what: string): readonly string[] =>
+  Array.from({ length: 64 }, (_, i) => `<${what} ${i}>`);
+const KEY_STEPS = stepsOf('key');
+const VALUE_STEPS = stepsOf('value');
+const ITEM_STEPS = stepsOf('item');
+
 export class ValueEncoder extends ValueWalk implements FieldWriter {
   /** What is written to, between `begin` and `end`. */
   writer!: ByteWriter;
@@ -51,6 +60,8 @@ export class ValueEncoder extends ValueWalk implements FieldWriter {
   /** Numbers of instances whose codec's data is being written. Nothing in that data may refer to them. */
   readonly #open: number[] = [];
   #busy = false;
+  /** Arrays down to this depth are dense, and nothing but arrays (E4); 0: none. */
+  #ownDepth = 0;
 
   /** @param options.isStrict see E3 */
   constructor(options: { readonly isStrict?: boolean } = {}) {
@@ -80,10 +91,14 @@ export class ValueEncoder extends ValueWalk implements FieldWriter {
     this.#busy = false;
   }
 
-  /** @param name what the value is called in messages: `value`, `record.callback` */
-  encode(value: unknown, name: string): void {
+  /**
+   * @param name what the value is called in messages: `value`, `record.callback`
+   * @param ownLevels on so many levels, from the outermost, arrays are the runtime's own (E4)
+   */
+  encode(value: unknown, name: string, ownLevels = 0): void {
     const start = this.writer.position;
     this.depth = 0;
+    this.#ownDepth = ownLevels;
     this.path[0] = name;
     try {
       this.#value(value);
@@ -302,7 +317,17 @@ export class ValueEncoder extends ValueWalk implements FieldWriter {
 
   #array(value: readonly unknown[]): void {
     const writer = this.writer;
-    const length = value.length;
+    const { length } = value;
+    const { path, depth } = this;
+    if (depth <= this.#ownDepth) {
+      writer.u8(Tag.array);
+      writer.varint(length);
+      for (let i = 0; i < length; i += 1) {
+        path[depth] = i;
+        this.#value(value[i]);
+      }
+      return;
+    }
     const keys = Object.keys(value);
     if (!isDense(keys, length)) {
       writer.u8(Tag.sparseArray);
@@ -312,9 +337,8 @@ export class ValueEncoder extends ValueWalk implements FieldWriter {
     }
     writer.u8(Tag.array);
     writer.varint(length);
-    const { path, depth } = this;
     for (let i = 0; i < length; i += 1) {
-      path[depth] = keys[i]!;
+      path[depth] = i;
       this.#value(value[i]);
     }
   }
@@ -326,9 +350,9 @@ export class ValueEncoder extends ValueWalk implements FieldWriter {
     this.writer.varint(entries.length);
     for (let i = 0; i < entries.length; i += 1) {
       const [key, item] = entries[i]!;
-      this.path[this.depth] = `<key ${i}>`;
+      this.path[this.depth] = KEY_STEPS[i] ?? `<key ${i}>`;
       this.#value(key);
-      this.path[this.depth] = `<value ${i}>`;
+      this.path[this.depth] = VALUE_STEPS[i] ?? `<value ${i}>`;
       this.#value(item);
     }
   }
@@ -338,7 +362,7 @@ export class ValueEncoder extends ValueWalk implements FieldWriter {
     const items = [...Set.prototype.values.call(value)];
     this.writer.varint(items.length);
     for (let i = 0; i < items.length; i += 1) {
-      this.path[this.depth] = `<item ${i}>`;
+      this.path[this.depth] = ITEM_STEPS[i] ?? `<item ${i}>`;
       this.#value(items[i]);
     }
   }

@@ -54,7 +54,7 @@ export interface ErrorField {
 export class ValueWalk {
   /** How deep the object in work lies; 0: the whole. */
   depth = 0;
-  protected readonly path: string[] = [];
+  protected readonly path: (string | number)[] = [];
   /** Number of objects met. The list holds them as long as there are few. */
   protected count = 0;
   readonly #objects: (object | undefined)[] = [];
@@ -231,8 +231,8 @@ export class ValueWalk {
   }
 
   protected where(): string {
-    let text = this.path[0]!;
-    for (let depth = 1; depth <= this.depth; depth += 1) text += pathStep(this.path[depth]!);
+    let text = `${this.path[0]}`;
+    for (let depth = 1; depth <= this.depth; depth += 1) text += pathStep(`${this.path[depth]}`);
     return text.length > 500 ? `${text.slice(0, 240)} … ${text.slice(-240)}` : text;
   }
 }

@@ -105,6 +105,8 @@ export interface StateSpec<out Handle> {
   readonly aggregation?: Aggregation<never, unknown> | undefined;
   /** Of state of an operator of ours, which is a 'value': its type in the layout (`owned`). */
   readonly owned?: string | undefined;
+  /** Of the same: its content is an array, dense, that the operator has made itself. */
+  readonly isOwnArray?: boolean | undefined;
   /** Never set: it tells the compiler what the handle is. */
   readonly handle?: Handle;
 }
@@ -183,13 +185,17 @@ export interface OwnedState<C> {
   keep<V>(value: V): V;
 }
 
-/** @param type what the content is, in the state's layout */
+/**
+ * @param type what the content is, in the state's layout
+ * @param isOwnArray see the spec
+ */
 export function owned<C>(
   type: string,
   { version, migrate }: StateVersion<unknown> = {},
   ttlMs?: number,
+  isOwnArray?: boolean,
 ): StateSpec<OwnedState<C>> {
-  return { kind: 'value', version: version ?? 1, migrate, ttlMs, owned: type };
+  return { kind: 'value', version: version ?? 1, migrate, ttlMs, owned: type, isOwnArray };
 }
 
 function spec<Handle>(kind: StateKind, options: StateOptions<unknown>): StateSpec<Handle> {

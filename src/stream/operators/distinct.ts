@@ -4,8 +4,8 @@
  *  D1  Among records that are equal in what decides, the first is kept by 'first', and the last by 'last', in the order
  *      in which they come.
  *  D2  A record that is equal to the row it would replace changes nothing.
- *  D3  What decides is kept beside the row; also without a row, after a deletion: an older record that comes later does
- *      not bring the key back.
+ *  D3  What decides is asked of the row that is kept, or kept beside it, if it is time. It is also kept without a row,
+ *      after a deletion: an older record that comes later does not bring the key back.
  *  D4  What is no longer remembered stays where it was emitted: no row is taken back because of its age.
  */
 
@@ -34,8 +34,10 @@ export function firstSpec({ ttlMs }: DistinctPlan): ProcessSpecData {
   } as ProcessSpecData;
 }
 
-/** What is kept of a key. */
-type Kept = readonly [row: Row | undefined, by: readonly OrderValue[]];
+/** What is kept of a key. Former versions always kept both. */
+type Kept = Row | readonly [row: Row | undefined, by: readonly OrderValue[]];
+
+type Selectors = Exclude<DistinctPlan['by'], 'time'>;
 
 interface KeptContext {
   readonly timestamp: number;
@@ -56,16 +58,26 @@ export function latestSpec(plan: DistinctPlan): ProcessSpecData {
       const values = by === 'time' ? [ctx.timestamp] : orderValues(by, row);
       const gone = isDeletion?.(row);
       if (isThenable(gone)) throw asyncCallbackError('distinctBy({ deletes })');
-      const [before, decided] = kept.get() ?? [undefined, undefined];
-      if (decided !== undefined && !replaces(compareLists(values, decided), keep)) return; // D1
+      const content = kept.get();
+      const before = isPair(content) ? content[0] : content;
+      if (content !== undefined) {
+        const decided = isPair(content) ? content[1] : orderValues(by as Selectors, content);
+        if (!replaces(compareLists(values, decided), keep)) return; // D1
+      }
       const after = gone === true ? undefined : kept.keep(row);
-      if (after === undefined && values.length === 0) kept.set(undefined);
-      else kept.set([after, values]); // D3
+      // D3
+      if (after !== undefined && by !== 'time') kept.set(after);
+      else kept.set(after === undefined && values.length === 0 ? undefined : [after, values]);
       // D2
       const isSame = before !== undefined && after !== undefined && isSameRow(before, after);
       if (!isSame) emitChange(out, before, after);
     },
   } as ProcessSpecData;
+}
+
+/** A row is a plain object, and never an array. */
+function isPair(content: Kept | undefined): content is Exclude<Kept, Row> {
+  return Array.isArray(content);
 }
 
 function replaces(sign: number, keep: DistinctPlan['keep']): boolean {
@@ -78,8 +90,10 @@ function rowMigrated({ version, migrate }: StateVersion<unknown>): StateVersion<
   const one = migrate as (row: unknown, from: number) => Row;
   return {
     version,
-    migrate(kept: never, from: number): Kept {
-      const [row, by] = kept as Kept;
+    migrate(given: never, from: number): Kept {
+      const kept = given as Kept;
+      if (!isPair(kept)) return one(kept, from);
+      const [row, by] = kept;
       return [row && one(row, from), by];
     },
   };

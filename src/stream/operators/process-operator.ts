@@ -47,7 +47,7 @@ import type {
 import { withCapture } from '../state/captures.js';
 import { detachedKey } from '../state/detached.js';
 import { KeyedState } from '../state/keyed-state.js';
-import { type StateHandle, stateHandles } from '../state/state-handles.js';
+import { ownLevels, type StateHandle, stateHandles } from '../state/state-handles.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { BroadcastState } from './broadcast-state.js';
 import { ElementCallContext, KeyedCallContext } from './callback-context.js';
@@ -157,6 +157,7 @@ class ProcessOperator extends TimedOperator<Timer> {
       slots: slots.length,
       evolve: (before) => slotEvolution(context.operator, before, description, slots),
       packs: true,
+      ownLevels: Math.min(...slots.map(({ spec }) => ownLevels(spec))),
     });
     const hasTimers = this.#spec.onTimer !== undefined;
     const timers = new EventTimers(context, restored, state, hasTimers ? EVENT_SLOT : -1);

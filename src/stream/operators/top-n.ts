@@ -37,7 +37,7 @@ export function topNSpec(plan: TopNPlan, input: 'changes' | 'rows'): ProcessSpec
   const order = rowOrder(plan.by as never, plan.ties === 'content');
   const top = new TopRows(plan);
   return {
-    state: { rows: owned(typeOf(plan), eachMigrated(plan.state)) },
+    state: { rows: owned(typeOf(plan), eachMigrated(plan.state), undefined, true) },
     onElement(record: unknown, { state: { rows } }: Context, out: Output<unknown>) {
       const isChange = input === 'changes';
       const row = isChange ? rowOf(record as ChangedRow) : requireRow(record, 'topN');

@@ -39,6 +39,8 @@ export interface CellCaptureOptions {
     | undefined;
   /** Where cells keep the bytes of their values (packed-cells.ts). */
   readonly packs: PackedBatch | undefined;
+  /** As in the options of a cell table. */
+  readonly ownLevels: number;
   /** Called when all cells are encoded, or the snapshot was given up. */
   readonly done: () => void;
 }
@@ -55,9 +57,9 @@ export class CellCapture implements Capture {
   #failed = false;
 
   constructor(given: CellCaptureOptions) {
-    const { delta, operator, layout, packs } = given;
+    const { delta, operator, layout, packs, ownLevels } = given;
     this.#given = given;
-    this.#writer = new CellSectionWriter(operator, layout, delta !== undefined, packs);
+    this.#writer = new CellSectionWriter(operator, layout, delta !== undefined, packs, ownLevels);
     this.#since = delta?.since ?? 0;
     if (delta !== undefined) this.#tombstones(delta.changes);
   }

@@ -16,6 +16,7 @@ import { HoldfastError, isHoldfastError } from '../../base/errors.js';
 import { ByteReader } from '../../codec/byte-reader.js';
 import type { ByteWriter } from '../../codec/byte-writer.js';
 import { decodeValue, encodeValue } from '../../codec/value-codec.js';
+import { VALUE_DEPTH_MAX } from '../../codec/value-tags.js';
 import { describeValue } from '../api/callbacks.js';
 import type { Cell } from './cell.js';
 import { ChunkedWriter } from './chunked-writer.js';
@@ -27,11 +28,14 @@ const VERSION = 1;
 const DROP = 0;
 const REMOVE = 1;
 const PUT = 2;
+/** Tuples in keys are copies, however deep (detached.ts). */
+const OWN_KEY = VALUE_DEPTH_MAX;
 
 export class CellSectionWriter {
   readonly #operator: string;
   readonly #isDelta: boolean;
   readonly #packs: PackedBatch | undefined;
+  readonly #ownLevels: number;
   readonly #chunks: ChunkedWriter;
   /** How much was written so far: cells, and tombstones. */
   entries = 0;
@@ -40,11 +44,19 @@ export class CellSectionWriter {
   /**
    * @param isDelta the section holds only changes
    * @param packs where given, cells keep the bytes that are written of their values (packed-cells.ts)
+   * @param ownLevels as in the options of a cell table
    */
-  constructor(operator: string, layout: string, isDelta: boolean, packs?: PackedBatch) {
+  constructor(
+    operator: string,
+    layout: string,
+    isDelta: boolean,
+    packs?: PackedBatch,
+    ownLevels = 0,
+  ) {
     this.#operator = operator;
     this.#isDelta = isDelta;
     this.#packs = packs;
+    this.#ownLevels = ownLevels;
     this.#chunks = new ChunkedWriter(packs && ((chunk) => packs.seal(chunk)));
     this.#writer = this.#chunks.writer;
     encodeValue(this.#writer, [isDelta ? MAGIC_CHANGES : MAGIC, VERSION, layout]);
@@ -84,7 +96,7 @@ export class CellSectionWriter {
     try {
       writer.f64(namespace);
       writer.u16(group);
-      encodeValue(writer, key);
+      encodeValue(writer, key, 'key', OWN_KEY);
       if (cell !== undefined) this.#value(cell, mayKeep);
     } catch (cause) {
       if (!isHoldfastError(cause, 'ERR_HOLDFAST_UNSUPPORTED_VALUE')) throw cause;
@@ -106,7 +118,7 @@ export class CellSectionWriter {
     if (packed !== undefined) writer.copy(packed.bytes, packed.from, packed.to);
     else {
       const { value } = cell;
-      encodeValue(writer, value);
+      encodeValue(writer, value, 'value', this.#ownLevels);
       if (!isPackable(value)) return;
     }
     if (mayKeep) this.#packs?.add(cell, from, writer.position);

@@ -74,12 +74,15 @@ export interface CellTableOptions {
   readonly evolve?: ((before: string) => (value: unknown, key: unknown) => unknown) | undefined;
   /** Values may be kept as bytes: nobody holds on to one, and who changes one says so before (packed-cells.ts, P4). */
   readonly packs?: boolean | undefined;
+  /** On so many levels of values, from the outermost, arrays are the runtime's own (value-encoder.ts, E4). Default: none. */
+  readonly ownLevels?: number | undefined;
 }
 
 export class CellTable {
   readonly operator: string;
   readonly layout: string;
   readonly #evolve: CellTableOptions['evolve'];
+  readonly #ownLevels: number;
   readonly buckets = new Map<number, CellBucket>();
   /** Cells that have not seen this cut must be saved before they change (V2, V7). */
   active = 0;
@@ -102,6 +105,7 @@ export class CellTable {
     this.operator = options.operator;
     this.layout = options.layout;
     this.#evolve = options.evolve;
+    this.#ownLevels = options.ownLevels ?? 0;
   }
 
   get size(): number {
@@ -196,6 +200,7 @@ export class CellTable {
         })),
       delta: found === undefined || base === undefined ? undefined : { ...found, base },
       packs: this.#packed?.batch(),
+      ownLevels: this.#ownLevels,
       done: () => {
         if (!isTracked) this.active = 0;
         this.#capture = undefined;

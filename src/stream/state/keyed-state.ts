@@ -30,6 +30,8 @@ export interface KeyedStateOptions {
   readonly evolve: (before: string) => (value: unknown, key: unknown) => unknown;
   /** As in the options of a cell table. */
   readonly packs?: boolean;
+  /** On so many levels of what is in slots, arrays are the runtime's own (value-encoder.ts, E4). Default: none. */
+  readonly ownLevels?: number;
 }
 
 export class KeyedState {
@@ -65,14 +67,20 @@ export class KeyedState {
   constructor(
     context: OperatorContext,
     restored: readonly RestoredSection[],
-    { description, slots, evolve, packs }: KeyedStateOptions,
+    { description, slots, evolve, packs, ownLevels = 0 }: KeyedStateOptions,
   ) {
     const { operator } = context;
     this.#context = context;
     this.#section = description.section;
     this.#slots = slots;
     this.#undo = context.undoes === true ? [] : undefined;
-    this.#table = new CellTable({ operator, layout: description.layout, evolve, packs });
+    this.#table = new CellTable({
+      operator,
+      layout: description.layout,
+      evolve,
+      packs,
+      ownLevels: slots === 1 ? ownLevels : ownLevels + 1,
+    });
     if (context.incremental === true) this.#table.track();
     refuseOtherKind(operator, restored, description);
     for (const section of restored) {

@@ -76,6 +76,14 @@ function stateHandle(
   }
 }
 
+/** On so many levels of what is in its slot, arrays are made by the handle, and by nobody else. */
+export function ownLevels(spec: StateSpec<unknown> | undefined): number {
+  if (spec === undefined || spec.kind === 'rows') return 3;
+  const dated = spec.ttlMs === undefined ? 0 : 1;
+  const isOwn = spec.kind === 'list' || spec.kind === 'map' || spec.isOwnArray === true;
+  return isOwn ? dated + 1 : dated;
+}
+
 /** The content of the slot is one value. */
 abstract class SingleHandle extends Handle {
   purge(nowMs: number): number {
