@@ -3,7 +3,7 @@
 import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js';
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
-import type { Cell, CellBucket } from '../state/cell.js';
+import type { Cell, CellBucket, MappedCells } from '../state/cell.js';
 import { CellTable } from '../state/cell-table.js';
 import { detachedKey } from '../state/detached.js';
 import type { StateDescription } from '../state/state-layout.js';
@@ -117,7 +117,7 @@ export class CellPanes implements PaneStore<Cell> {
     return this.#keeper === undefined ? value : this.#keeper.keep(value);
   }
 
-  #bucketOf(pane: Pane<Cell>): CellBucket {
+  #bucketOf(pane: Pane<Cell>): CellBucket<MappedCells> {
     return this.#table.bucket(pane.stored);
   }
 
@@ -132,7 +132,7 @@ export class CellPanes implements PaneStore<Cell> {
     return this.#table.create(
       this.#bucketOf(pane),
       group,
-      key,
+      detachedKey(key),
       this.#kept(this.#fold.first(record, timestamp)),
     );
   }

@@ -7,19 +7,21 @@ import type { KeySelector } from '../api/key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { CellBucket } from '../state/cell.js';
 import { CellTable } from '../state/cell-table.js';
+import { detachedKey } from '../state/detached.js';
+import { KeyCells } from '../state/key-cells.js';
 import type { StateDescription } from '../state/state-layout.js';
 import type { CellFold } from './cell-fold.js';
 import type { Row } from './changes.js';
 import { KeyedOperator } from './keyed-operator.js';
-import { groupOf, keyOfSelected } from './operator-key.js';
+import { canonicalOfSelected, groupOf } from './operator-key.js';
 
 export class KeyedCellsOperator extends KeyedOperator {
   readonly #fold: CellFold;
   readonly #state: StateDescription;
-  #table!: CellTable;
+  #table!: CellTable<KeyCells>;
   #keeper: RecordKeeper | undefined;
   /** By key group. */
-  readonly #buckets: (CellBucket | undefined)[] = [];
+  readonly #buckets: (CellBucket<KeyCells> | undefined)[] = [];
 
   constructor(key: KeySelector, fold: CellFold, state: StateDescription) {
     super(key, state);
@@ -34,6 +36,7 @@ export class KeyedCellsOperator extends KeyedOperator {
       operator,
       layout: this.#state.layout,
       evolve: (before) => this.#fold.evolution(operator, before, this.#state),
+      newCells: () => new KeyCells(),
     });
     if (context.incremental === true) this.#table.track();
     super.open(context, restored);
@@ -51,7 +54,7 @@ export class KeyedCellsOperator extends KeyedOperator {
   onElement(record: unknown, timestamp: number, givenGroup: number, behind: number): void {
     const select = this.select;
     const selected = select(record);
-    const canonical = keyOfSelected(selected);
+    const canonical = canonicalOfSelected(selected);
     const key = shownKey(selected);
     const group = groupOf(this.context, key, givenGroup);
     const table = this.#table;
@@ -59,7 +62,7 @@ export class KeyedCellsOperator extends KeyedOperator {
     const bucket = this.#buckets[group] ?? this.#newBucket(group);
     const keeper = this.#keeper;
     const undoes = this.context.undoes === true;
-    const known = bucket.cells.get(canonical);
+    const known = bucket.cells.find(key, canonical);
     // Saved before the fold, which may change the cell's value in place.
     if (known !== undefined && known.seen < table.active) table.save(bucket, known);
     const before = undoes && known !== undefined ? fold.copy(known.value) : undefined;
@@ -74,7 +77,7 @@ export class KeyedCellsOperator extends KeyedOperator {
           ? fold.first(record, timestamp)
           : fold.add(known.value, record, timestamp);
       const kept = keeper === undefined ? value : keeper.keep(value);
-      if (cell === undefined) cell = table.create(bucket, group, key, kept);
+      if (cell === undefined) cell = table.create(bucket, group, detachedKey(key), kept);
       else table.set(cell, kept);
       row = fold.row(value, key, 0, 0);
     } catch (error) {
@@ -93,7 +96,7 @@ export class KeyedCellsOperator extends KeyedOperator {
     return this.#table.capture(this.#state.section, checkpoint, base);
   }
 
-  #newBucket(group: number): CellBucket {
+  #newBucket(group: number): CellBucket<KeyCells> {
     assert(
       this.context.ownsGroup(group),
       `a record of key group ${group} reached an instance without it`,

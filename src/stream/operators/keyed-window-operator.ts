@@ -31,7 +31,7 @@ import { EventTimers } from './event-timers.js';
 import { type KeyWindow, newWindow, TriggerCallContext } from './key-window.js';
 import type { KeyWindows } from './key-windows.js';
 import { LateRecords } from './late-records.js';
-import { groupOf, keyOfSelected } from './operator-key.js';
+import { canonicalOfSelected, groupOf } from './operator-key.js';
 import { RecordsContent } from './records-content.js';
 import { TimedOperator, type TimedParts } from './timed-operator.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
@@ -102,10 +102,10 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     const { windows } = this.#spec;
     const select = this.#select;
     const selected = select(record);
-    const canonical = keyOfSelected(selected);
+    const canonical = canonicalOfSelected(selected);
     const key = shownKey(selected);
     const group = groupOf(this.context, key, givenGroup);
-    state.begin(canonical, key, group);
+    state.begin(key, canonical, group);
     const known = (state.read(WINDOWS_SLOT) ?? []) as readonly KeyWindow[];
     const timeMs = windows.time === 'clock' ? this.#now.now() : timestamp;
     // Most windows refuse a record without a time here.

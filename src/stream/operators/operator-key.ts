@@ -5,10 +5,19 @@ import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js
 import { keyGroupOf } from '../../hashring/key-group.js';
 import { asyncCallbackError, isThenable } from '../api/callbacks.js';
 import type { OperatorContext } from '../operator.js';
+import { isNumberTuple } from '../state/number-tuple-index.js';
 
 /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_KEY, ERR_HOLDFAST_ASYNC_CALLBACK */
 export function keyOfSelected(key: unknown): PrimitiveKey {
   return canonicalKey(requireKey(key));
+}
+
+/**
+ * The canonical form, where keys are found by it: undefined for tuples of numbers, which are found without (key-cells.ts).
+ * @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_KEY, ERR_HOLDFAST_ASYNC_CALLBACK
+ */
+export function canonicalOfSelected(key: unknown): PrimitiveKey | undefined {
+  return isNumberTuple(key) ? undefined : keyOfSelected(key);
 }
 
 /** What a key selector gave, unless it is a promise. @throws HoldfastError ERR_HOLDFAST_ASYNC_CALLBACK */

@@ -54,7 +54,7 @@ import { ElementCallContext, KeyedCallContext } from './callback-context.js';
 import { CallbackOutput } from './callback-output.js';
 import { EventTimers } from './event-timers.js';
 import { ClockExpiry, Expiry } from './expiry.js';
-import { groupOf, keyOfSelected } from './operator-key.js';
+import { canonicalOfSelected, groupOf } from './operator-key.js';
 import { slotEvolution } from './state-evolution.js';
 import { TimedOperator, type TimedParts } from './timed-operator.js';
 import { type Timer, TimerQueue } from './timer-queue.js';
@@ -222,10 +222,10 @@ class ProcessOperator extends TimedOperator<Timer> {
 
   /** State is from now on that of a record's key. */
   #enter(selected: unknown, timestamp: number, givenGroup: number, behind: number): void {
-    const canonical = keyOfSelected(selected);
+    const canonical = canonicalOfSelected(selected);
     const key = shownKey(selected);
     const group = groupOf(this.context, key, givenGroup);
-    this.state.begin(canonical, key, group);
+    this.state.begin(key, canonical, group);
     if (this.#expiresByClock) this.#readClock();
     if (!this.#expires) return;
     this.#at(timestamp, Math.max(timestamp, behind, this.timers.watermarkOf(group))); // R4

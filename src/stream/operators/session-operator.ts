@@ -29,7 +29,7 @@ import { CallbackOutput } from './callback-output.js';
 import { EventTimers } from './event-timers.js';
 import { LateRecords } from './late-records.js';
 import { hasPassed } from './lateness.js';
-import { groupOf, keyOfSelected } from './operator-key.js';
+import { canonicalOfSelected, groupOf } from './operator-key.js';
 import { leaves, type Session } from './session.js';
 import { type DueSession, SessionQueue } from './session-queue.js';
 import { TimedOperator, type TimedParts } from './timed-operator.js';
@@ -101,7 +101,7 @@ class SessionOperator extends TimedOperator<DueSession> {
     requireTime(timestamp);
     const select = this.#select;
     const selected = select(record);
-    const canonical = keyOfSelected(selected);
+    const canonical = canonicalOfSelected(selected);
     const key = shownKey(selected);
     const group = groupOf(this.context, key, givenGroup);
     const { state, timers } = this;
@@ -109,7 +109,7 @@ class SessionOperator extends TimedOperator<DueSession> {
       this.#late.take(record, timestamp, behind);
       return;
     }
-    state.begin(canonical, key, group);
+    state.begin(key, canonical, group);
     this.out.mark();
     try {
       const session = this.#join(timestamp, record);

@@ -3,7 +3,7 @@
 import type { Cell, CellBucket } from './cell.js';
 
 export interface CellChanges {
-  /** Cells that were made or written to. Those that were deleted since have `seen` +Infinity. */
+  /** Cells that were made or written to. Those that were deleted since have `seen` `GONE`. */
   readonly written: WrittenCells[];
   /** Namespaces of buckets that were dropped. */
   readonly dropped: number[];

@@ -40,9 +40,9 @@
  *  V10 When more than half of the cells have changed, the snapshot holds everything.
  */
 
-import { canonicalKey, shownKey } from '../../hashring/canonical-key.js';
+import { shownKey } from '../../hashring/canonical-key.js';
 import type { RestoredSection } from '../operator.js';
-import { Cell, type CellBucket } from './cell.js';
+import { Cell, type CellBucket, type Cells, GONE, MappedCells } from './cell.js';
 import { CellCapture } from './cell-capture.js';
 import { type CellChanges, mergeChanges, noChanges, sizeOfChanges } from './cell-changes.js';
 import {
@@ -52,7 +52,6 @@ import {
   readCellSection,
 } from './cell-section.js';
 import { ChangeLog } from './change-log.js';
-import { detachedKey } from './detached.js';
 import { HeldFrames } from './held-frames.js';
 import { isPackable, PackedCells } from './packed-cells.js';
 import { stateRefused } from './state-layout.js';
@@ -62,7 +61,8 @@ const CUT = 2;
 /** So many changes are always kept, however few cells there are. */
 const CHANGES_MIN = 1_024;
 
-export interface CellTableOptions {
+/** @typeParam C how the cells of a bucket are found */
+export interface CellTableOptions<C extends Cells = MappedCells> {
   /** For messages. */
   readonly operator: string;
   /** What the values mean. */
@@ -76,14 +76,17 @@ export interface CellTableOptions {
   readonly packs?: boolean | undefined;
   /** On so many levels of values, from the outermost, arrays are the runtime's own (value-encoder.ts, E4). Default: none. */
   readonly ownLevels?: number | undefined;
+  /** Makes the cells of a new bucket. Default: by canonical key. */
+  readonly newCells?: (() => C) | undefined;
 }
 
-export class CellTable {
+export class CellTable<C extends Cells = MappedCells> {
   readonly operator: string;
   readonly layout: string;
   readonly #evolve: CellTableOptions['evolve'];
+  readonly #newCells: () => C;
   readonly #ownLevels: number;
-  readonly buckets = new Map<number, CellBucket>();
+  readonly buckets = new Map<number, CellBucket<C>>();
   /** Cells that have not seen this cut must be saved before they change (V2, V7). */
   active = 0;
   /** Number of the last cut. The first number is of no cut; cells of a restored table count as older than it. */
@@ -100,11 +103,12 @@ export class CellTable {
   readonly #held = new HeldFrames(() => [...this.buckets.values()]);
   readonly #packed: PackedCells | undefined;
 
-  constructor(options: CellTableOptions) {
+  constructor(options: CellTableOptions<C>) {
     if (options.packs === true) this.#packed = new PackedCells((cell) => this.release(cell));
     this.operator = options.operator;
     this.layout = options.layout;
     this.#evolve = options.evolve;
+    this.#newCells = options.newCells ?? (() => new MappedCells() as Cells as C);
     this.#ownLevels = options.ownLevels ?? 0;
   }
 
@@ -121,18 +125,21 @@ export class CellTable {
   }
 
   /** The bucket of that number, made when missing. */
-  bucket(namespace: number): CellBucket {
+  bucket(namespace: number): CellBucket<C> {
     let bucket = this.buckets.get(namespace);
     if (bucket === undefined) {
-      bucket = { namespace, cells: new Map(), changed: [], isDropped: false };
+      bucket = { namespace, cells: this.#newCells(), changed: [], isDropped: false };
       this.buckets.set(namespace, bucket);
     }
     return bucket;
   }
 
-  /** A new cell for a key that the bucket does not have. */
+  /**
+   * A new cell for a key that the bucket does not have.
+   * @param key one that holds on to nothing else, and that nobody else holds (detached.ts)
+   */
   create(bucket: CellBucket, group: number, key: unknown, value: unknown): Cell {
-    const cell = this.#add(bucket, group, detachedKey(key), value, this.#number);
+    const cell = this.#add(bucket, group, key, value, this.#number);
     if (this.#changes !== undefined) this.#note(bucket, cell, this.#changes);
     return cell;
   }
@@ -153,8 +160,8 @@ export class CellTable {
   /** Takes a cell out of its bucket. */
   delete(bucket: CellBucket, cell: Cell): void {
     if (cell.seen < this.active) this.save(bucket, cell);
-    cell.seen = Number.POSITIVE_INFINITY;
-    bucket.cells.delete(canonicalKey(cell.key));
+    cell.seen = GONE;
+    bucket.cells.remove(cell);
     this.release(cell);
     const { group, key } = cell;
     this.#changes?.deleted.push({ namespace: bucket.namespace, group, key });
@@ -234,7 +241,7 @@ export class CellTable {
       if (read % 1_000 === 0) alive();
       if (!owns(group)) return;
       const bucket = this.bucket(namespace);
-      let cell = bucket.cells.get(canonicalKey(key));
+      let cell = bucket.cells.find(key);
       if (cell !== undefined) this.set(cell, value);
       // Former versions kept the key as the first record had it.
       else cell = this.#add(bucket, group, shownKey(key), value, this.#number - 1);
@@ -243,9 +250,9 @@ export class CellTable {
     };
     const remove = (namespace: number, _group: number, key: unknown): void => {
       const cells = this.buckets.get(namespace)?.cells;
-      const cell = cells?.get(canonicalKey(key));
+      const cell = cells?.find(key);
       if (cell === undefined) return;
-      cells?.delete(canonicalKey(key));
+      cells?.remove(cell);
       taken.delete(cell);
       this.release(cell);
     };
@@ -297,7 +304,7 @@ export class CellTable {
 
   #add(bucket: CellBucket, group: number, key: unknown, value: unknown, seen: number): Cell {
     const cell = new Cell(group, key, value, seen, this.#held.newborn);
-    bucket.cells.set(canonicalKey(key), cell);
+    bucket.cells.add(cell);
     this.#held.wrote(cell);
     return cell;
   }

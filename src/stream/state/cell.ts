@@ -1,6 +1,6 @@
 /** A value of state, and what is known of the writes to it. V1, V7 are rules of cell-table.ts, P1 … of packed-cells.ts. */
 
-import type { PrimitiveKey } from '../../hashring/canonical-key.js';
+import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
 import { type PackedChunk, UNSEALED } from './packed-chunk.js';
 
 /** Writes that held-frames.ts counts together (held-frames.ts, F1). */
@@ -8,6 +8,9 @@ export interface WriteBlock {
   /** Number of cells whose last write lies in this block. */
   live: number;
 }
+
+/** `seen` of a cell that is deleted. An integer of 32 bits, as all others: a field with any other number takes more room. */
+export const GONE = 2 ** 31 - 1;
 
 /** Stands for a value that is there as bytes alone. */
 const PACKED = Symbol('packed');
@@ -18,7 +21,7 @@ export class Cell {
   readonly key: unknown;
   /** The value, or `PACKED`. */
   #content: unknown;
-  /** See cell-table.ts, V1; +Infinity for a cell that is deleted. */
+  /** See cell-table.ts, V1; `GONE` for a cell that is deleted. */
   seen: number;
   /** The block of the cell's last write, for held-frames.ts. */
   block: WriteBlock;
@@ -93,9 +96,37 @@ export interface PackedSpan {
   readonly to: number;
 }
 
-export interface CellBucket {
+/** The cells of a bucket, by key. */
+export interface Cells {
+  readonly size: number;
+  /** While they are walked through, cells may come, which are met or not, and go. */
+  values(): Iterable<Cell>;
+  /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_KEY */
+  find(key: unknown): Cell | undefined;
+  /** Adds a cell of a key that has none. */
+  add(cell: Cell): void;
+  /** Takes out a cell that is there. */
+  remove(cell: Cell): void;
+}
+
+/** Cells in a Map by canonical key, as it is. */
+export class MappedCells extends Map<PrimitiveKey, Cell> implements Cells {
+  find(key: unknown): Cell | undefined {
+    return this.get(canonicalKey(key));
+  }
+
+  add(cell: Cell): void {
+    this.set(canonicalKey(cell.key), cell);
+  }
+
+  remove({ key }: Cell): void {
+    this.delete(canonicalKey(key));
+  }
+}
+
+export interface CellBucket<C extends Cells = Cells> {
   readonly namespace: number;
-  readonly cells: Map<PrimitiveKey, Cell>;
+  readonly cells: C;
   /** Cells written to since the last cut, if changes are tracked (cell-table.ts, V7). */
   changed: Cell[];
   /** The bucket is not in the table any more. */

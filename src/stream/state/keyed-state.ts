@@ -17,8 +17,10 @@ import { HoldfastError } from '../../base/errors.js';
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
 import type { Cell, CellBucket } from './cell.js';
-import { CellIndex, isInteger } from './cell-index.js';
 import { CellTable } from './cell-table.js';
+import { detachedKey } from './detached.js';
+import { KeyCells } from './key-cells.js';
+import { isNumberTuple } from './number-tuple-index.js';
 import { ownGroups } from './own-groups.js';
 import { refuseOtherKind, type StateDescription } from './state-layout.js';
 
@@ -36,14 +38,13 @@ export interface KeyedStateOptions {
 
 export class KeyedState {
   readonly #context: OperatorContext;
-  readonly #table: CellTable;
+  readonly #table: CellTable<KeyCells>;
   readonly #section: string;
   readonly #slots: number;
-  /** The cells of the buckets, by key group: the bucket itself is seldom needed. */
-  readonly #cells: (CellBucket['cells'] | undefined)[] = [];
+  /** By key group. */
+  readonly #buckets: (CellBucket<KeyCells> | undefined)[] = [];
   /** What callbacks have changed since `begin` or `enter`, last change last; undefined where nothing is undone (S4). */
   readonly #undo: (() => void)[] | undefined;
-  readonly #index = new CellIndex();
   /** Event time of the callback: what is written has it. In ms; NaN or −∞ for none. */
   timeMs = Number.NaN;
   /** What has expired by then is gone for the callback: the same, or further where time is. */
@@ -80,6 +81,7 @@ export class KeyedState {
       evolve,
       packs,
       ownLevels: slots === 1 ? ownLevels : ownLevels + 1,
+      newCells: () => new KeyCells(),
     });
     if (context.incremental === true) this.#table.track();
     refuseOtherKind(operator, restored, description);
@@ -87,16 +89,18 @@ export class KeyedState {
       if (section.name !== description.section) continue;
       this.#table.restore(section, ownGroups(context, section), () => context.alive());
     }
-    for (const [group, { cells }] of this.#table.buckets) this.#cells[group] = cells;
-    for (const cell of this.cells()) this.#index.add(cell);
+    for (const [group, bucket] of this.#table.buckets) this.#buckets[group] = bucket;
   }
 
-  /** A callback begins, for a key. */
-  begin(canonical: PrimitiveKey, key: unknown, group: number): void {
-    const cells = this.#cells[group] ?? this.#newGroup(group);
+  /**
+   * A callback begins, for a key.
+   * @param key as rows show it, and nobody else holds it @param canonical its canonical form, if it is known
+   */
+  begin(key: unknown, canonical: PrimitiveKey | undefined, group: number): void {
+    const bucket = this.#buckets[group] ?? this.#newGroup(group);
     this.#key = key;
     this.#group = group;
-    this.#cell = isInteger(canonical) ? this.#index.find(group, canonical) : cells.get(canonical);
+    this.#cell = bucket.cells.find(key, canonical);
     this.#open();
   }
 
@@ -116,7 +120,6 @@ export class KeyedState {
     const cell = this.#cell!;
     if (this.#mayBeEmpty && this.#isEmpty(cell)) {
       this.#table.delete(this.#bucket, cell); // S1
-      this.#index.remove(cell);
     } else if (this.#mayHoldFrame) {
       this.#table.set(cell, cell.value);
     }
@@ -211,9 +214,9 @@ export class KeyedState {
 
   #create(): Cell {
     const slots = this.#slots === 1 ? undefined : new Array<unknown>(this.#slots).fill(undefined);
-    const cell = this.#table.create(this.#bucket, this.#group, this.#key, slots);
+    const key = isNumberTuple(this.#key) ? this.#key : detachedKey(this.#key);
+    const cell = this.#table.create(this.#bucket, this.#group, key, slots);
     this.#cell = cell;
-    this.#index.add(cell);
     return cell;
   }
 
@@ -222,18 +225,18 @@ export class KeyedState {
     return slotsOf(cell).every((slot) => slot === undefined);
   }
 
-  get #bucket(): CellBucket {
-    return this.#table.bucket(this.#group);
+  get #bucket(): CellBucket<KeyCells> {
+    return this.#buckets[this.#group]!;
   }
 
-  #newGroup(group: number): CellBucket['cells'] {
+  #newGroup(group: number): CellBucket<KeyCells> {
     assert(
       this.#context.ownsGroup(group),
       `a record of key group ${group} reached an instance without it`,
     );
-    const { cells } = this.#table.bucket(group);
-    this.#cells[group] = cells;
-    return cells;
+    const bucket = this.#table.bucket(group);
+    this.#buckets[group] = bucket;
+    return bucket;
   }
 }
 
