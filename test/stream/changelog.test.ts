@@ -213,6 +213,27 @@ describe('changes as input', () => {
       ['broadcast', (rows) => rows.broadcast().filter(() => true)],
       ['parallelism 1', (rows) => rows.parallelism(1).map((row) => row)],
       ['parallelism 2', (rows) => rows.parallelism(2).union(rows.map((row) => row))],
+      ['ordered: false', (rows) => rows.mapAsync(async (row) => row, { ordered: false })],
+      [
+        'ordered: false',
+        (rows) => rows.mapOnPool<Bid>(import.meta.url, { ordered: false }).keyBy(({ k }) => k),
+      ],
+      [
+        'ordered: false',
+        (rows) =>
+          rows
+            .mapAsync(async (row) => row, { ordered: false })
+            .keyBy(({ k }) => k)
+            .mapAsync(async (row) => row),
+      ],
+      [
+        'rebalance',
+        (rows) =>
+          rows
+            .rebalance()
+            .map((row) => row)
+            .keyBy(({ k }) => k),
+      ],
     ];
     for (const [why, build] of refused) {
       const error = thrownBy(() => planned(build));
@@ -225,6 +246,12 @@ describe('changes as input', () => {
     const allowed: readonly ((rows: DataStream<Bid>) => DataStream<Bid>)[] = [
       (rows) => rows.parallelism(1),
       (rows) => rows.map((row) => row).parallelism(1),
+      (rows) => rows.mapAsync(async (row) => row),
+      (rows) =>
+        rows
+          .mapAsync(async (row) => row, { ordered: false })
+          .keyBy(({ k }) => k)
+          .reduce((_, row) => row),
       (rows) =>
         rows
           .rebalance()

@@ -8,6 +8,7 @@ import {
   TIMER_MS_MAX,
 } from '../../base/option-checks.js';
 import { checkRestartStrategy, type RestartStrategy } from '../../supervisor/restart-strategy.js';
+import type { NodeParameters } from '../graph/graph.js';
 import { checkCallback } from './callbacks.js';
 
 /** One attempt at a record. */
@@ -91,6 +92,11 @@ export function checkAsyncSettings(
     retry: checkRetry(`${where}.retry`, retry),
     retryIf,
   };
+}
+
+/** What the graph tells of it. Only where order is lost: graphs without keep their hash. */
+export function orderParameter({ ordered }: AsyncSettings): NodeParameters | undefined {
+  return ordered ? undefined : { ordered };
 }
 
 const RETRIES: readonly unknown[] = ['fixed-delay', 'exponential-backoff'];

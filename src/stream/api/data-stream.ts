@@ -73,7 +73,12 @@ import {
   requireAggregations,
   sum,
 } from './aggregations.js';
-import { type AsyncCall, type AsyncMapOptions, checkAsyncMap } from './async-map.js';
+import {
+  type AsyncCall,
+  type AsyncMapOptions,
+  checkAsyncMap,
+  orderParameter,
+} from './async-map.js';
 import { BroadcastStream, describeBroadcast, requireBroadcastState } from './broadcast.js';
 import type { PrintOptions } from './builtin-sinks.js';
 import { checkCallback, describeValue, type NotPromise, requireFunction } from './callbacks.js';
@@ -215,6 +220,7 @@ export class DataStream<T, Tags = NoTags> {
     const call = fn as AsyncWork['call'];
     return this.operator('mapAsync', {
       stateful: true,
+      parameters: orderParameter(settings),
       create: asyncOperator('mapAsync', () => ({ call }), settings),
     });
   }
@@ -228,6 +234,7 @@ export class DataStream<T, Tags = NoTags> {
     const settings = checkPoolMap(url, options);
     return this.operator('mapOnPool', {
       stateful: true,
+      parameters: orderParameter(settings),
       module: settings.url,
       create: asyncOperator('mapOnPool', () => new PoolWork(settings), settings),
     });
@@ -296,8 +303,8 @@ export class DataStream<T, Tags = NoTags> {
    * Takes records that are changes already: their own field `change` tells of what kind. A `-U` and a `+U` go on as
    * `-D` and `+I`, because nobody knows whether they stand side by side. All changes of a row have to come in their
    * order, from one split of a source.
-   * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD, when the job is planned, behind `rebalance`, `broadcast` and changes of
-   *   parallelism, which keep no order
+   * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD, when the job is planned, behind `rebalance`, `broadcast`, changes of
+   *   parallelism, and what waits for promises with `ordered: false`, which keep no order
    */
   asChangelog<R extends { readonly change: ChangeKind }>(
     this: DataStream<R, unknown>,

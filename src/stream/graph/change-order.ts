@@ -3,16 +3,20 @@
 import { HoldfastError } from '../../base/errors.js';
 import type { GraphData, GraphNodeData, Partition } from './graph.js';
 
-/** Where records of one split begin to go to different instances. */
+/** Where records of one split lose their order. */
 interface Fork {
   readonly from: GraphNodeData;
   readonly to: GraphNodeData;
-  /** Undefined: the two have different numbers of instances. */
-  readonly method: Partition | undefined;
+  /**
+   * `unordered`: `from` waits for promises, and gives results as they come. Undefined: the two have different numbers of
+   * instances.
+   */
+  readonly method: Partition | 'unordered' | undefined;
 }
 
 /**
- * Looks back from each `asChangelog` to sources, and to keyed exchanges, behind which an order begins anew.
+ * Looks back from each `asChangelog` to sources, and to keyed operators with state, behind which an order begins anew.
+ * (A keyed exchange alone brings the records of a key together, in the order that they have by then.)
  * @param parallelism of each node
  * @throws HoldfastError ERR_HOLDFAST_JOB_BUILD
  */
@@ -22,8 +26,8 @@ export function requireChangeOrder({ nodes }: GraphData, parallelism: readonly n
   for (const to of nodes) {
     const found = to.inputs.map(({ from, partition, port }): Fork | undefined => {
       // A broadcast stream that is connected to another one writes state; what goes on is the other.
-      if (partition === 'hash' || (partition === 'broadcast' && port !== undefined))
-        return undefined;
+      if (partition === 'broadcast' && port !== undefined) return undefined;
+      if (partition === 'hash') return to.states.length > 0 ? undefined : forks[from];
       if (partition !== 'forward') return { from: nodes[from]!, to, method: partition };
       const [before, now] = [parallelism[from]!, parallelism[to.index]!];
       // What is read by one instance alone keeps the order that it had.
@@ -32,8 +36,13 @@ export function requireChangeOrder({ nodes }: GraphData, parallelism: readonly n
     });
     const fork = found.find((one) => one !== undefined);
     if (fork !== undefined && to.type === 'changelog') throw outOfOrder(to, fork, parallelism);
-    forks.push(fork);
+    forks.push(isUnordered(to) ? { from: to, to, method: 'unordered' } : fork);
   }
+}
+
+/** Its results go out as they come. */
+function isUnordered({ parameters }: GraphNodeData): boolean {
+  return parameters?.['ordered'] === false;
 }
 
 function outOfOrder(
@@ -41,20 +50,31 @@ function outOfOrder(
   { from, to, method }: Fork,
   parallelism: readonly number[],
 ): HoldfastError {
-  const [why, way] =
-    method === undefined
-      ? [
-          `'${from.id}' has parallelism ${parallelism[from.index]}, and '${to.id}', which reads it, has ` +
-            `${parallelism[to.index]}`,
-          `Give '${to.id}' .parallelism(${parallelism[from.index]}).`,
-        ]
-      : [
-          `${method}() gives them to all instances of '${to.id}'`,
-          `Call asChangelog before ${method}().`,
-        ];
+  const [why, way] = reasonOf();
   return new HoldfastError(
     'ERR_HOLDFAST_JOB_BUILD',
     `asChangelog ('${id}') would get the changes of a row out of order: ${why}. ${way}`,
     { details: { operator: id } },
   );
+
+  function reasonOf(): readonly [why: string, way: string] {
+    switch (method) {
+      case undefined:
+        return [
+          `'${from.id}' has parallelism ${parallelism[from.index]}, and '${to.id}', which reads it, has ` +
+            `${parallelism[to.index]}`,
+          `Give '${to.id}' .parallelism(${parallelism[from.index]}).`,
+        ];
+      case 'unordered':
+        return [
+          `'${from.id}', ${from.type}(…, { ordered: false }), lets results go out as they come`,
+          'Leave out ordered: false.',
+        ];
+      default:
+        return [
+          `${method}() gives them to all instances of '${to.id}'`,
+          `Call asChangelog before ${method}().`,
+        ];
+    }
+  }
 }
