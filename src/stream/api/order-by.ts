@@ -59,22 +59,29 @@ function badOrder(what: string, given: unknown): HoldfastError {
 
 /** What the selectors give for a row. @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE */
 export function orderValues(selectors: readonly Selector<never>[], row: unknown): OrderValue[] {
-  return selectors.map((select) => {
-    const value = (select as Selector<unknown>)(row);
-    if (isThenable(value)) throw asyncCallbackError("by's selector");
-    if (typeof value !== 'object' || value === null || value instanceof Date) {
-      if (typeof value !== 'symbol' && typeof value !== 'function') return value;
-    }
-    throw new HoldfastError(
-      'ERR_HOLDFAST_UNSUPPORTED_VALUE',
-      `a selector of \`by\` gave ${describeValue(value)}, by which nothing can be ordered. Give a string, number, ` +
-        'bigint, boolean, Date, or null.',
-    );
-  });
+  const values: OrderValue[] = [];
+  for (let i = 0; i < selectors.length; i += 1) {
+    const value = (selectors[i] as Selector<unknown>)(row);
+    values.push(typeof value === 'number' || typeof value === 'string' ? value : ordered(value));
+  }
+  return values;
+}
+
+function ordered(value: OrderValue): OrderValue {
+  if (isThenable(value)) throw asyncCallbackError("by's selector");
+  if (typeof value !== 'object' || value === null || value instanceof Date) {
+    if (typeof value !== 'symbol' && typeof value !== 'function') return value;
+  }
+  throw new HoldfastError(
+    'ERR_HOLDFAST_UNSUPPORTED_VALUE',
+    `a selector of \`by\` gave ${describeValue(value)}, by which nothing can be ordered. Give a string, number, ` +
+      'bigint, boolean, Date, or null.',
+  );
 }
 
 /** Negative: `a` is less. */
 export function compareValues(a: OrderValue, b: OrderValue): number {
+  if (typeof a === 'string' && typeof b === 'string') return a < b ? -1 : Number(a > b);
   const place = placeOf(a) - placeOf(b);
   if (place !== 0) return place;
   if (a === null || a === undefined || b === null || b === undefined) return 0;
@@ -91,7 +98,8 @@ export function compareLists(
   b: readonly OrderValue[],
   signs?: readonly number[],
 ): number {
-  for (const i of (signs ?? a).keys()) {
+  const { length } = signs ?? a;
+  for (let i = 0; i < length; i += 1) {
     const difference = compareValues(a[i], b[i]);
     if (difference !== 0) return difference * (signs?.[i] ?? 1);
   }

@@ -20,8 +20,8 @@ export function rowOrder(by: readonly OrderBy<never>[], byContent: boolean): (ro
     const values = orderValues(selectors, row);
     let bytes: Uint8Array | undefined;
     return (other) => {
-      for (const [i, select] of selectors.entries()) {
-        const sign = compareValues(values[i], (select as (row: Row) => never)(other));
+      for (let i = 0; i < selectors.length; i += 1) {
+        const sign = compareValues(values[i], (selectors[i] as (row: Row) => never)(other));
         if (sign !== 0) return sign * signs[i]!;
       }
       if (!byContent) return 0;
