@@ -30,11 +30,11 @@ export function compileCopy(
   );
   const source = `'use strict';
 return (o) => {
-const ${names.map((key, i) => `v${i} = o[${key}]`).join(', ')};
-if (getPrototypeOf(o) !== prototype) return undefined;
 let k = 0;
 for (const key in o) { if (key !== keys[k]) return undefined; k += 1; }
 if (k !== ${keys.length}) return undefined;
+const ${names.map((key, i) => `v${i} = o[${key}]`).join(', ')};
+if (getPrototypeOf(o) !== prototype) return undefined;
 ${kinds.map((kind, i) => checkKind(kind, `v${i}`)).join('\n')}
 const c = { ${literal.join(', ')} };
 ${deep.length === 0 ? '' : `copier.begin(o, c, name);\n${copies.join('\n')}\ncopier.end();`}

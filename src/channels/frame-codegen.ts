@@ -12,9 +12,10 @@
  *  G1  A record is not taken when it is not of the layout: other keys or order, another prototype, or a
  *      value that its column cannot hold exactly.
  *  G2  Each property is read once (it may be a getter).
- *  G3  The prototype is looked at after a property was read: V8 then knows the hidden class and
- *      folds the comparison away. Keys are compared in the order of `for … in`, which V8 serves from
- *      the hidden class's enum cache; an enumerable key inherited from anywhere shows up there too.
+ *  G3  Keys are compared first, so that in streams of several shapes each property access still sees one hidden class.
+ *      They are compared in the order of `for … in`, which V8 serves from the hidden class's enum cache; an enumerable
+ *      key inherited from anywhere shows up there too. The prototype is looked at after a property was read: V8 then
+ *      knows the hidden class and folds the comparison away.
  */
 
 import { pathStep } from '../codec/value-walk.js';
@@ -106,11 +107,11 @@ export function compilePut(
     keys === undefined
       ? 'const v0 = o;'
       : `if (typeof o !== 'object' || o === null) return -1;
-const ${keys.map((key, i) => `v${i} = o[${JSON.stringify(key)}]`).join(', ')};
-if (getPrototypeOf(o) !== prototype) return -1;
 let k = 0;
 for (const key in o) { if (key !== keys[k]) return -1; k += 1; }
-if (k !== ${keys.length}) return -1;`;
+if (k !== ${keys.length}) return -1;
+const ${keys.map((key, i) => `v${i} = o[${JSON.stringify(key)}]`).join(', ')};
+if (getPrototypeOf(o) !== prototype) return -1;`;
   const slowValues = columns.map(({ kind, key }, i) =>
     kind === 'x' ? `slow.value(v${i}, ${JSON.stringify(`record${pathStep(key!)}`)});` : '',
   );
