@@ -41,7 +41,10 @@ export interface CheckpointOptions {
   readonly retain?: number | undefined;
   /** Failed checkpoints in a row that the job survives. Default 0. */
   readonly tolerableFailures?: number | undefined;
-  /** Default 'exactly-once'. */
+  /**
+   * Default 'exactly-once'. 'at-least-once' waits for no barrier, and repeats records after a failure; a job in which rows
+   * of a changelog are read (`aggregate` and `topN` over one, tables) is refused with it.
+   */
   readonly mode?: 'exactly-once' | 'at-least-once' | undefined;
   /**
    * 'aligned': a checkpoint's barriers wait behind the records that were sent before them; under

@@ -34,6 +34,20 @@ describe('options', () => {
   });
 });
 
+describe('changelogs', () => {
+  test('are not read with checkpoints at least once, and the error says what to do', async () => {
+    const error = await failureOf(fixture('changes'), {
+      parallelism: 1,
+      args: { count: 10, splits: 1 },
+      checkpoint: { directory: await temporaryFolder(), mode: 'at-least-once' },
+    });
+    expect(error.code).toBe('ERR_HOLDFAST_BAD_OPTION');
+    expect(error.message).toContain("checkpoint.mode: given was 'at-least-once'");
+    expect(error.message).toContain("'exactly-once'");
+    expect(error.message).toContain("'groups'");
+  });
+});
+
 describe('job modules', () => {
   test('a missing module', async () => {
     const error = await failureOf(new URL('./fixtures/nowhere.job.ts', import.meta.url), {});

@@ -17,6 +17,7 @@ import type { HostEvent, KillCause } from '../../host/host-protocol.js';
 import { compileModules } from '../../module/compile-module.js';
 import { HeapGuard } from '../../pool/heap-guard.js';
 import { Slots } from '../../pool/slots.js';
+import { requireModeForChangelogs } from '../../stream/graph/changelog-readers.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planJob } from '../../stream/graph/planner.js';
 import { sumCounters } from '../../stream/task/task-meter.js';
@@ -193,6 +194,7 @@ export class JobDriver {
       slots: this.#options.parallelism,
       keyGroups: this.#options.keyGroups,
     });
+    requireModeForChangelogs(graph, this.#options.checkpoint.mode);
     const modules = graph.nodes.flatMap(({ module }) => module ?? []);
     this.#plan = modules.length === 0 ? plan : { ...plan, modules: await compileModules(modules) };
     if (this.#ended) return;
