@@ -12,6 +12,7 @@ import { ByteReader } from '../../codec/byte-reader.js';
 import { ByteWriter } from '../../codec/byte-writer.js';
 import { decodeValue, encodeValue } from '../../codec/value-codec.js';
 import { isLatin1 } from '../../codec/value-encoder.js';
+import { VALUE_DEPTH_MAX } from '../../codec/value-tags.js';
 
 export const ENTRY_HEADER_BYTES = 7;
 
@@ -36,7 +37,10 @@ export interface PreparedKey {
 }
 
 const TEXT_LENGTH_BYTES = 4;
+const SCRATCH_KEPT_BYTES = 1 << 16;
+const scratch = new ByteWriter();
 
+/** The key is ready until the next one is. */
 export function prepareKey(key: unknown): PreparedKey {
   if (typeof key === 'string') {
     return isLatin1(key)
@@ -48,9 +52,10 @@ export function prepareKey(key: unknown): PreparedKey {
       ? { tag: TAG_INT32, bytes: 4, key: key | 0 }
       : { tag: TAG_FLOAT64, bytes: 8, key };
   }
-  const writer = new ByteWriter();
-  encodeValue(writer, key);
-  const encoded = writer.written();
+  scratch.shrink(SCRATCH_KEPT_BYTES);
+  // Tuples have no holes: undefined is no key.
+  encodeValue(scratch, key, 'key', VALUE_DEPTH_MAX);
+  const encoded = scratch.written();
   return { tag: TAG_VALUE, bytes: TEXT_LENGTH_BYTES + encoded.length, key: encoded };
 }
 

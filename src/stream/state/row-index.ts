@@ -7,6 +7,7 @@
 import { assert } from '../../base/assert.js';
 import { canonicalKey, type PrimitiveKey } from '../../hashring/canonical-key.js';
 import { IntegerIndex } from './integer-index.js';
+import { isNumberTuple } from './number-tuple-index.js';
 import type { RowTable } from './row-table.js';
 import { isPlainTuple, TupleIndex } from './tuple-index.js';
 import { isInteger } from './value-numbers.js';
@@ -49,8 +50,8 @@ export class RowIndex {
       `a record of key group ${group} reached an instance without it`,
     );
     const row = this.#table.create(group, key);
-    // The key may be a piece of a whole frame's text; the key read back from the table stands for itself.
-    this.add(group, this.#table.keyOf(row), row);
+    // The key may be a piece of a whole frame's text, unlike a tuple of numbers; the key read back stands for itself.
+    this.add(group, isNumberTuple(key) ? key : this.#table.keyOf(row), row);
     return row;
   }
 
