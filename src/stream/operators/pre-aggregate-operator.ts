@@ -26,7 +26,7 @@ import { detachedKey } from '../state/detached.js';
 import type { Slice, WindowAssigner } from '../windows/assigner.js';
 import { hasPassed, isLate } from './lateness.js';
 import { keyOfSelected } from './operator-key.js';
-import type { PartialEnvelope, RecordEnvelope } from './partials.js';
+import { enveloping, type RecordEnvelope } from './partials.js';
 import type { WindowContent } from './window-content.js';
 
 /** Partials that an instance holds at most (L2). */
@@ -77,8 +77,11 @@ export class PreAggregateOperator implements Operator {
   /** Comes behind what goes out. */
   #hasWatermark = false;
   #idle: { readonly isSilent: boolean } | undefined;
+  readonly #envelope: ReturnType<typeof enveloping>;
+
   constructor(given: PreAggregation) {
     this.#given = given;
+    this.#envelope = enveloping(given.content.words);
     this.#select = given.key as (record: unknown) => unknown;
   }
 
@@ -192,8 +195,7 @@ export class PreAggregateOperator implements Operator {
     partials.delete(canonical);
     this.#count -= 1;
     const { key, value, records } = partial;
-    const envelope: PartialEnvelope = { key, partial: value, records };
-    this.#output.onElement(envelope, timestamp, 0, NOT_BEHIND);
+    this.#output.onElement(this.#envelope(key, value, records), timestamp, 0, NOT_BEHIND);
   }
 
   /** Undefined: the record goes by itself (L1), or is in no window. */

@@ -34,6 +34,8 @@ export interface Firing {
 export interface WindowContent {
   /** The values are numbers alone. */
   readonly isNumeric: boolean;
+  /** How many numbers, then. */
+  readonly words?: number;
   /** As of a `CellFold`. */
   readonly keepsRecords: boolean;
   open(context: OperatorContext): void;
@@ -77,6 +79,10 @@ class NumericContent implements WindowContent {
     const blank = new Float64Array(this.#functions.words);
     this.#functions.init(blank, 0);
     this.#blank = Array.from(blank);
+  }
+
+  get words(): number {
+    return this.#functions.words;
   }
 
   open(): void {}

@@ -16,17 +16,18 @@ export const GONE = 2 ** 31 - 1;
 const PACKED = Symbol('packed');
 
 export class Cell {
-  readonly group: number;
+  // What each record looks at comes first: with many keys each line of memory counts.
   /** The key as the user gave it, as a value of its own (detached.ts). */
   readonly key: unknown;
   /** The value, or `PACKED`. */
   #content: unknown;
   /** See cell-table.ts, V1; `GONE` for a cell that is deleted. */
   seen: number;
-  /** The block of the cell's last write, for held-frames.ts. */
-  block: WriteBlock;
   /** Where the value lies as bytes, if it has not changed since it was encoded. */
   #chunk: PackedChunk | undefined = undefined;
+  readonly group: number;
+  /** The block of the cell's last write, for held-frames.ts. */
+  block: WriteBlock;
   #from = 0;
   #to = 0;
 
