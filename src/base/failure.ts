@@ -10,6 +10,7 @@ import { clipped } from './clipped.js';
 import { codeOfKind, type ErrorCode, type FailureKind, kindOfCode } from './error-codes.js';
 import { HoldfastError } from './errors.js';
 import { isError, UNREADABLE } from './realm.js';
+import { staleDraft } from './stale-draft.js';
 
 export type { FailureKind } from './error-codes.js';
 
@@ -73,7 +74,7 @@ export function toFailure(
   depth = 0,
 ): Failure {
   try {
-    return read(thrown, kind, place, depth);
+    return read((depth === 0 && staleDraft(thrown)) || thrown, kind, place, depth);
   } catch {
     // The value is a Proxy or has a getter that throws. Nothing more can be said about it.
     return { kind, name: 'Error', message: UNREADABLE, ...place };

@@ -52,7 +52,13 @@ function take({ state, timers }: Context, [what, a, b]: Step): void {
     case 'fail':
       throw new Error('told to fail');
     case 'add':
-      state.last.update((last) => ({ n: (last?.n ?? 0) + a }));
+      if (a % 2 === 0) state.last.update((last) => ({ n: (last?.n ?? 0) + a }));
+      else {
+        state.last.update((last) => {
+          if (last === undefined) return { n: a };
+          last.n += a;
+        });
+      }
       state.all.add(a);
       break;
     case 'clear':

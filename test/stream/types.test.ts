@@ -243,6 +243,7 @@ describe('types flow from source to sink', () => {
           recent: list<Flight>(),
           seen: map<string, boolean>(),
           made: value({ version: 2, migrate: (old: number) => String(old) }),
+          flight: value<Readonly<Flight>>(),
           least: reducing((a: number, b: number) => Math.min(a, b)),
           mean: aggregating(average((one: Flight) => one.distance)),
         },
@@ -258,6 +259,14 @@ describe('types flow from source to sink', () => {
           // @ts-expect-error: it takes flights
           state.mean.add(flight.distance);
           state.last.update((last) => Math.max(last ?? 0, flight.distance));
+          // @ts-expect-error: a number is returned, since it cannot be changed
+          state.last.update(() => {});
+          state.flight.update((draft) => {
+            if (draft === undefined) return flight;
+            draft.distance += 1;
+          });
+          // @ts-expect-error: a flight, or nothing
+          state.flight.update((draft) => draft?.distance);
           // @ts-expect-error: a number
           state.last.set('5');
           // @ts-expect-error: flights

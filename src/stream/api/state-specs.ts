@@ -1,5 +1,6 @@
 /** Declares the named state of `process`: for each key a value, a list, a map, or what is made of all that was added. */
 
+import type { Draft } from 'immer';
 import { HoldfastError } from '../../base/errors.js';
 import { badOption, checkObject, checkOneOf } from '../../base/option-checks.js';
 import { type Aggregation, versionOf } from './aggregations.js';
@@ -19,8 +20,19 @@ export interface ValueState<T> {
    * @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE for what cannot be written to a checkpoint
    */
   set(value: T): void;
-  /** Keeps what `fn` makes of the value. Synchronous. @throws as `set`; ERR_HOLDFAST_ASYNC_CALLBACK */
-  update(fn: (value: T | undefined) => T): void;
+  /**
+   * Keeps what `fn` makes of the value. Synchronous. Of objects, arrays, Maps and Sets it gets a draft: it changes that, or
+   * returns the next value (not both). Of what it has not been given as an object it has to return the next value.
+   * A draft costs more than `get` and `set`, the more the more of it is looked at; and like these it copies the value. When
+   * `fn` returns nothing and has called `set` or `clear` of the same state, that stands.
+   * @throws HoldfastError as `set`; ERR_HOLDFAST_ASYNC_CALLBACK; ERR_HOLDFAST_USER_CODE when `fn` returns nothing for a
+   *   primitive value or for none, or has both changed the draft and returned another value;
+   *   ERR_HOLDFAST_OUTSIDE_CALLBACK for a draft that is used later
+   */
+  update(
+    // biome-ignore lint/suspicious/noConfusingVoidType: a callback that only changes its draft returns nothing
+    fn: (value: Draft<T> | undefined) => T | Draft<T> | (T extends object ? void : never),
+  ): void;
   clear(): void;
 }
 

@@ -17,11 +17,12 @@
  */
 
 import { isDeepStrictEqual } from 'node:util';
-import { type Draft, enableMapSet, Immer, isDraftable } from 'immer';
+import { type Draft, enableMapSet, isDraftable } from 'immer';
 import { HoldfastError } from '../../base/errors.js';
 import { copyValue } from '../../codec/value-codec.js';
 import type { Aggregation } from './aggregations.js';
 import { asyncCallbackError, checkCallback, describeValue, isThenable } from './callbacks.js';
+import { changedByDraft, changedCopy } from './draft.js';
 import { checkVersion } from './state-version.js';
 import { emittedValue, isTree, looksAtChange } from './value-change.js';
 
@@ -96,7 +97,9 @@ export function aggregation<T, S>(
       if (isThenable(answer)) throw asyncCallbackError(`aggregation({ ${where} })`);
       return answer;
     };
-    const next = isTree(state) ? produced(state, where, called) : changedCopy(state, called);
+    const next = isTree(state)
+      ? changedByDraft(state, `'${where}' of aggregation(…)`, called)
+      : changedCopy(state, called);
     if (next === state) return state;
     looksAtChange(state, requireImmutable(next, where));
     return next;
@@ -159,30 +162,6 @@ function requireNeutral(merged: unknown, given: unknown): void {
       "'merge' take it into account.",
     { details: { where: 'merge' } },
   );
-}
-
-/** What was looked at is frozen by value-change.ts; immer would put methods into Maps. */
-const immer = new Immer({ autoFreeze: false });
-
-function produced(state: unknown, where: string, change: (draft: unknown) => unknown): unknown {
-  try {
-    return immer.produce(state, change as never);
-  } catch (error) {
-    if (!(error instanceof RangeError) || !/call stack/.test(error.message)) throw error;
-    throw new HoldfastError(
-      'ERR_HOLDFAST_UNSUPPORTED_VALUE',
-      `'${where}' of aggregation(…) has put the state, or a part of it, into itself (or recursed without ` +
-        'end). Keep a name or an index there instead of the object.',
-      { cause: error, details: { where } },
-    );
-  }
-}
-
-/** U2 */
-function changedCopy(state: unknown, change: (copy: unknown) => unknown): unknown {
-  const copy = copyValue(state, 'state');
-  const answer = change(copy);
-  return answer === undefined ? copy : answer;
 }
 
 function requireImmutable(value: unknown, where: string): unknown {

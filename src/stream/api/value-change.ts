@@ -120,12 +120,12 @@ function isAlike(before: unknown, value: object): boolean {
 }
 
 function note(value: object): void {
-  if (hasShared(value, new Set())) tangled.add(value);
+  if (hasShared(value)) tangled.add(value);
   else trees.add(value);
 }
 
-/** Dates, binary data and the like may stand in two places: nothing copies them. */
-function hasShared(value: unknown, met: Set<object>): boolean {
+/** Does an object stand in two places of it? Dates, binary data and the like may: nothing copies them. */
+export function hasShared(value: unknown, met: Set<object> = new Set()): boolean {
   if (typeof value !== 'object' || value === null || !isDraftable(value)) return false;
   if (met.has(value)) return true;
   met.add(value);

@@ -3,9 +3,13 @@
  * What goes in and what comes out is a copy, as the job's `records` option has it (record-keeper.ts).
  */
 
+import { enableMapSet, isDraftable } from 'immer';
+import { HoldfastError } from '../../base/errors.js';
 import { type RecordKeeper, type RecordsMode, recordKeeper } from '../../channels/record-keeper.js';
+import { copyValue } from '../../codec/value-codec.js';
 import type { Aggregation, NumericAggregation } from '../api/aggregations.js';
-import { asyncCallbackError, isThenable } from '../api/callbacks.js';
+import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
+import { changedByDraft } from '../api/draft.js';
 import type {
   AggregatingState,
   ListState,
@@ -14,6 +18,7 @@ import type {
   StateSpec,
   ValueState,
 } from '../api/state-specs.js';
+import { hasShared } from '../api/value-change.js';
 import { type Expiring, Handle, type Place } from './handle.js';
 import type { KeyedState } from './keyed-state.js';
 import { MapHandle } from './map-handle.js';
@@ -58,7 +63,7 @@ function stateHandle(
   if (spec.owned !== undefined) return new OwnedHandle(place);
   switch (spec.kind) {
     case 'value':
-      return new ValueHandle(place);
+      return new ValueHandle(place, records);
     case 'list':
       return new ListHandle(place);
     case 'map':
@@ -107,6 +112,15 @@ abstract class SingleHandle extends Handle {
 }
 
 class ValueHandle extends SingleHandle implements ValueState<unknown> {
+  /** What `get` gives is nobody else's. */
+  readonly #copies: boolean;
+
+  constructor(place: Place, records: RecordsMode = 'checked') {
+    super(place);
+    this.#copies = records === 'checked';
+    enableMapSet(); // Idempotent, and not at the top of a module, which has to stay free of effects.
+  }
+
   get(): unknown {
     return this.keeper.keep(this.content);
   }
@@ -117,10 +131,49 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
   }
 
   update(fn: (value: unknown) => unknown): void {
-    const value = fn(this.get());
-    if (isThenable(value)) throw asyncCallbackError('update');
-    this.set(value);
+    const before = this.state.read(this.slot);
+    const value = this.get();
+    const isObject = typeof value === 'object' && value !== null;
+    const answer = isObject ? this.#changed(value, fn) : fn(value);
+    if (answer === undefined) {
+      // What `fn` itself has set or cleared stands.
+      if (this.state.read(this.slot) !== before) return;
+      throw nothingReturned(value);
+    }
+    if (isThenable(answer)) throw asyncCallbackError('update');
+    this.put(this.kept(answer));
   }
+
+  /**
+   * What `fn` has made of the value. It works on a copy, of which nothing but the outcome is kept: so Dates and the like
+   * may be changed in place as well.
+   */
+  #changed(value: object, fn: (value: unknown) => unknown): unknown {
+    const before = this.state.read(this.slot);
+    const copy = this.#copies ? value : copyValue(value, 'state');
+    let isAnswered = false;
+    const change = (given: unknown): unknown => {
+      const answer = fn(given);
+      isAnswered = answer !== undefined;
+      if (isThenable(answer)) throw asyncCallbackError('update');
+      return answer;
+    };
+    const isDrafted = isDraftable(copy) && !hasShared(copy);
+    const next = isDrafted ? changedByDraft(copy, 'update(…)', change) : (change(copy) ?? copy);
+    return isAnswered || this.state.read(this.slot) === before ? next : undefined;
+  }
+}
+
+function nothingReturned(value: unknown): HoldfastError {
+  const what =
+    value === undefined
+      ? 'the key has no value yet, and the callback returned nothing that could be its first'
+      : `the callback returned nothing, and ${describeValue(value)} cannot be changed in place`;
+  return new HoldfastError(
+    'ERR_HOLDFAST_USER_CODE',
+    `update(…) of a state: ${what}. Return the next value. (clear() takes a value away; get() tells whether there is one.)`,
+    { details: { where: 'update' } },
+  );
 }
 
 class OwnedHandle extends SingleHandle implements OwnedState<unknown> {
