@@ -18,7 +18,7 @@ export interface DriftingSplits {
   ownMs(index: number): number;
 }
 
-interface Region {
+export interface RegionTold {
   /** By name: what each source's instance has told last. */
   readonly told: Map<string, number>;
 }
@@ -27,11 +27,13 @@ const NEVER = Number.NEGATIVE_INFINITY;
 
 export class DriftOracle {
   readonly #violated: (what: string) => void;
-  readonly #regions: Region[] = [];
+  readonly #regions: () => RegionTold[];
   readonly #views = new WeakMap<DriftingSplits, SourceAlignment>();
 
-  constructor(violated: (what: string) => void) {
+  /** @param regions of the simulation that is under way, by their numbers; it adds to them */
+  constructor(violated: (what: string) => void, regions: () => RegionTold[]) {
     this.#violated = violated;
+    this.#regions = regions;
   }
 
   /**
@@ -46,8 +48,9 @@ export class DriftOracle {
         const names = sources.flatMap(({ operator, instances }) =>
           Array.from({ length: instances }, (_, instance) => `${operator}/${instance}`),
         );
-        oracle.#regions.push({ told: new Map(names.map((name) => [name, NEVER])) });
-        return marked(original(tasks), oracle.#regions.length - 1);
+        const regions = oracle.#regions();
+        regions.push({ told: new Map(names.map((name) => [name, NEVER])) });
+        return marked(original(tasks), regions.length - 1);
       }),
       patch(SourceAlignment.prototype, 'tellTime', (original) => {
         return function (this: SourceAlignment, timeMs) {
@@ -83,8 +86,8 @@ export class DriftOracle {
     }
   }
 
-  #regionOf({ memory }: SourceAlignment): Region {
-    return this.#regions[Number(new BigInt64Array(memory).at(-1))]!;
+  #regionOf({ memory }: SourceAlignment): RegionTold {
+    return this.#regions()[Number(new BigInt64Array(memory).at(-1))]!;
   }
 }
 

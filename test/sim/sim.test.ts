@@ -5,12 +5,13 @@
 
 import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { FAULT_KINDS } from './faults.js';
 import { PLANTED_BUGS } from './planted-bugs.js';
 import { describeResult, shrink } from './report.js';
 import { runSeed, themeOf } from './simulation.js';
 import type { Theme } from './topology.js';
+import { stopWatching } from './watchers.js';
 
 const SEEDS_MAX = 500;
 const LONG_MS = 240_000;
@@ -21,6 +22,9 @@ const LONG_MS = 240_000;
  */
 const FOUND_BY = new URL('found-by.json', import.meta.url);
 const foundBy = JSON.parse(readFileSync(FOUND_BY, 'utf8')) as Record<string, number>;
+
+// Other files run in this process.
+afterAll(stopWatching);
 
 describe('the simulator', () => {
   test('gives the same trace for the same seed, and another for another', async () => {

@@ -20,11 +20,10 @@ import type { Manifest } from '../../src/checkpoint/store.js';
 import type { JobResult } from '../../src/job/job-types.js';
 import type { CrashFileSystem } from '../checkpoint/crash-file-system.js';
 import { applyFault } from './apply-fault.js';
+import type { RegionTold } from './drift-oracle.js';
 import { drawFaults, FAULTS_UNTIL_MS, type Fault } from './faults.js';
-import { watchInputs } from './input-oracle.js';
 import { Life, type Occasion } from './life.js';
 import { Oracle } from './oracle.js';
-import { allOf } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';
 import { type ExpectedAtRest, expectedAtRest, expectedSinks } from './reference.js';
 import { drawSettings, type Settings } from './settings.js';
@@ -32,9 +31,6 @@ import { SimDisk } from './sim-disk.js';
 import { type JobHooks, simJob } from './sim-job.js';
 import { Ledger, OUT, publishedPart, stagedSink } from './sim-sinks.js';
 import type { SimThread } from './sim-thread.js';
-import { watchSupervision } from './supervision-oracle.js';
-import { watchTasks } from './task-oracle.js';
-import { watchTimes } from './time-oracle.js';
 import {
   callsOf,
   drawTheme,
@@ -47,6 +43,7 @@ import {
 } from './topology.js';
 import { Trace } from './trace.js';
 import { bytesOf, CHECKPOINTS, placeOf } from './watched-store.js';
+import { stopWatching, watchFor } from './watchers.js';
 import { type Domain, World } from './world.js';
 
 export interface SeedOptions {
@@ -109,7 +106,7 @@ export function themeOf(seed: number): Theme {
 }
 
 export async function runSeed(seed: number, options: SeedOptions = {}): Promise<SeedResult> {
-  const undo = options.bug?.install?.();
+  const undo = plant(options.bug);
   try {
     const simulation = new Simulation(seed, options);
     const result = await simulation.run();
@@ -119,6 +116,17 @@ export async function runSeed(seed: number, options: SeedOptions = {}): Promise<
   } finally {
     undo?.();
   }
+}
+
+/** @returns what undoes it */
+function plant(bug: PlantedBug | undefined): (() => void) | undefined {
+  if (bug?.install === undefined) return undefined;
+  stopWatching();
+  const undo = bug.install();
+  return () => {
+    stopWatching();
+    undo();
+  };
 }
 
 /** M4 @param copied what came of the copy */
@@ -213,18 +221,16 @@ export class Simulation {
       this.#outcome !== undefined || oracle.violations.length > 0 || world.nowMs > deadlineMs;
     const uncaught = (error: unknown) => oracle.violated(`a promise was rejected: ${text(error)}`);
     process.on('unhandledRejection', uncaught);
-    const violated = (what: string) => oracle.violated(what);
-    const unwatch = allOf([
-      watchTasks((pipeline) => !isDealt(this.#topology.pipelines[pipeline]!), violated),
-      watchSupervision(this.settings.restart, violated),
-      watchInputs({ violated, onSilent: () => this.#on('times that counted no more') }),
-      watchTimes({
-        now: () => world.nowMs,
-        sourceOf: (operator) => sourceOf(this.#topology, operator),
-        violated,
-        on: (occasion) => this.#on(occasion),
-      }),
-    ]);
+    const regions: RegionTold[] = [];
+    watchFor({
+      isOrdered: (pipeline) => !isDealt(this.#topology.pipelines[pipeline]!),
+      restart: this.settings.restart,
+      now: () => world.nowMs,
+      sourceOf: (operator) => sourceOf(this.#topology, operator),
+      regions: () => regions,
+      violated: (what) => oracle.violated(what),
+      on: (occasion) => this.#on(occasion),
+    });
     try {
       const ended = await world.run(done, EVENTS_MAX);
       if (oracle.violations.length === 0 && (!ended || this.#outcome === undefined)) {
@@ -235,7 +241,6 @@ export class Simulation {
       }
       if (oracle.violations.length === 0) await this.#judge();
     } finally {
-      unwatch();
       process.off('unhandledRejection', uncaught);
     }
     return this.#result();

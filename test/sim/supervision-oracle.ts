@@ -35,21 +35,25 @@ interface GroupWatch {
 
 /** Looks on until what it returns is called. @param restart of all groups */
 export function watchSupervision(
-  restart: RestartStrategy,
+  restart: () => RestartStrategy,
   violated: (what: string) => void,
 ): () => void {
   const trees = new WeakMap<SupervisionTree, Map<string, GroupWatch>>();
   const refills = watchRefills();
   const undo = patch(SupervisionTree.prototype, 'handle', (original) => {
     return function (this: SupervisionTree, event, now) {
-      const known = trees.get(this) ?? groupsOf(this.describe(now));
-      trees.set(this, known);
+      let known = trees.get(this);
+      if (known === undefined) {
+        known = groupsOf(this.describe(now));
+        trees.set(this, known);
+        refills.forget();
+      }
       const commands = original.call(this, event, now);
       if (event.kind === 'progress' && !refills.take(event.path)) {
         violated(`I15: the budget of ${event.path} begins anew, and there was no progress`);
       }
       hear(known, event);
-      for (const command of commands) judge(known, event, command, restart, now, violated);
+      for (const command of commands) judge(known, event, command, restart(), now, violated);
       return commands;
     };
   });
@@ -57,7 +61,12 @@ export function watchSupervision(
 }
 
 /** What groups may be refilled, by what their regions have failed at and what checkpoints hold. */
-function watchRefills(): { take(path: string | undefined): boolean; undo: () => void } {
+function watchRefills(): {
+  take(path: string | undefined): boolean;
+  /** Another tree begins. */
+  forget(): void;
+  undo: () => void;
+} {
   /** By region, then task and split: least count. */
   type Least = Map<number, Map<string, number>>;
   const failed = new WeakMap<Progress, Least>();
@@ -106,7 +115,11 @@ function watchRefills(): { take(path: string | undefined): boolean; undo: () => 
       };
     }),
   ];
-  return { take: (path) => path !== undefined && due.delete(path), undo: allOf(undo) };
+  return {
+    take: (path) => path !== undefined && due.delete(path),
+    forget: () => due.clear(),
+    undo: allOf(undo),
+  };
 }
 
 function groupsOf(root: TreeNode): Map<string, GroupWatch> {

@@ -14,7 +14,7 @@ import { ObservedSplits } from '../../src/stream/task/observed-splits.js';
 import { SourceAlignment } from '../../src/stream/task/source-alignment.js';
 import { SplitReader } from '../../src/stream/task/split-reader.js';
 import { SplitTimes } from '../../src/stream/task/split-times.js';
-import { type DriftingSplits, DriftOracle } from './drift-oracle.js';
+import { type DriftingSplits, DriftOracle, type RegionTold } from './drift-oracle.js';
 import type { Occasion } from './life.js';
 import { allOf, patch, patchGetter } from './patch.js';
 import { DISORDER_MS, type SourceSpec } from './topology.js';
@@ -24,6 +24,8 @@ export interface TimesWatch {
   readonly now: () => number;
   /** Of the operator that gives times to a source's records; undefined: none of the simulation's. */
   readonly sourceOf: (operator: string) => SourceSpec | undefined;
+  /** Those of this simulation, by their numbers. */
+  readonly regions: () => RegionTold[];
   readonly violated: (what: string) => void;
   readonly on: (occasion: Occasion) => void;
 }
@@ -195,7 +197,7 @@ export function watchTimes(watch: TimesWatch): () => void {
     return model;
   };
   const observed = new WeakMap<ObservedSplits, ModelTimes>();
-  const drift = new DriftOracle(watch.violated);
+  const drift = new DriftOracle(watch.violated, watch.regions);
   let asked: ModelTimes | undefined;
   return allOf([
     drift.watch(() => {
