@@ -15,6 +15,7 @@
  */
 
 import type { Random } from '../../src/base/random.js';
+import { CachedFunction } from './code-cache.js';
 import type { Trace } from './trace.js';
 
 export interface Domain {
@@ -47,6 +48,7 @@ const real = {
   clearImmediate: globalThis.clearImmediate,
   dateNow: Date.now,
   now: performance.now.bind(performance),
+  Function: globalThis.Function,
 };
 
 /** 2026-01-01: what `Date.now` begins with. */
@@ -202,6 +204,7 @@ export class World {
     replace['clearTimeout'] = clear(real.clearTimeout as never);
     replace['clearInterval'] = clear(real.clearInterval as never);
     replace['clearImmediate'] = clear(real.clearImmediate as never);
+    replace['Function'] = CachedFunction;
     Date.now = () => (inside() ? EPOCH_MS + Math.floor(this.nowMs) : real.dateNow());
     performance.now = () => (inside() ? this.#look() : real.now());
     return () => {
@@ -211,6 +214,7 @@ export class World {
       replace['clearTimeout'] = real.clearTimeout;
       replace['clearInterval'] = real.clearInterval;
       replace['clearImmediate'] = real.clearImmediate;
+      replace['Function'] = real.Function;
       Date.now = real.dateNow;
       performance.now = real.now;
     };
