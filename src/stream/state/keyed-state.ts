@@ -56,6 +56,7 @@ export class KeyedState {
   expiresByClock: ((atMs: number) => void) | undefined;
   #key: unknown;
   #group = 0;
+  /** That of `#key`, also behind the callback; undefined: it has none. */
   #cell: Cell | undefined;
   /** Number of the current callback, counted from 1; 0 outside of callbacks. */
   #callback = 0;
@@ -97,10 +98,13 @@ export class KeyedState {
    * @param key as rows show it, and nobody else holds it @param canonical its canonical form, if it is known
    */
   begin(key: unknown, canonical: PrimitiveKey | undefined, group: number): void {
-    const bucket = this.#buckets[group] ?? this.#newGroup(group);
-    this.#key = key;
-    this.#group = group;
-    this.#cell = bucket.cells.find(key, canonical);
+    // Records of a key often follow each other.
+    if (key !== this.#key || this.#cell === undefined || typeof key === 'object') {
+      const bucket = this.#buckets[group] ?? this.#newGroup(group);
+      this.#key = key;
+      this.#group = group;
+      this.#cell = bucket.cells.find(key, canonical);
+    }
     this.#open();
   }
 
@@ -120,6 +124,7 @@ export class KeyedState {
     const cell = this.#cell!;
     if (this.#mayBeEmpty && this.#isEmpty(cell)) {
       this.#table.delete(this.#bucket, cell); // S1
+      this.#cell = undefined;
     } else if (this.#mayHoldFrame) {
       this.#table.set(cell, cell.value);
     }
