@@ -130,7 +130,7 @@ export class KeyedState {
     }
     this.#mayHoldFrame = false;
     this.#mayBeEmpty = false;
-    if (this.#undo !== undefined) this.#undo.length = 0;
+    if (this.#undo !== undefined && this.#undo.length > 0) this.#undo.length = 0;
   }
 
   /** The callback has failed: ends it. Where failures are put aside, what it has changed is undone. */
