@@ -76,15 +76,15 @@ export class Expiry {
   }
 
   get isDue(): boolean {
-    return this.#keys.areDue(this.#untilMs);
+    return this.#keys.areDue(this.#untilMs());
   }
 
   /** Frees what has expired of one key; false when nothing is due. */
   free(): boolean {
-    return this.#keys.free(this.#untilMs);
+    return this.#keys.free(this.#untilMs());
   }
 
-  get #untilMs(): number {
+  #untilMs(): number {
     const { watermark, queue } = this.#timers;
     if (watermark === Number.POSITIVE_INFINITY) return Number.NEGATIVE_INFINITY; // X3
     const timerMs = queue.nextMs;

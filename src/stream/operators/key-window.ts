@@ -68,18 +68,18 @@ export class TriggerCallContext implements TriggerContext<unknown> {
     this.#parts = parts;
     this.#watch = context.clock ?? machineClock;
     this.state = {
-      get: () => keeper.keep(this.#current.trigger),
+      get: () => keeper.keep(this.#current().trigger),
       set: (value) => {
         const kept = keeper.keep(value);
         state.keeps(kept);
-        this.#current.trigger = kept;
+        this.#current().trigger = kept;
       },
     };
     this.timers = {
-      eventTime: (ms) => this.#set(this.#current.events, timers.queue, ms, 'eventTime'),
-      deleteEventTime: (ms) => remove(this.#current.events, ms),
-      processingTime: (ms) => this.#set(this.#current.clocks, clock, ms, 'processingTime'),
-      deleteProcessingTime: (ms) => remove(this.#current.clocks, ms),
+      eventTime: (ms) => this.#set(this.#current().events, timers.queue, ms, 'eventTime'),
+      deleteEventTime: (ms) => remove(this.#current().events, ms),
+      processingTime: (ms) => this.#set(this.#current().clocks, clock, ms, 'processingTime'),
+      deleteProcessingTime: (ms) => remove(this.#current().clocks, ms),
     };
   }
 
@@ -94,12 +94,12 @@ export class TriggerCallContext implements TriggerContext<unknown> {
   }
 
   get window(): WindowBounds {
-    const { start, end } = this.#current;
+    const { start, end } = this.#current();
     return { windowStart: start, windowEnd: end };
   }
 
   get records(): number {
-    return this.#current.records;
+    return this.#current().records;
   }
 
   get timestamp(): number {
@@ -118,7 +118,8 @@ export class TriggerCallContext implements TriggerContext<unknown> {
     return this.#watch.now();
   }
 
-  get #current(): KeyWindow {
+  /** A method for the reason of `#areDue` in timed-operator.ts. */
+  #current(): KeyWindow {
     this.#parts.state.requireCallback();
     return this.#window;
   }

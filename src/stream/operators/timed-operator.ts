@@ -103,7 +103,7 @@ export abstract class TimedOperator<D> implements Operator {
     this.clock = clock;
     this.#expiry = expiry;
     this.#clockExpiry = clockExpiry;
-    this.#isBusy = this.#areDue;
+    this.#isBusy = this.#areDue();
   }
 
   get suspended(): boolean {
@@ -120,7 +120,7 @@ export abstract class TimedOperator<D> implements Operator {
     const isEnd = timeMs === Number.POSITIVE_INFINITY && timers.watermark < timeMs;
     timers.advance(timeMs);
     if (isEnd) this.ended();
-    if (!this.#isBusy && !this.#areDue) {
+    if (!this.#isBusy && !this.#areDue()) {
       this.output.onWatermark(timeMs);
       return;
     }
@@ -139,13 +139,13 @@ export abstract class TimedOperator<D> implements Operator {
   }
 
   settle(): void {
-    if (this.#isBusy || this.#nextClockMs === undefined) return;
+    if (this.#isBusy || this.#nextClockMs() === undefined) return;
     this.#clockMs = this.#watch.now();
     this.work();
   }
 
   get dueMs(): number | undefined {
-    const next = this.#nextClockMs;
+    const next = this.#nextClockMs();
     if (next === undefined) return undefined;
     const watch = this.#watch;
     return watch.elapsed() + (next - watch.now());
@@ -162,7 +162,7 @@ export abstract class TimedOperator<D> implements Operator {
     this.#isBusy = true;
     for (;;) {
       if (out.suspended) return;
-      if (!this.#areDue) break;
+      if (!this.#areDue()) break;
       if (context.turn.pause) return;
       if (this.#expiry?.free() === true || this.#clockExpiry?.free(this.#clockMs) === true) {
         context.alive();
@@ -192,7 +192,7 @@ export abstract class TimedOperator<D> implements Operator {
   }
 
   /** What the clock shows when it gives something to do; undefined: it never does. */
-  get #nextClockMs(): number | undefined {
+  #nextClockMs(): number | undefined {
     const timerMs = this.clock.nextMs;
     const wakeMs = this.#clockExpiry?.wakeMs;
     return timerMs === undefined || wakeMs === undefined
@@ -208,7 +208,8 @@ export abstract class TimedOperator<D> implements Operator {
     while (expiry.free(nowMs)) this.context.alive();
   }
 
-  get #areDue(): boolean {
+  /** A method, as it is asked for each record: V8 calls into its runtime at each use of a private getter. */
+  #areDue(): boolean {
     return (
       this.#events.areDue(this.timers.watermark) ||
       this.clock.areDue(this.#clockMs) ||

@@ -269,10 +269,11 @@ function defaultTrigger(window: Triggered, restMs: number): Trigger<unknown> {
 function clockTrigger(restMs: number): Trigger<unknown> {
   return {
     name: 'clock',
-    onElement(_record, { timers, window, state }) {
-      if (state.get() === true) return 'continue';
-      state.set(true);
-      timers.processingTime(window.windowEnd + restMs);
+    onElement(_record, ctx) {
+      // Nearly all records are in a window that has its timer: nothing else is asked for them.
+      if (ctx.state.get() === true) return 'continue';
+      ctx.state.set(true);
+      ctx.timers.processingTime(ctx.window.windowEnd + restMs);
       return 'continue';
     },
     onTimer(timeMs, { timers, window }) {

@@ -123,7 +123,7 @@ export class KeyedState {
     this.#hasChanged = false;
     const cell = this.#cell!;
     if (this.#mayBeEmpty && this.#isEmpty(cell)) {
-      this.#table.delete(this.#bucket, cell); // S1
+      this.#table.delete(this.#bucket(), cell); // S1
       this.#cell = undefined;
     } else if (this.#mayHoldFrame) {
       this.#table.set(cell, cell.value);
@@ -183,7 +183,7 @@ export class KeyedState {
     this.#hasChanged = true;
     const cell = this.#cell;
     if (cell === undefined) return this.#create();
-    if (cell.seen < this.#table.active) this.#table.save(this.#bucket, cell);
+    if (cell.seen < this.#table.active) this.#table.save(this.#bucket(), cell);
     cell.changes();
     return cell;
   }
@@ -220,7 +220,7 @@ export class KeyedState {
   #create(): Cell {
     const slots = this.#slots === 1 ? undefined : new Array<unknown>(this.#slots).fill(undefined);
     const key = isNumberTuple(this.#key) ? this.#key : detachedKey(this.#key);
-    const cell = this.#table.create(this.#bucket, this.#group, key, slots);
+    const cell = this.#table.create(this.#bucket(), this.#group, key, slots);
     this.#cell = cell;
     return cell;
   }
@@ -230,7 +230,7 @@ export class KeyedState {
     return slotsOf(cell).every((slot) => slot === undefined);
   }
 
-  get #bucket(): CellBucket<KeyCells> {
+  #bucket(): CellBucket<KeyCells> {
     return this.#buckets[this.#group]!;
   }
 

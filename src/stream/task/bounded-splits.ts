@@ -112,7 +112,7 @@ export class BoundedSplits {
     return isWhole ? Number.POSITIVE_INFINITY : CHUNK_RECORDS;
   }
 
-  get #touchesMax(): number {
+  #touchesMax(): number {
     return Math.min(TOUCHES_MAX, this.#given.open.max);
   }
 
@@ -132,7 +132,7 @@ export class BoundedSplits {
       } else if (!reader.advance()) continue;
       moved = true;
     }
-    while (this.#touching.size < this.#touchesMax && this.#given.open.isFree) {
+    while (this.#touching.size < this.#touchesMax() && this.#given.open.isFree) {
       const reader = this.#untouched[this.#touchedTo];
       if (reader === undefined) break;
       this.#touchedTo += 1;
@@ -159,7 +159,7 @@ export class BoundedSplits {
     observers.touch(reader.index, reader.batch!);
     this.#touching.delete(reader);
     this.#order.add(reader);
-    if (open.count > open.max - this.#touchesMax) reader.rest();
+    if (open.count > open.max - this.#touchesMax()) reader.rest();
     else this.#spare.add(reader);
   }
 

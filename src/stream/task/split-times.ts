@@ -263,12 +263,12 @@ export class SplitTimes implements SplitObserver {
    */
   get leastMs(): number {
     const least = this.#reading.least();
-    return least === undefined || this.#isOver ? Number.POSITIVE_INFINITY : this.#readMs(least);
+    return least === undefined || this.#isOver() ? Number.POSITIVE_INFINITY : this.#readMs(least);
   }
 
   /** The split that holds the watermark, or `NO_SPLIT`; undefined when none does. */
   get holder(): SplitObserver['holder'] {
-    if (this.isIdle || this.#isOver) return undefined;
+    if (this.isIdle || this.#isOver()) return undefined;
     const least = this.#holding.least();
     if (least === undefined) return { index: NO_SPLIT, ownMs: this.#saidMs, isBehind: false };
     const ownMs = this.#ownMs(least);
@@ -277,16 +277,16 @@ export class SplitTimes implements SplitObserver {
 
   /** All splits are idle; or there is none, and has been none for long. */
   get isIdle(): boolean {
-    if (this.#isOver || this.#holding.size > 0) return false;
+    if (this.#isOver() || this.#holding.size > 0) return false;
     return this.#splits.size > 0 || this.#none.idle;
   }
 
   /** Those that may be idle. */
-  get #judged(): Iterable<SplitTime> {
+  #judged(): Iterable<SplitTime> {
     return this.#splits.size > 0 ? this.#splits.values() : [this.#none];
   }
 
-  get #isOver(): boolean {
+  #isOver(): boolean {
     return this.#saidMs === Number.POSITIVE_INFINITY;
   }
 
@@ -306,7 +306,7 @@ export class SplitTimes implements SplitObserver {
     const sinceMs = this.#judgedMs;
     if (now < sinceMs + this.#idleAfterMs * JUDGED_EVERY) return;
     this.#judgedMs = now;
-    for (const split of this.#judged) {
+    for (const split of this.#judged()) {
       if (split.idle) continue;
       const { spoke } = split;
       split.spoke = false;
@@ -348,9 +348,9 @@ export class SplitTimes implements SplitObserver {
 
   /** When a split may become idle by time alone, on the clock of `judge`; undefined: none. */
   get idleDueMs(): number | undefined {
-    if (this.#idleAfterMs === Number.POSITIVE_INFINITY || this.#isOver) return undefined;
+    if (this.#idleAfterMs === Number.POSITIVE_INFINITY || this.#isOver()) return undefined;
     let due = Number.POSITIVE_INFINITY;
-    for (const { idle, quietSinceMs } of this.#judged) {
+    for (const { idle, quietSinceMs } of this.#judged()) {
       if (idle) continue;
       // Who was not judged yet has to be, or it would never fall idle when nothing else happens.
       const since = quietSinceMs === undefined ? NEVER : quietSinceMs;

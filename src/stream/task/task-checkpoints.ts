@@ -110,7 +110,7 @@ export class TaskCheckpoints {
 
   /** No element may be taken: a part is due, or something has to happen before it may be taken (T2, T4). */
   get isWaiting(): boolean {
-    return this.#aligned !== undefined || this.#replayPending || this.#trigger !== undefined;
+    return this.#aligned !== undefined || this.#replayPending || this.#trigger() !== undefined;
   }
 
   /** The part to be taken between two elements. Of a source: elements that it restored come after it. */
@@ -121,26 +121,26 @@ export class TaskCheckpoints {
         ? undefined // T6
         : { kind: 'replayed', checkpoint: replayedBarrier!, alignMs: 0 };
     }
-    const trigger = this.#trigger;
+    const trigger = this.#trigger();
     if (trigger !== undefined) return { ...trigger, kind: 'aligned', alignMs: 0 };
     const aligned = this.#aligned;
     if (aligned === undefined) return undefined;
     if (aligned.checkpoint === replayedBarrier) {
       return arePending() ? undefined : { kind: 'replayed', ...aligned }; // T6
     }
-    if (this.#isBusy) return undefined; // T4
+    if (this.#isBusy()) return undefined; // T4
     const waits = sinks.length > 0 || incremental; // T2
     const mayTake = !waits || aligned.checkpoint <= this.#told;
     return mayTake ? { kind: 'aligned', ...aligned } : undefined;
   }
 
   /** The next part that a source may take. */
-  get #trigger() {
-    return this.#isBusy ? undefined : this.#triggers[0]; // T4
+  #trigger() {
+    return this.#isBusy() ? undefined : this.#triggers[0]; // T4
   }
 
   /** A snapshot is under way that has to be completed before the next begins (T4). */
-  get #isBusy(): boolean {
+  #isBusy(): boolean {
     const { alignedTimeoutMs, snapshots } = this.#given;
     return alignedTimeoutMs === Number.POSITIVE_INFINITY && snapshots.underWay;
   }

@@ -233,13 +233,13 @@ export class TaskInputs {
   }
 
   /** May this checkpoint be overtaken, so that it makes sense to look for announcements? */
-  get #mayOvertake(): boolean {
+  #mayOvertake(): boolean {
     return this.#given.alignedTimeoutMs !== Infinity && this.#replayAligner === undefined;
   }
 
   /** Is the part due, although not all of the checkpoint's barriers have come? */
   isOvertaken(checkpoint: number, now: number): boolean {
-    if (!this.#mayOvertake) return false;
+    if (!this.#mayOvertake()) return false;
     let urgent = false;
     for (const { channel } of this.#inputs) {
       const { announced } = channel;
@@ -253,7 +253,7 @@ export class TaskInputs {
 
   /** When `isOvertaken` may become true by time alone. */
   overtakenDue(checkpoint: number): number | undefined {
-    if (!this.#mayOvertake || this.#newest !== checkpoint) return undefined;
+    if (!this.#mayOvertake() || this.#newest !== checkpoint) return undefined;
     return this.#alignedSinceMs + this.#given.alignedTimeoutMs;
   }
 

@@ -46,13 +46,13 @@ export class TaskOutputs {
 
   /** To be called after a run: from now on the time counts during which buffered output waits. */
   note(now: number): void {
-    if (this.#pendingSinceMs === undefined && this.#pending) this.#pendingSinceMs = now;
+    if (this.#pendingSinceMs === undefined && this.#pending()) this.#pendingSinceMs = now;
   }
 
   /** @returns when the next flush is due (performance.now() ms), undefined when nothing is buffered */
   flushDue(now: number): number | undefined {
     if (this.#pendingSinceMs === undefined) return undefined;
-    if (!this.#pending) {
+    if (!this.#pending()) {
       this.#pendingSinceMs = undefined;
       return undefined;
     }
@@ -60,14 +60,14 @@ export class TaskOutputs {
     if (now >= this.#pendingSinceMs + this.#bufferTimeoutMs) {
       for (const router of this.#routers) publish(router, () => router.flush());
       // What could not be handed over yet moves when the consumer makes room.
-      this.#pendingSinceMs = this.#pending ? now : undefined;
+      this.#pendingSinceMs = this.#pending() ? now : undefined;
     }
     return this.#pendingSinceMs === undefined
       ? undefined
       : this.#pendingSinceMs + this.#bufferTimeoutMs;
   }
 
-  get #pending(): boolean {
+  #pending(): boolean {
     return this.#routers.some((router) => router.pending);
   }
 }

@@ -45,7 +45,7 @@ export class TaskTurns {
 
   /** Is an operator suspended that may go on? */
   get canResume(): boolean {
-    return this.#next !== undefined;
+    return this.#next() !== undefined;
   }
 
   /** Has an operator no room for records? */
@@ -61,7 +61,7 @@ export class TaskTurns {
   /** Lets suspended operators go on. True when none is suspended any more. */
   resume(): boolean {
     for (;;) {
-      const next = this.#next;
+      const next = this.#next();
       if (next === undefined) return !this.suspended;
       if (this.#gate.pause) return false;
       this.#moved();
@@ -90,7 +90,7 @@ export class TaskTurns {
 
   /** Is there half-done work that `force` could bring further? */
   get canForce(): boolean {
-    return this.#forced < FORCED_RESUMES_MAX || this.#indivisible === undefined;
+    return this.#forced < FORCED_RESUMES_MAX || this.#indivisible() === undefined;
   }
 
   /**
@@ -99,7 +99,7 @@ export class TaskTurns {
    */
   force(deadline: number): boolean {
     for (let isFirst = true; ; isFirst = false) {
-      const next = this.#indivisible;
+      const next = this.#indivisible();
       if (next === undefined) return true;
       if (this.#forced >= FORCED_RESUMES_MAX) return false;
       if (!isFirst && performance.now() >= deadline) return false;
@@ -123,7 +123,7 @@ export class TaskTurns {
   }
 
   /** S1, S3 */
-  get #next(): Operator | undefined {
+  #next(): Operator | undefined {
     for (const operator of this.#suspendable) {
       if (operator.suspended === true) return operator;
       if (operator.saturated === true) return undefined;
@@ -131,7 +131,7 @@ export class TaskTurns {
     return undefined;
   }
 
-  get #indivisible(): Operator | undefined {
+  #indivisible(): Operator | undefined {
     return this.#suspendable.find(({ suspended, divisible }) => suspended && divisible !== true);
   }
 

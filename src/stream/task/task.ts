@@ -210,21 +210,21 @@ export class Task {
     if (this.#earlyError !== undefined) throw taskError(this.#earlyError, this.#place);
     this.#state = 'open';
     this.#gate.record = (this.#source?.records ?? 0) - 1;
-    this.#hasBacklog = this.#isRestoring;
+    this.#hasBacklog = this.#isRestoring();
     if (this.#hasBacklog) this.#backlog.begin();
     if (this.#source !== undefined) this.#meter.read(this.#source.records);
   }
 
   /** Is there something to do now? Moves waiting output, since only that tells whether there is room. */
   get runnable(): boolean {
-    if (!this.#live) return false;
+    if (!this.#live()) return false;
     if (this.#outputs.pump() || this.#snapshots.ready) return true;
     const now = performance.now();
     if (this.#checkpoints.isWorkable(now) || this.#canOvertake(now)) return true;
     const suspended = this.#turns.suspended;
     // Barriers and ends need no room.
-    if (!suspended && this.#controlDue) return true;
-    if (this.#held) return false;
+    if (!suspended && this.#controlDue()) return true;
+    if (this.#held()) return false;
     if (this.#turns.canResume) return true;
     if (suspended) return false; // It waits for room behind it.
     const { saturated } = this.#turns;
@@ -232,7 +232,7 @@ export class Task {
     if (this.#unsettled && !saturated) return true;
     if (this.#inputs.restoring) return true;
     if (this.#checkpoints.isWaiting) return false;
-    if (this.#source !== undefined) return !saturated && this.#mayEmit && this.#source.ready;
+    if (this.#source !== undefined) return !saturated && this.#mayEmit() && this.#source.ready;
     return this.#inputs.ready;
   }
 
@@ -242,7 +242,7 @@ export class Task {
    * @returns whether anything moved
    */
   run(deadline: number): boolean {
-    if (!this.#live) return false;
+    if (!this.#live()) return false;
     const begin = performance.now();
     this.#moved = this.#outputs.pump();
     try {
@@ -252,7 +252,7 @@ export class Task {
       }
       this.#options.block.phase = this.#checkpoints.phase;
       this.#gate.begin(performance.now(), deadline);
-      if (this.#held) this.#gate.pause = true;
+      if (this.#held()) this.#gate.pause = true;
       this.#overtake(begin, deadline);
       if (this.#source === undefined) this.#consume();
       else this.#produce(this.#source);
@@ -265,7 +265,7 @@ export class Task {
     if (this.#snapshots.underWay) this.#options.block.phase = 'capturing';
     const end = performance.now();
     this.#outputs.note(end);
-    this.#meter.ran(begin, end, this.#moved, this.#held || this.#turns.saturated);
+    this.#meter.ran(begin, end, this.#moved, this.#held() || this.#turns.saturated);
     return this.#moved;
   }
 
@@ -282,7 +282,7 @@ export class Task {
 
   /** The checkpoint is complete, and its sinks have committed. */
   committed(checkpoint: number): void {
-    if (!this.#live) return;
+    if (!this.#live()) return;
     try {
       this.#source?.committed(checkpoint);
     } catch (error) {
@@ -306,7 +306,7 @@ export class Task {
    * @returns when the rest, or a part that is waited for, is due (performance.now() ms); undefined: nothing is
    */
   flushDue(now: number): number | undefined {
-    if (!this.#live) return undefined;
+    if (!this.#live()) return undefined;
     try {
       const source = this.#source?.dueMs;
       if (source !== undefined && source <= now) this.#source!.stir();
@@ -345,12 +345,12 @@ export class Task {
     };
   }
 
-  get #live(): boolean {
+  #live(): boolean {
     return this.#state === 'open' && this.#lease.epoch === this.#options.epoch;
   }
 
   /** Is there something other than a record to be done between two records? */
-  get #controlDue(): boolean {
+  #controlDue(): boolean {
     const source = this.#source;
     if (this.#batch !== undefined || this.#inputs.restoring) return false;
     if (this.#checkpoints.isWaiting && this.#checkpoints.due !== undefined) return true;
@@ -359,7 +359,7 @@ export class Task {
   }
 
   /** No record may be processed now: an output is full, or a sink wants no more. */
-  get #held(): boolean {
+  #held(): boolean {
     return this.#gate.closed || this.#chain.sinks.some(({ tail }) => tail.full);
   }
 
@@ -486,7 +486,7 @@ export class Task {
         if (this.#turns.suspended) continue;
         if (!this.#turns.pending) this.#end();
       }
-      if (!this.#mayEmit || this.#gate.pause || this.#turns.saturated) return;
+      if (!this.#mayEmit() || this.#gate.pause || this.#turns.saturated) return;
       if (!this.#emit(source)) {
         // A batch may be at hand that must not be read yet: then too the input rests.
         this.#settle();
@@ -498,19 +498,19 @@ export class Task {
   }
 
   /** While tasks have something in flight from before the restore, a source reads only as far as it had come. */
-  get #mayEmit(): boolean {
+  #mayEmit(): boolean {
     if (this.#input !== 'open') return false;
     return !this.#backlog.isPending || this.#source!.isBehind(this.#options.reached ?? []);
   }
 
   /** What operators had in flight counts when instances have changed: then another may read what comes after it. */
-  get #isRestoring(): boolean {
+  #isRestoring(): boolean {
     const isMoved = this.#options.replayedBarrier !== undefined;
     return this.#inputs.restoring || (isMoved && this.#turns.pending);
   }
 
   #workedOff(): void {
-    if (!this.#hasBacklog || this.#isRestoring) return;
+    if (!this.#hasBacklog || this.#isRestoring()) return;
     this.#hasBacklog = false;
     this.#backlog.end();
   }
