@@ -9,6 +9,7 @@
  *      consists of: for these only the sections themselves tell it, when they are read.
  *  C3  What was in flight to windows that aggregate in two phases are partial results, in the form of these
  *      aggregations. Where the first phase came or went, or the aggregations have changed, it is refused.
+ *  C4  Who reads a changelog begins together with who makes it (changelog-compatibility.ts).
  */
 
 import { HoldfastError } from '../../base/errors.js';
@@ -20,6 +21,7 @@ import type { JobPlan } from '../../stream/graph/plan.js';
 import { PRE_AGGREGATE } from '../../stream/operators/partials.js';
 import { compareLayouts, kindProblem, stateRefused } from '../../stream/state/state-layout.js';
 import { holdsElements, parseChannelSection } from '../../stream/task/channel-state.js';
+import { changelogProblem } from './changelog-compatibility.js';
 
 export interface OperatorFate {
   readonly operator: string;
@@ -118,6 +120,11 @@ function judgeNode(node: GraphNodeData, before: Before | undefined, context: Con
   };
   const tellNew = () =>
     tell(node.stateful ? 'new' : 'stateless', node.stateful ? 'it starts empty' : '');
+  const changes = changelogProblem(node, context.plan.graph, context.manifest);
+  if (changes !== undefined) {
+    refuse(changes);
+    return;
+  }
   if (before === undefined) {
     tellNew();
     return;

@@ -838,7 +838,8 @@ export class AggregatedStream<T, Tags = NoTags> extends DataStream<T, Tags> {
   /**
    * The same rows, with what becomes of them: one that replaces none is `+I`, each other is `+U` behind the one that it
    * replaces, `-U`. What leaves the row as it was emits nothing. A session that others have become part of is `+I` behind
-   * these, which are `-D`.
+   * these, which are `-D`. State is that of the aggregate; but an operator that reads the changelog has to begin together
+   * with it (docs/changelogs.md, *Changing a job with a changelog*).
    */
   toChangelog<R>(this: AggregatedStream<R, unknown>): IfRow<R, ChangelogStream<R>>;
   toChangelog(): unknown {

@@ -2,6 +2,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import type { GraphData, GraphNodeData, Partition } from './graph.js';
+import { keepsKeyedState } from './keyed-state.js';
 
 /** Where records of one split lose their order. */
 interface Fork {
@@ -27,7 +28,7 @@ export function requireChangeOrder({ nodes }: GraphData, parallelism: readonly n
     const found = to.inputs.map(({ from, partition, port }): Fork | undefined => {
       // A broadcast stream that is connected to another one writes state; what goes on is the other.
       if (partition === 'broadcast' && port !== undefined) return undefined;
-      if (partition === 'hash') return to.states.length > 0 ? undefined : forks[from];
+      if (partition === 'hash') return keepsKeyedState(to) ? undefined : forks[from];
       if (partition !== 'forward') return { from: nodes[from]!, to, method: partition };
       const [before, now] = [parallelism[from]!, parallelism[to.index]!];
       // What is read by one instance alone keeps the order that it had.
