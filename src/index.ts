@@ -237,6 +237,7 @@ export {
   type Trigger,
   type TriggerAnswer,
   type TriggerContext,
+  type TriggerOptions,
   timeEvictor,
 } from './stream/api/triggers.js';
 export {

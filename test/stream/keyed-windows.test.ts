@@ -601,6 +601,134 @@ describe('triggers', () => {
   });
 });
 
+describe('what triggers leave', () => {
+  beforeEach(() => vi.useFakeTimers({ now: 1_000 }));
+  afterEach(() => vi.useRealTimers());
+  const five = [at(1, 1), at(2, 2), at(3, 3), at(4, 4), at(5, 5)];
+
+  it.each([
+    [
+      'of a number of records',
+      countTrigger(2),
+      [
+        [1, 2],
+        [1, 2, 3, 4],
+        [1, 2, 3, 4, 5],
+      ],
+    ],
+    ['that purges', purgingTrigger(countTrigger(2)), [[1, 2], [3, 4], [5]]],
+    [
+      'of a distance',
+      deltaTrigger<Visit>({ threshold: 9, delta: (a, b) => b.n - a.n }),
+      [[1, 2, 3, 4, 5]],
+    ],
+    ['of event time, which leaves nothing', eventTimeTrigger(), [[1, 2, 3, 4, 5]]],
+  ] as [string, Trigger<never>, number[][]][])(
+    'is given where it is wanted: of one %s',
+    (_, trigger, rows) => {
+      for (const window of [globalWindow(), tumbling(100), processingTime(tumbling(100))]) {
+        if (trigger.name === 'event-time' && window.kind === 'processing-time') continue;
+        const create = listed(window, { trigger, partial: 'emit' });
+        for (const run of [runPlain, runStingy, runRestoring]) {
+          const { emitted, counters } = run(create, [...five, end]);
+          expect([lists(emitted), counters]).toEqual([rows, {}]);
+        }
+        // A checkpoint of a run that did not ask for it, and the other way round.
+        const left = (before: 'emit' | undefined, after: 'emit' | undefined) => {
+          const first = new Harness(listed(window, { trigger, partial: before }));
+          for (const item of five) first.feed(item);
+          const second = new Harness(
+            listed(window, { trigger, partial: after }),
+            {},
+            first.snapshot(),
+          );
+          second.feed(end);
+          return [lists([...first.emitted, ...second.emitted]), second.counters['recordsLeft']];
+        };
+        expect(left(undefined, 'emit')).toEqual([rows, undefined]);
+        if (trigger.name === 'event-time') continue;
+        expect(left('emit', undefined)).toEqual([
+          rows.slice(0, -1),
+          trigger.name === 'delta' ? 5 : 1,
+        ]);
+      }
+    },
+  );
+
+  it('is given as a window ends, and what is late as it closes', () => {
+    const late = [
+      at(1, 1),
+      { watermark: 99 },
+      at(2, 2),
+      { watermark: 108 },
+      at(3, 3),
+      { watermark: 109 },
+    ];
+    for (const run of [runPlain, runStingy, runRestoring]) {
+      const { emitted, counters } = run(
+        listed(tumbling(100), {
+          trigger: purgingTrigger(countTrigger(5)),
+          partial: 'emit',
+          allowedLatenessMs: 10,
+        }),
+        [...late, at(101, 4), end],
+      );
+      expect(lists(emitted)).toEqual([[1], [2, 3], [4]]);
+      expect(recordsOf(emitted).map(({ at: time }) => time)).toEqual([99, 99, 199]);
+      expect(counters).toEqual({});
+    }
+  });
+
+  it('is given by the clock as the window closes', () => {
+    const window = processingTime(tumbling(100));
+    const harness = new Harness(
+      listed(window, { trigger: purgingTrigger(countTrigger(2)), partial: 'emit' }),
+    );
+    for (const n of [1, 2, 3]) harness.feed(untimed(n));
+    vi.setSystemTime(1_100);
+    harness.settle();
+    expect(lists(harness.emitted)).toEqual([[1, 2], [3]]);
+    harness.feed(end);
+    expect(harness.counters).toEqual({});
+  });
+
+  it('is nothing of a window over everything that was purged', () => {
+    for (const partial of ['drop', 'emit'] as const) {
+      for (const undoes of [false, true]) {
+        const trigger = purgingTrigger(countTrigger(2));
+        const create = aggregated(globalWindow(), { trigger, partial });
+        const harness = new Harness(create, { undoes });
+        const before = harness.snapshot();
+        for (const k of ['a', 'b', 'c']) harness.feed(at(1, 1, k));
+        expect(harness.snapshot()).not.toEqual(before);
+        for (const k of ['a', 'b', 'c']) harness.feed(at(1, 1, k));
+        expect(harness.snapshot()).toEqual(before);
+        for (const item of [at(1, 1, 'a'), at(2, 2, 'a'), end]) harness.feed(item);
+        expect(recordsOf(harness.emitted)).toHaveLength(4);
+        expect(harness.counters).toEqual({});
+      }
+    }
+  });
+
+  it('is no argument of theirs', () => {
+    const option = { partial: 'emit' } as never;
+    for (const wrong of [
+      () => countTrigger(2, option),
+      () => purgingTrigger(countTrigger(2), option),
+      () => deltaTrigger({ threshold: 1, delta: () => 1 }, option),
+      () => eventTimeTrigger({}, option),
+      () => processingTimeTrigger({ everyMs: 1 }, option),
+      () => countEvictor(1, option),
+      () => timeEvictor(1, option),
+    ]) {
+      expect(thrownBy(wrong)).toMatchObject({
+        code: 'ERR_HOLDFAST_BAD_OPTION',
+        message: expect.stringContaining('.trigger(trigger, { partial:'),
+      });
+    }
+  });
+});
+
 describe('evictors', () => {
   const items = [at(1, 1), at(9, 2), at(4, 3), at(8, 4), end];
   const of = (evictor: Evictor<Visit>, trigger?: Trigger<unknown>) =>

@@ -142,7 +142,14 @@ import { reducedState, type StateVersion } from './state-version.js';
 import { StreamOrigin } from './stream-origin.js';
 import { StreamSink } from './stream-sink.js';
 import { TIMESTAMP_OPTIONS, type TimestampOptions } from './timestamp-options.js';
-import { type Evictor, requireEvictor, requireTrigger, type Trigger } from './triggers.js';
+import {
+  type Evictor,
+  partialOf,
+  requireEvictor,
+  requireTrigger,
+  type Trigger,
+  type TriggerOptions,
+} from './triggers.js';
 import { requireWindowProcess, type WindowProcessSpec } from './window-process.js';
 import {
   type AlignedWindow,
@@ -1185,12 +1192,14 @@ export class WindowedStream<
   /**
    * Says when a window fires, in the place of its end: `eventTimeTrigger({ earlyMs })`, `countTrigger(n)`, or one of your
    * own. With a trigger a window is kept by key: it costs more, and, where windows overlap, once for each of them.
+   * @param options `{ partial: 'emit' }`: a window that is over fires once more with what the trigger has left
    * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION; from the fold, for windows that take none
    */
-  trigger<S>(trigger: Trigger<T, S>): WindowedStream<T, K, Late, W> {
+  trigger<S>(trigger: Trigger<T, S>, options: TriggerOptions = {}): WindowedStream<T, K, Late, W> {
     requireTrigger(trigger, 'trigger(…)');
     refuseSecond('trigger(…)', this.#origin.trigger, trigger);
-    return new WindowedStream({ ...this.#origin, trigger: trigger as Trigger<never> });
+    const partial = partialOf(options);
+    return new WindowedStream({ ...this.#origin, trigger: trigger as Trigger<never>, partial });
   }
 
   /**
@@ -1263,13 +1272,14 @@ export class WindowedStream<
   }
 
   #parameters(): NonNullable<NewNode['parameters']> {
-    const { window, allowedLatenessMs, lateTag, trigger, evictor } = this.#origin;
+    const { window, allowedLatenessMs, lateTag, trigger, partial, evictor } = this.#origin;
     return {
       window: { ...window },
       allowedLatenessMs,
       lateTag: lateTag ?? null,
       // Only where there is one: graphs without keep their hash.
       ...(trigger === undefined ? {} : { trigger: trigger.name ?? 'own' }),
+      ...(partial === undefined ? {} : { partial }),
       ...(evictor === undefined ? {} : { evictor: true }),
     };
   }
@@ -1325,8 +1335,8 @@ export class AllWindowedStream<T, Late extends string = never> {
   }
 
   /** As on a keyed stream's windows. */
-  trigger<S>(trigger: Trigger<T, S>): AllWindowedStream<T, Late> {
-    return new AllWindowedStream(this.#windows.trigger(trigger));
+  trigger<S>(trigger: Trigger<T, S>, options?: TriggerOptions): AllWindowedStream<T, Late> {
+    return new AllWindowedStream(this.#windows.trigger(trigger, options));
   }
 
   /** As on a keyed stream's windows. */

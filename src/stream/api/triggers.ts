@@ -4,7 +4,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
 import { checkCallback, describeValue } from './callbacks.js';
 import type { TimerKind } from './process.js';
-import { requireWholeMs, type WindowBounds } from './windows.js';
+import { checkPartial, type PartialWindows, requireWholeMs, type WindowBounds } from './windows.js';
 
 /**
  * What a trigger says of a window. `fire` emits what the window has come to, if anything was added since it was purged;
@@ -42,6 +42,8 @@ export interface TriggerContext<S> {
 export interface Trigger<T, S = unknown> {
   /** Part of the layout of state: with another name the state is another trigger's. Default `own`. */
   readonly name?: string | undefined;
+  /** What is left of a window, where that is wanted (`TriggerOptions`), is purged as it fires. Default false. */
+  readonly purges?: boolean | undefined;
   /** Asked for each record, behind its being added. */
   onElement(record: T, ctx: TriggerContext<S>): TriggerAnswer;
   /** Asked when a timer's time has come. */
@@ -59,6 +61,15 @@ export interface Timestamped<T> {
 export interface Evictor<in T> {
   /** @returns those that stay, of the ones given, in their order */
   keep(records: readonly Timestamped<T>[], window: WindowBounds): readonly Timestamped<unknown>[];
+}
+
+/** Of a window with a trigger. */
+export interface TriggerOptions {
+  /**
+   * What becomes of records at which the trigger has not fired when their window is over, as it is at the end of the input:
+   * `emit` makes the window fire once more, `drop` counts them as `recordsLeft`. Default 'drop'.
+   */
+  readonly partial?: PartialWindows | undefined;
 }
 
 export interface EventTimeTriggerOptions {
@@ -80,7 +91,11 @@ interface EarlyState {
  * without a trigger. Early firings come on top, and how many they are differs from run to run.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
-export function eventTimeTrigger(options: EventTimeTriggerOptions = {}): Trigger<unknown> {
+export function eventTimeTrigger(
+  options: EventTimeTriggerOptions = {},
+  ...more: readonly never[]
+): Trigger<unknown> {
+  refuseMore('eventTimeTrigger(options)', more);
   const { earlyMs, earlyCount } = checkObject('eventTimeTrigger', options, [
     'earlyMs',
     'earlyCount',
@@ -123,7 +138,11 @@ export interface ProcessingTimeTriggerOptions {
  * with the window's end.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
-export function processingTimeTrigger(options: ProcessingTimeTriggerOptions): Trigger<unknown> {
+export function processingTimeTrigger(
+  options: ProcessingTimeTriggerOptions,
+  ...more: readonly never[]
+): Trigger<unknown> {
+  refuseMore('processingTimeTrigger(options)', more);
   const { everyMs } = checkObject('processingTimeTrigger', options, ['everyMs']);
   requireWholeMs('processingTimeTrigger({ everyMs })', everyMs, 1);
   return { ...eventTimeTrigger({ earlyMs: everyMs }), name: 'processing-time' };
@@ -131,10 +150,11 @@ export function processingTimeTrigger(options: ProcessingTimeTriggerOptions): Tr
 
 /**
  * Fires each time that so many records have been added to the window. Fewer that are left when it is over are counted as
- * `recordsLeft`.
+ * `recordsLeft`; with `.trigger(countTrigger(n), { partial: 'emit' })` they make it fire once more.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
-export function countTrigger(n: number): Trigger<unknown, number> {
+export function countTrigger(n: number, ...more: readonly never[]): Trigger<unknown, number> {
+  refuseMore('countTrigger(n)', more);
   requireCount('countTrigger(n)', n ?? Number.NaN);
   return {
     name: 'count',
@@ -157,7 +177,11 @@ export interface DeltaTriggerOptions<T> {
  * Fires when a record is far enough from the one at which the window has fired last; at first, from its first record.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
-export function deltaTrigger<T>(options: DeltaTriggerOptions<T>): Trigger<T, T> {
+export function deltaTrigger<T>(
+  options: DeltaTriggerOptions<T>,
+  ...more: readonly never[]
+): Trigger<T, T> {
+  refuseMore('deltaTrigger(options)', more);
   const { threshold, delta } = checkObject('deltaTrigger', options, ['threshold', 'delta']);
   if (typeof threshold !== 'number' || Number.isNaN(threshold)) {
     throw badOption('deltaTrigger({ threshold })', threshold, 'a number');
@@ -174,20 +198,29 @@ export function deltaTrigger<T>(options: DeltaTriggerOptions<T>): Trigger<T, T> 
   };
 }
 
-/** Another trigger, but the window forgets what it has come to each time that it fires. */
-export function purgingTrigger<T, S>(trigger: Trigger<T, S>): Trigger<T, S> {
+/**
+ * Another trigger, but the window forgets what it has come to each time that it fires.
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function purgingTrigger<T, S>(
+  trigger: Trigger<T, S>,
+  ...more: readonly never[]
+): Trigger<T, S> {
+  refuseMore('purgingTrigger(trigger)', more);
   requireTrigger(trigger, 'purgingTrigger(trigger)');
   const purging = (answer: TriggerAnswer): TriggerAnswer =>
     answer === 'fire' ? 'fireAndPurge' : answer;
   return {
     name: `purging-${trigger.name ?? 'own'}`,
+    purges: true,
     onElement: (record, ctx) => purging(trigger.onElement(record, ctx)),
     onTimer: (timeMs, ctx, kind) => purging(trigger.onTimer?.(timeMs, ctx, kind) ?? 'continue'),
   };
 }
 
 /** Keeps the records that were added last, so many of them. @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
-export function countEvictor(n: number): Evictor<unknown> {
+export function countEvictor(n: number, ...more: readonly never[]): Evictor<unknown> {
+  refuseMore('countEvictor(n)', more);
   requireCount('countEvictor(n)', n ?? Number.NaN);
   return { keep: (records) => records.slice(-n) };
 }
@@ -196,7 +229,8 @@ export function countEvictor(n: number): Evictor<unknown> {
  * Keeps the records that are less than so many ms of event time behind the newest one.
  * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
  */
-export function timeEvictor(ms: number): Evictor<unknown> {
+export function timeEvictor(ms: number, ...more: readonly never[]): Evictor<unknown> {
+  refuseMore('timeEvictor(ms)', more);
   requireWholeMs('timeEvictor(ms)', ms, 1);
   return {
     keep(records) {
@@ -216,6 +250,12 @@ export function requireTrigger(trigger: unknown, where: string): asserts trigger
   const { name } = given;
   if (name === undefined || (typeof name === 'string' && /^[a-z-]+$/.test(name))) return;
   throw badOption(`${where}.name`, name, 'a name of small letters and hyphens');
+}
+
+/** Undefined: as it is without a trigger. @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+export function partialOf(options: TriggerOptions): PartialWindows | undefined {
+  const { partial } = checkObject('trigger', options, ['partial']);
+  return partial === undefined ? undefined : checkPartial('trigger', partial);
 }
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
@@ -245,6 +285,16 @@ export function requireAnswer(answer: unknown): asserts answer is TriggerAnswer 
 
 function noTrigger(given: unknown, where: string): HoldfastError {
   return badOption(where, given, 'a trigger such as eventTimeTrigger({ earlyMs: 1_000 })');
+}
+
+/** What is wanted of a window is not told to its trigger. */
+function refuseMore(what: string, more: readonly unknown[]): void {
+  if (more.length === 0) return;
+  throw badOption(
+    what,
+    more[0],
+    `without a further argument. What is left when a window is over: .trigger(trigger, { partial: 'emit' })`,
+  );
 }
 
 function requireCount(option: string, n: number | undefined): void {

@@ -298,7 +298,8 @@ export function processingTime(
   });
 }
 
-function checkPartial(of: string, partial: PartialWindows | undefined): PartialWindows {
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+export function checkPartial(of: string, partial: PartialWindows | undefined): PartialWindows {
   return checkOneOf(`${of}(…, { partial })`, partial, 'drop', ['drop', 'emit']);
 }
 

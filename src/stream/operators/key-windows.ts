@@ -17,6 +17,8 @@ export interface KeyWindows {
   readonly time: WindowTime;
   /** Windows become longer with the records that come: they are told apart by their starts. */
   readonly grows: boolean;
+  /** A key has one window, which is over with the end of the input only. */
+  readonly isEndless: boolean;
   /** How long behind its end a window of the clock closes: a session's end belongs to it. */
   readonly restMs: number;
   /**
@@ -36,21 +38,25 @@ export function keyWindowsOf(
 ): KeyWindows {
   switch (window.kind) {
     case 'count':
-      return { time: 'none', grows: false, restMs: 0, at: () => ENDLESS };
+      return { time: 'none', grows: false, isEndless: true, restMs: 0, at: () => ENDLESS };
     case 'processing-time':
       return clockWindows(window.window);
     default:
-      return { time: 'event', grows: false, restMs: 0, at: alignedAt(window) };
+      return {
+        ...{ time: 'event', grows: false, isEndless: window.kind === 'global' },
+        ...{ restMs: 0, at: alignedAt(window) },
+      };
   }
 }
 
 function clockWindows(window: ProcessingTimeWindow['window']): KeyWindows {
   if (window.kind !== 'session')
-    return { time: 'clock', grows: false, restMs: 0, at: alignedAt(window) };
+    return { time: 'clock', grows: false, isEndless: false, restMs: 0, at: alignedAt(window) };
   const { gapMs } = window;
   return {
     time: 'clock',
     grows: true,
+    isEndless: false,
     restMs: 1,
     at(timeMs, last) {
       const endMs = timeMs + gapMs;

@@ -11,6 +11,11 @@
  *  K5  Rows have the last moment of their window as their time. Where windows have no bounds, they have the time and the
  *      mark of the record that made them fire; by the clock, none.
  *  K6  With `partial: 'emit'` a key has a timer that comes with the end of the input only. It makes its windows fire.
+ *      Windows of event time have one for their end, and all of these come with the end of the input. A checkpoint may
+ *      have been written without: so keys are looked at after a restore.
+ *  K8  With a trigger of which what is left is wanted, a window whose end has come fires if something was added since it
+ *      fired last. Late records that come then make it fire as the trigger says, and as it closes.
+ *  K9  A window that is never over goes when it was purged, and its trigger is as it was at first.
  *  K7  Where failures are put aside, a record that fails changes nothing. Of a timer, the window whose callback fails
  *      is told of; it has lost the timer, and goes on.
  */
@@ -51,6 +56,8 @@ export interface KeyedWindowSpec extends WindowOptions {
   readonly trigger: Trigger<never>;
   readonly evictor: Evictor<never> | undefined;
   readonly partial: PartialWindows;
+  /** K8 */
+  readonly flushes: boolean;
   readonly state: StateDescription;
 }
 
@@ -69,6 +76,8 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
   #late!: LateRecords;
   #now!: Clock;
   #ctx!: TriggerCallContext;
+  /** The only window of a key that has no end (K9). */
+  readonly #isEndless: boolean;
 
   constructor(spec: KeyedWindowSpec, content: WindowContent) {
     super(new CallbackOutput('process'));
@@ -76,6 +85,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     this.#select = spec.key as (record: unknown) => unknown;
     this.#trigger = spec.trigger as Trigger<unknown>;
     this.#content = content;
+    this.#isEndless = spec.windows.isEndless;
   }
 
   protected parts(
@@ -94,6 +104,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     const timers = new EventTimers(context, restored, state, EVENT_SLOT, allowedLatenessMs);
     const clock = new TimerQueue(state, CLOCK_SLOT, () => false);
     this.#ctx = new TriggerCallContext({ context, state, timers, clock });
+    if (this.#hasEndTimers) setEndTimers(state, timers.queue);
     return { state, timers, events: timers.queue, clock };
   }
 
@@ -158,11 +169,20 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     this.#due(this.clock, timer, 'processingTime');
   }
 
+  /** K6 */
+  get #hasEndTimers(): boolean {
+    return this.#spec.partial === 'emit' && this.#spec.windows.time !== 'event';
+  }
+
   /** A timer of a key has come: asks the windows that it is for (K4). */
   #due(queue: TimerQueue, timer: Timer, kind: TimerKind): void {
     const { state } = this;
     queue.fires(timer);
     const key = timer.cell.key;
+    if (this.#isOfOtherRun(timer.time, kind)) {
+      state.end();
+      return;
+    }
     // The key may have timers that no window needs any more.
     for (const window of [...((state.read(WINDOWS_SLOT) ?? []) as readonly KeyWindow[])]) {
       let failed: { readonly error: unknown } | undefined;
@@ -192,11 +212,27 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
       const answer = this.#trigger.onTimer?.(time, this.#ctx, kind) ?? 'continue';
       this.#act(window, answer, this.#rowTime(window, window.lastMs), NOT_BEHIND);
     }
-    const isEnd = timeMs === END_MS && kind === 'eventTime';
-    if (isEnd && window.fresh > 0) {
-      this.out.mark();
-      this.#act(window, 'fireAndPurge', this.#rowTime(window, window.lastMs), NOT_BEHIND); // K6
-    }
+    if (window.fresh === 0 || !this.#isOver(window, timeMs, kind)) return;
+    this.out.mark();
+    const answer = this.#trigger.purges === true ? 'fireAndPurge' : 'fire';
+    this.#act(window, answer, this.#rowTime(window, window.lastMs), NOT_BEHIND); // K6, K8
+  }
+
+  /** Is what is left of the window wanted now? */
+  #isOver(window: KeyWindow, timeMs: number, kind: TimerKind): boolean {
+    const { windows, partial, flushes } = this.#spec;
+    if (partial !== 'emit') return false;
+    const closes = this.#closesBy(window, timeMs, kind);
+    if (kind === 'processingTime') return flushes && closes;
+    return closes || (windows.time === 'event' && window.end - 1 === timeMs);
+  }
+
+  /** The end of the input, which a run has waited for that wanted what is left. This one has told of it (K1). */
+  #isOfOtherRun(timeMs: number, kind: TimerKind): boolean {
+    const { windows, partial } = this.#spec;
+    return (
+      timeMs === END_MS && kind === 'eventTime' && windows.time !== 'event' && partial === 'drop'
+    );
   }
 
   #add(window: KeyWindow, record: unknown, timestamp: number, behind: number): void {
@@ -248,8 +284,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     window.records = 0;
     window.fresh = 0;
     const hasTimers = window.events.length > 0 || window.clocks.length > 0;
-    // A window without an end would otherwise be there for ever.
-    if (this.#spec.windows.time !== 'none' || hasTimers || window.trigger !== undefined) return;
+    if (!this.#isEndless || hasTimers || window.trigger !== undefined) return; // K9
     this.#remove(window);
   }
 
@@ -280,8 +315,11 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     if (windows === undefined) state.write(WINDOWS_SLOT, [window]);
     else windows.push(window);
     const { queue } = this.timers;
-    if (this.#spec.windows.time === 'event') queue.set(this.#closeMs(window));
-    else if (this.#spec.partial === 'emit') queue.set(END_MS);
+    if (this.#spec.windows.time === 'event') {
+      queue.set(this.#closeMs(window));
+      const isOpen = this.timers.watermarkOf(state.group) < end - 1;
+      if (this.#spec.flushes && isOpen) queue.set(end - 1); // K8
+    } else if (this.#hasEndTimers) queue.set(END_MS);
     if (this.#spec.windows.time === 'clock') this.clock.setBy(end + this.#spec.windows.restMs);
     return window;
   }
@@ -304,15 +342,19 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
 
   #remove(window: KeyWindow): void {
     const { state } = this;
-    const windows = state.read(WINDOWS_SLOT) as KeyWindow[];
-    if (!windows.includes(window)) return;
+    const windows = state.read(WINDOWS_SLOT) as KeyWindow[] | undefined;
+    if (windows?.includes(window) !== true) return;
     if (windows.length > 1) {
       windows.splice(windows.indexOf(window), 1);
       return;
     }
     state.write(WINDOWS_SLOT, undefined);
     state.emptied();
-    this.timers.queue.delete(END_MS);
+    const { queue } = this.timers;
+    queue.delete(END_MS);
+    if (!this.#isEndless || this.#spec.windows.time !== 'event') return;
+    queue.delete(this.#closeMs(window));
+    queue.delete(window.end - 1);
   }
 
   /** K7 */
@@ -344,5 +386,15 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
       });
       return [events, clocks, evolved];
     };
+  }
+}
+
+/** K6: timers that are there already stay as they are. */
+function setEndTimers(state: KeyedState, queue: TimerQueue): void {
+  for (const cell of [...state.cells()]) {
+    if (slotsOf(cell)[WINDOWS_SLOT] === undefined) continue;
+    state.enter(cell);
+    queue.set(END_MS);
+    state.end();
   }
 }

@@ -18,6 +18,7 @@ import {
   type CountWindow,
   type EventTimeWindow,
   isOfEventTime,
+  type PartialWindows,
   type SessionWindow,
   type WindowDefinition,
 } from '../api/windows.js';
@@ -51,6 +52,8 @@ export interface WindowedInput extends WindowOptions {
   readonly window: WindowDefinition;
   /** Undefined: what windows of the kind do without one. */
   readonly trigger: Trigger<never> | undefined;
+  /** What becomes of records at which that has not fired when their window is over. Default 'drop'. */
+  readonly partial?: PartialWindows | undefined;
   readonly evictor: Evictor<never> | undefined;
   /** All records are under one key, which no row shows. */
   readonly isAll: boolean;
@@ -209,7 +212,8 @@ function keyed(
     windows,
     trigger,
     evictor: input.evictor ?? (isCount && slides(window) ? countEvictor(window.size) : undefined),
-    partial: isCount || window.kind === 'processing-time' ? window.partial : 'drop',
+    partial: input.partial ?? (isOfEventTime(window) ? 'drop' : window.partial),
+    flushes: input.partial === 'emit',
     state,
     allowedLatenessMs,
     lateTag,

@@ -373,16 +373,17 @@ export function drawTriggered(random: Random, sizeMs: number): Shape {
   const windows = random.next() < 0.25 ? everything : drawWindows(random, sizeMs);
   const trigger = drawTrigger(random);
   const evictor = drawEvictor(random, sizeMs);
+  const partial = random.next() < 0.5 ? 'emit' : 'drop';
   const text = (k: string, bounds: string, ids: readonly number[]) =>
     `${k}@${bounds}: ${ids.join(' ')}`;
   return {
-    text: `.keyBy(k).window(${windows.text}).trigger(${trigger.text}).evictor(${evictor.text}).process()`,
+    text: `.keyBy(k).window(${windows.text}).trigger(${trigger.text}, { partial: '${partial}' }).evictor(${evictor.text}).process()`,
     build({ left }) {
       const plain = left
         .keyBy(key)
         .window(windows.window)
         .sideOutputLate('late')
-        .trigger(trigger.make());
+        .trigger(trigger.make(), { partial });
       const window = evictor.evictor === undefined ? plain : plain.evictor(evictor.evictor);
       const rows = window
         .process({
@@ -422,7 +423,9 @@ export function drawTriggered(random: Random, sizeMs: number): Shape {
         const asked = trigger.model();
         let kept: readonly FuzzRecord[] = [];
         let added = 0;
+        let fresh = 0;
         const fire = () => {
+          fresh = 0;
           if (added === 0) return;
           kept = evictor.keep(kept);
           if (kept.length > 0)
@@ -437,11 +440,12 @@ export function drawTriggered(random: Random, sizeMs: number): Shape {
         for (const one of own) {
           kept = [...kept, one.record];
           added += 1;
+          fresh += 1;
           const answer = asked(one.record);
           if (answer !== 'continue') fire();
           if (answer === 'purge') [kept, added] = [[], 0];
         }
-        if (trigger.firesAtEnd) fire();
+        if (trigger.firesAtEnd || (partial === 'emit' && fresh > 0)) fire();
       }
       return { row: sorted(rows), late: sorted(recordsOf(late).map(recordText)) };
     },
