@@ -6,7 +6,6 @@
  * subset may. Faults are injected by `onOperation`, which may throw, or shorten a write.
  */
 
-import { basename, dirname } from 'node:path';
 import type {
   FileSystem,
   OpenDirectory,
@@ -57,7 +56,8 @@ export class CrashFileSystem implements FileSystem {
   readonly #directories = new Map<string, Directory>();
   /** Called before each operation; a number is how many bytes a write takes. */
   onOperation: (operation: Operation) => number | undefined = () => undefined;
-  readonly log: Operation[] = [];
+  /** Operations so far. */
+  operations = 0;
   /** A disk that says it has synced a file's content, and has not. */
   liesAboutContent = false;
   openFiles = 0;
@@ -169,8 +169,13 @@ export class CrashFileSystem implements FileSystem {
     return this.#inode(path).data;
   }
 
+  /** The same; undefined: there is no such file. */
+  find(path: string): Uint8Array | undefined {
+    return this.#directories.get(dirname(path))?.entries.get(basename(path))?.data;
+  }
+
   #operate(kind: Operation['kind'], path: string): number | undefined {
-    this.log.push({ kind, path });
+    this.operations += 1;
     return this.onOperation({ kind, path });
   }
 
@@ -231,8 +236,22 @@ export class CrashFileSystem implements FileSystem {
 function surviving(inode: Inode, random: () => number): Uint8Array {
   const { data, durable } = inode;
   const extra = Math.floor(random() * (data.length - durable.length + 1));
+  // Stored bytes are replaced, never changed: what is whole may be shared.
+  if (data === durable) {
+    if (random() < 0.3) random();
+    return data;
+  }
   const bytes = data.slice(0, durable.length + extra);
   const zeros = random() < 0.3 ? Math.floor(random() * (extra + 1)) : 0;
   bytes.fill(0, bytes.length - zeros);
   return bytes;
+}
+
+/** Of absolute paths in their shortest form, which all are here. */
+function basename(path: string): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+function dirname(path: string): string {
+  return path.slice(0, Math.max(1, path.lastIndexOf('/')));
 }

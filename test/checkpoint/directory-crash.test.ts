@@ -108,7 +108,7 @@ async function operationsOfALife(): Promise<number> {
   await live(files, promised);
   expect(promised.errors).toEqual([]);
   expect(promised.completed.size).toBe(4);
-  return files.log.length;
+  return files.operations;
 }
 
 describe('directory store when the power fails', () => {

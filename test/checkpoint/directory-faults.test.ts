@@ -48,9 +48,9 @@ async function expectWhole(store: DirectoryStore): Promise<readonly number[]> {
 async function operationsOf(act: (store: DirectoryStore) => Promise<void>): Promise<number> {
   const files = new CrashFileSystem();
   const store = await four(files);
-  const before = files.log.length;
+  const before = files.operations;
   await act(store);
-  return files.log.length - before;
+  return files.operations - before;
 }
 
 describe('rewinding a directory', () => {

@@ -59,7 +59,7 @@ class SimulatedRun {
   constructor(job: FuzzJob, run: FuzzRun) {
     this.#job = job;
     this.#run = run;
-    this.#world = new World(seededRandom(run.seed), new Trace(0));
+    this.#world = new World(seededRandom(run.seed), new Trace());
     this.#disk = new SimDisk(this.#world);
     this.#guard = this.#world.domain('guard');
     this.#main = this.#guard;

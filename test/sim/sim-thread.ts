@@ -15,6 +15,7 @@ import { type HostCallbacks, type HostLink, unwrap } from '../../src/host/host-l
 import type { HostControl, HostEvent, Outcome } from '../../src/host/host-protocol.js';
 import type { JobDefinition } from '../../src/stream/api/job-definition.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
+import { cloned } from './clone.js';
 import { type Domain, Lane, type World } from './world.js';
 
 export interface SimThreadOptions {
@@ -119,9 +120,7 @@ export class SimThread implements HostLink {
   ): Promise<never> {
     const { world, onCall, onArguments } = this.#given;
     if (this.dead) return Promise.reject(this.#deathError());
-    const sent = structuredClone(onArguments(method, args), {
-      transfer: [...(options.transfer ?? [])],
-    }); // T1
+    const sent = cloned(onArguments(method, args), options.transfer); // T1
     return new Promise<never>((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
       const settle = (act: () => void) => {
@@ -145,7 +144,7 @@ export class SimThread implements HostLink {
           (...given: readonly unknown[]) => Promise<Outcome<never>>
         >;
         void host[method]!(...sent).then((answer) => {
-          const outcome = structuredClone(answer);
+          const outcome = cloned(answer);
           this.#toMain.send(() => {
             if (method === 'build') this.loaded = true;
             settle(() => (outcome.ok ? resolve(unwrap(outcome)) : rejectWith(reject, outcome)));
@@ -188,7 +187,7 @@ export class SimThread implements HostLink {
     const thread = this;
     const send = (event: HostEvent, transfer: readonly ArrayBuffer[] = []) => {
       if (this.#ordered || this.#isGone) return; // T3
-      const sent = structuredClone(onEvent(this, event), { transfer: [...transfer] }); // T1
+      const sent = cloned(onEvent(this, event), transfer); // T1
       this.#events.send(() => {
         world.log(`${sent.kind} from ${this.domain.name}${placeOf(sent)}`);
         callbacks.onEvent(onDelivery(sent));

@@ -50,6 +50,7 @@ export interface SeedOptions {
   readonly bug?: PlantedBug | undefined;
   /** Instead of those that the seed draws. */
   readonly faults?: readonly Fault[] | undefined;
+  /** Lines of the trace that are kept; undefined: there is none, and no hash of it. */
   readonly traceLines?: number | undefined;
 }
 
@@ -57,8 +58,8 @@ export interface SeedResult {
   readonly seed: number;
   readonly outcome: 'finished' | 'refused' | 'failed';
   readonly violations: readonly string[];
-  /** Of the whole trace: the same seed, the same hash. */
-  readonly hash: string;
+  /** Of the whole trace: the same seed, the same hash. Undefined: there is no trace. */
+  readonly hash: string | undefined;
   readonly trace: string;
   readonly topology: Topology;
   readonly settings: Settings;
@@ -159,6 +160,7 @@ export class Simulation {
   readonly #options: SeedOptions;
   readonly #topology: Topology;
   readonly #faults: readonly Fault[];
+  readonly #hasPoints: boolean;
   readonly #applied: Fault[] = [];
   readonly #points = new Map<string, number>();
   readonly #guard: Domain;
@@ -189,8 +191,9 @@ export class Simulation {
     this.settings = drawSettings(draw, this.#topology, theme);
     const drawn = drawFaults(seededRandom(seed * 4 + 2), theme);
     this.#faults = options.faults ?? drawn;
+    this.#hasPoints = this.#faults.some(({ when }) => 'point' in when);
     this.chance = seededRandom(seed * 4 + 3);
-    this.world = new World(seededRandom(seed * 4), trace ?? new Trace(options.traceLines ?? 0));
+    this.world = new World(seededRandom(seed * 4), trace ?? new Trace(options.traceLines));
     this.disk = new SimDisk(this.world, origin?.files);
     this.oracle = origin?.oracle ?? new Oracle(expectedSinks(this.#topology));
     this.ledger =
@@ -316,7 +319,9 @@ export class Simulation {
     world.onUncaught = (domain, error) => {
       oracle.violated(`${domain.name} threw: ${text(error)}`);
     };
-    disk.onOperation = ({ kind, path }) => this.#point(`disk ${kind} ${placeOf(path)}`);
+    disk.onOperation = ({ kind, path }) => {
+      if (this.#isPointed) this.#point(`disk ${kind} ${placeOf(path)}`);
+    };
     disk.onRenamed = (path) => {
       const published = publishedPart(path);
       if (published === undefined) return;
@@ -407,10 +412,15 @@ export class Simulation {
     };
   }
 
+  /** Are there still faults that wait for a moment? */
+  get #isPointed(): boolean {
+    return this.#hasPoints && this.world.nowMs <= FAULTS_UNTIL_MS;
+  }
+
   #point(point: string, thread?: SimThread): void {
+    if (!this.#isPointed) return;
     const count = (this.#points.get(point) ?? 0) + 1;
     this.#points.set(point, count);
-    if (this.world.nowMs > FAULTS_UNTIL_MS) return;
     for (const fault of this.#faults) {
       if (!('point' in fault.when)) continue;
       const { when } = fault;

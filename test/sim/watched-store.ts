@@ -116,11 +116,7 @@ function checkNamedFiles(
 }
 
 export function bytesOf(files: CrashFileSystem, path: string): Uint8Array | undefined {
-  try {
-    return files.bytes(path);
-  } catch {
-    return undefined;
-  }
+  return files.find(path);
 }
 
 /** The place within the store that a path is of: `manifests`, `parts`, … */
