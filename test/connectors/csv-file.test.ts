@@ -413,6 +413,10 @@ describe('dialects', () => {
       expect(error.code, JSON.stringify(options)).toBe('ERR_HOLDFAST_BAD_OPTION');
     }
     expect(csvFile('a', { malformed: 'bad' }).rejectTag).toBe('bad');
+    const asked = await failureOf(() => csvFile('a', { types: { n: async () => 1 } }));
+    expect(asked.code).toBe('ERR_HOLDFAST_ASYNC_CALLBACK');
+    const mark = await failureOf(() => csvFile('a', { delimiter: '"' }));
+    expect(mark.message).toContain("csvFile.quote: given was '\"'");
   });
 });
 

@@ -4,6 +4,8 @@ import { fromCollection } from '../../src/connectors/index.js';
 import { keyGroupOf } from '../../src/hashring/key-group.js';
 import { count, sum } from '../../src/stream/api/aggregations.js';
 import type { DataStream } from '../../src/stream/api/data-stream.js';
+import { first, last } from '../../src/stream/api/event-order.js';
+import { value } from '../../src/stream/api/state-specs.js';
 import {
   calendar,
   countWindow,
@@ -503,7 +505,39 @@ describe('windows of a stream without times', () => {
     );
   });
 
+  it.each<[string, (rows: Rows) => { collect(name: string): unknown }]>([
+    ['first(…)', (rows) => keyed(rows).aggregate({ f: first(({ k }) => k) })],
+    [
+      'last(…)',
+      (rows) =>
+        keyed(rows)
+          .window(countWindow(2))
+          .aggregate({ l: last(({ k }) => k) }),
+    ],
+    [
+      "distinctBy(…, { by: 'time' })",
+      (rows) => rows.distinctBy(key, { keep: 'last', by: 'time' }).asRecords(),
+    ],
+    ['distinctBy(…, { ttlMs })', (rows) => rows.distinctBy(key, { ttlMs: 5 })],
+    [
+      'process({ state: { seen: value({ ttlMs }) } })',
+      (rows) =>
+        keyed(rows).process({ state: { seen: value<number>({ ttlMs: 5 }) }, onElement() {} }),
+    ],
+  ])('nor is there what else goes by time: %s', (what, fold) => {
+    const error = thrownBy(() => build(fold));
+    expect(error.code).toBe('ERR_HOLDFAST_NO_TIMESTAMP');
+    expect(error.message).toContain(`${what} goes by event times, and the stream has none`);
+  });
+
   it('are taken where they need none', () => {
+    build((rows) => rows.distinctBy(key));
+    build((rows) =>
+      keyed(rows).process({
+        state: { seen: value<number>({ ttlMs: 5, ttlTime: 'processing' }) },
+        onElement() {},
+      }),
+    );
     build((rows) => keyed(rows).window(countWindow(2)).aggregate(n));
     build((rows) =>
       keyed(rows)

@@ -1,3 +1,5 @@
+import { isAsyncFunction } from 'node:util/types';
+import { HoldfastError } from '../../base/errors.js';
 import { badOption, checkFlag, checkNumber, checkObject } from '../../base/option-checks.js';
 import { checkLineBytes, checkSplitBytes } from '../files/text-file.js';
 import { checkText } from '../options.js';
@@ -74,7 +76,7 @@ function checkDialect({ delimiter = ',', quote, quotedNewlines }: CsvFileOptions
   const mark = quote ?? '"';
   if (mark !== false && (!isOne(mark) || mark === delimiter)) {
     const allowed = 'one character other than a line end and the delimiter, or false';
-    throw badOption('csvFile.quote', quote, allowed);
+    throw badOption('csvFile.quote', mark, allowed);
   }
   const isMultiline = checkFlag('csvFile.quotedNewlines', quotedNewlines, true);
   return {
@@ -121,6 +123,7 @@ function checkTypes(
     if (Array.isArray(header) && !header.includes(name)) {
       throw badOption('csvFile.types', name, `a name of the header: ${header.join(', ')}`);
     }
+    if (isAsyncFunction(type)) throw asyncCell(name);
     checked.set(name, type);
   }
   return checked;
@@ -131,4 +134,13 @@ function checkNulls(nulls: readonly string[] = []): ReadonlySet<string> {
     throw badOption('csvFile.nulls', nulls, 'a list of texts');
   }
   return new Set(nulls);
+}
+
+function asyncCell(name: string): HoldfastError {
+  return new HoldfastError(
+    'ERR_HOLDFAST_ASYNC_CALLBACK',
+    `the function csvFile.types.${name} is asynchronous (it gives a promise), but cells are read synchronously. Do what is ` +
+      'asynchronous in a step of its own, .mapAsync(async (record, { signal }) => …).',
+    { details: { where: `csvFile.types.${name}` } },
+  );
 }

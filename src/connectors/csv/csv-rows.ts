@@ -5,6 +5,7 @@
  * same hidden class.
  */
 
+import { isPromise } from 'node:util/types';
 import { clipped } from '../../base/clipped.js';
 import { messageOf } from '../../base/realm.js';
 import { literalKey } from '../literal-key.js';
@@ -60,7 +61,9 @@ function converter(type: CsvType, nulls: ReadonlySet<string>, column: string): C
     const trimmed = text.trim();
     if (trimmed === '' || nulls.has(trimmed) || nulls.has(text)) return null;
     try {
-      return parse(isOwn ? text : trimmed);
+      const value = parse(isOwn ? text : trimmed);
+      if (isOwn && isPromise(value)) throw new Error('the function gave a promise');
+      return value;
     } catch (error) {
       throw new Error(
         `${column}: ${messageOf(error)}: ${JSON.stringify(clipped(text, SHOWN_CHARACTERS))}`,

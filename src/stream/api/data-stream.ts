@@ -132,6 +132,11 @@ import {
   slotsOf,
 } from './process.js';
 import {
+  requireAggregationTimes,
+  requireDistinctTimes,
+  requireStateTimes,
+} from './required-times.js';
+import {
   type LateTags,
   type NoTags,
   requireTag,
@@ -298,6 +303,7 @@ export class DataStream<T, Tags = NoTags> {
   distinctBy(select: (record: T) => Key, options?: unknown): unknown {
     checkCallback(select, 'distinctBy');
     const plan = distinctPlan(options);
+    requireDistinctTimes(plan, this.origin.edges);
     const key = this.within(select);
     if (plan.keep === 'first' && plan.by.length === 0) {
       return new DataStream(processed(this.origin, 'first', key, firstSpec(plan)));
@@ -684,6 +690,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
     P extends SideOutputSpecs = NoTags,
   >(spec: ProcessSpec<T, K, S, O, P>): DataStream<O, SideTags<P>> {
     requireProcess(spec, ['onElement'], true);
+    requireStateTimes(spec.state, this.origin.edges);
     return this.operator('process', {
       stateful: true,
       states: [describeSlots(slotsOf(spec))],
@@ -788,8 +795,8 @@ export class KeyedStream<T, K> extends DataStream<T> {
   #join<O, X>(other: unknown, { method, needsTimes, node }: JoinNode): DataStream<O, X> {
     const [left, right] = this.sides(other, method);
     if (needsTimes) {
-      requireTimes(method, 'left stream', left.edges);
-      requireTimes(method, 'right stream', right.edges);
+      requireTimes(`${method}(…)`, 'left stream', left.edges);
+      requireTimes(`${method}(…)`, 'right stream', right.edges);
     }
     const { type, ...parts } = node([
       { name: 'onLeft', key: left.select },
@@ -818,6 +825,7 @@ export class KeyedStream<T, K> extends DataStream<T> {
   }
 
   #folded(type: string, spec: AggregationSpec<T>, emits: 'row' | 'value'): StreamOrigin {
+    requireAggregationTimes(spec, this.origin.edges);
     return drawn(this.origin.draft, {
       type,
       inputs: this.inputs(),
@@ -1257,6 +1265,7 @@ export class WindowedStream<
     const isSession = window.kind === 'session';
     const fields = isAll ? ALL_WINDOW_FIELDS : WINDOW_FIELDS;
     requireAggregations(spec, isSession ? [...fields, 'replaces'] : fields);
+    requireAggregationTimes(spec, this.#origin.inputs());
     const parameters = { aggregations: describeAggregations(spec) };
     const rows = this.#operator(
       'window-aggregate',
@@ -1291,7 +1300,7 @@ export class WindowedStream<
   ): StreamOrigin {
     const { draft, inputs, key, window, lateTag, isAll } = this.#origin;
     const given = inputs();
-    if (goesByEventTime(window)) requireTimes(isAll ? 'windowAll' : 'window', 'stream', given);
+    if (goesByEventTime(window)) requireTimes(`window${isAll ? 'All' : ''}(…)`, 'stream', given);
     const edges =
       createFirst === undefined
         ? hashed(given, key)

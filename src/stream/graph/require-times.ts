@@ -4,16 +4,16 @@ import { HoldfastError } from '../../base/errors.js';
 import { describeNode, type EdgeDraft, type NodeDraft } from './graph-draft.js';
 
 /**
- * @param method of the operator, for the message
+ * @param what goes by event time, for the message: `window(…)`
  * @param stream which of its streams it is: `stream`, `left stream`
  * @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP when a source that knows no times is read without `withTimestamps`
  */
-export function requireTimes(method: string, stream: string, edges: readonly EdgeDraft[]): void {
+export function requireTimes(what: string, stream: string, edges: readonly EdgeDraft[]): void {
   const untimed = untimedSource(edges, new Set());
   if (untimed === undefined) return;
   throw new HoldfastError(
     'ERR_HOLDFAST_NO_TIMESTAMP',
-    `${method}(…) goes by event times, and the ${stream} has none: its source, ${describeNode(untimed)}, knows ` +
+    `${what} goes by event times, and the ${stream} has none: its source, ${describeNode(untimed)}, knows ` +
       'none. Give the records their times with .withTimestamps(…), right behind the source.',
   );
 }

@@ -24,6 +24,7 @@ import {
 } from './join-options.js';
 import type { Select } from './join-sides.js';
 import { keyJoinSpec } from './key-join.js';
+import { KeyTypes } from './key-types.js';
 import { latestJoinSpec } from './latest-join.js';
 import { lookupOperator, TABLE_STATE } from './lookup-operator.js';
 import { coGroupSpec, windowJoinSpec } from './window-join.js';
@@ -69,7 +70,14 @@ function joinNode({
       parameters,
       tags: Object.values(lateTags ?? {}),
       states: [description],
-      create: operatorOf(data, { inputs, description }),
+      create: () => {
+        const keys = new KeyTypes(method);
+        const watched = inputs.map(({ name, key }) => {
+          const side = name === 'onLeft' ? 'left' : 'right';
+          return { name, key: key && keys.watched(side, key) };
+        });
+        return operatorOf(data, { inputs: watched, description })();
+      },
     }),
   };
 }

@@ -19,6 +19,7 @@ import { StatelessOperator } from '../operators/stateless-operator.js';
 import type { Source } from '../source.js';
 import type { MapHandle } from '../state/map-handle.js';
 import { isNullKey, pairOf, type Select } from './join-sides.js';
+import { KeyTypes } from './key-types.js';
 import { readTable } from './read-table.js';
 
 /** By the canonical form of their keys (L3). */
@@ -50,7 +51,10 @@ class LookupOperator extends StatelessOperator {
 
   constructor(lookup: Lookup) {
     super();
-    this.#lookup = lookup;
+    const keys = new KeyTypes('lookup');
+    const key = keys.watched('left', lookup.key);
+    const tableKey = keys.watched('right', lookup.tableKey);
+    this.#lookup = { ...lookup, key, tableKey };
     this.#pair = pairOf('lookup', lookup.select);
   }
 
