@@ -93,6 +93,14 @@ export type {
 export type { Compatibility, OperatorFate } from './job/recovery/compatibility.js';
 export { run } from './job/run.js';
 export { type InlineOptions, runInline, startInline } from './job/run-inline.js';
+export type {
+  AllWindowRow,
+  KeyedRow,
+  NoneOf,
+  RowOf,
+  SessionRow,
+  WindowRow,
+} from './stream/api/aggregate-rows.js';
 export {
   type Aggregation,
   type AggregationResults,
@@ -137,7 +145,6 @@ export type {
 export type {
   AggregatedStream,
   AllWindowedStream,
-  AllWindowRow,
   BroadcastConnectedStreams,
   ChangelogStream,
   ConnectedStreams,
@@ -145,14 +152,9 @@ export type {
   KeyedBroadcastConnectedStreams,
   KeyedChangelog,
   KeyedConnectedStreams,
-  KeyedRow,
   KeyedStream,
-  NoneOf,
   RecordOf,
-  RowOf,
-  SessionRow,
   WindowedStream,
-  WindowRow,
   WithDeadLetters,
 } from './stream/api/data-stream.js';
 export { approximateDistinctCount, distinctCount } from './stream/api/distinct-count.js';

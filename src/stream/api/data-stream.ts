@@ -62,8 +62,8 @@ import {
 } from '../operators/window-folds.js';
 import type { Sink, UpsertSink } from '../sink.js';
 import type { Source } from '../source.js';
+import type { AllWindowRow, KeyedRow, NoneOf, RowOf } from './aggregate-rows.js';
 import {
-  type AggregationResults,
   type AggregationSpec,
   count,
   describeAggregations,
@@ -158,21 +158,16 @@ import {
 import { requireWindowProcess, type WindowProcessSpec } from './window-process.js';
 import {
   type AlignedWindow,
-  type CountWindow,
   goesByEventTime,
   isAligned,
   requireWholeMs,
   requireWindow,
   type SessionWindow,
-  type WindowBounds,
   type WindowDefinition,
 } from './windows.js';
 
 /** The type of a stream's records. */
 export type RecordOf<S> = S extends DataStream<infer T, infer _> ? T : never;
-
-/** Names that the fields of a row have already: no answer can have one of them. */
-export type NoneOf<Names extends string> = { readonly [N in Names]?: never };
 
 /** A stream whose operator puts aside the records on which it fails. Only the job knows the type of these. */
 export interface WithDeadLetters<Tag extends string> {
@@ -589,12 +584,6 @@ export class DataStream<T, Tags = NoTags> {
     return new DataStream(StreamOrigin.ofEdges(this.origin.draft, partition, edges));
   }
 }
-
-/** The row of a keyed aggregate. */
-export type KeyedRow<K, A> = Flat<{ key: K } & AggregationResults<A>>;
-
-/** The same type, shown as one object. */
-export type Flat<X> = { [P in keyof X]: X[P] };
 
 /** A stream grouped by key: state per key, windows, and all that a `DataStream` can do. */
 export class KeyedStream<T, K> extends DataStream<T> {
@@ -1122,32 +1111,6 @@ class Connection {
   }
 }
 
-/** The row of a windowed aggregate: `windowStart` (inclusive) and `windowEnd` (exclusive) in ms. */
-export type WindowRow<K, A> = Flat<
-  { key: K; windowStart: number; windowEnd: number } & AggregationResults<A>
->;
-
-/**
- * The row of a session: `windowStart` and `windowEnd` (the last record's time + the gap) in ms, both inclusive.
- * `replaces`, where lateness is allowed, has the windows of all earlier rows of which this one takes the place; it is
- * empty in the first row of a session.
- */
-export type SessionRow<K, A> = Flat<
-  {
-    key: K;
-    windowStart: number;
-    windowEnd: number;
-    replaces?: readonly WindowBounds[];
-  } & AggregationResults<A>
->;
-
-/** The row of an aggregate over windows of that kind. Windows of a number of records have no bounds. */
-export type RowOf<W, K, A> = W extends SessionWindow
-  ? SessionRow<K, A>
-  : W extends CountWindow
-    ? KeyedRow<K, A>
-    : WindowRow<K, A>;
-
 interface WindowedOrigin extends WindowedInput {
   readonly draft: GraphDraft;
   /** What is to be divided, before it is keyed. */
@@ -1318,11 +1281,6 @@ export class WindowedStream<
     return rows;
   }
 }
-
-/** The row of an aggregate over windows of all records: as a `WindowRow`, without a key. */
-export type AllWindowRow<A> = Flat<
-  { windowStart: number; windowEnd: number } & AggregationResults<A>
->;
 
 /** A stream without keys divided into windows. */
 export class AllWindowedStream<T, Late extends string = never> {
