@@ -187,6 +187,7 @@ export type {
   States,
   TimerKind,
   Timers,
+  TimersLeft,
 } from './stream/api/process.js';
 export { approximateQuantile } from './stream/api/quantile.js';
 export type { RetractableAggregation } from './stream/api/retraction.js';

@@ -302,6 +302,8 @@ describe('state in process', () => {
       { onElement, state: { '': value() } },
       { onElement, state: { constructor: value() } },
       { onElement, ontimer: () => {} },
+      { onElement, onTimer: onElement, timersLeft: 'emit' },
+      { onElement, timersLeft: 'fire' },
       { onElement, states: {} },
     ];
     for (const spec of specs) {

@@ -293,6 +293,67 @@ describe('timers of the clock', () => {
     expect(runPlain(create, [end]).counters).toEqual({});
   });
 
+  it.each([[false], [true]])(
+    'that are left fire at the end of the input where that is wanted, failures put aside: %s',
+    (undoes) => {
+      const flushing = of({
+        timersLeft: 'fire',
+        state: { seen: value<number>({ ttlMs: 10 }), n: value<number>() },
+        onElement({ n }, { timers, state }) {
+          state.seen.set(n!);
+          timers.processingTime(n!);
+          timers.eventTime(n!);
+        },
+        onTimer(time, ctx, out) {
+          const { seen, n } = ctx.state;
+          n.update((before = 0) => before + 1);
+          out.emit(`${ctx.key} ${ctx.timerKind} ${time} ${ctx.watermark} ${seen.get()} ${n.get()}`);
+          if (ctx.timerKind === 'eventTime' || time !== 1_600) return;
+          ctx.timers.processingTime(1_650);
+          ctx.timers.processingTime(1_800);
+          ctx.timers.eventTime(7);
+        },
+      });
+      const expected = [
+        'a eventTime 1500 Infinity undefined 1 at 1500',
+        'c eventTime 1600 Infinity undefined 1 at 1600',
+        'b eventTime 1700 Infinity undefined 1 at 1700',
+        'a processingTime 1500 Infinity 1500 2 at NaN',
+        'c processingTime 1600 Infinity 1600 2 at NaN',
+        'c eventTime 7 Infinity 1600 3 at 7',
+        'c processingTime 1650 Infinity 1600 4 at NaN',
+        'b processingTime 1700 Infinity 1700 2 at NaN',
+        'c processingTime 1800 Infinity 1600 5 at NaN',
+      ];
+      const items = [...records, { watermark: 4 }, end, end];
+      for (const run of [runPlain, runStingy, runRestoring]) {
+        const { emitted, counters } = run(flushing, items, { undoes });
+        expect(shown(emitted)).toEqual(expected);
+        expect(counters).toEqual({});
+        // The end is told behind them.
+        expect(
+          emitted.findIndex(
+            (one) => 'watermark' in one && one.watermark === Number.POSITIVE_INFINITY,
+          ),
+        ).toBe(emitted.findLastIndex((one) => 'record' in one) + 1);
+      }
+      // A snapshot behind each firing.
+      let harness = new Harness(flushing, { undoes });
+      for (const item of items.slice(0, -2)) harness.feed(item);
+      const fired: Emitted[] = [];
+      harness.stingy = true;
+      harness.operator.onWatermark(Number.POSITIVE_INFINITY);
+      while (harness.operator.suspended === true) {
+        expect(harness.operator.divisible).toBe(true);
+        fired.push(...harness.emitted);
+        harness = new Harness(flushing, { undoes }, harness.snapshot());
+        harness.stingy = true;
+        harness.operator.resume?.();
+      }
+      expect(shown([...fired, ...harness.emitted])).toEqual(expected);
+    },
+  );
+
   it('have no event time', () => {
     const asking = of({
       onElement: (_record, { timers }) => timers.processingTime(0),

@@ -331,6 +331,21 @@ export const ENTRIES: readonly Entry[] = [
       },
     }),
   ),
+  one('process whose timers of the clock fire at the end', ['KeyedStream.process'], (rows) =>
+    keyed(rows).process({
+      timersLeft: 'fire',
+      state: { all: list<number>() },
+      onElement({ n }, { state, timers }) {
+        state.all.add(n);
+        timers.processingTime(1e15 + (n % 3));
+      },
+      onTimer(time, ctx, out: Output<unknown>) {
+        out.emit([ctx.key, ctx.timerKind, time, ctx.state.all.values()]);
+        ctx.state.all.clear();
+        if (time < 1e15 + 2) ctx.timers.processingTime(1e15 + 5);
+      },
+    }),
+  ),
   one('process with state that expires by the clock', ['KeyedStream.process'], (rows) =>
     keyed(rows).process({
       state: {
@@ -634,7 +649,7 @@ export const ENTRIES: readonly Entry[] = [
   one('windowAll with a trigger', ['AllWindowedStream.trigger'], (rows) =>
     rows
       .windowAll(tumbling(20))
-      .trigger(purgingTrigger(countTrigger(2)))
+      .trigger(purgingTrigger(countTrigger(2)), { partial: 'emit' })
       .sideOutputLate('late')
       .aggregate(folds),
   ),

@@ -6,7 +6,7 @@ import type { ReadsBroadcast, WritesBroadcast } from './broadcast.js';
 import type { SyncResult } from './callbacks.js';
 import type { KeySelector } from './key-selector.js';
 import type { Output } from './output.js';
-import type { ElementContext, ProcessContext } from './process.js';
+import type { ElementContext, ProcessContext, TimersLeft } from './process.js';
 import type { NoTags, SideTags } from './side-outputs.js';
 
 /**
@@ -36,6 +36,8 @@ export interface KeyedConnectSpec<L, R, K, S, O, P = NoTags> {
   onRight(record: R, ctx: ProcessContext<S, K, SideTags<P>>, out: Output<O>): SyncResult;
   /** Called for each timer whose time has come, in the order of time; synchronous. */
   onTimer?(time: number, ctx: ProcessContext<S, K, SideTags<P>>, out: Output<O>): SyncResult;
+  /** As in `ProcessSpec`. */
+  readonly timersLeft?: TimersLeft | undefined;
 }
 
 /** Of a stream and one that writes broadcast state. @typeParam B the states */
@@ -80,6 +82,8 @@ export interface KeyedBroadcastSpec<L, R, K, S, B, O, P = NoTags> {
     ctx: ProcessContext<S, K, SideTags<P>> & ReadsBroadcast<B>,
     out: Output<O>,
   ): SyncResult;
+  /** As in `ProcessSpec`. */
+  readonly timersLeft?: TimersLeft | undefined;
 }
 
 /** One of two streams that are connected. */

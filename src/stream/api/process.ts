@@ -1,7 +1,7 @@
 /** `process`: callbacks, with state and timers for each key where there are keys. What they get, and what is checked at the door. */
 
 import { HoldfastError } from '../../base/errors.js';
-import { checkObject } from '../../base/option-checks.js';
+import { checkObject, checkOneOf } from '../../base/option-checks.js';
 import { isPlainObject } from '../../base/realm.js';
 import { layoutEntry, type StateDescription } from '../state/state-layout.js';
 import { RESERVED_NAMES } from './aggregations.js';
@@ -36,8 +36,8 @@ export interface Timers {
   deleteEventTime(ms: number): void;
   /**
    * Calls `onTimer` once when the clock has come to `ms`, between two batches of records. When the clock shows more
-   * after a restore, that is at once. A timer that is still set when the input has ended does not fire; it is
-   * counted as `timersLeft` in the metrics.
+   * after a restore, that is at once. A timer that is still set when the input has ended is
+   * counted as `timersLeft` in the metrics, or fires, if the spec says `timersLeft: 'fire'`.
    * @param ms since the epoch, as `ctx.now` has it; a finite number
    * @throws HoldfastError as `eventTime`
    */
@@ -45,6 +45,9 @@ export interface Timers {
   /** Takes back `processingTime(ms)`; nothing happens when that was not set. */
   deleteProcessingTime(ms: number): void;
 }
+
+/** What becomes of timers of the clock when the input has ended. */
+export type TimersLeft = 'drop' | 'fire';
 
 /** What makes a timer fire: event time, or the clock. */
 export type TimerKind = 'eventTime' | 'processingTime';
@@ -106,6 +109,11 @@ export interface ProcessSpec<T, K, S, O, P = NoTags> {
   onElement(record: T, ctx: ProcessContext<S, K, SideTags<P>>, out: Output<O>): SyncResult;
   /** Called for each timer whose time has come, in the order of time. Synchronous. */
   onTimer?(time: number, ctx: ProcessContext<S, K, SideTags<P>>, out: Output<O>): SyncResult;
+  /**
+   * What becomes of timers of the clock that are set when the input has ended: `fire` calls `onTimer` with them, in the order
+   * of their times, behind those of event time; `drop` counts them as `timersLeft`. Default 'drop'.
+   */
+  readonly timersLeft?: TimersLeft | undefined;
 }
 
 /** A spec whose types were left behind at the door, without what takes records. */
@@ -113,6 +121,7 @@ export interface ProcessSpecData {
   readonly state?: StateSpecs | undefined;
   readonly sideOutputs?: SideOutputSpecs | undefined;
   onTimer?(time: number, ctx: unknown, out: unknown): unknown;
+  readonly timersLeft?: TimersLeft | undefined;
 }
 
 /** What takes records: one callback, or one for each of two inputs. */
@@ -184,7 +193,7 @@ function typeOf(spec: StateSpec<unknown> | undefined): string {
 }
 
 /** What needs keys. */
-const KEYED_FIELDS = ['state', 'onTimer'] as const;
+const KEYED_FIELDS = ['state', 'onTimer', 'timersLeft'] as const;
 
 /**
  * @param callbacks those that take records
@@ -211,8 +220,15 @@ export function requireProcess(
     checkObject<Readonly<Record<string, unknown>>>('process', given, fields);
   }
   for (const name of callbacks) checkCallback(given[name], `process({ ${name} })`);
-  const { state, onTimer, sideOutputs } = given;
+  const { state, onTimer, timersLeft, sideOutputs } = given;
   if (onTimer !== undefined) checkCallback(onTimer, 'process({ onTimer })');
+  checkOneOf('process({ timersLeft })', timersLeft as TimersLeft | undefined, 'drop', [
+    'drop',
+    'fire',
+  ]);
+  if (timersLeft !== undefined && onTimer === undefined) {
+    throw badSpec("has 'timersLeft' and no 'onTimer', so there are no timers");
+  }
   requireSideOutputs(sideOutputs);
   if (state !== undefined) requireStates(state);
 }

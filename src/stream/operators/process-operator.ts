@@ -12,7 +12,8 @@
  *      further back than others (lateness.ts, J2): then it counts, since by then state may have been freed.
  *  R5  For a timer of the clock, state has expired by the watermark: so all that is not freed is there while there is
  *      none. What it writes is of the newest time that is known, the watermark's or a record's, since an older one could
- *      take from a record what it has just written. When no time is known, it is there until it is written again.
+ *      take from a record what it has just written. When no time is known, it is there until it is written again. The end
+ *      of the input is no time: timers that fire then see what is not freed.
  *  R6  An operator that the graph has as one without state writes nothing to a checkpoint. Of streams without keys, and in the callback of a
  *      broadcast stream, keyed state is of no key, so whoever uses it then is told (keyed-state.ts, S3).
  *  R7  By the clock state has expired as the callback begins, and a clock that is set back brings nothing back.
@@ -118,6 +119,8 @@ class ProcessOperator extends TimedOperator<Timer> {
   /** Does state expire, by event time, and by the clock? */
   #expires = false;
   #expiresByClock = false;
+  /** Timers of the clock that are left at the end of the input fire (timed-operator.ts, T5). */
+  #flushesClock = false;
   #watch!: Clock;
   /** The newest event time of any record, since the start (R5). */
   #newestMs = Number.NEGATIVE_INFINITY;
@@ -176,7 +179,9 @@ class ProcessOperator extends TimedOperator<Timer> {
     };
     this.#unkeyed = new ElementCallContext(call);
     this.#keyed = new KeyedCallContext({ ...call, state, clock, handles, hasTimers });
-    const parts = { state, timers, events: timers.queue, clock };
+    this.#flushesClock = this.#spec.timersLeft === 'fire';
+    const flushesClock = this.#flushesClock;
+    const parts = { state, timers, events: timers.queue, clock, flushesClock };
     this.#watch = context.clock ?? machineClock;
     const expiring = (time: TtlTime) =>
       Object.values(handles).filter((handle) => handle.ttlTime === time);
@@ -304,9 +309,11 @@ class ProcessOperator extends TimedOperator<Timer> {
 
   /** R5 */
   #atWatermark(watermark: number): void {
-    const newestMs = Math.max(watermark, this.#newestMs);
+    const hasEnded = this.#flushesClock && watermark === Number.POSITIVE_INFINITY;
+    const timeMs = hasEnded ? Number.NEGATIVE_INFINITY : watermark;
+    const newestMs = Math.max(timeMs, this.#newestMs);
     const isTimed = newestMs > Number.NEGATIVE_INFINITY;
-    this.#at(isTimed ? newestMs : LAST_MS, Math.max(watermark, FIRST_MS));
+    this.#at(isTimed ? newestMs : LAST_MS, Math.max(timeMs, FIRST_MS));
   }
 
   #begin(

@@ -6,6 +6,8 @@
  *  T3  When the task pauses between two timers, a snapshot may be taken: what is left are timers, and they are in the
  *      state (event-timers.ts, E1). It may not while records are held, which are nowhere else.
  *  T4  Timers of the clock fire when the input rests (operator.ts, `settle`), up to the time that it shows then.
+ *  T5  Where it is asked for, those that are set when the input has ended fire then, and those that they set. The watermark
+ *      tells that it has ended, also after a restore in the midst of them.
  */
 
 import { type Clock, machineClock } from '../../base/clock.js';
@@ -37,6 +39,8 @@ export interface TimedParts<D> {
   /** Absent where nothing expires. */
   readonly expiry?: Expiry | undefined;
   readonly clockExpiry?: ClockExpiry | undefined;
+  /** T5. Default false. */
+  readonly flushesClock?: boolean | undefined;
 }
 
 /** @typeParam D what is due by event time */
@@ -52,6 +56,7 @@ export abstract class TimedOperator<D> implements Operator {
   protected readonly out: CallbackOutput;
   #expiry: Expiry | undefined;
   #clockExpiry: ClockExpiry | undefined;
+  #flushesClock = false;
   /** Timers of the clock are due up to this time (T4); −∞ while they do not fire. */
   #clockMs = Number.NEGATIVE_INFINITY;
   /** Work is left: held records, or timers. */
@@ -81,7 +86,7 @@ export abstract class TimedOperator<D> implements Operator {
   /** The input has ended. Timers of the clock that are still set will not fire. */
   protected ended(): void {
     const { size } = this.clock;
-    if (size > 0) this.context.count('timersLeft', size);
+    if (size > 0 && !this.#flushesClock) this.context.count('timersLeft', size);
   }
 
   /** The row of a key's window cannot be made: told with the fields with which the row would have begun. */
@@ -96,13 +101,15 @@ export abstract class TimedOperator<D> implements Operator {
     this.output = context.output;
     this.#watch = context.clock ?? machineClock;
     this.out.open(context);
-    const { state, timers, events, clock, expiry, clockExpiry } = this.parts(context, restored);
+    const parts = this.parts(context, restored);
+    const { state, timers, events, clock, expiry, clockExpiry, flushesClock } = parts;
     this.state = state;
     this.timers = timers;
     this.#events = events;
     this.clock = clock;
     this.#expiry = expiry;
     this.#clockExpiry = clockExpiry;
+    this.#flushesClock = flushesClock === true;
     this.#isBusy = this.#areDue();
   }
 
@@ -172,7 +179,7 @@ export abstract class TimedOperator<D> implements Operator {
       if (due !== undefined) {
         this.fireEvent(due);
       } else {
-        const timer = clock.next(this.#clockMs);
+        const timer = clock.next(this.#clockUntilMs());
         // What seemed due was not. Behind it there may be something else.
         if (timer === undefined) continue;
         this.fireClock(timer);
@@ -189,6 +196,12 @@ export abstract class TimedOperator<D> implements Operator {
     if (idle === undefined) return;
     this.#idle = undefined;
     this.output.onIdle?.(idle.isSilent);
+  }
+
+  /** Timers of the clock are due up to this time. */
+  #clockUntilMs(): number {
+    const isOver = this.#flushesClock && this.timers.watermark === Number.POSITIVE_INFINITY;
+    return isOver ? Number.POSITIVE_INFINITY : this.#clockMs; // T5
   }
 
   /** What the clock shows when it gives something to do; undefined: it never does. */
@@ -212,7 +225,7 @@ export abstract class TimedOperator<D> implements Operator {
   #areDue(): boolean {
     return (
       this.#events.areDue(this.timers.watermark) ||
-      this.clock.areDue(this.#clockMs) ||
+      this.clock.areDue(this.#clockUntilMs()) ||
       this.#clockExpiry?.areDue(this.#clockMs) === true ||
       this.#expiry?.isDue === true
     );
