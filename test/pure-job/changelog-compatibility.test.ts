@@ -91,6 +91,17 @@ const changes = (rows: ChangelogStream<unknown>) =>
   void rows.asRecords().collect('changes').uid('rows');
 const table = (rows: ChangelogStream<Sale>) =>
   void rows.collectTable('rows', { key: ({ shop }) => shop }).uid('rows');
+const looked = (sales: DataStream<Sale>, rows: ChangelogStream<Sale>) =>
+  void sales
+    .withTimestamps(() => 0)
+    .keyBy(({ shop }) => shop)
+    .joinLatest(
+      rows.keyBy(({ shop }) => shop),
+      { select: (sale, { cents: of }) => sale.cents + of },
+    )
+    .uid('joined')
+    .collect('rows')
+    .uid('rows');
 const windows = (sales: DataStream<Sale>, more = {}) =>
   sales
     .withTimestamps(() => 0)
@@ -140,6 +151,12 @@ describe('a start is refused, and names both operators,', () => {
       (sales) => changes(windows(sales).toChangelog()),
       (sales) => groups(windows(sales).toChangelog()),
       ["'groups' is new"],
+    ],
+    [
+      'joinLatest of a changelog behind distinctBy',
+      (sales) => changes(last(sales)),
+      (sales) => looked(sales, last(sales)),
+      ["'joined' is new", "'last'"],
     ],
     [
       'a reader of records that are changes',
@@ -219,6 +236,15 @@ describe('a start goes on', () => {
       (sales) => groups(windows(sales, { most: max(cents) }).toChangelog()),
     ],
     ['with the changes as records', plain(), (sales) => changes(shops(sales).toChangelog())],
+    [
+      'with a changelog that is new together with joinLatest of it, whose rows are not',
+      plain(),
+      (sales) =>
+        looked(
+          shops(sales).map(() => ({ shop: '', cents: 0 })),
+          last(sales),
+        ),
+    ],
     [
       'with one more operator that makes changes',
       (sales) => groups(keyed(sales).asChangelog(() => '+I')),

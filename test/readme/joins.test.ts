@@ -79,6 +79,30 @@ test('sales have the price of their moment', async () => {
   );
 });
 
+test('shipments have the address of their moment, or none', async () => {
+  const addresses = Array.from({ length: 120 }, (_, i) => ({
+    customer: `c${i % 4}`,
+    city: i % 5 === 3 ? null : `city ${i}`,
+    time: i * 3 * MINUTE_MS,
+  }));
+  const shipments = Array.from({ length: 400 }, (_, i) => ({
+    id: i,
+    customer: `c${i % 5}`,
+    time: i * MINUTE_MS,
+  }));
+  await project.write('addresses.ndjson', lines(addresses));
+  await project.write('shipments.ndjson', lines(shipments));
+  await run('shipments.job.ts');
+  expect(texts(await project.publishedRows('out/shipments'))).toEqual(
+    texts(
+      shipments.map(({ id, customer, time }) => {
+        const found = addresses.findLast((one) => one.customer === customer && one.time <= time);
+        return { id, city: found?.city ?? null };
+      }),
+    ),
+  );
+});
+
 test('users are on the web, in the app, or on both', async () => {
   const visits = (length: number, step: number) =>
     Array.from({ length }, (_, i) => ({ user: `u${(i * 7) % 11}`, time: i * step * MINUTE_MS }));

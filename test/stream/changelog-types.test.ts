@@ -31,6 +31,23 @@ describe('a changelog', () => {
       expectTypeOf(flights.distinctBy(({ origin }) => origin)).toEqualTypeOf<DataStream<Flight>>();
       const last = flights.distinctBy(({ origin }) => origin, { keep: 'last', by: 'time' });
       expectTypeOf(last).toEqualTypeOf<ChangelogStream<Flight>>();
+      const joined = keyed.joinLatest(
+        last.keyBy(({ origin }) => origin),
+        {
+          select: (_, found) => {
+            expectTypeOf(found).toEqualTypeOf<Flight>();
+            return found.delay;
+          },
+        },
+      );
+      expectTypeOf(joined).toEqualTypeOf<DataStream<number | null>>();
+      keyed.joinLatest(
+        last.keyBy(({ origin }) => origin),
+        {
+          kind: 'left',
+          select: (_, found) => expectTypeOf(found).toEqualTypeOf<Flight | null>(),
+        },
+      );
       const mapped = last.map(({ origin }) => ({ origin })).filter((row) => row.origin !== 'X');
       expectTypeOf(mapped).toEqualTypeOf<ChangelogStream<{ origin: string }>>();
       const dead = mapped.onError({ sideOutput: 'dead' }).sideOutput('dead');

@@ -79,6 +79,7 @@ export const DRAWS_NOTHING: readonly string[] = [
   'AllWindowedStream.sideOutputLate',
   'ChangelogStream.keyBy',
   'ChangelogStream.asRecords',
+  'KeyedChangelog.asRecords',
   'ChangelogStream.collectTable',
   'ChangelogStream.sinkTo',
   'ChangelogStream.name',
@@ -588,6 +589,18 @@ export const ENTRIES: readonly Entry[] = [
   ),
   joined('joinLatest', 'joinLatest', (left, right) =>
     left.joinLatest(right, { kind: 'left', select: pair }),
+  ),
+  two(
+    'joinLatest of a changelog',
+    ['KeyedStream.joinLatest'],
+    (left, right) =>
+      keyed(left).joinLatest(
+        right
+          .distinctBy(({ k }) => k, { keep: 'last', deletes: ({ n }) => n % 3 === 0 })
+          .keyBy(({ k }) => k),
+        { kind: 'left', select: pair },
+      ),
+    PAIRS,
   ),
   one('lookup', ['DataStream.lookup'], (rows) =>
     rows.lookup(

@@ -13,7 +13,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import type { Manifest } from '../../checkpoint/store.js';
-import { readsChangelog } from '../../stream/graph/changelog-readers.js';
+import { changelogInputs, readsChangelog } from '../../stream/graph/changelog-readers.js';
 import type { GraphData, GraphNodeData } from '../../stream/graph/graph.js';
 import { keepsKeyedState } from '../../stream/graph/keyed-state.js';
 import { compareLayouts } from '../../stream/state/state-layout.js';
@@ -63,16 +63,16 @@ export function changelogProblem(
 function makersOf(reader: GraphNodeData, { nodes }: GraphData): readonly Maker[] {
   const makers = new Map<number, Maker>();
   const seen = new Set<number>();
-  const look = (to: GraphNodeData, isRecords: boolean): void => {
-    for (const { from } of to.inputs) {
+  const look = (inputs: GraphNodeData['inputs'], isRecords: boolean): void => {
+    for (const { from } of inputs) {
       if (seen.has(from)) continue;
       seen.add(from);
       const node = nodes[from]!;
       if (node.kind === 'source' || keepsKeyedState(node)) makers.set(from, { node, isRecords });
-      else look(node, isRecords || node.type === 'changelog');
+      else look(node.inputs, isRecords || node.type === 'changelog');
     }
   };
-  look(reader, false);
+  look(changelogInputs(reader), false);
   return [...makers.values()];
 }
 

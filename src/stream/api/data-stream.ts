@@ -772,13 +772,17 @@ export class KeyedStream<T, K> extends DataStream<T> {
 
   /**
    * Joins each row with the version of its key that was in force at its time: the record of `versions` with the last
-   * time up to it. The row is emitted when event time has come to it.
+   * time up to it. The row is emitted when event time has come to it. Of a changelog it is the row that was there then: one
+   * that was taken back is no version from that time on.
+   * @throws HoldfastError ERR_HOLDFAST_CHANGELOG, as a failure of the job, when a row is taken back that was never there
    */
   joinLatest<R, O, const J extends 'inner' | 'left' = 'inner', const LT extends string = never>(
-    versions: KeyedStream<R, K>,
+    versions: KeyedStream<R, K> | KeyedChangelog<R, K>,
     options: JoinLatestOptions<T, R, K, J, O, LT>,
   ): DataStream<O, LateTags<T, LT>> {
-    return this.#join(versions, latestJoinNode(options));
+    return versions instanceof KeyedChangelog
+      ? this.#join(versions.asRecords(), latestJoinNode(options, 'changes'))
+      : this.#join(versions, latestJoinNode(options, 'versions'));
   }
 
   #join<O, X>(other: unknown, { method, needsTimes, node }: JoinNode): DataStream<O, X> {
@@ -986,6 +990,11 @@ export class KeyedChangelog<T, K> {
   constructor(origin: StreamOrigin, select: KeySelector) {
     this.#origin = origin;
     this.#select = select;
+  }
+
+  /** The changes as plain records, as of a `ChangelogStream`, grouped by the same key. */
+  asRecords(): KeyedStream<Change<T>, K> {
+    return new KeyedStream(this.#origin, this.#select as never);
   }
 
   /**

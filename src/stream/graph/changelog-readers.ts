@@ -3,10 +3,16 @@
 import { badOption } from '../../base/option-checks.js';
 import type { GraphData, GraphNodeData } from './graph.js';
 
-const READERS: ReadonlySet<string> = new Set(['aggregate-changes', 'top-n-changes', 'table']);
+const JOIN = 'latest-join-changes';
+const READERS: ReadonlySet<string> = new Set(['aggregate-changes', 'top-n-changes', 'table', JOIN]);
 
 export function readsChangelog({ type }: Pick<GraphNodeData, 'type'>): boolean {
   return READERS.has(type);
+}
+
+/** The inputs on which a reader has the changelog. */
+export function changelogInputs({ type, inputs }: GraphNodeData): GraphNodeData['inputs'] {
+  return type === JOIN ? inputs.filter(({ port }) => port === 1) : inputs;
 }
 
 /**

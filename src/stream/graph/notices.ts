@@ -22,7 +22,7 @@ function endlessJoins({ nodes }: GraphData): readonly GraphNotice[] {
 }
 
 /** What judges records by their times. */
-const JUDGES = /^window-|^interval-join$|^co-group$|^latest-join$/;
+const JUDGES = /^window-|^interval-join$|^co-group$|^latest-join/;
 
 /**
  * Which records are late is the same on every run only where times are given in the source's own chain: there the

@@ -26,6 +26,7 @@ import type { Select } from './join-sides.js';
 import { keyJoinSpec } from './key-join.js';
 import { KeyTypes } from './key-types.js';
 import { latestJoinSpec } from './latest-join.js';
+import { changesMigrated, ROW_OF_CHANGES } from './latest-row-join.js';
 import { lookupOperator, TABLE_STATE } from './lookup-operator.js';
 import { coGroupSpec, windowJoinSpec } from './window-join.js';
 
@@ -167,19 +168,25 @@ export function coGroupNode(options: unknown): JoinNode {
   });
 }
 
-export function latestJoinNode(options: unknown): JoinNode {
+/** @param of what the right side has: records that are versions, or changes of rows */
+export function latestJoinNode(options: unknown, of: 'versions' | 'changes'): JoinNode {
   const method = 'joinLatest';
   const given = requireJoin(method, options, SHARED);
   const kind = checkKind(method, given['kind'], ['inner', 'left']);
   const lateTags = checkLateTags(method, given['sideOutputLate'], ['left']);
-  const versions = checkState(method, given['state']);
+  const state = checkState(method, given['state']);
+  const select = given['select'] as Select;
   return joinNode({
-    type: 'latest-join',
+    // What it keeps of a changelog is something else.
+    type: of === 'versions' ? 'latest-join' : 'latest-join-changes',
     method,
     needsTimes: true,
     parameters: { kind },
     lateTags,
-    spec: latestJoinSpec(kind, lateTags, given['select'] as Select, versions),
+    spec:
+      of === 'versions'
+        ? latestJoinSpec(kind, lateTags, select, state)
+        : latestJoinSpec(kind, lateTags, select, changesMigrated(state), ROW_OF_CHANGES),
   });
 }
 

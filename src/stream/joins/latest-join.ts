@@ -29,12 +29,13 @@ export function latestJoinSpec(
   kind: JoinKind,
   lateTags: Readonly<Partial<Record<SideName, string>>>,
   select: Select,
-  versions: JoinState,
+  state: JoinState,
+  versions: Versions = LAST_RECORD,
 ) {
   const pair = pairOf('joinLatest', select);
   const keeps = keepsUnmatched(kind, 'left');
   return {
-    state: rowsOfBoth(versions),
+    state: rowsOfBoth(state),
     onLeft(record: unknown, ctx: JoinContext): void {
       const time = ctx.timestamp;
       if (ctx.isLate(time)) {
@@ -49,11 +50,12 @@ export function latestJoinSpec(
       ctx.timers.eventTime(time); // V1
     },
     onRight(record: unknown, ctx: JoinContext): void {
-      const time = ctx.timestamp;
       if (isNullKey(ctx.key)) {
         dropNullKey(ctx, 'right');
         return;
       }
+      versions.requireOrder?.(record, ctx.right);
+      const time = ctx.timestamp;
       if (!ctx.isLate(time)) {
         ctx.right.add(time, record, NOT_BEHIND);
         ctx.timers.eventTime(time); // V4
@@ -61,26 +63,44 @@ export function latestJoinSpec(
       }
       ctx.count('lateVersions');
       const after = Math.max(ctx.behind, ctx.watermark);
-      if (after === Number.POSITIVE_INFINITY) return;
       ctx.right.add(time, record, after); // V3
-      ctx.timers.eventTime(after + 1);
+      if (after !== Number.POSITIVE_INFINITY) ctx.timers.eventTime(after + 1);
     },
     onTimer(now: number, ctx: JoinContext): void {
-      const versions = ctx.right.between(Number.NEGATIVE_INFINITY, now);
-      const latest = latestOf(versions, now);
+      const version = versions.at(ctx.right, now);
       for (const [time, rows] of ctx.left.between(now, now)) {
         for (const row of rows) {
-          if (latest === undefined && !keeps) continue;
+          if (version === undefined && !keeps) continue;
           const left = () => ctx.left.record(row);
-          const version = () => (latest === undefined ? null : ctx.right.record(latest.row));
-          ctx.emitRow(() => pair('left', left(), version(), ctx.key), left);
+          const right = () => (version === undefined ? null : version());
+          ctx.emitRow(() => pair('left', left(), right(), ctx.key), left);
         }
         ctx.left.remove(time);
       }
-      if (latest !== undefined) forgetBefore(ctx.right, versions, latest);
     },
   };
 }
+
+/** What is in force at a time, of the records of the right side. */
+export interface Versions {
+  /** @throws HoldfastError for a record that cannot come now */
+  requireOrder?(record: unknown, right: JoinRows): void;
+  /**
+   * Lets go of what no row to come can meet.
+   * @returns a copy that the caller may give away; undefined: nothing is in force
+   */
+  at(right: JoinRows, now: number): (() => unknown) | undefined;
+}
+
+const LAST_RECORD: Versions = {
+  at(right, now) {
+    const versions = right.between(Number.NEGATIVE_INFINITY, now);
+    const latest = latestOf(versions, now);
+    if (latest === undefined) return undefined;
+    forgetBefore(right, versions, latest);
+    return () => right.record(latest.row);
+  },
+};
 
 interface Version {
   readonly row: JoinRow;
