@@ -81,8 +81,8 @@ function requireCounted(state: OwnedState<unknown>, name: string): void {
   if (state.get() !== undefined) return;
   throw new HoldfastError(
     'ERR_HOLDFAST_GRAPH_INCOMPATIBLE',
-    `aggregate(…) over a changelog: '${name}' is new, and does not know the rows that were counted before it. Give the ` +
-      'operator another uid, so that it begins anew, or start with restore: none.',
+    `aggregate(…) over a changelog: '${name}' is new, and does not know the rows that were counted before it. Give this ` +
+      "operator and the one that makes its rows another uid, so that both begin anew, or start with restore: 'none'.",
     { details: { aggregation: name } },
   );
 }
