@@ -63,7 +63,6 @@ const CODES = {
   ERR_HOLDFAST_INTERNAL: { kinds: ['internal'] },
   ERR_HOLDFAST_JOB_BUILD: { kinds: ['build'], fatal: true },
   ERR_HOLDFAST_JOB_MODULE: { fatal: true },
-  ERR_HOLDFAST_JOIN_KEYS: { fatal: true },
   ERR_HOLDFAST_KEY_GROUPS_MISMATCH: { fatal: true },
   ERR_HOLDFAST_MALFORMED_RECORD: {},
   ERR_HOLDFAST_NO_TIMESTAMP: {},

@@ -79,6 +79,13 @@ const grouped =
   (more?: object, uid?: string, readerUid?: string): Build =>
   (sales) =>
     groups(shops(sales, more, uid).toChangelog(), readerUid);
+/** Changes of two makers, as records. */
+const twofold =
+  (uid: string): Build =>
+  (sales) => {
+    const [one, two] = ['first', uid].map((id) => shops(sales, {}, id).toChangelog().asRecords());
+    groups(one!.union(two!).asChangelog());
+  };
 const keyed = (sales: DataStream<Sale>) => sales.map(({ shop }) => ({ key: shop }));
 const last = (sales: DataStream<Sale>) =>
   sales.distinctBy(({ shop }) => shop, { keep: 'last' }).uid('last');
@@ -177,8 +184,27 @@ describe('a start is refused, and names both operators,', () => {
       ["'least' is migrated", "'groups'", "'shops'"],
     ],
     ['a maker that begins anew', grouped(), grouped({}, 'others'), ["'others' is new", "'groups'"]],
+    [
+      'one of two makers that begins anew',
+      twofold('second'),
+      twofold('third'),
+      ["'third' is new", "'groups'"],
+    ],
+    [
+      'a reader whose id was that of an operator without state',
+      (sales) =>
+        shops(sales)
+          .toChangelog()
+          .filter(() => true)
+          .uid('groups')
+          .asRecords()
+          .collect('groups')
+          .uid('out'),
+      grouped(),
+      ["'groups' is new", "'shops'"],
+    ],
   ])('for %s', (_, before, after, words) => {
-    const [problem] = problemsOf(before, after);
+    const [problem] = problemsOf(before, after, undefined, ['second']);
     expect(problem).toMatchObject({ code: 'ERR_HOLDFAST_GRAPH_INCOMPATIBLE' });
     for (const word of words) expect(problem!.message).toContain(word);
   });

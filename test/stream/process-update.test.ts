@@ -33,6 +33,23 @@ const emittedOf = (create: ReturnType<typeof updating>) => {
 };
 
 describe('update of a value', () => {
+  it.each<[string, () => object]>([
+    ['a plain object', () => ({ n: 1 })],
+    ['a Date', () => new Date(0)],
+    ['binary data', () => new Uint8Array(2)],
+    [
+      'what is no tree',
+      () => {
+        const one: unknown[] = [];
+        return { one, other: one };
+      },
+    ],
+  ])('may make null of %s', (_, make) => {
+    const toggled = updating<object | null>((given) => (given ? null : make()));
+    // What is emitted for null is 'none'.
+    expect(emittedOf(toggled)).toEqual([make(), 'none', make()]);
+  });
+
   it('keeps what was done to the draft', () => {
     const counted = updating<{ readonly n: number; readonly by: ReadonlyMap<number, number[]> }>(
       (given, n) => {

@@ -5,7 +5,8 @@ import { keyGroupOf } from '../../src/hashring/key-group.js';
 import { count, sum } from '../../src/stream/api/aggregations.js';
 import type { DataStream } from '../../src/stream/api/data-stream.js';
 import { first, last } from '../../src/stream/api/event-order.js';
-import { value } from '../../src/stream/api/state-specs.js';
+import type { Output } from '../../src/stream/api/output.js';
+import { map, value } from '../../src/stream/api/state-specs.js';
 import {
   calendar,
   countWindow,
@@ -531,6 +532,14 @@ describe('windows of a stream without times', () => {
   });
 
   it('are taken where they need none', () => {
+    // Who writes broadcast state gives records no times, and takes none.
+    build((rows) =>
+      keyed(rows.withTimestamps(() => 0))
+        .connect(rows.broadcast({ rules: map<string, number>() }))
+        .process({ onLeft: (row, _ctx, out: Output<Row>) => out.emit(row), onRight() {} })
+        .keyBy(key)
+        .aggregate({ l: last(({ k }) => k) }),
+    );
     build((rows) => rows.distinctBy(key));
     build((rows) =>
       keyed(rows).process({

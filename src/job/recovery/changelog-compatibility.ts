@@ -5,7 +5,8 @@
  * was told. So the two have to begin together (H1, H2), and to mean the same by a row (H3).
  *
  *  H1  A new reader lacks the rows that were told before it came.
- *  H2  A maker that begins anew never takes back what its reader has of the former one.
+ *  H2  A maker that begins anew never takes back what its reader has of the former one. One that is new beside others
+ *      has a former one only if an operator with state is gone.
  *  H3  Other answers are other rows: what is taken back then is a row that was never told. (Windows keep what they have
  *      told beside their answers, so these may change.)
  *  H4  A checkpoint at least once may hold a reader that is ahead of its maker.
@@ -43,20 +44,32 @@ export function changelogProblem(
   manifest: Manifest,
 ): HoldfastError | undefined {
   if (!readsChangelog(reader)) return undefined;
-  const before = (id: string) => manifest.operators.find((one) => one.id === id);
+  // Of one that keeps state now, and kept none under that id, there is nothing either.
+  const before = (node: GraphNodeData) =>
+    manifest.operators.find(
+      ({ id, stateful }) => id === node.id && (stateful || !keepsKeyedState(node)),
+    );
   const makers = makersOf(reader, graph);
-  const known = makers.filter(({ node }) => before(node.id) !== undefined);
-  if (before(reader.id) === undefined) {
+  const known = makers.filter(({ node }) => before(node) !== undefined);
+  if (before(reader) === undefined) {
     return known.length === 0 ? undefined : newReader(reader, known[0]!, manifest);
   }
-  const isNew = ({ node }: Maker) => node.kind !== 'source' && before(node.id) === undefined;
-  if (makers.every(isNew)) return newMaker(reader, makers[0]!, manifest);
+  const newest = makers.find(({ node }) => node.kind !== 'source' && before(node) === undefined);
+  if (newest !== undefined && (known.length === 0 || hasDropped(graph, manifest))) {
+    return newMaker(reader, newest, manifest);
+  }
   if (manifest.mode === 'at-least-once') return atLeastOnce(reader, manifest);
   for (const { node, isRecords } of known) {
-    const changes = isRecords ? [] : changedAnswers(node, before(node.id)!);
+    const changes = isRecords ? [] : changedAnswers(node, before(node)!);
     if (changes.length > 0) return otherRows(reader, node, changes, manifest);
   }
   return undefined;
+}
+
+/** One of those that are gone may have been a maker: a checkpoint does not tell who read whom. */
+function hasDropped({ nodes }: GraphData, { operators }: Manifest): boolean {
+  const ids = new Set(nodes.map(({ id }) => id));
+  return operators.some(({ id, stateful }) => stateful && !ids.has(id));
 }
 
 /** Operators with state, and sources, that a node's rows come from; not those behind them. */

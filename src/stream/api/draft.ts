@@ -46,7 +46,11 @@ export function changedByDraft(
 
 /** Of what is no tree, and of Dates, binary data and the like: in a copy, in which what was one object still is one. */
 export function changedCopy(value: unknown, change: (copy: unknown) => unknown): unknown {
-  const copy = copyValue(value, 'state');
+  return changedInPlace(copyValue(value, 'state'), change);
+}
+
+/** The same, of a copy that is there already. */
+export function changedInPlace(copy: unknown, change: (copy: unknown) => unknown): unknown {
   const answer = change(copy);
   return answer === undefined ? copy : answer;
 }

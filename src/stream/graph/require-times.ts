@@ -19,7 +19,9 @@ export function requireTimes(what: string, stream: string, edges: readonly EdgeD
 }
 
 function untimedSource(edges: readonly EdgeDraft[], seen: Set<NodeDraft>): NodeDraft | undefined {
-  for (const { from } of edges) {
+  for (const { from, partition, port } of edges) {
+    // A broadcast stream that is connected to another one writes state; what goes on has the times of the other.
+    if (partition === 'broadcast' && port !== undefined) continue;
     if (seen.has(from) || from.type === 'timestamps') continue;
     seen.add(from);
     if (from.source?.timed === false) return from;

@@ -1,10 +1,9 @@
 /**
- * Keys of the two sides of a join that are never of one type: a row with key 1 does not find one with key '1', and
+ * Keys of the two sides of a join that are of no type in common: a row with key 1 does not find one with key '1', and
  * nothing else would tell. The compiler refuses most of it, but does not know what JSON or CSV hold.
  */
 
 import { types } from 'node:util';
-import { HoldfastError } from '../../base/errors.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { SideName } from './join-context.js';
 
@@ -23,19 +22,19 @@ export class KeyTypes {
     left: { keys: 0, types: new Set() },
     right: { keys: 0, types: new Set() },
   };
-  #isJoint = false;
+  #isTold = false;
 
   /** @param method for the message: `intervalJoin` */
   constructor(method: string) {
     this.#method = method;
   }
 
-  /** The selector, which throws ERR_HOLDFAST_JOIN_KEYS when it is known that nothing will be joined. */
+  /** The selector. A warning of the process tells once of keys that cannot meet; they may still come to. */
   watched(side: SideName, select: KeySelector): KeySelector {
     const ofRecord = select as (record: unknown) => unknown;
     return (record: unknown) => {
       const key = ofRecord(record);
-      if (!this.#isJoint) this.#add(side, key);
+      if (!this.#isTold) this.#add(side, key);
       return key;
     };
   }
@@ -47,13 +46,14 @@ export class KeyTypes {
     const [own, other] = side === 'left' ? [left, right] : [right, left];
     own.types.add(type);
     own.keys += 1;
-    this.#isJoint = other.types.has(type);
-    if (this.#isJoint || own.keys < KEYS_OF_A_SIDE || other.keys < KEYS_OF_A_SIDE) return;
-    throw new HoldfastError(
-      'ERR_HOLDFAST_JOIN_KEYS',
-      `${this.#method}(…) pairs nothing: of the first ${left.keys} keys on the left all are of type ${named(left)}, and of ` +
-        `${right.keys} on the right all are of type ${named(right)}. Such keys never equal each other. Make keys of one ` +
-        'type on both sides: .keyBy((row) => String(row.id)).',
+    if (other.types.has(type)) this.#isTold = true; // There is nothing to tell.
+    if (this.#isTold || own.keys < KEYS_OF_A_SIDE || other.keys < KEYS_OF_A_SIDE) return;
+    this.#isTold = true;
+    process.emitWarning(
+      `${this.#method}(…) has paired nothing yet: of the first ${left.keys} keys on the left all are of type ` +
+        `${named(left)}, and of ${right.keys} on the right all are of type ${named(right)}. Such keys never equal each ` +
+        'other. If all keys are of these types, make them of one: .keyBy((row) => String(row.id)).',
+      { type: 'HoldfastWarning', code: 'HOLDFAST_NOTICE' },
     );
   }
 }

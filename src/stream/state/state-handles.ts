@@ -9,7 +9,7 @@ import { type RecordKeeper, type RecordsMode, recordKeeper } from '../../channel
 import { copyValue } from '../../codec/value-codec.js';
 import type { Aggregation, NumericAggregation } from '../api/aggregations.js';
 import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
-import { changedByDraft } from '../api/draft.js';
+import { changedByDraft, changedInPlace } from '../api/draft.js';
 import type {
   AggregatingState,
   ListState,
@@ -159,7 +159,9 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
       return answer;
     };
     const isDrafted = isDraftable(copy) && !hasShared(copy);
-    const next = isDrafted ? changedByDraft(copy, 'update(…)', change) : (change(copy) ?? copy);
+    const next = isDrafted
+      ? changedByDraft(copy, 'update(…)', change)
+      : changedInPlace(copy, change);
     return isAnswered || this.state.read(this.slot) === before ? next : undefined;
   }
 }

@@ -226,7 +226,6 @@ const OF_THE_JOB: ReadonlySet<string> = new Set([
   'ERR_HOLDFAST_ASYNC_CALLBACK',
   'ERR_HOLDFAST_CHANGELOG',
   'ERR_HOLDFAST_INEXACT_SUM',
-  'ERR_HOLDFAST_JOIN_KEYS',
 ]);
 
 /** D3 */
