@@ -13,11 +13,11 @@
  *  K6  With `partial: 'emit'` a key has a timer that comes with the end of the input only. It makes its windows fire.
  *      Windows of event time have one for their end, and all of these come with the end of the input. A checkpoint may
  *      have been written without: so keys are looked at after a restore.
+ *  K7  Where failures are put aside, a record that fails changes nothing. Of a timer, the window whose callback fails
+ *      is told of; it has lost the timer, and goes on.
  *  K8  With a trigger of which what is left is wanted, a window whose end has come fires if something was added since it
  *      fired last. Late records that come then make it fire as the trigger says, and as it closes.
  *  K9  A window that is never over goes when it was purged, and its trigger is as it was at first.
- *  K7  Where failures are put aside, a record that fails changes nothing. Of a timer, the window whose callback fails
- *      is told of; it has lost the timer, and goes on.
  */
 
 import { assert } from '../../base/assert.js';
@@ -104,7 +104,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     const timers = new EventTimers(context, restored, state, EVENT_SLOT, allowedLatenessMs);
     const clock = new TimerQueue(state, CLOCK_SLOT, () => false);
     this.#ctx = new TriggerCallContext({ context, state, timers, clock });
-    if (this.#hasEndTimers) setEndTimers(state, timers.queue);
+    if (this.#hasEndTimers()) setEndTimers(state, timers.queue);
     return { state, timers, events: timers.queue, clock };
   }
 
@@ -170,7 +170,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
   }
 
   /** K6 */
-  get #hasEndTimers(): boolean {
+  #hasEndTimers(): boolean {
     return this.#spec.partial === 'emit' && this.#spec.windows.time !== 'event';
   }
 
@@ -319,7 +319,7 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
       queue.set(this.#closeMs(window));
       const isOpen = this.timers.watermarkOf(state.group) < end - 1;
       if (this.#spec.flushes && isOpen) queue.set(end - 1); // K8
-    } else if (this.#hasEndTimers) queue.set(END_MS);
+    } else if (this.#hasEndTimers()) queue.set(END_MS);
     if (this.#spec.windows.time === 'clock') this.clock.setBy(end + this.#spec.windows.restMs);
     return window;
   }

@@ -11,7 +11,7 @@ const CELLS_PER_LOOK_AT_THE_CLOCK = 32;
 /** Cells to be walked through. */
 interface CellWalk {
   readonly namespace: number;
-  /** The Map of the cells may change between slices: deleted cells are gone from it, new ones are skipped. */
+  /** The cells may change between slices: deleted cells are gone from it, new ones are skipped. */
   readonly cells: Iterable<Cell>;
 }
 
