@@ -7,8 +7,16 @@ import type { Timers } from '../api/process.js';
 
 export type SideName = 'left' | 'right';
 
-/** A row that is kept: what was kept of the record; a moment up to which it is not there yet; has it found a partner? */
-export type JoinRow = [kept: unknown, afterMs: number, isMatched: boolean];
+/**
+ * A row that is kept: what was kept of the record; a moment up to which it is not there yet; has it found a partner?
+ * and of a row of a changelog what has taken it back.
+ */
+export type JoinRow = [
+  kept: unknown,
+  afterMs: number,
+  isMatched: boolean,
+  takenBack?: readonly [timeMs: number, afterMs: number],
+];
 
 /** The rows of one input, of the current key. */
 export interface JoinRows {
@@ -18,6 +26,8 @@ export interface JoinRows {
   record(row: JoinRow): unknown;
   /** The row has found a partner. */
   match(row: JoinRow): void;
+  /** The row is taken back from that time on, for moments after `afterMs`; −∞ for all. Once for each row. */
+  takeBack(row: JoinRow, timeMs: number, afterMs: number): void;
   /** By time, in no order; those of one time in the order in which they came. */
   all(): readonly (readonly [timeMs: number, rows: readonly JoinRow[]])[];
   /** From one time to another, both inclusive, in the order of time. */
@@ -27,6 +37,8 @@ export interface JoinRows {
   ): readonly (readonly [timeMs: number, rows: readonly JoinRow[]])[];
   /** Lets go of the rows of that time. @param keepFrom those from this one on are kept; absent: none is */
   remove(timeMs: number, keepFrom?: number): void;
+  /** Lets go of one of the rows of that time. */
+  removeRow(timeMs: number, row: JoinRow): void;
 }
 
 export interface JoinContext {

@@ -26,7 +26,7 @@ import type { Select } from './join-sides.js';
 import { keyJoinSpec } from './key-join.js';
 import { KeyTypes } from './key-types.js';
 import { latestJoinSpec } from './latest-join.js';
-import { changesMigrated, ROW_OF_CHANGES } from './latest-row-join.js';
+import { ROW_OF_CHANGES } from './latest-row-join.js';
 import { lookupOperator, TABLE_STATE } from './lookup-operator.js';
 import { coGroupSpec, windowJoinSpec } from './window-join.js';
 
@@ -183,10 +183,13 @@ export function latestJoinNode(options: unknown, of: 'versions' | 'changes'): Jo
     needsTimes: true,
     parameters: { kind },
     lateTags,
-    spec:
-      of === 'versions'
-        ? latestJoinSpec(kind, lateTags, select, state)
-        : latestJoinSpec(kind, lateTags, select, changesMigrated(state), ROW_OF_CHANGES),
+    spec: latestJoinSpec(
+      kind,
+      lateTags,
+      select,
+      state,
+      of === 'versions' ? undefined : ROW_OF_CHANGES,
+    ),
   });
 }
 

@@ -54,16 +54,15 @@ export function latestJoinSpec(
         dropNullKey(ctx, 'right');
         return;
       }
-      versions.requireOrder?.(record, ctx.right);
       const time = ctx.timestamp;
       if (!ctx.isLate(time)) {
-        ctx.right.add(time, record, NOT_BEHIND);
+        versions.take(ctx.right, time, record, NOT_BEHIND);
         ctx.timers.eventTime(time); // V4
         return;
       }
       ctx.count('lateVersions');
       const after = Math.max(ctx.behind, ctx.watermark);
-      ctx.right.add(time, record, after); // V3
+      versions.take(ctx.right, time, record, after); // V3
       if (after !== Number.POSITIVE_INFINITY) ctx.timers.eventTime(after + 1);
     },
     onTimer(now: number, ctx: JoinContext): void {
@@ -83,8 +82,11 @@ export function latestJoinSpec(
 
 /** What is in force at a time, of the records of the right side. */
 export interface Versions {
-  /** @throws HoldfastError for a record that cannot come now */
-  requireOrder?(record: unknown, right: JoinRows): void;
+  /**
+   * @param afterMs the record is in force for moments after this one; −∞ for all
+   * @throws HoldfastError for a record that cannot come now
+   */
+  take(right: JoinRows, timeMs: number, record: unknown, afterMs: number): void;
   /**
    * Lets go of what no row to come can meet.
    * @returns a copy that the caller may give away; undefined: nothing is in force
@@ -93,6 +95,9 @@ export interface Versions {
 }
 
 const LAST_RECORD: Versions = {
+  take(right, timeMs, record, afterMs) {
+    right.add(timeMs, record, afterMs);
+  },
   at(right, now) {
     const versions = right.between(Number.NEGATIVE_INFINITY, now);
     const latest = latestOf(versions, now);

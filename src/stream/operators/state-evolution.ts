@@ -218,7 +218,7 @@ function migrateSlot(kind: StateKind, slot: unknown, migrate: (part: unknown) =>
       return new Map(
         [...(slot as Map<number, readonly JoinRow[]>)].map(([timeMs, rows]) => [
           timeMs,
-          rows.map(([kept, afterMs, isMatched]) => [migrate(kept), afterMs, isMatched]),
+          rows.map(([kept, ...more]) => [migrate(kept), ...more]),
         ]),
       );
   }

@@ -44,6 +44,16 @@ export class RowsHandle extends Handle implements JoinRows {
     });
   }
 
+  takeBack(row: JoinRow, timeMs: number, afterMs: number): void {
+    const { state } = this;
+    state.change();
+    row[3] = [timeMs, afterMs];
+    if (!state.undoes) return;
+    state.note(() => {
+      row.length = 3;
+    });
+  }
+
   all(): readonly (readonly [number, readonly JoinRow[]])[] {
     return [...(this.#entries() ?? [])];
   }
@@ -62,13 +72,21 @@ export class RowsHandle extends Handle implements JoinRows {
   }
 
   remove(timeMs: number, keepFrom = Number.POSITIVE_INFINITY): void {
+    if (keepFrom > 0) this.#keepOf(timeMs, (rows) => rows.slice(keepFrom));
+  }
+
+  removeRow(timeMs: number, row: JoinRow): void {
+    this.#keepOf(timeMs, (rows) => rows.filter((one) => one !== row));
+  }
+
+  #keepOf(timeMs: number, choose: (rows: readonly JoinRow[]) => JoinRow[]): void {
     const entries = this.#entries();
     const rows = entries?.get(timeMs);
-    if (entries === undefined || rows === undefined || keepFrom === 0) return;
+    if (entries === undefined || rows === undefined) return;
     const { state } = this;
     state.change();
     if (state.undoes) state.note(() => entries.set(timeMs, rows));
-    const left = rows.slice(keepFrom);
+    const left = choose(rows);
     if (left.length > 0) entries.set(timeMs, left);
     else entries.delete(timeMs);
     if (entries.size > 0) return;
