@@ -22,7 +22,8 @@ export class KeyTypes {
     left: { keys: 0, types: new Set() },
     right: { keys: 0, types: new Set() },
   };
-  #isTold = false;
+  /** Nothing is left to be told: a type is on both sides, or it was told that none is. */
+  #isDecided = false;
 
   /** @param method for the message: `intervalJoin` */
   constructor(method: string) {
@@ -34,7 +35,7 @@ export class KeyTypes {
     const ofRecord = select as (record: unknown) => unknown;
     return (record: unknown) => {
       const key = ofRecord(record);
-      if (!this.#isTold) this.#add(side, key);
+      if (!this.#isDecided) this.#add(side, key);
       return key;
     };
   }
@@ -46,9 +47,9 @@ export class KeyTypes {
     const [own, other] = side === 'left' ? [left, right] : [right, left];
     own.types.add(type);
     own.keys += 1;
-    if (other.types.has(type)) this.#isTold = true; // There is nothing to tell.
-    if (this.#isTold || own.keys < KEYS_OF_A_SIDE || other.keys < KEYS_OF_A_SIDE) return;
-    this.#isTold = true;
+    if (other.types.has(type)) this.#isDecided = true;
+    if (this.#isDecided || own.keys < KEYS_OF_A_SIDE || other.keys < KEYS_OF_A_SIDE) return;
+    this.#isDecided = true;
     process.emitWarning(
       `${this.#method}(…) has paired nothing yet: of the first ${left.keys} keys on the left all are of type ` +
         `${named(left)}, and of ${right.keys} on the right all are of type ${named(right)}. Such keys never equal each ` +
