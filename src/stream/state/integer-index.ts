@@ -15,6 +15,7 @@
 
 import { randomInt } from 'node:crypto';
 import { assert } from '../../base/assert.js';
+import { closeGap } from './close-gap.js';
 
 const PLACES_MIN = 16;
 /** See I3. */
@@ -54,19 +55,9 @@ export class IntegerIndex {
   /** Takes out a key that is there. */
   delete(key: number): void {
     const places = this.#places;
-    const mask = this.#mask;
-    let gap = this.#placeOf(key);
+    const gap = this.#placeOf(key);
     assert(places[gap * 2 + 1] !== 0, 'the key is in the index');
-    for (let at = (gap + 1) & mask; places[at * 2 + 1] !== 0; at = (at + 1) & mask) {
-      const wanted = hash(places[at * 2]!) & mask;
-      // An entry whose own place lies behind the gap would not be found any more if it moved up.
-      if (((at - wanted) & mask) < ((at - gap) & mask)) continue;
-      places[gap * 2] = places[at * 2]!;
-      places[gap * 2 + 1] = places[at * 2 + 1]!;
-      gap = at;
-    }
-    places[gap * 2] = 0;
-    places[gap * 2 + 1] = 0;
+    closeGap(places, this.#mask, gap, hash);
     this.#size -= 1;
   }
 

@@ -9,6 +9,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { closeGap } from './close-gap.js';
 import { SALT } from './integer-index.js';
 
 const PLACES_MIN = 16;
@@ -51,18 +52,9 @@ export class NumberTupleIndex {
   /** Takes out a tuple that is there. */
   delete(tuple: NumberTuple): void {
     const entries = this.#entries;
-    const mask = this.#mask;
-    let gap = this.#entryOf(tuple, hash(tuple));
+    const gap = this.#entryOf(tuple, hash(tuple));
     assert(entries[gap * 2 + 1] !== 0, 'the tuple is in the index');
-    for (let at = (gap + 1) & mask; entries[at * 2 + 1] !== 0; at = (at + 1) & mask) {
-      const wanted = entries[at * 2]! & mask;
-      if (((at - wanted) & mask) < ((at - gap) & mask)) continue;
-      entries[gap * 2] = entries[at * 2]!;
-      entries[gap * 2 + 1] = entries[at * 2 + 1]!;
-      gap = at;
-    }
-    entries[gap * 2] = 0;
-    entries[gap * 2 + 1] = 0;
+    closeGap(entries, this.#mask, gap, itself);
     this.#size -= 1;
   }
 
@@ -96,6 +88,9 @@ export class NumberTupleIndex {
     }
   }
 }
+
+/** Hashes are kept. */
+const itself = (hashed: number): number => hashed;
 
 /** T2 */
 function isEqual(one: NumberTuple, other: NumberTuple): boolean {
