@@ -16,7 +16,7 @@ test.each([
   ['cli/run-command.ts', ['job/driver/driver.ts', ...STORES, ...DRAWING]],
   ['guardian/child-main.ts', ['host/host.ts', 'checkpoint/object/s3.ts']],
   ['index.ts', ['host/host.ts', 'checkpoint/object/s3.ts']],
-  ['host/worker-main.ts', ['connectors/csv/csv-file.ts', 'connectors/index.ts']],
+  ['workloads/worker-main.ts', ['connectors/csv/csv-file.ts', 'connectors/index.ts']],
 ])('%s does not load what it seldom needs', async (entry, seldom) => {
   const loaded = await loadedBy(entry);
   expect(loaded).toContain(entry);

@@ -7,4 +7,4 @@ const dist = resolve(process.argv[2]);
 const at = (path) => join(dist, path);
 const { buildRuntime } = await import(pathToFileURL(at('module/runtime-bundle.js')).href);
 const { ownRuntimeScript } = await import(pathToFileURL(at('module/runtime-index.js')).href);
-await buildRuntime({ dist, host: at('host/worker-main.js'), script: ownRuntimeScript(dist) });
+await buildRuntime({ dist, host: at('workloads/worker-main.js'), script: ownRuntimeScript(dist) });

@@ -1,16 +1,21 @@
 /**
  * The driver's side of a host, wherever the host runs: in a worker thread or in the calling thread.
- * Protocol file: shapes, and what each kind of link does with an answer.
+ * Protocol file: shapes only.
  */
 
-import { type Failure, failureToError } from '../base/failure.js';
+import type { Failure } from '../base/failure.js';
 import type { ControlBlock } from '../threads/control-block.js';
-import type { Beat, HostControl, HostEvent, Outcome } from './host-protocol.js';
+import type { Beat, HostCalls, HostEvent } from './host-protocol.js';
+import type { WorkloadTypes } from './workload.js';
 
-type Answer<M extends keyof HostControl> =
-  Awaited<ReturnType<HostControl[M]>> extends Outcome<infer T> ? T : never;
+export interface CallOptions {
+  /** In milliseconds. Default: no deadline but the thread's death. */
+  readonly timeoutMs?: number;
+  /** Buffers that change hands with the arguments. */
+  readonly transfer?: readonly ArrayBuffer[];
+}
 
-export interface HostLink {
+export interface HostLink<W extends WorkloadTypes> {
   /** Used in messages. A spare thread gets another name when it is given a slot. */
   name: string;
   /** Counters that outlive the thread. */
@@ -19,14 +24,20 @@ export interface HostLink {
   /** The host is dead, or was ordered to die: what still arrives from it is dropped. */
   readonly dead: boolean;
   /**
-   * Rejects with the failure that the host answered, or ERR_HOLDFAST_WORKER_DIED, or
-   * ERR_HOLDFAST_CONTROL after `timeoutMs` (default: no deadline but death). Never hangs on a dead host.
+   * Calls what every host has. Rejects with the failure that the host answered, or ERR_HOLDFAST_WORKER_DIED, or
+   * ERR_HOLDFAST_CONTROL at the deadline. Never hangs on a dead host.
    */
-  call<M extends keyof HostControl>(
+  call<M extends keyof HostCalls<W>>(
     method: M,
-    args: Parameters<HostControl[M]>,
-    options?: { readonly timeoutMs?: number; readonly transfer?: readonly ArrayBuffer[] },
-  ): Promise<Answer<M>>;
+    args: HostCalls<W>[M]['args'],
+    options?: CallOptions,
+  ): Promise<HostCalls<W>[M]['answer']>;
+  /** Calls what only this workload has. Rejects as `call` does. */
+  ask<M extends keyof W['calls']>(
+    method: M,
+    args: W['calls'][M]['args'],
+    options?: CallOptions,
+  ): Promise<W['calls'][M]['answer']>;
   /** Resolves when the host is gone, or given up as a zombie. */
   terminate(): Promise<void>;
   /** How long the thread has waited for a processor since it began; undefined when unknown. */
@@ -35,17 +46,14 @@ export interface HostLink {
   utilization(): number | undefined;
 }
 
-export interface HostCallbacks {
-  onEvent(event: HostEvent): void;
+export interface HostCallbacks<W extends WorkloadTypes> {
+  onEvent(event: HostEvent<W>): void;
   onBeat(beat: Beat): void;
   /** Called exactly once. */
   onDeath(failure: Failure): void;
 }
 
-export type HostSpawner = (name: string, callbacks: HostCallbacks) => HostLink;
-
-/** The value of an answer; throws the failure if the answer is one. */
-export function unwrap<T>(answer: Outcome<T>): T {
-  if (answer.ok) return answer.value;
-  throw failureToError(answer.failure);
-}
+export type HostSpawner<W extends WorkloadTypes> = (
+  name: string,
+  callbacks: HostCallbacks<W>,
+) => HostLink<W>;

@@ -7,210 +7,70 @@
  */
 
 import type { Failure } from '../base/failure.js';
-import type { RecordsMode } from '../channels/record-keeper.js';
-import type { EncodedRows } from '../codec/encoded-rows.js';
-import type { GraphData } from '../stream/graph/graph.js';
-import type { JobPlan } from '../stream/graph/plan.js';
-import type { RestoredSection } from '../stream/operator.js';
-import type { SinkTransaction } from '../stream/sink.js';
-import type { SourceLife, SourceSplit } from '../stream/source.js';
-import type { CapturedTask, TaskMetrics } from '../stream/task/task-types.js';
-import type { TimeHolder } from '../stream/task/time-holder.js';
-
-/** Answers are objects instead of exceptions: comlink keeps only an error's message, name and stack. */
-export type Outcome<T> =
-  | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly failure: Failure };
-
-export interface RestoredOperator {
-  readonly operator: string;
-  readonly sections: readonly RestoredSection[];
-  /** Only of a keyed operator whose key groups have moved: entry g−1 is the instance that had group g. */
-  readonly formerOwners?: readonly number[] | undefined;
-}
-
-/** A channel to be made: between slots over `ring`, inside a slot over a queue (ring undefined). */
-export interface ChannelSpec {
-  readonly edge: number;
-  readonly fromInstance: number;
-  readonly toInstance: number;
-  readonly fromSlot: number;
-  readonly toSlot: number;
-  readonly ring: SharedArrayBuffer | undefined;
-}
-
-export interface TaskRestore {
-  readonly vertex: number;
-  readonly instance: number;
-  readonly operators: readonly RestoredOperator[];
-}
-
-/** The part of one region on one slot. */
-export interface DeploySpec {
-  readonly region: number;
-  readonly slot: number;
-  readonly epoch: number;
-  readonly incarnation: number;
-  readonly run: string;
-  readonly plan: JobPlan;
-  /** Shared memory of the deployment's lease. */
-  readonly lease: SharedArrayBuffer;
-  /** By `vertex/instance`: how far source tasks had come before a failure; see TaskOptions. */
-  readonly reached: Readonly<Record<string, readonly number[]>>;
-  /** Shared memory of the region's backlog, on all its slots the same. */
-  readonly backlog: SharedArrayBuffer;
-  /** By slot, for doorbells: control blocks of the threads that have tasks of the region. */
-  readonly blocks: readonly (SharedArrayBuffer | undefined)[];
-  /** The region's channels that have an end on this slot. */
-  readonly channels: readonly ChannelSpec[];
-  /** Only for tasks with something to restore. */
-  readonly restores: readonly TaskRestore[];
-  /** Per source operator: all splits, in list order. Only on a fresh start. */
-  readonly splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
-  readonly mode: 'exactly-once' | 'at-least-once';
-  /** See TaskOptions. */
-  readonly alignedTimeoutMs: number;
-  /** How long a sink may take to prepare, in milliseconds. */
-  readonly prepareTimeoutMs: number;
-  readonly replayedBarrier: number | undefined;
-  readonly checkpoints: SourceLife['checkpoints'];
-  /** Checkpoints may build on earlier ones. */
-  readonly incremental: boolean;
-  /** Checkpoints in flight at a time. */
-  readonly maxConcurrent: number;
-  readonly bufferTimeoutMs: number;
-  /** How records are kept apart where the runtime keeps them. */
-  readonly records: RecordsMode;
-  /** Readers that a source task may have open at a time. */
-  readonly maxOpenSplits: number;
-  /** Descriptor of the file in which source tasks leave how far they have come; undefined: there is none. */
-  readonly trace: number | undefined;
-  /** What the region's tasks know of each other's time (source-alignment.ts); undefined: there is but one. */
-  readonly alignment: SharedArrayBuffer | undefined;
-  readonly channelCapacityBytes: number;
-}
-
-/** What a checkpoint may build on. */
-export interface CheckpointBase {
-  /** The newest completed checkpoint. */
-  readonly checkpoint: number;
-  /** Tasks that have to write their state in full nonetheless. */
-  readonly rewrite: readonly { readonly vertex: number; readonly instance: number }[];
-}
+import type { Outcome } from './outcome.js';
+import type { Answering, WorkloadTypes } from './workload.js';
 
 export type KillCause = 'throw' | 'exit' | 'hang' | 'out-of-memory';
 
-export interface HostMetrics {
-  readonly tasks: readonly TaskMetrics[];
-}
-
-/** What the driver asks of a host. Every call answers with an `Outcome`; none throws. */
-export interface HostControl {
-  /** Builds the graph with these arguments and describes it. */
-  build(args: Readonly<Record<string, unknown>>): Promise<Outcome<GraphData>>;
-  /** Lists the splits of a source operator. */
-  listSplits(operator: string): Promise<Outcome<readonly SourceSplit[]>>;
-  /** Stops a region's tasks after their current record and forgets them; answers when that is done. */
-  fence(region: number): Promise<Outcome<undefined>>;
-  /** Builds the graph anew, makes the region's tasks and channels, restores state. Does not run the tasks yet. */
-  deploy(spec: DeploySpec): Promise<Outcome<undefined>>;
-  start(epoch: number): Promise<Outcome<undefined>>;
-  /** Sources of this slot emit barrier `checkpoint` between two records. `epochs`: of all regions. */
-  trigger(
-    epochs: readonly number[],
-    checkpoint: number,
-    base: CheckpointBase | undefined,
-  ): Promise<Outcome<undefined>>;
-  /** The checkpoint was given up: tasks stop capturing it and release what it blocked. */
-  abort(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>>;
-  /** The checkpoint is complete, and its sinks have committed: readers are told. `epochs`: of all regions then. */
-  committed(epochs: readonly number[], checkpoint: number): Promise<Outcome<undefined>>;
-  /** For sinks that commit in a worker. */
-  commit(
-    operator: string,
-    checkpoint: number,
-    transactions: readonly SinkTransaction[],
-  ): Promise<Outcome<undefined>>;
-  /** Sources stop emitting records (they go on answering triggers); `drain` also ends them, so that windows fire. */
-  stopSources(drain: boolean): Promise<Outcome<undefined>>;
-  metrics(): Promise<Outcome<HostMetrics>>;
+/** What the driver asks of every host. */
+export type HostCalls<W extends WorkloadTypes> = {
+  /** Makes the module that the thread has loaded ready with these arguments, and describes it. */
+  readonly load: {
+    readonly args: readonly [args: Readonly<Record<string, unknown>>];
+    readonly answer: W['loaded'];
+  };
+  /** Stops a region's tasklets after what they are at and forgets them; answers when that is done. */
+  readonly fence: { readonly args: readonly [region: number]; readonly answer: undefined };
+  /** Makes and opens the region's part on this slot, from restored state. It does not run yet. */
+  readonly deploy: { readonly args: readonly [spec: W['spec']]; readonly answer: undefined };
+  readonly start: { readonly args: readonly [epoch: number]; readonly answer: undefined };
+  /** Checkpoint `checkpoint` begins. `epochs`: of all regions. */
+  readonly trigger: {
+    readonly args: readonly [
+      epochs: readonly number[],
+      checkpoint: number,
+      base: W['base'] | undefined,
+    ];
+    readonly answer: undefined;
+  };
+  /** The checkpoint was given up: nothing of it is captured any more, and what it blocked goes on. */
+  readonly abort: {
+    readonly args: readonly [epochs: readonly number[], checkpoint: number];
+    readonly answer: undefined;
+  };
+  /** The checkpoint is complete, and what it promised outside is done. `epochs`: of all regions then. */
+  readonly committed: {
+    readonly args: readonly [epochs: readonly number[], checkpoint: number];
+    readonly answer: undefined;
+  };
+  readonly metrics: { readonly args: readonly []; readonly answer: readonly W['metrics'][] };
   /** For demonstrations and tests: the thread dies. */
-  kill(cause: KillCause): Promise<Outcome<undefined>>;
-  /** Closes operators and ports, so that the thread ends by itself. */
-  shutdown(): Promise<Outcome<undefined>>;
+  readonly kill: { readonly args: readonly [cause: KillCause]; readonly answer: undefined };
+  /** Closes what is deployed, and the ports, so that the thread ends by itself. */
+  readonly shutdown: { readonly args: readonly []; readonly answer: undefined };
+};
+
+/** What a host exposes. Every call answers with an `Outcome`; none throws. */
+export interface HostControl<W extends WorkloadTypes> extends Answering<HostCalls<W>> {
+  /** A call that only this workload has. */
+  ask<M extends keyof W['calls']>(
+    method: M,
+    args: W['calls'][M]['args'],
+  ): Promise<Outcome<W['calls'][M]['answer']>>;
 }
 
-/** A task's part of a checkpoint, and the task that it is from. */
-export interface CapturedPart extends Omit<CapturedTask, 'visible'> {
-  readonly visible: readonly {
-    readonly operator: string;
-    readonly instance: number;
-    readonly rows: EncodedRows;
-  }[];
-  readonly kind: 'captured';
-  readonly epoch: number;
-  readonly incarnation: number;
-  readonly slot: number;
-  readonly vertex: number;
-  readonly instance: number;
-}
+/** What every host tells of itself. */
+export type LifeEvent =
+  | { readonly kind: 'ready'; readonly name: string }
+  | { readonly kind: 'load-failed'; readonly failure: Failure };
 
-export type HostEvent =
-  | { readonly kind: 'ready'; readonly job: string }
-  | { readonly kind: 'load-failed'; readonly failure: Failure }
-  | CapturedPart
-  /** The task's capture failed; the checkpoint cannot complete. */
-  | {
-      readonly kind: 'declined';
-      readonly epoch: number;
-      readonly checkpoint: number;
-      readonly vertex: number;
-      readonly instance: number;
-      readonly failure: Failure;
-    }
-  | {
-      readonly kind: 'task-failed';
-      readonly epoch: number;
-      readonly vertex: number;
-      readonly instance: number;
-      readonly failure: Failure;
-    }
-  /** The task has taken `end` on all inputs (a source: all its splits are read) and passed everything on. */
-  | {
-      readonly kind: 'task-ended';
-      readonly epoch: number;
-      readonly vertex: number;
-      readonly instance: number;
-    }
-  /** What a source task reads: see `reading` of TaskCallbacks. */
-  | {
-      readonly kind: 'reading';
-      readonly epoch: number;
-      readonly vertex: number;
-      readonly instance: number;
-      readonly operator: string;
-      readonly splits: readonly string[];
-      readonly records: SharedArrayBuffer;
-    }
-  /** The task has kept time waiting for long: see `holding` of TaskCallbacks. */
-  | {
-      readonly kind: 'holding';
-      readonly epoch: number;
-      readonly vertex: number;
-      readonly instance: number;
-      readonly holder: TimeHolder;
-    }
-  /** The first record of this epoch has reached a sink on this slot. */
-  | { readonly kind: 'first-output'; readonly epoch: number; readonly slot: number }
-  /** A sink's rows that a restored checkpoint had made visible. */
-  | {
-      readonly kind: 'restored-visible';
-      readonly epoch: number;
-      readonly operator: string;
-      readonly instance: number;
-      readonly rows: EncodedRows;
-    }
-  | { readonly kind: 'print'; readonly epoch: number; readonly line: string };
+export type HostEvent<W extends WorkloadTypes> = LifeEvent | W['event'];
+
+export function isLifeEvent<E extends { readonly kind: string }>(
+  event: LifeEvent | E,
+): event is LifeEvent {
+  return event.kind === 'ready' || event.kind === 'load-failed';
+}
 
 /** V8's old generation; sent by a worker every heartbeat interval on a port of its own. */
 export interface Beat {

@@ -4,8 +4,10 @@ import { absolutePlace, storeAt } from '../checkpoint/checkpoint-place.js';
 import { openSavepoint } from '../checkpoint/savepoint.js';
 import type { Manifest } from '../checkpoint/store.js';
 import { mapError } from '../module/source-maps.js';
-import { Slots } from '../pool/slots.js';
+import { Pool } from '../pool/pool.js';
 import { planJob } from '../stream/graph/planner.js';
+import { graphMismatch } from '../workloads/streams/graph-mismatch.js';
+import type { Streams } from '../workloads/streams/stream-types.js';
 import { resolveOptions } from './options.js';
 import { type Compatibility, compatibilityOf } from './recovery/compatibility.js';
 import { compiledJob } from './run.js';
@@ -44,9 +46,10 @@ export async function checkJob(url: URL | string, given: CheckJobOptions): Promi
     allowDropped: given.allowDropped,
   });
   const { compiled, spawn } = await compiledJob(url, options);
-  const slots = new Slots({
+  const slots = new Pool<Streams>({
     options,
     spawn,
+    mismatch: graphMismatch,
     onEvent: () => {},
     onChange: () => {},
     onBeat: () => {},

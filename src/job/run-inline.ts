@@ -4,8 +4,10 @@ import { HoldfastError } from '../base/errors.js';
 import { failureToError, toFailure } from '../base/failure.js';
 import { inTime } from '../base/in-time.js';
 import type { Host } from '../host/host.js';
-import { type HostCallbacks, type HostLink, unwrap } from '../host/host-link.js';
-import type { HostControl, Outcome } from '../host/host-protocol.js';
+import type { CallOptions, HostCallbacks, HostLink } from '../host/host-link.js';
+import type { HostCalls } from '../host/host-protocol.js';
+import { type Outcome, unwrap } from '../host/outcome.js';
+import type { Answering } from '../host/workload.js';
 import { checkCodeGeneration, ownPackageFiles } from '../module/own-package.js';
 import type { NotPromise } from '../stream/api/callbacks.js';
 import type { StreamEnvironment } from '../stream/api/environment.js';
@@ -13,6 +15,8 @@ import type { JobArguments, JobDefinition } from '../stream/api/job-definition.j
 import { defineJob, requireJobDefinition } from '../stream/api/job-definition.js';
 import type { CollectedOf } from '../stream/api/stream-sink.js';
 import { ControlBlock } from '../threads/control-block.js';
+import type { inlineHost } from '../workloads/inline-host.js';
+import type { StreamCalls, Streams } from '../workloads/streams/stream-types.js';
 import type { Job, JobResult, RunOptions } from './job-types.js';
 import { resolveOptions } from './options.js';
 import { launchJob } from './run-job.js';
@@ -60,10 +64,10 @@ export async function startInline(given: unknown, options: InlineOptions = {}): 
       : requireJobDefinition(given, 'a job that runs in the calling thread', REMEDY);
   const resolved = resolveOptions({ ...options, parallelism: 1, spares: 0 });
   // Loaded here, because everything that runs in threads comes with it: a third of what programs would load for `run`.
-  const { Host } = await import('../host/host.js');
+  const { inlineHost } = await import('../workloads/inline-host.js');
   const running = await launchJob(
     resolved,
-    (name, callbacks) => new InlineLink(Host, name, definition, callbacks),
+    (name, callbacks) => new InlineLink(inlineHost, name, definition, callbacks),
     (failure) => failure,
   );
   running.kill = () => {
@@ -88,49 +92,58 @@ function notAnswered(method: string, timeoutMs: number): HoldfastError {
   );
 }
 
-class InlineLink implements HostLink {
+class InlineLink implements HostLink<Streams> {
   readonly block = new ControlBlock();
   readonly threadId = 0;
   name: string;
-  readonly #host: Host;
+  readonly #host: Host<Streams>;
   readonly #beats: NodeJS.Timeout;
   dead = false;
 
   constructor(
-    host: typeof Host,
+    makeHost: typeof inlineHost,
     name: string,
     definition: JobDefinition,
-    callbacks: HostCallbacks,
+    callbacks: HostCallbacks<Streams>,
   ) {
     this.name = name;
-    this.#host = new host({
-      definition,
-      block: this.block,
-      sleeper: { arm: () => {}, cancel: () => {}, onWake: () => {} },
-      // As over a port, an event never comes in the middle of what is being done now.
-      emit: (event) => queueMicrotask(() => callbacks.onEvent(event)),
-    });
+    // As over a port, an event never comes in the middle of what is being done now.
+    this.#host = makeHost(definition, this.block, (event) =>
+      queueMicrotask(() => callbacks.onEvent(event)),
+    );
     // The thread that would be judged by its beats is the one that judges: beats are a formality.
     this.#beats = setInterval(
       () => callbacks.onBeat({ heapUsedBytes: 0, heapLimitBytes: 0 }),
       20,
     ).unref();
-    setImmediate(() => callbacks.onEvent({ kind: 'ready', job: definition.name }));
+    setImmediate(() => callbacks.onEvent({ kind: 'ready', name: definition.name }));
   }
 
-  async call(
-    method: keyof HostControl,
-    args: readonly unknown[],
-    { timeoutMs }: { readonly timeoutMs?: number } = {},
-  ): Promise<never> {
+  async call<M extends keyof HostCalls<Streams>>(
+    method: M,
+    args: HostCalls<Streams>[M]['args'],
+    options?: CallOptions,
+  ): Promise<HostCalls<Streams>[M]['answer']> {
     if (method === 'kill') {
       throw failureToError(toFailure(new Error('there is no thread to kill'), 'internal'));
     }
-    const host = this.#host as unknown as Record<
-      string,
-      (...given: readonly unknown[]) => Promise<Outcome<never>>
-    >;
-    const answer = host[method]!(...args);
+    const control: Answering<HostCalls<Streams>> = this.#host;
+    return await this.#answer(method, control[method](...args), options);
+  }
+
+  async ask<M extends keyof StreamCalls>(
+    method: M,
+    args: StreamCalls[M]['args'],
+    options?: CallOptions,
+  ): Promise<StreamCalls[M]['answer']> {
+    return await this.#answer(method, this.#host.ask(method, args), options);
+  }
+
+  async #answer<T>(
+    method: string,
+    answer: Promise<Outcome<T>>,
+    { timeoutMs }: CallOptions = {},
+  ): Promise<T> {
     if (timeoutMs === undefined) return unwrap(await answer);
     return unwrap(await inTime(answer, timeoutMs, () => notAnswered(method, timeoutMs)));
   }

@@ -4,7 +4,7 @@ import type { Failure } from '../base/failure.js';
 import { openCheckpointDirectory } from '../checkpoint/directory/directory-store.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
 import { registerCodecs } from '../codec/codec-registry.js';
-import type { HostSpawner } from '../host/host-link.js';
+import type { StreamSpawner } from '../workloads/streams/stream-types.js';
 import type { CreateCommitter } from './checkpoints/sink-committer.js';
 import { JobDriver } from './driver/driver.js';
 import { RunningJob } from './job.js';
@@ -20,7 +20,7 @@ import { findRestorePoint } from './recovery/restore-point.js';
  */
 export async function launchJob(
   options: ResolvedOptions,
-  spawn: HostSpawner,
+  spawn: StreamSpawner,
   map: (failure: Failure) => Failure,
   createCommitter?: CreateCommitter,
   watch?: JobWatch,

@@ -2,8 +2,9 @@
 
 import { availableParallelism } from 'node:os';
 import type { Failure } from '../base/failure.js';
-import { type HostCallbacks, type HostLink, type HostSpawner, unwrap } from '../host/host-link.js';
-import type { Beat, HostControl, HostEvent, Outcome } from '../host/host-protocol.js';
+import type { CallOptions, HostCallbacks, HostLink } from '../host/host-link.js';
+import type { Beat, HostControl, HostEvent } from '../host/host-protocol.js';
+import { type Outcome, unwrap } from '../host/outcome.js';
 import { type CompiledJob, compileJob, mendBundle } from '../module/compile.js';
 import { checkCodeGeneration } from '../module/own-package.js';
 import { mapError, mapFailure, warmSourceMap } from '../module/source-maps.js';
@@ -11,6 +12,7 @@ import type { JobDefinition, RowsOf } from '../stream/api/job-definition.js';
 import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
 import { settleScavenging } from '../threads/scavenging.js';
 import { spawnWorker } from '../threads/worker-handle.js';
+import type { StreamSpawner, Streams } from '../workloads/streams/stream-types.js';
 import { canceledError } from './job-errors.js';
 import type { Job, RunOptions } from './job-types.js';
 import type { JobWatch } from './job-watch.js';
@@ -62,13 +64,13 @@ export async function runWatched(
 export async function compiledJob(
   url: URL | string,
   options: ResolvedOptions,
-): Promise<{ readonly compiled: CompiledJob; readonly spawn: HostSpawner }> {
+): Promise<{ readonly compiled: CompiledJob; readonly spawn: StreamSpawner }> {
   checkCodeGeneration();
   const compiled = await compileJob(url);
   return { compiled, spawn: workerSpawner(compiled, options) };
 }
 
-function workerSpawner(compiled: CompiledJob, options: ResolvedOptions): HostSpawner {
+function workerSpawner(compiled: CompiledJob, options: ResolvedOptions): StreamSpawner {
   settleScavenging({
     scavenging: options.slot.scavenging,
     slots: options.parallelism,
@@ -77,24 +79,24 @@ function workerSpawner(compiled: CompiledJob, options: ResolvedOptions): HostSpa
   return (name, callbacks) => new WorkerLink(name, compiled, options, callbacks);
 }
 
-class WorkerLink implements HostLink {
-  readonly #handle: ReturnType<typeof spawnWorker<HostControl>>;
+class WorkerLink implements HostLink<Streams> {
+  readonly #handle: ReturnType<typeof spawnWorker<HostControl<Streams>>>;
   readonly #runQueueWait = new RunQueueWait();
 
   constructor(
     name: string,
     compiled: CompiledJob,
     options: ResolvedOptions,
-    callbacks: HostCallbacks,
+    callbacks: HostCallbacks<Streams>,
   ) {
     mendBundle(compiled);
-    this.#handle = spawnWorker<HostControl>({
+    this.#handle = spawnWorker<HostControl<Streams>>({
       entry: compiled.entry,
       workerData: { boot: compiled.boot },
       name,
       resourceLimits: options.slot.resourceLimits,
       heartbeatIntervalMs: options.heartbeat.intervalMs,
-      onEvent: (event) => callbacks.onEvent(event as HostEvent),
+      onEvent: (event) => callbacks.onEvent(event as HostEvent<Streams>),
       onBeat: (beat) => callbacks.onBeat(beat as Beat),
       onDeath: (death) => callbacks.onDeath(death.failure),
     });
@@ -108,7 +110,7 @@ class WorkerLink implements HostLink {
     this.#handle.name = name;
   }
 
-  get block(): HostLink['block'] {
+  get block(): HostLink<Streams>['block'] {
     return this.#handle.block;
   }
 
@@ -121,12 +123,17 @@ class WorkerLink implements HostLink {
   }
 
   async call(
-    method: keyof HostControl,
+    method: keyof HostControl<Streams>,
     args: readonly unknown[],
-    options: { readonly timeoutMs?: number; readonly transfer?: readonly ArrayBuffer[] } = {},
+    options: CallOptions = {},
   ): Promise<never> {
+    // Ports carry what they are given: here types end, and begin again on the other side.
     const answer = (await this.#handle.call(method, args as never, options)) as Outcome<never>;
     return unwrap(answer);
+  }
+
+  async ask(method: string, args: readonly unknown[], options?: CallOptions): Promise<never> {
+    return await this.call('ask', [method, args], options);
   }
 
   async terminate(): Promise<void> {

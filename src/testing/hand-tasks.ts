@@ -1,6 +1,6 @@
 /**
  * The tasks of a job, all of them in the calling thread, driven by hand: made, connected and restored as a deployment
- * makes them (host-wiring.ts), and run to rest after each thing that a test hands in.
+ * makes them (workloads/streams/wiring.ts), and run to rest after each thing that a test hands in.
  *
  *  H1  At rest nothing is in flight: tasks are run upstream before downstream, until none of them moves.
  *  H2  A snapshot is a checkpoint: barriers pass, parts are written to a store in memory, a manifest is made of them, and
@@ -14,8 +14,6 @@ import { type Failure, failureToError } from '../base/failure.js';
 import { badOption } from '../base/option-checks.js';
 import type { RecordsMode } from '../channels/record-keeper.js';
 import type { CheckpointStore, Manifest } from '../checkpoint/store.js';
-import type { CapturedPart, DeploySpec, HostEvent, TaskRestore } from '../host/host-protocol.js';
-import { baseFor, wireTasks } from '../host/host-wiring.js';
 import { makeManifest } from '../job/checkpoints/make-manifest.js';
 import { baseOf, writePart } from '../job/checkpoints/part-writer.js';
 import { isKnown, planRecovery, replayedBarrierOf } from '../job/recovery/recovery-plan.js';
@@ -31,6 +29,13 @@ import { sumCounters } from '../stream/task/task-meter.js';
 import { MAX_OPEN_SPLITS } from '../stream/task/task-types.js';
 import { ControlBlock } from '../threads/control-block.js';
 import { Lease } from '../threads/lease.js';
+import type {
+  CapturedPart,
+  DeploySpec,
+  StreamEvent,
+  TaskRestore,
+} from '../workloads/streams/stream-types.js';
+import { baseFor, wireTasks } from '../workloads/streams/wiring.js';
 import type { HandGraph } from './hand-graph.js';
 import type { HandClock } from './test-clock.js';
 
@@ -312,7 +317,7 @@ export class HandTasks {
     if (!this.#isPumping) queueMicrotask(() => this.#pump());
   }
 
-  #report(event: HostEvent): void {
+  #report(event: StreamEvent): void {
     if (event.kind === 'captured') this.#captured.push(event);
     else if (event.kind === 'task-ended') this.#ended += 1;
     else if (event.kind === 'task-failed' || event.kind === 'declined') {

@@ -1,41 +1,35 @@
 import { describe, expect, test, vi } from 'vitest';
 import { discard } from '../../src/connectors/memory/discard.js';
 import { fromCollection } from '../../src/connectors/memory/from-collection.js';
-import { Host } from '../../src/host/host.js';
-import { SPLITS_TIMEOUT_MS } from '../../src/host/split-listing.js';
 import { defineJob } from '../../src/stream/api/job-definition.js';
 import type { Source } from '../../src/stream/source.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
+import { inlineHost } from '../../src/workloads/inline-host.js';
+import { SPLITS_TIMEOUT_MS } from '../../src/workloads/streams/split-listing.js';
 
 test('a commit that no sink answers for is a failure, never a commit', async () => {
-  const host = new Host({
-    definition: defineJob('job', () => {}),
-    block: new ControlBlock(),
-    sleeper: { arm: () => {}, cancel: () => {}, onWake: () => {} },
-    emit: () => {},
-  });
-  const answer = await host.commit('out', 7, [{ rows: 3 }]);
+  const host = inlineHost(
+    defineJob('job', () => {}),
+    new ControlBlock(),
+    () => {},
+  );
+  const answer = await host.ask('commit', ['out', 7, [{ rows: 3 }]]);
   expect(answer).toMatchObject({ ok: false, failure: { code: 'ERR_HOLDFAST_INTERNAL' } });
 });
 
 describe('listing splits', () => {
-  function hostOf(splits: () => unknown): Host {
+  function hostOf(splits: () => unknown) {
     const numbers = { ...fromCollection([1]), splits } as Source<number>;
-    const host = new Host({
-      definition: defineJob('job', (env) => {
-        env.from(numbers).uid('numbers').sinkTo(discard());
-      }),
-      block: new ControlBlock(),
-      sleeper: { arm: () => {}, cancel: () => {}, onWake: () => {} },
-      emit: () => {},
+    const job = defineJob('job', (env) => {
+      env.from(numbers).uid('numbers').sinkTo(discard());
     });
-    return host;
+    return inlineHost(job, new ControlBlock(), () => {});
   }
 
   const failureOf = async (splits: () => unknown) => {
     const host = hostOf(splits);
-    await host.build({});
-    const answer = await host.listSplits('numbers');
+    await host.load({});
+    const answer = await host.ask('listSplits', ['numbers']);
     return answer.ok ? expect.fail('it was listed') : answer.failure;
   };
 

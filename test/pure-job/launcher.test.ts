@@ -7,9 +7,9 @@ import type { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driv
 import type { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import { Launcher, prepareTimeoutMs } from '../../src/job/driver/launcher.js';
 import { resolveOptions } from '../../src/job/options.js';
-import type { Slots } from '../../src/pool/slots.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import { planJob } from '../../src/stream/graph/planner.js';
+import type { StreamPool } from '../../src/workloads/streams/stream-types.js';
 import { draw, sink, source } from '../stream/graph-kit.js';
 
 const plan = planJob(graphData(draw((env) => env.from(source()).sinkTo(sink()))), {
@@ -63,7 +63,7 @@ function stage(): Stage {
         ensure: async () => false,
         link: () => link,
         incarnation: () => 1,
-      } as unknown as Slots,
+      } as unknown as StreamPool,
       store: { nextEpoch: () => held(epochs) } as unknown as CheckpointStore,
       committer: {
         async recover() {

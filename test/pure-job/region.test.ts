@@ -7,10 +7,10 @@ import type { Launched, Launcher, LaunchRequest } from '../../src/job/driver/lau
 import { Progress } from '../../src/job/driver/progress.js';
 import { Region } from '../../src/job/driver/region.js';
 import { Supervision } from '../../src/job/driver/supervision.js';
-import type { Slots } from '../../src/pool/slots.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import { planJob } from '../../src/stream/graph/planner.js';
 import { fixedDelay } from '../../src/supervisor/restart-strategy.js';
+import type { StreamPool } from '../../src/workloads/streams/stream-types.js';
 import { draw, sink, source } from '../stream/graph-kit.js';
 
 const plan = planJob(graphData(draw((env) => env.from(source()).sinkTo(sink()))), {
@@ -55,7 +55,7 @@ function stage() {
         fences.push({ slot, done });
         return done.promise;
       },
-    } as unknown as Slots,
+    } as unknown as StreamPool,
     launcher: {
       prefetch() {},
       launch(request: LaunchRequest) {

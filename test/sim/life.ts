@@ -4,8 +4,7 @@ import { DirectoryStore } from '../../src/checkpoint/directory/directory-store.j
 import type { ProcessIdentity } from '../../src/checkpoint/directory/process-identity.js';
 import { filesOf } from '../../src/checkpoint/parts/part-chain.js';
 import type { Manifest } from '../../src/checkpoint/store.js';
-import type { HostSpawner } from '../../src/host/host-link.js';
-import type { CheckpointBase, DeploySpec, HostControl } from '../../src/host/host-protocol.js';
+import { isLifeEvent } from '../../src/host/host-protocol.js';
 import type { RunningJob } from '../../src/job/job.js';
 import type { CheckpointEvent, JobResult } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';
@@ -13,13 +12,18 @@ import { launchJob } from '../../src/job/run-job.js';
 import type { JobDefinition } from '../../src/stream/api/job-definition.js';
 import type { JobPlan } from '../../src/stream/graph/plan.js';
 import { holdsElements, parseChannelSection } from '../../src/stream/task/channel-state.js';
+import type {
+  CheckpointBase,
+  DeploySpec,
+  StreamSpawner,
+} from '../../src/workloads/streams/stream-types.js';
 import type { CrashFileSystem } from '../checkpoint/crash-file-system.js';
 import type { Oracle } from './oracle.js';
 import type { PlantedBug } from './planted-bug.js';
 import type { Settings } from './settings.js';
 import type { SimDisk } from './sim-disk.js';
 import { StagedCommitter } from './sim-sinks.js';
-import { SimThread } from './sim-thread.js';
+import { type CallName, SimThread } from './sim-thread.js';
 import { CHECKPOINTS, watchedStore } from './watched-store.js';
 import type { Domain, World } from './world.js';
 
@@ -139,7 +143,7 @@ export class Life {
       print: () => {},
     });
     world.log(`start, parallelism ${this.#given.parallelism}`);
-    const spawn: HostSpawner = (name, callbacks) => this.#spawn(name, callbacks);
+    const spawn: StreamSpawner = (name, callbacks) => this.#spawn(name, callbacks);
     launchJob(
       options,
       spawn,
@@ -158,7 +162,7 @@ export class Life {
     for (const thread of this.threads) thread.domain.alive = false;
   }
 
-  #spawn(name: string, callbacks: Parameters<HostSpawner>[1]): SimThread {
+  #spawn(name: string, callbacks: Parameters<StreamSpawner>[1]): SimThread {
     const { world, definition, settings, bug, nextThread, onPoint } = this.#given;
     const thread = new SimThread({
       world,
@@ -173,16 +177,19 @@ export class Life {
       onCall: (to, method, args) => this.#called(to, method, args),
       onEvent: (from, event) => {
         onPoint(`event ${event.kind}`, from);
-        return bug?.event?.(event) ?? event;
+        return isLifeEvent(event) ? event : (bug?.event?.(event) ?? event);
       },
-      onDelivery: (event) => bug?.deliver?.(event, (epoch) => this.#newest(epoch)) ?? event,
+      onDelivery: (event) =>
+        isLifeEvent(event)
+          ? event
+          : (bug?.deliver?.(event, (epoch) => this.#newest(epoch)) ?? event),
       onEndOrdered: (ended) => this.#endOrdered(ended),
     });
     this.threads.push(thread);
     return thread;
   }
 
-  #arguments(method: keyof HostControl, args: readonly unknown[]): readonly unknown[] {
+  #arguments(method: CallName, args: readonly unknown[]): readonly unknown[] {
     const { bug } = this.#given;
     if (method === 'deploy') {
       const spec = args[0] as DeploySpec;
@@ -208,7 +215,7 @@ export class Life {
     return { ...base, rewrite };
   }
 
-  #called(thread: SimThread, method: keyof HostControl, args: readonly unknown[]): void {
+  #called(thread: SimThread, method: CallName, args: readonly unknown[]): void {
     const { oracle, onPoint } = this.#given;
     if (method === 'deploy') {
       this.#deploy(thread, args[0] as DeploySpec);

@@ -2,7 +2,11 @@
 
 import type { FileSystem } from '../../src/checkpoint/directory/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
-import type { CheckpointBase, DeploySpec, HostEvent } from '../../src/host/host-protocol.js';
+import type {
+  CheckpointBase,
+  DeploySpec,
+  StreamEvent,
+} from '../../src/workloads/streams/stream-types.js';
 import type { Theme } from './topology.js';
 
 export interface PlantedBug {
@@ -17,12 +21,12 @@ export interface PlantedBug {
   readonly deploy?: (spec: DeploySpec) => DeploySpec;
   readonly base?: (base: CheckpointBase) => CheckpointBase;
   /** What a thread tells. */
-  readonly event?: (event: HostEvent) => HostEvent;
+  readonly event?: (event: StreamEvent) => StreamEvent;
   /**
    * What the driver hears of it.
    * @param newest the epoch that the region of an epoch is in now
    */
-  readonly deliver?: (event: HostEvent, newest: (epoch: number) => number) => HostEvent;
+  readonly deliver?: (event: StreamEvent, newest: (epoch: number) => number) => StreamEvent;
   /** Where a reader begins that should begin there. */
   readonly seek?: (position: number) => number;
 }

@@ -14,7 +14,6 @@ import type {
   OpenFile,
 } from '../../src/checkpoint/directory/file-system.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
-import type { DeploySpec } from '../../src/host/host-protocol.js';
 import { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
 import { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
 import { Progress } from '../../src/job/driver/progress.js';
@@ -42,6 +41,7 @@ import { TaskTurns } from '../../src/stream/task/task-turns.js';
 import { FaultDetector } from '../../src/supervisor/fault-detector.js';
 import { RestartBudget } from '../../src/supervisor/restart-budget.js';
 import { Lease } from '../../src/threads/lease.js';
+import type { DeploySpec } from '../../src/workloads/streams/stream-types.js';
 import { OPERATOR_BUGS } from './operator-bugs.js';
 import { allOf, patch, patchGetter } from './patch.js';
 import type { PlantedBug } from './planted-bug.js';

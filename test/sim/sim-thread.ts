@@ -11,12 +11,19 @@
 import { HoldfastError } from '../../src/base/errors.js';
 import { type Failure, failureToError } from '../../src/base/failure.js';
 import { Host } from '../../src/host/host.js';
-import { type HostCallbacks, type HostLink, unwrap } from '../../src/host/host-link.js';
-import type { HostControl, HostEvent, Outcome } from '../../src/host/host-protocol.js';
+import type { CallOptions, HostCallbacks, HostLink } from '../../src/host/host-link.js';
+import type { HostCalls, HostEvent } from '../../src/host/host-protocol.js';
+import { type Outcome, unwrap } from '../../src/host/outcome.js';
+import type { Answering } from '../../src/host/workload.js';
 import type { JobDefinition } from '../../src/stream/api/job-definition.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
+import type { StreamCalls, Streams } from '../../src/workloads/streams/stream-types.js';
+import { StreamWorkload } from '../../src/workloads/streams/stream-workload.js';
 import { cloned } from './clone.js';
 import { type Domain, Lane, type World } from './world.js';
+
+export type CallName = keyof HostCalls<Streams> | keyof StreamCalls;
+type Event = HostEvent<Streams>;
 
 export interface SimThreadOptions {
   readonly world: World;
@@ -26,22 +33,22 @@ export interface SimThreadOptions {
   readonly threadId: number;
   readonly definition: JobDefinition;
   readonly heartbeatMs: number;
-  readonly callbacks: HostCallbacks;
+  readonly callbacks: HostCallbacks<Streams>;
   /** What its clock costs, at most: decides how much is done within a turn. */
   readonly lookMs: number;
   /** For faults that wait for a moment, and for oracles. */
   /** What a call says, as the thread will hear it. */
-  readonly onArguments: (method: keyof HostControl, args: readonly unknown[]) => readonly unknown[];
-  readonly onCall: (thread: SimThread, method: keyof HostControl, args: readonly unknown[]) => void;
-  readonly onEvent: (thread: SimThread, event: HostEvent) => HostEvent;
-  readonly onDelivery: (event: HostEvent) => HostEvent;
+  readonly onArguments: (method: CallName, args: readonly unknown[]) => readonly unknown[];
+  readonly onCall: (thread: SimThread, method: CallName, args: readonly unknown[]) => void;
+  readonly onEvent: (thread: SimThread, event: Event) => Event;
+  readonly onDelivery: (event: Event) => Event;
   readonly onEndOrdered: (thread: SimThread) => void;
 }
 
 const ASLEEP = 1;
 const ZOMBIE_AFTER_MS = 2_000;
 
-export class SimThread implements HostLink {
+export class SimThread implements HostLink<Streams> {
   readonly block = new ControlBlock();
   readonly threadId: number;
   name: string;
@@ -54,7 +61,7 @@ export class SimThread implements HostLink {
   readonly #open = new Set<(error: Error) => void>();
   readonly #gone: Promise<void>;
   #tellGone: () => void = () => {};
-  #host: Host | undefined;
+  #host: Host<Streams> | undefined;
   #onWake: () => void = () => {};
   #armed = false;
   #ordered = false;
@@ -113,15 +120,35 @@ export class SimThread implements HostLink {
     world.after(main, world.between(0.2, 4), () => this.#exited(death(message)));
   }
 
-  call(
-    method: keyof HostControl,
-    args: readonly unknown[],
-    options: { readonly timeoutMs?: number; readonly transfer?: readonly ArrayBuffer[] } = {},
-  ): Promise<never> {
+  call<M extends keyof HostCalls<Streams>>(
+    method: M,
+    args: HostCalls<Streams>[M]['args'],
+    options?: CallOptions,
+  ): Promise<HostCalls<Streams>[M]['answer']> {
+    return this.#call(method, args, options, (host, sent) => {
+      const control: Answering<HostCalls<Streams>> = host;
+      return control[method](...sent);
+    });
+  }
+
+  ask<M extends keyof StreamCalls>(
+    method: M,
+    args: StreamCalls[M]['args'],
+    options?: CallOptions,
+  ): Promise<StreamCalls[M]['answer']> {
+    return this.#call(method, args, options, (host, sent) => host.ask(method, sent));
+  }
+
+  #call<A extends readonly unknown[], T>(
+    method: CallName,
+    args: A,
+    options: CallOptions = {},
+    act: (host: Host<Streams>, sent: A) => Promise<Outcome<T>>,
+  ): Promise<T> {
     const { world, onCall, onArguments } = this.#given;
     if (this.dead) return Promise.reject(this.#deathError());
-    const sent = cloned(onArguments(method, args), options.transfer); // T1
-    return new Promise<never>((resolve, reject) => {
+    const sent = cloned(onArguments(method, args), options.transfer) as A; // T1
+    return new Promise<T>((resolve, reject) => {
       let timer: NodeJS.Timeout | undefined;
       const settle = (act: () => void) => {
         clearTimeout(timer);
@@ -139,14 +166,10 @@ export class SimThread implements HostLink {
       onCall(this, method, args);
       this.#toThread.send(() => {
         world.log(`${method}`);
-        const host = this.#host as unknown as Record<
-          string,
-          (...given: readonly unknown[]) => Promise<Outcome<never>>
-        >;
-        void host[method]!(...sent).then((answer) => {
+        void act(this.#host!, sent).then((answer) => {
           const outcome = cloned(answer);
           this.#toMain.send(() => {
-            if (method === 'build') this.loaded = true;
+            if (method === 'load') this.loaded = true;
             settle(() => (outcome.ok ? resolve(unwrap(outcome)) : rejectWith(reject, outcome)));
           });
         });
@@ -185,7 +208,7 @@ export class SimThread implements HostLink {
     const { definition, world, callbacks, heartbeatMs, onEvent, onDelivery } = this.#given;
     const { words, doorbellIndex } = this.block;
     const thread = this;
-    const send = (event: HostEvent, transfer: readonly ArrayBuffer[] = []) => {
+    const send = (event: Event, transfer: readonly ArrayBuffer[] = []) => {
       if (this.#ordered || this.#isGone) return; // T3
       const sent = cloned(onEvent(this, event), transfer); // T1
       this.#events.send(() => {
@@ -193,8 +216,8 @@ export class SimThread implements HostLink {
         callbacks.onEvent(onDelivery(sent));
       });
     };
-    this.#host = new Host({
-      definition,
+    this.#host = new Host<Streams>({
+      workload: new StreamWorkload(definition, this.block),
       block: this.block,
       sleeper: {
         arm: () => {
@@ -224,7 +247,7 @@ export class SimThread implements HostLink {
         if (!this.dead) callbacks.onBeat({ heapUsedBytes: 0, heapLimitBytes: 0 });
       });
     }, heartbeatMs);
-    send({ kind: 'ready', job: definition.name });
+    send({ kind: 'ready', name: definition.name });
   }
 
   #exited(failure: Failure): void {
@@ -245,7 +268,7 @@ export class SimThread implements HostLink {
   }
 }
 
-function rejectWith(reject: (error: unknown) => void, outcome: Outcome<never>): void {
+function rejectWith(reject: (error: unknown) => void, outcome: Outcome<unknown>): void {
   try {
     unwrap(outcome);
   } catch (error) {
@@ -262,7 +285,7 @@ function death(what: string): Failure {
   };
 }
 
-function placeOf(event: HostEvent): string {
+function placeOf(event: Event): string {
   const checkpoint = 'checkpoint' in event ? ` #${event.checkpoint}` : '';
   const epoch = 'epoch' in event ? ` e${event.epoch}` : '';
   const task = 'vertex' in event ? ` ${event.vertex}/${event.instance}` : '';

@@ -34,8 +34,8 @@ import {
 import type { SavepointTarget } from '../../checkpoint/savepoint.js';
 import type { CheckpointKind } from '../../checkpoint/statistics.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../../checkpoint/store.js';
-import type { CapturedPart, CheckpointBase } from '../../host/host-protocol.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
+import type { CapturedPart, CheckpointBase } from '../../workloads/streams/stream-types.js';
 import type { CheckpointEvent, JobMetrics } from '../job-types.js';
 import type { ResolvedOptions } from '../options.js';
 import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';

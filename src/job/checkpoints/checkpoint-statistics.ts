@@ -19,7 +19,7 @@ import {
   summaryOf,
 } from '../../checkpoint/statistics.js';
 import type { CheckpointStore, PartDescriptor } from '../../checkpoint/store.js';
-import type { CapturedPart } from '../../host/host-protocol.js';
+import type { CapturedPart } from '../../workloads/streams/stream-types.js';
 import { stateBytesOf } from './part-writer.js';
 
 /** Least time between two writes. */

@@ -4,8 +4,8 @@ import { HoldfastError } from '../../base/errors.js';
 import { decodeRows, type EncodedRows } from '../../codec/encoded-rows.js';
 import { COLLECT_ROWS_MAX, collectLimit } from '../../connectors/memory/collect.js';
 import { TableRows } from '../../connectors/memory/table-rows.js';
-import type { CapturedPart } from '../../host/host-protocol.js';
 import type { GraphData } from '../../stream/graph/graph.js';
+import type { CapturedPart } from '../../workloads/streams/stream-types.js';
 import type { PendingCheckpoint } from './make-manifest.js';
 import { type EncodedRecord, type RowRecord, rowRecord, rowsOf } from './row-record.js';
 

@@ -1,9 +1,9 @@
 /** A checkpoint whose parts come in, and the manifest that is made of it when all are there. */
 
 import type { Manifest, PartDescriptor } from '../../checkpoint/store.js';
-import type { CapturedPart } from '../../host/host-protocol.js';
 import { packageVersion } from '../../module/own-package.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
+import type { CapturedPart } from '../../workloads/streams/stream-types.js';
 import type { ReachedSplits } from '../job-watch.js';
 
 export interface PendingCheckpoint {

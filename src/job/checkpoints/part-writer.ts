@@ -10,8 +10,8 @@ import type {
   PartDescriptor,
   StoredSection,
 } from '../../checkpoint/store.js';
-import type { CapturedPart, CheckpointBase } from '../../host/host-protocol.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
+import type { CapturedPart, CheckpointBase } from '../../workloads/streams/stream-types.js';
 
 /**
  * Makes a part durable, and links it to the files that it builds on.

@@ -12,16 +12,22 @@ import { HoldfastError } from '../../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../../base/failure.js';
 import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
 import { checkDistinctTargets } from '../../connectors/committers.js';
-import type { HostSpawner } from '../../host/host-link.js';
-import type { HostEvent, KillCause } from '../../host/host-protocol.js';
+import type { KillCause } from '../../host/host-protocol.js';
 import { compileModules } from '../../module/compile-module.js';
 import { HeapGuard } from '../../pool/heap-guard.js';
-import { Slots } from '../../pool/slots.js';
+import { Pool } from '../../pool/pool.js';
 import { requireModeForChangelogs } from '../../stream/graph/changelog-readers.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planJob } from '../../stream/graph/planner.js';
 import { sumCounters } from '../../stream/task/task-meter.js';
 import { describeHolder } from '../../stream/task/time-holder.js';
+import { graphMismatch } from '../../workloads/streams/graph-mismatch.js';
+import type {
+  StreamEvent,
+  StreamPool,
+  StreamSpawner,
+  Streams,
+} from '../../workloads/streams/stream-types.js';
 import { CheckpointDriver, checkpointMetrics } from '../checkpoints/checkpoint-driver.js';
 import { CollectedRows } from '../checkpoints/collected-rows.js';
 import { type PendingCheckpoint, reachedSplits, recordsIn } from '../checkpoints/make-manifest.js';
@@ -64,7 +70,7 @@ import { Supervision } from './supervision.js';
 
 export interface DriverOptions {
   readonly options: ResolvedOptions;
-  readonly spawn: HostSpawner;
+  readonly spawn: StreamSpawner;
   readonly store: CheckpointStore | undefined;
   /** The checkpoint to start from; beside it the greatest id ever used in the store. */
   readonly manifest: Manifest | undefined;
@@ -82,7 +88,7 @@ export class JobDriver {
   readonly run: string;
   readonly #given: DriverOptions;
   readonly #options: ResolvedOptions;
-  readonly #slots: Slots;
+  readonly #slots: StreamPool;
   readonly #finished = deferred<JobResult>();
   readonly #collected = new CollectedRows();
   readonly #startedMs = performance.now();
@@ -111,9 +117,10 @@ export class JobDriver {
     this.#options = given.options;
     this.run = given.run;
     this.#finished.promise.catch(() => {});
-    this.#slots = new Slots({
+    this.#slots = new Pool<Streams>({
       options: given.options,
       spawn: given.spawn,
+      mismatch: graphMismatch,
       onEvent: (slot, event) => this.#hostEvent(slot, event),
       onChange: (info) => this.events.tell('slot', info),
       onBeat: (beat) => this.#heapGuard?.beat(beat),
@@ -225,7 +232,7 @@ export class JobDriver {
     const inWorker: CommitInWorker = async (operator, checkpoint, list) => {
       const { timeoutMs } = this.#options.checkpoint;
       const link = this.#slots.anyLink(plan.regions.flatMap(({ slots }) => slots));
-      await link.call('commit', [operator, checkpoint, list], { timeoutMs });
+      await link.ask('commit', [operator, checkpoint, list], { timeoutMs });
     };
     const committer = new SinkCommitter(sinks, this.run, inWorker, this.#given.createCommitter);
     this.#checkpoints = new CheckpointDriver({
@@ -379,8 +386,7 @@ export class JobDriver {
 
   // ---- what hosts and threads report -----------------------------------------------------------
 
-  #hostEvent(slot: number, event: HostEvent): void {
-    if (event.kind === 'ready' || event.kind === 'load-failed') return;
+  #hostEvent(slot: number, event: StreamEvent): void {
     const region = this.#regions.find(({ epoch }) => epoch !== 0 && epoch === event.epoch);
     if (this.#ended || region === undefined) return; // D2
     switch (event.kind) {
@@ -578,7 +584,7 @@ export class JobDriver {
       progress: this.progress(),
       restarts: this.#restarts,
       slots: this.slots(),
-      operators: this.#ended ? this.#lastMetrics : await this.#slots.operatorMetrics(),
+      operators: this.#ended ? this.#lastMetrics : await this.#slots.metrics(),
       checkpoints: checkpointMetrics(this.#checkpoints),
     };
   }

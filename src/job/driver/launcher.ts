@@ -20,13 +20,17 @@ import { TIMER_MS_MAX } from '../../base/option-checks.js';
 import { atPoint } from '../../base/protocol-points.js';
 import { createRing } from '../../channels/ring.js';
 import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
-import type { ChannelSpec, DeploySpec, TaskRestore } from '../../host/host-protocol.js';
-import type { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planChannels, tasksOn } from '../../stream/graph/planner.js';
 import type { SourceLife } from '../../stream/source.js';
 import { alignedTasks, SourceAlignment } from '../../stream/task/source-alignment.js';
 import { Lease } from '../../threads/lease.js';
+import type {
+  ChannelSpec,
+  DeploySpec,
+  StreamPool,
+  TaskRestore,
+} from '../../workloads/streams/stream-types.js';
 import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
 import type { SinkCommitter } from '../checkpoints/sink-committer.js';
 import type { ResolvedOptions } from '../options.js';
@@ -43,7 +47,7 @@ export interface LauncherOptions {
   readonly plan: JobPlan;
   readonly options: ResolvedOptions;
   readonly run: string;
-  readonly slots: Slots;
+  readonly slots: StreamPool;
   readonly store: CheckpointStore | undefined;
   readonly committer: SinkCommitter;
   readonly checkpoints: CheckpointDriver;

@@ -15,11 +15,11 @@
 
 import { type Failure, failureToError } from '../../base/failure.js';
 import type { Manifest } from '../../checkpoint/store.js';
-import type { Slots } from '../../pool/slots.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { tasksOn } from '../../stream/graph/planner.js';
 import type { SourceSplit } from '../../stream/source.js';
 import type { Lease } from '../../threads/lease.js';
+import type { StreamPool } from '../../workloads/streams/stream-types.js';
 import { type CheckpointDriver, taskKey } from '../checkpoints/checkpoint-driver.js';
 import { recordsIn } from '../checkpoints/make-manifest.js';
 import type { JobProgress, RestartedEvent } from '../job-types.js';
@@ -40,7 +40,7 @@ export interface RegionOptions {
   readonly progress: Progress;
   /** How long a thread may take to stop the region's tasks; then the thread is ended. */
   readonly resetTimeoutMs: number;
-  readonly slots: Slots;
+  readonly slots: StreamPool;
   readonly launcher: Launcher;
   readonly checkpoints: CheckpointDriver;
   readonly mapFailure: (failure: Failure) => Failure;

@@ -3,13 +3,13 @@
  *
  *  L1  When a thread dies meanwhile, that need not be the source's fault: another thread is asked, a few times.
  *      If every thread that is asked dies, this is told as the source's failure, with the last death.
- *  L2  Waiting for splits() has a deadline, which the host keeps (`host/split-listing.ts`).
+ *  L2  Waiting for splits() has a deadline, which the host keeps (`workloads/streams/split-listing.ts`).
  */
 
 import { HoldfastError, isHoldfastError } from '../../base/errors.js';
-import type { Slots } from '../../pool/slots.js';
 import type { GraphData } from '../../stream/graph/graph.js';
 import type { SourceSplit } from '../../stream/source.js';
+import type { StreamPool } from '../../workloads/streams/stream-types.js';
 
 /** So many threads may die while they list splits. */
 const DEATHS_MAX = 3;
@@ -23,7 +23,7 @@ export type SplitsBySource = Readonly<Record<string, readonly SourceSplit[]>>;
  */
 export async function listSplits(
   graph: GraphData,
-  slots: Pick<Slots, 'anyLoaded'>,
+  slots: Pick<StreamPool, 'anyLoaded'>,
   mayRestart: boolean,
 ): Promise<SplitsBySource> {
   const splits = new Map<string, readonly SourceSplit[]>();
@@ -36,13 +36,13 @@ export async function listSplits(
 
 async function listOne(
   source: string,
-  slots: Pick<Slots, 'anyLoaded'>,
+  slots: Pick<StreamPool, 'anyLoaded'>,
   deathsMax: number,
 ): Promise<readonly SourceSplit[]> {
   for (let deaths = 1; ; deaths += 1) {
     const link = await slots.anyLoaded();
     try {
-      return await link.call('listSplits', [source]);
+      return await link.ask('listSplits', [source]);
     } catch (error) {
       if (!isHoldfastError(error, 'ERR_HOLDFAST_WORKER_DIED')) throw error;
       if (deaths >= deathsMax) throw deadly(source, deaths, error);

@@ -8,7 +8,7 @@
 
 import { openSavepointTarget, type SavepointTarget } from '../../checkpoint/savepoint.js';
 import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
-import type { Slots } from '../../pool/slots.js';
+import type { StreamPool } from '../../workloads/streams/stream-types.js';
 import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
 import { needsCheckpoints } from '../job-errors.js';
 
@@ -19,7 +19,7 @@ export interface StoppingOptions {
 }
 
 export interface StoppedWorld {
-  readonly slots: Slots;
+  readonly slots: StreamPool;
   readonly checkpoints: CheckpointDriver;
   readonly onStopped: () => void;
   readonly onFailed: (error: unknown) => void;
@@ -47,7 +47,7 @@ export class Stopping {
 
   /** To be called when all tasks run, and whenever they run again. */
   apply({ slots, checkpoints, onStopped, onFailed }: StoppedWorld): void {
-    void slots.tellAll('stopSources', [this.drain]);
+    void slots.askAll('stopSources', [this.drain]);
     if (this.drain) return;
     const { generation } = checkpoints;
     checkpoints.request('stop').then(

@@ -8,9 +8,9 @@ import type {
   PartFile,
   RestoredPartSection,
 } from '../../checkpoint/store.js';
-import type { TaskRestore } from '../../host/host-protocol.js';
 import type { RestoredSection } from '../../stream/operator.js';
 import { parseChannelSection } from '../../stream/task/channel-state.js';
+import type { TaskRestore } from '../../workloads/streams/stream-types.js';
 import type { TaskRecovery } from './recovery-plan.js';
 
 export async function readRestores(

@@ -1,6 +1,8 @@
 /** Where a worker's bundle starts: connects the job module with its host. */
 
 import { toFailure } from '../base/failure.js';
+import { Host } from '../host/host.js';
+import type { HostControl, HostEvent } from '../host/host-protocol.js';
 import {
   isJobDefinition,
   type JobDefinition,
@@ -8,13 +10,14 @@ import {
 } from '../stream/api/job-definition.js';
 import { Sleeper } from '../threads/doorbell.js';
 import { connectWorker } from '../threads/worker-port.js';
-import { Host } from './host.js';
-import type { HostControl, HostEvent } from './host-protocol.js';
+import type { Streams } from './streams/stream-types.js';
+import { StreamWorkload } from './streams/stream-workload.js';
 
-/** @param module the namespace of the job module */
+/** @param module the namespace of the user's module; what it exports by default decides on the workload */
 export function startHost(module: { readonly default?: unknown }): void {
-  const port = connectWorker<HostControl>();
-  const emit = (event: HostEvent, transfer?: readonly ArrayBuffer[]) => port.emit(event, transfer);
+  const port = connectWorker<HostControl<Streams>>();
+  const emit = (event: HostEvent<Streams>, transfer?: readonly ArrayBuffer[]) =>
+    port.emit(event, transfer);
   let definition: JobDefinition;
   try {
     definition = definitionOf(module);
@@ -22,16 +25,17 @@ export function startHost(module: { readonly default?: unknown }): void {
     emit({ kind: 'load-failed', failure: toFailure(error, 'build') });
     return;
   }
+  const { block } = port;
   port.expose(
-    new Host({
-      definition,
-      block: port.block,
-      sleeper: new Sleeper(port.block),
+    new Host<Streams>({
+      workload: new StreamWorkload(definition, block),
+      block,
+      sleeper: new Sleeper(block),
       emit,
       close: () => port.close(),
     }),
   );
-  emit({ kind: 'ready', job: definition.name }, [detachedEarly()]);
+  emit({ kind: 'ready', name: definition.name }, [detachedEarly()]);
 }
 
 /**

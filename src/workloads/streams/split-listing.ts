@@ -3,10 +3,10 @@
  * is at rest, and no heartbeat would ever tell that anything is wrong.
  */
 
-import { HoldfastError } from '../base/errors.js';
-import { inTime } from '../base/in-time.js';
-import type { Source, SourceSplit } from '../stream/source.js';
-import { checkSplits } from '../stream/task/source-checks.js';
+import { HoldfastError } from '../../base/errors.js';
+import { inTime } from '../../base/in-time.js';
+import type { Source, SourceSplit } from '../../stream/source.js';
+import { checkSplits } from '../../stream/task/source-checks.js';
 
 /** How long splits() of a source may take, in milliseconds. */
 export const SPLITS_TIMEOUT_MS = 60_000;

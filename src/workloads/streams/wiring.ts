@@ -6,32 +6,32 @@
  */
 
 import { types } from 'node:util';
-import type { Clock } from '../base/clock.js';
-import { HoldfastError } from '../base/errors.js';
-import { type Failure, toFailure } from '../base/failure.js';
-import type { InputChannel, OutputChannel } from '../channels/element.js';
-import { localChannel } from '../channels/local-channel.js';
-import { RingInput, RingOutput } from '../channels/ring-channel.js';
-import { encodeRows } from '../codec/encoded-rows.js';
-import type { Graph } from '../stream/graph/graph.js';
-import type { PlanVertex } from '../stream/graph/plan.js';
-import { tasksOn } from '../stream/graph/planner.js';
-import { alignedTasks, SourceAlignment } from '../stream/task/source-alignment.js';
-import { Task } from '../stream/task/task.js';
-import { TaskGate } from '../stream/task/task-gate.js';
-import type { TaskOptions } from '../stream/task/task-types.js';
-import { Backlog } from '../threads/backlog.js';
-import { ControlBlock } from '../threads/control-block.js';
-import { ringDoorbell } from '../threads/doorbell.js';
-import type { Lease } from '../threads/lease.js';
-import { SplitTrace } from '../threads/split-trace.js';
+import type { Clock } from '../../base/clock.js';
+import { HoldfastError } from '../../base/errors.js';
+import { type Failure, toFailure } from '../../base/failure.js';
+import type { InputChannel, OutputChannel } from '../../channels/element.js';
+import { localChannel } from '../../channels/local-channel.js';
+import { RingInput, RingOutput } from '../../channels/ring-channel.js';
+import { encodeRows } from '../../codec/encoded-rows.js';
+import type { Graph } from '../../stream/graph/graph.js';
+import type { PlanVertex } from '../../stream/graph/plan.js';
+import { tasksOn } from '../../stream/graph/planner.js';
+import { alignedTasks, SourceAlignment } from '../../stream/task/source-alignment.js';
+import { Task } from '../../stream/task/task.js';
+import { TaskGate } from '../../stream/task/task-gate.js';
+import type { TaskOptions } from '../../stream/task/task-types.js';
+import { Backlog } from '../../threads/backlog.js';
+import { ControlBlock } from '../../threads/control-block.js';
+import { ringDoorbell } from '../../threads/doorbell.js';
+import type { Lease } from '../../threads/lease.js';
+import { SplitTrace } from '../../threads/split-trace.js';
 import type {
   CapturedPart,
   ChannelSpec,
   CheckpointBase,
   DeploySpec,
-  HostEvent,
-} from './host-protocol.js';
+  StreamEvent,
+} from './stream-types.js';
 
 const LOCAL_CAPACITY_RECORDS_MAX = 4_096;
 const LOCAL_CAPACITY_RECORDS_MIN = 64;
@@ -44,7 +44,7 @@ export interface WiringOptions {
   /** This thread's own. */
   readonly block: ControlBlock;
   readonly lease: Lease;
-  readonly report: (event: HostEvent, transfer?: readonly ArrayBuffer[]) => void;
+  readonly report: (event: StreamEvent, transfer?: readonly ArrayBuffer[]) => void;
   /** A task has failed, after `report` was told. */
   readonly failed: () => void;
   readonly wake: () => void;
