@@ -11,13 +11,13 @@ import { MemoryStore } from '../../src/checkpoint/memory-store.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
 import { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
 import { CheckpointStatisticsKeeper } from '../../src/job/checkpoints/checkpoint-statistics.js';
-import type { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
+import { Commits } from '../../src/job/checkpoints/commits.js';
 import type { CheckpointEvent, RunOptions } from '../../src/job/job-types.js';
 import { resolveOptions } from '../../src/job/options.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
 import type { JobPlan } from '../../src/stream/graph/plan.js';
 import { planJob } from '../../src/stream/graph/planner.js';
-import type { CapturedPart } from '../../src/workloads/streams/stream-types.js';
+import type { CapturedPart, CheckpointBase } from '../../src/workloads/streams/stream-types.js';
 import { s3Place } from '../checkpoint/s3-place.js';
 import { temporaryDirectory } from '../checkpoint/samples.js';
 import { draw, sink, source } from '../stream/graph-kit.js';
@@ -43,6 +43,16 @@ async function stage(
   let triggered = 0;
   const bases: (number | undefined)[] = [];
   const aborted: number[] = [];
+  const committer = {
+    commit: () => {
+      const commit = deferred<void>();
+      commits.push(commit);
+      return commit.promise;
+    },
+    recover: async () => {},
+    recoverInWorkers: async () => {},
+  };
+  const ledger = new Commits({ store, committer, from: undefined });
   const driver = new CheckpointDriver({
     plan,
     options: resolveOptions({
@@ -51,23 +61,21 @@ async function stage(
     }),
     store,
     run: 'run',
-    committer: {
-      commit: () => {
-        const commit = deferred<void>();
-        commits.push(commit);
-        return commit.promise;
-      },
-    } as unknown as SinkCommitter,
+    commits: ledger,
     lastCheckpoint: 0,
-    trigger: (_epochs, checkpoint, _final, base) => {
-      triggered = checkpoint;
-      bases.push(base?.checkpoint);
+    hosts: {
+      async tellAll(method, args) {
+        const [, checkpoint, base] = args as [unknown, number, CheckpointBase | undefined];
+        if (method === 'abort') aborted.push(checkpoint);
+        if (method !== 'trigger') return;
+        triggered = checkpoint;
+        bases.push(base?.checkpoint);
+      },
     },
-    abort: (_epochs, checkpoint) => aborted.push(checkpoint),
-    onEvent: (event) => events.push(event),
-    onDurable: () => {},
-    onCommitted: () => {},
-    onGiveUp: ({ message }) => failures.push(message),
+    tell: (told) => {
+      if (told.kind === 'checkpoint-told') events.push(told.event);
+      if (told.kind === 'checkpoints-failed') failures.push(told.failure.message);
+    },
   });
   driver.up(0, 1);
   const captured = (epoch: number, vertex: number, instance: number): CapturedPart => ({
@@ -97,7 +105,7 @@ async function stage(
     for (const { index } of plan.vertices) await driver.captured(captured(epoch, index, 0));
     await settled();
   };
-  return { store, driver, commits, events, failures, bases, aborted, take, captured };
+  return { store, driver, ledger, commits, events, failures, bases, aborted, take, captured };
 }
 
 test.each([
@@ -106,15 +114,15 @@ test.each([
 ] as const)(
   'while a commit that %s is owed, no newer checkpoint becomes true',
   async (_, code, told) => {
-    const { store, driver, commits, events, failures, take } = await stage();
+    const { store, driver, ledger, commits, events, failures, take } = await stage();
     await take();
     await take();
     expect(commits).toHaveLength(1);
     commits[0]!.reject(new HoldfastError(code, 'no commit.'));
-    await driver.settle();
+    await ledger.settle();
     // What checkpoint 1 has promised can be made up for only by who goes back to checkpoint 1.
     expect(await store.list()).toEqual([1]);
-    expect(driver.latest?.checkpoint).toBe(1);
+    expect(ledger.latest?.checkpoint).toBe(1);
     // The one whose commit failed is told of as well: it is over, and none hears of it again.
     const fates = events.map(({ checkpoint, kind }) => `${checkpoint} ${kind}`);
     expect(fates).toEqual([`1 ${told === 0 ? 'completed' : 'failed'}`, '2 failed']);
@@ -126,23 +134,24 @@ test.each([
     expect(failures).toHaveLength(told);
 
     driver.down(0);
+    await ledger.recoverInWorkers(ledger.latest);
     driver.up(0, 2);
     const again = take(2);
     await settled();
     commits[1]!.resolve();
     await again;
-    await driver.settle();
+    await ledger.settle();
     expect((await store.list())[0]).toBe(3);
     driver.close();
   },
 );
 
 test('statistics tell why, how long and how much, and a later process goes on with them', async () => {
-  const { store, driver, commits, events, take } = await stage();
+  const { store, driver, ledger, commits, events, take } = await stage();
   await take();
   expect(driver.statistics.inProgress).toHaveLength(1);
   commits[0]!.resolve();
-  await driver.settle();
+  await ledger.settle();
   const tasks = plan.vertices.length;
   const [{ statistics }] = events as [CheckpointEvent];
   expect(statistics).toMatchObject({
@@ -171,7 +180,7 @@ test('statistics tell why, how long and how much, and a later process goes on wi
   });
   expect(driver.statistics.inProgress).toEqual([]);
   driver.close();
-  await driver.settle();
+  await ledger.settle();
 
   const next = new CheckpointStatisticsKeeper('run', store);
   await next.flush();
@@ -193,7 +202,7 @@ test('a store that can neither give nor keep statistics is no failure', async ()
 
 test('those in flight at a time complete in order, and only one that begins alone builds on another', async () => {
   const overlapping = { maxConcurrent: 3, incremental: true };
-  const { store, driver, commits, bases, take, captured } = await stage(
+  const { store, driver, ledger, commits, bases, take, captured } = await stage(
     plan,
     undefined,
     overlapping,
@@ -216,20 +225,24 @@ test('those in flight at a time complete in order, and only one that begins alon
     commits[at]!.resolve();
     await settled();
   }
-  await driver.settle();
+  await ledger.settle();
   expect(answered).toEqual([1, 2, 3]);
   await take();
   commits[3]!.resolve();
-  await driver.settle();
+  await ledger.settle();
   expect(bases).toEqual([undefined, undefined, undefined, 3]);
-  expect(driver.committed).toBe(4);
+  expect([ledger.isCommitted(4), ledger.isCommitted(5)]).toEqual([true, false]);
   driver.close();
 });
 
 test('a commit that is owed fails all that are in flight behind it', async () => {
-  const { store, driver, commits, events, aborted, captured, take } = await stage(plan, undefined, {
-    maxConcurrent: 3,
-  });
+  const { store, driver, ledger, commits, events, aborted, captured, take } = await stage(
+    plan,
+    undefined,
+    {
+      maxConcurrent: 3,
+    },
+  );
   const asked = [1, 2].map(() => driver.request('manual').catch(({ code }) => code));
   const last = take();
   for (const checkpoint of [1, 2]) {
@@ -240,7 +253,7 @@ test('a commit that is owed fails all that are in flight behind it', async () =>
   await last;
   await settled();
   commits[0]!.reject(new HoldfastError('ERR_HOLDFAST_WORKER_DIED', 'no commit.'));
-  await driver.settle();
+  await ledger.settle();
   expect(await store.list()).toEqual([1]);
   expect(aborted).toEqual([3, 2]);
   const fates = events.map(({ checkpoint, kind }) => `${checkpoint} ${kind}`);
@@ -272,7 +285,7 @@ test.each([
   const place = await make();
   const store = place.open();
   const wide = planFor(2);
-  const { driver, captured } = await stage(wide, store);
+  const { driver, ledger, captured } = await stage(wide, store);
   const given = driver.request('manual');
   given.catch(() => {});
   await driver.captured(captured(1, 0, 0));
@@ -283,7 +296,7 @@ test.each([
   await late;
   await expect(given).rejects.toMatchObject({ code: 'ERR_HOLDFAST_CHECKPOINT_FAILED' });
   driver.close();
-  await driver.settle();
+  await ledger.settle();
   await store.close();
   expect(await place.partFiles()).toEqual([]);
 });

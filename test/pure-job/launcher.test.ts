@@ -3,8 +3,8 @@
 import { expect, test } from 'vitest';
 import { type Deferred, deferred } from '../../src/base/deferred.js';
 import type { CheckpointStore } from '../../src/checkpoint/store.js';
-import type { CheckpointDriver } from '../../src/job/checkpoints/checkpoint-driver.js';
-import type { SinkCommitter } from '../../src/job/checkpoints/sink-committer.js';
+import { Commits } from '../../src/job/checkpoints/commits.js';
+import type { LauncherTold } from '../../src/job/driver/driver-events.js';
 import { Launcher, prepareTimeoutMs } from '../../src/job/driver/launcher.js';
 import { resolveOptions } from '../../src/job/options.js';
 import { graphData } from '../../src/stream/graph/graph-builder.js';
@@ -27,6 +27,9 @@ interface Stage {
   /** Calls of `nextEpoch` that wait to be answered. */
   readonly epochs: Deferred<number>[];
   readonly deploys: Deferred<undefined>[];
+  readonly told: LauncherTold[];
+  /** Rounds before this one are stale. */
+  round: number;
   recovering: number;
 }
 
@@ -50,10 +53,23 @@ function stage(): Stage {
       return undefined;
     },
   };
+  const store = { nextEpoch: () => held(epochs) } as unknown as CheckpointStore;
+  const committer = {
+    async commit() {},
+    async recover() {
+      result.recovering += 1;
+      expect(result.recovering).toBe(1);
+      await settled();
+      result.recovering -= 1;
+    },
+    async recoverInWorkers() {},
+  };
   const result: Stage = {
     log,
     epochs,
     deploys,
+    told: [],
+    round: 1,
     recovering: 0,
     launcher: new Launcher({
       plan,
@@ -64,78 +80,63 @@ function stage(): Stage {
         link: () => link,
         incarnation: () => 1,
       } as unknown as StreamPool,
-      store: { nextEpoch: () => held(epochs) } as unknown as CheckpointStore,
-      committer: {
-        async recover() {
-          result.recovering += 1;
-          expect(result.recovering).toBe(1);
-          await settled();
-          result.recovering -= 1;
-        },
-      } as unknown as SinkCommitter,
-      checkpoints: {
-        settle: async () => {},
-        inTurn: <T>(act: () => Promise<T>) => act(),
-        latest: undefined,
-      } as unknown as CheckpointDriver,
+      store,
+      commits: new Commits({ store, committer, from: undefined }),
+      isStale: (_, round) => round < result.round,
+      tell: (event) => result.told.push(event),
     }),
   };
   return result;
 }
 
-function launch({ launcher }: Stage, stale: () => boolean) {
-  const request = {
-    region: plan.regions[0]!,
-    splits: {},
-    reached: {},
-    stale,
-    onEpoch: () => {},
-    onDeployed: () => {},
-  };
-  return launcher.launch(request);
+function launch({ launcher, round }: Stage): Promise<void> {
+  return launcher.launch({ region: plan.regions[0]!, round, reached: {} });
 }
+
+const kindsOf = ({ told }: Stage): string[] => told.map(({ kind }) => kind);
 
 test('a launch that was overtaken has let go of store and sinks before the next one has them', async () => {
   const it = stage();
-  let overtaken = false;
-  const first = launch(it, () => overtaken);
+  const first = launch(it);
   await settled();
-  overtaken = true;
-  const second = launch(it, () => false);
+  it.round = 2;
+  const second = launch(it);
   await settled();
   expect(it.epochs).toHaveLength(1);
   it.epochs[0]!.resolve(1);
-  expect((await first).kind).toBe('stale');
+  await first;
+  expect(it.told).toEqual([]);
   await settled();
   it.epochs[1]!.resolve(2);
   await settled();
   it.deploys[0]!.resolve(undefined);
-  expect((await second).kind).toBe('running');
+  await second;
+  expect(kindsOf(it)).toEqual(['deploying', 'deployed', 'launched']);
   expect(it.log).toEqual(['deploy 2', 'start 2']);
 });
 
 test('what fails in one part of a launch does not leave the others alone with the next launch', async () => {
   const it = stage();
-  const first = launch(it, () => false);
+  const first = launch(it);
   await settled();
   it.epochs[0]!.reject(new Error('EIO'));
-  expect(await first).toMatchObject({ kind: 'failed', failure: { message: 'EIO' } });
+  await first;
+  expect(it.told).toMatchObject([{ kind: 'launch-failed', failure: { message: 'EIO' } }]);
   expect(it.recovering).toBe(0);
 });
 
 test('a launch that is stale when its turn comes leaves everything as it is', async () => {
   const it = stage();
-  const first = launch(it, () => false);
-  let overtaken = false;
-  const second = launch(it, () => overtaken);
-  overtaken = true;
+  const first = launch(it);
+  const second = it.launcher.launch({ region: plan.regions[0]!, round: 0, reached: {} });
   await settled();
   it.epochs[0]!.resolve(1);
-  expect((await second).kind).toBe('stale');
+  await second;
   await it.launcher.settle();
   expect(it.epochs).toHaveLength(1);
   it.deploys[0]!.resolve(undefined);
   await first;
+  expect(kindsOf(it)).toEqual(['deploying', 'deployed', 'launched']);
 });
 
 test.each([

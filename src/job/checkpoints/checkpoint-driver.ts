@@ -1,15 +1,8 @@
 /**
  * Performs what the checkpoint coordinator decides: tells tasks, writes parts and manifests,
- * commits sinks, prunes.
+ * commits sinks, prunes. Which of them counts, and what is committed, is known to `commits.ts` (C1, C3, C4).
  *
- *  C1  The manifest's durability is the commit point; sinks commit after it, in order of checkpoints.
  *  C2  What arrives for another epoch than its region's current one is dropped at the door.
- *  C3  `settle` waits for a manifest on its way and for commits under way, so that nobody has to guess which
- *      checkpoint is the newest.
- *  C4  When the death of a thread interrupts its commit, the checkpoint is complete all the same, and the restart
- *      that follows makes up for the commit before anything else. Until then no newer checkpoint completes,
- *      nor does one after a commit that failed: the restart would go back to the newer one, and nobody would
- *      commit what the older one had promised.
  *  C5  A checkpoint is of all regions. None begins while a region is down, and one that is under way when a
  *      region goes down is given up. The coordinator's epoch is a *generation*: the time between two moments at
  *      which a region goes up or down.
@@ -35,36 +28,25 @@ import type { SavepointTarget } from '../../checkpoint/savepoint.js';
 import type { CheckpointKind } from '../../checkpoint/statistics.js';
 import type { CheckpointStore, Manifest, PartDescriptor } from '../../checkpoint/store.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
-import type { CapturedPart, CheckpointBase } from '../../workloads/streams/stream-types.js';
+import type { CapturedPart, StreamPool } from '../../workloads/streams/stream-types.js';
+import type { CheckpointTold } from '../driver/driver-events.js';
 import type { CheckpointEvent, JobMetrics } from '../job-types.js';
 import type { ResolvedOptions } from '../options.js';
 import { CheckpointStatisticsKeeper } from './checkpoint-statistics.js';
+import type { Commits } from './commits.js';
 import { makeManifest, type PendingCheckpoint, recordsRead } from './make-manifest.js';
 import { baseOf, stateBytesOf, writePart } from './part-writer.js';
-import { isInterrupted, type SinkCommitter } from './sink-committer.js';
 
 export interface CheckpointDriverOptions {
   readonly plan: JobPlan;
   readonly options: ResolvedOptions;
   readonly store: CheckpointStore | undefined;
   readonly run: string;
-  readonly committer: SinkCommitter;
+  readonly commits: Commits;
   /** The greatest checkpoint id ever used in the store. */
   readonly lastCheckpoint: number;
-  readonly trigger: (
-    epochs: readonly number[],
-    checkpoint: number,
-    final: boolean,
-    base: CheckpointBase | undefined,
-  ) => void;
-  readonly abort: (epochs: readonly number[], checkpoint: number) => void;
-  readonly onEvent: (event: CheckpointEvent) => void;
-  /** The checkpoint's manifest is durable: it counts, whatever happens now. */
-  readonly onDurable: (pending: PendingCheckpoint) => void;
-  /** A checkpoint has been committed: budgets are reset, and the job may end. */
-  readonly onCommitted: (pending: PendingCheckpoint) => void;
-  /** Regions have to fail over: too many checkpoints have failed, or a commit has. */
-  readonly onGiveUp: (failure: Failure) => void;
+  readonly hosts: Pick<StreamPool, 'tellAll'>;
+  readonly tell: (event: CheckpointTold) => void;
 }
 
 export type RequestReason = 'manual' | 'savepoint' | 'stop';
@@ -89,23 +71,14 @@ export class CheckpointDriver {
   readonly #ended = new Set<string>();
   #generation = 0;
   #token = 0;
-  #latest: Manifest | undefined;
-  /** Writes of manifests and commits, one after the other (C1, C3). */
-  #queue: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
   #completedId = 0;
-  /** The checkpoint whose commit a restart has to make up for (C4). */
-  #owed: number | undefined;
   /** Number of copies under way: what they read is not pruned. */
   #copies = 0;
-  /** The final checkpoint is durable, and its commit has not failed. */
-  isFinal = false;
-  /** The newest checkpoint whose commit was not interrupted (C4). */
-  committed = 0;
-  completed = 0;
-  failed = 0;
-  lastEvent: CheckpointEvent | undefined;
+  #completed = 0;
+  #failed = 0;
+  #lastEvent: CheckpointEvent | undefined;
   readonly statistics: CheckpointStatisticsKeeper;
 
   constructor(given: CheckpointDriverOptions) {
@@ -127,28 +100,17 @@ export class CheckpointDriver {
     });
   }
 
-  /** The newest durable checkpoint of this run. */
-  get latest(): Manifest | undefined {
-    return this.#latest;
-  }
-
-  set latest(manifest: Manifest | undefined) {
-    this.#latest = manifest;
-  }
-
-  /** Changes whenever a region goes up or down (C5). */
-  get generation(): number {
-    return this.#generation;
+  /** How many have completed in this process. */
+  get completed(): number {
+    return this.#completed;
   }
 
   /** The tasks of a region are deployed. With the last region's, checkpoints begin. */
   up(region: number, epoch: number): void {
     this.#epochs[region] = epoch;
-    // A region's launch commits what the newest checkpoint promised before the region comes up.
-    this.#owed = undefined;
     if (this.#epochs.includes(0)) return;
     this.#generation += 1;
-    this.isFinal = false;
+    this.#given.commits.restarted();
     this.#handle({
       kind: 'started',
       epoch: this.#generation,
@@ -164,25 +126,6 @@ export class CheckpointDriver {
     for (const task of this.#tasksOf(region)) this.#ended.delete(task);
     this.#generation += 1;
     this.#handle({ kind: 'stopped' });
-  }
-
-  /** Waits until it is certain which checkpoint is the newest (C3). */
-  async settle(): Promise<void> {
-    let queue: Promise<void>;
-    do {
-      queue = this.#queue;
-      await queue;
-    } while (queue !== this.#queue);
-  }
-
-  /** Runs `act` after the manifests and commits before it; those that come later wait for it. */
-  async inTurn<T>(act: () => Promise<T>): Promise<T> {
-    const done = this.#queue.then(act);
-    this.#queue = done.then(
-      () => {},
-      () => {},
-    );
-    return await done;
   }
 
   request(reason: RequestReason): Promise<number> {
@@ -273,7 +216,7 @@ export class CheckpointDriver {
     clearTimeout(this.#timer);
     for (const { answer } of this.#requests.values()) answer.reject(endedError());
     this.#requests.clear();
-    this.#enqueue(() => this.statistics.flush());
+    void this.#given.commits.inTurn(() => this.statistics.flush());
   }
 
   #isCurrent(epoch: number, vertex: number): boolean {
@@ -308,27 +251,35 @@ export class CheckpointDriver {
       case 'trigger': {
         const { checkpoint, final } = command;
         const epochs = [...this.#epochs];
-        const { plan, options } = this.#given;
+        const { plan, options, commits, hosts, tell } = this.#given;
         const { incremental } = options.checkpoint;
-        const base = incremental && this.#pending.size === 0 ? this.#latest : undefined; // C7
+        const base = incremental && this.#pending.size === 0 ? commits.latest : undefined; // C7
         this.#pending.set(checkpoint, { checkpoint, epochs, final, base, parts: [], captured: [] });
         const tasks = plan.vertices.reduce((sum, { slots }) => sum + slots.length, 0);
         this.statistics.triggered(checkpoint, this.#kindOf(final), tasks);
-        atPoint('checkpoint:trigger', () =>
-          this.#given.trigger(epochs, checkpoint, final, base && baseOf(plan, base)),
-        );
+        if (final) tell({ kind: 'final-triggered' });
+        atPoint('checkpoint:trigger', () => {
+          void hosts.tellAll('trigger', [epochs, checkpoint, base && baseOf(plan, base)]);
+        });
         return;
       }
-      case 'abort':
-        this.#given.abort(this.#pending.get(command.checkpoint)!.epochs, command.checkpoint);
-        this.#discard(command.checkpoint);
+      case 'abort': {
+        const { checkpoint } = command;
+        const { epochs } = this.#pending.get(checkpoint)!;
+        void this.#given.hosts.tellAll('abort', [epochs, checkpoint]);
+        this.#discard(checkpoint);
         return;
+      }
       case 'write-manifest':
-        this.#enqueue(() => this.#writeManifest(command.checkpoint));
+        void this.#given.commits.inTurn(() => this.#writeManifest(command.checkpoint));
         return;
-      case 'completed':
-        this.#completed(command);
+      case 'completed': {
+        const pending = this.#pending.get(command.checkpoint)!;
+        this.#pending.delete(command.checkpoint);
+        this.#completedId = command.checkpoint;
+        void this.#given.commits.inTurn(() => this.#complete(command, pending));
         return;
+      }
       case 'failed':
         this.#answer(command.tokens, (request) =>
           request.reject(failureToError(command.failure, 'ERR_HOLDFAST_CHECKPOINT_FAILED')),
@@ -339,16 +290,16 @@ export class CheckpointDriver {
         this.#tellFailed(command.checkpoint, command.failure);
         return;
       case 'give-up':
-        this.#given.onGiveUp(command.failure);
+        this.#given.tell({ kind: 'checkpoints-failed', failure: command.failure });
     }
   }
 
   async #writeManifest(checkpoint: number): Promise<void> {
-    const { store } = this.#given;
+    const { store, commits } = this.#given;
     const pending = this.#pending.get(checkpoint)!;
     let manifest: Manifest;
     try {
-      if (this.#owed !== undefined) throw owedError(checkpoint, this.#owed);
+      commits.requireNoneOwed(checkpoint);
       manifest = makeManifest({
         plan: this.#given.plan,
         run: this.#given.run,
@@ -367,70 +318,51 @@ export class CheckpointDriver {
       });
       return;
     }
-    if (store !== undefined) {
-      this.#latest = manifest;
-      this.#given.onDurable(pending);
-    }
-    if (pending.final) this.isFinal = true;
+    commits.written(manifest, pending.final);
+    if (store !== undefined) this.#given.tell({ kind: 'checkpoint-durable', pending });
     this.#handle({ kind: 'manifest-written', checkpoint });
   }
 
-  #completed(command: Extract<CoordinatorCommand, { kind: 'completed' }>): void {
-    const pending = this.#pending.get(command.checkpoint)!;
-    this.#pending.delete(command.checkpoint);
-    this.#completedId = command.checkpoint;
-    this.#enqueue(async () => {
-      let isCommitted = true;
-      const beganMs = performance.now();
-      try {
-        await atPoint('checkpoint:commit', () =>
-          this.#given.committer.commit(command.checkpoint, transactionsOf(pending)),
-        );
-      } catch (error) {
-        isCommitted = false;
-        this.#owed = command.checkpoint;
-        // Without a store no restart can make up for the commit: everything is to be done again.
-        if (!isInterrupted(error) || this.#given.store === undefined) {
-          const failure = toFailure(error, 'sink');
-          this.isFinal = false;
-          // Told before the restart that may follow: the checkpoint's fate is decided, and it is not `completed`.
-          this.#tellFailed(command.checkpoint, failure);
-          this.#answer(command.tokens, (request) => request.reject(failureToError(failure)));
-          if (!isInterrupted(error)) this.#given.onGiveUp(failure);
-          return;
-        }
-      }
-      // Without a store the checkpoint counts only now: if its commit had failed, everything would come again.
-      if (this.#given.store === undefined) this.#given.onDurable(pending);
-      if (isCommitted) this.committed = command.checkpoint;
-      this.completed += 1;
-      const statistics = this.statistics.completed(
-        command.checkpoint,
-        command.durationMs,
-        isCommitted ? performance.now() - beganMs : 0,
-      );
-      this.#tell({
-        kind: 'completed',
-        checkpoint: command.checkpoint,
-        final: command.final,
-        sourceRecords: recordsRead(pending),
-        durationMs: command.durationMs,
-        alignMs: Math.max(0, ...pending.captured.map((part) => part.alignMs)),
-        captureMs: Math.max(0, ...pending.captured.map((part) => part.captureMs)),
-        bytes: pending.parts.reduce((sum, part) => sum + part.bytes, 0),
-        ...stateBytesOf(pending.parts),
-        statistics,
-      });
-      this.#answer(command.tokens, (request) => request.resolve(command.checkpoint));
-      // C4
-      if (isCommitted) atPoint('checkpoint:announce', () => this.#given.onCommitted(pending));
-      if (this.#copies > 0) return;
-      const { options, store } = this.#given;
-      // What cannot be deleted now is swept the next time.
-      await atPoint('checkpoint:prune', () => store?.prune(options.checkpoint.retain))?.catch(
-        () => {},
-      );
-    });
+  async #complete(
+    command: Extract<CoordinatorCommand, { kind: 'completed' }>,
+    pending: PendingCheckpoint,
+  ): Promise<void> {
+    const { commits, store, tell, options } = this.#given;
+    const { checkpoint, tokens } = command;
+    const beganMs = performance.now();
+    const committed = await commits.commit(checkpoint, transactionsOf(pending));
+    if (committed.kind === 'failed') {
+      const { failure, isTold } = committed;
+      // Told before the restart that may follow: the checkpoint's fate is decided, and it is not `completed`.
+      this.#tellFailed(checkpoint, failure);
+      this.#answer(tokens, (request) => request.reject(failureToError(failure)));
+      if (!isTold) tell({ kind: 'checkpoints-failed', failure });
+      return;
+    }
+    // Without a store the checkpoint counts only now: if its commit had failed, everything would come again.
+    if (store === undefined) tell({ kind: 'checkpoint-durable', pending });
+    const isCommitted = committed.kind === 'committed';
+    this.#completed += 1;
+    this.#tell(completedEvent(command, pending, this.#statisticsOf(command, isCommitted, beganMs)));
+    this.#answer(tokens, (request) => request.resolve(checkpoint));
+    // C4
+    if (isCommitted) {
+      atPoint('checkpoint:announce', () => tell({ kind: 'checkpoint-committed', pending }));
+    }
+    if (this.#copies > 0) return;
+    // What cannot be deleted now is swept the next time.
+    await atPoint('checkpoint:prune', () => store?.prune(options.checkpoint.retain))?.catch(
+      () => {},
+    );
+  }
+
+  #statisticsOf(
+    { checkpoint, durationMs }: { readonly checkpoint: number; readonly durationMs: number },
+    isCommitted: boolean,
+    beganMs: number,
+  ): CheckpointEvent['statistics'] {
+    const commitMs = isCommitted ? performance.now() - beganMs : 0;
+    return this.statistics.completed(checkpoint, durationMs, commitMs);
   }
 
   /** The checkpoint triggered now answers all requests that wait. */
@@ -441,14 +373,14 @@ export class CheckpointDriver {
   }
 
   #tellFailed(checkpoint: number, failure: Failure): void {
-    this.failed += 1;
+    this.#failed += 1;
     const statistics = this.statistics.failed(checkpoint, failure);
     this.#tell({ kind: 'failed', checkpoint, failure, statistics });
   }
 
   #tell(event: CheckpointEvent): void {
-    this.lastEvent = event;
-    this.#given.onEvent(event);
+    this.#lastEvent = event;
+    this.#given.tell({ kind: 'checkpoint-told', event });
   }
 
   #answer(tokens: readonly number[], act: (request: Deferred<number>) => void): void {
@@ -471,22 +403,43 @@ export class CheckpointDriver {
     this.#given.store?.discard(parts).catch(() => {});
   }
 
-  #enqueue(act: () => Promise<void>): void {
-    this.#queue = this.#queue.then(act);
+  /** What `job.metrics()` tells of checkpoints. */
+  metrics(): JobMetrics['checkpoints'] {
+    const { ofRun, inProgress, history, summary } = this.statistics;
+    return {
+      completed: this.#completed,
+      failed: this.#failed,
+      last: this.#lastEvent,
+      ofRun,
+      inProgress,
+      history,
+      summary,
+    };
   }
+}
+
+function completedEvent(
+  { checkpoint, final, durationMs }: Extract<CoordinatorCommand, { kind: 'completed' }>,
+  pending: PendingCheckpoint,
+  statistics: CheckpointEvent['statistics'],
+): CheckpointEvent {
+  const { captured, parts } = pending;
+  return {
+    kind: 'completed',
+    checkpoint,
+    final,
+    sourceRecords: recordsRead(pending),
+    durationMs,
+    alignMs: Math.max(0, ...captured.map((part) => part.alignMs)),
+    captureMs: Math.max(0, ...captured.map((part) => part.captureMs)),
+    bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
+    ...stateBytesOf(parts),
+    statistics,
+  };
 }
 
 function transactionsOf(pending: PendingCheckpoint): CapturedPart['transactions'] {
   return pending.captured.flatMap((part) => part.transactions);
-}
-
-function owedError(checkpoint: number, owed: number): HoldfastError {
-  return new HoldfastError(
-    'ERR_HOLDFAST_CHECKPOINT_FAILED',
-    `checkpoint ${checkpoint} was given up: the commit of checkpoint ${owed} was cut off or failed, and ` +
-      'the restart that follows makes up for that one first. Ask again when the job runs.',
-    { details: { checkpoint, owed } },
-  );
 }
 
 function endedError(): HoldfastError {
@@ -497,15 +450,13 @@ export function taskKey(vertex: number, instance: number): string {
   return `${vertex}/${instance}`;
 }
 
-/** What `job.metrics()` tells of checkpoints; before there can be any, zeros and undefined. */
-export function checkpointMetrics(driver: CheckpointDriver | undefined): JobMetrics['checkpoints'] {
-  return {
-    completed: driver?.completed ?? 0,
-    failed: driver?.failed ?? 0,
-    last: driver?.lastEvent,
-    ofRun: driver?.statistics.ofRun ?? { completed: 0, failed: 0 },
-    inProgress: driver?.statistics.inProgress ?? [],
-    history: driver?.statistics.history ?? [],
-    summary: driver?.statistics.summary,
-  };
-}
+/** The same before there can be any checkpoint. */
+export const NO_CHECKPOINTS: JobMetrics['checkpoints'] = {
+  completed: 0,
+  failed: 0,
+  last: undefined,
+  ofRun: { completed: 0, failed: 0 },
+  inProgress: [],
+  history: [],
+  summary: undefined,
+};

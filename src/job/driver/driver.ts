@@ -1,50 +1,27 @@
 /**
- * The driver starts a job and ends it, and answers what the job's face asks. Failures in between are handled by the
- * regions and their supervisors.
+ * The driver of a job: it performs what the job's machine (job-machine.ts) decides, and brings it the events.
  *
- *  D1  The job ends exactly once, through `#close`. Once its end is certain, no failure changes it.
+ *  E1  One event after the other: what is told while one is handled waits behind it.
+ *  E2  A failure first revokes the leases of its regions, before the machine or anybody else hears of it (R1).
  *  D2  What a host reports for another epoch is dropped.
  */
 
-import { type Deferred, deferred } from '../../base/deferred.js';
-import { isFatalCode } from '../../base/error-codes.js';
+import { deferred } from '../../base/deferred.js';
 import { HoldfastError } from '../../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../../base/failure.js';
-import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
-import { checkDistinctTargets } from '../../connectors/committers.js';
+import { seededRandom } from '../../base/random.js';
 import type { KillCause } from '../../host/host-protocol.js';
-import { compileModules } from '../../module/compile-module.js';
-import { HeapGuard } from '../../pool/heap-guard.js';
 import { Pool } from '../../pool/pool.js';
-import { requireModeForChangelogs } from '../../stream/graph/changelog-readers.js';
-import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
-import { planJob } from '../../stream/graph/planner.js';
+import type { JobPlan } from '../../stream/graph/plan.js';
 import { sumCounters } from '../../stream/task/task-meter.js';
-import { describeHolder } from '../../stream/task/time-holder.js';
 import { graphMismatch } from '../../workloads/streams/graph-mismatch.js';
-import type {
-  StreamEvent,
-  StreamPool,
-  StreamSpawner,
-  Streams,
-} from '../../workloads/streams/stream-types.js';
-import { CheckpointDriver, checkpointMetrics } from '../checkpoints/checkpoint-driver.js';
+import type { StreamEvent, StreamPool, Streams } from '../../workloads/streams/stream-types.js';
+import { NO_CHECKPOINTS } from '../checkpoints/checkpoint-driver.js';
 import { CollectedRows } from '../checkpoints/collected-rows.js';
 import { type PendingCheckpoint, reachedSplits, recordsIn } from '../checkpoints/make-manifest.js';
 import { regionPoints } from '../checkpoints/region-points.js';
-import {
-  type CommitInWorker,
-  type CreateCommitter,
-  SinkCommitter,
-} from '../checkpoints/sink-committer.js';
 import { JobEmitter } from '../job-emitter.js';
-import {
-  budgetError,
-  canceledError,
-  hopelessError,
-  needsCheckpoints,
-  notRunning,
-} from '../job-errors.js';
+import { canceledError, needsCheckpoints, notRunning } from '../job-errors.js';
 import type {
   JobMetrics,
   JobProgress,
@@ -54,490 +31,357 @@ import type {
   SlotInfo,
   StopOptions,
 } from '../job-types.js';
-import type { JobWatch } from '../job-watch.js';
 import type { ResolvedOptions } from '../options.js';
-import { finishedMark, restoreCollected } from '../recovery/collected-state.js';
-import { checkFinal } from '../recovery/final-checkpoint.js';
-import { tellNotices } from '../safe-logger.js';
-import { type Group, planGroups } from './groups.js';
+import { finishedMark } from '../recovery/collected-state.js';
+import { type Deployment, sumProgress } from './deployment.js';
+import type { DriverCommand, DriverEvent, FailedEvent, JobMachineEvent } from './driver-events.js';
+import { takeReport } from './host-reports.js';
+import { JobMachine } from './job-machine.js';
 import { jobTree } from './job-tree.js';
-import { Launcher } from './launcher.js';
-import { Progress } from './progress.js';
-import { Region, type RegionFailure, sumProgress } from './region.js';
-import { EQUAL_FAILURES_MAX } from './repeated-failure.js';
-import { Stopping, savepointTarget } from './stopping.js';
-import { Supervision } from './supervision.js';
-
-export interface DriverOptions {
-  readonly options: ResolvedOptions;
-  readonly spawn: StreamSpawner;
-  readonly store: CheckpointStore | undefined;
-  /** The checkpoint to start from; beside it the greatest id ever used in the store. */
-  readonly manifest: Manifest | undefined;
-  readonly lastCheckpoint: number;
-  readonly run: string;
-  /** Makes the stacks of a failure point into the user's own source. */
-  readonly mapFailure: (failure: Failure) => Failure;
-  /** By default the connectors' function. */
-  readonly createCommitter?: CreateCommitter | undefined;
-  readonly watch?: JobWatch | undefined;
-}
+import { LastSavepoint, savepointTarget } from './last-savepoint.js';
+import { type DriverOptions, openJob, type World } from './opening.js';
 
 export class JobDriver {
   readonly events = new JobEmitter();
   readonly run: string;
   readonly #given: DriverOptions;
   readonly #options: ResolvedOptions;
+  readonly #job = new JobMachine(seededRandom(Date.now()));
   readonly #slots: StreamPool;
+  readonly #started = deferred<void>();
   readonly #finished = deferred<JobResult>();
   readonly #collected = new CollectedRows();
   readonly #startedMs = performance.now();
-  #status: JobStatus = 'starting';
-  /** The final checkpoint was asked for; perhaps before all threads have said that they run. */
-  #isFinishing = false;
-  #plan: JobPlan | undefined;
-  #checkpoints: CheckpointDriver | undefined;
-  #launcher: Launcher | undefined;
-  #regions: readonly Region[] = [];
-  #groups: readonly Group[] = [];
-  #supervision: Supervision | undefined;
-  #progress: Progress | undefined;
-  #stopping: Stopping | undefined;
-  #heapGuard: HeapGuard | undefined;
-  #ended = false;
+  /** Events that wait for the one that is being handled (E1). */
+  #queue: DriverEvent[] = [];
+  #isHandling = false;
+  #timer: NodeJS.Timeout | undefined;
+  /** For when it is set, in the milliseconds of `performance.now()`. */
+  #dueMs: number | undefined;
+  #world: World | undefined;
+  #lastSavepoint: LastSavepoint | undefined;
   /** Settles when all threads have heard that the newest checkpoint is committed. */
   #told: Promise<void> | undefined;
   /** What the tasks told when the job ended. */
   #lastMetrics: JobMetrics['operators'] = [];
-  /** Set while `start` has not answered. */
-  #first: Deferred<void> | undefined;
 
   constructor(given: DriverOptions) {
     this.#given = given;
     this.#options = given.options;
     this.run = given.run;
+    this.#started.promise.catch(() => {});
     this.#finished.promise.catch(() => {});
     this.#slots = new Pool<Streams>({
       options: given.options,
       spawn: given.spawn,
       mismatch: graphMismatch,
-      onEvent: (slot, event) => this.#hostEvent(slot, event),
+      onEvent: (slot, event) => this.tell({ kind: 'host', slot, event }),
       onChange: (info) => this.events.tell('slot', info),
-      onBeat: (beat) => this.#heapGuard?.beat(beat),
-      onFailure: ({ except, ...report }) => {
-        const here = this.#regions.filter(({ plan }) => plan.slots.includes(report.slot));
-        if (here.length === 0) this.#idleThreadDied(report);
-        else
-          this.#failed(
-            here.filter(({ plan }) => plan.index !== except),
-            report,
-          );
-      },
+      onBeat: (beat) => this.#world?.heapGuard.beat(beat),
+      onFailure: (failed) => this.tell({ kind: 'thread-failed', failed }),
     });
   }
 
-  get status(): JobStatus {
-    return this.#status;
-  }
+  // ---- events ----------------------------------------------------------------------------------
 
-  get finished(): Promise<JobResult> {
-    return this.#finished.promise;
-  }
-
-  get plan(): JobPlan {
-    if (this.#plan === undefined) throw notRunning(this.#status);
-    return this.#plan;
-  }
-
-  tree(): JobTreeNode {
-    if (this.#supervision === undefined) throw notRunning(this.#status);
-    const now = performance.now();
-    return jobTree({
-      plan: this.plan,
-      groups: this.#groups,
-      regions: this.#regions,
-      slots: this.slots(),
-      root: this.#supervision.describe(now),
-      now,
-    });
-  }
-
-  slots(): readonly SlotInfo[] {
-    return this.#slots.info();
-  }
-
-  progress(): JobProgress {
-    return sumProgress(this.#regions.map((region) => region.progress()));
-  }
-
-  collected(name: string): readonly unknown[] {
-    return this.#collected.of(name, this.plan.graph);
-  }
-
-  kill(slot: number, cause: KillCause | 'terminate'): void {
-    this.#slots.kill(slot, cause);
-  }
-
-  /** Resolves when all tasks run; rejects, with everything closed, when the job cannot start. */
-  async start(): Promise<void> {
-    const first = deferred<void>();
-    this.#first = first;
+  /** Everything that happens to the job comes through here. */
+  tell(event: DriverEvent): void {
+    if (this.#isHandling) {
+      for (const region of this.#concerned(event)) this.#deployment(region).revoke(); // E2
+      this.#queue.push(event);
+      return;
+    }
+    this.#isHandling = true;
     try {
-      // The end of the job ends the start, whatever that waits for.
-      await Promise.race([first.promise, this.#begin().then(() => first.promise)]);
-    } catch (error) {
-      await this.#fail(this.#mapError(error));
-      // Rejects with this error, or with the one that had ended the job before.
-      await this.#finished.promise;
+      this.#handle(event);
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+        this.#handle(next);
+      }
     } finally {
-      this.#first = undefined;
+      this.#isHandling = false;
     }
+    this.#arm();
   }
 
-  async #begin(): Promise<void> {
-    const graph = await this.#slots.open();
-    if (this.#ended) return;
-    const plan = planJob(graph, {
-      slots: this.#options.parallelism,
-      keyGroups: this.#options.keyGroups,
-    });
-    requireModeForChangelogs(graph, this.#options.checkpoint.mode);
-    const modules = graph.nodes.flatMap(({ module }) => module ?? []);
-    this.#plan = modules.length === 0 ? plan : { ...plan, modules: await compileModules(modules) };
-    if (this.#ended) return;
-    tellNotices(this.#plan.notices, this.#options.logger);
-    this.#prepare(this.#plan);
-    const { manifest } = this.#given;
-    if (manifest?.final === true) {
-      await checkFinal(this.#given.store!, manifest);
-      await this.#launcher!.recommit(manifest);
-      // The process that took that checkpoint may have lost the store before it could prune.
-      await this.#given.store?.prune(this.#options.checkpoint.retain).catch(() => {});
-      // No task runs that could tell its rows, so they are read from the checkpoint.
-      await restoreCollected(this.#given.store!, manifest, this.plan.graph, this.#collected);
-      await this.#end('finished');
-      return;
-    }
-    const splits = await this.#launcher!.listSplits(manifest);
-    if (this.#ended) return;
-    await this.#launcher!.prepareStart();
-    if (this.#ended) return;
-    for (const region of this.#regions) region.prepare(splits);
-    this.#supervision!.start();
-  }
-
-  #prepare(plan: JobPlan): void {
-    const sinks = plan.graph.nodes.filter((node) => node.kind === 'sink');
-    checkDistinctTargets(sinks, this.#options.checkpoint.directory);
-    const inWorker: CommitInWorker = async (operator, checkpoint, list) => {
-      const { timeoutMs } = this.#options.checkpoint;
-      const link = this.#slots.anyLink(plan.regions.flatMap(({ slots }) => slots));
-      await link.ask('commit', [operator, checkpoint, list], { timeoutMs });
-    };
-    const committer = new SinkCommitter(sinks, this.run, inWorker, this.#given.createCommitter);
-    this.#checkpoints = new CheckpointDriver({
-      plan,
-      options: this.#options,
-      store: this.#given.store,
-      run: this.run,
-      committer,
-      lastCheckpoint: Math.max(this.#given.lastCheckpoint, this.#given.manifest?.checkpoint ?? 0),
-      trigger: (epochs, checkpoint, final, base) => {
-        if (final) this.#isFinishing = true;
-        if (final && this.#status === 'running') this.#setStatus('finishing');
-        void this.#slots.tellAll('trigger', [epochs, checkpoint, base]);
-      },
-      abort: (epochs, checkpoint) => void this.#slots.tellAll('abort', [epochs, checkpoint]),
-      onEvent: (event) => this.events.tell('checkpoint', event),
-      onDurable: (pending) => {
-        this.#progress!.durable(pending.checkpoint, regionPoints(plan, pending));
-        this.#collected.append(pending, plan.graph);
-      },
-      onCommitted: (pending) => this.#committed(pending),
-      onGiveUp: (failure) => {
-        const concerned = this.#regions.filter(({ plan: { operators } }) =>
-          operators.includes(failure.operator ?? ''),
-        );
-        const slot = failure.slot ?? 0;
-        this.#failed(concerned.length > 0 ? concerned : this.#regions, { slot, failure });
-      },
-    });
-    this.#checkpoints.latest = this.#given.manifest;
-    const checkpoints = this.#checkpoints;
-    this.#heapGuard = new HeapGuard({
-      options: this.#options,
-      incarnation: (slot) => this.#slots.incarnation(slot),
-      retire: (slot, failure, cause) => this.#slots.retire(slot, failure, cause),
-      mayRestart: () => this.#status === 'running' && !this.#ended && this.#isUp,
-      checkpoint: () => checkpoints.request('manual'),
-      onPressure: (event) => this.events.tell('pressure', event),
-    });
-    this.#launcher = new Launcher({
-      plan,
-      options: this.#options,
-      run: this.run,
-      slots: this.#slots,
-      store: this.#given.store,
-      committer,
-      checkpoints: this.#checkpoints,
-      trace: this.#given.watch?.trace,
-    });
-    this.#groups = planGroups(plan, this.#options.supervision.groups, this.#options.restart);
-    this.#progress = new Progress(this.#groups.map(({ regions }) => regions));
-    this.#regions = plan.regions.map((region) => this.#makeRegion(region));
-    this.#supervision = new Supervision({
-      groups: this.#groups,
-      launch: (region, attempt) => void this.#regions[region]!.launch(attempt),
-      stop: (region, because) => this.#regions[region]!.stop(because),
-      onRestarting: (regions, attempt, delayMs) => {
-        this.#options.logger?.info({ attempt, delayMs }, 'restarting from the last checkpoint');
-        for (const region of regions) this.#regions[region]!.expectLaunch();
-      },
-      onGivenUp: (failure, attempts) => this.#givenUp(budgetError(failure, attempts)),
-      onEnded: () => void this.#end('finished'),
-    });
-  }
-
-  #makeRegion(plan: PlanRegion): Region {
-    const group = this.#groups.find(({ regions }) => regions.includes(plan.index))!;
-    const region: Region = new Region({
-      plan,
-      job: this.plan,
-      progress: this.#progress!,
-      resetTimeoutMs: group.restart.resetTimeoutMs,
-      slots: this.#slots,
-      launcher: this.#launcher!,
-      checkpoints: this.#checkpoints!,
-      mapFailure: this.#given.mapFailure,
-      supervise: (event) => this.#supervision!.region(plan.index, event),
-      onLaunchFailed: (slot, failure) => this.#failed([region], { slot, failure }),
-      onDown: () => {
-        this.#isFinishing = false;
-        if (this.#stopping === undefined) this.#setStatus('restarting');
-      },
-      onRunning: () => this.#running(),
-      onRestarted: (event) => this.events.tell('restarted', event),
-      onGivenUp: (error) => this.#givenUp(error),
-      isFirstLaunch: () => this.#first !== undefined,
-    });
-    return region;
-  }
-
-  /** @param hasRun tasks ran when it failed: the start is answered, whether or not it was already */
-  #givenUp(error: Error, hasRun = this.#hasRun): void {
-    if (hasRun) this.#first?.resolve();
-    if (this.#first === undefined || hasRun) void this.#fail(error);
-    else this.#first.reject(error);
-  }
-
-  get #hasRun(): boolean {
-    return this.#regions.some((region) => region.hasRun && region.lastFailure !== undefined);
-  }
-
-  get #isUp(): boolean {
-    return this.#regions.length > 0 && this.#regions.every(({ isUp }) => isUp);
-  }
-
-  #running(): void {
-    if (!this.#isUp) return;
-    if (this.#stopping === undefined) this.#setStatus(this.#isFinishing ? 'finishing' : 'running');
-    else this.#applyStop();
-    this.#first?.resolve();
-  }
-
-  /** These regions have failed, all for one reason. */
-  #failed(regions: readonly Region[], given: RegionFailure): void {
-    if (this.#ended || regions.length === 0) return;
-    for (const region of regions) region.revoke(); // First of all, whatever listeners do meanwhile.
-    const failure = this.#given.mapFailure(given.failure);
-    this.events.tell('failure', failure);
-    this.#options.logger?.warn({ failure }, 'a part of the job failed');
-    if (isFatalCode(failure.code)) {
-      const hasRun = regions.some((region) => region.hasRun);
-      this.#givenUp(failureToError(failure), hasRun);
-      return;
-    }
-    for (const region of regions) {
-      const times = region.repeated.heard(failure, performance.now());
-      if (times >= EQUAL_FAILURES_MAX && !this.#isPatient(region)) {
-        this.#givenUp(hopelessError(failure, times));
+  #handle(event: DriverEvent): void {
+    switch (event.kind) {
+      case 'host':
+        this.#hostEvent(event.slot, event.event);
+        return;
+      case 'thread-failed': {
+        const { except: _, ...failed } = event.failed;
+        const isIdle = !this.#job.regions.some(({ plan }) => plan.slots.includes(failed.slot));
+        if (isIdle) this.#idleThreadDied(failed);
+        else this.#failed(this.#concerned(event), failed);
         return;
       }
+      case 'launch-failed': {
+        const { round, slot, failure, deterministic } = event;
+        this.#failed(this.#concerned(event), { slot, failure, launch: { round, deterministic } });
+        return;
+      }
+      case 'checkpoints-failed': {
+        const { failure } = event;
+        this.#failed(this.#concerned(event), { slot: failure.slot ?? 0, failure });
+        return;
+      }
+      case 'deploying': {
+        const { leases, ...deploying } = event;
+        if (this.#job.isStale(event.region, event.round)) return;
+        const deployment = this.#deployment(event.region);
+        const reachedRecords = deployment.progress().sourceRecords;
+        deployment.begin(leases);
+        this.#decide({ ...deploying, reachedRecords });
+        return;
+      }
+      case 'checkpoint-told':
+        this.events.tell('checkpoint', event.event);
+        return;
+      case 'checkpoint-durable': {
+        const { checkpoint } = event.pending;
+        const points = regionPoints(this.plan, event.pending);
+        this.#decide({ kind: 'durable', checkpoint, points });
+        this.#collected.append(event.pending, this.plan.graph);
+        return;
+      }
+      case 'checkpoint-committed':
+        this.#committed(event.pending);
+        return;
+      default:
+        this.#decide(event);
     }
-    for (const region of regions) region.failed({ ...given, failure });
   }
 
-  /** Was the strategy of the region's group told never to give up? */
-  #isPatient({ plan }: Region): boolean {
-    const { restart } = this.#groups.find(({ regions }) => regions.includes(plan.index))!;
-    if (restart.kind === 'fixed-delay') return restart.attempts === Number.POSITIVE_INFINITY;
-    return (
-      restart.kind === 'exponential-backoff' && restart.maxAttempts === Number.POSITIVE_INFINITY
-    );
+  /** Whom the event concerns, if it tells of a failure. */
+  #concerned(event: DriverEvent): readonly number[] {
+    const { isOver, regions } = this.#job;
+    if (isOver) return [];
+    switch (event.kind) {
+      case 'thread-failed': {
+        const { slot, except } = event.failed;
+        return indexesOf(
+          regions.filter(({ plan }) => plan.slots.includes(slot) && plan.index !== except),
+        );
+      }
+      case 'host': {
+        const told = event.event;
+        if (told.kind !== 'task-failed') return [];
+        return indexesOf(regions.filter(({ epoch }) => epoch === told.epoch));
+      }
+      case 'launch-failed':
+        return this.#job.isStale(event.region, event.round) ? [] : [event.region];
+      case 'checkpoints-failed': {
+        const { operator = '' } = event.failure;
+        const own = regions.filter(({ plan }) => plan.operators.includes(operator));
+        return indexesOf(own.length > 0 ? own : regions);
+      }
+      default:
+        return [];
+    }
+  }
+
+  /**
+   * These regions have failed, all for one reason. None of their tasks goes on from here: that comes first, whatever
+   * listeners do meanwhile (R1).
+   */
+  #failed(concerned: readonly number[], given: Omit<FailedEvent, 'kind' | 'regions'>): void {
+    if (this.#job.isOver || concerned.length === 0) return;
+    for (const region of concerned) this.#deployment(region).revoke();
+    const failure = this.#given.mapFailure(given.failure);
+    const regions = concerned.map((region) => {
+      return { region, tasks: this.#deployment(region).points() };
+    });
+    this.#decide({ ...given, kind: 'failed', failure, regions });
   }
 
   /** A thread without tasks has died: nothing has to go back to a checkpoint. */
-  #idleThreadDied({ slot, failure }: RegionFailure): void {
-    if (this.#ended || this.#plan === undefined) return;
+  #idleThreadDied({ slot, failure }: { readonly slot: number; readonly failure: Failure }): void {
+    if (this.#job.isOver || this.#world === undefined) return;
     const replaced = this.#slots.replaceIdle(slot);
     const words = replaced ? 'is replaced' : 'is not replaced any more';
     this.#options.logger?.warn({ failure }, `a thread without tasks has died, and ${words}`);
   }
 
-  // ---- what hosts and threads report -----------------------------------------------------------
-
   #hostEvent(slot: number, event: StreamEvent): void {
-    const region = this.#regions.find(({ epoch }) => epoch !== 0 && epoch === event.epoch);
-    if (this.#ended || region === undefined) return; // D2
+    const region = this.#job.regionOf(event.epoch);
+    if (region === undefined) return; // D2
+    const { index } = region.plan;
     switch (event.kind) {
-      case 'captured': {
-        if (event.incarnation !== this.#slots.incarnation(slot)) return;
-        const tooMany = this.#collected.announce(event, this.plan.graph);
-        if (tooMany === undefined) void this.#checkpoints!.captured(event);
-        else this.#failed([region], { slot, failure: toFailure(tooMany, 'sink', { slot }) });
-        return;
-      }
-      case 'declined':
-        this.#checkpoints!.declined(
-          event.epoch,
-          event.checkpoint,
-          event.vertex,
-          event.instance,
-          this.#given.mapFailure(event.failure),
-        );
-        return;
       case 'task-failed':
-        this.#failed([region], { slot, failure: { ...event.failure, slot } });
-        return;
-      case 'task-ended':
-        this.#checkpoints!.taskEnded(event.epoch, event.vertex, event.instance);
-        return;
-      case 'reading':
-        region.reading(event.vertex, event.instance, event.records);
+        this.#failed([index], { slot, failure: { ...event.failure, slot } });
         return;
       case 'first-output':
-        region.output();
+        this.#decide({ kind: 'first-output', epoch: event.epoch });
         return;
-      case 'restored-visible':
-        // Restores go back to a newer checkpoint once there is one, and its rows are known here.
-        if (this.#checkpoints!.latest === this.#given.manifest) {
-          this.#collected.restore(event.operator, event.instance, event.rows, this.plan.graph);
-        }
-        return;
-      case 'holding': {
-        const { instance, holder } = event;
-        this.#options.logger?.warn(
-          { instance, ...holder },
-          `event time waits for ${describeHolder(holder, instance)}, and windows with it. Whoever rests no longer ` +
-            'holds time back after idleAfterMs of withTimestamps, where that is given',
-        );
-        return;
+      default: {
+        if (event.kind === 'captured' && event.incarnation !== this.#slots.incarnation(slot))
+          return;
+        const failure = takeReport(event, {
+          given: this.#given,
+          world: this.#world!,
+          deployment: this.#deployment(index),
+          collected: this.#collected,
+        });
+        if (failure !== undefined) this.#failed([index], { slot, failure: { ...failure, slot } });
       }
-      case 'print':
-        this.#options.print(event.line);
     }
   }
-
-  // ---- checkpoints, stop, end ------------------------------------------------------------------
 
   #committed(pending: PendingCheckpoint): void {
-    for (const group of this.#progress!.completed(regionPoints(this.plan, pending))) {
-      this.#supervision!.progressed(group);
-      for (const region of this.#groups[group]!.regions) this.#regions[region]!.repeated.forget();
-    }
     this.#given.watch?.onCommitted(reachedSplits(pending));
     this.#told = this.#slots.tellAll('committed', [pending.epochs, pending.checkpoint]);
-    if (!pending.final) return;
-    if (this.#stopping?.drain === true) {
-      void this.#end('finished');
-      return;
-    }
-    this.#supervision!.completed();
-    // A region that has failed meanwhile has nothing left for which to be restarted.
-    setImmediate(() => void this.#end('finished'));
+    const points = regionPoints(this.plan, pending);
+    this.#decide({ kind: 'committed', final: pending.final, points });
   }
 
-  async checkpointNow(): Promise<number> {
-    if (this.#given.store === undefined) {
-      throw needsCheckpoints('checkpointNow');
-    }
-    if (this.#checkpoints === undefined || this.#ended) throw notRunning(this.#status);
-    return await this.#checkpoints.request('manual');
+  // ---- what the job's machine decides ----------------------------------------------------------
+
+  #decide(event: JobMachineEvent): void {
+    for (const command of this.#job.handle(event, performance.now())) this.#perform(command);
   }
 
-  /** @returns the id of the checkpoint that was copied */
-  async savepoint(directory: string): Promise<number> {
-    const target = await savepointTarget(this.#given.store, directory);
-    try {
-      if (this.#checkpoints === undefined || this.#ended) throw notRunning(this.#status);
-      return await this.#checkpoints.savepoint(target);
-    } finally {
-      await target.close();
-    }
+  #arm(): void {
+    const due = this.#job.nextDeadline();
+    if (due === this.#dueMs) return;
+    clearTimeout(this.#timer);
+    this.#dueMs = due;
+    if (due === undefined) return;
+    const waitMs = Math.max(0, Math.ceil(due - performance.now()));
+    this.#timer = setTimeout(() => {
+      this.#dueMs = undefined;
+      this.tell({ kind: 'tick' });
+    }, waitMs);
   }
 
-  async stop({ drain = false, savepoint }: StopOptions): Promise<JobResult> {
-    if (savepoint !== undefined || (!this.#ended && this.#stopping === undefined)) {
-      const target =
-        savepoint === undefined ? undefined : await savepointTarget(this.#given.store, savepoint);
-      if (this.#ended || this.#stopping !== undefined) {
-        await target?.close();
-        throw notRunning(this.#status);
+  #perform(command: DriverCommand): void {
+    switch (command.kind) {
+      case 'revoke':
+        this.#deployment(command.region).revoke();
+        return;
+      case 'fence':
+        for (const slot of command.slots) void this.#fence(command.region, slot);
+        return;
+      case 'replace-threads':
+        // If that fails, the launch meets the failure again, and tells it.
+        for (const slot of command.slots) {
+          if (!this.#slots.isAlive(slot)) this.#slots.ensure(slot).catch(() => {});
+        }
+        return;
+      case 'prefetch':
+        this.#world!.launcher.prefetch(this.plan.regions[command.region]!, command.round);
+        return;
+      case 'launch': {
+        const { round, reached } = command;
+        const region = this.plan.regions[command.region]!;
+        void this.#world!.launcher.launch({ region, round, reached });
+        return;
       }
-      this.#stopping = new Stopping({ drain, savepoint: target });
-      this.#setStatus('stopping');
-      if (this.#isUp) this.#applyStop();
+      case 'region-up':
+        this.#world!.checkpoints.up(command.region, command.epoch);
+        return;
+      case 'region-down':
+        this.#world!.checkpoints.down(command.region);
+        return;
+      case 'refill-spares':
+        this.#slots.refillSpares();
+        return;
+      case 'stop-sources':
+        void this.#slots.askAll('stopSources', [command.drain]);
+        return;
+      case 'take-stop-checkpoint':
+        this.#takeStopCheckpoint(command.order);
+        return;
+      case 'answer-start':
+        this.#started.resolve();
+        return;
+      case 'tell-failure': {
+        const { failure } = command;
+        this.events.tell('failure', failure);
+        this.#options.logger?.warn({ failure }, 'a part of the job failed');
+        return;
+      }
+      case 'tell-restarting': {
+        const { attempt, delayMs } = command;
+        this.#options.logger?.info({ attempt, delayMs }, 'restarting from the last checkpoint');
+        return;
+      }
+      case 'tell-restarted':
+        this.events.tell('restarted', command.event);
+        return;
+      case 'tell-status':
+        this.events.tell('status', command.status);
+        return;
+      case 'end':
+        void this.#end(command.status);
+        return;
+      case 'close':
+        void this.#close(command.status, command.error);
     }
-    const result = await this.#finished.promise;
-    if (savepoint !== undefined) this.#stopping?.checkSaved();
-    return result;
   }
 
-  #applyStop(): void {
-    this.#stopping!.apply({
-      slots: this.#slots,
-      checkpoints: this.#checkpoints!,
-      onStopped: () => void this.#end('stopped'),
-      onFailed: (error) => {
-        if (!this.#ended) void this.#fail(this.#mapError(error));
+  async #fence(region: number, slot: number): Promise<void> {
+    // How long a thread may take to stop the region's tasks; then the thread is ended.
+    const { resetTimeoutMs } = this.#job.groups.find(({ regions }) =>
+      regions.includes(region),
+    )!.restart;
+    if (this.#slots.isAlive(slot)) await this.#slots.fence(slot, region, resetTimeoutMs);
+    this.tell({ kind: 'fenced', region, slot });
+  }
+
+  #takeStopCheckpoint(order: number): void {
+    const { checkpoints, commits } = this.#world!;
+    checkpoints.request('stop').then(
+      (checkpoint) => {
+        const isCommitted = commits.isCommitted(checkpoint);
+        this.tell({ kind: 'stop-checkpoint', isCommitted, isFinal: commits.isFinal });
       },
-    });
+      (error) => {
+        const { isFinal } = commits;
+        this.tell({ kind: 'no-stop-checkpoint', order, isFinal, error: this.#mapError(error) });
+      },
+    );
   }
 
-  /** @param reason the reason of an aborted signal */
-  async cancel(reason?: unknown): Promise<void> {
-    if (this.#ended) await this.#finished.promise.catch(() => {});
-    else await this.#close('canceled', canceledError(reason));
+  // ---- the start -------------------------------------------------------------------------------
+
+  /** Resolves when all tasks run; rejects, with everything closed, when the job cannot start. */
+  async start(): Promise<void> {
+    openJob({
+      given: this.#given,
+      slots: this.#slots,
+      job: this.#job,
+      events: this.events,
+      collected: this.#collected,
+      tell: (event) => this.tell(event),
+      onWorld: (world) => {
+        this.#world = world;
+      },
+    }).catch((error) => this.tell({ kind: 'not-prepared', error: this.#mapError(error) }));
+    await this.#started.promise;
   }
 
-  async #fail(error: Error): Promise<void> {
-    if (!this.#ended) await this.#close('failed', error);
-  }
+  // ---- the end ---------------------------------------------------------------------------------
 
   async #end(status: 'finished' | 'stopped'): Promise<void> {
-    if (this.#ended) return; // D1
-    this.#ended = true;
-    this.#supervision?.close();
     // Without a lease no reader would hear of the last checkpoint, nor acknowledge what is in it.
     await this.#told;
-    this.#closeRegions();
-    for (const region of this.#regions) region.settle();
+    this.#revokeAll();
     this.#lastMetrics = await this.#slots.lastMetrics();
+    const { commits, checkpoints, plan } = this.#world!;
     const result: JobResult = {
-      job: this.plan.graph.job,
+      job: plan.graph.job,
       run: this.run,
       status,
-      sourceRecords: recordsIn(this.#checkpoints?.latest) || this.progress().sourceRecords,
-      checkpoints: this.#checkpoints?.completed ?? 0,
-      restarts: this.#restarts,
+      sourceRecords: recordsIn(commits.latest) || this.progress().sourceRecords,
+      checkpoints: checkpoints.completed,
+      restarts: this.#job.restarts,
       durationMs: performance.now() - this.#startedMs,
       counters: sumCounters(this.#lastMetrics),
-      collected: this.#collected.all(this.plan.graph),
+      collected: this.#collected.all(plan.graph),
     };
     try {
-      if (this.#checkpoints?.latest?.final === true) {
-        const { checkpoint } = this.#checkpoints.latest;
-        const mark = finishedMark(result, checkpoint, this.plan.graph);
+      if (commits.latest?.final === true) {
+        const mark = finishedMark(result, commits.latest.checkpoint, plan.graph);
         await this.#given.store?.markFinished(mark);
       }
     } catch (error) {
@@ -548,55 +392,140 @@ export class JobDriver {
   }
 
   async #close(status: JobStatus, outcome: JobResult | Error): Promise<void> {
-    this.#ended = true;
-    this.#closeRegions();
-    this.#checkpoints?.close();
+    clearTimeout(this.#timer);
+    this.#revokeAll();
+    this.#world?.checkpoints.close();
     await this.#slots.close(!(outcome instanceof Error));
-    await this.#checkpoints?.settle();
-    await this.#launcher?.settle();
-    await this.#stopping?.save(
-      this.#given.store,
-      outcome instanceof Error ? undefined : this.#checkpoints?.latest,
-    );
+    await this.#world?.commits.settle();
+    await this.#world?.launcher.settle();
+    const latest = outcome instanceof Error ? undefined : this.#world?.commits.latest;
+    await this.#lastSavepoint?.save(this.#given.store, latest);
     await this.#given.store?.close().catch(() => {});
-    this.#setStatus(status);
+    this.tell({ kind: 'closed', status });
     if (outcome instanceof Error) {
       this.#finished.reject(outcome);
-      this.#first?.reject(outcome);
+      this.#started.reject(outcome);
     } else {
       this.#finished.resolve(outcome);
-      this.#first?.resolve();
+      this.#started.resolve();
     }
   }
 
-  #closeRegions(): void {
-    this.#supervision?.close();
-    for (const region of this.#regions) region.close();
+  #revokeAll(): void {
+    for (const deployment of this.#world?.deployments ?? []) deployment.revoke();
   }
 
-  get #restarts(): number {
-    return this.#regions.reduce((sum, { restarts }) => sum + restarts, 0);
+  // ---- what the job's face asks ----------------------------------------------------------------
+
+  get status(): JobStatus {
+    return this.#job.status;
+  }
+
+  get finished(): Promise<JobResult> {
+    return this.#finished.promise;
+  }
+
+  get plan(): JobPlan {
+    return this.#planned().plan;
+  }
+
+  tree(): JobTreeNode {
+    const { plan } = this.#planned();
+    const now = performance.now();
+    const { groups, regions } = this.#job;
+    const root = this.#job.describe(now)!;
+    return jobTree({ plan, groups, regions, slots: this.slots(), root, now });
+  }
+
+  slots(): readonly SlotInfo[] {
+    return this.#slots.info();
+  }
+
+  progress(): JobProgress {
+    const deployments = this.#world?.deployments ?? [];
+    return sumProgress(deployments.map((deployment) => deployment.progress()));
+  }
+
+  collected(name: string): readonly unknown[] {
+    return this.#collected.of(name, this.plan.graph);
+  }
+
+  kill(slot: number, cause: KillCause | 'terminate'): void {
+    this.#slots.kill(slot, cause);
   }
 
   async metrics(): Promise<JobMetrics> {
+    const { isOver, status, restarts } = this.#job;
     return {
-      status: this.#status,
+      status,
       progress: this.progress(),
-      restarts: this.#restarts,
+      restarts,
       slots: this.slots(),
-      operators: this.#ended ? this.#lastMetrics : await this.#slots.metrics(),
-      checkpoints: checkpointMetrics(this.#checkpoints),
+      operators: isOver ? this.#lastMetrics : await this.#slots.metrics(),
+      checkpoints: this.#world?.checkpoints.metrics() ?? NO_CHECKPOINTS,
     };
   }
 
-  #setStatus(status: JobStatus): void {
-    if (this.#status === status) return;
-    this.#status = status;
-    this.events.tell('status', status);
+  async checkpointNow(): Promise<number> {
+    if (this.#given.store === undefined) throw needsCheckpoints('checkpointNow');
+    return await this.#running().checkpoints.request('manual');
+  }
+
+  /** @returns the id of the checkpoint that was copied */
+  async savepoint(directory: string): Promise<number> {
+    const target = await savepointTarget(this.#given.store, directory);
+    try {
+      return await this.#running().checkpoints.savepoint(target);
+    } finally {
+      await target.close();
+    }
+  }
+
+  async stop({ drain = false, savepoint }: StopOptions): Promise<JobResult> {
+    const isOver = () => this.#job.isOver || this.#job.isStopping;
+    if (savepoint === undefined) {
+      if (!isOver()) this.tell({ kind: 'stop', drain });
+      return await this.#finished.promise;
+    }
+    const target = await savepointTarget(this.#given.store, savepoint);
+    if (isOver()) {
+      await target.close();
+      throw notRunning(this.#job.status);
+    }
+    const lastSavepoint = new LastSavepoint(target);
+    this.#lastSavepoint = lastSavepoint;
+    this.tell({ kind: 'stop', drain });
+    const result = await this.#finished.promise;
+    lastSavepoint.checkSaved();
+    return result;
+  }
+
+  /** @param reason the reason of an aborted signal */
+  async cancel(reason?: unknown): Promise<void> {
+    this.tell({ kind: 'cancel', error: canceledError(reason) });
+    await this.#finished.promise.catch(() => {});
+  }
+
+  #planned(): World {
+    if (this.#world === undefined) throw notRunning(this.#job.status);
+    return this.#world;
+  }
+
+  #running(): World {
+    if (this.#job.isOver) throw notRunning(this.#job.status);
+    return this.#planned();
+  }
+
+  #deployment(region: number): Deployment {
+    return this.#world!.deployments[region]!;
   }
 
   #mapError(error: unknown): Error {
     const mapped = this.#given.mapFailure(toFailure(error, 'internal'));
     return error instanceof HoldfastError ? error : failureToError(mapped);
   }
+}
+
+function indexesOf(regions: readonly { readonly plan: { readonly index: number } }[]): number[] {
+  return regions.map(({ plan }) => plan.index);
 }

@@ -1,4 +1,4 @@
-/** One failure of a region, from its detection to the first new output. The event `restarted` tells it. */
+/** One failure of a region, from its detection to the first new output: pure. The event `restarted` tells it. */
 
 import type { Failure } from '../../base/failure.js';
 import type { RestartedEvent } from '../job-types.js';
@@ -10,8 +10,6 @@ export interface IncidentStart {
   readonly slot: number;
   readonly cause: string;
   readonly detectMs: number;
-  /** Position of the sources when the region failed. */
-  readonly sourceRecords: number;
   readonly nowMs: number;
 }
 
@@ -25,6 +23,7 @@ export interface IncidentRunning {
 
 export class Incident {
   readonly #start: IncidentStart;
+  #reachedRecords: number | undefined;
   #running: IncidentRunning | undefined;
   #outputMs: number | undefined;
 
@@ -32,13 +31,13 @@ export class Incident {
     this.#start = start;
   }
 
-  /** The tasks do not run again yet. */
-  get isDown(): boolean {
-    return this.#running === undefined;
-  }
-
   get hasOutput(): boolean {
     return this.#outputMs !== undefined;
+  }
+
+  /** Position of the sources of the deployment that failed: known when the first one after it is made. */
+  lost(reachedRecords: number): void {
+    this.#reachedRecords ??= reachedRecords;
   }
 
   /** A record of the new epoch has reached a sink. This may be told before `running` is. */
@@ -65,7 +64,7 @@ export class Incident {
       detectMs: start.detectMs,
       recoverMs: (this.#outputMs ?? nowMs) - start.nowMs,
       checkpoint: running.checkpoint,
-      replayed: Math.max(0, start.sourceRecords - running.restoredRecords),
+      replayed: Math.max(0, (this.#reachedRecords ?? 0) - running.restoredRecords),
       respawned: running.respawned,
     };
   }

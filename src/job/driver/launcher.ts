@@ -15,7 +15,7 @@
 
 import { types } from 'node:util';
 import { isHoldfastError } from '../../base/errors.js';
-import { type Failure, kindOfError, toFailure } from '../../base/failure.js';
+import { kindOfError, toFailure } from '../../base/failure.js';
 import { TIMER_MS_MAX } from '../../base/option-checks.js';
 import { atPoint } from '../../base/protocol-points.js';
 import { createRing } from '../../channels/ring.js';
@@ -31,12 +31,13 @@ import type {
   StreamPool,
   TaskRestore,
 } from '../../workloads/streams/stream-types.js';
-import type { CheckpointDriver } from '../checkpoints/checkpoint-driver.js';
-import type { SinkCommitter } from '../checkpoints/sink-committer.js';
+import type { Commits } from '../checkpoints/commits.js';
+import { recordsIn } from '../checkpoints/make-manifest.js';
 import type { ResolvedOptions } from '../options.js';
 import { checkCompatible } from '../recovery/compatibility.js';
 import { isKnown, planRecovery, replayedBarrierOf } from '../recovery/recovery-plan.js';
 import { readRestores } from '../recovery/restore-reader.js';
+import type { LauncherTold } from './driver-events.js';
 import { listSplits, type SplitsBySource } from './split-listing.js';
 
 /** All rings of one shuffle together have at most this size. */
@@ -49,44 +50,19 @@ export interface LauncherOptions {
   readonly run: string;
   readonly slots: StreamPool;
   readonly store: CheckpointStore | undefined;
-  readonly committer: SinkCommitter;
-  readonly checkpoints: CheckpointDriver;
+  readonly commits: Commits;
+  /** True once another failure, or the end, has made this round of the region void. */
+  readonly isStale: (region: number, round: number) => boolean;
+  readonly tell: (event: LauncherTold) => void;
   /** See DeploySpec. */
   readonly trace?: number | undefined;
 }
 
-export type Launched =
-  | {
-      readonly kind: 'running';
-      readonly manifest: Manifest | undefined;
-      readonly respawned: readonly number[];
-    }
-  | {
-      readonly kind: 'failed';
-      readonly slot: number;
-      readonly failure: Failure;
-      readonly deterministic: boolean;
-    }
-  | { readonly kind: 'stale' };
-
-export interface Deployed {
-  readonly epoch: number;
-  /** By slot. */
-  readonly leases: ReadonlyMap<number, Lease>;
-  /** The checkpoint to which the region goes back; undefined: to the start. */
-  readonly checkpoint: number | undefined;
-}
-
 export interface LaunchRequest {
   readonly region: PlanRegion;
-  readonly splits: SplitsBySource | undefined;
+  /** See Region. */
+  readonly round: number;
   readonly reached: DeploySpec['reached'];
-  /** True once another failure, or the end, has made this launch void. */
-  readonly stale: () => boolean;
-  /** Called when hosts may report under the new epoch. */
-  readonly onEpoch: (deployed: Deployed) => void;
-  /** Called when all tasks are deployed, before the first of them runs: the region may end at once. */
-  readonly onDeployed: () => void;
 }
 
 /** A failure with the slot that it came from. */
@@ -116,12 +92,14 @@ export class Launcher {
   #epoch = 0;
   /** The preparation of the last launch (L3). Never rejects. */
   #prepared: Promise<unknown> = Promise.resolve();
+  /** Of the sources that the checkpoint to start from does not know. */
+  #splits: SplitsBySource = {};
   /** By region, until its first launch: what `prepareStart` has read. */
   readonly #first = new Map<number, Restores>();
   /** By region: what its next launch needs from storage, being read while the back-off lasts. */
   readonly #prefetched = new Map<
     number,
-    { preparing: Promise<Prepared | undefined>; stale: () => boolean }
+    { preparing: Promise<Prepared | undefined>; round: number }
   >();
   /** By region and slot: the thread that it was deployed to last. */
   readonly #incarnations = new Map<string, number>();
@@ -131,24 +109,28 @@ export class Launcher {
   }
 
   /** Lists the splits of the sources with which a run begins: of all, or of those that the checkpoint does not know. */
-  listSplits(manifest: Manifest | undefined): Promise<SplitsBySource> {
+  async listSplits(manifest: Manifest | undefined): Promise<void> {
     const { plan, slots, options } = this.#given;
     const nodes = plan.graph.nodes.filter(({ id }) => !isKnown(manifest, id));
-    return listSplits({ ...plan.graph, nodes }, slots, options.restart.kind !== 'none');
+    this.#splits = await listSplits(
+      { ...plan.graph, nodes },
+      slots,
+      options.restart.kind !== 'none',
+    );
   }
 
   /** Commits again, for a job whose last checkpoint is complete but perhaps not committed. */
   async recommit(manifest: Manifest): Promise<void> {
-    const { committer, plan, options } = this.#given;
+    const { commits, plan, options } = this.#given;
     checkCompatible(manifest, plan, options.allowDropped);
-    await committer.recover(manifest.checkpoint, manifest.transactions, operatorsOf(plan));
-    await this.#given.committer.recoverInWorkers(manifest.checkpoint, manifest.transactions);
+    await commits.recover(manifest, operatorsOf(plan));
+    await commits.recoverInWorkers(manifest);
   }
 
   /** Reads the checkpoint to start from, and has sinks go back to it (L4). Called before any region is launched. */
   async prepareStart(): Promise<void> {
-    const { checkpoints, committer, options, store, plan } = this.#given;
-    const manifest = checkpoints.latest;
+    const { commits, options, store, plan } = this.#given;
+    const manifest = commits.latest;
     const recovery =
       manifest === undefined
         ? []
@@ -160,10 +142,7 @@ export class Launcher {
     const rewind = async (): Promise<void> => {
       if (manifest !== undefined) await store?.rewind(manifest.checkpoint);
     };
-    const transactions = manifest?.transactions ?? [];
-    await atPoint('recovery:sinks', () =>
-      committer.recover(manifest?.checkpoint, transactions, operatorsOf(plan), rewind),
-    );
+    await atPoint('recovery:sinks', () => commits.recover(manifest, operatorsOf(plan), rewind));
     await rewind();
     for (const region of plan.regions) {
       this.#respawned(region); // From here on it counts.
@@ -183,56 +162,50 @@ export class Launcher {
     } while (prepared !== this.#prepared);
   }
 
-  async launch(request: LaunchRequest): Promise<Launched> {
+  /** Its steps and its outcome are told; of a stale one nothing is. */
+  async launch(request: LaunchRequest): Promise<void> {
+    const { isStale, tell } = this.#given;
+    const { round } = request;
+    const region = request.region.index;
     try {
-      return await this.#launch(request);
+      await this.#launch(request);
     } catch (error) {
-      if (request.stale() || (error instanceof SlotError && error.isReported)) {
-        return { kind: 'stale' };
-      }
+      if (isStale(region, round) || (error instanceof SlotError && error.isReported)) return;
       const slot = error instanceof SlotError ? error.slot : 0;
       const cause = error instanceof SlotError ? error.cause : error;
       const died =
         isHoldfastError(cause, 'ERR_HOLDFAST_WORKER_DIED') ||
         isHoldfastError(cause, 'ERR_HOLDFAST_CONTROL');
-      return {
-        kind: 'failed',
-        slot,
-        failure: { ...toFailure(cause, died ? 'thread-exit' : kindOfError(cause)), slot },
-        deterministic: !died,
-      };
+      const failure = { ...toFailure(cause, died ? 'thread-exit' : kindOfError(cause)), slot };
+      tell({ kind: 'launch-failed', region, round, slot, failure, deterministic: !died });
     }
   }
 
-  async #launch(request: LaunchRequest): Promise<Launched> {
-    const { slots, committer, checkpoints } = this.#given;
-    const { region } = request;
+  async #launch(request: LaunchRequest): Promise<void> {
+    const { slots, commits, tell } = this.#given;
+    const { region, round } = request;
+    const of = { region: region.index, round };
+    const stale = () => this.#given.isStale(region.index, round);
     const prefetched = this.#prefetched.get(region.index);
     this.#prefetched.delete(region.index);
-    const isFresh = prefetched !== undefined && !prefetched.stale();
-    const preparing = isFresh ? prefetched.preparing : this.#prepare(region, request.stale);
     const [prepared] = await Promise.all([
-      preparing,
+      prefetched?.round === round ? prefetched.preparing : this.#prepare(region, stale),
       this.#onAll(region, (slot) => slots.ensure(slot), false),
     ]);
-    if (request.stale() || prepared === undefined) return { kind: 'stale' };
+    if (stale() || prepared === undefined) return;
     const { manifest, restores, epoch } = prepared;
-    if (manifest !== undefined) {
-      // For all regions: the death of another region's thread may have cut a commit off.
-      await checkpoints.inTurn(() =>
-        committer.recoverInWorkers(manifest.checkpoint, manifest.transactions),
-      );
-    }
-    if (request.stale()) return { kind: 'stale' };
+    await commits.recoverInWorkers(manifest);
+    if (stale()) return;
     const leases = new Map(
       region.slots.map((slot) => [
         slot,
         Lease.of(epoch, tasksOn(this.#given.plan, region.index, slot).length),
       ]),
     );
-    request.onEpoch({ epoch, leases, checkpoint: manifest?.checkpoint });
+    const checkpoint = manifest?.checkpoint;
+    tell({ kind: 'deploying', ...of, epoch, leases, checkpoint });
     const splits = Object.fromEntries(
-      Object.entries(request.splits ?? {}).filter(([source]) => !isKnown(manifest, source)),
+      Object.entries(this.#splits).filter(([source]) => !isKnown(manifest, source)),
     );
     const replayed =
       manifest === undefined ? undefined : replayedBarrierOf(manifest, this.#given.plan);
@@ -243,23 +216,22 @@ export class Launcher {
         slots.link(slot).call('deploy', [spec], { transfer: buffersOf(spec) }),
       );
     });
-    if (request.stale()) return { kind: 'stale' };
-    request.onDeployed();
+    if (stale()) return;
+    tell({ kind: 'deployed', ...of });
     await this.#onAll(region, (slot) =>
       atPoint('recovery:start', () => slots.link(slot).call('start', [epoch])),
     );
-    if (request.stale()) return { kind: 'stale' };
-    return { kind: 'running', manifest, respawned: this.#respawned(region) };
+    if (stale()) return;
+    const restoredRecords = recordsIn(manifest, region.operators);
+    const respawned = this.#respawned(region);
+    tell({ kind: 'launched', ...of, checkpoint, restoredRecords, respawned });
   }
 
-  /**
-   * Begins to read what the region's next launch needs from storage.
-   * @param stale as for a launch: the region has failed again
-   */
-  prefetch(region: PlanRegion, stale: () => boolean): void {
-    const preparing = this.#prepare(region, stale);
+  /** Begins to read what the region's next launch needs from storage; of use to a launch of the same round. */
+  prefetch(region: PlanRegion, round: number): void {
+    const preparing = this.#prepare(region, () => this.#given.isStale(region.index, round));
     preparing.catch(() => {}); // The launch meets the error.
-    this.#prefetched.set(region.index, { preparing, stale });
+    this.#prefetched.set(region.index, { preparing, round });
   }
 
   #prepare(region: PlanRegion, stale: () => boolean): Promise<Prepared | undefined> {
@@ -280,10 +252,10 @@ export class Launcher {
   }
 
   async #prepareRestore(region: PlanRegion, stale: () => boolean): Promise<Prepared | undefined> {
-    const { checkpoints, store } = this.#given;
-    await checkpoints.settle();
+    const { commits, store } = this.#given;
+    await commits.settle();
     if (stale()) return undefined;
-    const manifest = checkpoints.latest;
+    const manifest = commits.latest;
     const first = this.#first.get(region.index);
     this.#first.delete(region.index);
     const work = [
@@ -298,13 +270,13 @@ export class Launcher {
   }
 
   async #restore(region: PlanRegion, manifest: Manifest | undefined): Promise<Restores> {
-    const { committer, options, store, plan } = this.#given;
+    const { commits, options, store, plan } = this.#given;
     const recovery =
       manifest === undefined ? [] : planRecovery(manifest, plan, options.allowDropped);
     const own = recovery.filter(({ vertex }) => region.vertices.includes(vertex));
     const work = [
       store === undefined ? [] : readRestores(own, store),
-      committer.recover(manifest?.checkpoint, manifest?.transactions ?? [], region.operators),
+      commits.recover(manifest, region.operators),
     ] as const;
     await Promise.allSettled(work);
     return (await Promise.all(work))[0];

@@ -1,11 +1,16 @@
 /**
- * A region on its threads: a connected part of the graph, which fails and recovers as one and independently of other
- * regions. It performs what its supervisor decides.
+ * A region as the job's machine knows it: pure. A region is a connected part of the graph, which fails and recovers as
+ * one and independently of other regions.
+ *
+ *   down ──ordered──▶ fencing ──all fenced──▶ launching ──▶ deploying ──▶ up
+ *    ▲ ▲                 │                        │             │         │
+ *    │ └───── failed ────┴────────────────────────┴─────────────┴─────────┤
+ *    └──all fenced── stopping ◀──────────── its supervisor stops it ──────┘
  *
  *  R1  A failure first revokes the region's leases in shared memory, so that none of its tasks goes on.
  *      Only then is anything else done about it.
- *  R2  One launch at a time. A failure while a launch is under way makes the launch stale (`#launchId`), and
- *      whatever a stale launch still does has no effect.
+ *  R2  One launch at a time. Each revocation begins another *round*, and whatever a launch of an earlier round still
+ *      does has no effect.
  *  R3  A launch waits for every fence under way. A fence that misses its deadline ends its thread, and tasks
  *      must not be deployed to that thread. If the thread of the failed slot lives, that slot is fenced, too:
  *      what it closes may never close.
@@ -13,94 +18,81 @@
  *      is told once for each time that the region runs again.
  */
 
-import { type Failure, failureToError } from '../../base/failure.js';
-import type { Manifest } from '../../checkpoint/store.js';
-import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
-import { tasksOn } from '../../stream/graph/planner.js';
-import type { SourceSplit } from '../../stream/source.js';
-import type { Lease } from '../../threads/lease.js';
-import type { StreamPool } from '../../workloads/streams/stream-types.js';
-import { type CheckpointDriver, taskKey } from '../checkpoints/checkpoint-driver.js';
-import { recordsIn } from '../checkpoints/make-manifest.js';
-import type { JobProgress, RestartedEvent } from '../job-types.js';
+import { assert } from '../../base/assert.js';
+import type { Failure } from '../../base/failure.js';
+import type { PlanRegion } from '../../stream/graph/plan.js';
+import type { DriverCommand, FailedEvent, LaunchEvent } from './driver-events.js';
 import { Incident } from './incident.js';
-import type { Launcher } from './launcher.js';
-import type { Progress, TaskPoint } from './progress.js';
+import type { TaskPoint } from './progress.js';
 import { RepeatedFailure } from './repeated-failure.js';
 
-/** What the supervisor is told of the region. */
-export type RegionEvent =
-  | { readonly kind: 'child-started' }
-  | { readonly kind: 'child-ended'; readonly reason: 'abnormal'; readonly failure: Failure }
-  | { readonly kind: 'child-ended'; readonly reason: 'shutdown' };
+export type RegionState =
+  /** None of its tasks goes on. `isExpected`: a restart follows, for which something can be read meanwhile. */
+  | { readonly kind: 'down'; readonly isExpected: boolean }
+  /** Its supervisor has taken it down, and waits until all slots have forgotten its tasks. */
+  | { readonly kind: 'stopping' }
+  /** Its launch is ordered, and waits for fences (R3). */
+  | { readonly kind: 'fencing'; readonly attempt: number }
+  | { readonly kind: 'launching'; readonly attempt: number }
+  /** Hosts may report under the epoch; not all tasks run yet. */
+  | {
+      readonly kind: 'deploying';
+      readonly attempt: number;
+      readonly epoch: number;
+      readonly checkpoint: number | undefined;
+    }
+  /** All its tasks run, since `sinceMs`. */
+  | { readonly kind: 'up'; readonly epoch: number; readonly sinceMs: number };
 
-export interface RegionOptions {
-  readonly plan: PlanRegion;
-  readonly job: JobPlan;
-  readonly progress: Progress;
-  /** How long a thread may take to stop the region's tasks; then the thread is ended. */
-  readonly resetTimeoutMs: number;
-  readonly slots: StreamPool;
-  readonly launcher: Launcher;
-  readonly checkpoints: CheckpointDriver;
-  readonly mapFailure: (failure: Failure) => Failure;
-  readonly supervise: (event: RegionEvent) => void;
-  /** A launch has failed. This is to be handled like every failure of the region. */
-  readonly onLaunchFailed: (slot: number, failure: Failure) => void;
-  readonly onDown: () => void;
-  readonly onRunning: () => void;
-  readonly onRestarted: (event: RestartedEvent) => void;
-  /** The region is given up, because no restart would help. */
-  readonly onGivenUp: (error: Error) => void;
-  /** The job has not run yet: what would fail again in the same way is not tried again. */
-  readonly isFirstLaunch: () => boolean;
-}
-
-/** Why a region goes down. */
-export interface RegionFailure {
-  readonly slot: number;
-  readonly failure: Failure;
-  /** The `kill` that had been ordered. */
-  readonly ordered?: string | undefined;
-  /** Time from the cause to now; 0 when not known. */
-  readonly detectMs?: number | undefined;
-}
+type Commands = DriverCommand[];
 
 export class Region {
   readonly plan: PlanRegion;
-  readonly #given: RegionOptions;
-  #splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined;
-  /** 0 while the region is down. */
-  #epoch = 0;
-  #launchId = 0;
-  /** How often the region's leases were revoked. */
-  #revoked = 0;
-  /** Leases of the newest deployment, by slot; revoked while the region is down. */
-  #leases: ReadonlyMap<number, Lease> = new Map();
-  /** Fences under way, by slot (R3). */
-  readonly #fences = new Map<number, Promise<void>>();
-  /** By source task of the newest deployment: records read of each split, in shared memory. */
-  readonly #reading = new Map<string, Float64Array>();
+  /** Does its group never give up? */
+  readonly isPatient: boolean;
+  readonly repeated = new RepeatedFailure();
+  #state: RegionState = { kind: 'down', isExpected: false };
+  #round = 0;
+  /** Slots that have not forgotten its tasks yet (R3). */
+  readonly #fences = new Set<number>();
   /** By source task: the furthest that it had come at any failure. */
   readonly #reached = new Map<string, readonly number[]>();
   #incident: Incident | undefined;
   #lastFailure: Failure | undefined;
   readonly #lastFailureOn = new Map<number, Failure>();
-  #upSinceMs: number | undefined;
   #restarts = 0;
-  #attempt = 0;
-  #closed = false;
-  /** The region's tasks have been deployed once: from then on a failure is the job's, not its start's. */
-  hasRun = false;
-  readonly repeated = new RepeatedFailure();
+  #hasRun = false;
 
-  constructor(given: RegionOptions) {
-    this.#given = given;
-    this.plan = given.plan;
+  constructor(plan: PlanRegion, isPatient: boolean) {
+    this.plan = plan;
+    this.isPatient = isPatient;
   }
 
-  get epoch(): number {
-    return this.#epoch;
+  get state(): RegionState {
+    return this.#state;
+  }
+
+  /** Counts revocations (R2). */
+  get round(): number {
+    return this.#round;
+  }
+
+  /** Under which its hosts may report; undefined: under none. */
+  get epoch(): number | undefined {
+    return 'epoch' in this.#state ? this.#state.epoch : undefined;
+  }
+
+  get isUp(): boolean {
+    return this.#state.kind === 'up';
+  }
+
+  get upSinceMs(): number | undefined {
+    return this.#state.kind === 'up' ? this.#state.sinceMs : undefined;
+  }
+
+  /** Its tasks have been deployed once: from then on a failure is the job's, not its start's. */
+  get hasRun(): boolean {
+    return this.#hasRun;
   }
 
   get restarts(): number {
@@ -115,148 +107,138 @@ export class Region {
     return this.#lastFailureOn.get(slot);
   }
 
-  /** `performance.now()` of the moment since which all its tasks run; undefined while they do not. */
-  get upSinceMs(): number | undefined {
-    return this.isUp ? this.#upSinceMs : undefined;
-  }
-
-  /** All its tasks run. */
-  get isUp(): boolean {
-    return this.#upSinceMs !== undefined;
-  }
-
-  /** Progress of the newest deployment, dead threads included. */
-  progress(): JobProgress {
-    return sumProgress([...this.#leases.values()]);
-  }
-
-  /** @param splits of all sources; only on a fresh start */
-  prepare(splits: Readonly<Record<string, readonly SourceSplit[]>> | undefined): void {
-    this.#splits = splits;
-  }
-
-  /** From now on none of its tasks goes on (R1), and no launch has an effect (R2). */
-  revoke(): void {
-    for (const lease of this.#leases.values()) lease.revoke();
-    this.#launchId += 1;
-    this.#revoked += 1;
-  }
-
-  /** A part of the region has failed. */
-  failed(given: RegionFailure): void {
-    if (this.#closed) return;
-    this.revoke();
-    this.#lastFailure = given.failure;
-    this.#lastFailureOn.set(given.slot, given.failure);
-    const points = this.#epoch === 0 ? [] : this.#points();
-    this.#given.progress.failed(this.plan.index, points);
-    this.#reach(points);
-    this.#goDown(given);
-    this.#fenceAll();
-    const { failure } = given;
-    this.#given.supervise({ kind: 'child-ended', reason: 'abnormal', failure });
-    // If its supervisor has given up, the job has ended with that: nothing is restarted then.
-    if (!this.#closed) this.#given.onDown();
-  }
-
-  /** Its supervisor takes the region down, because of a failure elsewhere or for the end. */
-  stop(because: Failure | undefined): void {
-    if (this.#closed) return;
-    this.revoke();
-    if (because !== undefined) {
-      this.#goDown({ slot: because.slot ?? this.plan.slots[0]!, failure: because });
-      this.#given.onDown();
-    }
-    this.#fenceAll();
-    void Promise.all(this.#fences.values()).then(() => {
-      if (!this.#closed) this.#given.supervise({ kind: 'child-ended', reason: 'shutdown' });
-    });
+  /** A part of it has failed, and its leases are revoked (R1). Its supervisor is to be told next. */
+  failed(event: FailedEvent, tasks: readonly TaskPoint[], now: number, commands: Commands): void {
+    this.#lastFailure = event.failure;
+    this.#lastFailureOn.set(event.slot, event.failure);
+    this.#reach(tasks);
+    this.#goDown(event, now, commands);
+    this.#state = { kind: 'down', isExpected: false };
+    this.#fence(commands);
   }
 
   /**
-   * The region will be launched after the back-off. Meanwhile missing threads may start, and what the region goes
-   * back to may be read. If that fails, the launch meets the failure again, and tells it.
+   * Its supervisor takes it down.
+   * @param because the failure elsewhere in its group; undefined when the job ends
+   * @returns whether it is down at once
    */
-  expectLaunch(): void {
-    const { slots, launcher } = this.#given;
-    const revoked = this.#revoked;
-    const stale = () => this.#revoked !== revoked;
-    for (const slot of this.plan.slots) {
-      if (!slots.isAlive(slot)) slots.ensure(slot).catch(() => {});
+  stop(because: Failure | undefined, now: number, commands: Commands): boolean {
+    commands.push({ kind: 'revoke', region: this.plan.index });
+    if (because === undefined) this.#round += 1;
+    else {
+      const slot = because.slot ?? this.plan.slots[0]!;
+      this.#goDown({ slot, failure: because }, now, commands);
     }
-    // What its tasks staged is swept once none of them can stage any more.
-    void Promise.all(this.#fences.values()).then(() => {
-      if (!stale()) launcher.prefetch(this.plan, stale);
-    });
+    this.#state = { kind: 'stopping' };
+    this.#fence(commands);
+    return this.#stopped();
   }
 
-  /** A source task tells where in shared memory it counts what it reads. */
-  reading(vertex: number, instance: number, records: SharedArrayBuffer): void {
-    this.#reading.set(taskKey(vertex, instance), new Float64Array(records));
+  /** It will be launched after the back-off: what it goes back to may be read meanwhile. */
+  expectLaunch(commands: Commands): void {
+    if (this.#state.kind !== 'down') return;
+    this.#state = { kind: 'down', isExpected: true };
+    this.#goOn(commands);
   }
 
-  /** A record of the new epoch has reached a sink. */
-  output(): void {
-    this.#incident?.output(performance.now());
-    this.settle();
+  /** Its supervisor orders a launch. */
+  launch(attempt: number, commands: Commands): void {
+    assert(this.#state.kind === 'down', `region ${this.plan.id} is ${this.#state.kind}, not down`);
+    this.#state = { kind: 'fencing', attempt };
+    this.#goOn(commands);
   }
 
-  /** Tells of the last restart if it was not told yet; also when no record followed it. */
-  settle(): void {
-    const event = this.#incident?.recovered(performance.now());
-    if (event === undefined) return;
+  /** @returns whether it is down now, as its supervisor had ordered */
+  fenced(slot: number, commands: Commands): boolean {
+    this.#fences.delete(slot);
+    this.#goOn(commands);
+    return this.#stopped();
+  }
+
+  deploying(event: Extract<LaunchEvent, { kind: 'deploying' }>): void {
+    const { kind, epoch, checkpoint, reachedRecords } = event;
+    assert(this.#state.kind === 'launching', `region ${this.plan.id} is ${this.#state.kind}`);
+    this.#state = { kind, attempt: this.#state.attempt, epoch, checkpoint };
+    this.#incident?.lost(reachedRecords);
+  }
+
+  deployed(commands: Commands): void {
+    assert(this.#state.kind === 'deploying', `region ${this.plan.id} is ${this.#state.kind}`);
+    this.#hasRun = true;
+    commands.push({ kind: 'region-up', region: this.plan.index, epoch: this.#state.epoch });
+  }
+
+  launched(
+    { checkpoint, restoredRecords, respawned }: Extract<LaunchEvent, { kind: 'launched' }>,
+    now: number,
+    commands: Commands,
+  ): void {
+    assert(this.#state.kind === 'deploying', `region ${this.plan.id} is ${this.#state.kind}`);
+    const { epoch, attempt } = this.#state;
+    this.#state = { kind: 'up', epoch, sinceMs: now };
+    if (this.#incident === undefined) {
+      commands.push({ kind: 'refill-spares' });
+      return;
+    }
+    this.#restarts += 1;
+    this.#incident.running({ epoch, attempt, checkpoint, restoredRecords, respawned });
+    if (this.#incident.hasOutput) this.#recovered(now, commands);
+  }
+
+  /** A record of its epoch has reached a sink. */
+  output(now: number, commands: Commands): void {
+    this.#incident?.output(now);
+    this.#recovered(now, commands);
+  }
+
+  /** Tells of the last restart if it was not told yet; also when no record followed it. @returns whether it was */
+  settle(now: number, commands: Commands): boolean {
+    const event = this.#incident?.recovered(now);
+    if (event === undefined) return false;
     this.#incident = undefined;
-    this.#given.onRestarted(event);
-    if (!this.#closed) this.#given.slots.refillSpares();
+    commands.push({ kind: 'tell-restarted', event });
+    return true;
   }
 
-  close(): void {
-    this.#closed = true;
-    this.revoke();
+  #recovered(now: number, commands: Commands): void {
+    if (this.settle(now, commands)) commands.push({ kind: 'refill-spares' });
   }
 
-  /** @param attempt restarts since the last progress, this one included; 0: the first start */
-  async launch(attempt: number): Promise<void> {
-    const { launcher, checkpoints, mapFailure } = this.#given;
-    this.#attempt = attempt;
-    this.#launchId += 1;
-    const id = this.#launchId;
-    const stale = () => this.#launchId !== id;
-    await Promise.all(this.#fences.values()); // R3
-    if (stale()) return;
-    const launched = await launcher.launch({
-      region: this.plan,
-      splits: this.#splits,
-      reached: Object.fromEntries(this.#reached),
-      stale,
-      onEpoch: ({ epoch, leases, checkpoint }) => {
-        this.#epoch = epoch;
-        this.#leases = leases;
-        this.#reading.clear();
-        this.#given.progress.restored(this.plan.index, checkpoint);
-      },
-      onDeployed: () => {
-        this.hasRun = true;
-        checkpoints.up(this.plan.index, this.#epoch);
-      },
-    });
-    if (stale() || launched.kind === 'stale') return;
-    if (launched.kind === 'running') {
-      this.#given.supervise({ kind: 'child-started' });
-      this.#running(launched.manifest, launched.respawned);
-    } else if (launched.deterministic && this.#given.isFirstLaunch()) {
-      this.#given.onGivenUp(failureToError(mapFailure(launched.failure)));
-    } else {
-      this.#given.onLaunchFailed(launched.slot, launched.failure);
+  #stopped(): boolean {
+    if (this.#state.kind !== 'stopping' || this.#fences.size > 0) return false;
+    this.#state = { kind: 'down', isExpected: false };
+    return true;
+  }
+
+  /** What waits for fences goes on when there is none. */
+  #goOn(commands: Commands): void {
+    if (this.#fences.size > 0) return; // R3
+    const { index } = this.plan;
+    const round = this.#round;
+    if (this.#state.kind === 'down' && this.#state.isExpected) {
+      this.#state = { kind: 'down', isExpected: false };
+      commands.push({ kind: 'prefetch', region: index, round });
+    } else if (this.#state.kind === 'fencing') {
+      this.#state = { kind: 'launching', attempt: this.#state.attempt };
+      const reached = Object.fromEntries(this.#reached);
+      commands.push({ kind: 'launch', region: index, round, reached });
     }
   }
 
-  #goDown({ slot, failure, ordered, detectMs = 0 }: RegionFailure): void {
-    this.#upSinceMs = undefined;
-    if (this.#epoch === 0) return;
-    this.settle();
-    this.#epoch = 0;
-    this.#given.checkpoints.down(this.plan.index);
+  #goDown(
+    {
+      slot,
+      failure,
+      ordered,
+      detectMs = 0,
+    }: Pick<FailedEvent, 'slot' | 'failure' | 'ordered' | 'detectMs'>,
+    now: number,
+    commands: Commands,
+  ): void {
+    this.#round += 1; // R2
+    if (this.epoch === undefined) return;
+    this.#recovered(now, commands);
+    commands.push({ kind: 'region-down', region: this.plan.index });
     // R4
     this.#incident ??= new Incident({
       region: this.plan.id,
@@ -264,8 +246,7 @@ export class Region {
       slot,
       cause: ordered ?? failure.kind,
       detectMs,
-      sourceRecords: this.progress().sourceRecords,
-      nowMs: performance.now(),
+      nowMs: now,
     });
   }
 
@@ -280,60 +261,9 @@ export class Region {
     }
   }
 
-  /** Where the region's tasks stand, those on dead threads included. */
-  #points(): readonly TaskPoint[] {
-    const { job } = this.#given;
-    return [...this.#leases].flatMap(([slot, lease]) =>
-      tasksOn(job, this.plan.index, slot).map(({ vertex, instance }, index): TaskPoint => {
-        const { records, firingMs } = lease.mark(index);
-        const isSource = job.graph.nodes[vertex.nodes[0]!]!.kind === 'source';
-        const task = taskKey(vertex.index, instance);
-        return {
-          task,
-          splits: isSource ? [records, ...(this.#reading.get(task) ?? [])] : undefined,
-          records,
-          timeMs: firingMs,
-        };
-      }),
-    );
+  #fence(commands: Commands): void {
+    const slots = this.plan.slots.filter((slot) => !this.#fences.has(slot));
+    for (const slot of slots) this.#fences.add(slot);
+    if (slots.length > 0) commands.push({ kind: 'fence', region: this.plan.index, slots });
   }
-
-  #fenceAll(): void {
-    const { slots, resetTimeoutMs } = this.#given;
-    for (const slot of this.plan.slots) {
-      if (this.#fences.has(slot) || !slots.isAlive(slot)) continue;
-      const fence = slots.fence(slot, this.plan.index, resetTimeoutMs).then(() => {
-        this.#fences.delete(slot);
-      });
-      this.#fences.set(slot, fence);
-    }
-  }
-
-  #running(manifest: Manifest | undefined, respawned: readonly number[]): void {
-    this.#upSinceMs = performance.now();
-    const incident = this.#incident;
-    if (incident === undefined) {
-      this.#given.slots.refillSpares();
-    } else {
-      this.#restarts += 1;
-      incident.running({
-        epoch: this.#epoch,
-        attempt: this.#attempt,
-        checkpoint: manifest?.checkpoint,
-        restoredRecords: recordsIn(manifest, this.plan.operators),
-        respawned,
-      });
-      if (incident.hasOutput) this.settle();
-    }
-    this.#given.onRunning();
-  }
-}
-
-export function sumProgress(parts: readonly JobProgress[]): JobProgress {
-  let [sourceRecords, sinkRecords] = [0, 0];
-  for (const part of parts) {
-    sourceRecords += part.sourceRecords;
-    sinkRecords += part.sinkRecords;
-  }
-  return { sourceRecords, sinkRecords };
 }

@@ -1,6 +1,5 @@
 /**
- * The supervisors of a job, and their clock. The machine decides (supervisor/supervision-tree.ts), the regions
- * perform.
+ * The supervisors of a job: pure. What regions tell goes in, what is to be done with regions comes out.
  *
  *   job ─┬─ coordinator
  *        ├─ group ─┬─ region      a group is a supervisor: its strategy and its restart budget;
@@ -11,10 +10,11 @@
  *      region can only be restarted as a whole. A group whose budget is spent ends the job.
  *  S2  Regions are significant children: when all regions of a group have ended normally, the group shuts down;
  *      when all groups have, the job does. That is how a bounded job ends.
+ *  S3  The coordinator is a part of the driver: it has started, and has ended, as soon as that is ordered.
  */
 
 import type { Failure } from '../../base/failure.js';
-import { seededRandom } from '../../base/random.js';
+import type { Random } from '../../base/random.js';
 import { noRestart } from '../../supervisor/restart-strategy.js';
 import {
   SupervisionTree,
@@ -23,20 +23,37 @@ import {
   type TreeNode,
 } from '../../supervisor/supervision-tree.js';
 import type { Group } from './groups.js';
-import type { RegionEvent } from './region.js';
 
-export interface SupervisionOptions {
-  readonly groups: readonly Group[];
-  readonly launch: (region: number, attempt: number) => void;
-  /** @param because the failure elsewhere in its group; undefined when the job ends */
-  readonly stop: (region: number, because: Failure | undefined) => void;
+/** What supervisors are told. */
+export type SupervisionEvent =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'region-started'; readonly region: number }
+  | { readonly kind: 'region-failed'; readonly region: number; readonly failure: Failure }
+  /** It is down, as was ordered. */
+  | { readonly kind: 'region-stopped'; readonly region: number }
+  /** All input was processed and all output committed: the regions have ended normally. */
+  | { readonly kind: 'completed' }
+  /** There was progress: the group's budget begins anew (progress.ts). */
+  | { readonly kind: 'progress'; readonly group: number };
+
+/** What supervisors decide. */
+export type Decision =
+  /** `attempt`: restarts since the last progress, this one included; 0: the first start. */
+  | { readonly kind: 'launch'; readonly region: number; readonly attempt: number }
+  /** `because`: the failure elsewhere in its group; undefined when the job ends. */
+  | { readonly kind: 'stop'; readonly region: number; readonly because: Failure | undefined }
   /** These regions will be launched after a delay. */
-  readonly onRestarting: (regions: readonly number[], attempt: number, delayMs: number) => void;
+  | {
+      readonly kind: 'restarting';
+      readonly regions: readonly number[];
+      readonly attempt: number;
+      readonly delayMs: number;
+    }
   /** A group has spent its budget. `attempts`: how many restarts were made before this failure. */
-  readonly onGivenUp: (failure: Failure, attempts: number) => void;
+  | { readonly kind: 'give-up'; readonly failure: Failure; readonly attempts: number }
   /** All regions have ended (S2). */
-  readonly onEnded: () => void;
-}
+  | { readonly kind: 'ended' };
 
 const ROOT = 'job';
 export const COORDINATOR = `${ROOT}/coordinator`;
@@ -45,19 +62,15 @@ export const regionPath = (group: number, region: number): string =>
   `${groupPath(group)}/region-${region}`;
 
 export class Supervision {
-  readonly #given: SupervisionOptions;
   readonly #tree: SupervisionTree;
   /** Path of each region in the tree, both ways. */
   readonly #paths = new Map<number, string>();
   readonly #regions = new Map<string, number>();
   /** By group: the failure for which it restarts. */
   readonly #causes = new Map<string, Failure>();
-  #closed = false;
-  #timer: NodeJS.Timeout | undefined;
 
-  constructor(given: SupervisionOptions) {
-    this.#given = given;
-    for (const [group, { regions }] of given.groups.entries()) {
+  constructor(groups: readonly Group[], random: Random) {
+    for (const [group, { regions }] of groups.entries()) {
       for (const region of regions) {
         const path = regionPath(group, region);
         this.#paths.set(region, path);
@@ -72,7 +85,7 @@ export class Supervision {
         autoShutdown: 'all-significant',
         children: [
           { id: 'coordinator', shutdown: 'infinity' },
-          ...given.groups.map(({ strategy, restart, regions }, group) => ({
+          ...groups.map(({ strategy, restart, regions }, group) => ({
             id: `group-${group}`,
             restart: 'transient' as const,
             significant: true,
@@ -90,92 +103,94 @@ export class Supervision {
           })),
         ],
       },
-      seededRandom(Date.now()),
+      random,
     );
   }
 
-  start(): void {
-    this.#handle({ kind: 'start' });
-  }
-
-  region(region: number, event: RegionEvent): void {
-    this.#handle({ ...event, path: this.#paths.get(region)! });
-  }
-
-  /** There was progress: the group's budget begins anew (progress.ts). */
-  progressed(group: number): void {
-    this.#handle({ kind: 'progress', path: groupPath(group) });
-  }
-
-  /** All input was processed and all output committed: the regions have ended normally. */
-  completed(): void {
-    for (const path of this.#paths.values()) {
-      this.#handle({ kind: 'child-ended', path, reason: 'normal' });
+  handle(event: SupervisionEvent, now: number): readonly Decision[] {
+    const decisions: Decision[] = [];
+    const events: TreeEvent[] = [...this.#treeEvents(event)];
+    for (let at = 0; at < events.length; at += 1) {
+      for (const command of this.#tree.handle(events[at]!, now)) {
+        const answer = this.#perform(command, decisions);
+        if (answer !== undefined) events.push(answer);
+      }
     }
+    return decisions;
+  }
+
+  /** When the next `tick` has something to do; undefined: not before another event. */
+  nextDeadline(): number | undefined {
+    return this.#tree.nextDeadline();
   }
 
   describe(now: number): TreeNode {
     return this.#tree.describe(now);
   }
 
-  close(): void {
-    this.#closed = true;
-    clearTimeout(this.#timer);
-  }
-
-  #handle(event: TreeEvent): void {
-    if (this.#closed) return;
-    for (const command of this.#tree.handle(event, performance.now())) this.#perform(command);
-    this.#arm();
-  }
-
-  #arm(): void {
-    clearTimeout(this.#timer);
-    const due = this.#tree.nextDeadline();
-    if (due === undefined || this.#closed) return;
-    const waitMs = Math.max(0, Math.ceil(due - performance.now()));
-    this.#timer = setTimeout(() => this.#handle({ kind: 'tick' }), waitMs);
-  }
-
-  #perform(command: TreeCommand): void {
-    const { launch, stop, onRestarting, onGivenUp, onEnded } = this.#given;
-    switch (command.kind) {
-      case 'start-child':
-        // The coordinator is a part of the driver, so it is there already.
-        if (command.path === COORDINATOR) this.#later({ kind: 'child-started', path: COORDINATOR });
-        else launch(this.#regions.get(command.path)!, command.attempt);
-        return;
-      case 'stop-child':
-      case 'kill-child':
-        if (command.path === COORDINATOR) {
-          this.#later({ kind: 'child-ended', path: COORDINATOR, reason: 'shutdown' });
-        } else {
-          const group = command.path.slice(0, command.path.lastIndexOf('/'));
-          stop(this.#regions.get(command.path)!, this.#causes.get(group));
-        }
-        return;
-      case 'restarting':
-        this.#causes.set(command.path, command.failure);
-        onRestarting(
-          command.children.map((id) => this.#regions.get(`${command.path}/${id}`)!),
-          command.attempt,
-          command.delayMs,
-        );
-        return;
-      case 'escalated':
-        if (command.path !== ROOT) onGivenUp(command.failure, command.attempts);
-        return;
-      case 'ended':
-        if (command.reason === 'auto-shutdown') onEnded();
-        return;
-      case 'report':
-      case 'reply':
-        return;
+  #treeEvents(event: SupervisionEvent): readonly TreeEvent[] {
+    switch (event.kind) {
+      case 'start':
+      case 'tick':
+        return [event];
+      case 'region-started':
+        return [{ kind: 'child-started', path: this.#paths.get(event.region)! }];
+      case 'region-failed': {
+        const path = this.#paths.get(event.region)!;
+        return [{ kind: 'child-ended', path, reason: 'abnormal', failure: event.failure }];
+      }
+      case 'region-stopped': {
+        const path = this.#paths.get(event.region)!;
+        return [{ kind: 'child-ended', path, reason: 'shutdown' }];
+      }
+      case 'completed':
+        return Array.from(this.#paths.values(), (path) => {
+          return { kind: 'child-ended', path, reason: 'normal' } as const;
+        });
+      case 'progress':
+        return [{ kind: 'progress', path: groupPath(event.group) }];
     }
   }
 
-  /** Handles an event later, not while a command is being performed. */
-  #later(event: TreeEvent): void {
-    queueMicrotask(() => this.#handle(event));
+  /** @returns the coordinator's answer (S3) */
+  #perform(command: TreeCommand, decisions: Decision[]): TreeEvent | undefined {
+    switch (command.kind) {
+      case 'start-child':
+        if (command.path === COORDINATOR) return { kind: 'child-started', path: COORDINATOR };
+        decisions.push({
+          kind: 'launch',
+          region: this.#regions.get(command.path)!,
+          attempt: command.attempt,
+        });
+        return undefined;
+      case 'stop-child':
+      case 'kill-child': {
+        if (command.path === COORDINATOR) {
+          return { kind: 'child-ended', path: COORDINATOR, reason: 'shutdown' };
+        }
+        const group = command.path.slice(0, command.path.lastIndexOf('/'));
+        const region = this.#regions.get(command.path)!;
+        decisions.push({ kind: 'stop', region, because: this.#causes.get(group) });
+        return undefined;
+      }
+      case 'restarting': {
+        const { path, children, attempt, delayMs } = command;
+        this.#causes.set(path, command.failure);
+        const regions = children.map((id) => this.#regions.get(`${path}/${id}`)!);
+        decisions.push({ kind: 'restarting', regions, attempt, delayMs });
+        return undefined;
+      }
+      case 'escalated': {
+        const { path, failure, attempts } = command;
+        if (path !== ROOT) decisions.push({ kind: 'give-up', failure, attempts });
+        return undefined;
+      }
+      case 'ended':
+        if (command.reason === 'auto-shutdown') decisions.push({ kind: 'ended' });
+        return undefined;
+      case 'report':
+      case 'reply':
+        return undefined;
+    }
   }
 }
