@@ -89,6 +89,22 @@ describe('rows that a join keeps', () => {
     expect(told(now.emitted)).toEqual(['none and alone/1 at 29']);
   });
 
+  it.each([
+    ['inner', 'full'],
+    ['inner', 'left'],
+    ['left', 'full'],
+  ] as const)('that have met under %s are not alone under %s', (before, after) => {
+    const join = (kind: 'inner' | 'left' | 'full') =>
+      joined('interval-join', (l, r) =>
+        l.intervalJoin(r, { lowerMs: -9, upperMs: 9, kind, select: text }),
+      );
+    const old = new Harness(join(before));
+    for (const row of [left(1, 'l'), right(2, 'r'), left(20, 'alone')]) old.feed(row);
+    const now = new Harness(join(after), {}, old.snapshot());
+    now.feed(end);
+    expect(told(now.emitted)).toEqual(['alone and none at 29']);
+  });
+
   it.each(JOINS)(
     'of another version without a migrate are refused, those of the %s',
     (type, join) => {

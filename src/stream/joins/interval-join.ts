@@ -8,6 +8,7 @@
  *      is later, + the allowed lateness has passed.
  *  N4  A row that has found no partner is emitted with null then, and with the time of that moment: no window behind
  *      can have closed before it. By N2 and N3 no partner can come any more.
+ *      Of every row that is kept it is known whether it has found one, also where `kind` does not ask: another run's may.
  *  N5  As a timer fires, the next one is set for what is left. With wider bounds than in the run before that one may be
  *      missing.
  */
@@ -79,10 +80,10 @@ export function intervalJoinSpec(join: IntervalJoin) {
         const mine = partner === 0 ? record : own.record(row);
         partner += 1;
         ctx.emitAt(pair(side, mine, others.record(one), key), Math.max(time, otherTime));
-        if (keepsUnmatched(kind, other)) others.match(one);
+        others.match(one);
       }
     }
-    if (keeps && partner > 0) own.match(row);
+    if (partner > 0) own.match(row);
   };
 
   const release = (side: SideName, now: number, ctx: JoinContext): void => {
