@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UNFIT_RECORD } from '../../src/base/failure.js';
 import type { Committer } from '../../src/connectors/committer.js';
 import { checkDistinctTargets, createCommitter } from '../../src/connectors/committers.js';
 import { type NdjsonFilesOptions, ndjsonFiles } from '../../src/connectors/files/ndjson-files.js';
@@ -947,6 +948,7 @@ describe('ndjsonFiles with partitions', () => {
     const error = await failureOf(() => writer.write({ day, n: 1 }, 0));
     expect(error.code).toBe('ERR_HOLDFAST_SINK');
     expect(error.message).toContain('partitionBy gave');
+    expect(error.details).toMatchObject({ [UNFIT_RECORD]: true }); // so that it is not tried ten times
     await writer.close();
   });
 

@@ -14,6 +14,7 @@
 import { randomBytes } from 'node:crypto';
 import { clipped } from '../../base/clipped.js';
 import { HoldfastError } from '../../base/errors.js';
+import { UNFIT_RECORD } from '../../base/failure.js';
 import { atPoint } from '../../base/protocol-points.js';
 import { withArticle } from '../../base/with-article.js';
 import type { SinkContext, SinkPrepared, SinkWriter } from '../../stream/sink.js';
@@ -134,6 +135,7 @@ export class RenameWriter<T> implements SinkWriter<T> {
     if (this.#partitionBy !== undefined && !isPartition(partition)) {
       throw this.#refused(
         `partitionBy gave ${shown(partition)}, which is no folder below it. ${PARTITION_RULE}`,
+        { [UNFIT_RECORD]: true },
       );
     }
     if (this.#open.size === PARTITIONS_MAX) {
@@ -149,12 +151,12 @@ export class RenameWriter<T> implements SinkWriter<T> {
     return open;
   }
 
-  #refused(problem: string): HoldfastError {
+  #refused(problem: string, more: Readonly<Record<string, unknown>> = {}): HoldfastError {
     return new HoldfastError(
       'ERR_HOLDFAST_SINK',
       `nothing can be written to '${this.#directory}': ${problem}.`,
       {
-        details: { directory: this.#directory },
+        details: { directory: this.#directory, ...more },
       },
     );
   }
