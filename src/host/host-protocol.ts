@@ -19,7 +19,7 @@ export type HostCalls<W extends WorkloadTypes> = {
     readonly args: readonly [args: Readonly<Record<string, unknown>>];
     readonly answer: W['loaded'];
   };
-  /** Stops a region's tasklets after what they are at and forgets them; answers when that is done. */
+  /** Stops a region's actors after what they are at and forgets them; answers when that is done. */
   readonly fence: { readonly args: readonly [region: number]; readonly answer: undefined };
   /** Makes and opens the region's part on this slot, from restored state. It does not run yet. */
   readonly deploy: { readonly args: readonly [spec: W['spec']]; readonly answer: undefined };

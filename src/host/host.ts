@@ -10,7 +10,6 @@
 
 import type { ControlBlock } from '../threads/control-block.js';
 import { Scheduler, type Sleeper } from '../threads/scheduler.js';
-import type { Tasklet } from '../threads/tasklet.js';
 import type { HostControl, KillCause } from './host-protocol.js';
 import { die } from './kill-causes.js';
 import { type Outcome, outcome } from './outcome.js';
@@ -29,7 +28,7 @@ export interface HostOptions<W extends WorkloadTypes> {
 interface Part<W extends WorkloadTypes> {
   readonly spec: W['spec'];
   readonly deployment: Deployment<W>;
-  /** False once a failure, a fence or the end has taken its tasklets off (H1). */
+  /** False once a failure, a fence or the end has taken its actors off (H1). */
   live: boolean;
 }
 
@@ -47,10 +46,7 @@ export class Host<W extends WorkloadTypes> implements HostControl<W> {
     this.#block = options.block;
     this.#emit = options.emit;
     this.#close = options.close;
-    this.#scheduler = new Scheduler({
-      sleeper: options.sleeper,
-      onFailure: (tasklet, error) => this.#broke(tasklet, error),
-    });
+    this.#scheduler = new Scheduler({ sleeper: options.sleeper });
   }
 
   load(args: Readonly<Record<string, unknown>>): Promise<Outcome<W['loaded']>> {
@@ -84,9 +80,12 @@ export class Host<W extends WorkloadTypes> implements HostControl<W> {
   }
 
   start(epoch: number): Promise<Outcome<undefined>> {
-    return this.#inEpochs([epoch], ({ tasklets }) => {
+    return this.#inEpochs([epoch], ({ cells }) => {
       this.#block.phase = 'running';
-      for (const tasklet of tasklets) this.#scheduler.add(tasklet);
+      for (const cell of cells) {
+        cell.start();
+        this.#scheduler.add(cell);
+      }
     });
   }
 
@@ -107,9 +106,10 @@ export class Host<W extends WorkloadTypes> implements HostControl<W> {
   }
 
   metrics(): Promise<Outcome<readonly W['metrics'][]>> {
-    return outcome('internal', async () =>
-      [...this.#parts.values()].flatMap(({ deployment }) => deployment.metrics()),
-    );
+    return outcome('internal', async () => {
+      const parts = [...this.#parts.values()];
+      return (await Promise.all(parts.map(({ deployment }) => deployment.metrics()))).flat();
+    });
   }
 
   async ask<M extends keyof W['calls']>(
@@ -137,30 +137,24 @@ export class Host<W extends WorkloadTypes> implements HostControl<W> {
 
   #inEpochs(
     epochs: readonly number[],
-    act: (deployment: Deployment<W>) => void,
+    act: (deployment: Deployment<W>) => void | Promise<void>,
   ): Promise<Outcome<undefined>> {
     return outcome('internal', async () => {
-      for (const { live, spec, deployment } of this.#parts.values()) {
-        if (live && epochs.includes(spec.epoch)) act(deployment);
-      }
-      this.#scheduler.wake();
+      const concerned = [...this.#parts.values()].filter(
+        ({ live, spec }) => live && epochs.includes(spec.epoch),
+      );
+      await Promise.all(concerned.map(({ deployment }) => act(deployment)));
       return undefined;
     });
-  }
-
-  #broke(tasklet: Tasklet, error: unknown): void {
-    const part = [...this.#parts.values()].find(({ deployment }) =>
-      deployment.tasklets.includes(tasklet),
-    );
-    if (part === undefined || !part.live) return;
-    part.deployment.broke(tasklet, error);
-    this.#takeOff(part);
   }
 
   /** When one has failed, the region's others here go out of service, too; the driver resets them all. */
   #takeOff(part: Part<W>): void {
     part.live = false;
-    for (const tasklet of part.deployment.tasklets) this.#scheduler.remove(tasklet);
+    for (const cell of part.deployment.cells) {
+      this.#scheduler.remove(cell);
+      cell.halt();
+    }
   }
 
   async #dispose(region: number): Promise<void> {

@@ -3,6 +3,7 @@
  * one (`workloads/streams`). Protocol file: shapes only.
  */
 
+import type { Cell } from '../actors/cell.js';
 import type { Tasklet } from '../threads/tasklet.js';
 import type { Outcome } from './outcome.js';
 
@@ -51,23 +52,28 @@ export interface Workload<W extends WorkloadTypes> {
 export interface Stage<W extends WorkloadTypes> {
   /** Tells the driver, as long as the deployment is in service. */
   report(event: W['event'], transfer?: readonly ArrayBuffer[]): void;
-  /** One of its tasklets has failed, and that was reported: takes all of them out of service. */
+  /** One of its actors has failed, and that was reported: takes all of them out of service. */
   failed(): void;
   /** Asks for a turn soon. */
   wake(): void;
 }
 
-/** What one `deploy` has made. All but `open` and `close` is called only while it is in service. */
+/** As much of an actor as its host has to do with. */
+export type HostedCell = Tasklet & Pick<Cell<unknown, unknown>, 'start' | 'halt'>;
+
+/**
+ * What one `deploy` has made: actors, to which it passes on what it is told. All but `open`, `metrics` and `close` is
+ * called only while it is in service.
+ */
 export interface Deployment<W extends WorkloadTypes> {
-  readonly tasklets: readonly Tasklet[];
-  /** Opens the tasklets with what was restored. Stops where `isCurrent` says no: it was fenced meanwhile. */
+  readonly cells: readonly HostedCell[];
+  /** Opens the actors with what was restored. Stops where `isCurrent` says no: it was fenced meanwhile. */
   open(isCurrent: () => boolean): Promise<void>;
   trigger(checkpoint: number, base: W['base'] | undefined): void;
   abort(checkpoint: number): void;
-  committed(checkpoint: number): void;
-  metrics(): readonly W['metrics'][];
-  /** A tasklet has thrown, which is a mistake of its own: they report what fails in them. */
-  broke(tasklet: Tasklet, error: unknown): void;
+  /** @returns once all of them have handled it, or never will; never rejects */
+  committed(checkpoint: number): Promise<void>;
+  metrics(): Promise<readonly W['metrics'][]>;
   /** Nothing of it runs any more, or will. */
   close(): Promise<void>;
 }

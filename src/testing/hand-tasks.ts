@@ -24,7 +24,6 @@ import type { JobPlan } from '../stream/graph/plan.js';
 import { planChannels, planJob } from '../stream/graph/planner.js';
 import type { SourceSplit } from '../stream/source.js';
 import { splitsIn } from '../stream/task/source-splits.js';
-import type { Task } from '../stream/task/task.js';
 import { sumCounters } from '../stream/task/task-meter.js';
 import { MAX_OPEN_SPLITS } from '../stream/task/task-types.js';
 import { ControlBlock } from '../threads/control-block.js';
@@ -35,7 +34,7 @@ import type {
   StreamEvent,
   TaskRestore,
 } from '../workloads/streams/stream-types.js';
-import { baseFor, wireTasks } from '../workloads/streams/wiring.js';
+import { baseFor, type TaskActor, wireTasks } from '../workloads/streams/wiring.js';
 import type { HandGraph } from './hand-graph.js';
 import type { HandClock } from './test-clock.js';
 
@@ -60,7 +59,7 @@ export interface HandTasksOptions {
 export class HandTasks {
   readonly #given: HandTasksOptions;
   #plan: JobPlan;
-  readonly #tasks: Task[] = [];
+  readonly #tasks: TaskActor[] = [];
   #failure: Failure | undefined;
   #isPumping = false;
   #isClosed = false;
@@ -95,7 +94,7 @@ export class HandTasks {
   }
 
   get counters(): Readonly<Record<string, number>> {
-    return sumCounters(this.#tasks.map((task) => task.metrics()));
+    return sumCounters(this.#tasks.map(({ task }) => task.metrics()));
   }
 
   /**
@@ -154,7 +153,9 @@ export class HandTasks {
     const checkpoint = this.#checkpoint;
     const on = base && baseOf(this.#plan, base);
     this.#captured = [];
-    for (const task of this.#tasks) task.trigger(checkpoint, baseFor(on, task));
+    for (const { task, cell } of this.#tasks) {
+      cell.tell({ kind: 'trigger', checkpoint, base: baseFor(on, task) });
+    }
     await this.until(() => this.#captured.length === this.#tasks.length);
     const captured = this.#captured;
     const parts = [];
@@ -170,7 +171,7 @@ export class HandTasks {
     });
     await store.writeManifest(manifest);
     this.#base = await store.readManifest(checkpoint);
-    for (const task of this.#tasks) task.committed(checkpoint);
+    for (const { cell } of this.#tasks) cell.tell({ kind: 'committed', checkpoint });
     this.run();
     return this.#base;
   }
@@ -189,7 +190,7 @@ export class HandTasks {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#heard();
-    await Promise.all(this.#tasks.map((task) => task.close()));
+    await Promise.all(this.#tasks.map(({ cell }) => cell.stop()));
   }
 
   async #open(): Promise<void> {
@@ -218,7 +219,8 @@ export class HandTasks {
       });
       this.#tasks.push(...tasks);
     }
-    for (const task of this.#tasks) await task.open();
+    for (const { task } of this.#tasks) await task.open();
+    for (const { cell } of this.#tasks) cell.start();
     // Readers are opened in promises.
     do {
       this.#isWoken = false;
@@ -293,10 +295,10 @@ export class HandTasks {
 
   #round(): boolean {
     let moved = false;
-    for (const task of this.#tasks) {
-      task.flushDue(this.#laterMs);
-      while (task.run(Number.POSITIVE_INFINITY)) moved = true;
-      task.flushDue(this.#laterMs);
+    for (const { cell } of this.#tasks) {
+      cell.flushDue(this.#laterMs);
+      while (cell.run(Number.POSITIVE_INFINITY)) moved = true;
+      cell.flushDue(this.#laterMs);
     }
     return moved;
   }

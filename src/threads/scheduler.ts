@@ -26,15 +26,12 @@ export interface SchedulerOptions {
   readonly turnMs?: number;
   /** Longest uninterrupted run of one tasklet while others wait, in ms. */
   readonly quantumMs?: number;
-  /** Called when a tasklet throws, after the tasklet was taken off the schedule. */
-  readonly onFailure: (tasklet: Tasklet, error: unknown) => void;
 }
 
 export class Scheduler {
   readonly #sleeper: Sleeper;
   readonly #turnMs: number;
   readonly #quantumMs: number;
-  readonly #onFailure: (tasklet: Tasklet, error: unknown) => void;
   #tasklets: Tasklet[] = [];
   #first = 0;
   /** `idle`: armed, nothing scheduled; `scheduled`: a turn is coming; `running`: inside a turn. */
@@ -45,7 +42,6 @@ export class Scheduler {
     this.#sleeper = options.sleeper;
     this.#turnMs = options.turnMs ?? 5;
     this.#quantumMs = options.quantumMs ?? 1;
-    this.#onFailure = options.onFailure;
     this.#sleeper.onWake = () => this.wake();
   }
 
@@ -126,7 +122,7 @@ export class Scheduler {
 
   #fail(tasklet: Tasklet, error: unknown): void {
     this.remove(tasklet);
-    this.#onFailure(tasklet, error);
+    tasklet.broke(error);
   }
 
   #anyRunnable(): boolean {

@@ -1,9 +1,9 @@
 /**
- * What a slot runs: tasklets (Hazelcast Jet's word). An operator instance (a task of the stream room)
- * is one; the scheduler knows nothing else about it. Protocol file: shapes only.
+ * What a slot runs: tasklets (Hazelcast Jet's word). An actor's cell is one; the scheduler knows nothing
+ * else about it. Protocol file: shapes only.
  *
- * A tasklet owns its state, meets others only through channels, and is driven: it never blocks and
- * never loops on its own. Its failure is reported, not thrown across other tasklets.
+ * A tasklet owns its state, meets others only through channels and messages, and is driven: it never blocks and
+ * never loops on its own. Its failure is its own matter, not thrown across other tasklets.
  */
 
 export interface Tasklet {
@@ -21,4 +21,6 @@ export interface Tasklet {
    * @returns when the rest is due (performance.now() ms), or undefined when nothing is buffered
    */
   flushDue(now: number): number | undefined;
+  /** It has thrown this, and was taken off the schedule. */
+  broke(error: unknown): void;
 }

@@ -114,12 +114,12 @@ export function watchTasks(
         return within(this, () => original.call(this, deadline));
       };
     }),
-    patch(Task.prototype, 'abort', (original) => {
-      return function (this: Task, checkpoint) {
-        within(this, () => {
+    patch(Task.prototype, 'receive', (original) => {
+      return function (this: Task, message) {
+        return within(this, () => {
           const { watch } = current!;
-          watch.passed = Math.max(watch.passed, checkpoint);
-          original.call(this, checkpoint);
+          if (message.kind === 'abort') watch.passed = Math.max(watch.passed, message.checkpoint);
+          return original.call(this, message);
         });
       };
     }),

@@ -625,7 +625,7 @@ describe('in a task', () => {
   it('a barrier passes while calls are under way, also when there is no room', async () => {
     const bench = await TaskBench.open(graphOf({ capacity: 2 }), { vertex: 'calls' });
     bench.feed(0, [1, 2], watermark(2), barrier(1));
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(service.called).toEqual([1, 2]);
     expect(bench.captured.map(({ checkpoint }) => checkpoint)).toEqual([1]);
@@ -676,7 +676,7 @@ describe('in a task', () => {
     await bench.settle();
     bench.feed(0, barrier(1));
     bench.inputs[0]!.announced = { checkpoint: 1, position: 1, urgent: true };
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(service.called).toEqual([1]);
     expect(bench.captured).toHaveLength(1);

@@ -314,7 +314,7 @@ describe('a task with two ports', () => {
 
   it('holds the port whose barrier has come until the other one’s is there', async () => {
     const bench = await open();
-    bench.task.trigger(1);
+    bench.trigger(1);
     bench.feed(1, [1], barrier(1), [2]);
     bench.feed(0, [3]);
     await bench.settle();
@@ -328,7 +328,7 @@ describe('a task with two ports', () => {
 
   it('takes what was in flight to a port on that port again', async () => {
     const bench = await open(plain(), { alignedTimeoutMs: 0 });
-    bench.task.trigger(1);
+    bench.trigger(1);
     bench.feed(0, barrier(1));
     bench.inputs[0]!.announce(1, true);
     bench.inputs[1]!.queue.push(batchOf([{ record: 11 }, { record: 12 }]), barrier(1));

@@ -109,7 +109,7 @@ describe('splits that are discovered', () => {
       bench.task.run(0);
       await new Promise((resolve) => setImmediate(resolve));
     }
-    bench.task.trigger(1);
+    bench.trigger(1);
     bench.task.run(0);
     const all = contents(bench.outputs[0]![0]!);
     const before = all.slice(0, all.indexOf('barrier 1')).filter(Number.isInteger);
@@ -140,7 +140,7 @@ describe('splits that are discovered', () => {
         growing.found(...found);
         await bench.settle();
         rows.push(...read(bench));
-        bench.task.trigger(1);
+        bench.trigger(1);
         await bench.settle();
         for (const { sections } of bench.restorable()) parts.push(...sections);
       }
@@ -164,7 +164,7 @@ describe('splits that are discovered', () => {
         instance,
         splits: 6,
       });
-      bench.task.trigger(1);
+      bench.trigger(1);
       bench.task.run(0);
       for (const { sections } of bench.restorable()) captured.push(...sections);
     }
@@ -311,7 +311,7 @@ describe('an instance without a split', () => {
     expect(said(bench)).toEqual(['watermark 1']);
     await pass(bench, 1_200);
     expect(said(bench)).toEqual(['idle, silent']);
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     const next = await TaskBench.open(graph, { vertex: 'numbers', restored: bench.restorable() });
     await pass(next, 100);
@@ -362,20 +362,20 @@ describe('a reader that wants to know', () => {
     growing.bounded = false;
     const bench = await open(growing.source({ discovers: false }), { splits: 2 });
     await bench.settle();
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
-    bench.task.trigger(2);
+    bench.trigger(2);
     await bench.settle();
-    bench.task.trigger(3);
+    bench.trigger(3);
     await bench.settle();
     expect(growing.heard).toEqual([]);
-    bench.task.committed(1);
+    bench.committed(1);
     expect(growing.heard).toEqual(['split 0: 1 at 3', 'split 1: 1 at 3']);
-    bench.task.committed(3);
+    bench.committed(3);
     expect(growing.heard.slice(2)).toEqual(['split 0: 3 at 3', 'split 1: 3 at 3']);
     // 2 was given up, or is over; what is told twice is heard once.
-    bench.task.committed(2);
-    bench.task.committed(3);
+    bench.committed(2);
+    bench.committed(3);
     expect(growing.heard).toHaveLength(4);
   });
 
@@ -383,25 +383,25 @@ describe('a reader that wants to know', () => {
     const growing = new Growing();
     const bench = await open(growing.source(), { splits: 1 });
     bench.task.run(0);
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
-    bench.task.trigger(2);
+    bench.trigger(2);
     await bench.settle();
     growing.found(1);
     await bench.settle();
-    bench.task.trigger(3);
+    bench.trigger(3);
     await bench.settle();
     expect([growing.heard, growing.closed]).toEqual([[], []]);
-    bench.task.committed(2);
+    bench.committed(2);
     await bench.settle();
     expect(growing.heard).toEqual(['split 0: 2 at 3']);
     expect(growing.closed).toEqual(['split 0']);
     growing.asked.at(-1)!.give(undefined);
     await bench.settle();
     expect(bench.ended).toBe(1);
-    bench.task.trigger(4);
+    bench.trigger(4);
     await bench.settle();
-    bench.task.committed(4);
+    bench.committed(4);
     expect(growing.heard.slice(1)).toEqual(['split 1: 4 at 3']);
     expect(growing.closed).toEqual(['split 0', 'split 1']);
     await bench.task.close();
@@ -414,9 +414,9 @@ describe('a reader that wants to know', () => {
     const bench = await open(source, { splits: 4, maxOpenSplits: 2 });
     await bench.settle();
     expect(growing.closed).toEqual(['split 0', 'split 1']);
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
-    bench.task.committed(1);
+    bench.committed(1);
     expect(growing.heard).toEqual(['split 2: 1 at 3', 'split 3: 1 at 3']);
     expect(growing.closed).toEqual(['split 0', 'split 1', 'split 2', 'split 3']);
   });
@@ -446,9 +446,9 @@ describe('a reader that wants to know', () => {
     };
     const bench = await open(source, { splits: 1 });
     await bench.settle();
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
-    bench.task.committed(1);
+    bench.committed(1);
     await bench.settle();
     expect(bench.failures).toMatchObject([
       { kind: 'source', operator: 'numbers', message: 'no acknowledgement' },

@@ -129,6 +129,22 @@ export class TaskBench {
     return bench;
   }
 
+  trigger(checkpoint: number, base?: number): void {
+    this.task.receive({ kind: 'trigger', checkpoint, base });
+  }
+
+  abort(checkpoint: number): void {
+    this.task.receive({ kind: 'abort', checkpoint });
+  }
+
+  committed(checkpoint: number): void {
+    this.task.receive({ kind: 'committed', checkpoint });
+  }
+
+  stopSources(drain: boolean): void {
+    this.task.receive({ kind: 'stop-sources', drain });
+  }
+
   feed(input: number, ...elements: (Element | readonly unknown[])[]): void {
     for (const element of elements) {
       this.inputs[input]!.queue.push(

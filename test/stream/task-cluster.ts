@@ -19,7 +19,7 @@ import type { SourceSplit } from '../../src/stream/source.js';
 import { isChannelFor, parseChannelSection } from '../../src/stream/task/channel-state.js';
 import { Task } from '../../src/stream/task/task.js';
 import { TaskGate } from '../../src/stream/task/task-gate.js';
-import type { CapturedTask } from '../../src/stream/task/task-types.js';
+import type { CapturedTask, TaskMessage } from '../../src/stream/task/task-types.js';
 import { ControlBlock } from '../../src/threads/control-block.js';
 import { Lease } from '../../src/threads/lease.js';
 import { type Published, TestChannel } from './task-kit.js';
@@ -269,7 +269,7 @@ export class TaskCluster {
     const builds = this.#options.incremental === true && this.#random.next() < 0.9;
     const base = builds ? this.#completed : undefined;
     this.#pending = { id, base, parts: new Map() };
-    this.#tell((task) => task.trigger(id, base?.id));
+    this.#tell({ kind: 'trigger', checkpoint: id, base: base?.id });
   }
 
   #abort(): void {
@@ -277,11 +277,15 @@ export class TaskCluster {
     if (id === undefined) return;
     this.#pending = undefined;
     this.aborted += 1;
-    this.#tell((task) => task.abort(id));
+    this.#tell({ kind: 'abort', checkpoint: id });
   }
 
-  #tell(message: (task: Task) => void): void {
-    for (const slot of this.#slots) slot.lane.push(() => slot.tasks.forEach(message));
+  #tell(message: TaskMessage): void {
+    for (const slot of this.#slots) {
+      slot.lane.push(() => {
+        for (const task of slot.tasks) task.receive(message);
+      });
+    }
   }
 
   #captured(task: Task, plan: JobPlan, part: CapturedTask): void {

@@ -130,7 +130,7 @@ describe('a task that does not wait', () => {
     expect(bench.gate.closed).toBe(true);
     announced(bench, 0, 1);
     expect(bench.task.runnable).toBe(false); // The driver has not told of it.
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     const out = bench.outputs[0]![0]!;
     expect(out.announced).toMatchObject({ checkpoint: 1, urgent: true });
@@ -155,7 +155,7 @@ describe('a task that does not wait', () => {
       spread((n) => [n]),
       { vertex: 'spread', alignedTimeoutMs: 50 },
     );
-    bench.task.trigger(1);
+    bench.trigger(1);
     bench.feed(0, barrier(1), [2]);
     bench.feed(1, [10]);
     await bench.settle();
@@ -236,17 +236,17 @@ describe('a task that does not wait', () => {
       { vertex: 'spread', alignedTimeoutMs: 0 },
     );
     bench.feed(0, [1], barrier(1), [2]);
-    bench.task.trigger(1);
-    bench.task.abort(1);
+    bench.trigger(1);
+    bench.abort(1);
     announced(bench, 0, 1);
     await bench.settle();
     expect(contents(bench.outputs[0]![0]!)).toEqual([1, 2]);
     // While it is recording, too.
-    bench.task.trigger(2);
+    bench.trigger(2);
     bench.feed(0, barrier(2));
     announced(bench, 0, 2);
     await bench.settle();
-    bench.task.abort(2);
+    bench.abort(2);
     bench.feed(1, [10], barrier(2), [11]);
     await bench.settle();
     expect(contents(bench.outputs[0]![0]!)).toEqual(['barrier 2', 10, 11]);
@@ -258,7 +258,7 @@ describe('a task that does not wait', () => {
       spread(() => []),
       { vertex: 'spread', alignedTimeoutMs: 0 },
     );
-    bench.task.trigger(1);
+    bench.trigger(1);
     bench.feed(0, [() => 1], barrier(1));
     for (const input of [0, 1]) announced(bench, input, 1);
     await bench.settle();
@@ -306,7 +306,7 @@ describe('a task that does not wait', () => {
     bench.feed(0, watermark(9), barrier(1));
     await bench.settle();
     expect(bench.gate.closed).toBe(true);
-    bench.task.trigger(1);
+    bench.trigger(1);
     announced(bench, 0, 1);
     await bench.settle();
     const before = contents(bench.outputs[0]![0]!);

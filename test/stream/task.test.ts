@@ -216,7 +216,7 @@ describe('snapshots', () => {
     await bench.settle();
     // The driver's word is missing: nothing is taken.
     expect(bench.block.phase).toBe('aligning');
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(bench.block.phase).toBe('capturing');
     bench.feed(0, [3]);
@@ -240,7 +240,7 @@ describe('snapshots', () => {
     const bench = await relayed();
     bench.feed(0, barrier(1), [2]);
     await bench.settle();
-    bench.task.abort(1);
+    bench.abort(1);
     await bench.settle();
     bench.feed(1, barrier(1), [3]);
     await bench.settle();
@@ -259,7 +259,7 @@ describe('snapshots', () => {
     });
     const bench = await TaskBench.open(graph, { vertex: 'reduce', records: 'trusted' });
     bench.feed(0, [1, 1], barrier(1), [1]);
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(bench.declined).toMatchObject([
       {
@@ -294,10 +294,10 @@ describe('snapshots', () => {
       await bench.settle();
       const seen = bench.task.metrics().recordsIn;
       expect([seen, builtOn().length]).toEqual(incremental ? [40, 0] : [41, 1]);
-      bench.task.trigger(1);
+      bench.trigger(1);
       bench.feed(0, barrier(2), [2]);
       await bench.settle();
-      bench.task.trigger(2, 1);
+      bench.trigger(2, 1);
       await bench.settle();
       expect(bench.task.metrics().recordsIn).toBe(42);
       expect(builtOn()).toEqual(incremental ? [undefined, 1] : [undefined, undefined]);
@@ -308,7 +308,7 @@ describe('snapshots', () => {
         [5, 2],
       ] as const) {
         bench.feed(0, [3], barrier(checkpoint));
-        bench.task.trigger(checkpoint, base);
+        bench.trigger(checkpoint, base);
         await bench.settle();
       }
       expect(builtOn().slice(2)).toEqual(
@@ -341,19 +341,19 @@ describe('snapshots', () => {
     });
     const bench = await TaskBench.open(graph, { vertex: 'head' });
     bench.feed(0, [1], barrier(1), [2]);
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     bench.feed(0, barrier(2), [3]);
     await bench.settle();
     expect(calls).toEqual(['write 1', 'prepare 1', 'write 2']);
-    bench.task.abort(1);
-    bench.task.trigger(2);
+    bench.abort(1);
+    bench.trigger(2);
     await bench.settle();
     expect(calls).toEqual(['write 1', 'prepare 1', 'write 2', 'abort 1', 'prepare 2', 'write 3']);
     // A checkpoint that is given up while the driver's word is missing is forgotten.
     bench.feed(0, barrier(3), [4]);
     await bench.settle();
-    bench.task.abort(3);
+    bench.abort(3);
     await bench.settle();
     expect(calls.slice(-2)).toEqual(['abort 3', 'write 4']);
   });
@@ -392,7 +392,7 @@ describe('checkpoints that overlap', () => {
     });
     const bench = await TaskBench.open(graph, { vertex: 'head', incremental: true });
     bench.feed(0, [1], barrier(1), [2], barrier(2), [3], barrier(3), [4]);
-    for (const checkpoint of [1, 2, 3]) bench.task.trigger(checkpoint);
+    for (const checkpoint of [1, 2, 3]) bench.trigger(checkpoint);
     await bench.settle();
     // Nothing from behind the second barrier, which is held back with its part.
     expect(calls).toEqual(['write 1', 'prepare 1', 'write 2']);
@@ -401,13 +401,13 @@ describe('checkpoints that overlap', () => {
     await bench.settle();
     expect(calls.slice(3)).toEqual(['prepare 2', 'write 3']);
     expect(bench.captured.map(({ checkpoint }) => checkpoint)).toEqual([1]);
-    bench.task.abort(3);
-    bench.task.abort(2);
+    bench.abort(3);
+    bench.abort(2);
     await bench.settle();
     // The barrier of the third is dead by now, and no part of it is taken.
     expect(calls.slice(5)).toEqual(['abort 3', 'abort 2', 'write 4']);
     bench.feed(0, barrier(4));
-    bench.task.trigger(4);
+    bench.trigger(4);
     await bench.settle();
     durable(4);
     await bench.settle();
@@ -424,7 +424,7 @@ describe('checkpoints that overlap', () => {
         .sinkTo(slow);
     });
     const bench = await TaskBench.open(graph, { vertex: 'head', splits: 1 });
-    for (const checkpoint of [1, 2, 3]) bench.task.trigger(checkpoint);
+    for (const checkpoint of [1, 2, 3]) bench.trigger(checkpoint);
     await bench.settle();
     expect(calls).toEqual(['prepare 1', 'write 1', 'write 2', 'write 3', 'write 4']);
     expect(bench.ended).toBe(1);
@@ -452,18 +452,18 @@ describe('checkpoints that overlap', () => {
     const options = { vertex: 'count', incremental: true, capacityRecords: 1_000 };
     const bench = await TaskBench.open(graph, options);
     bench.feed(0, keys, barrier(1));
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
-    bench.task.trigger(2, 1);
-    bench.task.trigger(3);
+    bench.trigger(2, 1);
+    bench.trigger(3);
     bench.feed(0, [1], barrier(2), [2], barrier(3), [3], barrier(4));
     await bench.settle();
     // Checkpoint 2 is complete and 3 was given up: its cut has taken the place of 2's.
-    bench.task.abort(3);
-    bench.task.trigger(4, 2);
+    bench.abort(3);
+    bench.trigger(4, 2);
     await bench.settle();
     bench.feed(0, [4], barrier(5));
-    bench.task.trigger(5, 4);
+    bench.trigger(5, 4);
     await bench.settle();
     const builtOn = bench.captured.map(
       ({ sections }) => sections.find(({ name }) => name === 'rows')!.on,
@@ -591,7 +591,7 @@ describe('sources', () => {
   it('read their splits in order, then end, and go on answering triggers', async () => {
     const bench = await open(testSource({ splits: [[1, 2], [], [3, 4, 5]] }), { splits: 3 });
     await bench.settle();
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(contents(bench.outputs[0]![0]!)).toEqual([
       1,
@@ -644,7 +644,7 @@ describe('sources', () => {
         await new Promise((resolve) => setImmediate(resolve));
         read.push(...contents(bench.outputs[0]![0]!).filter(Number.isInteger));
       }
-      bench.task.trigger(1);
+      bench.trigger(1);
       // Time is up at once: the barrier comes before the next record.
       bench.task.run(0);
       const more = contents(bench.outputs[0]![0]!);
@@ -681,7 +681,7 @@ describe('sources', () => {
     settle([5]);
     await bench.settle();
     expect(bench.woken).toBeGreaterThan(woken);
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(contents(bench.outputs[0]![0]!)).toEqual([5, 'barrier 1']);
     settle(undefined);
@@ -694,11 +694,11 @@ describe('sources', () => {
     bench.task.run(0);
     await new Promise((resolve) => setImmediate(resolve));
     for (let i = 0; i < 3; i += 1) bench.task.run(0);
-    bench.task.stopSources(false);
+    bench.stopSources(false);
     await bench.settle();
     const read = contents(bench.outputs[0]![0]!);
     expect(read.length).toBeLessThan(6);
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(contents(bench.outputs[0]![0]!)).toEqual(['barrier 1']);
     expect(bench.ended).toBe(0);
@@ -712,9 +712,9 @@ describe('sources', () => {
 
   it('drain: time ends now, and what was not read is not taken for read', async () => {
     const bench = await open(testSource({ splits: [[1, 2, 3]] }), { splits: 1 });
-    bench.task.stopSources(true);
+    bench.stopSources(true);
     await bench.settle();
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(contents(bench.outputs[0]![0]!)).toEqual(['watermark Infinity', 'end', 'barrier 1']);
     expect(bench.ended).toBe(1);
@@ -874,7 +874,7 @@ describe('sinks', () => {
     Object.defineProperty(writer, 'full', { get: () => full });
     const bench = await TaskBench.open(into(writer), { vertex: 'head' });
     bench.feed(0, [1, 2, 3, 4], barrier(1));
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(written).toEqual([1, 2]);
     expect(bench.task.runnable).toBe(false);
@@ -894,7 +894,7 @@ describe('sinks', () => {
     });
     const bench = await TaskBench.open(kept, { vertex: 'head' });
     bench.feed(0, barrier(1));
-    bench.task.trigger(1);
+    bench.trigger(1);
     await bench.settle();
     expect(bench.captured).toMatchObject([
       {
@@ -929,7 +929,7 @@ describe('sinks', () => {
     ]) {
       const bench = await TaskBench.open(into({ ...plain, prepare }), { vertex: 'head' });
       bench.feed(0, barrier(1));
-      bench.task.trigger(1);
+      bench.trigger(1);
       await bench.settle();
       expect(bench.failures).toMatchObject([
         { kind: 'sink', operator: 'sink', message: 'disk full' },

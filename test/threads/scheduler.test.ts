@@ -24,6 +24,7 @@ class Worker implements Tasklet {
   units: number;
   ran = 0;
   due: number | undefined;
+  error: string | undefined;
   flushed = 0;
 
   constructor(name: string, units: number) {
@@ -40,6 +41,10 @@ class Worker implements Tasklet {
     this.units -= 1;
     this.ran += 1;
     return true;
+  }
+
+  broke(error: unknown): void {
+    this.error = (error as Error).message;
   }
 
   flushDue(now: number): number | undefined {
@@ -60,7 +65,7 @@ async function settled(condition: () => boolean): Promise<void> {
 describe('the scheduler', () => {
   test('runs every tasklet until nothing moves, then sleeps', async () => {
     const sleeper = new CountingSleeper();
-    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const scheduler = new Scheduler({ sleeper });
     const tasklets = [new Worker('a', 5), new Worker('b', 500), new Worker('c', 0)];
     for (const tasklet of tasklets) scheduler.add(tasklet);
     await settled(() => sleeper.armed > 0);
@@ -69,7 +74,7 @@ describe('the scheduler', () => {
 
   test('work that arrives between the last look and going to sleep is not missed', async () => {
     const sleeper = new CountingSleeper();
-    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const scheduler = new Scheduler({ sleeper });
     const tasklet = new Worker('a', 1);
     let late = 3;
     sleeper.onArm = () => {
@@ -83,7 +88,7 @@ describe('the scheduler', () => {
 
   test('a wake-up brings a sleeping thread back', async () => {
     const sleeper = new CountingSleeper();
-    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const scheduler = new Scheduler({ sleeper });
     const tasklet = new Worker('a', 0);
     scheduler.add(tasklet);
     await settled(() => sleeper.armed === 1);
@@ -94,20 +99,16 @@ describe('the scheduler', () => {
 
   test('buffered output is flushed when it is due although nothing else happens', async () => {
     const sleeper = new CountingSleeper();
-    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const scheduler = new Scheduler({ sleeper });
     const tasklet = new Worker('a', 0);
     tasklet.due = performance.now() + 5;
     scheduler.add(tasklet);
     await settled(() => tasklet.flushed === 1);
   });
 
-  test('an tasklet that throws is taken off and reported; the others go on', async () => {
+  test('a tasklet that throws is taken off and told so; the others go on', async () => {
     const sleeper = new CountingSleeper();
-    const failures: string[] = [];
-    const scheduler = new Scheduler({
-      sleeper,
-      onFailure: (tasklet, error) => failures.push(`${tasklet.name}: ${(error as Error).message}`),
-    });
+    const scheduler = new Scheduler({ sleeper });
     const broken = new Worker('broken', 1);
     broken.run = () => {
       throw new Error('broken in two');
@@ -116,12 +117,12 @@ describe('the scheduler', () => {
     scheduler.add(broken);
     scheduler.add(healthy);
     await settled(() => healthy.ran === 100);
-    expect(failures).toEqual(['broken: broken in two']);
+    expect([broken.error, healthy.error]).toEqual(['broken in two', undefined]);
   });
 
   test('sleeps through what is due in longer than a timer can wait', async () => {
     const sleeper = new CountingSleeper();
-    const scheduler = new Scheduler({ sleeper, onFailure: () => {} });
+    const scheduler = new Scheduler({ sleeper });
     const tasklet = new Worker('a', 1);
     tasklet.due = performance.now() + 100 * 365 * 86_400_000;
     scheduler.add(tasklet);

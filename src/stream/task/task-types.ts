@@ -91,6 +91,25 @@ export interface TaskOptions {
   readonly callbacks: TaskCallbacks;
 }
 
+/** What a task can be told. Messages are handled in the task's turns, between two records, in the order in which they came. */
+export type TaskMessage =
+  /** Checkpoint `checkpoint` has begun, and may build on `base`. Comes behind the `abort`s of older ones. */
+  | { readonly kind: 'trigger'; readonly checkpoint: number; readonly base: number | undefined }
+  /** The checkpoint was given up. */
+  | { readonly kind: 'abort'; readonly checkpoint: number }
+  /** The checkpoint is complete, and its sinks have committed. */
+  | { readonly kind: 'committed'; readonly checkpoint: number }
+  /**
+   * A source task emits no more records from now on, but still answers triggers. `drain` ends the input here and now,
+   * so that windows fire.
+   */
+  | { readonly kind: 'stop-sources'; readonly drain: boolean }
+  /** Asks for its metrics. */
+  | { readonly kind: 'metrics' };
+
+/** What a task answers: to `metrics` these, to anything else nothing. */
+export type TaskAnswer = TaskMetrics | undefined;
+
 /** A task's part of a checkpoint, captured and not written yet. */
 export interface CapturedTask {
   readonly checkpoint: number;

@@ -1,5 +1,6 @@
 /**
- * A task: one instance of a chain of operators, the tasklet that a slot runs.
+ * A task: one instance of a chain of operators. It is an actor's behaviour (`receive`) with channels beside its mailbox
+ * (`run`); its cell (`actors/cell.ts`) is what a slot runs.
  *
  *  K1  `run` is the only place where records are processed. When the gate says pause, it stops after the current
  *      record, wherever that is (in a batch, an iterator, a run of timers), and goes on there later.
@@ -21,9 +22,9 @@
  *      one batch ahead of them. The input ends when no operator has anything pending.
  */
 
+import type { Behaviour, Work } from '../../actors/actor.js';
 import { atPoint } from '../../base/protocol-points.js';
 import { type Batch, NOT_BEHIND } from '../../channels/element.js';
-import { Backlog } from '../../threads/backlog.js';
 import type { Lease } from '../../threads/lease.js';
 import { TaskMark } from '../../threads/task-mark.js';
 import type { Port } from '../operator.js';
@@ -33,6 +34,7 @@ import { type LocatedError, locate } from './located-error.js';
 import { OvertakenOutput } from './overtaken-output.js';
 import { alignedTask, type SourceAlignment } from './source-alignment.js';
 import type { SourceHead } from './source-head.js';
+import { TaskBacklog } from './task-backlog.js';
 import { buildChain, type Chain } from './task-chain.js';
 import { inputsOf, outputsOf, restoredChannelsOf } from './task-channels.js';
 import { type DuePart, TaskCheckpoints } from './task-checkpoints.js';
@@ -44,7 +46,7 @@ import { TaskOutputs } from './task-outputs.js';
 import { type TaskPart, TaskSnapshots } from './task-snapshots.js';
 import { observedSplitsOf, sourceHeadOf } from './task-source.js';
 import { TaskTurns } from './task-turns.js';
-import type { TaskMetrics, TaskOptions } from './task-types.js';
+import type { TaskAnswer, TaskMessage, TaskMetrics, TaskOptions } from './task-types.js';
 import { TimeHolders } from './time-holder.js';
 
 /** The largest share of a run that goes to a snapshot under way. */
@@ -52,7 +54,7 @@ const SNAPSHOT_SHARE = 0.5;
 
 type Input = 'open' | 'stopped' | 'ending' | 'ended';
 
-export class Task {
+export class Task implements Behaviour<TaskMessage, TaskAnswer>, Work {
   readonly name: string;
   readonly vertex: number;
   readonly instance: number;
@@ -61,9 +63,7 @@ export class Task {
   readonly #gate: TaskGate;
   readonly #lease: Lease;
   readonly #mark: TaskMark;
-  readonly #backlog: Backlog;
-  /** The task has not worked off all that was in flight to it in the restored checkpoint. */
-  #hasBacklog = false;
+  readonly #backlog: TaskBacklog;
   readonly #chain: Chain;
   readonly #outputs: TaskOutputs;
   readonly #place: TaskPlace;
@@ -110,7 +110,6 @@ export class Task {
     this.#gate = options.gate;
     this.#lease = options.lease;
     this.#mark = options.mark ?? new TaskMark();
-    this.#backlog = options.backlog ?? new Backlog();
     this.#gate.attach(options.block, options.lease, options.epoch, this.#mark);
     const table = options.plan.tables[vertex.parallelism];
     const counting = { instance: this.instance, parallelism: vertex.parallelism, table };
@@ -141,6 +140,7 @@ export class Task {
       restored: restoredChannelsOf(options),
       replayedBarrier: options.replayedBarrier,
     });
+    this.#backlog = new TaskBacklog(options, this.#inputs, this.#turns);
     const isAligned = alignedTask(options.plan, options.vertex) !== undefined;
     const alignment = isAligned ? options.alignment?.(vertex.id) : undefined;
     this.#alignment = alignment;
@@ -210,8 +210,7 @@ export class Task {
     if (this.#earlyError !== undefined) throw taskError(this.#earlyError, this.#place);
     this.#state = 'open';
     this.#gate.record = (this.#source?.records ?? 0) - 1;
-    this.#hasBacklog = this.#isRestoring();
-    if (this.#hasBacklog) this.#backlog.begin();
+    this.#backlog.begin();
     if (this.#source !== undefined) this.#meter.read(this.#source.records);
   }
 
@@ -257,7 +256,7 @@ export class Task {
       if (this.#source === undefined) this.#consume();
       else this.#produce(this.#source);
       this.#fired();
-      this.#workedOff();
+      this.#backlog.look();
     } catch (error) {
       this.#fail(error);
     }
@@ -269,19 +268,27 @@ export class Task {
     return this.#moved;
   }
 
-  /** The driver says that a checkpoint has begun, and may build on `base`. Comes behind the `abort`s of older ones. */
-  trigger(checkpoint: number, base?: number): void {
-    this.#snapshots.told(checkpoint, base);
-    this.#checkpoints.trigger(checkpoint, performance.now());
+  receive(message: TaskMessage): TaskAnswer {
+    switch (message.kind) {
+      case 'trigger':
+        this.#snapshots.told(message.checkpoint, message.base);
+        this.#checkpoints.trigger(message.checkpoint, performance.now());
+        return undefined;
+      case 'abort':
+        this.#checkpoints.abort(message.checkpoint);
+        return undefined;
+      case 'committed':
+        this.#committed(message.checkpoint);
+        return undefined;
+      case 'stop-sources':
+        this.#stopSources(message.drain);
+        return undefined;
+      case 'metrics':
+        return this.metrics();
+    }
   }
 
-  /** The checkpoint was given up. */
-  abort(checkpoint: number): void {
-    this.#checkpoints.abort(checkpoint);
-  }
-
-  /** The checkpoint is complete, and its sinks have committed. */
-  committed(checkpoint: number): void {
+  #committed(checkpoint: number): void {
     if (!this.#live()) return;
     try {
       this.#source?.committed(checkpoint);
@@ -290,11 +297,7 @@ export class Task {
     }
   }
 
-  /**
-   * A source task emits no more records from now on, but still answers triggers.
-   * @param drain ends the input here and now, so that windows fire
-   */
-  stopSources(drain: boolean): void {
+  #stopSources(drain: boolean): void {
     if (this.#source === undefined) return;
     if (this.#input === 'open' || this.#input === 'stopped') {
       this.#input = drain ? 'ending' : 'stopped';
@@ -331,6 +334,7 @@ export class Task {
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
+  /** As it stands; to be read from outside only when it does not run. */
   metrics(): TaskMetrics {
     return {
       vertex: this.#id,
@@ -501,18 +505,6 @@ export class Task {
   #mayEmit(): boolean {
     if (this.#input !== 'open') return false;
     return !this.#backlog.isPending || this.#source!.isBehind(this.#options.reached ?? []);
-  }
-
-  /** What operators had in flight counts when instances have changed: then another may read what comes after it. */
-  #isRestoring(): boolean {
-    const isMoved = this.#options.replayedBarrier !== undefined;
-    return this.#inputs.restoring || (isMoved && this.#turns.pending);
-  }
-
-  #workedOff(): void {
-    if (!this.#hasBacklog || this.#isRestoring()) return;
-    this.#hasBacklog = false;
-    this.#backlog.end();
   }
 
   #emit(source: SourceHead): boolean {

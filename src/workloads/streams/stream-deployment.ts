@@ -1,15 +1,12 @@
 /** The part of one region on one slot, in one epoch: its tasks, connected, with a graph of their own. */
 
-import { toFailure } from '../../base/failure.js';
 import type { Deployment, Stage } from '../../host/workload.js';
 import type { Graph } from '../../stream/graph/graph.js';
-import type { Task } from '../../stream/task/task.js';
 import type { TaskMetrics } from '../../stream/task/task-types.js';
 import type { ControlBlock } from '../../threads/control-block.js';
 import { Lease } from '../../threads/lease.js';
-import type { Tasklet } from '../../threads/tasklet.js';
 import type { CheckpointBase, DeploySpec, Streams } from './stream-types.js';
-import { baseFor, wireTasks } from './wiring.js';
+import { baseFor, type TaskActor, wireTasks } from './wiring.js';
 
 export interface StreamDeploymentOptions {
   readonly spec: DeploySpec;
@@ -21,17 +18,15 @@ export interface StreamDeploymentOptions {
 
 export class StreamDeployment implements Deployment<Streams> {
   readonly graph: Graph;
-  readonly tasklets: readonly Task[];
   readonly #spec: DeploySpec;
-  readonly #stage: Stage<Streams>;
+  readonly #actors: readonly TaskActor[];
   readonly #closed: () => void;
 
   constructor({ spec, stage, graph, block, closed }: StreamDeploymentOptions) {
     this.graph = graph;
     this.#spec = spec;
-    this.#stage = stage;
     this.#closed = closed;
-    this.tasklets = wireTasks({
+    this.#actors = wireTasks({
       spec,
       graph,
       block,
@@ -42,6 +37,10 @@ export class StreamDeployment implements Deployment<Streams> {
     });
   }
 
+  get cells(): readonly TaskActor['cell'][] {
+    return this.#actors.map(({ cell }) => cell);
+  }
+
   /** Ids of the region's operators. */
   get operators(): readonly string[] {
     const { plan, region } = this.#spec;
@@ -49,7 +48,7 @@ export class StreamDeployment implements Deployment<Streams> {
   }
 
   async open(isCurrent: () => boolean): Promise<void> {
-    for (const task of this.tasklets) {
+    for (const { task } of this.#actors) {
       await task.open();
       if (isCurrent()) continue;
       // What was opened after the fence is closed here.
@@ -59,36 +58,37 @@ export class StreamDeployment implements Deployment<Streams> {
   }
 
   trigger(checkpoint: number, base: CheckpointBase | undefined): void {
-    for (const task of this.tasklets) task.trigger(checkpoint, baseFor(base, task));
+    for (const { task, cell } of this.#actors) {
+      cell.tell({ kind: 'trigger', checkpoint, base: baseFor(base, task) });
+    }
   }
 
   abort(checkpoint: number): void {
-    for (const task of this.tasklets) task.abort(checkpoint);
+    for (const { cell } of this.#actors) cell.tell({ kind: 'abort', checkpoint });
   }
 
-  committed(checkpoint: number): void {
-    for (const task of this.tasklets) task.committed(checkpoint);
+  async committed(checkpoint: number): Promise<void> {
+    const message = { kind: 'committed', checkpoint } as const;
+    await Promise.all(this.#actors.map(({ cell }) => cell.ask(message)));
   }
 
   stopSources(drain: boolean): void {
-    for (const task of this.tasklets) task.stopSources(drain);
-    this.#stage.wake();
+    for (const { cell } of this.#actors) cell.tell({ kind: 'stop-sources', drain });
   }
 
-  metrics(): readonly TaskMetrics[] {
-    return this.tasklets.map((task) => task.metrics());
-  }
-
-  broke(tasklet: Tasklet, error: unknown): void {
-    const { epoch, slot } = this.#spec;
-    const task = this.tasklets.find((candidate) => candidate === tasklet)!;
-    const { vertex, instance } = task;
-    const failure = toFailure(error, 'internal', { slot });
-    this.#stage.report({ kind: 'task-failed', epoch, vertex, instance, failure });
+  async metrics(): Promise<readonly TaskMetrics[]> {
+    return await Promise.all(this.#actors.map(metricsOf));
   }
 
   async close(): Promise<void> {
     this.#closed();
-    await Promise.allSettled(this.tasklets.map((task) => task.close()));
+    await Promise.allSettled(this.#actors.map(({ cell }) => cell.stop()));
   }
+}
+
+/** One that does not run yet, or any more, cannot answer, and is read as it lies. */
+async function metricsOf({ task, cell }: TaskActor): Promise<TaskMetrics> {
+  if (cell.life !== 'running') return task.metrics();
+  const reply = await cell.ask({ kind: 'metrics' });
+  return (reply.kind === 'handled' ? reply.answer : undefined) ?? task.metrics();
 }

@@ -1,11 +1,13 @@
 /**
- * Makes the tasks of a deployment, and the channel ends between them.
+ * Makes the tasks of a deployment, each in its actor's cell, and the channel ends between them.
  *
  * Inputs of a task are in the order of edges, then of producing instances; outputs of an edge in the
  * order of consuming instances. Both ends of a channel are made of the same `ChannelSpec`.
  */
 
 import { types } from 'node:util';
+import type { Surroundings } from '../../actors/actor.js';
+import { Cell } from '../../actors/cell.js';
 import type { Clock } from '../../base/clock.js';
 import { HoldfastError } from '../../base/errors.js';
 import { type Failure, toFailure } from '../../base/failure.js';
@@ -19,7 +21,7 @@ import { tasksOn } from '../../stream/graph/planner.js';
 import { alignedTasks, SourceAlignment } from '../../stream/task/source-alignment.js';
 import { Task } from '../../stream/task/task.js';
 import { TaskGate } from '../../stream/task/task-gate.js';
-import type { TaskOptions } from '../../stream/task/task-types.js';
+import type { TaskAnswer, TaskMessage, TaskOptions } from '../../stream/task/task-types.js';
 import { Backlog } from '../../threads/backlog.js';
 import { ControlBlock } from '../../threads/control-block.js';
 import { ringDoorbell } from '../../threads/doorbell.js';
@@ -57,8 +59,14 @@ interface Ends {
   readonly outputs: Map<string, OutputChannel>;
 }
 
+/** A task, and the actor that it is. */
+export interface TaskActor {
+  readonly task: Task;
+  readonly cell: Cell<TaskMessage, TaskAnswer>;
+}
+
 /** The tasks of a region on this slot, connected, not yet open. */
-export function wireTasks(options: WiringOptions): readonly Task[] {
+export function wireTasks(options: WiringOptions): readonly TaskActor[] {
   const { spec } = options;
   const own = tasksOn(spec.plan, spec.region, spec.slot);
   const gates = new Map(
@@ -66,17 +74,34 @@ export function wireTasks(options: WiringOptions): readonly Task[] {
   );
   const ends = makeChannels(options, gates);
   const backlog = backlogOf(options);
-  return own.map(
-    ({ vertex, instance }, index) =>
-      new Task({
-        ...taskParts(options, vertex, instance),
-        mark: options.lease.mark(index),
-        backlog,
-        reached: spec.reached[taskId(vertex.index, instance)],
-        ...taskChannels(spec, vertex, instance, ends),
-        gate: gates.get(taskId(vertex.index, instance))!,
-      }),
-  );
+  const surroundings: Surroundings<TaskMessage> = {
+    wake: options.wake,
+    failed: (address, failure) => {
+      const failed = actors.find(({ cell }) => cell.address === address)!;
+      const { vertex, instance } = failed.task;
+      const { epoch, slot } = spec;
+      const located = { ...failure, slot };
+      options.report({ kind: 'task-failed', epoch, vertex, instance, failure: located });
+      options.failed();
+    },
+    // Whoever sends to a task that works no more hears from the failure, or the fence, why that is.
+    deadLetter: () => {},
+  };
+  const actors = own.map(({ vertex, instance }, index): TaskActor => {
+    const fail = (failure: Failure): void => cell.fail(failure);
+    const task = new Task({
+      ...taskParts(options, vertex, instance, fail),
+      mark: options.lease.mark(index),
+      backlog,
+      reached: spec.reached[taskId(vertex.index, instance)],
+      ...taskChannels(spec, vertex, instance, ends),
+      gate: gates.get(taskId(vertex.index, instance))!,
+    });
+    const address = { path: task.name, incarnation: spec.epoch };
+    const cell = new Cell({ address, behaviour: task, work: task, surroundings });
+    return { task, cell };
+  });
+  return actors;
 }
 
 /** The checkpoint on which the task's part is to build; undefined: the part holds all of its state. */
@@ -181,6 +206,7 @@ function taskParts(
   options: WiringOptions,
   vertex: PlanVertex,
   instance: number,
+  failed: (failure: Failure) => void,
 ): Omit<TaskOptions, 'inputs' | 'outputs' | 'gate' | 'mark' | 'backlog' | 'reached'> {
   const { spec, graph, block, lease, report } = options;
   const { epoch, incarnation, slot } = spec;
@@ -188,10 +214,6 @@ function taskParts(
   const restore = spec.restores.find(
     (entry) => entry.vertex === vertex.index && entry.instance === instance,
   );
-  const failed = (failure: Failure): void => {
-    report({ kind: 'task-failed', ...place, failure: { ...failure, slot } });
-    options.failed();
-  };
   return {
     graph,
     plan: spec.plan,
