@@ -337,8 +337,8 @@ export interface JobResult<C = unknown> {
 
 export interface JobTreeNode {
   /**
-   * `job` ▸ `coordinator` (of checkpoints) and, for each region, its supervisor ▸ `slot`: the part of
-   * the region on one slot ▸ `task`. A `group` that the user has named stands between the job and its regions.
+   * `job` ▸ `coordinator` (of checkpoints) and, for each region, its supervisor ▸ `slot`: supervises the part of
+   * the region on one slot ▸ `task`, which is down once it has processed all its input. A `group` that the user has named stands between the job and its regions.
    */
   readonly kind: 'job' | 'coordinator' | 'group' | 'region' | 'slot' | 'task';
   /** Unique among its siblings: a name, the region's first operator, `slot 1`, `operator#instance`. */

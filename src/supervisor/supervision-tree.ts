@@ -8,7 +8,8 @@
  *   a supervisor's last word              what its parent hears
  *   escalate                              child-ended, abnormal
  *   stopped because it was asked to       child-ended, shutdown; abnormal when it had died
- *   stopped by its autoShutdown           child-ended, normal; abnormal when it had died
+ *   stopped by its autoShutdown,
+ *   or because its work is done           child-ended, normal; abnormal when it had died
  *
  *  T1  A supervisor starts before its children. When all of them have started, it has started, and its next
  *      sibling waits for that. It is down after its children.
@@ -69,6 +70,8 @@ interface Branch {
   isUp: boolean;
   /** It was killed. It is over when all under it is down. */
   death: Failure | undefined;
+  /** Its work is done. It is over when all under it is down. */
+  isFinished: boolean;
   deadline: Deadline<Branch> | undefined;
 }
 
@@ -146,16 +149,23 @@ export class SupervisionTree {
       case 'stop':
         this.#send(this.#root, event);
         return;
-      case 'progress': {
-        const { path } = event;
-        for (const branch of this.#branches) {
-          if (path === undefined || branch.path === path) this.#send(branch, { kind: 'progress' });
-        }
+      case 'progress':
+        this.#progress(event.path);
+        return;
+      case 'kill': {
+        const branch = this.#working(event.path);
+        if (branch === undefined) return;
+        branch.death ??= event.failure ?? unexplainedEnd(event.path);
+        this.#send(branch, { kind: 'stop' }); // T2
         return;
       }
-      case 'kill':
-        this.#kill(event.path, event.failure);
+      case 'finish': {
+        const branch = this.#working(event.path);
+        if (branch === undefined) return;
+        branch.isFinished = true;
+        this.#send(branch, { kind: 'stop' }); // T2
         return;
+      }
       case 'start-child':
       case 'terminate-child':
       case 'restart-child':
@@ -167,14 +177,20 @@ export class SupervisionTree {
     }
   }
 
-  #kill(path: string, failure: Failure | undefined): void {
+  #progress(path: string | undefined): void {
+    const only = path === undefined ? undefined : this.#nodes.get(path);
+    if (path === undefined) {
+      for (const branch of this.#branches) this.#send(branch, { kind: 'progress' });
+    } else if (only?.kind === 'supervisor') this.#send(only, { kind: 'progress' });
+  }
+
+  /** The supervisor, if it has started and is not over. */
+  #working(path: string): Branch | undefined {
     const branch = this.#nodes.get(path);
-    if (branch === undefined) return;
+    if (branch === undefined) return undefined;
     assert(branch.kind === 'supervisor', `'${path}' is no supervisor; the end of a leaf is told`);
     const { phase } = branch.machine;
-    if (phase === 'new' || phase === 'ended') return;
-    branch.death ??= failure ?? unexplainedEnd(path);
-    this.#send(branch, { kind: 'stop' }); // T2
+    return phase === 'new' || phase === 'ended' ? undefined : branch;
   }
 
   #leafEvent({ path, ...event }: LeafEvent): void {
@@ -301,7 +317,8 @@ export class SupervisionTree {
         else if (branch.parent === undefined) {
           this.#commands.push({ kind: 'ended', reason: command.reason });
         } else {
-          const reason = command.reason === 'auto-shutdown' ? 'normal' : 'shutdown';
+          const isWell = command.reason === 'auto-shutdown' || branch.isFinished;
+          const reason = isWell ? 'normal' : 'shutdown';
           this.#tellParent(branch, { kind: 'child-ended', reason });
         }
     }
@@ -364,6 +381,7 @@ export class SupervisionTree {
       machine: this.#makeMachine(spec),
       isUp: false,
       death: undefined,
+      isFinished: false,
       deadline: undefined,
     };
     this.#keep(branch);
@@ -397,6 +415,7 @@ export class SupervisionTree {
     branch.machine = this.#makeMachine(branch.spec);
     branch.isUp = false;
     branch.death = undefined;
+    branch.isFinished = false;
     const known = new Set<unknown>(branch.spec.children);
     for (const node of branch.children.values()) if (!known.has(node.spec)) this.#drop(node);
     this.#makeChildren(branch);

@@ -76,6 +76,8 @@ export type TreeEvent =
   | { readonly kind: 'progress'; readonly path?: string | undefined }
   /** A supervisor dies: what is under it is stopped, in order, and its parent sees an abnormal end. */
   | { readonly kind: 'kill'; readonly path: string; readonly failure?: Failure | undefined }
+  /** The work of a supervisor is done: what is under it is stopped, in order, and its parent sees a normal end. */
+  | { readonly kind: 'finish'; readonly path: string }
   | { readonly kind: 'tick' }
   | { readonly kind: 'stop' };
 

@@ -7,7 +7,7 @@
  *       last time, and by nothing else.
  *  I30  A group's strategy restarts exactly its set: the one that failed, all, or it and those behind it.
  *       Where these are several they start in their order, none while one behind it is still there, and
- *       are stopped the other way round.
+ *       are stopped the other way round. A region is there as long as one of its tasks is.
  */
 
 import { Progress, type RegionPoint } from '../../src/job/driver/progress.js';
@@ -23,8 +23,12 @@ import { allOf, patch } from './patch.js';
 
 interface GroupWatch {
   readonly strategy: TreeNode['strategy'];
+  /** Ids of regions. */
   readonly children: readonly string[];
-  readonly alive: Set<string>;
+  /** By region: its tasks that are there. */
+  readonly alive: Map<string, Set<string>>;
+  /** Regions that go down because something in them has failed: that has no order. */
+  readonly failed: Set<string>;
   /** Of a restart under way: those that have not started again. */
   readonly awaited: Set<string>;
   /** Restarts since the last progress. */
@@ -130,7 +134,8 @@ function groupsOf(root: TreeNode): Map<string, GroupWatch> {
       {
         strategy,
         children: children.map(({ id }) => id),
-        alive: new Set(),
+        alive: new Map(children.map(({ id }) => [id, new Set<string>()])),
+        failed: new Set(),
         awaited: new Set(),
         attempts: 0,
         answeredAtMs: [],
@@ -145,12 +150,15 @@ function hear(groups: ReadonlyMap<string, GroupWatch>, event: TreeEvent): void {
     if (group !== undefined) group.attempts = 0;
     return;
   }
-  const isOver = event.kind === 'child-ended' || event.kind === 'start-failed';
-  if (!isOver && event.kind !== 'child-started') return;
-  const [path, child] = parted(event.path);
+  if (!('path' in event) || event.path === undefined) return;
+  const { group: path, region, task } = parted(event.path);
   const group = groups.get(path);
-  if (isOver) group?.alive.delete(child);
-  else group?.awaited.delete(child);
+  if (group === undefined || region === undefined) return;
+  if (event.kind === 'kill' || (event.kind === 'child-ended' && event.reason === 'abnormal')) {
+    group.failed.add(region);
+  }
+  if (event.kind === 'child-ended') group.alive.get(region)!.delete(task!);
+  if (event.kind === 'child-started') group.awaited.delete(region);
 }
 
 function judge(
@@ -165,8 +173,8 @@ function judge(
     case 'restarting': {
       const group = groups.get(command.path);
       if (group === undefined) return;
-      const failed = 'path' in event && event.path !== undefined ? parted(event.path)[1] : '';
-      const set = wrongSet(group, failed, command.children);
+      const failed = 'path' in event && event.path !== undefined ? parted(event.path).region : '';
+      const set = wrongSet(group, failed ?? '', command.children);
       if (set !== undefined) violated(`I30: ${command.path} (${group.strategy}): ${set}`);
       for (const child of command.children) group.awaited.add(child);
       const answer = wrongAnswer(group, restart, command, now);
@@ -180,22 +188,25 @@ function judge(
       return;
     }
     case 'start-child':
-    case 'stop-child': {
-      const [path, child] = parted(command.path);
+    case 'kill-child': {
+      const { group: path, region, task } = parted(command.path);
       const group = groups.get(path);
-      if (group === undefined) return;
-      const behind = behindIt(group, child);
+      if (group === undefined || region === undefined) return;
+      const isOrdered = command.kind === 'start-child' || !group.failed.has(region);
+      const behind = isOrdered ? behindIt(group, region) : undefined;
       if (behind !== undefined) {
         violated(`I30: ${command.kind} of '${command.path}', and '${behind}' is there`);
       }
-      if (command.kind === 'start-child') group.alive.add(child);
+      if (command.kind === 'kill-child') return;
+      group.failed.delete(region);
+      group.alive.get(region)!.add(task!);
     }
   }
 }
 
 function behindIt({ strategy, children, alive }: GroupWatch, child: string): string | undefined {
   if (strategy === 'one-for-one') return undefined;
-  return children.slice(children.indexOf(child) + 1).find((other) => alive.has(other));
+  return children.slice(children.indexOf(child) + 1).find((other) => alive.get(other)!.size > 0);
 }
 
 /** What is wrong with these being restarted for that one. */
@@ -259,7 +270,14 @@ function delaysOf(restart: RestartStrategy, attempt: number): readonly [number, 
   return [meanMs * (1 - jitter), Math.min(maxMs, meanMs * (1 + jitter))];
 }
 
-function parted(path: string): readonly [string, string] {
-  const at = path.lastIndexOf('/');
-  return [path.slice(0, at), path.slice(at + 1)];
+interface Parts {
+  readonly group: string;
+  readonly region: string | undefined;
+  readonly task: string | undefined;
+}
+
+/** `job/group/region/slot/task` */
+function parted(path: string): Parts {
+  const [job, group, region, slot, task] = path.split('/');
+  return { group: `${job}/${group}`, region, task: task && `${slot}/${task}` };
 }

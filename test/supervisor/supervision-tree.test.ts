@@ -117,6 +117,36 @@ describe('a tree of three levels', () => {
     );
   });
 
+  it('a supervisor whose work is done ends normally, and is not started again', () => {
+    const part = (id: string) => ({
+      id,
+      restart: 'transient' as const,
+      significant: true,
+      children: [{ id: 'a' }, { id: 'b' }],
+    });
+    const spec = { id: 'r', autoShutdown: 'all-significant' as const };
+    const bench = TreeBench.running({ ...spec, children: [part('g'), part('h')] });
+    expect(bench.rest(bench.finish('r/g'))).toEqual(['stop r/g/b', 'stop r/g/a']);
+    expect([bench.node('r/g').state, bench.reports]).toEqual(['down', []]);
+    expect([bench.finish('r/g'), bench.kill('r/g'), bench.finish('r/nobody')]).toEqual([
+      [],
+      [],
+      [],
+    ]);
+    expect(bench.rest(bench.finish('r/h'))).toEqual([
+      'stop r/h/b',
+      'stop r/h/a',
+      'ended auto-shutdown',
+    ]);
+  });
+
+  it('a supervisor that dies while it finishes has died', () => {
+    const bench = TreeBench.running(three);
+    bench.finish('r/g/h');
+    bench.kill('r/g/h');
+    expect(bench.rest(['stop r/g/h/c'])).toContain('restarting r/g: h #1 in 0: killed');
+  });
+
   it('an escalation is an abnormal end for the parent, up to the root', () => {
     const bench = TreeBench.running(three);
     const fail = (why: string): string[] => bench.rest(bench.fails('r/g/h/b', why));

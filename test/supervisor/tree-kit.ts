@@ -63,6 +63,7 @@ export class TreeBench {
   tick = () => this.send({ kind: 'tick' });
   stop = () => this.send({ kind: 'stop' });
   up = (path: string) => this.send({ kind: 'child-started', path });
+  finish = (path: string) => this.send({ kind: 'finish', path });
   kill = (path: string) => this.send({ kind: 'kill', path, failure: failureOf('killed') });
 
   fails(path: string, why = path): string[] {

@@ -21,9 +21,16 @@ export interface StoppedRegion {
   readonly tasks: readonly TaskPoint[];
 }
 
+/** Which part of a region has failed: a task, all of it on the slot, or the region as a whole. */
+export type FailedPart =
+  | { readonly kind: 'task'; readonly vertex: number; readonly instance: number }
+  | { readonly kind: 'slot' }
+  | { readonly kind: 'region' };
+
 /** A part of these regions has failed. Their leases are revoked already (R1). */
 export interface FailedEvent {
   readonly kind: 'failed';
+  readonly part: FailedPart;
   readonly regions: readonly StoppedRegion[];
   readonly slot: number;
   readonly failure: Failure;
@@ -74,6 +81,13 @@ export type JobMachineEvent =
   /** The slot has forgotten its tasks of the region, or is dead. */
   | { readonly kind: 'fenced'; readonly region: number; readonly slot: number }
   | LaunchEvent
+  /** The task has processed all its input, and passed everything on. */
+  | {
+      readonly kind: 'task-ended';
+      readonly epoch: number;
+      readonly vertex: number;
+      readonly instance: number;
+    }
   /** A record of this epoch has reached a sink. */
   | { readonly kind: 'first-output'; readonly epoch: number }
   | { readonly kind: 'tick' }

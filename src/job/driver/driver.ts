@@ -112,17 +112,19 @@ export class JobDriver {
         const { except: _, ...failed } = event.failed;
         const isIdle = !this.#job.regions.some(({ plan }) => plan.slots.includes(failed.slot));
         if (isIdle) this.#idleThreadDied(failed);
-        else this.#failed(this.#concerned(event), failed);
+        else this.#failed(this.#concerned(event), { ...failed, part: { kind: 'slot' } });
         return;
       }
       case 'launch-failed': {
         const { round, slot, failure, deterministic } = event;
-        this.#failed(this.#concerned(event), { slot, failure, launch: { round, deterministic } });
+        const launch = { round, deterministic };
+        this.#failed(this.#concerned(event), { slot, failure, launch, part: { kind: 'region' } });
         return;
       }
       case 'checkpoints-failed': {
         const { failure } = event;
-        this.#failed(this.#concerned(event), { slot: failure.slot ?? 0, failure });
+        const slot = failure.slot ?? 0;
+        this.#failed(this.#concerned(event), { slot, failure, part: { kind: 'region' } });
         return;
       }
       case 'deploying': {
@@ -207,12 +209,21 @@ export class JobDriver {
     if (region === undefined) return; // D2
     const { index } = region.plan;
     switch (event.kind) {
-      case 'task-failed':
-        this.#failed([index], { slot, failure: { ...event.failure, slot } });
+      case 'task-failed': {
+        const { vertex, instance } = event;
+        const part = { kind: 'task', vertex, instance } as const;
+        this.#failed([index], { slot, part, failure: { ...event.failure, slot } });
         return;
+      }
       case 'first-output':
         this.#decide({ kind: 'first-output', epoch: event.epoch });
         return;
+      case 'task-ended': {
+        const { kind, epoch, vertex, instance } = event;
+        this.#decide({ kind, epoch, vertex, instance });
+        this.#world!.checkpoints.taskEnded(epoch, vertex, instance);
+        return;
+      }
       default: {
         if (event.kind === 'captured' && event.incarnation !== this.#slots.incarnation(slot))
           return;
@@ -222,7 +233,10 @@ export class JobDriver {
           deployment: this.#deployment(index),
           collected: this.#collected,
         });
-        if (failure !== undefined) this.#failed([index], { slot, failure: { ...failure, slot } });
+        if (failure !== undefined) {
+          const part = { kind: 'slot' } as const;
+          this.#failed([index], { slot, part, failure: { ...failure, slot } });
+        }
       }
     }
   }

@@ -7,7 +7,10 @@ import type { CollectedRows } from '../checkpoints/collected-rows.js';
 import type { Deployment } from './deployment.js';
 import type { DriverOptions, World } from './opening.js';
 
-export type HostReport = Exclude<StreamEvent, { kind: 'task-failed' | 'first-output' }>;
+export type HostReport = Exclude<
+  StreamEvent,
+  { kind: 'task-failed' | 'task-ended' | 'first-output' }
+>;
 
 export interface ReportTakers {
   readonly given: DriverOptions;
@@ -36,9 +39,6 @@ export function takeReport(
       checkpoints.declined(epoch, checkpoint, vertex, instance, mapFailure(failure));
       return undefined;
     }
-    case 'task-ended':
-      checkpoints.taskEnded(event.epoch, event.vertex, event.instance);
-      return undefined;
     case 'reading':
       deployment.reading(event.vertex, event.instance, event.records);
       return undefined;

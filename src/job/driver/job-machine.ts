@@ -2,8 +2,8 @@
  * Decides what becomes of a job: pure. An event and `now` go in, commands come out. What follows a death stands here in
  * one place, `handle`, in the order in which it happens:
  *
- *   failed ──▶ its regions go down, their slots are fenced, their supervisors told
- *          ──▶ a supervisor decides: `restarting`, then `launch`, or the job is given up
+ *   failed ──▶ its regions go down, their slots are fenced, the supervisors told
+ *          ──▶ it escalates to the region's group, which decides: `restarting`, then `launch`, or the job is given up
  *   fenced ──▶ when all slots have forgotten the region, what it goes back to is read, and it is launched
  *   deploying, deployed, launched ──▶ checkpoints begin again; the job runs when all regions do
  *   first-output ──▶ the incident is over, and told
@@ -131,9 +131,7 @@ export class JobMachine {
         this.#failed(event, now);
         return;
       case 'fenced':
-        if (this.regions[event.region]!.fenced(event.slot, this.#commands)) {
-          this.#supervise({ kind: 'region-stopped', region: event.region }, now);
-        }
+        this.regions[event.region]!.fenced(event.slot, this.#commands);
         return;
       case 'tick':
         this.#supervise(event, now);
@@ -146,6 +144,13 @@ export class JobMachine {
       case 'first-output':
         this.regionOf(event.epoch)?.output(now, this.#commands);
         return;
+      case 'task-ended': {
+        const { epoch, vertex, instance } = event;
+        const region = this.regionOf(epoch)?.plan.index;
+        if (region === undefined) return; // D2
+        this.#supervise({ kind: 'task-ended', region, vertex, instance }, now);
+        return;
+      }
       // ---- the start -----------------------------------------------------------------------------
       case 'planned':
         this.#plan(event);
@@ -226,7 +231,9 @@ export class JobMachine {
       const known = region.epoch === undefined ? [] : tasks;
       this.#planned!.progress.failed(region.plan.index, known);
       region.failed(event, known, now, this.#commands);
-      this.#supervise({ kind: 'region-failed', region: region.plan.index, failure }, now);
+      const { part, slot } = event;
+      const { index } = region.plan;
+      this.#supervise({ kind: 'region-failed', region: index, part, slot, failure }, now);
       if (this.isOver) return;
       // Before the first launch there is nothing to restart: that launch gets another thread.
       if (this.#state.kind !== 'opening') this.#become({ kind: 'restarting', isFinal: false });
@@ -236,14 +243,13 @@ export class JobMachine {
   /** Tells the supervisors, and has done what they decide. */
   #supervise(event: SupervisionEvent, now: number): void {
     const { supervision } = this.#planned!;
-    const decisions = [...supervision.handle(event, now)];
-    for (let at = 0; at < decisions.length && !this.isOver; at += 1) {
-      const answer = this.#perform(decisions[at]!, now);
-      if (answer !== undefined) decisions.push(...supervision.handle(answer, now));
+    for (const decision of supervision.handle(event, now)) {
+      if (this.isOver) return;
+      this.#perform(decision, now);
     }
   }
 
-  #perform(decision: Decision, now: number): SupervisionEvent | undefined {
+  #perform(decision: Decision, now: number): void {
     const commands = this.#commands;
     switch (decision.kind) {
       case 'restarting': {
@@ -252,23 +258,20 @@ export class JobMachine {
         const slots = new Set(regions.flatMap((region) => this.regions[region]!.plan.slots));
         commands.push({ kind: 'replace-threads', slots: [...slots] });
         for (const region of regions) this.regions[region]!.expectLaunch(commands);
-        return undefined;
+        return;
       }
       case 'launch':
         this.regions[decision.region]!.launch(decision.attempt, commands);
-        return undefined;
-      case 'stop': {
-        const { region, because } = decision;
-        const isDown = this.regions[region]!.stop(because, now, commands);
-        if (because !== undefined) this.#become({ kind: 'restarting', isFinal: false });
-        return isDown ? { kind: 'region-stopped', region } : undefined;
-      }
+        return;
+      case 'stop':
+        this.regions[decision.region]!.stop(decision.because, now, commands);
+        this.#become({ kind: 'restarting', isFinal: false });
+        return;
       case 'give-up':
         this.#giveUp(budgetError(decision.failure, decision.attempts));
-        return undefined;
+        return;
       case 'ended':
         this.#end('finished', now);
-        return undefined;
     }
   }
 
@@ -302,7 +305,7 @@ export class JobMachine {
       const { restart } = groups.find((group) => group.regions.includes(region.index))!;
       return new Region(region, isPatient(restart));
     });
-    const supervision = new Supervision(groups, this.#random);
+    const supervision = new Supervision(plan, groups, this.#random);
     const progress = new Progress(groups.map((group) => group.regions));
     this.#planned = { groups, regions, supervision, progress };
   }

@@ -1,56 +1,47 @@
-/** The supervision tree of a running job as data: who restarts whom, how often it had to, and why. */
+/**
+ * The supervision tree of a running job as people are shown it: the nodes that supervise, with their names in the
+ * plan, how often regions were restarted, and what threads tell of themselves.
+ */
 
-import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
+import type { JobPlan } from '../../stream/graph/plan.js';
+import { tasksOn } from '../../stream/graph/planner.js';
 import type { TreeNode } from '../../supervisor/supervision-tree.js';
 import type { JobTreeNode, SlotInfo } from '../job-types.js';
 import type { Group } from './groups.js';
 import type { Region } from './region.js';
-import { COORDINATOR, groupPath, regionPath } from './supervision.js';
 
 export interface JobTreeInput {
   readonly plan: JobPlan;
   readonly groups: readonly Group[];
   readonly regions: readonly Region[];
   readonly slots: readonly SlotInfo[];
-  /** The tree as the supervision machines tell it. */
+  /** As the supervision machine tells it: coordinator and groups, then regions, slots and tasks, each in order. */
   readonly root: TreeNode;
   /** `performance.now()` ms. */
   readonly now: number;
 }
 
 export function jobTree(input: JobTreeInput): JobTreeNode {
-  const { plan, groups, root } = input;
-  const nodes = new Map<string, TreeNode>();
-  const collect = (node: TreeNode): void => {
-    nodes.set(node.path, node);
-    for (const child of node.children) collect(child);
-  };
-  collect(root);
+  const { plan, groups, root, now } = input;
+  const [coordinator, ...supervisors] = root.children;
   return {
     kind: 'job',
     id: plan.graph.job,
-    ...shownState(root, input.now),
-    strategy: 'one-for-all',
+    ...shown(root, now),
     children: [
-      {
-        kind: 'coordinator',
-        id: 'coordinator',
-        ...shownState(nodes.get(COORDINATOR)!, input.now),
-        children: [],
-      },
+      { kind: 'coordinator', id: 'coordinator', ...shown(coordinator!, now), children: [] },
       ...groups.map((group, at): JobTreeNode => {
-        const node = nodes.get(groupPath(at))!;
-        const regions = group.regions.map((region) =>
-          regionNode(input, nodes.get(regionPath(at, region))!, region),
+        const node = supervisors[at]!;
+        const regions = group.regions.map((region, index) =>
+          regionNode(input, node.children[index]!, input.regions[region]!),
         );
         // A region that no group names stands for its group: the group's budget is the region's.
         if (group.name === undefined) return { ...regions[0]!, budget: node.budget };
         return {
           kind: 'group',
           id: group.name,
-          ...shownState(node, input.now),
+          ...shown(node, now),
           restarts: regions.reduce((sum, { restarts }) => sum + restarts, 0),
-          strategy: group.strategy,
           budget: node.budget,
           children: regions,
         };
@@ -59,65 +50,48 @@ export function jobTree(input: JobTreeInput): JobTreeNode {
   };
 }
 
-function regionNode(input: JobTreeInput, node: TreeNode, index: number): JobTreeNode {
-  const region = input.regions[index]!;
-  const { upSinceMs } = region;
+function regionNode(input: JobTreeInput, node: TreeNode, region: Region): JobTreeNode {
+  const { plan, restarts } = region;
   return {
     kind: 'region',
-    id: region.plan.id,
-    state: node.state,
-    strategy: 'one-for-all',
-    restarts: region.restarts,
-    lastFailure: region.lastFailure,
-    upMs: upSinceMs === undefined ? undefined : input.now - upSinceMs,
-    children: region.plan.slots.map((slot) => slotNode(input, node.state, region, slot)),
+    id: plan.id,
+    ...shown(node, input.now),
+    restarts,
+    children: plan.slots.map((slot, at) => slotNode(input, node.children[at]!, region, slot)),
   };
 }
 
 function slotNode(
-  input: JobTreeInput,
-  state: JobTreeNode['state'],
-  region: Region,
+  { plan, slots, now }: JobTreeInput,
+  node: TreeNode,
+  { plan: { index }, restarts }: Region,
   slot: number,
 ): JobTreeNode {
-  const info = input.slots[slot]!;
-  const { upSinceMs } = region;
-  const upMs = upSinceMs === undefined ? undefined : input.now - upSinceMs;
+  const info = slots[slot]!;
+  const own = shown(node, now);
   return {
     kind: 'slot',
     id: `slot ${slot}`,
-    state: info.verdict === 'dead' ? 'down' : state,
-    strategy: 'one-for-all',
+    ...own,
+    state: info.verdict === 'dead' ? 'down' : own.state,
     restarts: info.restarts,
-    lastFailure: region.lastFailureOn(slot),
-    upMs,
-    children: tasksOn(input.plan, region.plan, slot).map((id) => ({
+    children: tasksOn(plan, index, slot).map(({ vertex, instance }, at) => ({
       kind: 'task',
-      id,
-      state,
-      restarts: region.restarts,
-      upMs,
+      id: `${vertex.id}#${instance}`,
+      ...shown(node.children[at]!, now),
+      restarts,
       children: [],
     })),
   };
 }
 
-function tasksOn(plan: JobPlan, region: PlanRegion, slot: number): readonly string[] {
-  return region.vertices.flatMap((index) => {
-    const vertex = plan.vertices[index]!;
-    return vertex.slots.flatMap((at, instance) =>
-      at === slot ? [`${vertex.id}#${instance}`] : [],
-    );
-  });
-}
-
-function shownState(
-  node: TreeNode,
+function shown(
+  { state, restarts, lastFailure, upSinceMs, strategy }: TreeNode,
   now: number,
-): Pick<JobTreeNode, 'state' | 'restarts' | 'lastFailure' | 'upMs'> {
-  const { state, restarts, lastFailure, upSinceMs } = node;
+): Pick<JobTreeNode, 'state' | 'restarts' | 'lastFailure' | 'upMs' | 'strategy'> {
   return {
     state,
+    strategy: strategy === 'simple-one-for-one' ? undefined : strategy,
     restarts,
     lastFailure,
     upMs: upSinceMs === undefined ? undefined : now - upSinceMs,

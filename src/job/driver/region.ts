@@ -3,9 +3,8 @@
  * one and independently of other regions.
  *
  *   down ──ordered──▶ fencing ──all fenced──▶ launching ──▶ deploying ──▶ up
- *    ▲ ▲                 │                        │             │         │
- *    │ └───── failed ────┴────────────────────────┴─────────────┴─────────┤
- *    └──all fenced── stopping ◀──────────── its supervisor stops it ──────┘
+ *    ▲                   │                        │             │         │
+ *    └── failed, or stopped by its supervisor ────┴─────────────┴─────────┘
  *
  *  R1  A failure first revokes the region's leases in shared memory, so that none of its tasks goes on.
  *      Only then is anything else done about it.
@@ -29,8 +28,6 @@ import { RepeatedFailure } from './repeated-failure.js';
 export type RegionState =
   /** None of its tasks goes on. `isExpected`: a restart follows, for which something can be read meanwhile. */
   | { readonly kind: 'down'; readonly isExpected: boolean }
-  /** Its supervisor has taken it down, and waits until all slots have forgotten its tasks. */
-  | { readonly kind: 'stopping' }
   /** Its launch is ordered, and waits for fences (R3). */
   | { readonly kind: 'fencing'; readonly attempt: number }
   | { readonly kind: 'launching'; readonly attempt: number }
@@ -59,7 +56,6 @@ export class Region {
   readonly #reached = new Map<string, readonly number[]>();
   #incident: Incident | undefined;
   #lastFailure: Failure | undefined;
-  readonly #lastFailureOn = new Map<number, Failure>();
   #restarts = 0;
   #hasRun = false;
 
@@ -103,35 +99,21 @@ export class Region {
     return this.#lastFailure;
   }
 
-  lastFailureOn(slot: number): Failure | undefined {
-    return this.#lastFailureOn.get(slot);
-  }
-
   /** A part of it has failed, and its leases are revoked (R1). Its supervisor is to be told next. */
   failed(event: FailedEvent, tasks: readonly TaskPoint[], now: number, commands: Commands): void {
     this.#lastFailure = event.failure;
-    this.#lastFailureOn.set(event.slot, event.failure);
     this.#reach(tasks);
     this.#goDown(event, now, commands);
-    this.#state = { kind: 'down', isExpected: false };
-    this.#fence(commands);
   }
 
   /**
-   * Its supervisor takes it down.
-   * @param because the failure elsewhere in its group; undefined when the job ends
-   * @returns whether it is down at once
+   * Its supervisor takes it down, and knows that this is done by revoking its leases.
+   * @param because the failure elsewhere in its group
    */
-  stop(because: Failure | undefined, now: number, commands: Commands): boolean {
+  stop(because: Failure, now: number, commands: Commands): void {
     commands.push({ kind: 'revoke', region: this.plan.index });
-    if (because === undefined) this.#round += 1;
-    else {
-      const slot = because.slot ?? this.plan.slots[0]!;
-      this.#goDown({ slot, failure: because }, now, commands);
-    }
-    this.#state = { kind: 'stopping' };
-    this.#fence(commands);
-    return this.#stopped();
+    const slot = because.slot ?? this.plan.slots[0]!;
+    this.#goDown({ slot, failure: because }, now, commands);
   }
 
   /** It will be launched after the back-off: what it goes back to may be read meanwhile. */
@@ -148,11 +130,9 @@ export class Region {
     this.#goOn(commands);
   }
 
-  /** @returns whether it is down now, as its supervisor had ordered */
-  fenced(slot: number, commands: Commands): boolean {
+  fenced(slot: number, commands: Commands): void {
     this.#fences.delete(slot);
     this.#goOn(commands);
-    return this.#stopped();
   }
 
   deploying(event: Extract<LaunchEvent, { kind: 'deploying' }>): void {
@@ -204,12 +184,6 @@ export class Region {
     if (this.settle(now, commands)) commands.push({ kind: 'refill-spares' });
   }
 
-  #stopped(): boolean {
-    if (this.#state.kind !== 'stopping' || this.#fences.size > 0) return false;
-    this.#state = { kind: 'down', isExpected: false };
-    return true;
-  }
-
   /** What waits for fences goes on when there is none. */
   #goOn(commands: Commands): void {
     if (this.#fences.size > 0) return; // R3
@@ -236,18 +210,21 @@ export class Region {
     commands: Commands,
   ): void {
     this.#round += 1; // R2
-    if (this.epoch === undefined) return;
-    this.#recovered(now, commands);
-    commands.push({ kind: 'region-down', region: this.plan.index });
-    // R4
-    this.#incident ??= new Incident({
-      region: this.plan.id,
-      failure,
-      slot,
-      cause: ordered ?? failure.kind,
-      detectMs,
-      nowMs: now,
-    });
+    if (this.epoch !== undefined) {
+      this.#recovered(now, commands);
+      commands.push({ kind: 'region-down', region: this.plan.index });
+      // R4
+      this.#incident ??= new Incident({
+        region: this.plan.id,
+        failure,
+        slot,
+        cause: ordered ?? failure.kind,
+        detectMs,
+        nowMs: now,
+      });
+    }
+    this.#state = { kind: 'down', isExpected: false };
+    this.#fence(commands);
   }
 
   #reach(points: readonly TaskPoint[]): void {
