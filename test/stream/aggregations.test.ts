@@ -167,9 +167,36 @@ describe('aggregation', () => {
   });
 
   it('gives the value itself when there is no result', () => {
-    const spec = aggregation({ initial: () => 3, add: () => undefined });
+    const spec = aggregation({ initial: () => 3, add: (state) => state });
     expect(fold(spec, ['x', 'y'])).toBe(3);
   });
+
+  it.each([0, '', false, null, 5n])(
+    'refuses an add, merge or retract that forgets to return what %o becomes',
+    (state) => {
+      const forgets = (): never => undefined as never;
+      const spec = aggregation<unknown, typeof state>({
+        initial: () => state,
+        add: forgets,
+        merge: forgets,
+        retract: forgets,
+      });
+      if (spec.kind !== 'value') throw new Error('not a value aggregation');
+      const { retractable } = spec as typeof spec & {
+        retractable: { change(s: unknown, r: unknown, by: number): unknown };
+      };
+      const calls = {
+        add: () => fold(spec, ['a']),
+        merge: () => spec.merge!(state as never, state as never),
+        retract: () => retractable.change(state, 'a', -1),
+      };
+      for (const [name, call] of Object.entries(calls)) {
+        const error = thrownBy(call);
+        expect(error.code).toBe('ERR_HOLDFAST_USER_CODE');
+        expect(error.message).toContain(`'${name}' of aggregation(…) returned nothing`);
+      }
+    },
+  );
 
   it.each([
     ['a class instance', new (class Basket {})(), /object \(Basket\)/],

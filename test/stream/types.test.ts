@@ -637,6 +637,20 @@ describe('types flow from source to sink', () => {
     });
   });
 
+  it('asks an aggregation of one’s own to return what cannot be changed in place', () => {
+    typed(() => {
+      const add = (sum: number, flight: Flight) => {
+        sum += flight.distance;
+      };
+      // @ts-expect-error a number that is changed in place is not the state
+      aggregation({ initial: () => 0, add });
+      const retract = (sum: number, flight: Flight): number => sum - flight.distance;
+      // @ts-expect-error the same
+      aggregation({ initial: () => 0, add: retract, retract: add });
+      aggregation({ initial: () => 0, add: retract, retract, merge: (a: number, b) => a + b });
+    });
+  });
+
   it('takes side outputs of malformed input', () => {
     draw((env) => {
       const flights = env.from(ndjsonFile<Flight>('in', { malformed: 'bad' }));

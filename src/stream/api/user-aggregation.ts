@@ -12,7 +12,8 @@
  *      That costs as much as the value is large, and is right.
  *  U3  The user may change Dates and binary data in a value in place: state is saved for a snapshot
  *      before `add` is called.
- *  U4  Each of two states that are merged has begun with `initial`, so that must stand for no records. The first merge
+ *  U4  What cannot be changed in place has to be returned: who forgets to would count nothing, for ever.
+ *  U5  Each of two states that are merged has begun with `initial`, so that must stand for no records. The first merge
  *      looks whether it does.
  */
 
@@ -26,25 +27,26 @@ import { changedByDraft, changedCopy } from './draft.js';
 import { checkVersion } from './state-version.js';
 import { emittedValue, isTree, looksAtChange } from './value-change.js';
 
+/** What makes a state of another one: of an object nothing, if it has changed its draft. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a callback that only changes its draft returns nothing
+type NextState<S> = S | (S extends object ? void : never);
+
 interface UserAggregationBase<T, S> {
   /** The value before any record. */
   readonly initial: () => S;
-  /** Changes the draft, or returns the next value (not both). Synchronous. */
-  // biome-ignore lint/suspicious/noConfusingVoidType: a callback that only changes its draft returns nothing
-  readonly add: (state: Draft<S>, record: T) => S | void;
+  /** Changes the draft, or returns the next value (not both); of numbers, strings and the like it returns it. Synchronous. */
+  readonly add: (state: Draft<S>, record: T) => NextState<S>;
   /**
    * Adds to the draft what `later` has, or returns the value over the records of both. `later` is of later records, and
    * must not change. With `initial` in the place of `state` it gives `later` again. Needed for windows that overlap, and for
    * sessions, which a record may join. Synchronous.
    */
-  // biome-ignore lint/suspicious/noConfusingVoidType: as for `add`
-  readonly merge?: ((state: Draft<S>, later: S) => S | void) | undefined;
+  readonly merge?: ((state: Draft<S>, later: S) => NextState<S>) | undefined;
   /**
    * Takes back what `add` has done for an equal record, whatever was added since; in the same way. Without it the
    * aggregation cannot stand over a changelog.
    */
-  // biome-ignore lint/suspicious/noConfusingVoidType: as above
-  readonly retract?: ((state: Draft<S>, record: T) => S | void) | undefined;
+  readonly retract?: ((state: Draft<S>, record: T) => NextState<S>) | undefined;
   /** Version of the value's meaning, from 1. Raise it when former values do not fit any more. Default 1. */
   readonly version?: number | undefined;
   /** Makes a value of this version out of an older value that a checkpoint holds. Synchronous. */
@@ -95,6 +97,7 @@ export function aggregation<T, S>(
     const called = (draft: unknown): unknown => {
       const answer = call(draft as Draft<S>);
       if (isThenable(answer)) throw asyncCallbackError(`aggregation({ ${where} })`);
+      if (answer === undefined) requireChangeable(state, where);
       return answer;
     };
     const next = isTree(state)
@@ -152,7 +155,7 @@ export function aggregation<T, S>(
   };
 }
 
-/** U4 */
+/** U5 */
 function requireNeutral(merged: unknown, given: unknown): void {
   if (isDeepStrictEqual(merged, given)) return;
   throw new HoldfastError(
@@ -161,6 +164,18 @@ function requireNeutral(merged: unknown, given: unknown): void {
       "'initial' holds would count once for each of the two. Begin with a state that stands for no records, or have " +
       "'merge' take it into account.",
     { details: { where: 'merge' } },
+  );
+}
+
+/** U4. Of undefined nobody knows whether it was returned. */
+function requireChangeable(state: unknown, where: string): void {
+  if (typeof state === 'object' && state !== null) return;
+  if (state === undefined) return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_USER_CODE',
+    `'${where}' of aggregation(…) returned nothing, and ${describeValue(state)} cannot be changed in place. Return the ` +
+      'next state, which may be the one that was given.',
+    { details: { where } },
   );
 }
 
