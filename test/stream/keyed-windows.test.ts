@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { discard, fromCollection } from '../../src/connectors/index.js';
 import { count, sum } from '../../src/stream/api/aggregations.js';
 import type { KeySelector } from '../../src/stream/api/key-selector.js';
 import type { Output } from '../../src/stream/api/output.js';
@@ -601,6 +602,50 @@ describe('triggers', () => {
   });
 });
 
+describe('triggers that do not answer', () => {
+  const run = (trigger: Partial<Trigger<Visit>>) =>
+    thrownBy(() =>
+      runPlain(listed(tumbling(10), { trigger: trigger as Trigger<unknown> }), [at(1), at(2), end]),
+    );
+
+  it.each([undefined, 'FIRE', 7])('answer %o to a timer', (answer) => {
+    const error = run({
+      onElement(_record, ctx) {
+        ctx.timers.eventTime(5);
+        return 'continue';
+      },
+      onTimer: () => answer as never,
+    });
+    expect(error).toMatchObject({ code: 'ERR_HOLDFAST_USER_CODE' });
+    expect(error.message).toContain('a trigger answered');
+  });
+
+  it.each(['eventTime', 'processingTime'] as const)(
+    'set a timer of %s without an onTimer, also within a purging one',
+    (kind) => {
+      const silent: Trigger<Visit> = {
+        onElement(_record, ctx) {
+          ctx.timers[kind](5);
+          return 'continue';
+        },
+      };
+      for (const trigger of [silent, purgingTrigger(silent)]) {
+        const error = run(trigger);
+        expect(error).toMatchObject({ code: 'ERR_HOLDFAST_USER_CODE' });
+        expect(error.message).toContain('Give it an onTimer');
+      }
+    },
+  );
+
+  it.each([Number.NaN, undefined, '1'])('tell %o as how far records are apart', (distance) => {
+    const trigger = deltaTrigger<Visit>({ threshold: 1, delta: () => distance as never });
+    expect(run(trigger)).toMatchObject({
+      code: 'ERR_HOLDFAST_USER_CODE',
+      message: expect.stringContaining('deltaTrigger({ delta }) gave'),
+    });
+  });
+});
+
 describe('what triggers leave', () => {
   beforeEach(() => vi.useFakeTimers({ now: 1_000 }));
   afterEach(() => vi.useRealTimers());
@@ -741,6 +786,25 @@ describe('evictors', () => {
     expect(of(timeEvictor(5))).toEqual([[2, 4]]);
     expect(of(timeEvictor(6))).toEqual([[2, 3, 4]]);
     expect(of(countEvictor(2), countTrigger(1))).toEqual([[1], [1, 2], [2, 3], [3, 4]]);
+  });
+
+  it('by time are refused where records have none', () => {
+    const over = (items: Evictor<unknown>) => () =>
+      draw((env) => {
+        env
+          .from(fromCollection([1]))
+          .keyBy((n) => n)
+          .window(globalWindow())
+          .evictor(items)
+          .aggregate({ n: count() })
+          .sinkTo(discard());
+      });
+    expect(thrownBy(over(timeEvictor(5)))).toMatchObject({ code: 'ERR_HOLDFAST_NO_TIMESTAMP' });
+    over(countEvictor(5))();
+    // Of a source that may know times, only its records tell.
+    const run = () =>
+      runPlain(listed(globalWindow(), { evictor: timeEvictor(5) }), [untimed(1), end]);
+    expect(thrownBy(run).message).toContain('timeEvictor(ms)');
   });
 
   it('of one’s own may keep nothing, and then nothing fires', () => {

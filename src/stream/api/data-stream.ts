@@ -134,6 +134,7 @@ import {
 import {
   requireAggregationTimes,
   requireDistinctTimes,
+  requireEvictorTimes,
   requireStateTimes,
 } from './required-times.js';
 import {
@@ -1270,9 +1271,10 @@ export class WindowedStream<
     parameters: NewNode['parameters'],
     { state, create, createFirst }: FoldedWindows,
   ): StreamOrigin {
-    const { draft, inputs, key, window, lateTag, isAll } = this.#origin;
+    const { draft, inputs, key, window, lateTag, isAll, evictor } = this.#origin;
     const given = inputs();
     if (goesByEventTime(window)) requireTimes(`window${isAll ? 'All' : ''}(…)`, 'stream', given);
+    requireEvictorTimes(evictor, given);
     const edges =
       createFirst === undefined
         ? hashed(given, key)

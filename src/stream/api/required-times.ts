@@ -5,6 +5,7 @@ import { requireTimes } from '../graph/require-times.js';
 import type { AggregationSpec } from './aggregations.js';
 import type { DistinctPlan } from './changelog.js';
 import { type StateSpecs, ttlTimeOf } from './process.js';
+import type { Evictor } from './triggers.js';
 
 /** States whose `ttlMs` is one of event time. @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP */
 export function requireStateTimes(
@@ -35,4 +36,12 @@ export function requireDistinctTimes(
 ): void {
   if (by === 'time') requireTimes("distinctBy(…, { by: 'time' })", 'stream', edges);
   else if (ttlMs !== undefined) requireTimes('distinctBy(…, { ttlMs })', 'stream', edges);
+}
+
+/** `timeEvictor`, and others that look at times. @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP */
+export function requireEvictorTimes(
+  evictor: Evictor<never> | undefined,
+  edges: readonly EdgeDraft[],
+): void {
+  if (evictor?.needsTime === true) requireTimes('evictor(…)', 'stream', edges);
 }

@@ -2,7 +2,7 @@
 
 import { HoldfastError } from '../../base/errors.js';
 import { badOption, checkNumber, checkObject } from '../../base/option-checks.js';
-import { checkCallback, describeValue } from './callbacks.js';
+import { asyncCallbackError, checkCallback, describeValue, isThenable } from './callbacks.js';
 import type { TimerKind } from './process.js';
 import { checkPartial, type PartialWindows, requireWholeMs, type WindowBounds } from './windows.js';
 
@@ -59,6 +59,8 @@ export interface Timestamped<T> {
 
 /** Says which records a window keeps: asked each time before it fires. What it leaves out is gone for good. */
 export interface Evictor<in T> {
+  /** It looks at times, so a stream without event times is refused. Default false. */
+  readonly needsTime?: boolean | undefined;
   /** @returns those that stay, of the ones given, in their order */
   keep(records: readonly Timestamped<T>[], window: WindowBounds): readonly Timestamped<unknown>[];
 }
@@ -191,11 +193,22 @@ export function deltaTrigger<T>(
     name: 'delta',
     onElement(record, { state }) {
       const last = state.get();
-      if (last !== undefined && !(delta!(last, record) > threshold)) return 'continue';
+      if (last !== undefined && requireDistance(delta!(last, record)) <= threshold)
+        return 'continue';
       state.set(record);
       return last === undefined ? 'continue' : 'fire';
     },
   };
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_USER_CODE, ERR_HOLDFAST_ASYNC_CALLBACK */
+function requireDistance(given: unknown): number {
+  if (typeof given === 'number' && !Number.isNaN(given)) return given;
+  if (isThenable(given)) throw asyncCallbackError('deltaTrigger({ delta })');
+  throw new HoldfastError(
+    'ERR_HOLDFAST_USER_CODE',
+    `deltaTrigger({ delta }) gave ${describeValue(given)}, but tells how far two records are apart, as a number.`,
+  );
 }
 
 /**
@@ -214,7 +227,9 @@ export function purgingTrigger<T, S>(
     name: `purging-${trigger.name ?? 'own'}`,
     purges: true,
     onElement: (record, ctx) => purging(trigger.onElement(record, ctx)),
-    onTimer: (timeMs, ctx, kind) => purging(trigger.onTimer?.(timeMs, ctx, kind) ?? 'continue'),
+    ...(trigger.onTimer && {
+      onTimer: (timeMs, ctx, kind) => purging(trigger.onTimer!(timeMs, ctx, kind)),
+    }),
   };
 }
 
@@ -233,12 +248,23 @@ export function timeEvictor(ms: number, ...more: readonly never[]): Evictor<unkn
   refuseMore('timeEvictor(ms)', more);
   requireWholeMs('timeEvictor(ms)', ms, 1);
   return {
+    needsTime: true,
     keep(records) {
       let newest = Number.NEGATIVE_INFINITY;
-      for (const { timestamp } of records) newest = Math.max(newest, timestamp);
+      for (const { timestamp } of records) newest = Math.max(newest, requireTime(timestamp));
       return records.filter(({ timestamp }) => timestamp > newest - ms);
     },
   };
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_NO_TIMESTAMP */
+function requireTime(timestamp: number): number {
+  if (!Number.isNaN(timestamp)) return timestamp;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_NO_TIMESTAMP',
+    'a record without an event time is in a window with timeEvictor(ms). Give records their times with ' +
+      '.withTimestamps(…) before keyBy, or read from a source that knows them.',
+  );
 }
 
 /** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */

@@ -51,6 +51,8 @@ export interface TriggerParts {
   readonly state: KeyedState;
   readonly timers: EventTimers;
   readonly clock: TimerQueue;
+  /** Does the trigger do anything when a timer's time has come? */
+  readonly hasOnTimer: boolean;
 }
 
 /** One for all calls of an operator. */
@@ -129,6 +131,13 @@ export class TriggerCallContext implements TriggerContext<unknown> {
       throw new HoldfastError(
         'ERR_HOLDFAST_USER_CODE',
         `ctx.timers.${method}(ms) of a trigger needs a time in ms, a finite number, but was given ${describeValue(ms)}.`,
+      );
+    }
+    if (!this.#parts.hasOnTimer) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_USER_CODE',
+        `ctx.timers.${method}(…) was called in a trigger without onTimer, so nothing would happen when the time comes. ` +
+          'Give it an onTimer.',
       );
     }
     if (times.includes(ms)) return;

@@ -103,7 +103,13 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     });
     const timers = new EventTimers(context, restored, state, EVENT_SLOT, allowedLatenessMs);
     const clock = new TimerQueue(state, CLOCK_SLOT, () => false);
-    this.#ctx = new TriggerCallContext({ context, state, timers, clock });
+    this.#ctx = new TriggerCallContext({
+      context,
+      state,
+      timers,
+      clock,
+      hasOnTimer: this.#trigger.onTimer !== undefined,
+    });
     if (this.#hasEndTimers()) setEndTimers(state, timers.queue);
     return { state, timers, events: timers.queue, clock };
   }
@@ -207,9 +213,11 @@ class KeyedWindowOperator extends TimedOperator<Timer> {
     const due = times.filter((time) => time <= timeMs).sort((a, b) => a - b);
     for (const time of due) {
       times.splice(times.indexOf(time), 1);
+      const trigger = this.#trigger;
+      if (trigger.onTimer === undefined) continue; // One of the run before has set it.
       this.out.mark();
       this.#ctx.begin(window, time);
-      const answer = this.#trigger.onTimer?.(time, this.#ctx, kind) ?? 'continue';
+      const answer = trigger.onTimer(time, this.#ctx, kind);
       this.#act(window, answer, this.#rowTime(window, window.lastMs), NOT_BEHIND);
     }
     if (window.fresh === 0 || !this.#isOver(window, timeMs, kind)) return;
