@@ -54,6 +54,20 @@ describe('accepted arguments', () => {
   });
 });
 
+describe('a schema that converts in place', () => {
+  it('has a copy of what was given, which may be frozen', async () => {
+    const inPlace = schema((value) => {
+      const args = value as { limit: unknown; nested: { more: unknown } };
+      args.limit = Number(args.limit);
+      args.nested.more = true;
+      return { value: args };
+    });
+    const given = Object.freeze({ limit: '3', nested: Object.freeze({ more: 'yes' }) });
+    expect(await check(inPlace, given)).toEqual({ limit: 3, nested: { more: true } });
+    expect(given).toEqual({ limit: '3', nested: { more: 'yes' } });
+  });
+});
+
 describe('refused arguments', () => {
   it('are told with path and reason, and with what to do', async () => {
     const error = await refusalOf(

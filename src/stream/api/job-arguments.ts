@@ -37,7 +37,8 @@ export async function checkedArguments(
   if (schema === undefined) return given;
   let answer: unknown;
   try {
-    answer = schema['~standard'].validate(given);
+    // A copy: arktype converts in place, and in the calling thread the arguments are the caller's, and frozen.
+    answer = schema['~standard'].validate(structuredClone(given));
     if (isThenable(answer)) answer = await inTime(answer, SCHEMA_TIMEOUT_MS, unanswered);
   } catch (error) {
     throw failed(name, error);
