@@ -50,6 +50,21 @@ test.each([
   await expect(runInline(given as never)).rejects.toMatchObject(refusal);
 });
 
+test('a build function that draws something else when it is called again is told of as that', async () => {
+  let builds = 0;
+  const unsteady = runInline((env) => {
+    builds += 1;
+    env
+      .from(generate((i) => i, { count: 1 }))
+      .uid(`numbers ${builds}`)
+      .collect('rows');
+  });
+  await expect(unsteady).rejects.toMatchObject({
+    code: 'ERR_HOLDFAST_GRAPH_MISMATCH',
+    message: expect.stringContaining('when it was called twice'),
+  });
+});
+
 test('sources that wait for each other wait for what is read, and not for what generators have yet to say', async () => {
   const { collected } = await runInline((env) => {
     const [a, b] = ['a', 'b'].map((name) =>

@@ -19,6 +19,7 @@ import type { Sink, SinkTransaction } from '../../stream/sink.js';
 import type { SourceSplit } from '../../stream/source.js';
 import type { ControlBlock } from '../../threads/control-block.js';
 import { BUILTIN_SINKS } from './builtin-sinks.js';
+import { graphMismatch } from './graph-mismatch.js';
 import { listInTime } from './split-listing.js';
 import { StreamDeployment } from './stream-deployment.js';
 import type { DeploySpec, StreamCalls, Streams } from './stream-types.js';
@@ -53,7 +54,7 @@ export class StreamWorkload implements Workload<Streams> {
     const deployment = new StreamDeployment({
       spec,
       stage,
-      graph: this.#build(), // W1
+      graph: this.#buildAgain(), // W1
       block: this.#block,
       closed: () => this.#deployments.delete(deployment),
     });
@@ -64,6 +65,15 @@ export class StreamWorkload implements Workload<Streams> {
   #build(): Graph {
     const graph = buildGraph(this.#definition, this.#args, BUILTIN_SINKS);
     registerCodecs(graph.codecs);
+    return graph;
+  }
+
+  /** @throws HoldfastError ERR_HOLDFAST_GRAPH_MISMATCH */
+  #buildAgain(): Graph {
+    const graph = this.#build();
+    if (this.#graph !== undefined && graph.hash !== this.#graph.hash) {
+      throw graphMismatch(graphData(this.#graph), graphData(graph), 'when it was called twice');
+    }
     return graph;
   }
 
