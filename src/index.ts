@@ -245,6 +245,7 @@ export {
 } from './stream/api/triggers.js';
 export {
   aggregation,
+  type NextState,
   type UserAggregation,
   type UserAggregationWithResult,
 } from './stream/api/user-aggregation.js';

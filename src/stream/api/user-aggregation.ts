@@ -29,7 +29,7 @@ import { emittedValue, isTree, looksAtChange } from './value-change.js';
 
 /** What makes a state of another one: of an object nothing, if it has changed its draft. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a callback that only changes its draft returns nothing
-type NextState<S> = S | (S extends object ? void : never);
+export type NextState<S> = S | (S extends object ? void : never);
 
 interface UserAggregationBase<T, S> {
   /** The value before any record. */
