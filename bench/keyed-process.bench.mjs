@@ -1,7 +1,7 @@
 /**
  * A keyed count by `process`, with a value of state and a row for each record, against the `count` that is built in: the whole
- * runtime on 2 slots, without checkpoints. Processor time of whole runs, each in a process of its own; rounds alternate and
- * medians are compared. Not measured: starting the threads, compiling the job.
+ * runtime on 2 slots, exactly-once, a checkpoint to disk every second. Processor time of whole runs, each in a process of its
+ * own; rounds alternate and medians are compared. Not measured: starting the threads, compiling the job.
  */
 
 import { execFile } from 'node:child_process';

@@ -6,10 +6,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalKey } from '../../src/hashring/canonical-key.js';
-import type { Capture, StateSection } from '../../src/stream/operator.js';
+import type { Capture, OperatorContext, StateSection } from '../../src/stream/operator.js';
 import type { Cell, CellBucket } from '../../src/stream/state/cell.js';
 import { CellTable } from '../../src/stream/state/cell-table.js';
 import { ChangeLog } from '../../src/stream/state/change-log.js';
+import { KeyedState } from '../../src/stream/state/keyed-state.js';
 import { PAGE_ROWS, SEGMENT_MASK, SEGMENT_SHIFT } from '../../src/stream/state/row-layout.js';
 import { RowSet } from '../../src/stream/state/row-set.js';
 import { RowTable } from '../../src/stream/state/row-table.js';
@@ -158,12 +159,93 @@ class CellModel implements Model {
   }
 }
 
+/** Keyed state of one slot: numbers lie in a column, and all other values in cells. */
+class KeyedModel implements Model {
+  readonly #state: KeyedState;
+  readonly #names = new Map<string, number>();
+
+  constructor(restored?: Restorable, owns: (group: number) => boolean = all, tracks = true) {
+    const context = {
+      operator: 'o',
+      incremental: tracks,
+      ownsGroup: owns,
+      formerOwner: () => 0,
+      alive: nothing,
+    } as Partial<OperatorContext> as OperatorContext;
+    const description = { section: 's', layout: 'test', migrates: [] };
+    this.#state = new KeyedState(
+      context,
+      restored === undefined ? [] : [{ name: 's', instance: 0, ...restored }],
+      { description, slots: 1, evolve: () => (value) => value, packs: true },
+    );
+    for (const { key, group } of this.#state.cells()) this.#names.set(key as string, group);
+  }
+
+  write(bucket: number, key: number, value: number): void {
+    this.#put(`${bucket}/${key}`, bucket + 1, someValue(value));
+  }
+
+  delete(bucket: number, key: number): void {
+    const name = `${bucket}/${key}`;
+    if (this.#names.has(name)) this.#put(name, bucket + 1, undefined);
+  }
+
+  drop(bucket: number): void {
+    for (const name of [...this.#names.keys()]) {
+      if (name.startsWith(`${bucket}/`)) this.#put(name, bucket + 1, undefined);
+    }
+  }
+
+  capture(checkpoint: number, base: number | undefined): Capture {
+    return this.#state.capture(checkpoint, base);
+  }
+
+  content(): Content {
+    const content = new Map<string, unknown>();
+    for (const [name, group] of this.#names) {
+      this.#state.begin(name, name, group);
+      content.set(name, this.#state.read(0));
+      this.#state.end();
+    }
+    if ([...this.#state.cells()].length !== content.size) throw new Error('a cell is left over');
+    for (const cell of this.#state.cells()) {
+      const value = content.get(cell.key as string);
+      if (!Object.is(cell.value, value))
+        throw new Error(`cell ${String(cell.key)} has another value`);
+    }
+    return new Map(
+      [...content].map(([name, value]) => [name, Object.is(value, -0) ? '−0' : String(value)]),
+    );
+  }
+
+  #put(name: string, group: number, value: unknown): void {
+    const state = this.#state;
+    state.begin(name, name, group);
+    state.write(0, value);
+    state.keeps(value);
+    if (value === undefined) {
+      state.emptied();
+      this.#names.delete(name);
+    } else {
+      this.#names.set(name, group);
+    }
+    state.end();
+  }
+}
+
+/** Values of several kinds, most of them numbers. */
+function someValue(value: number): unknown {
+  const kinds = [Number.NaN, `text ${value}`, -0, [value], 2 ** 31 + value, value / 2];
+  return value % 12 < kinds.length ? kinds[value % 12] : value;
+}
+
 type Make = (restored?: Restorable, owns?: (group: number) => boolean, tracks?: boolean) => Model;
 
 const kinds: readonly (readonly [string, Make])[] = [
   ['rows', (...given) => new RowModel(...given)],
   ['cells', (...given) => new CellModel(false, ...given)],
   ['cells that are kept as bytes', (...given) => new CellModel(true, ...given)],
+  ['keyed state', (...given) => new KeyedModel(...given)],
 ];
 
 function finish(capture: Capture): StateSection {

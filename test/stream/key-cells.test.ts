@@ -4,7 +4,9 @@ import { canonicalKey } from '../../src/hashring/canonical-key.js';
 import { Cell } from '../../src/stream/state/cell.js';
 import { KeyCells } from '../../src/stream/state/key-cells.js';
 
-const cellOf = (key: unknown) => new Cell(1, key, 'value', 0, { live: 0 });
+/** So that tests have cells in several parts. */
+const groupOf = (key: unknown) => String(key).length;
+const cellOf = (key: unknown) => new Cell(groupOf(key), key, 'value', 0, { live: 0 });
 
 const number = fc.oneof(
   fc.integer({ min: -2, max: 2 }),
@@ -16,7 +18,7 @@ const key = fc.oneof(
   fc.constantFrom('a', '1', '\0', '', null, true, 1n, ['a', 1], [[1], 1], ['1']),
 );
 
-describe('the cells of a key group', () => {
+describe('cells by key', () => {
   it('are found, walked through and counted as in a Map by canonical keys, as they come and go', () => {
     const step = fc.record({ key, isOver: fc.boolean() });
     fc.assert(
@@ -26,8 +28,8 @@ describe('the cells of a key group', () => {
         for (const { key, isOver } of steps) {
           const canonical = canonicalKey(key);
           const known = expected.get(canonical);
-          expect(cells.find(key)).toBe(known);
-          expect(cells.find(key, canonical)).toBe(known);
+          expect(cells.find(key, groupOf(key))).toBe(known);
+          expect(cells.find(key, groupOf(key), canonical)).toBe(known);
           if (known === undefined) {
             const cell = cellOf(key);
             cells.add(cell);
@@ -39,7 +41,8 @@ describe('the cells of a key group', () => {
           expect(cells.size).toBe(expected.size);
         }
         expect(new Set(cells.values())).toEqual(new Set(expected.values()));
-        for (const { key } of steps) expect(cells.find(key)).toBe(expected.get(canonicalKey(key)));
+        for (const { key } of steps)
+          expect(cells.find(key, groupOf(key))).toBe(expected.get(canonicalKey(key)));
       }),
     );
   });
@@ -50,7 +53,9 @@ describe('the cells of a key group', () => {
     for (const cell of all) cells.add(cell);
     for (const [i, cell] of all.entries()) if (i % 3 > 0) cells.remove(cell);
     for (const [i, cell] of all.entries()) {
-      expect(cells.find([...(cell.key as number[])])).toBe(i % 3 > 0 ? undefined : cell);
+      expect(cells.find([...(cell.key as number[])], cell.group)).toBe(
+        i % 3 > 0 ? undefined : cell,
+      );
     }
   });
 
@@ -85,7 +90,7 @@ describe('the cells of a key group', () => {
     const cells = new KeyCells();
     const tuples = [[0], [0, 0], [0, 0, 0], [-1], [1], [1, 0], [0, 1], [0.5], [-0.5], [Number.NaN]];
     for (const tuple of tuples) cells.add(cellOf(tuple));
-    expect(tuples.map((tuple) => cells.find(tuple)?.key)).toEqual(tuples);
-    expect(cells.find([-0, 0])?.key).toEqual([0, 0]);
+    expect(tuples.map((tuple) => cells.find(tuple, groupOf(tuple))?.key)).toEqual(tuples);
+    expect(cells.find([-0, 0], groupOf([0, 0]))?.key).toEqual([0, 0]);
   });
 });

@@ -5,7 +5,7 @@ import { type RecordKeeper, recordKeeper } from '../../channels/record-keeper.js
 import { shownKey } from '../../hashring/canonical-key.js';
 import type { KeySelector } from '../api/key-selector.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
-import type { CellBucket } from '../state/cell.js';
+import type { Cell } from '../state/cell.js';
 import { CellTable } from '../state/cell-table.js';
 import { detachedKey } from '../state/detached.js';
 import { KeyCells } from '../state/key-cells.js';
@@ -20,8 +20,7 @@ export class KeyedCellsOperator extends KeyedOperator {
   readonly #state: StateDescription;
   #table!: CellTable<KeyCells>;
   #keeper: RecordKeeper | undefined;
-  /** By key group. */
-  readonly #buckets: (CellBucket<KeyCells> | undefined)[] = [];
+  readonly #cells = new KeyCells();
 
   constructor(key: KeySelector, fold: CellFold, state: StateDescription) {
     super(key, state);
@@ -36,11 +35,10 @@ export class KeyedCellsOperator extends KeyedOperator {
       operator,
       layout: this.#state.layout,
       evolve: (before) => this.#fold.evolution(operator, before, this.#state),
-      newCells: () => new KeyCells(),
+      cells: this.#cells,
     });
     if (context.incremental === true) this.#table.track();
     super.open(context, restored);
-    for (const [group, bucket] of this.#table.buckets) this.#buckets[group] = bucket;
   }
 
   protected restore(
@@ -59,12 +57,11 @@ export class KeyedCellsOperator extends KeyedOperator {
     const group = groupOf(this.context, key, givenGroup);
     const table = this.#table;
     const fold = this.#fold;
-    const bucket = this.#buckets[group] ?? this.#newBucket(group);
     const keeper = this.#keeper;
     const undoes = this.context.undoes === true;
-    const known = bucket.cells.find(key, canonical);
+    const known = this.#cells.find(key, group, canonical);
     // Saved before the fold, which may change the cell's value in place.
-    if (known !== undefined && known.seen < table.active) table.save(bucket, known);
+    if (known !== undefined && known.seen < table.active) table.save(table.bucket(), known);
     const before = undoes && known !== undefined ? fold.copy(known.value) : undefined;
     const { changes } = this;
     const rowBefore =
@@ -77,13 +74,13 @@ export class KeyedCellsOperator extends KeyedOperator {
           ? fold.first(record, timestamp)
           : fold.add(known.value, record, timestamp);
       const kept = keeper === undefined ? value : keeper.keep(value);
-      if (cell === undefined) cell = table.create(bucket, group, detachedKey(key), kept);
+      if (cell === undefined) cell = this.#create(group, key, kept);
       else table.set(cell, kept);
       row = fold.row(value, key, 0, 0);
     } catch (error) {
       if (undoes) {
         if (known !== undefined) table.set(known, before);
-        else if (cell !== undefined) table.delete(bucket, cell);
+        else if (cell !== undefined) table.delete(table.bucket(), cell);
       }
       throw error;
     }
@@ -96,13 +93,12 @@ export class KeyedCellsOperator extends KeyedOperator {
     return this.#table.capture(this.#state.section, checkpoint, base);
   }
 
-  #newBucket(group: number): CellBucket<KeyCells> {
+  #create(group: number, key: unknown, value: unknown): Cell {
     assert(
       this.context.ownsGroup(group),
       `a record of key group ${group} reached an instance without it`,
     );
-    const bucket = this.#table.bucket(group);
-    this.#buckets[group] = bucket;
-    return bucket;
+    const table = this.#table;
+    return table.create(table.bucket(), group, detachedKey(key), value);
   }
 }

@@ -10,7 +10,7 @@ const CELLS_PER_LOOK_AT_THE_CLOCK = 32;
 
 /** Cells to be walked through. */
 interface CellWalk {
-  readonly namespace: number;
+  readonly namespace: number | undefined;
   /** The cells may change between slices: deleted cells are gone from it, new ones are skipped. */
   readonly cells: Iterable<Cell>;
 }
@@ -65,7 +65,7 @@ export class CellCapture implements Capture {
   }
 
   /** The cell is about to change: encodes its value if that is still to be done. Never throws: `step` does. */
-  save(namespace: number, cell: Cell): void {
+  save(namespace: number | undefined, cell: Cell): void {
     if (cell.seen < this.#given.number - 1 && cell.seen >= this.#since) {
       this.#encode(namespace, cell, false);
     }
@@ -116,7 +116,7 @@ export class CellCapture implements Capture {
     return true;
   }
 
-  #encode(namespace: number, cell: Cell, mayKeep: boolean): void {
+  #encode(namespace: number | undefined, cell: Cell, mayKeep: boolean): void {
     if (this.#failed) return;
     try {
       this.#writer.write(namespace, cell, mayKeep);

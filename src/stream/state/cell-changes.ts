@@ -12,7 +12,7 @@ export interface CellChanges {
 
 export interface WrittenCells {
   readonly bucket: CellBucket;
-  readonly namespace: number;
+  readonly namespace: number | undefined;
   readonly cells: readonly Cell[];
 }
 

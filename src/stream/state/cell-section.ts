@@ -63,12 +63,13 @@ export class CellSectionWriter {
   }
 
   /**
+   * @param namespace undefined: the cell's key group
    * @param mayKeep the cell may keep the bytes: its value is not about to change
    * @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE that names operator and key
    */
-  write(namespace: number, cell: Cell, mayKeep: boolean): void {
+  write(namespace: number | undefined, cell: Cell, mayKeep: boolean): void {
     if (this.#isDelta) this.#writer.u8(PUT);
-    this.#entry(namespace, cell.group, cell.key, cell, mayKeep);
+    this.#entry(namespace ?? cell.group, cell.group, cell.key, cell, mayKeep);
   }
 
   /** Only in a section of changes: to be called before anything is written to the same bucket (cell-table.ts, V9). */

@@ -1,8 +1,8 @@
 /**
  * State that is not numeric: immutable values in mutable cells.
  *
- * Cells lie in buckets: one per key group for keyed operators, one per window for windowed operators. A
- * bucket's number (the group, or the window's start) is its namespace in the snapshot.
+ * Cells lie in buckets: one per window for windowed operators, and one for keyed operators. In the snapshot each has a
+ * namespace: the bucket's number, which is the window's start, or its key group.
  *
  * Taking the cut costs no time; the cells are encoded later, bit by bit. Four cells of a table that tracks changes,
  * with `seen` of each: at cut 4 a cell is unsaved while `seen` < 3, at cut 6 while `seen` < 5.
@@ -40,6 +40,7 @@
  *  V10 When more than half of the cells have changed, the snapshot holds everything.
  */
 
+import { assert } from '../../base/assert.js';
 import { shownKey } from '../../hashring/canonical-key.js';
 import type { RestoredSection } from '../operator.js';
 import { Cell, type CellBucket, type Cells, GONE, MappedCells } from './cell.js';
@@ -58,6 +59,10 @@ import { stateRefused } from './state-layout.js';
 
 /** The distance between the numbers of two cuts (V1). */
 const CUT = 2;
+/** The number of a table's only bucket. */
+const ONLY = 0;
+/** So many cells are noted in one list: a longer one would be copied as it grows. */
+const NOTED_MAX = 4_096;
 /** So many changes are always kept, however few cells there are. */
 const CHANGES_MIN = 1_024;
 
@@ -76,15 +81,15 @@ export interface CellTableOptions<C extends Cells = MappedCells> {
   readonly packs?: boolean | undefined;
   /** On so many levels of values, from the outermost, arrays are the runtime's own (value-encoder.ts, E4). Default: none. */
   readonly ownLevels?: number | undefined;
-  /** Makes the cells of a new bucket. Default: by canonical key. */
-  readonly newCells?: (() => C) | undefined;
+  /** The cells of the only bucket, whose namespace is of each cell its key group. Default: many buckets, by canonical key. */
+  readonly cells?: C | undefined;
 }
 
 export class CellTable<C extends Cells = MappedCells> {
   readonly operator: string;
   readonly layout: string;
   readonly #evolve: CellTableOptions['evolve'];
-  readonly #newCells: () => C;
+  readonly #only: CellBucket<C> | undefined;
   readonly #ownLevels: number;
   readonly buckets = new Map<number, CellBucket<C>>();
   /** Cells that have not seen this cut must be saved before they change (V2, V7). */
@@ -108,7 +113,11 @@ export class CellTable<C extends Cells = MappedCells> {
     this.operator = options.operator;
     this.layout = options.layout;
     this.#evolve = options.evolve;
-    this.#newCells = options.newCells ?? (() => new MappedCells() as Cells as C);
+    const { cells } = options;
+    if (cells !== undefined) {
+      this.#only = { namespace: undefined, cells, changed: [], isDropped: false };
+      this.buckets.set(ONLY, this.#only);
+    }
     this.#ownLevels = options.ownLevels ?? 0;
   }
 
@@ -124,11 +133,12 @@ export class CellTable<C extends Cells = MappedCells> {
     this.active = this.#number;
   }
 
-  /** The bucket of that number, made when missing. */
-  bucket(namespace: number): CellBucket<C> {
+  /** The bucket of that number, made when missing; or the only one. */
+  bucket(namespace = ONLY): CellBucket<C> {
+    if (this.#only !== undefined) return this.#only;
     let bucket = this.buckets.get(namespace);
     if (bucket === undefined) {
-      bucket = { namespace, cells: this.#newCells(), changed: [], isDropped: false };
+      bucket = { namespace, cells: new MappedCells() as Cells as C, changed: [], isDropped: false };
       this.buckets.set(namespace, bucket);
     }
     return bucket;
@@ -164,7 +174,7 @@ export class CellTable<C extends Cells = MappedCells> {
     bucket.cells.remove(cell);
     this.release(cell);
     const { group, key } = cell;
-    this.#changes?.deleted.push({ namespace: bucket.namespace, group, key });
+    this.#changes?.deleted.push({ namespace: bucket.namespace ?? group, group, key });
   }
 
   /** The cell holds nothing any more. If it is gone, its bucket is dropped as a whole later. */
@@ -174,9 +184,11 @@ export class CellTable<C extends Cells = MappedCells> {
 
   /** Forgets a bucket and all that is in it (V4). Its cells were released before. */
   drop(bucket: CellBucket): void {
-    this.buckets.delete(bucket.namespace);
+    const { namespace } = bucket;
+    assert(namespace !== undefined, 'the only bucket of a table stays');
+    this.buckets.delete(namespace);
     bucket.isDropped = true;
-    this.#changes?.dropped.push(bucket.namespace);
+    this.#changes?.dropped.push(namespace);
   }
 
   /**
@@ -241,16 +253,16 @@ export class CellTable<C extends Cells = MappedCells> {
       if (read % 1_000 === 0) alive();
       if (!owns(group)) return;
       const bucket = this.bucket(namespace);
-      let cell = bucket.cells.find(key);
+      let cell = bucket.cells.find(key, group);
       if (cell !== undefined) this.set(cell, value);
       // Former versions kept the key as the first record had it.
       else cell = this.#add(bucket, group, shownKey(key), value, this.#number - 1);
       if (evolve !== undefined) taken.add(cell);
       else if (isPackable(value)) packs?.copy(cell, bytes, from, to);
     };
-    const remove = (namespace: number, _group: number, key: unknown): void => {
-      const cells = this.buckets.get(namespace)?.cells;
-      const cell = cells?.find(key);
+    const remove = (namespace: number, group: number, key: unknown): void => {
+      const { cells } = this.#only ?? this.buckets.get(namespace) ?? {};
+      const cell = cells?.find(key, group);
       if (cell === undefined) return;
       cells?.remove(cell);
       taken.delete(cell);
@@ -311,7 +323,11 @@ export class CellTable<C extends Cells = MappedCells> {
 
   #note(bucket: CellBucket, cell: Cell, changes: CellChanges): void {
     const { changed, namespace } = bucket;
-    if (changed.length === 0) changes.written.push({ bucket, namespace, cells: changed });
-    changed.push(cell);
+    if (changed.length > 0 && changed.length < NOTED_MAX) {
+      changed.push(cell);
+      return;
+    }
+    bucket.changed = [cell];
+    changes.written.push({ bucket, namespace, cells: bucket.changed });
   }
 }

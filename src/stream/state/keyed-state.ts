@@ -2,7 +2,8 @@
  * The state of an operator by key, for callbacks: named states, and timers. The key travels beside its key group.
  *
  * A key has one cell (cell-table.ts), whose value is an array with a slot for each state; where there is only one, it
- * is that itself, since each step through memory shows. So a record costs one look-up however many states there are,
+ * is that itself, since each step through memory shows, and a number is read and written without a look at its cell
+ * (number-column.ts). So a record costs one look-up however many states there are,
  * the states of a key are always of one moment, and snapshots, changes and rescaling are those of any other cells. What
  * it costs: when one of a key's states changes, all of them are written to the next incremental snapshot.
  *
@@ -16,7 +17,7 @@ import { assert } from '../../base/assert.js';
 import { HoldfastError } from '../../base/errors.js';
 import type { PrimitiveKey } from '../../hashring/canonical-key.js';
 import type { Capture, OperatorContext, RestoredSection } from '../operator.js';
-import type { Cell, CellBucket } from './cell.js';
+import type { Cell } from './cell.js';
 import { CellTable } from './cell-table.js';
 import { detachedKey } from './detached.js';
 import { KeyCells } from './key-cells.js';
@@ -39,10 +40,11 @@ export interface KeyedStateOptions {
 export class KeyedState {
   readonly #context: OperatorContext;
   readonly #table: CellTable<KeyCells>;
+  readonly #cells = new KeyCells();
   readonly #section: string;
   readonly #slots: number;
-  /** By key group. */
-  readonly #buckets: (CellBucket<KeyCells> | undefined)[] = [];
+  /** There is one slot. */
+  readonly #isSingle: boolean;
   /** What callbacks have changed since `begin` or `enter`, last change last; undefined where nothing is undone (S4). */
   readonly #undo: (() => void)[] | undefined;
   /** Event time of the callback: what is written has it. In ms; NaN or −∞ for none. */
@@ -56,7 +58,9 @@ export class KeyedState {
   expiresByClock: ((atMs: number) => void) | undefined;
   #key: unknown;
   #group = 0;
-  /** That of `#key`, also behind the callback; undefined: it has none. */
+  /** Place of the cell of `#key`, also behind the callback; −1: it has none. */
+  #place = -1;
+  /** That cell, unless nobody has asked for it: `#cellOfKey` does. */
   #cell: Cell | undefined;
   /** Number of the current callback, counted from 1; 0 outside of callbacks. */
   #callback = 0;
@@ -75,6 +79,7 @@ export class KeyedState {
     this.#context = context;
     this.#section = description.section;
     this.#slots = slots;
+    this.#isSingle = slots === 1;
     this.#undo = context.undoes === true ? [] : undefined;
     this.#table = new CellTable({
       operator,
@@ -82,7 +87,7 @@ export class KeyedState {
       evolve,
       packs,
       ownLevels: slots === 1 ? ownLevels : ownLevels + 1,
-      newCells: () => new KeyCells(),
+      cells: this.#cells,
     });
     if (context.incremental === true) this.#table.track();
     refuseOtherKind(operator, restored, description);
@@ -90,7 +95,6 @@ export class KeyedState {
       if (section.name !== description.section) continue;
       this.#table.restore(section, ownGroups(context, section), () => context.alive());
     }
-    for (const [group, bucket] of this.#table.buckets) this.#buckets[group] = bucket;
   }
 
   /**
@@ -99,11 +103,11 @@ export class KeyedState {
    */
   begin(key: unknown, canonical: PrimitiveKey | undefined, group: number): void {
     // Records of a key often follow each other.
-    if (key !== this.#key || this.#cell === undefined || typeof key === 'object') {
-      const bucket = this.#buckets[group] ?? this.#newGroup(group);
+    if (key !== this.#key || this.#place < 0 || typeof key === 'object') {
       this.#key = key;
       this.#group = group;
-      this.#cell = bucket.cells.find(key, canonical);
+      this.#place = this.#cells.placeOf(key, group, canonical);
+      this.#cell = undefined;
     }
     this.#open();
   }
@@ -112,6 +116,8 @@ export class KeyedState {
   enter(cell: Cell): void {
     this.#key = cell.key;
     this.#group = cell.group;
+    // Numbers are found by the place. Otherwise it only tells that there is a cell, and that is at hand.
+    this.#place = this.#isSingle ? this.#cells.placeOf(cell.key, cell.group) : 0;
     this.#cell = cell;
     this.#open();
   }
@@ -121,15 +127,7 @@ export class KeyedState {
     this.#callback = 0;
     if (!this.#hasChanged) return;
     this.#hasChanged = false;
-    const cell = this.#cell!;
-    if (this.#mayBeEmpty && this.#isEmpty(cell)) {
-      this.#table.delete(this.#bucket(), cell); // S1
-      this.#cell = undefined;
-    } else if (this.#mayHoldFrame) {
-      this.#table.set(cell, cell.value);
-    }
-    this.#mayHoldFrame = false;
-    this.#mayBeEmpty = false;
+    if (this.#mayBeEmpty || this.#mayHoldFrame) this.#settle();
     if (this.#undo !== undefined && this.#undo.length > 0) this.#undo.length = 0;
   }
 
@@ -165,25 +163,27 @@ export class KeyedState {
   /** What is in the slot of the current key. @throws HoldfastError as `key` */
   read(slot: number): unknown {
     this.requireCallback();
-    const cell = this.#cell;
-    if (cell === undefined) return undefined;
-    return this.#slots === 1 ? cell.value : slotsOf(cell)[slot];
+    const place = this.#place;
+    if (place < 0) return undefined;
+    if (!this.#isSingle) return slotsOf(this.#cellAt(place))[slot];
+    const number = this.#cells.numbers.at(place);
+    return Number.isNaN(number) ? this.#cellAt(place).value : number;
   }
 
   /** Exchanges what is in the slot of the current key. @throws HoldfastError as `key` */
   write(slot: number, content: unknown): void {
-    const cell = this.change();
-    if (this.#slots === 1) cell.value = content;
-    else slotsOf(cell)[slot] = content;
+    if (!this.#isSingle) slotsOf(this.change())[slot] = content;
+    else if (typeof content === 'number') this.#writeNumber(content);
+    else this.change().value = content;
   }
 
   /** The cell of the current key, which may be changed. @throws HoldfastError as `key` */
   change(): Cell {
     this.requireCallback();
     this.#hasChanged = true;
-    const cell = this.#cell;
-    if (cell === undefined) return this.#create();
-    if (cell.seen < this.#table.active) this.#table.save(this.#bucket(), cell);
+    if (this.#place < 0) return this.#create();
+    const cell = this.#cellAt(this.#place);
+    if (cell.seen < this.#table.active) this.#table.save(this.#table.bucket(), cell);
     cell.changes();
     return cell;
   }
@@ -204,11 +204,12 @@ export class KeyedState {
     return this.#callback;
   }
 
-  *cells(): Generator<Cell> {
-    for (const { cells } of this.#table.buckets.values()) yield* cells.values();
+  cells(): Generator<Cell> {
+    return this.#cells.values();
   }
 
   capture(checkpoint: number, base?: number): Capture {
+    this.#cells.numbers.cut();
     return this.#table.capture(this.#section, checkpoint, base);
   }
 
@@ -217,31 +218,53 @@ export class KeyedState {
     this.#callback = this.#callbacks;
   }
 
+  #cellAt(place: number): Cell {
+    this.#cell ??= this.#cells.at(place);
+    return this.#cell;
+  }
+
+  #writeNumber(number: number): void {
+    this.requireCallback();
+    if (this.#place >= 0 && this.#cells.numbers.exchange(this.#place, number)) {
+      this.#hasChanged = true;
+      return;
+    }
+    const cell = this.change();
+    if (Number.isNaN(number)) cell.value = number;
+    else cell.liesIn(this.#cells.numbers, this.#place, number);
+  }
+
   #create(): Cell {
-    const slots = this.#slots === 1 ? undefined : new Array<unknown>(this.#slots).fill(undefined);
-    const key = isNumberTuple(this.#key) ? this.#key : detachedKey(this.#key);
-    const cell = this.#table.create(this.#bucket(), this.#group, key, slots);
-    this.#cell = cell;
-    return cell;
-  }
-
-  #isEmpty(cell: Cell): boolean {
-    if (this.#slots === 1) return cell.value === undefined;
-    return slotsOf(cell).every((slot) => slot === undefined);
-  }
-
-  #bucket(): CellBucket<KeyCells> {
-    return this.#buckets[this.#group]!;
-  }
-
-  #newGroup(group: number): CellBucket<KeyCells> {
+    const group = this.#group;
     assert(
       this.#context.ownsGroup(group),
       `a record of key group ${group} reached an instance without it`,
     );
-    const bucket = this.#table.bucket(group);
-    this.#buckets[group] = bucket;
-    return bucket;
+    const slots = this.#isSingle ? undefined : new Array<unknown>(this.#slots).fill(undefined);
+    const key = isNumberTuple(this.#key) ? this.#key : detachedKey(this.#key);
+    const cell = this.#table.create(this.#table.bucket(), group, key, slots);
+    this.#place = this.#cells.placeOf(key, group);
+    this.#cell = cell;
+    return cell;
+  }
+
+  /** What the callback has changed may be empty now, or hold on to a frame. */
+  #settle(): void {
+    const cell = this.#cellAt(this.#place);
+    if (this.#mayBeEmpty && this.#isEmpty(cell)) {
+      this.#table.delete(this.#table.bucket(), cell); // S1
+      this.#place = -1;
+      this.#cell = undefined;
+    } else if (this.#mayHoldFrame) {
+      this.#table.set(cell, cell.value);
+    }
+    this.#mayHoldFrame = false;
+    this.#mayBeEmpty = false;
+  }
+
+  #isEmpty(cell: Cell): boolean {
+    if (this.#isSingle) return cell.value === undefined;
+    return slotsOf(cell).every((slot) => slot === undefined);
   }
 }
 
