@@ -37,15 +37,15 @@ export class HandTestInput implements TestInput<unknown> {
     this.#tasks = tasks;
   }
 
-  element(record: unknown, timestamp: number = Number.NaN): void {
+  element(record: unknown, timestamp?: number): void {
     this.#requireOpen();
-    if (typeof timestamp !== 'number') {
+    if (timestamp !== undefined && (typeof timestamp !== 'number' || Number.isNaN(timestamp))) {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
         `element(record, timestamp) needs the event time in ms since the epoch, a number, or none, but was given ${describeValue(timestamp)}.`,
       );
     }
-    this.#input.source.element(record, timestamp);
+    this.#input.source.element(record, timestamp ?? Number.NaN);
     this.#tasks.run();
   }
 

@@ -3,7 +3,7 @@
 import { HoldfastError } from '../base/errors.js';
 import { badOption } from '../base/option-checks.js';
 import { describeValue } from '../stream/api/callbacks.js';
-import { DataStream } from '../stream/api/data-stream.js';
+import { ChangelogStream, DataStream } from '../stream/api/data-stream.js';
 import { defineJob } from '../stream/api/job-definition.js';
 import { HandSource } from './hand-source.js';
 import { Harness, type HarnessParts, openParts } from './harness.js';
@@ -58,7 +58,8 @@ export function openOperator(
     if (!(output instanceof DataStream)) {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
-        `testOperator(build) needs a function that gives the stream to look at, but it gave ${describeValue(output)}.`,
+        `testOperator(build) needs a function that gives the stream to look at, but it gave ${describeValue(output)}.` +
+          (output instanceof ChangelogStream ? ' Of a changelog give its .asRecords().' : ''),
       );
     }
     const stream = output as DataStream<unknown, Readonly<Record<string, unknown>>>;

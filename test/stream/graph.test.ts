@@ -5,6 +5,7 @@ import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { sideOutput } from '../../src/stream/api/side-outputs.js';
 import { countEvictor, countTrigger } from '../../src/stream/api/triggers.js';
 import { tumbling } from '../../src/stream/api/windows.js';
+import type { Sink } from '../../src/stream/sink.js';
 import { draw, type Flight, nodeOf, sink, source, thrownBy } from './graph-kit.js';
 
 const origin = (flight: Flight): string => flight.origin;
@@ -288,6 +289,34 @@ describe('what is refused', () => {
         /was given twice/,
       ],
     ),
+    ...(
+      [
+        ['union', (s, c) => s.union(c)],
+        ['connect', (s, c) => s.connect(c)],
+        ['join', (s, c) => s.keyBy(String).join(c, { ttlMs: 1, select: () => 1 })],
+      ] satisfies readonly (readonly [string, (s: DataStream<unknown>, c: never) => void])[]
+    ).map(
+      ([method, call]): Case => [
+        `${method} with a changelog`,
+        (env) =>
+          call(
+            env.from(source()),
+            env.from(source('b')).keyBy(String).aggregate({ n: count() }).toChangelog() as never,
+          ),
+        'BAD_OPTION',
+        /needs streams of this job, .*\.asRecords\(\)/,
+      ],
+    ),
+    [
+      'a key for the table of a stream that is no changelog',
+      (env) => {
+        const sink: Sink<unknown> = { kind: 'own', open: () => ({ write() {}, close() {} }) };
+        // @ts-expect-error only a changelog has a table
+        env.from(source()).sinkTo(sink, { key: String });
+      },
+      'BAD_OPTION',
+      /keeps the table of a changelog/,
+    ],
     [
       'rows that nobody reads, beside a side output named as changes are',
       (env) => {

@@ -225,6 +225,18 @@ test.each(['10', new Date(10), null, 10n])(
   },
 );
 
+test('what is no event time, and what is no stream', async () => {
+  const operator = await testOperator(silence);
+  for (const time of [Number.NaN, '5' as never]) {
+    expect(() => operator.element({ user: 'ann', page: '/a' }, time)).toThrow(
+      expect.objectContaining({ code: 'ERR_HOLDFAST_BAD_OPTION' }),
+    );
+  }
+  const rows = (numbers: DataStream<number>) =>
+    numbers.keyBy(String).aggregate({ n: count() }).toChangelog() as never;
+  await expect(testOperator(rows)).rejects.toThrow(/give its \.asRecords\(\)/);
+});
+
 test('state of a key that equals nothing by ===', async () => {
   const operator = await testOperator((stream: DataStream<number>) =>
     stream

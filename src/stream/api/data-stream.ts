@@ -464,7 +464,14 @@ export class DataStream<T, Tags = NoTags> {
   }
 
   /** Ends in a sink. */
-  sinkTo(sink: Sink<T>): StreamSink<never> {
+  sinkTo(sink: Sink<T>, ...more: readonly never[]): StreamSink<never> {
+    if (more.length > 0) {
+      throw new HoldfastError(
+        'ERR_HOLDFAST_BAD_OPTION',
+        'sinkTo(sink, { key }) keeps the table of a changelog, and this is a stream of plain records. Leave the options ' +
+          "out, or make a changelog of it: .distinctBy((record) => record.id, { keep: 'last' }).",
+      );
+    }
     if (typeof sink !== 'object' || sink === null || typeof sink.open !== 'function') {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
@@ -554,7 +561,7 @@ export class DataStream<T, Tags = NoTags> {
     if (!(other instanceof DataStream)) {
       throw new HoldfastError(
         'ERR_HOLDFAST_BAD_OPTION',
-        `${method}(…) needs streams of this job, but was given ${describeValue(other)}.`,
+        `${method}(…) needs streams of this job, but was given ${describeValue(other)}.${asRecordsHint(other)}`,
       );
     }
     this.#requireDraft(other.origin, method);
@@ -1027,6 +1034,14 @@ export class KeyedChangelog<T, K> {
       processed(this.#origin, 'top-n-changes', this.#select, spec, topNParameters(plan)),
     );
   }
+}
+
+/** What to do with a changelog where a stream of plain records is wanted. */
+function asRecordsHint(given: unknown): string {
+  const isChangelog = given instanceof ChangelogStream || given instanceof KeyedChangelog;
+  return isChangelog
+    ? " Its changes as plain records, with a field 'change', are .asRecords() of a changelog."
+    : '';
 }
 
 function topNParameters({ n, rank, state }: TopNPlan): NewNode['parameters'] {

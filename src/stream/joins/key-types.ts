@@ -40,6 +40,12 @@ export class KeyTypes {
     };
   }
 
+  #remedy(): string {
+    return this.#method === 'lookup'
+      ? 'let key and tableKey both give String(row.id)'
+      : '.keyBy((row) => String(row.id))';
+  }
+
   #add(side: SideName, key: unknown): void {
     const type = typeOf(key);
     if (type === undefined) return;
@@ -53,7 +59,7 @@ export class KeyTypes {
     process.emitWarning(
       `${this.#method}(…) has paired nothing yet: of the first ${left.keys} keys on the left all are of type ` +
         `${named(left)}, and of ${right.keys} on the right all are of type ${named(right)}. Such keys never equal each ` +
-        'other. If all keys are of these types, make them of one: .keyBy((row) => String(row.id)).',
+        `other. If all keys are of these types, make them of one: ${this.#remedy()}.`,
       { type: 'HoldfastWarning', code: 'HOLDFAST_NOTICE' },
     );
   }

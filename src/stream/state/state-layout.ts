@@ -76,8 +76,10 @@ export function kindProblem(before: string): string {
   if (before === 'broadcast')
     return 'it has broadcast state, and now is connected to no such stream';
   return before === 'rows'
-    ? 'it consists of numbers only, and now has an aggregation of another kind, which is kept differently'
-    : 'it has an aggregation that is no number, and now has numbers only, which are kept differently';
+    ? 'it consists of numbers only, and now has more than that, which is kept differently: an aggregation of another ' +
+        'kind, or records of windows with a trigger, an evictor or process(…)'
+    : 'it has more than numbers (an aggregation of another kind, or records of windows with a trigger, an evictor or ' +
+        'process(…)), and now has numbers only, which are kept differently';
 }
 
 export interface EvolvedEntry {
