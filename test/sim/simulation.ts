@@ -83,9 +83,12 @@ interface Copy {
 }
 
 const LIVENESS_MS = 60_000;
-/** While splits rest it is looked so often whether all has come out that can, and so long. */
+/**
+ * While splits rest it is looked so often whether all has come out that can, and so long: with one reader open, each
+ * of seven splits gets turns of up to four seconds (flowing-splits.ts, F3), and may need more than one.
+ */
 const REST_LOOK_MS = 100;
-const REST_MS_MAX = 20_000;
+const REST_MS_MAX = 60_000;
 const COPIED_SHARE = 0.2;
 const COPYING = 0x636f7079;
 /** More than a seed ever starts: those of a copy have numbers of their own. */
