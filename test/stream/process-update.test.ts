@@ -1,10 +1,22 @@
 /** `value().update(fn)`: what `fn` does to the draft is kept, what it returns replaces, and nothing is lost in silence. */
 
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { staleDraft } from '../../src/base/stale-draft.js';
 import type { RecordsMode } from '../../src/channels/record-keeper.js';
+import { changedByDraft } from '../../src/stream/api/draft.js';
 import { type ValueState, value } from '../../src/stream/api/state-specs.js';
 import { GuardedOperator } from '../../src/stream/task/guarded-operator.js';
+import {
+  ending,
+  type Fields,
+  primitive,
+  SHAPES,
+  type Step,
+  stepOf,
+  type Told,
+  told,
+} from '../actors/draft/draft-kit.js';
 import { thrownBy } from './graph-kit.js';
 import { Harness, recordsOf, runPlain, runRestoring } from './operator-kit.js';
 import { at, of } from './process-kit.js';
@@ -162,6 +174,110 @@ describe('update of a value', () => {
     }
   });
 
+  it('keeps of flat values what immer makes of them, in each mode of records', () => {
+    const steps = fc
+      .constantFrom(...SHAPES.slice(0, 5))
+      .chain((keys) =>
+        fc.tuple(
+          fc.array(primitive, { minLength: keys.length, maxLength: keys.length }),
+          fc.array(
+            fc.tuple(
+              fc.array(stepOf(fc.constantFrom(...keys)), { maxLength: 4 }),
+              fc.option(fc.constant<Step>(['throw']), { freq: 6, nil: undefined }),
+              ending,
+            ),
+            { minLength: 12, maxLength: 16 },
+          ),
+          fc.constant(keys),
+        ),
+      );
+    fc.assert(
+      fc.property(steps, ([values, programs, keys]) => {
+        const first = (): Fields => Object.fromEntries(keys.map((key, i) => [key, values[i]]));
+        const run = (records: RecordsMode) => {
+          const seen: unknown[] = [];
+          const create = of({
+            state: { one: value<Fields>() },
+            onElement({ n }, { state: { one } }) {
+              const [some, last, end] = programs[n!]!;
+              // What was made by an earlier record is changed further where it is still flat, and else made anew.
+              const before = one.get();
+              if (n! % 2 === 0 || !isFlat(before)) one.set(first());
+              const base = one.get()!;
+              const all = last === undefined ? some : [...some, last];
+              const by = told(base, all, end, (_, change) => {
+                one.update(change as never);
+                return one.get();
+              });
+              const reference = told(base, all, end, (plain, change) =>
+                changedByDraft(plain, 'update(…)', change),
+              );
+              seen.push([withoutSameness(by), withoutSameness(reference)]);
+            },
+          });
+          runPlain(
+            create,
+            programs.map((_, n) => at(n, 'a', { n })),
+            { records },
+          );
+          return seen as [unknown, unknown][];
+        };
+        for (const records of ['checked', 'trusted', 'frozen'] as const) {
+          for (const [by, reference] of run(records)) expect(by).toEqual(reference);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('writes nothing where nothing was changed, and leaves what others hold as it is', () => {
+    const got: unknown[] = [];
+    const create = of({
+      state: { one: value<{ n: number }>() },
+      onElement(_, { state: { one } }) {
+        if (one.get() === undefined) one.set({ n: 0 });
+        const before = one.get();
+        one.update((draft) => void draft!.n);
+        got.push(one.get() === before);
+        one.update((draft) => {
+          draft!.n += 1;
+          // The state is what it was until the callback has returned.
+          got.push(one.get());
+        });
+        got.push(before, one.get());
+      },
+    });
+    const many = Array.from({ length: 6 }, (_, n) => at(n, 'a', { n }));
+    runPlain(create, many, { records: 'trusted' });
+    expect(got).toEqual(
+      many
+        .flatMap((_, n) => [true, { n }, { n }, { n: n + 1 }])
+        .map((one, i) =>
+          // What made no draft yet is a copy.
+          i < 12 && one === true ? expect.any(Boolean) : one,
+        ),
+    );
+  });
+
+  it('names whoever uses a draft of a flat value later, a timer say', () => {
+    const kept: { n: number }[] = [];
+    const create = of({
+      state: { one: value<{ n: number }>() },
+      onElement({ n }, { state: { one } }) {
+        if (one.get() === undefined) one.set({ n: 0 });
+        one.update((draft) => {
+          if (n! > 4) kept.push(draft!);
+          if (n === 7) draft!.n = kept[0]!.n;
+        });
+      },
+    });
+    const many = Array.from({ length: 8 }, (_, n) => at(n, 'a', { n }));
+    expect(thrownBy(() => runPlain(create, many)).code).toBe('ERR_HOLDFAST_OUTSIDE_CALLBACK');
+    for (const draft of kept) {
+      expect(thrownBy(() => draft.n).code).toBe('ERR_HOLDFAST_OUTSIDE_CALLBACK');
+    }
+  });
+
   it('gives a draft for one call only, and names whoever uses it later', () => {
     const kept: { n: number; by: Map<number, { m: number }> }[] = [];
     const harness = new Harness(
@@ -190,3 +306,13 @@ describe('update of a value', () => {
     expect(staleDraft(new TypeError('x is not a function'))).toBeUndefined();
   });
 });
+
+/** State is a copy, and whether it is the same one is told elsewhere. */
+function withoutSameness({ seen, outcome }: Told): unknown {
+  return { seen, outcome: 'value' in outcome ? outcome.value : outcome };
+}
+
+function isFlat(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return Object.values(value).every((one) => typeof one !== 'object' || one === null);
+}

@@ -1,7 +1,7 @@
 /** Changes a value through a draft, or in a copy, and leaves the value itself as it is. */
 
 import { Immer } from 'immer';
-import { HoldfastError } from '../../base/errors.js';
+import { putIntoItself, returnedAndChanged } from '../../actors/draft/draft-errors.js';
 import { copyValue } from '../../codec/value-codec.js';
 
 /** Whoever keeps the values freezes them, or copies; immer would put methods into Maps. */
@@ -27,20 +27,10 @@ export function changedByDraft(
     return immer.produce(value, change as never);
   } catch (error) {
     if (error instanceof Error && RETURNED_AND_CHANGED.test(error.message)) {
-      throw new HoldfastError(
-        'ERR_HOLDFAST_USER_CODE',
-        `${where} has changed the value that it was given, and has returned another one. Do one of the two: change it ` +
-          'and return nothing, or leave it as it is and return the next value.',
-        { cause: error, details: { where } },
-      );
+      throw returnedAndChanged(where, error);
     }
     if (!(error instanceof RangeError) || !/call stack/.test(error.message)) throw error;
-    throw new HoldfastError(
-      'ERR_HOLDFAST_UNSUPPORTED_VALUE',
-      `${where} has put the state, or a part of it, into itself (or recursed without end). Keep a name or an index ` +
-        'there instead of the object.',
-      { cause: error, details: { where } },
-    );
+    throw putIntoItself(where, error);
   }
 }
 

@@ -4,6 +4,7 @@
  */
 
 import { enableMapSet, isDraftable } from 'immer';
+import { FlatDrafts, type FlatShape } from '../../actors/draft/flat-drafts.js';
 import { HoldfastError } from '../../base/errors.js';
 import { type RecordKeeper, type RecordsMode, recordKeeper } from '../../channels/record-keeper.js';
 import { copyValue } from '../../codec/value-codec.js';
@@ -63,7 +64,7 @@ function stateHandle(
   if (spec.owned !== undefined) return new OwnedHandle(place);
   switch (spec.kind) {
     case 'value':
-      return new ValueHandle(place, records);
+      return new ValueHandle(place, records, `state.${name}`);
     case 'list':
       return new ListHandle(place);
     case 'map':
@@ -114,10 +115,12 @@ abstract class SingleHandle extends Handle {
 class ValueHandle extends SingleHandle implements ValueState<unknown> {
   /** What `get` gives is nobody else's. */
   readonly #copies: boolean;
+  readonly #drafts: FlatDrafts;
 
-  constructor(place: Place, records: RecordsMode = 'checked') {
+  constructor(place: Place, records: RecordsMode | undefined, name: string) {
     super(place);
-    this.#copies = records === 'checked';
+    this.#copies = (records ?? 'checked') === 'checked';
+    this.#drafts = new FlatDrafts({ where: 'update(…)', name });
     enableMapSet(); // Idempotent, and not at the top of a module, which has to stay free of effects.
   }
 
@@ -132,25 +135,30 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
 
   update(fn: (value: unknown) => unknown): void {
     const before = this.state.read(this.slot);
-    const value = this.get();
-    const isObject = typeof value === 'object' && value !== null;
-    const answer = isObject ? this.#changed(value, fn) : fn(value);
+    const { content } = this;
+    const isObject = typeof content === 'object' && content !== null;
+    const shape = isObject ? this.#drafts.shapeOf(content) : undefined;
+    // A draft of what is flat gives out primitives only: it needs no copy.
+    const value = shape === undefined ? this.keeper.keep(content) : content;
+    const answer = isObject ? this.#changed(value as object, fn, shape) : fn(value);
     if (answer === undefined) {
       // What `fn` itself has set or cleared stands.
       if (this.state.read(this.slot) !== before) return;
       throw nothingReturned(value);
     }
     if (isThenable(answer)) throw asyncCallbackError('update');
+    // Nothing was changed, and nothing is to be dated anew.
+    const isAsBefore = answer === content && this.state.read(this.slot) === before;
+    if (shape !== undefined && isAsBefore && !this.expires) return;
     this.put(this.kept(answer));
   }
 
   /**
-   * What `fn` has made of the value. It works on a copy, of which nothing but the outcome is kept: so Dates and the like
-   * may be changed in place as well.
+   * What `fn` has made of the value. It works on a draft of it, or on a copy, of which nothing but the outcome is kept: so
+   * Dates and the like may be changed in place as well.
    */
-  #changed(value: object, fn: (value: unknown) => unknown): unknown {
+  #changed(value: object, fn: (value: unknown) => unknown, shape: FlatShape | undefined): unknown {
     const before = this.state.read(this.slot);
-    const copy = this.#copies ? value : copyValue(value, 'state');
     let isAnswered = false;
     const change = (given: unknown): unknown => {
       const answer = fn(given);
@@ -158,11 +166,15 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
       if (isThenable(answer)) throw asyncCallbackError('update');
       return answer;
     };
-    const isDrafted = isDraftable(copy) && !hasShared(copy);
-    const next = isDrafted
-      ? changedByDraft(copy, 'update(…)', change)
-      : changedInPlace(copy, change);
+    const next =
+      shape === undefined ? this.#changedCopy(value, change) : shape.changed(value, change);
     return isAnswered || this.state.read(this.slot) === before ? next : undefined;
+  }
+
+  #changedCopy(value: object, change: (value: unknown) => unknown): unknown {
+    const copy = this.#copies ? value : copyValue(value, 'state');
+    const isDrafted = isDraftable(copy) && !hasShared(copy);
+    return isDrafted ? changedByDraft(copy, 'update(…)', change) : changedInPlace(copy, change);
   }
 }
 
