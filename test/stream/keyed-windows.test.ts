@@ -75,6 +75,13 @@ const inputOf = (window: WindowDefinition, more: More = {}): WindowedInput =>
 const aggregated = (window: WindowDefinition, more?: More): (() => Operator) =>
   aggregateWindows(inputOf(window, more), spec as never).create;
 
+const reduced = (window: WindowDefinition, more?: More): (() => Operator) =>
+  reduceWindows(
+    inputOf(window, more),
+    (before: Visit, one: Visit) => ({ ...before, n: before.n + one.n }),
+    {},
+  ).create;
+
 interface Listed extends WindowBounds {
   readonly key: unknown;
   readonly all: readonly number[];
@@ -805,6 +812,25 @@ describe('evictors', () => {
     const run = () =>
       runPlain(listed(globalWindow(), { evictor: timeEvictor(5) }), [untimed(1), end]);
     expect(thrownBy(run).message).toContain('timeEvictor(ms)');
+  });
+
+  it.each([
+    ['aggregate', aggregated],
+    ['reduce', reduced],
+  ] as const)('neither come nor go with the state of a window that is there: %s', (_, windows) => {
+    const trigger = countTrigger(9);
+    const without = windows(tumbling(10), { trigger });
+    const evicted = windows(tumbling(10), { trigger, evictor: countEvictor(2) });
+    for (const [before, now, what] of [
+      [without, evicted, /an evictor has come/],
+      [evicted, without, /an evictor has gone/],
+    ] as const) {
+      const old = new Harness(before);
+      old.feed(at(1));
+      const error = thrownBy(() => new Harness(now, {}, old.snapshot()));
+      expect(error).toMatchObject({ code: 'ERR_HOLDFAST_GRAPH_INCOMPATIBLE' });
+      expect(error.message).toMatch(what);
+    }
   });
 
   it('of one’s own may keep nothing, and then nothing fires', () => {

@@ -3,7 +3,7 @@
 import { HoldfastError } from '../../base/errors.js';
 import { checkObject } from '../../base/option-checks.js';
 import { isPlainObject } from '../../base/realm.js';
-import { layoutEntry, type StateDescription } from '../state/state-layout.js';
+import { layoutEntry, RECORDS, type StateDescription } from '../state/state-layout.js';
 import { checkCallback, describeValue, type SyncResult } from './callbacks.js';
 import type { Output } from './output.js';
 import { checkVersion, type StateVersion } from './state-version.js';
@@ -49,9 +49,6 @@ export function requireWindowProcess(spec: unknown): asserts spec is WindowProce
   checkCallback(given.onWindow, 'process({ onWindow })');
   checkVersion('process', given);
 }
-
-/** The name of the records in the layout of state. */
-const RECORDS = 'records';
 
 /** The state of windows that hold their records. */
 export function recordsState(version: StateVersion<unknown>): StateDescription {

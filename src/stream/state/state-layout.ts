@@ -52,6 +52,9 @@ export interface StateDescription {
  */
 export const DISTINCT = 'distinct';
 
+/** The type of the only entry of windows that hold their records: for `process`, and under an evictor. */
+export const RECORDS = 'records';
+
 /** Sections of keyed state: rows of numbers, or cells of any values. */
 const KINDS: readonly string[] = ['rows', 'cells'];
 
@@ -157,6 +160,9 @@ export function compareLayouts(
   const old = parseLayout(before);
   const now = parseLayout(layout);
   if (old.window !== now.window) return { kind: 'refused', problem: windowProblem(old, now) };
+  if (holdsRecords(old) !== holdsRecords(now)) {
+    return { kind: 'refused', problem: recordsProblem(old) };
+  }
   const entries: EvolvedEntry[] = [];
   for (const entry of now.entries) {
     const from = old.entries.findIndex(({ name }) => name === entry.name);
@@ -179,6 +185,21 @@ export function compareLayouts(
 function windowProblem(old: StateLayout, now: StateLayout): string {
   const told = ({ window }: StateLayout) => (window === '' ? 'no windows' : `windows '${window}'`);
   return `it holds ${told(old)} and now has ${told(now)} (times in ms), so what is open cannot be told apart`;
+}
+
+/** E4: that no entry is left does not make the one of the other. */
+function holdsRecords({ entries }: StateLayout): boolean {
+  return entries.some(({ type }) => type === RECORDS);
+}
+
+function recordsProblem(old: StateLayout): string {
+  const [before, now] = holdsRecords(old)
+    ? ['the records of windows', 'what they are folded into: an evictor has gone']
+    : [
+        'what the records of windows are folded into',
+        'the records themselves: an evictor has come',
+      ];
+  return `it holds ${before}, and now has ${now}`;
 }
 
 function entryProblem(
