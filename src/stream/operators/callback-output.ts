@@ -60,7 +60,7 @@ export class CallbackOutput implements Output<unknown> {
 
   /** A callback begins: what it emits has this time and mark. What is still held keeps its own. */
   begin(timestamp: number, behind: number): void {
-    this.mark();
+    this.#from = this.#count;
     this.at(timestamp, behind);
   }
 
@@ -71,11 +71,7 @@ export class CallbackOutput implements Output<unknown> {
 
   /** What is emitted from now on has this time and mark. */
   at(timestamp: number, behind: number): void {
-    for (let i = this.#at; i < this.#count; i += 1) {
-      const held = this.#held[i];
-      if (held instanceof Placed) continue;
-      this.#held[i] = new Placed(this.#context.output, held, this.#timestamp, this.#behind);
-    }
+    if (this.#at < this.#count) this.#place();
     this.#isOpen = true;
     this.#timestamp = timestamp;
     this.#behind = behind;
@@ -95,16 +91,15 @@ export class CallbackOutput implements Output<unknown> {
   }
 
   emit(record: unknown): void {
-    this.requireCallback();
-    if (isThenable(record)) throw asyncCallbackError(this.#where);
-    this.put(this.#kept(record));
+    if (!this.#isOpen) this.requireCallback();
+    this.put(typeof record === 'object' ? this.#kept(record) : record);
   }
 
   /** Emits a record with a time and mark of its own, in its turn, e.g. to a side output. */
   emitTo(to: Receiver, record: unknown, timestamp: number, behind: number): void {
     this.requireCallback();
-    if (isThenable(record)) throw asyncCallbackError(this.#where);
-    this.put(new Placed(to, this.#kept(record), timestamp, behind));
+    const kept = typeof record === 'object' ? this.#kept(record) : record;
+    this.put(new Placed(to, kept, timestamp, behind));
   }
 
   /** Emits a row that was made for this, and that nobody else holds. */
@@ -146,14 +141,24 @@ export class CallbackOutput implements Output<unknown> {
     this.#clear();
   }
 
-  #kept(record: unknown): unknown {
+  #kept(record: object | null): unknown {
+    if (isThenable(record)) throw asyncCallbackError(this.#where);
     const keeper = this.#keeper;
-    if (typeof record !== 'object' || record === null || keeper === undefined) return record;
+    if (record === null || keeper === undefined) return record;
     try {
       return keeper.keep(record);
     } catch (error) {
       if (isHoldfastError(error, 'ERR_HOLDFAST_UNSUPPORTED_VALUE')) return record;
       throw error;
+    }
+  }
+
+  /** What is still held gets its time and mark for good. */
+  #place(): void {
+    for (let i = this.#at; i < this.#count; i += 1) {
+      const held = this.#held[i];
+      if (held instanceof Placed) continue;
+      this.#held[i] = new Placed(this.#context.output, held, this.#timestamp, this.#behind);
     }
   }
 

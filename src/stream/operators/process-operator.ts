@@ -222,13 +222,15 @@ class ProcessOperator extends TimedOperator<Timer> {
       throw error;
     }
     this.#end();
-    this.work();
+    this.worked();
   }
 
   /** State is from now on that of a record's key. */
   #enter(selected: unknown, timestamp: number, givenGroup: number, behind: number): void {
-    const canonical = canonicalOfSelected(selected);
-    const key = shownKey(selected);
+    // A number needs no other form to be found by.
+    const isNumber = typeof selected === 'number';
+    const canonical = isNumber ? undefined : canonicalOfSelected(selected);
+    const key = isNumber ? selected + 0 : shownKey(selected);
     const group = groupOf(this.context, key, givenGroup);
     this.state.begin(key, canonical, group);
     if (this.#expiresByClock) this.#readClock();

@@ -163,6 +163,11 @@ export abstract class TimedOperator<D> implements Operator {
     return withSections(this.timers.capture(), this.state.capture(checkpoint, base));
   }
 
+  /** The callback for a record has returned: goes on with what it has brought about. */
+  protected worked(): void {
+    if (this.out.suspended || this.#areDue()) this.work();
+  }
+
   /** Goes on with what is left to be done, as far as there is room. */
   protected work(): void {
     const { timers, clock, context, out } = this;

@@ -23,6 +23,7 @@ export abstract class Handle {
   protected readonly keeper: RecordKeeper;
   readonly #ttlMs: number | undefined;
   readonly #byClock: boolean;
+  readonly expires: boolean;
 
   constructor({ state, slot, keeper, ttlMs, byClock }: Place) {
     this.state = state;
@@ -30,6 +31,7 @@ export abstract class Handle {
     this.keeper = keeper;
     this.#ttlMs = ttlMs;
     this.#byClock = byClock;
+    this.expires = ttlMs !== undefined;
   }
 
   clear(): void {
@@ -45,10 +47,6 @@ export abstract class Handle {
   protected free(): void {
     this.state.write(this.slot, undefined);
     this.state.emptied();
-  }
-
-  get expires(): boolean {
-    return this.#ttlMs !== undefined;
   }
 
   /** Undefined: it does not expire. */
@@ -98,11 +96,14 @@ export abstract class Handle {
   /** Exchanges the content of the slot. */
   protected put(content: unknown): void {
     const { state, slot } = this;
-    if (state.undoes) {
-      const before = state.read(slot);
-      state.note(() => state.write(slot, before));
-    }
+    if (state.undoes) this.#noteBefore();
     state.write(slot, content);
+  }
+
+  #noteBefore(): void {
+    const { state, slot } = this;
+    const before = state.read(slot);
+    state.note(() => state.write(slot, before));
   }
 }
 

@@ -41,6 +41,7 @@ export class KeyedState {
   readonly #context: OperatorContext;
   readonly #table: CellTable<KeyCells>;
   readonly #cells = new KeyCells();
+  readonly #numbers = this.#cells.numbers;
   readonly #section: string;
   readonly #slots: number;
   /** There is one slot. */
@@ -166,7 +167,7 @@ export class KeyedState {
     const place = this.#place;
     if (place < 0) return undefined;
     if (!this.#isSingle) return slotsOf(this.#cellAt(place))[slot];
-    const number = this.#cells.numbers.at(place);
+    const number = this.#numbers.at(place);
     return Number.isNaN(number) ? this.#cellAt(place).value : number;
   }
 
@@ -209,7 +210,7 @@ export class KeyedState {
   }
 
   capture(checkpoint: number, base?: number): Capture {
-    this.#cells.numbers.cut();
+    this.#numbers.cut();
     return this.#table.capture(this.#section, checkpoint, base);
   }
 
@@ -225,13 +226,13 @@ export class KeyedState {
 
   #writeNumber(number: number): void {
     this.requireCallback();
-    if (this.#place >= 0 && this.#cells.numbers.exchange(this.#place, number)) {
+    if (this.#place >= 0 && this.#numbers.exchange(this.#place, number)) {
       this.#hasChanged = true;
       return;
     }
     const cell = this.change();
     if (Number.isNaN(number)) cell.value = number;
-    else cell.liesIn(this.#cells.numbers, this.#place, number);
+    else cell.liesIn(this.#numbers, this.#place, number);
   }
 
   #create(): Cell {

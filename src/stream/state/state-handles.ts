@@ -108,6 +108,7 @@ abstract class SingleHandle extends Handle {
 
   protected get content(): unknown {
     const content = this.state.read(this.slot);
+    if (!this.expires) return content;
     return this.isThere(content) ? this.undated(content) : undefined;
   }
 }
@@ -125,11 +126,14 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
   }
 
   get(): unknown {
-    return this.keeper.keep(this.content);
+    const { content } = this;
+    return typeof content === 'number' ? content : this.keeper.keep(content);
   }
 
   set(value: unknown): void {
-    if (value === undefined) this.clear();
+    // The hottest of all, with few steps on its way: V8 compiles it into its caller then.
+    if (typeof value === 'number' && !this.expires) this.put(value);
+    else if (value === undefined) this.clear();
     else this.put(this.kept(value));
   }
 
