@@ -355,6 +355,7 @@ test('knip sees an export that only a test uses, and the file that nobody import
       'package.json': '{ "type": "module", "exports": "./src/index.ts" }',
       'tsconfig.json': read('tsconfig.json'),
       'knip.jsonc': read('knip.jsonc'),
+      'src/actors/index.ts': 'export {};\n',
       'src/module/runtime-globals.ts': 'export {};\n',
       'src/index.ts': "export { a } from './used.js';\n",
       'src/used.ts':

@@ -9,3 +9,5 @@ export const PROTOCOL_VERSION = 2;
 export const PLAIN_PROTOCOL_VERSION = 1;
 
 export const JOB_BRAND = Symbol.for('holdfast.job');
+
+export const ACTOR_BRAND = Symbol.for('holdfast.actor');
