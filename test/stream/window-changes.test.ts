@@ -7,7 +7,8 @@ import type { StreamEnvironment } from '../../src/stream/api/environment.js';
 import { countTrigger } from '../../src/stream/api/triggers.js';
 import { session, sliding, tumbling } from '../../src/stream/api/windows.js';
 import { from, Line, sorted, Table, told, WAYS } from './changelog-kit.js';
-import { draw, thrownBy } from './graph-kit.js';
+import { draw, nodeOf, thrownBy } from './graph-kit.js';
+import { Harness } from './operator-kit.js';
 
 interface Visit {
   readonly k: string;
@@ -204,6 +205,38 @@ it('what is taken back that windows do not know is still refused behind them', (
   expect(thrownBy(() => of.feed({ k: 'a', n: 1 }, Number.NaN)).code).toBe(
     'ERR_HOLDFAST_NO_TIMESTAMP',
   );
+});
+
+it.each([
+  [10, 100],
+  [100, 10],
+  [10, 0],
+])('rows of windows are let go of where the lateness was %s ms and is %s', (before, now) => {
+  const changes = (latenessMs: number) =>
+    nodeOf(
+      draw((env) => {
+        keyed(env)
+          .window(tumbling(10))
+          .allowedLateness(latenessMs)
+          .aggregate(spec)
+          .toChangelog()
+          .collectTable('rows', { key: ({ windowStart }) => windowStart });
+      }),
+      'window-changes',
+    ).create!;
+  const sizesOf = (harness: Harness) =>
+    harness.snapshot().map(({ name, bytes }) => [name, bytes.length]);
+  const old = new Harness(changes(before));
+  for (const windowEnd of [10, 20, 30]) {
+    const record = { key: 'a', windowStart: windowEnd - 10, windowEnd, visits: 1, total: 1 };
+    old.feed({ record, at: windowEnd - 1, key: 'a' });
+  }
+  const after = new Harness(changes(now), {}, old.snapshot());
+  const fresh = new Harness(changes(now));
+  expect(sizesOf(after)).not.toEqual(sizesOf(fresh));
+  // All are over by the one measure and by the other.
+  for (const harness of [after, fresh]) harness.feed({ watermark: 29 + Math.max(before, now) });
+  expect(sizesOf(after)).toEqual(sizesOf(fresh));
 });
 
 it('windows of all records replace the rows that they have emitted', () => {

@@ -6,6 +6,8 @@
  *      is new; or, if it is only one, it is replaced.
  *  R2  A row is kept for as long as its window can fire again: `latenessMs` behind its own time. It goes with the watermark
  *      that frees the window, which stands right before this operator in its chain.
+ *  R3  Timers are from the lateness of the run that has set them. One that is not that of a row lets go of all rows that are
+ *      over by now, and sets those of the others.
  */
 
 import { isDeepStrictEqual } from 'node:util';
@@ -44,18 +46,24 @@ export function windowChangesSpec(latenessMs: number, lastMs: 0 | -1): ProcessSp
       for (const one of former) emitChange(out, one, undefined);
       emitChange(out, undefined, row);
     },
-    onTimer(time: number, { state: { kept } }: Context) {
+    onTimer(time: number, { state: { kept }, timers }: Context) {
       const rows = kept.get();
-      const end = time - latenessMs - lastMs;
-      const row = rows?.get(end);
-      // It may have become part of a longer session.
-      if (rows === undefined || row === undefined) return;
-      if (rows.size === 1) {
+      if (rows === undefined) return;
+      const reach = latenessMs + lastMs;
+      const end = time - reach;
+      // A session may have become part of a longer one, and under another lateness another row is over, or none (R3).
+      const isItsOwn = rows.has(end);
+      const over = isItsOwn ? [end] : [...rows.keys()].filter((one) => one <= end);
+      if (over.length === rows.size) {
         kept.set(undefined);
         return;
       }
-      kept.change(() => rows.set(end, row));
-      rows.delete(end);
+      for (const one of over) {
+        const row = rows.get(one)!;
+        kept.change(() => rows.set(one, row));
+        rows.delete(one);
+      }
+      if (!isItsOwn) for (const one of rows.keys()) timers.eventTime(one + reach);
     },
   } as ProcessSpecData;
 }
