@@ -29,9 +29,12 @@ export interface MailboxOptions {
   readonly policy?: MailboxPolicy | undefined;
 }
 
+/** What `initial` returns when there is nothing to do for the actor: it is not started, and that is no failure. */
+export const IGNORE: unique symbol = Symbol.for('holdfast.actor.ignore');
+
 export interface ActorSpec<S, H, A> {
   /** The first state, also after a restart: a plain object, an array, a Map or a Set. `args`: see `SpawnOptions`. */
-  readonly initial: (args: A) => S;
+  readonly initial: (args: A) => S | typeof IGNORE;
   /** May be async. What one returns is the answer to an ask. */
   readonly handlers: H;
   /** Of the state's shape; a whole number from 1. Default 1. */
@@ -83,9 +86,6 @@ export type MessageOf<D, N> =
 export type AnswerOf<D, N> =
   HandlerOf<D, N> extends (...args: never) => infer R ? Awaited<R> : never;
 
-/** What `initial` returns when there is nothing to do for the actor: it is not started, and that is no failure. */
-export const IGNORE: unique symbol = Symbol.for('holdfast.actor.ignore');
-
 /**
  * Defines an actor. Top-level code of its module runs in every thread, and must be free of side effects.
  * @param url `import.meta.url` of the module that exports it
@@ -96,7 +96,7 @@ export function defineActor<S, H extends ActorHandlers<S>, A = unknown>(
   url: string,
   name: string,
   spec: ActorSpec<S, H, A>,
-): ActorDefinition<Exclude<S, typeof IGNORE>, H, A> {
+): ActorDefinition<S, H, A> {
   if (typeof name !== 'string' || name.trim() === '' || name.includes('/')) {
     throw badOption('defineActor name', name, "a text without '/'");
   }
@@ -124,12 +124,10 @@ export function defineActor<S, H extends ActorHandlers<S>, A = unknown>(
     [ACTOR_BRAND]: ACTOR_PROTOCOL,
     url,
     name,
-    initial: initial as (args: A) => Exclude<S, typeof IGNORE>,
+    initial: initial as (args: A) => S,
     handlers: handlers as H,
     version: checkNumber(`${at}.version`, given.version, 1, whole),
-    migrate: migrate as
-      | ((state: unknown, version: number) => Exclude<S, typeof IGNORE>)
-      | undefined,
+    migrate: migrate as ((state: unknown, version: number) => S) | undefined,
     onError,
     mailbox: Object.freeze({
       capacity: checkNumber(`${at}.mailbox.capacity`, mailbox.capacity, CAPACITY_DEFAULT, whole),

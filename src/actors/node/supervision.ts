@@ -121,7 +121,8 @@ export class Supervision {
     child: ActorChild | ActorGroup | string,
     reply: (result: AdministrationResult) => void,
   ): void {
-    const path = parent === '' ? this.#id : this.treePath(parent);
+    const isTop = parent === '' || `${parent}/` === this.#base;
+    const path = isTop ? this.#id : this.treePath(parent);
     const id = typeof child === 'string' ? child : child.id;
     const given = typeof child === 'string' ? this.#templates.get(path) : child;
     const own = `${path}/${id}`;
