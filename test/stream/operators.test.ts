@@ -234,6 +234,29 @@ describe('stateless operators', () => {
     expect(error.message).toContain(where);
   });
 
+  it.each([
+    [
+      'keyed reduce',
+      keyedReduceOperator(
+        () => 'k',
+        () => undefined,
+      ),
+    ],
+    [
+      'window reduce',
+      windowReduceOperator(
+        () => 'k',
+        tumbling(50),
+        older,
+        () => undefined,
+      ),
+    ],
+  ])('%s refuses a function that forgets to return', (_, create) => {
+    const error = thrownBy(() => runPlain(create, [at(1), at(1)]));
+    expect(error.code).toBe('ERR_HOLDFAST_USER_CODE');
+    expect(error.message).toContain('the function of reduce returned nothing');
+  });
+
   it('reduce refuses promises from the second record on', () => {
     const create = keyedReduceOperator(
       () => 'k',

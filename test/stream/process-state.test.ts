@@ -176,6 +176,16 @@ describe('state in process', () => {
     }
   });
 
+  it('reduces to something', () => {
+    const forgets = reducing<number>(() => undefined as never);
+    const error = thrownIn({ one: forgets }, ({ state: { one } }) => {
+      one.add(1);
+      one.add(1);
+    });
+    expect(error.code).toBe('ERR_HOLDFAST_USER_CODE');
+    expect(error.message).toContain('the function of reducing returned nothing');
+  });
+
   it('answers synchronously', () => {
     const later = async () => {};
     const asynchronous = [

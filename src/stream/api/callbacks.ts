@@ -80,3 +80,25 @@ export function describeValue(value: unknown): string {
       return typeof value;
   }
 }
+
+/**
+ * What a reducer has made of two records. Nothing can be meant by undefined where neither of them is: a `return` was
+ * forgotten, and all that was reduced would be lost.
+ * @param where `reduce`
+ * @throws HoldfastError ERR_HOLDFAST_ASYNC_CALLBACK, ERR_HOLDFAST_USER_CODE
+ */
+export function requireReduced(
+  where: string,
+  next: unknown,
+  before: unknown,
+  record: unknown,
+): void {
+  if (isThenable(next)) throw asyncCallbackError(where);
+  if (next !== undefined || before === undefined || record === undefined) return;
+  throw new HoldfastError(
+    'ERR_HOLDFAST_USER_CODE',
+    `the function of ${where} returned nothing. Return what it has made of the two records, also where it has changed ` +
+      'the first of them.',
+    { details: { where } },
+  );
+}

@@ -1,7 +1,7 @@
 /** How a record changes a cell's value. */
 
 import { copyValue } from '../../codec/value-codec.js';
-import { asyncCallbackError, isThenable } from '../api/callbacks.js';
+import { requireReduced } from '../api/callbacks.js';
 import type { StateDescription } from '../state/state-layout.js';
 import { type AggregationSpecData, type MixedState, mixedFunctions } from './row-shape.js';
 import {
@@ -42,7 +42,7 @@ export function reduceFold(
   const reduce = fn as (previous: unknown, record: unknown) => unknown;
   const reduced = (value: unknown, record: unknown): unknown => {
     const next = reduce(value, record);
-    if (isThenable(next)) throw asyncCallbackError('reduce');
+    requireReduced('reduce', next, value, record);
     return next;
   };
   return {

@@ -9,7 +9,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { type RecordKeeper, type RecordsMode, recordKeeper } from '../../channels/record-keeper.js';
 import { copyValue } from '../../codec/value-codec.js';
 import type { Aggregation, NumericAggregation } from '../api/aggregations.js';
-import { asyncCallbackError, describeValue, isThenable } from '../api/callbacks.js';
+import { asyncCallbackError, describeValue, isThenable, requireReduced } from '../api/callbacks.js';
 import { changedByDraft, changedInPlace } from '../api/draft.js';
 import type {
   AggregatingState,
@@ -239,7 +239,7 @@ class ReducingHandle extends SingleHandle implements ReducingState<unknown> {
     const fn = this.#fn;
     const before = this.get();
     const reduced = before === undefined ? item : fn(before, item);
-    if (isThenable(reduced)) throw asyncCallbackError('reducing');
+    requireReduced('reducing', reduced, before, item);
     if (reduced === undefined) this.clear();
     else this.put(this.kept(reduced));
   }
