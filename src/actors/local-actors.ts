@@ -10,6 +10,7 @@ import type { ActorDefinition, AnswerOf, MessageName, MessageOf } from './actor-
 import { ActorNode, type NodeOptions } from './node/actor-node.js';
 import type { AskOutcome } from './node/ask-table.js';
 import type { ShardOptions } from './node/key-budgets.js';
+import { describeNode, restoreNode } from './node/node-image.js';
 import type { ActorChild, ActorGroup } from './node/supervision.js';
 import type { NodeEvent } from './node/world.js';
 
@@ -37,14 +38,15 @@ const ASK_TIMEOUT_MS = 5_000;
 const MESSAGES_AT_ONCE = 1_024;
 
 export class LocalActors {
-  readonly node: ActorNode;
+  node: ActorNode;
   readonly events: NodeEvent[] = [];
   now = 0;
   readonly #waiting = new Map<number, (outcome: AskOutcome) => void>();
+  readonly #options: NodeOptions;
   #lastToken = 0;
 
   constructor({ seed, ...options }: LocalOptions = {}) {
-    this.node = new ActorNode({
+    this.#options = {
       random: seededRandom(1),
       order: seed === undefined ? undefined : seededRandom(seed),
       ...options,
@@ -59,8 +61,17 @@ export class LocalActors {
         this.#waiting.delete(id);
         settle?.(envelope.outcome);
       },
-    });
+    };
+    this.node = new ActorNode(this.#options);
     this.node.start(0);
+  }
+
+  /**
+   * Puts in the node's place one that is restored from what it is described by. Who has asked is answered by that.
+   * @param definitions of all its actors
+   */
+  replace(definitions: readonly AnyDefinition[]): void {
+    this.node = restoreNode(describeNode(this.node), definitions, this.#options);
   }
 
   spawn<D extends AnyDefinition>(definition: D, options: SpawnOptions = {}): ActorHandle<D> {

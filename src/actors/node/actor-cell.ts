@@ -57,7 +57,6 @@ export interface CellMore {
   parent?: ActorCell | undefined;
   args?: unknown;
   children?: Set<ActorCell>;
-  nextChild?: number;
   behaviour?: string | undefined;
   stash?: Letter[];
   timers?: Map<string, Deadline<unknown>>;
@@ -76,6 +75,8 @@ export interface CellMore {
   /** Open asks whose answers come as messages. */
   asks?: Set<number>;
   ending?: Ending | undefined;
+  /** Of a sharded actor that is down: when it may begin again. */
+  keyDueMs?: number;
   /** How long it may take to stop when its parent stops it, in milliseconds. */
   shutdownMs?: number;
 }

@@ -63,16 +63,16 @@ export class ActorNode {
   readonly lives: Lives;
   readonly root: Supervision;
   readonly runner: Runner;
-  readonly #post: Post;
+  readonly post: Post;
 
   constructor(options: NodeOptions) {
     const world = new World(options);
     this.world = world;
-    this.#post = new Post(world);
-    this.lives = new Lives(world, this.#post, options.random);
+    this.post = new Post(world);
+    this.lives = new Lives(world, this.post, options.random);
     const supervisor = { intensity: 3, ...options.supervisor, children: [] };
     this.root = new Supervision(ROOT, '', supervisor, this.lives, options.random);
-    this.runner = new Runner(world, this.#post, this.lives, this.root, options.wake ?? (() => {}));
+    this.runner = new Runner(world, this.post, this.lives, this.root, options.wake ?? (() => {}));
   }
 
   /** Starts the supervisor of all; before that nothing can be supervised. */
@@ -191,7 +191,7 @@ export class ActorNode {
     this.world.now = now;
     this.#check(to, handler);
     const copy = travelling(message, 'message of tell');
-    return this.#post.send(new Letter(to, handler, copy, undefined, undefined, true), undefined);
+    return this.post.send(new Letter(to, handler, copy, undefined, undefined, true), undefined);
   }
 
   /**
@@ -211,7 +211,7 @@ export class ActorNode {
     const asker = { kind: 'outside', token } as const;
     const { asks, node } = this.world;
     const id = asks.open({ asker, to, handler, timeoutMs, dueMs: now + timeoutMs });
-    this.#post.send(new Letter(to, handler, copy, undefined, { node, id }, true), undefined);
+    this.post.send(new Letter(to, handler, copy, undefined, { node, id }, true), undefined);
   }
 
   /** From another node. @returns false: it waits for room */
@@ -230,7 +230,7 @@ export class ActorNode {
       this.world.bury(letter, 'unknown-handler', error);
       return true;
     }
-    return this.#post.send(letter, undefined);
+    return this.post.send(letter, undefined);
   }
 
   /**

@@ -47,6 +47,11 @@ export class KeyBudgets {
     this.#options.set(actor, spec);
   }
 
+  optionsOf(actor: string): ShardOptions {
+    const { intensity, periodMs, backoff } = this.#options.get(actor)!;
+    return { intensity, periodMs, backoff };
+  }
+
   failed(actor: string, path: string, now: number): KeyAnswer {
     let key = this.#keys.get(path);
     if (key === undefined) {

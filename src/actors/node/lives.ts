@@ -20,7 +20,13 @@ import type { ActorKind } from './actor-kind.js';
 import { KeyBudgets } from './key-budgets.js';
 import type { Post } from './post.js';
 import { checkState } from './state-drafts.js';
-import { type ActorChild, type KeptActors, type Started, Supervision } from './supervision.js';
+import {
+  type ActorChild,
+  type Added,
+  type KeptActors,
+  type Started,
+  Supervision,
+} from './supervision.js';
 import type { Alarm, NodeEvent, World } from './world.js';
 
 const ACTORS_MAX = 5_000_000;
@@ -38,6 +44,7 @@ export class Lives implements KeptActors {
   readonly #armed = new Map<Supervision, Deadline<Alarm>>();
   /** Children that wait for their supervisor to start them for the first time. */
   readonly #prepared = new Map<string, ActorCell>();
+  #isRestoring = false;
 
   constructor(world: World, post: Post, random: Random) {
     this.#world = world;
@@ -53,6 +60,29 @@ export class Lives implements KeptActors {
 
   observe(event: NodeEvent): void {
     this.#world.observe(event);
+  }
+
+  /** What stands under the trees of parents, those above first. */
+  addedToParents(): { readonly parent: string; readonly added: readonly Added[] }[] {
+    const all = Array.from(this.#trees, ([{ path }, tree]) => ({
+      parent: path,
+      added: tree.added(),
+    }));
+    return all.sort((a, b) => depthOf(a.parent) - depthOf(b.parent));
+  }
+
+  /** Meanwhile supervisors start only those who are there: nobody begins who had ended. */
+  restoring(start: () => void): void {
+    this.#isRestoring = true;
+    start();
+    this.#isRestoring = false;
+  }
+
+  /** Restores who keeps it. */
+  keepByKey(cell: ActorCell): void {
+    cell.keeper = KEY;
+    const atMs = cell.more?.keyDueMs;
+    if (cell.life === 'down' && atMs !== undefined) this.#world.alarm(atMs, { kind: 'key', cell });
   }
 
   treeOf(parent: ActorCell): Supervision | undefined {
@@ -109,7 +139,7 @@ export class Lives implements KeptActors {
     const { args, shutdown } = options;
     const actor = kind.definition as unknown as ActorChild['actor'];
     const child: ActorChild = { id, actor, args, restart, shutdown };
-    const tree = parent === undefined ? root : this.#treeFor(parent);
+    const tree = parent === undefined ? root : this.treeFor(parent);
     tree.add(parent?.path ?? '', child, (result) => {
       if (result.kind !== 'refused') return;
       this.#prepared.delete(path);
@@ -126,6 +156,12 @@ export class Lives implements KeptActors {
     this.#prepared.delete(path);
     if (cell !== undefined && cell.life !== 'down') {
       return { kind: 'start-failed', failure: toFailure(actorExists(path), 'user-code') };
+    }
+    if (this.#isRestoring && (cell === undefined || (cell.state === undefined && !cell.isComing))) {
+      if (cell === undefined) return { kind: 'start-ignored' };
+      cell.keeper = { kind: 'tree', tree, incarnation };
+      const isDone = child.restart === 'transient' && cell.more?.ending?.reason === 'normal';
+      return isDone ? { kind: 'child-started', isDone } : { kind: 'start-ignored' };
     }
     if (cell === undefined) {
       world.lastIncarnation += 1;
@@ -242,6 +278,7 @@ export class Lives implements KeptActors {
     }
     this.#parents.delete(tree);
     this.#trees.delete(parent);
+    for (const path of tree.actors()) this.rests(path, true);
     if (parent.life === 'stopping') this.#proceed(parent);
     else if (failure !== undefined) this.end(parent, 'abnormal', failure);
   }
@@ -293,7 +330,7 @@ export class Lives implements KeptActors {
   }
 
   /** A supervisor for the children of an actor. */
-  #treeFor(parent: ActorCell): Supervision {
+  treeFor(parent: ActorCell): Supervision {
     let tree = this.#trees.get(parent);
     if (tree === undefined) {
       const { path } = parent;
@@ -334,13 +371,18 @@ export class Lives implements KeptActors {
     if (answer.kind === 'restart') {
       const { delayMs } = answer;
       this.observe({ kind: 'restarting', paths: [path], attempt: 1, delayMs, failure });
-      this.#world.alarm(this.now + delayMs, { kind: 'key', cell });
+      this.#keyAlarm(cell, delayMs);
       return;
     }
     const { restMs } = answer;
     this.observe({ kind: 'key-stopped', path, restMs, failure });
     this.#rest(cell);
-    this.#world.alarm(this.now + restMs, { kind: 'key', cell });
+    this.#keyAlarm(cell, restMs);
+  }
+
+  #keyAlarm(cell: ActorCell, ms: number): void {
+    cell.extend().keyDueMs = this.now + ms;
+    this.#world.alarm(this.now + ms, { kind: 'key', cell });
   }
 
   #run(cell: ActorCell): void {

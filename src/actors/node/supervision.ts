@@ -33,6 +33,19 @@ export interface SuperviseOptions extends Omit<SupervisorSpec, 'children'> {
 /** A supervisor under a supervisor. */
 export interface ActorGroup extends SuperviseOptions, Omit<ChildSpec, 'type'> {}
 
+type Named<T> = T extends { readonly children: unknown }
+  ? Omit<T, 'children'> & { readonly children: readonly NamedChild[] }
+  : Omit<T, 'actor'> & { readonly actor: string };
+/** An actor or a group as plain data: definitions stand there by their names. */
+type NamedChild = Named<ActorChild> | Named<ActorGroup>;
+
+/** What was added under the supervisor of a path. */
+export interface Added {
+  readonly path: string;
+  /** A text: the id of a dynamic child. */
+  readonly child: NamedChild | string;
+}
+
 /** What a tree has done to actors. */
 export interface KeptActors {
   readonly now: number;
@@ -52,7 +65,8 @@ export interface KeptActors {
 }
 
 export type Started =
-  | { readonly kind: 'child-started' | 'start-ignored' }
+  /** `isDone`: restored, and it had ended of itself. */
+  | { readonly kind: 'child-started' | 'start-ignored'; readonly isDone?: boolean }
   | { readonly kind: 'start-failed'; readonly failure: Failure };
 
 export class Supervision {
@@ -65,6 +79,8 @@ export class Supervision {
   readonly #templates = new Map<string, ActorChild | ActorGroup>();
   readonly #coming = new Set<string>();
   readonly #replies = new Map<number, (result: AdministrationResult) => void>();
+  /** By path in the tree, in the order in which they start. */
+  readonly #added = new Map<string, Added>();
   #fallen: string[] = [];
   #queue: TreeEvent[] = [];
   #isBusy = false;
@@ -130,6 +146,10 @@ export class Supervision {
     if (isNew) this.#learnChild(path, { ...given, id });
     const token = this.#token((result) => {
       if (isNew && result.kind === 'refused') this.#unlearn(own);
+      else if (isNew) {
+        const what = typeof child === 'string' ? child : withNames(child);
+        this.#added.set(own, { path: parent, child: what });
+      }
       reply(result);
     });
     if (typeof child === 'string') this.hear({ kind: 'start-child', token, path, id });
@@ -155,6 +175,16 @@ export class Supervision {
   escalate(path: string, failure: Failure): void {
     const own = this.treePath(path);
     this.hear({ kind: 'kill', path: own.slice(0, own.lastIndexOf('/')), failure });
+  }
+
+  /** Paths of the actors that it knows. */
+  actors(): readonly string[] {
+    return Array.from(this.#leaves.keys(), (path) => this.#global(path));
+  }
+
+  /** What was added and is still known, as plain data. */
+  added(): readonly Added[] {
+    return [...this.#added.values()];
   }
 
   describe(): TreeNode {
@@ -183,6 +213,7 @@ export class Supervision {
         const { attempt, delayMs, failure } = command;
         const leaves = command.children.flatMap((id) => this.#under(`${command.path}/${id}`));
         for (const path of leaves) this.#coming.add(path);
+        for (const id of command.children) this.#beginsAnew(`${command.path}/${id}`);
         const paths = leaves.map((path) => this.#global(path));
         actors.coming(paths);
         actors.observe({ kind: 'restarting', paths, attempt, delayMs, failure });
@@ -196,6 +227,7 @@ export class Supervision {
       case 'escalated': {
         const { failure } = command;
         this.#notComing(command.path);
+        this.#beginsAnew(command.path);
         actors.observe({ kind: 'escalated', path: this.#global(command.path), failure });
         return;
       }
@@ -220,7 +252,9 @@ export class Supervision {
       incarnation,
     );
     if (started.kind !== 'child-started') this.#fallen.push(path);
-    this.hear({ ...started, path, incarnation });
+    const { isDone = false, ...event } = started as Started & { readonly isDone?: boolean };
+    this.hear({ ...event, path, incarnation });
+    if (isDone) this.hear({ kind: 'child-ended', reason: 'normal', path, incarnation });
   }
 
   /** An actor has ended, and is down. */
@@ -238,8 +272,16 @@ export class Supervision {
       if (this.#coming.has(path)) continue;
       const isDynamic = this.#templates.has(path.slice(0, path.lastIndexOf('/')));
       const isForgotten = isDynamic || this.#leaves.get(path)?.restart === 'temporary';
-      if (isForgotten) this.#leaves.delete(path);
+      // One of a group's own specification begins again with the group.
+      if (isForgotten && this.#added.delete(path)) this.#leaves.delete(path);
       this.#actors.rests(this.#global(path), isForgotten);
+    }
+  }
+
+  /** A supervisor that is made anew has only the children of its specification. */
+  #beginsAnew(path: string): void {
+    for (const added of this.#added.keys()) {
+      if (added.startsWith(`${path}/`)) this.#added.delete(added);
     }
   }
 
@@ -281,6 +323,9 @@ export class Supervision {
       this.#actors.rests(this.#global(leaf), true);
     }
     this.#templates.delete(path);
+    for (const added of this.#added.keys()) {
+      if (added === path || added.startsWith(`${path}/`)) this.#added.delete(added);
+    }
   }
 }
 
@@ -292,4 +337,20 @@ function specOf(child: ActorChild | ActorGroup): ChildSpec | TreeChildSpec {
   if ('children' in child) return { ...treeOf(child), id: child.id };
   const { id, restart, significant, shutdown } = child;
   return { id, restart, significant, shutdown };
+}
+
+function withNames(child: ActorChild | ActorGroup): NamedChild {
+  if ('children' in child) return { ...child, children: child.children.map(withNames) };
+  return { ...child, actor: child.actor.name };
+}
+
+/** @param find the definition of a name */
+export function withDefinitions(
+  child: NamedChild,
+  find: (actor: string) => ActorDefinition,
+): ActorChild | ActorGroup {
+  if ('children' in child) {
+    return { ...child, children: child.children.map((below) => withDefinitions(below, find)) };
+  }
+  return { ...child, actor: find(child.actor) as unknown as ActorChild['actor'] };
 }

@@ -1,0 +1,236 @@
+/**
+ * A node as plain data: states, mailboxes, timers, open asks, watches, children, who supervises whom.
+ *
+ *  I1  An async handler that has not ended counts as not begun: its message comes first again. What it had asked is
+ *      recognised when it asks again.
+ *  I2  Supervisors begin with their whole budget, and whoever waited for a back-off starts at once; who was being
+ *      stopped by its supervisor is not being stopped any more. The rest is what it was.
+ */
+
+import { HoldfastError } from '../../base/errors.js';
+import { copyValue } from '../../codec/value-codec.js';
+import type { ActorRef, AskAddress } from '../actor-context.js';
+import type { ActorDefinition } from '../actor-definition.js';
+import { ActorCell, type ActorTimer, type CellMore } from './actor-cell.js';
+import type { ActorKind } from './actor-kind.js';
+import { ActorNode, type NodeOptions } from './actor-node.js';
+import type { AskImage } from './ask-table.js';
+import type { ShardOptions } from './key-budgets.js';
+import { Letter } from './letter.js';
+import { type Added, withDefinitions } from './supervision.js';
+
+// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
+type AnyDefinition = ActorDefinition<any, any, any>;
+
+interface LetterImage extends Omit<Letter, 'next'> {}
+
+/** What few actors have, and is plain data. */
+const FEW = ['args', 'behaviour', 'nextTimer', 'shutdownMs', 'ending', 'keyDueMs'] as const;
+
+interface CellImage {
+  readonly path: string;
+  readonly actor: string;
+  readonly version: number;
+  readonly incarnation: number;
+  readonly life: ActorCell['life'];
+  readonly isComing: boolean;
+  readonly keeper: 'tree' | 'key' | undefined;
+  readonly state: object | undefined;
+  readonly letters: readonly LetterImage[];
+  readonly waiters: readonly { readonly letter: LetterImage; readonly from: string | undefined }[];
+  readonly parent: string | undefined;
+  readonly timers: readonly {
+    readonly name: string;
+    readonly atMs: number;
+    readonly handler: string;
+    readonly message: unknown;
+  }[];
+  readonly stash: readonly LetterImage[];
+  readonly watchers: readonly (readonly [
+    string,
+    { readonly ref: ActorRef; readonly handler: string },
+  ])[];
+  readonly watched: readonly string[];
+  readonly links: readonly ActorRef[];
+  readonly owes: readonly AskAddress[];
+  readonly asks: readonly number[];
+  readonly rest: {
+    readonly [K in (typeof FEW)[number]]?: CellMore[K] | undefined;
+  };
+}
+
+/** Plain data, which the value codec takes. */
+export interface NodeImage {
+  readonly format: 1;
+  readonly now: number;
+  readonly lastIncarnation: number;
+  readonly lastRun: number;
+  readonly deadLetters: number;
+  readonly sharded: readonly { readonly actor: string; readonly options: ShardOptions }[];
+  readonly cells: readonly CellImage[];
+  readonly ready: readonly string[];
+  readonly asks: { readonly lastId: number; readonly asks: readonly AskImage[] };
+  /** What stands under which tree: the node's own (an empty path), and those of parents. */
+  readonly trees: readonly { readonly parent: string; readonly added: readonly Added[] }[];
+}
+
+/** To be called between two calls of the node. @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE for a state that cannot be kept */
+export function describeNode(node: ActorNode): NodeImage {
+  const { world, lives, root } = node;
+  const image: NodeImage = {
+    format: 1,
+    now: world.now,
+    lastIncarnation: world.lastIncarnation,
+    lastRun: world.lastRun,
+    deadLetters: world.deadLetters,
+    sharded: [...world.kinds.values()]
+      .filter(({ isSharded }) => isSharded)
+      .map(({ name }) => ({ actor: name, options: lives.keys.optionsOf(name) })),
+    cells: Array.from(world.cells.values(), cellImage),
+    ready: Array.from(world.ready, ({ path }) => path),
+    asks: world.asks.image(),
+    trees: [{ parent: '', added: root.added() }, ...lives.addedToParents()],
+  };
+  return copyValue(image, 'node');
+}
+
+/**
+ * @param definitions of all actors that the image holds
+ * @throws HoldfastError ERR_HOLDFAST_UNKNOWN_ACTOR; ERR_HOLDFAST_STATE_MIGRATION for a state of another version
+ *   without a migration
+ */
+export function restoreNode(
+  given: NodeImage,
+  definitions: readonly AnyDefinition[],
+  options: NodeOptions,
+): ActorNode {
+  const image = copyValue(given, 'node');
+  const node = new ActorNode(options);
+  const { world, lives } = node;
+  world.now = image.now;
+  world.lastIncarnation = image.lastIncarnation;
+  world.lastRun = image.lastRun;
+  world.deadLetters = image.deadLetters;
+  for (const definition of definitions) node.register(definition);
+  for (const { actor, options: shard } of image.sharded) {
+    const { definition } = world.kindOf(actor);
+    node.sharded(definition as unknown as AnyDefinition, shard);
+  }
+  world.asks.restore(image.asks);
+  for (const cell of image.cells)
+    world.cells.set(cell.path, cellOf(cell, world.kindOf(cell.actor)));
+  for (const cell of image.cells) connect(node, cell);
+  lives.restoring(() => {
+    node.start(image.now);
+    for (const { parent, added } of image.trees) {
+      const tree = parent === '' ? node.root : lives.treeFor(world.cells.get(parent)!);
+      for (const { path, child } of added) {
+        const actors = (name: string) => world.kindOf(name).definition;
+        tree.add(
+          path,
+          typeof child === 'string' ? child : withDefinitions(child, actors),
+          () => {},
+        );
+      }
+    }
+  });
+  for (const path of image.ready) world.wake(world.cells.get(path)!);
+  for (const cell of world.cells.values()) world.wake(cell);
+  for (const { path, life, keeper } of image.cells) {
+    if (life === 'stopping' && keeper !== 'tree') lives.stopForGood(world.cells.get(path)!);
+  }
+  return node;
+}
+
+function cellImage(cell: ActorCell): CellImage {
+  const { path, kind, incarnation, life, isComing, keeper, state, held } = cell;
+  const more: CellMore = cell.more ?? {};
+  const letters = Array.from(cell.letters(), letterImage);
+  if (held !== undefined) letters.unshift(letterImage(held.letter)); // I1
+  return {
+    path,
+    actor: kind.name,
+    version: kind.definition.version,
+    incarnation,
+    life,
+    isComing,
+    keeper: keeper?.kind,
+    state,
+    letters,
+    waiters: (more.waiters ?? []).map(({ letter, from }) => ({
+      letter: letterImage(letter),
+      from: from?.path,
+    })),
+    parent: more.parent?.path,
+    timers: Array.from(more.timers?.values() ?? [], ({ atMs, item }) => {
+      const { name, handler, message } = (item as { readonly timer: ActorTimer }).timer;
+      return { name, atMs, handler, message };
+    }),
+    stash: (more.stash ?? []).map(letterImage),
+    watchers: [...(more.watchers ?? [])],
+    watched: [...(more.watched ?? [])],
+    links: [...(more.links?.values() ?? [])],
+    owes: [...(more.owes?.values() ?? [])],
+    asks: [...(more.asks ?? [])],
+    rest: Object.fromEntries(FEW.map((name) => [name, more[name]])),
+  };
+}
+
+function letterImage({ to, handler, message, sender, ask, counts, run }: Letter): LetterImage {
+  return { to, handler, message, sender, ask, counts, run };
+}
+
+function letterOf({ to, handler, message, sender, ask, counts, run }: LetterImage): Letter {
+  const letter = new Letter(to, handler, message, sender, ask, counts);
+  letter.run = run;
+  return letter;
+}
+
+function cellOf(image: CellImage, kind: ActorKind): ActorCell {
+  const cell = new ActorCell(kind, image.path, image.incarnation);
+  cell.state = image.state === undefined ? undefined : migrated(image, kind);
+  if (image.keeper !== 'tree') cell.life = image.life === 'stopping' ? 'running' : image.life;
+  cell.isComing = image.isComing;
+  for (const letter of image.letters) cell.put(letterOf(letter));
+  const few = Object.entries(image.rest).filter(([, value]) => value !== undefined);
+  if (few.length > 0) Object.assign(cell.extend(), Object.fromEntries(few));
+  return cell;
+}
+
+function migrated({ actor, version, state }: CellImage, { definition }: ActorKind): object {
+  if (definition.version === version) return state!;
+  if (definition.migrate === undefined || version > definition.version) {
+    throw new HoldfastError(
+      'ERR_HOLDFAST_STATE_MIGRATION',
+      `a state of actor '${actor}' is of version ${version}, and the definition of version ${definition.version} has no ` +
+        'migrate for it. Give the definition a migrate(state, version), or restore with the definition of then.',
+      { details: { actor, version, wanted: definition.version } },
+    );
+  }
+  return definition.migrate(state, version) as object;
+}
+
+/** What points to other actors, or to the node. */
+function connect(node: ActorNode, image: CellImage): void {
+  const { world, lives, runner } = node;
+  const cell = world.cells.get(image.path)!;
+  if (image.parent !== undefined) {
+    const parent = world.cells.get(image.parent);
+    cell.extend().parent = parent;
+    if (parent !== undefined && image.keeper === undefined) parent.own('children').add(cell);
+  }
+  for (const { name, atMs, handler, message } of image.timers) {
+    runner.setTimer(cell, name, atMs, handler, message);
+  }
+  for (const { letter, from } of image.waiters) {
+    const sender = from === undefined ? undefined : world.cells.get(from);
+    node.post.park({ letter: letterOf(letter), target: cell, from: sender });
+  }
+  if (image.stash.length > 0) cell.own('stash').push(...image.stash.map(letterOf));
+  for (const [path, watcher] of image.watchers) cell.own('watchers').set(path, watcher);
+  for (const path of image.watched) cell.own('watched').add(path);
+  for (const ref of image.links) cell.own('links').set(ref.path, ref);
+  for (const ask of image.owes) cell.own('owes').set(`${ask.node}.${ask.id}`, ask);
+  for (const ask of image.asks) cell.own('asks').add(ask);
+  if (image.keeper === 'key') lives.keepByKey(cell);
+}
