@@ -93,14 +93,15 @@ export class JobDriver {
     }
     this.#isHandling = true;
     try {
-      this.#handle(event);
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        this.#handle(next);
-      }
+      let next: DriverEvent | undefined = event;
+      for (; next !== undefined; next = this.#queue.shift()) this.#handle(next);
     } finally {
       this.#isHandling = false;
+      // Where the user's `print` throws, it is the process's to handle. What waits behind it is handled all the same.
+      const left = this.#queue.shift();
+      if (left === undefined) this.#arm();
+      else this.tell(left);
     }
-    this.#arm();
   }
 
   #handle(event: DriverEvent): void {
