@@ -127,7 +127,7 @@ export class FlatShape {
    */
   changed(base: object, change: (draft: object) => unknown): unknown {
     const code = this.#code;
-    const draft = this.#opened(base);
+    const draft = this.open(base);
     let answer: unknown;
     try {
       answer = change(draft);
@@ -137,22 +137,34 @@ export class FlatShape {
       throw error;
     }
     try {
-      const own = this.#isLookedAt() && !this.#isWhole(draft) ? undefined : code.next(draft);
-      const next = own ?? collected(draft);
-      if (own === undefined) code.retire(draft);
-      if (answer !== undefined && answer !== draft) {
+      const isAnswered = answer !== undefined && answer !== draft;
+      const next = this.#became(draft, base, isAnswered);
+      if (isAnswered) {
         if (next !== base) throw returnedAndChanged(this.#names.where);
         return this.#withoutDraft(answer, draft);
       }
-      if (next !== base && !code.fits(next)) this.#closeCircles(next, draft);
-      if (own === undefined) checkValue(next, this.#names.name);
       return next;
     } finally {
       code.close(draft);
     }
   }
 
-  #opened(base: object): object {
+  /** What has become of the object that an open draft is of. Closes the draft. @throws HoldfastError as `changed` */
+  next(draft: object, base: object): object {
+    try {
+      return this.#became(draft, base, false);
+    } finally {
+      this.#code.close(draft);
+    }
+  }
+
+  /** Closes an open draft for good: nobody knows which fields it has now. */
+  drop(draft: object): void {
+    this.#code.retire(draft);
+  }
+
+  /** A draft of an object that fits, until `next` or `drop`. @throws HoldfastError ERR_HOLDFAST_OUTSIDE_CALLBACK (F3) */
+  open(base: object): object {
     const code = this.#code;
     const turn = this.#calls & (TURNS - 1);
     this.#calls += 1;
@@ -167,6 +179,18 @@ export class FlatShape {
     this.#drafts[turn] = made;
     code.open(made, base);
     return made;
+  }
+
+  /** @param isAnswered what has become of the object counts only if nothing has */
+  #became(draft: object, base: object, isAnswered: boolean): object {
+    const code = this.#code;
+    const own = this.#isLookedAt() && !this.#isWhole(draft) ? undefined : code.next(draft);
+    const next = own ?? collected(draft);
+    if (own === undefined) code.retire(draft);
+    if (isAnswered) return next;
+    if (next !== base && !code.fits(next)) this.#closeCircles(next, draft);
+    if (own === undefined) checkValue(next, this.#names.name);
+    return next;
   }
 
   /** What was returned, in which a draft that was not changed is a copy. */

@@ -8,7 +8,7 @@ import {
   VERDICTS,
 } from '../actor-definition.js';
 import { misuse } from '../actor-errors.js';
-import { type Drafts, immerDrafts } from './state-drafts.js';
+import { StateDrafts } from './state-drafts.js';
 
 export type Handler = (state: object, message: unknown, ctx: ActorContext) => unknown;
 
@@ -17,17 +17,18 @@ export class ActorKind {
   readonly name: string;
   readonly capacity: number;
   readonly policy: MailboxPolicy;
-  readonly drafts: Drafts;
+  readonly drafts: StateDrafts;
   /** One logical actor per key: activated by its first message. */
   isSharded = false;
   readonly #handlers: ReadonlyMap<string, Handler>;
 
-  constructor(definition: ActorDefinition, drafts: Drafts = immerDrafts) {
+  /** @param isPlain immer's drafts for all states */
+  constructor(definition: ActorDefinition, isPlain: boolean) {
     this.definition = definition;
     this.name = definition.name;
     this.capacity = definition.mailbox.capacity;
     this.policy = definition.mailbox.policy;
-    this.drafts = drafts;
+    this.drafts = new StateDrafts(definition.name, isPlain);
     this.#handlers = new Map(Object.entries(definition.handlers)) as unknown as ReadonlyMap<
       string,
       Handler

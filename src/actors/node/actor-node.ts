@@ -87,7 +87,10 @@ export class ActorNode {
     const { name, url } = definition;
     const known = this.world.kinds.get(name);
     if (known === undefined) {
-      const kind = new ActorKind(definition as ActorDefinition);
+      const kind = new ActorKind(
+        definition as ActorDefinition,
+        this.world.options.drafts === 'immer',
+      );
       this.world.kinds.set(name, kind);
       return kind;
     }

@@ -16,6 +16,7 @@ import type { ActorKind } from './actor-kind.js';
 import { Letter } from './letter.js';
 import type { Lives } from './lives.js';
 import type { Post } from './post.js';
+import { dropDraft, nextState } from './state-drafts.js';
 import type { Supervision } from './supervision.js';
 import { travelling } from './travel.js';
 import { type Effect, Turn, type TurnHost } from './turn.js';
@@ -149,7 +150,7 @@ export class Runner implements TurnHost {
     let answer: unknown;
     try {
       turn.draft = kind.drafts.open(cell.state!);
-      answer = handler(turn.draft, letter.message, turn);
+      answer = handler(turn.draft.draft, letter.message, turn);
     } catch (error) {
       this.#fail(turn, error);
       return;
@@ -184,7 +185,7 @@ export class Runner implements TurnHost {
       if (effects !== undefined) {
         this.#post.check(cell, effects, ask?.node === this.#world.node ? ask.id : undefined);
       }
-      cell.state = cell.kind.drafts.next(turn.draft!);
+      cell.state = nextState(turn.draft!);
     } catch (error) {
       this.#fail(turn, error);
       return;
@@ -211,7 +212,7 @@ export class Runner implements TurnHost {
   #fail(turn: Turn, error: unknown): void {
     const { cell, letter } = turn;
     turn.isOpen = false;
-    if (turn.draft !== undefined) cell.kind.drafts.drop(turn.draft);
+    if (turn.draft !== undefined) dropDraft(turn.draft);
     if (turn.asks > 0) this.#world.asks.ended(letter.run, turn.asks);
     const failure = toFailure(error, 'user-code');
     if (letter.ask !== undefined) this.#world.answer(letter.ask, { ok: false, failure });

@@ -21,6 +21,7 @@ import {
 import type { ActorCell, Held } from './actor-cell.js';
 import type { ActorKind } from './actor-kind.js';
 import { Letter } from './letter.js';
+import type { StateDraft } from './state-drafts.js';
 import { plainRef, travelling } from './travel.js';
 
 /** What a handler has done, beside letters to send. */
@@ -79,7 +80,7 @@ export class Turn implements ActorContext, Held {
   isPutOff = false;
   /** Number of asks that it has awaited. */
   asks = 0;
-  draft: object | undefined = undefined;
+  draft: StateDraft | undefined = undefined;
   #awaits: Map<number, ActorCell> | undefined = undefined;
 
   constructor(host: TurnHost, cell: ActorCell, letter: Letter) {
