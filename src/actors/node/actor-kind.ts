@@ -1,5 +1,6 @@
 /** A definition as a node uses it. */
 
+import { types } from 'node:util';
 import type { ActorContext } from '../actor-context.js';
 import {
   type ActorDefinition,
@@ -21,6 +22,7 @@ export class ActorKind {
   /** One logical actor per key: activated by its first message. */
   isSharded = false;
   readonly #handlers: ReadonlyMap<string, Handler>;
+  readonly #async: ReadonlySet<Handler>;
 
   /** @param isPlain immer's drafts for all states */
   constructor(definition: ActorDefinition, isPlain: boolean) {
@@ -33,6 +35,9 @@ export class ActorKind {
       string,
       Handler
     >;
+    this.#async = new Set(
+      [...this.#handlers.values()].filter((handler) => types.isAsyncFunction(handler)),
+    );
   }
 
   has(handler: string): boolean {
@@ -46,6 +51,10 @@ export class ActorKind {
       if (own !== undefined) return own;
     }
     return this.#handlers.get(handler);
+  }
+
+  isAsync(handler: Handler): boolean {
+    return this.#async.has(handler);
   }
 
   /** Is there any handler of that behaviour? */

@@ -63,6 +63,10 @@ export class Runner implements TurnHost {
     return this.#world.kindOf(actor);
   }
 
+  isHere(ref: ActorRef): boolean {
+    return this.#world.isHere(ref);
+  }
+
   lookUp(ref: ActorRef): ActorCell | undefined {
     return this.#world.lookUp(ref);
   }
@@ -150,7 +154,11 @@ export class Runner implements TurnHost {
     let answer: unknown;
     try {
       turn.draft = kind.drafts.open(cell.state!);
-      answer = handler(turn.draft.draft, letter.message, turn);
+      // What an async handler does to its message must not be seen when the message comes again after a restore.
+      const message = kind.isAsync(handler)
+        ? travelling(letter.message, 'message')
+        : letter.message;
+      answer = handler(turn.draft.draft, message, turn);
     } catch (error) {
       this.#fail(turn, error);
       return;

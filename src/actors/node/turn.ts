@@ -54,6 +54,7 @@ export interface TurnHost {
   random(): number;
   /** @throws HoldfastError ERR_HOLDFAST_UNKNOWN_ACTOR */
   kindOf(actor: string): ActorKind;
+  isHere(ref: ActorRef): boolean;
   /** The actor of a reference that runs, or will. */
   lookUp(ref: ActorRef): ActorCell | undefined;
   /** A child, not started yet, whose first state is there. */
@@ -214,7 +215,7 @@ export class Turn implements ActorContext, Held {
   watch(ref: ActorRef, handler: string): void {
     this.#check('watch');
     this.#own(handler);
-    this.host.kindOf(ref.actor);
+    this.#here(ref, 'watch');
     this.#add({ kind: 'watch', ref: plainRef(ref), handler });
   }
 
@@ -225,7 +226,7 @@ export class Turn implements ActorContext, Held {
 
   link(ref: ActorRef): void {
     this.#check('link');
-    this.host.kindOf(ref.actor);
+    this.#here(ref, 'link');
     this.#add({ kind: 'link', ref: plainRef(ref) });
   }
 
@@ -280,9 +281,18 @@ export class Turn implements ActorContext, Held {
     if (!kind.has(handler)) throw unknownHandler(kind.name, handler, kind.handlerNames());
   }
 
+  /** @throws HoldfastError when it lives elsewhere: only messages, asks and answers go there */
+  #here(ref: ActorRef, what: string): ActorKind {
+    const kind = this.host.kindOf(ref?.actor);
+    if (this.host.isHere(ref)) return kind;
+    throw misuse(
+      `ctx.${what}: '${ref.path}' lives on another thread. Send it a message that asks for that.`,
+    );
+  }
+
   /** @throws HoldfastError when it does not run */
   #target(ref: ActorRef): ActorCell | undefined {
-    const kind = this.host.kindOf(ref.actor);
+    const kind = this.#here(ref, 'stop');
     const cell = this.host.lookUp(ref);
     const isSpawnedHere = this.effects?.some(
       (done) => 'kind' in done && done.kind === 'spawn' && done.cell.path === ref.path,
