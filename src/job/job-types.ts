@@ -338,11 +338,15 @@ export interface JobResult<C = unknown> {
 export interface JobTreeNode {
   /**
    * `job` ▸ `coordinator` (of checkpoints) and, for each region, its supervisor ▸ `slot`: supervises the part of
-   * the region on one slot ▸ `task`, which is down once it has processed all its input. A `group` that the user has named stands between the job and its regions.
+   * the region on one slot ▸ `task`. A `group` that the user has named stands between the job and its regions.
    */
   readonly kind: 'job' | 'coordinator' | 'group' | 'region' | 'slot' | 'task';
   /** Unique among its siblings: a name, the region's first operator, `slot 1`, `operator#instance`. */
   readonly id: string;
+  /**
+   * Of a region that waits to be launched again: `restarting`. What is below it is `down` then. A task is also
+   * `down` once it has processed all its input.
+   */
   readonly state: 'down' | 'starting' | 'running' | 'restarting' | 'stopping';
   /** Of a supervisor: which children go down when one fails. */
   readonly strategy?: 'one-for-one' | 'one-for-all' | 'rest-for-one' | undefined;

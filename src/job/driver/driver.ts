@@ -76,7 +76,7 @@ export class JobDriver {
       spawn: given.spawn,
       mismatch: graphMismatch,
       onEvent: (slot, event) => this.tell({ kind: 'host', slot, event }),
-      onChange: (info) => this.events.tell('slot', info),
+      onChange: (info) => this.#slotChanged(info),
       onBeat: (beat) => this.#world?.heapGuard.beat(beat),
       onFailure: (failed) => this.tell({ kind: 'thread-failed', failed }),
     });
@@ -111,8 +111,7 @@ export class JobDriver {
         return;
       case 'thread-failed': {
         const { except: _, ...failed } = event.failed;
-        const isIdle = !this.#job.regions.some(({ plan }) => plan.slots.includes(failed.slot));
-        if (isIdle) this.#idleThreadDied(failed);
+        if (this.#on(failed.slot).length === 0) this.#idleThreadDied(failed);
         else this.#failed(this.#concerned(event), { ...failed, part: { kind: 'slot' } });
         return;
       }
@@ -162,9 +161,7 @@ export class JobDriver {
     switch (event.kind) {
       case 'thread-failed': {
         const { slot, except } = event.failed;
-        return indexesOf(
-          regions.filter(({ plan }) => plan.slots.includes(slot) && plan.index !== except),
-        );
+        return this.#on(slot).filter((region) => region !== except);
       }
       case 'host': {
         const told = event.event;
@@ -181,6 +178,19 @@ export class JobDriver {
       default:
         return [];
     }
+  }
+
+  /** Regions that have tasks on the slot. */
+  #on(slot: number): readonly number[] {
+    return indexesOf(this.#job.regions.filter(({ plan }) => plan.slots.includes(slot)));
+  }
+
+  /** The pool tells of a slot that has lost its thread before it tells why. */
+  #slotChanged(info: SlotInfo): void {
+    if (info.verdict === 'dead' && !this.#job.isOver) {
+      for (const region of this.#on(info.slot)) this.#deployment(region).revoke(); // E2
+    }
+    this.events.tell('slot', info);
   }
 
   /**
