@@ -27,5 +27,10 @@ export function baselineBuild(commit) {
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   execFileSync(process.execPath, [tsc, '-p', 'tsconfig.json'], { cwd: folder, stdio: 'inherit' });
+  // What workers start from, where the commit has it: without it each of its runs would bundle anew.
+  const runtime = join('scripts', 'lib', 'build-runtime.mjs');
+  if (existsSync(join(folder, runtime))) {
+    execFileSync(process.execPath, [runtime, 'dist'], { cwd: folder, stdio: 'inherit' });
+  }
   return folder;
 }
