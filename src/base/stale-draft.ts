@@ -1,7 +1,6 @@
 /**
- * What the use of a draft is told after its callback has returned. A draft of immer's throws an error in which nothing
- * tells what it was. It is thrown where the draft is used, in any code and at any time, so it is named where failures are
- * told.
+ * A draft of a value (immer) that is used after its callback has returned throws an error in which nothing tells what it
+ * was. It is thrown where the draft is used, in any code and at any time, so it is named where failures are told.
  */
 
 import { HoldfastError } from './errors.js';
@@ -15,19 +14,15 @@ const REVOKED =
 export function staleDraft(thrown: unknown): HoldfastError | undefined {
   if (!isError(thrown) || thrown instanceof HoldfastError) return undefined;
   if (!REVOKED.test(String(thrown.message))) return undefined;
-  const error = staleDraftError({ cause: thrown });
-  if (thrown.stack !== undefined)
-    error.stack = `${error.name}: ${error.message}\n${framesOf(thrown.stack)}`;
-  return error;
-}
-
-export function staleDraftError(options?: { readonly cause: unknown }): HoldfastError {
-  return new HoldfastError(
+  const error = new HoldfastError(
     'ERR_HOLDFAST_OUTSIDE_CALLBACK',
     'a draft was used after its callback had returned: what update(…) of a state, or add and merge of an aggregation(…), ' +
       'are given belongs to that one call, and so do all its parts. Read it with get() again, or keep a copy.',
-    options,
+    { cause: thrown },
   );
+  if (thrown.stack !== undefined)
+    error.stack = `${error.name}: ${error.message}\n${framesOf(thrown.stack)}`;
+  return error;
 }
 
 function framesOf(stack: string): string {

@@ -1,12 +1,12 @@
 /**
  * The state that a handler works on: a draft of it, which becomes the next state when the handler has ended well, and
  * is dropped when it throws. A draft that is used afterwards throws ERR_HOLDFAST_OUTSIDE_CALLBACK, or what
- * base/stale-draft.ts makes that of. A flat state has a draft by code generated for its shape, any other one immer's.
+ * base/stale-draft.ts makes that of. A flat state has a draft of its own, any other one immer's.
  */
 
 import { enableMapSet, Immer, isDraftable } from 'immer';
 import { badOption } from '../../base/option-checks.js';
-import { FlatDrafts, type FlatShape } from '../draft/flat-drafts.js';
+import { type DraftNames, FlatDraft, isFlat } from '../draft/flat-draft.js';
 
 enableMapSet();
 const immer = new Immer({ autoFreeze: false });
@@ -14,40 +14,39 @@ const immer = new Immer({ autoFreeze: false });
 /** An open draft. */
 export interface StateDraft {
   readonly draft: object;
-  readonly base: object;
   /** Undefined: it is immer's. */
-  readonly shape: FlatShape | undefined;
+  readonly flat: FlatDraft | undefined;
 }
 
 /** The drafts of one definition's states. */
 export class StateDrafts {
-  readonly #flat: FlatDrafts | undefined;
+  readonly #names: DraftNames;
+  readonly #isPlain: boolean;
 
   /** @param isPlain immer's for all, to compare */
   constructor(actor: string, isPlain: boolean) {
-    this.#flat = isPlain
-      ? undefined
-      : new FlatDrafts({ where: `a handler of actor '${actor}'`, name: 'state' });
+    this.#names = { where: `a handler of actor '${actor}'`, name: 'state' };
+    this.#isPlain = isPlain;
   }
 
   open(base: object): StateDraft {
-    const shape = this.#flat?.shapeOf(base);
-    const draft = shape === undefined ? (immer.createDraft(base) as object) : shape.open(base);
-    return { draft, base, shape };
+    if (!this.#isPlain && isFlat(base)) {
+      const flat = new FlatDraft(base, this.#names);
+      return { draft: flat.draft, flat };
+    }
+    return { draft: immer.createDraft(base) as object, flat: undefined };
   }
 }
 
 /** The next state. The draft is closed. */
-export function nextState({ draft, base, shape }: StateDraft): object {
-  return shape === undefined
-    ? (immer.finishDraft(draft as never) as object)
-    : shape.next(draft, base);
+export function nextState({ draft, flat }: StateDraft): object {
+  return flat === undefined ? (immer.finishDraft(draft as never) as object) : flat.next();
 }
 
 /** The draft is closed; the state is what it was. */
-export function dropDraft({ draft, shape }: StateDraft): void {
-  if (shape !== undefined) {
-    shape.drop(draft);
+export function dropDraft({ draft, flat }: StateDraft): void {
+  if (flat !== undefined) {
+    flat.close();
     return;
   }
   try {

@@ -82,8 +82,8 @@ export interface WorldOptions {
   readonly isHere?: ((ref: ActorRef) => boolean) | undefined;
   /** Picks who is next among those that have something to do. Default: who has waited longest. */
   readonly order?: Random | undefined;
-  /** `immer`: for all states, to compare. Default: generated ones where a state is flat. */
-  readonly drafts?: 'generated' | 'immer' | undefined;
+  /** `immer`: for all states, to compare. Default: a `flat` one where a state is flat. */
+  readonly drafts?: 'flat' | 'immer' | undefined;
   /** Default 5 000 000. */
   readonly maxActors?: number | undefined;
   /** How many levels children may have. Default 100. */

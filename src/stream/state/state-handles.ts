@@ -4,7 +4,7 @@
  */
 
 import { enableMapSet, isDraftable } from 'immer';
-import { FlatDrafts, type FlatShape } from '../../actors/draft/flat-drafts.js';
+import { changedFlat, type DraftNames, isFlat } from '../../actors/draft/flat-draft.js';
 import { HoldfastError } from '../../base/errors.js';
 import { type RecordKeeper, type RecordsMode, recordKeeper } from '../../channels/record-keeper.js';
 import { copyValue } from '../../codec/value-codec.js';
@@ -116,12 +116,12 @@ abstract class SingleHandle extends Handle {
 class ValueHandle extends SingleHandle implements ValueState<unknown> {
   /** What `get` gives is nobody else's. */
   readonly #copies: boolean;
-  readonly #drafts: FlatDrafts;
+  readonly #names: DraftNames;
 
   constructor(place: Place, records: RecordsMode | undefined, name: string) {
     super(place);
     this.#copies = (records ?? 'checked') === 'checked';
-    this.#drafts = new FlatDrafts({ where: 'update(…)', name });
+    this.#names = { where: 'update(…)', name };
     enableMapSet(); // Idempotent, and not at the top of a module, which has to stay free of effects.
   }
 
@@ -141,10 +141,10 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
     const before = this.state.read(this.slot);
     const { content } = this;
     const isObject = typeof content === 'object' && content !== null;
-    const shape = isObject ? this.#drafts.shapeOf(content) : undefined;
+    const isPlain = isObject && isFlat(content);
     // A draft of what is flat gives out primitives only: it needs no copy.
-    const value = shape === undefined ? this.keeper.keep(content) : content;
-    const answer = isObject ? this.#changed(value as object, fn, shape) : fn(value);
+    const value = isPlain ? content : this.keeper.keep(content);
+    const answer = isObject ? this.#changed(value as object, fn, isPlain) : fn(value);
     if (answer === undefined) {
       // What `fn` itself has set or cleared stands.
       if (this.state.read(this.slot) !== before) return;
@@ -153,7 +153,7 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
     if (isThenable(answer)) throw asyncCallbackError('update');
     // Nothing was changed, and nothing is to be dated anew.
     const isAsBefore = answer === content && this.state.read(this.slot) === before;
-    if (shape !== undefined && isAsBefore && !this.expires) return;
+    if (isPlain && isAsBefore && !this.expires) return;
     this.put(this.kept(answer));
   }
 
@@ -161,7 +161,7 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
    * What `fn` has made of the value. It works on a draft of it, or on a copy, of which nothing but the outcome is kept: so
    * Dates and the like may be changed in place as well.
    */
-  #changed(value: object, fn: (value: unknown) => unknown, shape: FlatShape | undefined): unknown {
+  #changed(value: object, fn: (value: unknown) => unknown, isPlain: boolean): unknown {
     const before = this.state.read(this.slot);
     let isAnswered = false;
     const change = (given: unknown): unknown => {
@@ -170,8 +170,9 @@ class ValueHandle extends SingleHandle implements ValueState<unknown> {
       if (isThenable(answer)) throw asyncCallbackError('update');
       return answer;
     };
-    const next =
-      shape === undefined ? this.#changedCopy(value, change) : shape.changed(value, change);
+    const next = isPlain
+      ? changedFlat(value, this.#names, change)
+      : this.#changedCopy(value, change);
     return isAnswered || this.state.read(this.slot) === before ? next : undefined;
   }
 
