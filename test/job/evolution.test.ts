@@ -190,7 +190,8 @@ test('a window that was freed stays closed when the changed job allows more late
       checkpoint: { directory, intervalMs: 60_000 },
     });
   const first = await start(0, new Meter(5));
-  await until(() => first.progress().sourceRecords >= 5, first);
+  // Its row is out: the watermark that closes the window may come long after the record that brings it.
+  await until(() => first.progress().sinkRecords >= 1, first);
   await first.stop();
   const second = await start(60_000, new Meter(TIMES.length));
   const { collected } = await second.finished;
