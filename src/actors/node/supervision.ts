@@ -37,7 +37,7 @@ type Named<T> = T extends { readonly children: unknown }
   ? Omit<T, 'children'> & { readonly children: readonly NamedChild[] }
   : Omit<T, 'actor'> & { readonly actor: string };
 /** An actor or a group as plain data: definitions stand there by their names. */
-type NamedChild = Named<ActorChild> | Named<ActorGroup>;
+export type NamedChild = Named<ActorChild> | Named<ActorGroup>;
 
 /** What was added under the supervisor of a path. */
 export interface Added {

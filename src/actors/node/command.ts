@@ -1,0 +1,26 @@
+/** What those outside have a node do, as plain data that travels in its lane like a message. Shapes only. */
+
+import type { ActorRef, SpawnOptions } from '../actor-context.js';
+import type { NamedChild } from './supervision.js';
+
+/** Answered as an ask is: with a value, or with a failure. */
+export type ActorCommand =
+  /** Answers the `ActorRef`. The incarnation is the commander's choice, negative: told again, it gives the same ref. */
+  | {
+      readonly kind: 'spawn';
+      readonly actor: string;
+      readonly options: SpawnOptions & { readonly id: string };
+      readonly incarnation: number;
+    }
+  /** Adds it under the supervisor of a path; an empty path is the top. Answers an `AdministrationResult`. */
+  | { readonly kind: 'supervise'; readonly path: string; readonly child: NamedChild | string }
+  /** Ends an actor in order. Answers nothing, as soon as that has begun. */
+  | { readonly kind: 'stop'; readonly ref: ActorRef }
+  /** Answers an `AdministrationResult`. */
+  | {
+      readonly kind: 'administer';
+      readonly action: 'terminate-child' | 'restart-child' | 'delete-child';
+      readonly path: string;
+    }
+  /** Answers the `ActorRef` of what is there or comes back, or undefined. */
+  | { readonly kind: 'find'; readonly path: string };
