@@ -28,7 +28,7 @@ export {
   type MessageOf,
 } from './actor-definition.js';
 export { type ActorHandle, LocalActors, type LocalOptions } from './local-actors.js';
+export type { ActorChild, ActorGroup, SuperviseOptions } from './node/actor-child.js';
 export { ActorNode, type ActorTreeNode, type NodeOptions } from './node/actor-node.js';
 export { describeNode, type NodeImage, restoreNode } from './node/node-image.js';
-export type { ActorChild, ActorGroup, SuperviseOptions } from './node/supervision.js';
 export type { Envelope, NodeEvent } from './node/world.js';

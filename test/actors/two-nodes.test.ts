@@ -49,7 +49,7 @@ it('asks go to another node and their answers come back; what comes for nobody i
       isHere: (ref) => nodeOf(ref) === node,
       observe: (event) => events.push(event),
       out: (envelope) => {
-        const to = envelope.kind === 'answer' ? envelope.ask.node : nodeOf(envelope.to);
+        const to = 'to' in envelope ? nodeOf(envelope.to) : envelope.ask.node;
         if (to < 0) outside.push(envelope);
         else lane.push({ to, envelope: copyValue(envelope) });
       },

@@ -18,18 +18,15 @@ import {
   unknownHandler,
 } from '../actor-errors.js';
 import type { ActorCell } from './actor-cell.js';
+import type { ActorChild, ActorGroup, SuperviseOptions } from './actor-child.js';
 import { ActorKind } from './actor-kind.js';
 import type { ShardOptions } from './key-budgets.js';
 import { Letter } from './letter.js';
 import { Lives } from './lives.js';
+import { obey } from './obey.js';
 import { Post } from './post.js';
 import { Runner, shardRef } from './runner.js';
-import {
-  type ActorChild,
-  type ActorGroup,
-  type SuperviseOptions,
-  Supervision,
-} from './supervision.js';
+import { Supervision } from './supervision.js';
 import { travelling } from './travel.js';
 import { type Alarm, type Envelope, World, type WorldOptions } from './world.js';
 
@@ -111,13 +108,20 @@ export class ActorNode {
     return (key) => shardRef(kind, key) as ActorRef<D>;
   }
 
-  /** @throws HoldfastError ERR_HOLDFAST_ACTOR_EXISTS, ERR_HOLDFAST_ACTOR_LIMIT; whatever `initial` throws */
-  spawn<D extends AnyDefinition>(definition: D, options: SpawnOptions, now: number): ActorRef<D> {
+  /**
+   * @param incarnation default: the node's next one
+   * @throws HoldfastError ERR_HOLDFAST_ACTOR_EXISTS, ERR_HOLDFAST_ACTOR_LIMIT; whatever `initial` throws
+   */
+  spawn<D extends AnyDefinition>(
+    definition: D,
+    options: SpawnOptions,
+    now: number,
+    incarnation?: number,
+  ): ActorRef<D> {
     this.world.now = now;
-    const cell = this.lives.prepare(undefined, this.register(definition), {
-      ...options,
-      args: travelling(options.args, 'args'),
-    });
+    const kind = this.register(definition);
+    const args = travelling(options.args, 'args');
+    const cell = this.lives.prepare(undefined, kind, { ...options, args }, incarnation);
     this.lives.begin(cell, options, this.root);
     return cell.ref as ActorRef<D>;
   }
@@ -225,6 +229,10 @@ export class ActorNode {
       return true;
     }
     if (envelope.kind === 'credit') return true;
+    if (envelope.kind === 'command') {
+      obey(this, envelope);
+      return true;
+    }
     const { to, handler, message, sender, ask, counts = true } = envelope;
     const letter = new Letter(to, handler, message, sender, ask, counts);
     try {

@@ -1,9 +1,15 @@
 /** What those outside have a node do, as plain data that travels in its lane like a message. Shapes only. */
 
-import type { ActorRef, SpawnOptions } from '../actor-context.js';
-import type { NamedChild } from './supervision.js';
+import type { ActorRef, AskAddress, SpawnOptions } from '../actor-context.js';
+import type { NamedChild } from './actor-child.js';
 
-/** Answered as an ask is: with a value, or with a failure. */
+/** A node is to do something, and to answer. */
+export interface CommandEnvelope {
+  readonly kind: 'command';
+  readonly command: ActorCommand;
+  readonly ask: AskAddress;
+}
+
 export type ActorCommand =
   /** Answers the `ActorRef`. The incarnation is the commander's choice, negative: told again, it gives the same ref. */
   | {

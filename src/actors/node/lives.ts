@@ -16,17 +16,12 @@ import type { ActorDown, ActorRef, SpawnOptions } from '../actor-context.js';
 import { type ErrorVerdict, IGNORE } from '../actor-definition.js';
 import { actorExists, actorLimit, actorStopped } from '../actor-errors.js';
 import { ActorCell, type ActorEnd } from './actor-cell.js';
+import type { ActorChild } from './actor-child.js';
 import type { ActorKind } from './actor-kind.js';
 import { KeyBudgets } from './key-budgets.js';
 import type { Post } from './post.js';
 import { checkState } from './state-drafts.js';
-import {
-  type ActorChild,
-  type Added,
-  type KeptActors,
-  type Started,
-  Supervision,
-} from './supervision.js';
+import { type Added, type KeptActors, type Started, Supervision } from './supervision.js';
 import type { Alarm, NodeEvent, World } from './world.js';
 
 const ACTORS_MAX = 5_000_000;
@@ -91,9 +86,15 @@ export class Lives implements KeptActors {
 
   /**
    * A child with its first state, which does not run yet.
+   * @param incarnation default: the node's next one
    * @throws HoldfastError ERR_HOLDFAST_ACTOR_EXISTS, ERR_HOLDFAST_ACTOR_LIMIT; whatever `initial` throws
    */
-  prepare(parent: ActorCell | undefined, kind: ActorKind, options: SpawnOptions): ActorCell {
+  prepare(
+    parent: ActorCell | undefined,
+    kind: ActorKind,
+    options: SpawnOptions,
+    incarnation?: number,
+  ): ActorCell {
     const world = this.#world;
     const { maxActors = ACTORS_MAX, maxDepth = DEPTH_MAX } = world.options;
     if (world.cells.size >= maxActors) {
@@ -107,10 +108,11 @@ export class Lives implements KeptActors {
         'maxDepth',
       );
     }
-    world.lastIncarnation += 1;
-    const path = base + (options.id ?? `$${world.lastIncarnation}`);
+    if (incarnation === undefined) world.lastIncarnation += 1;
+    const own = incarnation ?? world.lastIncarnation;
+    const path = base + (options.id ?? `$${own}`);
     if (world.cells.has(path)) throw actorExists(path);
-    const cell = new ActorCell(kind, path, world.lastIncarnation);
+    const cell = new ActorCell(kind, path, own);
     const state = kind.initial(options.args);
     if (state !== IGNORE) {
       checkState(kind.name, state);

@@ -12,12 +12,14 @@ import { copyValue } from '../../codec/value-codec.js';
 import type { ActorRef, AskAddress } from '../actor-context.js';
 import type { ActorDefinition } from '../actor-definition.js';
 import { ActorCell, type ActorTimer, type CellMore } from './actor-cell.js';
+import { withDefinitions } from './actor-child.js';
 import type { ActorKind } from './actor-kind.js';
 import { ActorNode, type NodeOptions } from './actor-node.js';
 import type { AskImage } from './ask-table.js';
+import type { CommandEnvelope } from './command.js';
 import type { ShardOptions } from './key-budgets.js';
 import { Letter } from './letter.js';
-import { type Added, withDefinitions } from './supervision.js';
+import type { Added } from './supervision.js';
 
 // biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
 type AnyDefinition = ActorDefinition<any, any, any>;
@@ -70,6 +72,8 @@ export interface NodeImage {
   readonly cells: readonly CellImage[];
   readonly ready: readonly string[];
   readonly asks: { readonly lastId: number; readonly asks: readonly AskImage[] };
+  /** Not answered yet. Absent: none. */
+  readonly commands?: readonly CommandEnvelope[] | undefined;
   /** What stands under which tree: the node's own (an empty path), and those of parents. */
   readonly trees: readonly { readonly parent: string; readonly added: readonly Added[] }[];
 }
@@ -89,6 +93,7 @@ export function describeNode(node: ActorNode): NodeImage {
     cells: Array.from(world.cells.values(), cellImage),
     ready: Array.from(world.ready, ({ path }) => path),
     asks: world.asks.image(),
+    ...(world.commands.size === 0 ? {} : { commands: [...world.commands] }),
     trees: [{ parent: '', added: root.added() }, ...lives.addedToParents()],
   };
   return copyValue(image, 'node');
@@ -139,6 +144,7 @@ export function restoreNode(
   for (const { path, life, keeper } of image.cells) {
     if (life === 'stopping' && keeper !== 'tree') lives.stopForGood(world.cells.get(path)!);
   }
+  for (const command of image.commands ?? []) node.deliver(command, image.now);
   return node;
 }
 

@@ -10,34 +10,18 @@
 
 import type { Failure } from '../../base/failure.js';
 import type { Random } from '../../base/random.js';
-import type { ChildSpec, SupervisorSpec } from '../../supervisor/child-spec.js';
+import type { ChildSpec } from '../../supervisor/child-spec.js';
 import { SupervisionTree, type TreeChildSpec } from '../../supervisor/supervision-tree.js';
 import type { AdministrationResult } from '../../supervisor/supervisor-protocol.js';
 import type { TreeCommand, TreeEvent, TreeNode } from '../../supervisor/tree-protocol.js';
-import type { ActorDefinition } from '../actor-definition.js';
+import {
+  type ActorChild,
+  type ActorGroup,
+  type NamedChild,
+  type SuperviseOptions,
+  withNames,
+} from './actor-child.js';
 import type { NodeEvent } from './world.js';
-
-/** An actor under a supervisor. */
-export interface ActorChild extends Omit<ChildSpec, 'type'> {
-  // biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
-  readonly actor: ActorDefinition<any, any, any>;
-  /** Handed to `initial` at each start. */
-  readonly args?: unknown;
-}
-
-/** A supervisor; see `SupervisorSpec` for strategy, budget and back-off. */
-export interface SuperviseOptions extends Omit<SupervisorSpec, 'children'> {
-  readonly children: readonly (ActorChild | ActorGroup)[];
-}
-
-/** A supervisor under a supervisor. */
-export interface ActorGroup extends SuperviseOptions, Omit<ChildSpec, 'type'> {}
-
-type Named<T> = T extends { readonly children: unknown }
-  ? Omit<T, 'children'> & { readonly children: readonly NamedChild[] }
-  : Omit<T, 'actor'> & { readonly actor: string };
-/** An actor or a group as plain data: definitions stand there by their names. */
-export type NamedChild = Named<ActorChild> | Named<ActorGroup>;
 
 /** What was added under the supervisor of a path. */
 export interface Added {
@@ -337,20 +321,4 @@ function specOf(child: ActorChild | ActorGroup): ChildSpec | TreeChildSpec {
   if ('children' in child) return { ...treeOf(child), id: child.id };
   const { id, restart, significant, shutdown } = child;
   return { id, restart, significant, shutdown };
-}
-
-function withNames(child: ActorChild | ActorGroup): NamedChild {
-  if ('children' in child) return { ...child, children: child.children.map(withNames) };
-  return { ...child, actor: child.actor.name };
-}
-
-/** @param find the definition of a name */
-export function withDefinitions(
-  child: NamedChild,
-  find: (actor: string) => ActorDefinition,
-): ActorChild | ActorGroup {
-  if ('children' in child) {
-    return { ...child, children: child.children.map((below) => withDefinitions(below, find)) };
-  }
-  return { ...child, actor: find(child.actor) as unknown as ActorChild['actor'] };
 }

@@ -10,6 +10,7 @@ import { actorStopped, unknownActor } from '../actor-errors.js';
 import type { ActorCell, ActorTimer } from './actor-cell.js';
 import type { ActorKind } from './actor-kind.js';
 import { type AskOutcome, AskTable } from './ask-table.js';
+import type { CommandEnvelope } from './command.js';
 import { Letter } from './letter.js';
 import { ReadyQueue } from './ready-queue.js';
 
@@ -26,6 +27,7 @@ export type Envelope =
       readonly counts?: boolean | undefined;
     }
   | { readonly kind: 'answer'; readonly ask: AskAddress; readonly outcome: AskOutcome }
+  | CommandEnvelope
   /** A message from outside that had to wait for room has it now. */
   | { readonly kind: 'credit'; readonly to: ActorRef };
 
@@ -96,6 +98,8 @@ export class World {
   readonly cells = new Map<string, ActorCell>();
   readonly kinds = new Map<string, ActorKind>();
   readonly asks = new AskTable();
+  /** Commands whose answers are not there yet. */
+  readonly commands = new Set<CommandEnvelope>();
   readonly alarms = new DeadlineQueue<Alarm>();
   readonly ready: ReadyQueue;
   now = 0;

@@ -3,9 +3,9 @@
  * only.
  */
 
+import type { SuperviseOptions } from '../../actors/node/actor-child.js';
 import type { ActorTreeNode } from '../../actors/node/actor-node.js';
 import type { ShardOptions } from '../../actors/node/key-budgets.js';
-import type { SuperviseOptions } from '../../actors/node/supervision.js';
 import type { NodeEvent } from '../../actors/node/world.js';
 import type { Failure } from '../../base/failure.js';
 import type { HostSpawner } from '../../host/host-link.js';
