@@ -46,6 +46,8 @@ export interface RingOutputOptions {
   readonly incarnation: number;
   /** 'frozen': records are frozen on both sides, as in a channel within a thread. */
   readonly records?: RecordsMode | undefined;
+  /** Records are copies that hold nothing which does not travel: none is looked at for that. */
+  readonly areCopies?: boolean | undefined;
   /** Longest batch; 1 024 when absent. */
   readonly batchRecordsMax?: number | undefined;
   /** Batches have about so many bytes; a quarter of the ring, at most 256 KiB, when absent. */
@@ -97,7 +99,7 @@ export class RingOutput implements OutputChannel {
         Math.max(BATCH_BYTES_MIN, Math.min(BATCH_BYTES_MAX, this.#ring.capacityBytes / 4)),
       layoutsMax: options.layoutsMax,
       sightingsMin: options.sightingsMin,
-      check: (record) => checkValue(record, 'record'),
+      check: options.areCopies === true ? undefined : (record) => checkValue(record, 'record'),
     });
   }
 

@@ -1,6 +1,6 @@
 /**
  * What a host works on. The host knows threads, regions and epochs; a workload knows what runs in them. Streams are
- * one (`workloads/streams`). Protocol file: shapes only.
+ * one (`workloads/streams`), actors another (`workloads/actors`). Protocol file: shapes only.
  */
 
 import type { Cell } from '../actors/cell.js';

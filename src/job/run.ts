@@ -2,16 +2,12 @@
 
 import { availableParallelism } from 'node:os';
 import type { Failure } from '../base/failure.js';
-import type { CallOptions, HostCallbacks, HostLink } from '../host/host-link.js';
-import type { Beat, HostControl, HostEvent } from '../host/host-protocol.js';
-import { type Outcome, unwrap } from '../host/outcome.js';
-import { type CompiledJob, compileJob, mendBundle } from '../module/compile.js';
+import { type CompiledJob, compileJob } from '../module/compile.js';
 import { checkCodeGeneration } from '../module/own-package.js';
 import { mapError, mapFailure, warmSourceMap } from '../module/source-maps.js';
+import { workerSpawner } from '../pool/worker-link.js';
 import type { JobDefinition, RowsOf } from '../stream/api/job-definition.js';
-import { RunQueueWait, readRunQueue } from '../threads/run-queue.js';
 import { settleScavenging } from '../threads/scavenging.js';
-import { spawnWorker } from '../threads/worker-handle.js';
 import type { StreamSpawner, Streams } from '../workloads/streams/stream-types.js';
 import { canceledError } from './job-errors.js';
 import type { Job, RunOptions } from './job-types.js';
@@ -67,85 +63,15 @@ export async function compiledJob(
 ): Promise<{ readonly compiled: CompiledJob; readonly spawn: StreamSpawner }> {
   checkCodeGeneration();
   const compiled = await compileJob(url);
-  return { compiled, spawn: workerSpawner(compiled, options) };
-}
-
-function workerSpawner(compiled: CompiledJob, options: ResolvedOptions): StreamSpawner {
+  const { slot, parallelism, heartbeat } = options;
   settleScavenging({
-    scavenging: options.slot.scavenging,
-    slots: options.parallelism,
+    scavenging: slot.scavenging,
+    slots: parallelism,
     cores: availableParallelism(),
   });
-  return (name, callbacks) => new WorkerLink(name, compiled, options, callbacks);
-}
-
-class WorkerLink implements HostLink<Streams> {
-  readonly #handle: ReturnType<typeof spawnWorker<HostControl<Streams>>>;
-  readonly #runQueueWait = new RunQueueWait();
-
-  constructor(
-    name: string,
-    compiled: CompiledJob,
-    options: ResolvedOptions,
-    callbacks: HostCallbacks<Streams>,
-  ) {
-    mendBundle(compiled);
-    this.#handle = spawnWorker<HostControl<Streams>>({
-      entry: compiled.entry,
-      workerData: { boot: compiled.boot },
-      name,
-      resourceLimits: options.slot.resourceLimits,
-      heartbeatIntervalMs: options.heartbeat.intervalMs,
-      onEvent: (event) => callbacks.onEvent(event as HostEvent<Streams>),
-      onBeat: (beat) => callbacks.onBeat(beat as Beat),
-      onDeath: (death) => callbacks.onDeath(death.failure),
-    });
-  }
-
-  get name(): string {
-    return this.#handle.name;
-  }
-
-  set name(name: string) {
-    this.#handle.name = name;
-  }
-
-  get block(): HostLink<Streams>['block'] {
-    return this.#handle.block;
-  }
-
-  get threadId(): number {
-    return this.#handle.threadId;
-  }
-
-  get dead(): boolean {
-    return this.#handle.dead;
-  }
-
-  async call(
-    method: keyof HostControl<Streams>,
-    args: readonly unknown[],
-    options: CallOptions = {},
-  ): Promise<never> {
-    // Ports carry what they are given: here types end, and begin again on the other side.
-    const answer = (await this.#handle.call(method, args as never, options)) as Outcome<never>;
-    return unwrap(answer);
-  }
-
-  async ask(method: string, args: readonly unknown[], options?: CallOptions): Promise<never> {
-    return await this.call('ask', [method, args], options);
-  }
-
-  async terminate(): Promise<void> {
-    await this.#handle.terminate('ordered by the driver');
-  }
-
-  waitedMs(): number | undefined {
-    const sample = readRunQueue(this.#handle.block.nativeId, performance.now());
-    return sample === undefined ? undefined : this.#runQueueWait.take(sample);
-  }
-
-  utilization(): number | undefined {
-    return this.#handle.utilization();
-  }
+  const spawn = workerSpawner<Streams>(compiled, {
+    resourceLimits: slot.resourceLimits,
+    heartbeatIntervalMs: heartbeat.intervalMs,
+  });
+  return { compiled, spawn };
 }

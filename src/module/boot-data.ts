@@ -9,7 +9,9 @@ export interface BootData {
   readonly bundle: string;
   /** URLs of packages that the bundle imports statically. They are loaded before it runs. */
   readonly externals: readonly string[];
-  /** URL of the job module. The path of a late `import(path)` is relative to it. */
+  /** What the bundle is made of, for messages: `the job module`. */
+  readonly what: string;
+  /** URL of that module. The path of a late `import(path)` is relative to it. */
   readonly jobUrl: string;
   /** V8's code caches for the bundle, when it is a script. */
   readonly codeCache: CodeCacheFiles;

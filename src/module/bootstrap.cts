@@ -7,7 +7,7 @@
  *
  *  - A package that the bundle imports is imported before the script runs, and handed to it as a
  *    namespace. So packages that are ES modules, even with a top-level `await`, work in a script.
- *  - An error while the bundle loads is the job module's, and reported as `load-failed`.
+ *  - An error while the bundle loads is the user's module's, and reported as `load-failed`.
  *  - A worker makes the code cache when it has run for a moment, because the cache holds only functions that were
  *    called. It makes an early one soon after its start, for a thread that dies in the first second, and the full
  *    one later. The early one of the runtime serves all jobs. A cache that V8 refuses (another version, other flags) is
@@ -173,7 +173,7 @@ async function loadFailed(error: unknown): Promise<void> {
     name: 'HoldfastError',
     code: 'ERR_HOLDFAST_JOB_MODULE',
     message:
-      `the job module failed while it was loaded: ${cause.name}: ${cause.message}. ` +
+      `${boot.what} failed while it was loaded: ${cause.name}: ${cause.message}. ` +
       'Its top-level code runs in every worker and must not throw.',
     cause,
   };

@@ -44,16 +44,20 @@ import {
   withLateImports,
 } from './script-format.js';
 
-/** A job as workers load it. It is plain data, because it travels to the guardian's next process. */
-export interface CompiledJob {
-  /** URL of the module that was compiled (`.js` where a `.ts` did not exist). */
-  readonly url: string;
+/** What workers load. It is plain data. */
+export interface Compiled {
   /** Absolute path of the file that `new Worker` loads. */
   readonly entry: string;
   /** Part of the worker's data, under the name `boot`. */
   readonly boot: BootData;
   /** Scripts and their source maps, by absolute paths. */
   readonly sourceMaps: Readonly<Record<string, string>>;
+}
+
+/** A job; it travels to the guardian's next process. */
+export interface CompiledJob extends Compiled {
+  /** URL of the module that was compiled (`.js` where a `.ts` did not exist). */
+  readonly url: string;
 }
 
 export interface CompileOptions {
@@ -106,9 +110,19 @@ export async function compileJob(
   const file = locateJob(url);
   const ready = handedOver.get(pathToFileURL(file).href);
   if (ready !== undefined && isFile(ready.boot.bundle)) return ready;
+  const entry = { file, stub: entryStub(file), what: 'the job module' };
+  return { ...(await compileEntry(entry, options)), url: pathToFileURL(file).href };
+}
+
+/**
+ * Bundles an entry, and writes what workers load.
+ * @throws HoldfastError ERR_HOLDFAST_COMPILE, ERR_HOLDFAST_ENVIRONMENT
+ */
+export async function compileEntry(entry: Entry, options: CompileOptions): Promise<Compiled> {
+  const { file, what } = entry;
   const own = ownPackage(options.runtime);
   const { runtime } = own;
-  const output = await bundle({ file, stub: entryStub(file), what: 'the job module' }, own);
+  const output = await bundle(entry, own);
   const folder = await bundleFolder(dirname(file), contentHash(output, runtime.hash));
   const shared = await bundleFolder(homeOf(own.root), runtime.hash);
   const name = output.format === 'script' ? 'job.cjs' : 'job.mjs';
@@ -128,13 +142,13 @@ export async function compileJob(
     early: codeCacheIn(shared, 'runtime').early,
   };
   return {
-    url: pathToFileURL(file).href,
     entry: fileURLToPath(new URL('./bootstrap.cjs', import.meta.url)),
     boot: {
       runtime: { script: runtime.script, codeCache: runtimeCache },
       format: output.format,
       bundle: join(folder, name),
       externals: output.externals,
+      what,
       jobUrl: pathToFileURL(file).href,
       codeCache: codeCacheIn(folder, 'code'),
     },
@@ -156,7 +170,7 @@ function codeCacheIn(folder: string, name: string): CodeCacheFiles {
 }
 
 /** Before a thread starts: writes again what this process has compiled, if somebody has emptied the cache meanwhile. */
-export function mendBundle({ boot: { bundle } }: CompiledJob): void {
+export function mendBundle({ boot: { bundle } }: Compiled): void {
   if (isFile(bundle)) return;
   const files = written.get(bundle);
   if (files === undefined) return;
@@ -235,7 +249,8 @@ function bundler(): typeof import('esbuild') {
   return createRequire(import.meta.url)('esbuild') as typeof import('esbuild');
 }
 
-interface Entry {
+export interface Entry {
+  /** Absolute path of the module, or of the first one: what is relative is relative to it. */
   readonly file: string;
   /** What the module is, for messages. */
   readonly what: string;

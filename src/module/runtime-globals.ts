@@ -8,8 +8,8 @@ import { compileFunction } from 'node:vm';
 import { toFailure } from '../base/failure.js';
 
 export interface RuntimeGlobals {
-  /** Starts the host with the namespace of the job module. */
-  readonly start: (job: object) => void;
+  /** Starts the host with the namespace of the job module, or with those of all modules of actors. */
+  readonly start: (module: object | readonly object[]) => void;
   /** What a module of Holdfast exports under a name. The module runs when it is first asked for. */
   readonly get: (module: string, name: string) => unknown;
   /** By the class of the runtime's errors. */

@@ -80,8 +80,13 @@ export interface NodeImage {
 
 /** To be called between two calls of the node. @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE for a state that cannot be kept */
 export function describeNode(node: ActorNode): NodeImage {
+  return copyValue(viewOf(node), 'node');
+}
+
+/** The same for who encodes it at once: it shares states and messages with the node. */
+export function viewOf(node: ActorNode): NodeImage {
   const { world, lives, root } = node;
-  const image: NodeImage = {
+  return {
     format: 1,
     now: world.now,
     lastIncarnation: world.lastIncarnation,
@@ -96,7 +101,6 @@ export function describeNode(node: ActorNode): NodeImage {
     ...(world.commands.size === 0 ? {} : { commands: [...world.commands] }),
     trees: [{ parent: '', added: root.added() }, ...lives.addedToParents()],
   };
-  return copyValue(image, 'node');
 }
 
 /**

@@ -7,6 +7,7 @@ import type { SuperviseOptions } from '../../actors/node/actor-child.js';
 import type { ActorTreeNode } from '../../actors/node/actor-node.js';
 import type { ShardOptions } from '../../actors/node/key-budgets.js';
 import type { NodeEvent } from '../../actors/node/world.js';
+import type { NodeSections } from '../../actors/snapshot/node-part.js';
 import type { Failure } from '../../base/failure.js';
 import type { HostSpawner } from '../../host/host-link.js';
 import type { RegionSpec } from '../../host/workload.js';
@@ -21,9 +22,6 @@ export interface LaneSpec {
   readonly to: number;
   readonly ring: SharedArrayBuffer;
 }
-
-/** A node's part of a snapshot, encoded. */
-export type NodeSections = Readonly<Record<'image' | 'channels', Uint8Array>>;
 
 /** The node of one slot. There is but region 0. */
 export interface NodeSpec extends RegionSpec {

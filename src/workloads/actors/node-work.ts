@@ -1,0 +1,207 @@
+/**
+ * A node at work on its thread: takes what its lanes bring, has its actors handle it, and sends on what they say.
+ *
+ *  N1  It takes from its lanes always, and has actors work only while there is room for what they send (ThreadLanes, L2).
+ *  N2  What actors send in one run leaves at its end, or earlier when a batch is full: one wake-up for many messages.
+ *  N3  A marker is met between two messages: what was taken before it is in the image, what comes after it is not, and
+ *      the node's own markers leave before anything that it sends later (participant.ts, C1).
+ *  N4  A part that cannot be made, for instance because of a state that cannot be kept, is declined. The node goes on.
+ */
+
+import type { Behaviour, Work } from '../../actors/actor.js';
+import type { ActorNode } from '../../actors/node/actor-node.js';
+import { viewOf } from '../../actors/node/node-image.js';
+import type { Envelope, NodeEvent } from '../../actors/node/world.js';
+import { OUTSIDE } from '../../actors/placement.js';
+import { encodeChannels, encodeImage } from '../../actors/snapshot/node-part.js';
+import { Participant } from '../../actors/snapshot/participant.js';
+import { type Failure, failureToError, toFailure } from '../../base/failure.js';
+import type { ControlBlock } from '../../threads/control-block.js';
+import type { ActorsEvent } from './actor-types.js';
+import type { NodeClock } from './node-clock.js';
+import type { LaneReader, ThreadLanes } from './thread-lanes.js';
+
+/** The driver has given a checkpoint up. */
+export interface NodeMessage {
+  readonly kind: 'abort';
+  readonly checkpoint: number;
+}
+
+/** Between two looks at the clock and at the room that there is. */
+const MESSAGES_AT_ONCE = 32;
+/** Between two flushes, if there is time for so many. */
+const MESSAGES_A_RUN = 512;
+/** Dead letters and errors that are told one by one in a run; the rest are counted only. */
+const EVENTS_MAX = 256;
+
+export interface NodeWorkOptions {
+  readonly slot: number;
+  readonly epoch: number;
+  readonly lanes: ThreadLanes;
+  readonly clock: NodeClock;
+  readonly homeOf: (path: string) => number;
+  readonly block: ControlBlock;
+  readonly report: (event: ActorsEvent, transfer?: readonly ArrayBuffer[]) => void;
+}
+
+export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneReader {
+  readonly #options: NodeWorkOptions;
+  readonly #node: ActorNode;
+  readonly #lanes: ThreadLanes;
+  readonly #participant: Participant;
+  /** Of the part that is being recorded. */
+  #image: Uint8Array<ArrayBuffer> | undefined;
+  #now: number;
+  #events: NodeEvent[] = [];
+  #ended: Failure | undefined;
+  #isClosed = false;
+
+  /** @param make makes the node; its ways out are here */
+  constructor(options: NodeWorkOptions, make: (work: NodeWork) => ActorNode) {
+    this.#options = options;
+    this.#lanes = options.lanes;
+    this.#now = options.clock.now();
+    this.#participant = new Participant(options.lanes.senders);
+    this.#node = make(this);
+  }
+
+  get node(): ActorNode {
+    return this.#node;
+  }
+
+  /** A way out of the node. */
+  out(envelope: Envelope): void {
+    // An async handler of a node that is out of service may go on.
+    if (this.#isClosed) return;
+    const to = this.#receiver(envelope);
+    if (to !== undefined) this.#lanes.send(to, envelope);
+  }
+
+  /** A way out of the node. */
+  observe(event: NodeEvent): void {
+    if (event.kind === 'ended') this.#ended = event.failure;
+    const isOften = event.kind === 'dead-letter' || event.kind === 'error';
+    if (!isOften || this.#events.length < EVENTS_MAX) this.#events.push(event);
+  }
+
+  get runnable(): boolean {
+    if (this.#lanes.isReady) return true;
+    return !this.#lanes.isBlocked && this.#hasWork;
+  }
+
+  run(deadline: number): boolean {
+    const { clock, block } = this.#options;
+    const lanes = this.#lanes;
+    this.#now = clock.now();
+    let moved = lanes.pump();
+    const taken = lanes.take(this); // N1
+    if (taken > 0) moved = true;
+    for (let left = Math.max(MESSAGES_A_RUN, taken); left > 0 && !lanes.isBlocked; ) {
+      if (!this.#hasWork && !this.#isDue) break;
+      const hasMore = this.#node.run(this.#now, MESSAGES_AT_ONCE);
+      moved = true;
+      left -= MESSAGES_AT_ONCE;
+      if (!hasMore) break;
+      if (performance.now() >= deadline) break;
+    }
+    lanes.flush(); // N2
+    if (moved) block.progress();
+    if (this.#events.length > 0) this.#tell();
+    if (this.#ended !== undefined) throw failureToError(this.#ended);
+    return moved;
+  }
+
+  flushDue(): number | undefined {
+    // What is due waits for room, as messages do.
+    if (this.#lanes.isBlocked) return undefined;
+    const due = this.#node.nextDeadline();
+    return due === undefined ? undefined : this.#options.clock.scheduled(due);
+  }
+
+  receive({ checkpoint }: NodeMessage): undefined {
+    this.#participant.abort(checkpoint);
+    if (this.#participant.checkpoint === undefined) this.#image = undefined;
+    return undefined;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+  }
+
+  envelope(from: number, envelope: Envelope): void {
+    this.#participant.record(from, envelope);
+    this.#node.deliver(envelope, this.#now);
+  }
+
+  marker(from: number, checkpoint: number): void {
+    if (this.#participant.marker(from, checkpoint) === 'cut') this.#cut(checkpoint);
+    if (this.#participant.isComplete) this.#complete();
+  }
+
+  /** N3 */
+  #cut(checkpoint: number): void {
+    const { block } = this.#options;
+    const { phase } = block;
+    block.phase = 'capturing';
+    this.#image = undefined;
+    this.#lanes.mark(checkpoint);
+    try {
+      this.#image = encodeImage(viewOf(this.#node));
+    } catch (error) {
+      this.#decline(checkpoint, error); // N4
+    } finally {
+      block.phase = phase;
+    }
+  }
+
+  #complete(): void {
+    const { slot, epoch, report } = this.#options;
+    const { checkpoint, channels } = this.#participant.taken();
+    const image = this.#image!;
+    this.#image = undefined;
+    try {
+      const sections = { image, channels: encodeChannels(channels) };
+      const buffers = [sections.image.buffer, sections.channels.buffer];
+      report({ kind: 'node-part', slot, epoch, checkpoint, sections }, buffers);
+    } catch (error) {
+      this.#decline(checkpoint, error);
+    }
+  }
+
+  #decline(checkpoint: number, error: unknown): void {
+    const { slot, epoch, report } = this.#options;
+    this.#participant.abort(checkpoint);
+    const failure = toFailure(error, 'user-code', { slot });
+    report({ kind: 'node-declined', slot, epoch, checkpoint, failure });
+  }
+
+  get #hasWork(): boolean {
+    const { world, runner } = this.#node;
+    return world.ready.size > 0 || runner.hasCompletions;
+  }
+
+  get #isDue(): boolean {
+    const due = this.#node.nextDeadline();
+    return due !== undefined && due <= this.#now;
+  }
+
+  #receiver(envelope: Envelope): number | undefined {
+    switch (envelope.kind) {
+      case 'message':
+        return this.#options.homeOf(envelope.to.path);
+      case 'answer':
+        return envelope.ask.node;
+      case 'command':
+        return OUTSIDE;
+      case 'credit':
+        return undefined; // Whoever sends over a lane does not wait for room in a mailbox.
+    }
+  }
+
+  #tell(): void {
+    const { slot, epoch, report } = this.#options;
+    const events = this.#events;
+    this.#events = [];
+    report({ kind: 'node-events', slot, epoch, events });
+  }
+}
