@@ -14,6 +14,7 @@ import { NOT_BEHIND } from '../../channels/element.js';
 import { RingInput, RingOutput } from '../../channels/ring-channel.js';
 import { ControlBlock } from '../../threads/control-block.js';
 import type { LaneSpec } from './actor-types.js';
+import { type LaneRecord, packed, unpacked } from './lane-record.js';
 
 export interface ThreadLanesOptions {
   /** This thread's lane index. */
@@ -78,7 +79,7 @@ export class ThreadLanes {
 
   /** What is sent leaves with the next `flush`, or before. It is taken apart here and now. */
   send(to: number, envelope: Envelope): void {
-    this.#outputs[to + 1]!.push(envelope, Number.NaN, 0, NOT_BEHIND);
+    this.#outputs[to + 1]!.push(packed(envelope), Number.NaN, 0, NOT_BEHIND);
   }
 
   /** Puts a marker into every lane. */
@@ -97,7 +98,8 @@ export class ThreadLanes {
         taken += 1;
       } else if (element.kind === 'batch') {
         const { records, count } = element;
-        for (let at = 0; at < count; at += 1) reader.envelope(from, records[at] as Envelope);
+        for (let at = 0; at < count; at += 1)
+          reader.envelope(from, unpacked(records[at] as LaneRecord));
         taken += count;
       }
     }

@@ -137,9 +137,10 @@ export class Rig {
     return { actor: 'Account', path: `Account#${key}`, incarnation: 0 };
   }
 
-  /** Sends something that is no envelope. */
+  /** Asks it something, to be answered to a node that does not exist. */
   breakNode(node: number): void {
-    this.#send(node, { kind: 'answer' } as Envelope);
+    const to = { actor: 'Echo', path: 'nobody', incarnation: 1 };
+    this.#send(node, { kind: 'message', to, handler: 'say', message: 1, ask: { node: 9, id: 1 } });
   }
 
   /** Begins a checkpoint: markers into all lanes. */
