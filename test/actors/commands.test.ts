@@ -94,22 +94,25 @@ test('groups come as data, with definitions by their names', () => {
     strategy: 'one-for-one',
     children: [{ id: 'c', actor: 'Counter', args: 1 }],
   } as const;
-  expect(tell({ kind: 'supervise', path: '', child: group })).toEqual({
+  expect(tell({ kind: 'supervise', path: '', child: group, incarnation: -7 })).toEqual({
     ok: true,
     value: { kind: 'started', child: 'g' },
   });
-  expect(tell({ kind: 'find', path: 'g/c' })).toMatchObject({ value: { path: 'g/c' } });
+  expect(tell({ kind: 'find', path: 'g/c' })).toMatchObject({
+    value: { path: 'g/c', incarnation: -7 },
+  });
   const administer = { kind: 'administer', action: 'terminate-child', path: 'g/c' } as const;
   expect(tell(administer)).toMatchObject({ ok: true, value: { kind: 'terminated' } });
   const unknown = { id: 'u', actor: 'Nobody' };
-  expect(tell({ kind: 'supervise', path: '', child: unknown })).toMatchObject({
+  expect(tell({ kind: 'supervise', path: '', child: unknown, incarnation: -8 })).toMatchObject({
     failure: { code: 'ERR_HOLDFAST_UNKNOWN_ACTOR' },
   });
 });
 
 test('a command whose answer is not there yet begins anew after a restore, and is answered once', async () => {
   const system = commanded();
-  system.tell({ kind: 'supervise', path: '', child: { id: 'c', actor: 'Counter', shutdown: 60 } });
+  const child = { id: 'c', actor: 'Counter', shutdown: 60 };
+  system.tell({ kind: 'supervise', path: '', child, incarnation: -1 });
   const to = system.node.refOf('c')!;
   system.node.deliver({ kind: 'message', to, handler: 'hold', message: undefined }, 0);
   system.node.run(0, 10);

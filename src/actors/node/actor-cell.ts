@@ -10,6 +10,7 @@ import type { Deadline } from '../../supervisor/deadline-queue.js';
 import type { ActorRef, AskAddress } from '../actor-context.js';
 import type { ActorKind } from './actor-kind.js';
 import type { Letter } from './letter.js';
+import type { WaitList } from './wait-list.js';
 
 /** `down`: it has no state; its mailbox waits if it `isComing`. */
 export type Life = 'running' | 'stopping' | 'down';
@@ -67,7 +68,7 @@ export interface CellMore {
   watched?: Set<string>;
   links?: Map<string, ActorRef>;
   /** Letters that wait for room here, first come first. */
-  waiters?: Parked[];
+  waiters?: WaitList<Parked>;
   /** Letters of its own that wait elsewhere. While there are any it takes no next message. */
   parked?: Set<Parked>;
   /** Asks that it will answer later. */

@@ -108,20 +108,12 @@ export class ActorNode {
     return (key) => shardRef(kind, key) as ActorRef<D>;
   }
 
-  /**
-   * @param incarnation default: the node's next one
-   * @throws HoldfastError ERR_HOLDFAST_ACTOR_EXISTS, ERR_HOLDFAST_ACTOR_LIMIT; whatever `initial` throws
-   */
-  spawn<D extends AnyDefinition>(
-    definition: D,
-    options: SpawnOptions,
-    now: number,
-    incarnation?: number,
-  ): ActorRef<D> {
+  /** @throws HoldfastError ERR_HOLDFAST_ACTOR_EXISTS, ERR_HOLDFAST_ACTOR_LIMIT; whatever `initial` throws */
+  spawn<D extends AnyDefinition>(definition: D, options: SpawnOptions, now: number): ActorRef<D> {
     this.world.now = now;
     const kind = this.register(definition);
     const args = travelling(options.args, 'args');
-    const cell = this.lives.prepare(undefined, kind, { ...options, args }, incarnation);
+    const cell = this.lives.prepare(undefined, kind, { ...options, args });
     this.lives.begin(cell, options, this.root);
     return cell.ref as ActorRef<D>;
   }

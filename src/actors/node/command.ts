@@ -18,8 +18,16 @@ export type ActorCommand =
       readonly options: SpawnOptions & { readonly id: string };
       readonly incarnation: number;
     }
-  /** Adds it under the supervisor of a path; an empty path is the top. Answers an `AdministrationResult`. */
-  | { readonly kind: 'supervise'; readonly path: string; readonly child: NamedChild | string }
+  /**
+   * Adds it under the supervisor of a path; an empty path is the top. Answers an `AdministrationResult`. All actors that
+   * begin with it have this incarnation, which is chosen as that of a spawn.
+   */
+  | {
+      readonly kind: 'supervise';
+      readonly path: string;
+      readonly child: NamedChild | string;
+      readonly incarnation: number;
+    }
   /** Ends an actor in order. Answers nothing, as soon as that has begun. */
   | { readonly kind: 'stop'; readonly ref: ActorRef }
   /** Answers an `AdministrationResult`. */

@@ -86,15 +86,9 @@ export class Lives implements KeptActors {
 
   /**
    * A child with its first state, which does not run yet.
-   * @param incarnation default: the node's next one
    * @throws HoldfastError ERR_HOLDFAST_ACTOR_EXISTS, ERR_HOLDFAST_ACTOR_LIMIT; whatever `initial` throws
    */
-  prepare(
-    parent: ActorCell | undefined,
-    kind: ActorKind,
-    options: SpawnOptions,
-    incarnation?: number,
-  ): ActorCell {
+  prepare(parent: ActorCell | undefined, kind: ActorKind, options: SpawnOptions): ActorCell {
     const world = this.#world;
     const { maxActors = ACTORS_MAX, maxDepth = DEPTH_MAX } = world.options;
     if (world.cells.size >= maxActors) {
@@ -108,8 +102,7 @@ export class Lives implements KeptActors {
         'maxDepth',
       );
     }
-    if (incarnation === undefined) world.lastIncarnation += 1;
-    const own = incarnation ?? world.lastIncarnation;
+    const own = world.nextIncarnation();
     const path = base + (options.id ?? `$${own}`);
     if (world.cells.has(path)) throw actorExists(path);
     const cell = new ActorCell(kind, path, own);
@@ -166,8 +159,7 @@ export class Lives implements KeptActors {
       return isDone ? { kind: 'child-started', isDone } : { kind: 'start-ignored' };
     }
     if (cell === undefined) {
-      world.lastIncarnation += 1;
-      cell = new ActorCell(kind, path, world.lastIncarnation);
+      cell = new ActorCell(kind, path, world.nextIncarnation());
       if (child.args !== undefined) cell.extend().args = child.args;
       const parent = this.#parents.get(tree);
       if (parent !== undefined) cell.extend().parent = parent;

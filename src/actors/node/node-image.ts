@@ -167,7 +167,7 @@ function cellImage(cell: ActorCell): CellImage {
     keeper: keeper?.kind,
     state,
     letters,
-    waiters: (more.waiters ?? []).map(({ letter, from }) => ({
+    waiters: Array.from(more.waiters ?? [], ({ letter, from }) => ({
       letter: letterImage(letter),
       from: from?.path,
     })),

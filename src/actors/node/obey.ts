@@ -21,7 +21,7 @@ type Reply = (result: AdministrationResult) => void;
 /** As much of a node as a command has to do with. */
 interface Commanded {
   readonly world: World;
-  spawn(d: AnyDefinition, options: SpawnOptions, now: number, incarnation: number): ActorRef;
+  spawn(definition: AnyDefinition, options: SpawnOptions, now: number): ActorRef;
   supervise(path: string, child: ActorChild | ActorGroup | string, now: number, reply: Reply): void;
   administer(
     action: (ActorCommand & { readonly kind: 'administer' })['action'],
@@ -41,10 +41,14 @@ export function obey(node: Commanded, envelope: CommandEnvelope): void {
     world.answer(envelope.ask, { ok: true, value: result });
   };
   try {
-    perform(node, envelope.command, value);
+    const { command } = envelope;
+    world.chosenIncarnation = 'incarnation' in command ? command.incarnation : undefined;
+    perform(node, command, value);
   } catch (error) {
     world.commands.delete(envelope);
     world.answer(envelope.ask, { ok: false, failure: toFailure(error, 'user-code') });
+  } finally {
+    world.chosenIncarnation = undefined;
   }
 }
 
@@ -54,8 +58,8 @@ function perform(node: Commanded, command: ActorCommand, value: (result: unknown
   const definitionOf = (actor: string) => node.world.kindOf(actor).definition;
   switch (command.kind) {
     case 'spawn': {
-      const { actor, options, incarnation } = command;
-      value(node.spawn(definitionOf(actor) as AnyDefinition, options, now, incarnation));
+      const { actor, options } = command;
+      value(node.spawn(definitionOf(actor) as AnyDefinition, options, now));
       return;
     }
     case 'supervise': {

@@ -15,6 +15,7 @@ import type { ActorCell, Parked } from './actor-cell.js';
 import { Letter } from './letter.js';
 import type { Effect } from './turn.js';
 import { waitPath } from './wait-graph.js';
+import { WaitList } from './wait-list.js';
 import type { World } from './world.js';
 
 export class Post {
@@ -78,7 +79,7 @@ export class Post {
     const waiters = target.more?.waiters;
     if (waiters === undefined) return;
     while (waiters.length > 0 && target.used < target.kind.capacity) {
-      const parked = waiters.shift()!;
+      const parked = waiters.take()!;
       target.put(parked.letter);
       this.#leaves(parked);
     }
@@ -146,8 +147,8 @@ export class Post {
   park(parked: Parked): void {
     const { target, from } = parked;
     const more = target.extend();
-    more.waiters ??= [];
-    more.waiters.push(parked);
+    more.waiters ??= new WaitList();
+    more.waiters.add(parked);
     if (from === undefined) return;
     const own = from.extend();
     own.parked ??= new Set();

@@ -104,6 +104,8 @@ export class World {
   readonly ready: ReadyQueue;
   now = 0;
   lastIncarnation = 0;
+  /** Of all that begin just now, if somebody has chosen it. */
+  chosenIncarnation: number | undefined = undefined;
   lastRun = 0;
   deadLetters = 0;
   /** Activates a sharded actor; set by who does that. */
@@ -126,6 +128,13 @@ export class World {
   lookUp(ref: ActorRef): ActorCell | undefined {
     const cell = this.cells.get(ref.path);
     return cell === undefined || cell.incarnation !== ref.incarnation ? undefined : cell;
+  }
+
+  /** For an actor that is new. */
+  nextIncarnation(): number {
+    if (this.chosenIncarnation !== undefined) return this.chosenIncarnation;
+    this.lastIncarnation += 1;
+    return this.lastIncarnation;
   }
 
   isHere(ref: ActorRef): boolean {

@@ -162,7 +162,7 @@ test('a node whose supervisor at the top gives up has failed', async () => {
   const rig = await open({ supervisor: { intensity: 1, periodMs: 60_000 } });
   const id = rig.nameOn(1, 'c');
   const child = { id, actor: 'Fragile' };
-  await rig.command(1, { kind: 'supervise', path: '', child });
+  await rig.command(1, { kind: 'supervise', path: '', child, incarnation: -7 });
   const ref = (await rig.command(1, { kind: 'find', path: id })) as ActorRef;
   for (let n = 0; n < 2; n += 1) {
     await expect(rig.ask(ref, 'fail')).rejects.toMatchObject({ name: 'RangeError' });
