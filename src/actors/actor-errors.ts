@@ -12,6 +12,17 @@ export function unknownActor(name: unknown, known: Iterable<string>): HoldfastEr
   );
 }
 
+/** A thread has loaded the modules of all definitions, and that one is not among what they export. */
+export function notExported(name: string, known: Iterable<string>): HoldfastError {
+  const names = [...known];
+  return new HoldfastError(
+    'ERR_HOLDFAST_ACTOR_MODULE',
+    `no module exports the definition of actor '${name}'; exported are: ${names.join(', ') || 'none'}. Threads load it ` +
+      'from the file whose import.meta.url defineActor was given: export it there.',
+    { details: { actor: name, known: names } },
+  );
+}
+
 export function unknownHandler(
   actor: string,
   handler: unknown,

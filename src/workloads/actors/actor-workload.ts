@@ -2,7 +2,7 @@
 
 import { createHash, randomInt } from 'node:crypto';
 import { type ActorDefinition, isActorDefinition } from '../../actors/actor-definition.js';
-import { twoDefinitions, unknownActor } from '../../actors/actor-errors.js';
+import { notExported, twoDefinitions } from '../../actors/actor-errors.js';
 import type { ActorTreeNode } from '../../actors/node/actor-node.js';
 import { outcome } from '../../host/outcome.js';
 import type { Answering, Stage, Workload } from '../../host/workload.js';
@@ -36,13 +36,13 @@ export class ActorWorkload implements Workload<Actors> {
 
   /**
    * @param args `actors`: names of the system's definitions. What else the modules export does not count.
-   * @throws HoldfastError ERR_HOLDFAST_UNKNOWN_ACTOR for a name that no module exports
+   * @throws HoldfastError ERR_HOLDFAST_ACTOR_MODULE for a name that no module exports
    */
   async load({ actors }: Readonly<Record<string, unknown>>): Promise<LoadedActors> {
     const names = [...new Set(actors as readonly string[])].sort();
     this.#definitions = names.map((name) => {
       const definition = this.#found.get(name);
-      if (definition === undefined) throw unknownActor(name, this.#found.keys());
+      if (definition === undefined) throw notExported(name, this.#found.keys());
       return definition;
     });
     return {
