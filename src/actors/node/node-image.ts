@@ -29,33 +29,41 @@ interface LetterImage extends Omit<Letter, 'next'> {}
 /** What few actors have, and is plain data. */
 const FEW = ['args', 'behaviour', 'nextTimer', 'shutdownMs', 'ending', 'keyDueMs'] as const;
 
+/** What is absent, there is none of: most actors are at rest, and have a state only. */
 interface CellImage {
   readonly path: string;
   readonly actor: string;
   readonly version: number;
   readonly incarnation: number;
   readonly life: ActorCell['life'];
-  readonly isComing: boolean;
+  readonly isComing?: true | undefined;
   readonly keeper: 'tree' | 'key' | undefined;
   readonly state: object | undefined;
-  readonly letters: readonly LetterImage[];
-  readonly waiters: readonly { readonly letter: LetterImage; readonly from: string | undefined }[];
-  readonly parent: string | undefined;
-  readonly timers: readonly {
-    readonly name: string;
-    readonly atMs: number;
-    readonly handler: string;
-    readonly message: unknown;
-  }[];
-  readonly stash: readonly LetterImage[];
-  readonly watchers: readonly (readonly [
-    string,
-    { readonly ref: ActorRef; readonly handler: string },
-  ])[];
-  readonly watched: readonly string[];
-  readonly links: readonly ActorRef[];
-  readonly owes: readonly AskAddress[];
-  readonly asks: readonly number[];
+  readonly letters?: readonly LetterImage[] | undefined;
+  readonly more?: MoreImage | undefined;
+}
+
+interface MoreImage {
+  readonly waiters?:
+    | readonly { readonly letter: LetterImage; readonly from: string | undefined }[]
+    | undefined;
+  readonly parent?: string | undefined;
+  readonly timers?:
+    | readonly {
+        readonly name: string;
+        readonly atMs: number;
+        readonly handler: string;
+        readonly message: unknown;
+      }[]
+    | undefined;
+  readonly stash?: readonly LetterImage[] | undefined;
+  readonly watchers?:
+    | readonly (readonly [string, { readonly ref: ActorRef; readonly handler: string }])[]
+    | undefined;
+  readonly watched?: readonly string[] | undefined;
+  readonly links?: readonly ActorRef[] | undefined;
+  readonly owes?: readonly AskAddress[] | undefined;
+  readonly asks?: readonly number[] | undefined;
   readonly rest: {
     readonly [K in (typeof FEW)[number]]?: CellMore[K] | undefined;
   };
@@ -153,37 +161,58 @@ export function restoreNode(
 }
 
 function cellImage(cell: ActorCell): CellImage {
-  const { path, kind, incarnation, life, isComing, keeper, state, held } = cell;
-  const more: CellMore = cell.more ?? {};
-  const letters = Array.from(cell.letters(), letterImage);
-  if (held !== undefined) letters.unshift(letterImage(held.letter)); // I1
+  const { path, kind, incarnation, life, isComing, keeper, state, held, more } = cell;
+  const letters =
+    held === undefined && cell.first === undefined
+      ? undefined
+      : Array.from(cell.letters(), letterImage);
+  if (held !== undefined) letters!.unshift(letterImage(held.letter)); // I1
   return {
     path,
     actor: kind.name,
     version: kind.definition.version,
     incarnation,
     life,
-    isComing,
+    ...(isComing ? { isComing } : undefined),
     keeper: keeper?.kind,
     state,
-    letters,
-    waiters: Array.from(more.waiters ?? [], ({ letter, from }) => ({
+    ...(letters === undefined ? undefined : { letters }),
+    ...(more === undefined ? undefined : { more: moreImage(more) }),
+  };
+}
+
+function moreImage(more: CellMore): MoreImage {
+  const { parent, waiters, timers, stash, watchers, watched, links, owes, asks } = more;
+  const given: MoreImage = {
+    waiters: listed(waiters, ({ letter, from }) => ({
       letter: letterImage(letter),
       from: from?.path,
     })),
-    parent: more.parent?.path,
-    timers: Array.from(more.timers?.values() ?? [], ({ atMs, item }) => {
+    parent: parent?.path,
+    timers: listed(timers?.values(), ({ atMs, item }) => {
       const { name, handler, message } = (item as { readonly timer: ActorTimer }).timer;
       return { name, atMs, handler, message };
     }),
-    stash: (more.stash ?? []).map(letterImage),
-    watchers: [...(more.watchers ?? [])],
-    watched: [...(more.watched ?? [])],
-    links: [...(more.links?.values() ?? [])],
-    owes: [...(more.owes?.values() ?? [])],
-    asks: [...(more.asks ?? [])],
-    rest: Object.fromEntries(FEW.map((name) => [name, more[name]])),
+    stash: listed(stash, letterImage),
+    watchers: listed(watchers, (watcher) => watcher),
+    watched: listed(watched, (path) => path),
+    links: listed(links?.values(), (ref) => ref),
+    owes: listed(owes?.values(), (ask) => ask),
+    asks: listed(asks, (ask) => ask),
+    rest: present(Object.fromEntries(FEW.map((name) => [name, more[name]]))),
   };
+  return present(given);
+}
+
+/** Undefined for none. */
+function listed<T, R>(items: Iterable<T> | undefined, map: (item: T) => R): R[] | undefined {
+  if (items === undefined) return undefined;
+  const list = Array.from(items, map);
+  return list.length === 0 ? undefined : list;
+}
+
+function present<T extends object>(value: T): T {
+  return Object.fromEntries(Object.entries(value).filter(([, item]) => item !== undefined)) as T;
 }
 
 function letterImage({ to, handler, message, sender, ask, counts, run }: Letter): LetterImage {
@@ -200,10 +229,9 @@ function cellOf(image: CellImage, kind: ActorKind): ActorCell {
   const cell = new ActorCell(kind, image.path, image.incarnation);
   cell.state = image.state === undefined ? undefined : migrated(image, kind);
   if (image.keeper !== 'tree') cell.life = image.life === 'stopping' ? 'running' : image.life;
-  cell.isComing = image.isComing;
-  for (const letter of image.letters) cell.put(letterOf(letter));
-  const few = Object.entries(image.rest).filter(([, value]) => value !== undefined);
-  if (few.length > 0) Object.assign(cell.extend(), Object.fromEntries(few));
+  cell.isComing = image.isComing === true;
+  for (const letter of image.letters ?? []) cell.put(letterOf(letter));
+  if (image.more !== undefined) Object.assign(cell.extend(), image.more.rest);
   return cell;
 }
 
@@ -222,25 +250,30 @@ function migrated({ actor, version, state }: CellImage, { definition }: ActorKin
 
 /** What points to other actors, or to the node. */
 function connect(node: ActorNode, image: CellImage): void {
-  const { world, lives, runner } = node;
+  const { world } = node;
   const cell = world.cells.get(image.path)!;
-  if (image.parent !== undefined) {
-    const parent = world.cells.get(image.parent);
+  const { more } = image;
+  if (more?.parent !== undefined) {
+    const parent = world.cells.get(more.parent);
     cell.extend().parent = parent;
     if (parent !== undefined && image.keeper === undefined) parent.own('children').add(cell);
   }
-  for (const { name, atMs, handler, message } of image.timers) {
-    runner.setTimer(cell, name, atMs, handler, message);
+  if (more !== undefined) connectMore(node, cell, more);
+  if (image.keeper === 'key') node.lives.keepByKey(cell);
+}
+
+function connectMore(node: ActorNode, cell: ActorCell, more: MoreImage): void {
+  for (const { name, atMs, handler, message } of more.timers ?? []) {
+    node.runner.setTimer(cell, name, atMs, handler, message);
   }
-  for (const { letter, from } of image.waiters) {
-    const sender = from === undefined ? undefined : world.cells.get(from);
+  for (const { letter, from } of more.waiters ?? []) {
+    const sender = from === undefined ? undefined : node.world.cells.get(from);
     node.post.park({ letter: letterOf(letter), target: cell, from: sender });
   }
-  if (image.stash.length > 0) cell.own('stash').push(...image.stash.map(letterOf));
-  for (const [path, watcher] of image.watchers) cell.own('watchers').set(path, watcher);
-  for (const path of image.watched) cell.own('watched').add(path);
-  for (const ref of image.links) cell.own('links').set(ref.path, ref);
-  for (const ask of image.owes) cell.own('owes').set(`${ask.node}.${ask.id}`, ask);
-  for (const ask of image.asks) cell.own('asks').add(ask);
-  if (image.keeper === 'key') lives.keepByKey(cell);
+  if (more.stash !== undefined) cell.own('stash').push(...more.stash.map(letterOf));
+  for (const [path, watcher] of more.watchers ?? []) cell.own('watchers').set(path, watcher);
+  for (const path of more.watched ?? []) cell.own('watched').add(path);
+  for (const ref of more.links ?? []) cell.own('links').set(ref.path, ref);
+  for (const ask of more.owes ?? []) cell.own('owes').set(`${ask.node}.${ask.id}`, ask);
+  for (const ask of more.asks ?? []) cell.own('asks').add(ask);
 }

@@ -116,10 +116,10 @@ function money(parts: readonly NodeSections[]): { all: number; inFlight: number 
   const count = ({ handler, message }: { handler: string; message: unknown }) =>
     handler === 'deposit' ? (message as number) : 0;
   for (const { image, channels } of parts.map(decodeNodePart)) {
-    for (const { state, letters, waiters } of image.cells) {
+    for (const { state, letters = [], more } of image.cells) {
       all += (state as { balance: number }).balance;
       for (const letter of letters) all += count(letter);
-      for (const { letter } of waiters) all += count(letter);
+      for (const { letter } of more?.waiters ?? []) all += count(letter);
     }
     for (const envelope of channels.flatMap(({ envelopes }) => envelopes)) {
       if (envelope.kind === 'message') inFlight += count(envelope);
