@@ -77,36 +77,65 @@ test('rings that are full both ways do not stop two nodes, and order is kept', a
   }
 });
 
-test('a snapshot under load holds all money, in accounts or on its way, and is gone on from', async () => {
+/** Accounts that pass money to each other on three threads. */
+async function bank(options: RigOptions) {
   const accounts = 40;
-  const total = accounts * 100;
-  const first = await open({ nodes: 3, ringBytes: 4_096 });
   const keys = Array.from({ length: accounts }, (_, key) => key);
-  const pass = (rig: Rig) => {
-    for (const key of keys) {
-      rig.tell(rig.account(key), 'pass', { amount: 7, hops: 100, peers: accounts });
-    }
-  };
-  const sum = async (rig: Rig): Promise<number> => {
+  const rig = await open({ nodes: 3, ...options });
+  const sum = async (): Promise<number> => {
     const balances = await Promise.all(keys.map((key) => rig.ask(rig.account(key), 'balance')));
     return balances.reduce<number>((all, balance) => all + (balance as number), 0);
   };
-  expect(await sum(first)).toBe(total);
-  pass(first);
-  let parts = await first.snapshot(1);
+  return {
+    rig,
+    total: accounts * 100,
+    sum,
+    pass: () => {
+      for (const key of keys) {
+        rig.tell(rig.account(key), 'pass', { amount: 7, hops: 100, peers: accounts });
+      }
+    },
+    /** Whatever is on its way arrives. @returns what all have then */
+    settled: async (): Promise<number> => {
+      for (let tries = 0; ; tries += 1) {
+        const all = await sum();
+        if (all === accounts * 100 || tries === 1_000) return all;
+      }
+    },
+  };
+}
+
+test('a snapshot under load holds all money, in accounts or on its way, and is gone on from', async () => {
+  const { rig, total, sum, pass } = await bank({ ringBytes: 4_096 });
+  expect(await sum()).toBe(total);
+  let parts: readonly NodeSections[] = [];
   let inFlight = 0;
-  for (let checkpoint = 2; checkpoint <= 6; checkpoint += 1) {
-    pass(first);
-    parts = await first.snapshot(checkpoint);
+  for (let checkpoint = 1; checkpoint <= 6; checkpoint += 1) {
+    pass();
+    parts = await rig.snapshot(checkpoint);
     inFlight += money(parts).inFlight;
     expect(money(parts).all).toBe(total);
   }
   expect(inFlight).toBeGreaterThan(0);
-  const second = await open({ nodes: 3, restore: parts });
-  // Whatever was on its way arrives.
-  let now = 0;
-  for (let tries = 0; tries < 1_000 && now !== total; tries += 1) now = await sum(second);
-  expect(now).toBe(total);
+  const second = await bank({ restore: parts });
+  expect(await second.settled()).toBe(total);
+});
+
+test('when a thread has died, all nodes go back to a snapshot together, and nothing of before comes through', async () => {
+  const { rig, total, sum, pass, settled } = await bank({ ringBytes: 4_096 });
+  expect(await sum()).toBe(total);
+  for (let checkpoint = 1; checkpoint <= 3; checkpoint += 1) {
+    pass();
+    const parts = await rig.snapshot(checkpoint);
+    pass();
+    const before = rig.failures.length;
+    rig.pool.kill(checkpoint % 3, 'throw');
+    await rig.until(() => rig.failures.length > before);
+    await rig.restart(parts);
+    expect(await settled()).toBe(total);
+    // Were something of the former epoch still to come, there would be more.
+    expect(await sum()).toBe(total);
+  }
 });
 
 /** Of deposits that wait in mailboxes, in lanes, and of balances. */

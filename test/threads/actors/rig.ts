@@ -49,6 +49,7 @@ export class Rig {
   #participant: Participant | undefined;
   #listeners: (() => void)[] = [];
   #last = 0;
+  #epoch = 0;
 
   static async open(options: RigOptions = {}): Promise<Rig> {
     const { timeoutMs = 30_000 } = options;
@@ -69,7 +70,7 @@ export class Rig {
       });
     });
     await rig.pool.open();
-    await rig.#deploy(1);
+    await rig.#deploy(options.restore);
     return rig;
   }
 
@@ -183,9 +184,21 @@ export class Rig {
     await this.pool.close(this.failures.length === 0);
   }
 
-  async #deploy(epoch: number): Promise<void> {
+  /** What a system does when a thread has died: nothing of this epoch counts, and all go on from these parts. */
+  async restart(parts: readonly NodeSections[]): Promise<void> {
+    this.#scheduler.remove(this.#tasklet);
+    const slots = Array.from({ length: this.nodes }, (_, slot) => slot);
+    await Promise.all(slots.map((slot) => this.pool.fence(slot, 0, 2_000)));
+    await Promise.all(slots.map((slot) => this.pool.ensure(slot)));
+    this.events.length = 0;
+    await this.#deploy(parts);
+  }
+
+  async #deploy(restore: readonly NodeSections[] | undefined): Promise<void> {
+    this.#epoch += 1;
+    const epoch = this.#epoch;
     const { nodes } = this;
-    const { ringBytes = 1 << 16, restore, supervisor } = this.#options;
+    const { ringBytes = 1 << 16, supervisor } = this.#options;
     const indices = Array.from({ length: nodes + 1 }, (_, index) => index);
     const lanes = indices.flatMap((from) =>
       indices.filter((to) => to !== from).map((to) => ({ from, to, ring: createRing(ringBytes) })),
