@@ -1,7 +1,9 @@
 /**
  * A node at work on its thread: takes what its lanes bring, has its actors handle it, and sends on what they say.
  *
- *  N1  It takes from its lanes always, and has actors work only while there is room for what they send (ThreadLanes, L2).
+ *  N1  It has actors work only while there is room for what they send (ThreadLanes, L2), and takes from its lanes also
+ *      when there is none. Otherwise it takes no more before as many messages were handled as it took last: what waits
+ *      in a lane costs less than what waits in a mailbox. But not for long, because markers are to come through.
  *  N2  What actors send in one run leaves at its end, or earlier when a batch is full: one wake-up for many messages.
  *  N3  A marker is met between two messages: what was taken before it is in the image, what comes after it is not, and
  *      the node's own markers leave before anything that it sends later (participant.ts, C1).
@@ -31,8 +33,10 @@ export interface NodeMessage {
 
 /** Between two looks at the clock and at the room that there is. */
 const MESSAGES_AT_ONCE = 32;
-/** Between two flushes, if there is time for so many. */
+/** Between two flushes. */
 const MESSAGES_A_RUN = 512;
+/** So long it may take to handle what was taken, before more is taken nonetheless. */
+const TAKE_AFTER_MS = 10;
 const LINGER_MS = 0.05;
 /** Dead letters and errors that are told one by one in a run; the rest are counted only. */
 const EVENTS_MAX = 256;
@@ -58,6 +62,10 @@ export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneRe
   #events: NodeEvent[] = [];
   #ended: Failure | undefined;
   #isClosed = false;
+  /** Messages to be handled before more are taken. */
+  #owed = 0;
+  /** When it took last: `performance.now()`. */
+  #takenMs = 0;
   /** When something moved last: `performance.now()`. */
   #movedMs = 0;
 
@@ -99,15 +107,18 @@ export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneRe
     const lanes = this.#lanes;
     this.#now = clock.now();
     let moved = lanes.pump();
-    const taken = lanes.take(this); // N1
-    if (taken > 0) moved = true;
-    for (let left = Math.max(MESSAGES_A_RUN, taken); left > 0 && !lanes.isBlocked; ) {
+    if (this.#mayTake) {
+      const taken = lanes.take(this);
+      this.#owed = taken;
+      this.#takenMs = performance.now();
+      if (taken > 0) moved = true;
+    }
+    for (let left = MESSAGES_A_RUN; left > 0 && !lanes.isBlocked; left -= MESSAGES_AT_ONCE) {
       if (!this.#hasWork && !this.#isDue) break;
       const hasMore = this.#node.run(this.#now, MESSAGES_AT_ONCE);
       moved = true;
-      left -= MESSAGES_AT_ONCE;
-      if (!hasMore) break;
-      if (performance.now() >= deadline) break;
+      this.#owed -= MESSAGES_AT_ONCE;
+      if (!hasMore || performance.now() >= deadline) break;
     }
     lanes.flush(); // N2
     if (moved) block.progress();
@@ -143,6 +154,12 @@ export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneRe
   marker(from: number, checkpoint: number): void {
     if (this.#participant.marker(from, checkpoint) === 'cut') this.#cut(checkpoint);
     if (this.#participant.isComplete) this.#complete();
+  }
+
+  /** N1 */
+  get #mayTake(): boolean {
+    if (this.#owed <= 0 || this.#lanes.isBlocked || !this.#hasWork) return true;
+    return performance.now() - this.#takenMs >= TAKE_AFTER_MS;
   }
 
   /** N3 */
