@@ -7,6 +7,7 @@ import { ActorNode, type ActorTreeNode, type NodeOptions } from '../../actors/no
 import { restoreNode } from '../../actors/node/node-image.js';
 import { homesBy } from '../../actors/placement.js';
 import { decodeNodePart, type NodePart } from '../../actors/snapshot/node-part.js';
+import type { Failure } from '../../base/failure.js';
 import { seededRandom } from '../../base/random.js';
 import type { Deployment, HostedCell, Stage } from '../../host/workload.js';
 import type { ControlBlock } from '../../threads/control-block.js';
@@ -48,17 +49,20 @@ export class ActorDeployment implements Deployment<Actors> {
     const homeOf = homesBy(spec.table);
     const lanes = new ThreadLanes({ ...spec, index: slot });
     const { report } = stage;
-    this.#work = new NodeWork({ slot, epoch, lanes, clock, homeOf, block, report }, (work) =>
-      makeNode(options, this.#part, clock.now(), {
-        node: slot,
-        random: seededRandom(options.seed),
-        isHere: ({ path }) => homeOf(path) === slot,
-        out: (envelope) => work.out(envelope),
-        observe: (event) => work.observe(event),
-        wake: stage.wake,
-        supervisor: spec.supervisor,
-        drafts: spec.drafts,
-      }),
+    const failed = (failure: Failure) => this.#cell.fail(failure);
+    this.#work = new NodeWork(
+      { slot, epoch, lanes, clock, homeOf, block, failed, report },
+      (work) =>
+        makeNode(options, this.#part, clock.now(), {
+          node: slot,
+          random: seededRandom(options.seed),
+          isHere: ({ path }) => homeOf(path) === slot,
+          out: (envelope) => work.out(envelope),
+          observe: (event) => work.observe(event),
+          wake: stage.wake,
+          supervisor: spec.supervisor,
+          drafts: spec.drafts,
+        }),
     );
     const surroundings: Surroundings<NodeMessage> = {
       wake: stage.wake,

@@ -19,7 +19,7 @@ import type { Envelope, NodeEvent } from '../../actors/node/world.js';
 import { OUTSIDE } from '../../actors/placement.js';
 import { encodeChannels, encodeImage } from '../../actors/snapshot/node-part.js';
 import { Participant } from '../../actors/snapshot/participant.js';
-import { type Failure, failureToError, toFailure } from '../../base/failure.js';
+import { type Failure, toFailure } from '../../base/failure.js';
 import type { ControlBlock } from '../../threads/control-block.js';
 import type { ActorsEvent } from './actor-types.js';
 import type { NodeClock } from './node-clock.js';
@@ -48,6 +48,8 @@ export interface NodeWorkOptions {
   readonly clock: NodeClock;
   readonly homeOf: (path: string) => number;
   readonly block: ControlBlock;
+  /** The node's supervisor at the top has given up: nothing of it is to run any more. */
+  readonly failed: (failure: Failure) => void;
   readonly report: (event: ActorsEvent, transfer?: readonly ArrayBuffer[]) => void;
 }
 
@@ -123,7 +125,7 @@ export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneRe
     lanes.flush(); // N2
     if (moved) block.progress();
     if (this.#events.length > 0) this.#tell();
-    if (this.#ended !== undefined) throw failureToError(this.#ended);
+    if (this.#ended !== undefined) this.#giveUp(this.#ended);
     const now = performance.now();
     if (moved) this.#movedMs = now;
     return moved || now - this.#movedMs < LINGER_MS; // N5
@@ -154,6 +156,18 @@ export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneRe
   marker(from: number, checkpoint: number): void {
     if (this.#participant.marker(from, checkpoint) === 'cut') this.#cut(checkpoint);
     if (this.#participant.isComplete) this.#complete();
+  }
+
+  #giveUp({ name, message, ...rest }: Failure): void {
+    this.#ended = undefined;
+    const { slot, failed } = this.#options;
+    failed({
+      kind: 'user-code',
+      name: 'HoldfastError',
+      code: 'ERR_HOLDFAST_USER_CODE',
+      message: `the supervisor at the top of node ${slot} has given up: ${name}: ${message}`,
+      cause: { name, message, ...rest },
+    });
   }
 
   /** N1 */

@@ -197,7 +197,12 @@ test('a node whose supervisor at the top gives up has failed', async () => {
     await expect(rig.ask(ref, 'fail')).rejects.toMatchObject({ name: 'RangeError' });
   }
   await rig.until(() => rig.nodeFailure(1) !== undefined);
-  expect(rig.nodeFailure(1)).toMatchObject({ slot: 1 });
+  expect(rig.nodeFailure(1)).toMatchObject({
+    slot: 1,
+    kind: 'user-code',
+    message: 'the supervisor at the top of node 1 has given up: RangeError: no',
+    cause: { name: 'RangeError' },
+  });
   expect(rig.nodeEvents().map(({ kind }) => kind)).toContain('restarting');
   expect(rig.nodeEvents().at(-1)).toMatchObject({ kind: 'ended' });
 });

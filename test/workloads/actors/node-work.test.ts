@@ -5,6 +5,7 @@ import { ActorNode, type ActorRef, defineActor } from '../../../src/actors/index
 import type { Envelope } from '../../../src/actors/node/world.js';
 import { OUTSIDE } from '../../../src/actors/placement.js';
 import { decodeNodePart } from '../../../src/actors/snapshot/node-part.js';
+import type { Failure } from '../../../src/base/failure.js';
 import { seededRandom } from '../../../src/base/random.js';
 import { createRing } from '../../../src/channels/ring.js';
 import { ControlBlock } from '../../../src/threads/control-block.js';
@@ -54,6 +55,7 @@ function twoNodes(ringBytes = 1 << 16) {
       clock: new NodeClock(),
       homeOf,
       block: new ControlBlock(),
+      failed: ({ message }: Failure) => expect.fail(message),
       report: (event: ActorsEvent) => events.push(event),
     };
     return new NodeWork(options, (work) => {
