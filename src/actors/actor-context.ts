@@ -12,7 +12,7 @@ import type { Address } from './actor.js';
 export interface ActorRef<out D = unknown> extends Address {
   /** Name of its definition. */
   readonly actor: string;
-  /** `parent/child`; of a sharded actor `Definition/key`. */
+  /** `parent/child`; of a sharded actor `Definition#key`. */
   readonly path: string;
   /** 0 for a sharded actor: its key is its identity. */
   readonly incarnation: number;
