@@ -35,6 +35,14 @@ export function branchOf({ sources }: PipelineSpec): Branch {
   return BRANCHES[mix(batch, records, paceMs, 11) % BRANCHES.length]!;
 }
 
+/** How many rows the branch may emit for one record or one watermark: if all have one key, each meets each. */
+export function rowsAtOnce(pipeline: PipelineSpec): number {
+  if (branchOf(pipeline) === 'none') return 0;
+  const [left = 0, ...right] = pipeline.sources.map(({ splits, records }) => splits * records);
+  const pairs = left * right.reduce((sum, records) => sum + records, 0);
+  return pairs * (JOIN_WINDOW.sizeMs / JOIN_WINDOW.slideMs);
+}
+
 const nameOf = (record: SimRecord | null): string =>
   record === null ? 'nobody' : `${record.s}.${record.p}.${record.i}`;
 const pairRow = (left: SimRecord | null, right: SimRecord | null): Row => ({

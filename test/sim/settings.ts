@@ -9,6 +9,7 @@ import {
   noRestart,
   type RestartStrategy,
 } from '../../src/supervisor/restart-strategy.js';
+import { rowsAtOnce } from './branches.js';
 import { callsOf, mix, type Theme, type Topology } from './topology.js';
 
 export interface Settings {
@@ -42,6 +43,10 @@ export interface Settings {
 
 /** For checkpoints that wait for slow rows: aligned ones, and the first after a rescale. */
 const SLOW_MS = 10_000;
+
+/** As long as the most rows take that one record brings: no barrier gets between them, in whatever mode. */
+const slowMs = ({ pipelines }: Topology): number =>
+  SLOW_MS + Math.max(...pipelines.map((one) => one.workMs * rowsAtOnce(one)));
 
 export function drawSettings(random: Random, topology: Topology, theme: Theme): Settings {
   const pick = <T>(...from: readonly T[]): T => from[randomInt(random, from.length)]!;
@@ -94,12 +99,12 @@ export function drawSettings(random: Random, topology: Topology, theme: Theme): 
   if (theme === 'pressure') {
     const alignment = pick<CheckpointAlignment>('unaligned', { alignedTimeoutMs: 5 });
     const parallelism = 2 + randomInt(random, 3);
-    return { ...drawn, alignment, parallelism, capacityBytes: 1_024, timeoutMs: SLOW_MS };
+    return { ...drawn, alignment, parallelism, capacityBytes: 1_024, timeoutMs: slowMs(topology) };
   }
   const tolerant = { incremental: true, tolerableFailures: Number.POSITIVE_INFINITY };
   const themed = theme === 'changes' ? { ...drawn, ...tolerant, intervalMs: 30 } : drawn;
   const isSlow = topology.pipelines.some((one) => one.workMs > 0 || callsOf(one) !== 'none');
-  const timeoutMs = isSlow ? SLOW_MS : isNarrow ? 2_000 : themed.timeoutMs;
+  const timeoutMs = isSlow ? slowMs(topology) : isNarrow ? 2_000 : themed.timeoutMs;
   const settings = { ...themed, timeoutMs };
   if (theme === 'times') {
     return {

@@ -4,7 +4,8 @@
  *
  *  M1  Safety is asked of all the time (oracle.ts), and at the end once more: what the sinks hold is what
  *      the sequential interpreter says, no more and no less.
- *  M2  Liveness: once faults have stopped the job ends within `LIVENESS_MS` of virtual time.
+ *  M2  Liveness: once faults have stopped the job ends within `LIVENESS_MS` of virtual time. What rests on purpose goes on
+ *      by then, or when all has come out that can (`restMsMax`).
  *  M3  A job that gives up does so by a named error. Only a flipped bit may end it for good.
  *  M4  Every complete checkpoint is enough (I3, I18, I20): of some seeds the disk and the servers are
  *      copied at the moment when one is complete, as a power cut would leave them. After the end another
@@ -83,12 +84,10 @@ interface Copy {
 }
 
 const LIVENESS_MS = 60_000;
-/**
- * While splits rest it is looked so often whether all has come out that can, and so long: with one reader open, each
- * of seven splits gets turns of up to four seconds (flowing-splits.ts, F3), and may need more than one.
- */
+/** While splits rest it is looked so often whether all has come out that can. */
 const REST_LOOK_MS = 100;
-const REST_MS_MAX = 60_000;
+/** How long a split at rest may keep the only open reader from the others (flowing-splits.ts, F3). */
+const SPLIT_TURN_MS_MAX = 4_000;
 const COPIED_SHARE = 0.2;
 const COPYING = 0x636f7079;
 /** More than a seed ever starts: those of a copy have numbers of their own. */
@@ -222,7 +221,7 @@ export class Simulation {
       const fromMs = this.#faults.length === 0 ? REST_LOOK_MS : FAULTS_UNTIL_MS;
       world.at(this.#guard, fromMs, () => this.#lookAtRest());
     }
-    const deadlineMs = FAULTS_UNTIL_MS + LIVENESS_MS;
+    const deadlineMs = FAULTS_UNTIL_MS + LIVENESS_MS + restMsMax(this.#topology);
     const done = () =>
       this.#outcome !== undefined || oracle.violations.length > 0 || world.nowMs > deadlineMs;
     const uncaught = (error: unknown) => oracle.violated(`a promise was rejected: ${text(error)}`);
@@ -384,7 +383,7 @@ export class Simulation {
     if (missing === undefined) {
       world.log('splits that rest go on');
       this.#isLetGoOn = true;
-    } else if (world.nowMs < FAULTS_UNTIL_MS + REST_MS_MAX) {
+    } else if (world.nowMs < FAULTS_UNTIL_MS + LIVENESS_MS + restMsMax(this.#topology)) {
       this.after(REST_LOOK_MS, () => this.#lookAtRest());
     } else {
       oracle.violated(`I25: time stands while splits rest: ${missing}`);
@@ -569,4 +568,14 @@ function text(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const code = (error as { code?: string }).code;
   return `${code ?? error.name}: ${error.message}${code?.startsWith('ERR_HOLDFAST') ? '' : `\n${error.stack}`}`;
+}
+
+/** With one reader open each record of a split may have to wait for the turns of all the others. */
+function restMsMax({ pipelines }: Topology): number {
+  const sources = pipelines.flatMap((pipeline) => pipeline.sources);
+  const rounds = sources.map(
+    ({ unequal = [] }) =>
+      unequal.reduce((most, { records }) => Math.max(most, records), 0) * unequal.length,
+  );
+  return SPLIT_TURN_MS_MAX * Math.max(...rounds);
 }
