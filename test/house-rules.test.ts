@@ -50,6 +50,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   connectors: 5,
   workloads: 6,
   job: 7,
+  system: 7,
   testing: 8,
   guardian: 8,
   terminal: 9,
@@ -91,6 +92,7 @@ const MAIN_THREAD_ROOMS = [
   'pool',
   'module',
   'job',
+  'system',
   'testing',
   'cli',
 ];
