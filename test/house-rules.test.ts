@@ -50,7 +50,7 @@ const FLOORS: Readonly<Record<string, number>> = {
   connectors: 5,
   workloads: 6,
   job: 7,
-  system: 7,
+  system: 8,
   testing: 8,
   guardian: 8,
   terminal: 9,

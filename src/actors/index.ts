@@ -1,7 +1,7 @@
 /**
  * The door of the actors that users define. What an actor is at all, and the cell that a thread's scheduler runs, says
- * `actor.ts`. `node/` holds the actors of one thread; `workloads/actors/` runs such nodes on threads. Still to come: the
- * system around them.
+ * `actor.ts`. `node/` holds the actors of one thread; `workloads/actors/` runs such nodes on threads, and
+ * `system/` is what those outside have of them.
  */
 
 export type {

@@ -1,16 +1,6 @@
-/** The job's events. What a listener throws is its process's to handle, as with any emitter; the job goes on. */
+/** The job's events. */
 
-import { EventEmitter } from 'node:events';
+import { SafeEmitter } from '../base/safe-emitter.js';
 import type { JobEvents } from './job-types.js';
 
-export class JobEmitter extends EventEmitter<JobEvents> {
-  tell<E extends keyof JobEvents>(event: E, ...args: JobEvents[E]): void {
-    try {
-      this.emit(event, ...(args as never));
-    } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
-    }
-  }
-}
+export class JobEmitter extends SafeEmitter<JobEvents> {}

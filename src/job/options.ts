@@ -206,7 +206,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
       "the path of a directory; for S3 give checkpoint.store: s3Checkpoints({ bucket, prefix }) of 'holdfast/s3'";
     throw badOption('checkpoint.directory', directory, allowed);
   }
-  if (store !== undefined) checkMethods('checkpoint.store', store, STORE_METHODS);
+  if (store !== undefined) checkStore('checkpoint.store', store);
   if (directory !== undefined && store !== undefined) {
     throw badOption('checkpoint.store', store, 'nothing beside checkpoint.directory: choose one');
   }
@@ -310,7 +310,8 @@ function resolveAllowance(given: unknown): readonly string[] {
   throw badOption('allowDropped', given, "a list of operators' ids, or of 'operator#name'");
 }
 
-function resolveRestore(given: unknown, hasCheckpoints: boolean): RestoreFrom {
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+export function resolveRestore(given: unknown, hasCheckpoints: boolean): RestoreFrom {
   if (given === undefined) return { kind: 'latest' };
   if (given === 'latest' || given === 'none') return { kind: given };
   const isPath = typeof given === 'string' && /[/\\]/.test(given);
@@ -343,7 +344,8 @@ function resolveRestart(
   return hasCheckpoints ? exponentialBackoff() : noRestart();
 }
 
-function resolveHeartbeat(options: RunOptions['heartbeat']): ResolvedOptions['heartbeat'] {
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+export function resolveHeartbeat(options: RunOptions['heartbeat']): ResolvedOptions['heartbeat'] {
   const names = ['intervalMs', 'timeoutMs', 'busyLimitMs'] as const;
   const given = checkObject('heartbeat', options, names);
   const intervalMs = checkNumber('heartbeat.intervalMs', given.intervalMs, 100, period);
@@ -455,6 +457,12 @@ function checkLogger(given: RunOptions['logger']): Logger | undefined {
   if (given === undefined) return undefined;
   checkMethods('logger', given, ['debug', 'info', 'warn', 'error']);
   return safeLogger(given);
+}
+
+/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
+export function checkStore(option: string, given: CheckpointStore): CheckpointStore {
+  checkMethods(option, given, STORE_METHODS);
+  return given;
 }
 
 function checkMethods(option: string, given: unknown, methods: readonly string[]): void {

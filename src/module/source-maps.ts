@@ -11,7 +11,7 @@ import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Failure } from '../base/failure.js';
 import { isError } from '../base/realm.js';
-import type { CompiledJob } from './compile.js';
+import type { Compiled } from './compile.js';
 import { PositionMap } from './position-map.js';
 
 /** Most causes that are followed, because a chain of causes may be a circle. */
@@ -20,7 +20,7 @@ const CAUSES_MAX = 16;
 const maps = new Map<string, PositionMap | undefined>();
 
 /** Replaces positions within the job's scripts by those in the sources. Other lines stay as they are. */
-export function mapStack(stack: string, compiled: CompiledJob): string {
+export function mapStack(stack: string, compiled: Compiled): string {
   let mapped = stack;
   for (const [script, mapFile] of Object.entries(compiled.sourceMaps)) {
     if (!mapped.includes(script)) continue;
@@ -37,7 +37,7 @@ export function mapStack(stack: string, compiled: CompiledJob): string {
 }
 
 /** The failure with its stack and those of its causes mapped. */
-export function mapFailure(failure: Failure, compiled: CompiledJob): Failure {
+export function mapFailure(failure: Failure, compiled: Compiled): Failure {
   const { stack, cause } = failure;
   return {
     ...failure,
@@ -47,7 +47,7 @@ export function mapFailure(failure: Failure, compiled: CompiledJob): Failure {
 }
 
 /** Maps the stacks of an error and its causes in place. */
-export function mapError(error: unknown, compiled: CompiledJob): void {
+export function mapError(error: unknown, compiled: Compiled): void {
   for (let at = error, depth = 0; isError(at) && depth < CAUSES_MAX; depth += 1) {
     if (typeof at.stack === 'string') at.stack = mapStack(at.stack, compiled);
     at = at.cause;
@@ -55,7 +55,7 @@ export function mapError(error: unknown, compiled: CompiledJob): void {
 }
 
 /** Reads the maps ahead of the first failure, so that it does not add to a recovery. */
-export function warmSourceMap(compiled: CompiledJob): void {
+export function warmSourceMap(compiled: Compiled): void {
   for (const map of Object.values(compiled.sourceMaps)) sourceMap(map);
 }
 

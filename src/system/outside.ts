@@ -486,6 +486,8 @@ export class Outside {
       for (const { token } of waiters) tokens.add(token);
     for (const token of tokens) commands.push({ kind: 'reject', token, error });
     for (;;) if (this.#deadlines.takeDue(Number.POSITIVE_INFINITY) === undefined) break;
+    for (const { waiters } of this.#asks.values()) waiters.clear();
+    this.#cutting = undefined;
     this.#waiting.clear();
     this.#asks.clear();
     this.#ids.clear();

@@ -1,0 +1,12 @@
+/** The door of systems of actors. Not exported from the package yet. */
+
+export {
+  ActorSystem,
+  type SystemAskOptions,
+  type SystemHandle,
+  type TellOptions,
+} from './actor-system.js';
+export type { SnapshotEvent } from './snapshots.js';
+export type { SystemEvents } from './system-driver.js';
+export type { SystemStatus } from './system-machine.js';
+export type { AnyDefinition, SnapshotOptions, SystemOptions } from './system-options.js';
