@@ -8,8 +8,16 @@ import type {
   MessageOf,
 } from '../actors/actor-definition.js';
 import { unknownActor, unknownHandler } from '../actors/actor-errors.js';
+import {
+  type ActorChild,
+  type ActorGroup,
+  type NamedChild,
+  withNames,
+} from '../actors/node/actor-child.js';
 import type { ActorTreeNode } from '../actors/node/actor-node.js';
+import type { ActorCommand } from '../actors/node/command.js';
 import { travelling } from '../actors/node/travel.js';
+import { HoldfastError } from '../base/errors.js';
 import {
   badOption,
   checkFlag,
@@ -18,6 +26,7 @@ import {
   TIMER_MS_MAX,
 } from '../base/option-checks.js';
 import type { KillCause } from '../host/host-protocol.js';
+import type { AdministrationResult } from '../supervisor/supervisor-protocol.js';
 import { openSystem } from './open-system.js';
 import type { SystemDriver, SystemEvents } from './system-driver.js';
 import type { SystemStatus } from './system-machine.js';
@@ -107,21 +116,56 @@ export class ActorSystem {
     const given = checkObject('spawn', options, names);
     const incarnation = this.#driver.nextIncarnation();
     const { id = `${name}${incarnation}` } = given;
-    if (typeof id !== 'string' || id === '' || id.includes('/')) {
-      throw badOption('spawn.id', id, "a text without '/'");
-    }
+    checkId('spawn.id', id);
     const args = travelling(given.args, 'args');
-    const ref = await this.#driver.request({
-      node: this.#driver.homeOf(id),
-      letter: {
-        kind: 'command',
-        command: { kind: 'spawn', actor: name, options: { ...given, id, args }, incarnation },
-      },
-      path: id,
-      handler: 'spawn',
-      answer: { timeoutMs: COMMAND_TIMEOUT_MS, settled: false },
+    const withArgs = { ...given, id, args };
+    const ref = await this.#command(id, {
+      kind: 'spawn',
+      actor: name,
+      options: withArgs,
+      incarnation,
     });
     return this.handle(ref as ActorRef<D>);
+  }
+
+  /**
+   * The actor of a path, when it is there or comes back.
+   * @throws HoldfastError ERR_HOLDFAST_UNKNOWN_ACTOR
+   */
+  async find<D extends AnyDefinition>(
+    path: string,
+    definition: D,
+  ): Promise<SystemHandle<D> | undefined> {
+    this.#known(definition);
+    const ref = (await this.#command(path, { kind: 'find', path })) as ActorRef<D> | undefined;
+    return ref === undefined ? undefined : this.handle(ref);
+  }
+
+  /**
+   * Adds an actor or a group of them under supervision, on the thread where its id has its home.
+   * @throws HoldfastError ERR_HOLDFAST_UNKNOWN_ACTOR; ERR_HOLDFAST_BAD_CHILD_SPEC when the supervisor refuses it
+   */
+  async supervise(
+    id: string,
+    child: Omit<ActorGroup, 'id'> | Omit<ActorChild, 'id'>,
+  ): Promise<void> {
+    checkId('supervise.id', id);
+    const whole = { ...child, id } as ActorGroup | ActorChild;
+    this.#knowAll(whole);
+    const named = travelling(withNames(whole), 'group') as NamedChild;
+    const incarnation = this.#driver.nextIncarnation();
+    const result = (await this.#command(id, {
+      kind: 'supervise',
+      path: '',
+      child: named,
+      incarnation,
+    })) as AdministrationResult;
+    if (result.kind !== 'refused') return;
+    throw new HoldfastError(
+      'ERR_HOLDFAST_BAD_CHILD_SPEC',
+      `supervise('${id}') was refused: ${result.message}`,
+      { details: { id, reason: result.reason } },
+    );
   }
 
   /** One logical actor for each key, begun by its first message. @throws HoldfastError ERR_HOLDFAST_UNKNOWN_ACTOR */
@@ -169,13 +213,7 @@ export class ActorSystem {
   /** Ends an actor in order. @throws HoldfastError ERR_HOLDFAST_ACTOR_STOPPED when it does not run */
   async stopActor(ref: ActorRef): Promise<void> {
     const { path } = this.handle(ref).ref;
-    await this.#driver.request({
-      node: this.#driver.homeOf(path),
-      letter: { kind: 'command', command: { kind: 'stop', ref } },
-      path,
-      handler: 'stop',
-      answer: { timeoutMs: COMMAND_TIMEOUT_MS, settled: false },
-    });
+    await this.#command(path, { kind: 'stop', ref });
   }
 
   /**
@@ -220,6 +258,26 @@ export class ActorSystem {
     return this;
   }
 
+  once<E extends keyof SystemEvents>(event: E, listener: (...args: SystemEvents[E]) => void): this {
+    this.#driver.events.once(event, listener as never);
+    return this;
+  }
+
+  async #command(path: string, command: ActorCommand): Promise<unknown> {
+    return await this.#driver.request({
+      node: this.#driver.homeOf(path),
+      letter: { kind: 'command', command },
+      path,
+      handler: command.kind,
+      answer: { timeoutMs: COMMAND_TIMEOUT_MS, settled: false },
+    });
+  }
+
+  #knowAll(child: ActorGroup | ActorChild): void {
+    if ('children' in child) for (const below of child.children) this.#knowAll(below);
+    else this.#known(child.actor);
+  }
+
   #known(definition: AnyDefinition): AnyDefinition {
     const known = this.#definitions.get(definition?.name);
     if (known === undefined || known !== definition) {
@@ -252,4 +310,9 @@ export class ActorSystem {
       answer,
     });
   }
+}
+
+function checkId(option: string, id: unknown): asserts id is string {
+  if (typeof id === 'string' && id !== '' && !id.includes('/')) return;
+  throw badOption(option, id, "a text without '/'");
 }
