@@ -8,10 +8,11 @@
  *
  *  F1  A descriptor is closed once, and not before everything that was begun with it has ended, because a moment later
  *      its number may belong to another file.
- *  F2  A file that was only read is closed at once. That waits for nothing, since nothing has to be written, and costs a
- *      twentieth of a call in the thread pool.
- *  F3  When a thread ends, Node closes the descriptors that are still open: it keeps account of them for each
- *      worker.
+ *  F2  When a thread ends, Node closes the descriptors that are still open: it keeps account of them for each worker.
+ *      `fs.close` takes a descriptor out of the account before it is closed, and what waits for the thread pool then is
+ *      dropped with the thread, so that nobody closes it any more (findings/node-close-of-an-ended-thread.sh).
+ *      Therefore every file is closed at once. That has to wait for a disk only where a file on a network was written
+ *      and not synced, and costs a twentieth of a call in the thread pool.
  */
 
 import * as fs from 'node:fs';
@@ -21,15 +22,15 @@ export const link = promisify(fs.link);
 export const lstat = promisify(fs.lstat);
 export const mkdir = promisify(fs.mkdir);
 export const readdir = promisify(fs.readdir);
-export const readFile = promisify(fs.readFile);
 export const readlink = promisify(fs.readlink);
 export const rename = promisify(fs.rename);
 export const rm = promisify(fs.rm);
 export const stat = promisify(fs.stat);
 export const unlink = promisify(fs.unlink);
 
+const READ_BLOCK_BYTES = 256 * 1024;
+
 const openDescriptor = promisify(fs.open);
-const closeDescriptor = promisify(fs.close);
 const statDescriptor = promisify(fs.fstat);
 const syncDescriptor = promisify(fs.fsync);
 const readDescriptor = promisify(fs.read);
@@ -37,14 +38,31 @@ const writeDescriptor = promisify(fs.write);
 
 /** @param flags those of `fs.open`: `r`, `w`, `wx`… */
 export async function open(path: string, flags: string): Promise<FileHandle> {
-  return new FileHandle(await openDescriptor(path, flags), closeDescriptor);
+  return new FileHandle(await openDescriptor(path, flags));
 }
 
 /** Opens a path for reading without waiting: to open a FIFO would wait for a writer. */
 export async function openAtOnce(path: string): Promise<FileHandle> {
   // Windows has neither this flag nor FIFOs among its files.
   const flags = fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0);
-  return new FileHandle(await openDescriptor(path, flags), fs.closeSync); // F2
+  return new FileHandle(await openDescriptor(path, flags));
+}
+
+/** The whole file, also one whose size is not told, as under /proc. */
+export async function readFile(path: string): Promise<Buffer> {
+  const handle = await open(path, 'r');
+  try {
+    const blocks: Buffer[] = [];
+    for (let at = 0; ; ) {
+      const block = Buffer.allocUnsafe(READ_BLOCK_BYTES);
+      const { bytesRead } = await handle.read(block, 0, block.length, at);
+      if (bytesRead === 0) return Buffer.concat(blocks);
+      blocks.push(block.subarray(0, bytesRead));
+      at += bytesRead;
+    }
+  } finally {
+    await handle.close();
+  }
 }
 
 /** What a path is instead of a regular file; undefined for a regular file. */
@@ -59,13 +77,11 @@ export function oddKind(stats: fs.Stats): string | undefined {
 /** An open file. The caller that has opened it must close it. */
 export class FileHandle {
   readonly #fd: number;
-  readonly #shut: (fd: number) => void | Promise<void>;
   readonly #begun = new Set<Promise<unknown>>();
   #closed: Promise<void> | undefined;
 
-  constructor(fd: number, shut: (fd: number) => void | Promise<void>) {
+  constructor(fd: number) {
     this.#fd = fd;
-    this.#shut = shut;
   }
 
   stat(): Promise<fs.Stats> {
@@ -112,7 +128,7 @@ export class FileHandle {
 
   /** Idempotent. */
   close(): Promise<void> {
-    this.#closed ??= Promise.allSettled(this.#begun).then(() => this.#shut(this.#fd)); // F1
+    this.#closed ??= Promise.allSettled(this.#begun).then(() => fs.closeSync(this.#fd)); // F1, F2
     return this.#closed;
   }
 

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -17,7 +17,7 @@ it('what is written is read again, from where one likes', async () => {
   expect(await written.write(Buffer.from('the world'), 4, 5)).toMatchObject({ bytesWritten: 5 });
   await written.sync();
   await written.close();
-  expect(await readFile(path, 'utf8')).toBe('hello world');
+  expect((await readFile(path)).toString()).toBe('hello world');
   expect((await stat(path, { bigint: true })).size).toBe(11n);
   const read = await open(path, 'r');
   const buffer = Buffer.alloc(8, '.');
@@ -53,4 +53,16 @@ it('what fails says so as Node does, and the file can be closed all the same', a
   const file = await open(path, 'r');
   await expect(file.write(Buffer.from('x'))).rejects.toMatchObject({ code: 'EBADF' });
   await file.close();
+});
+
+it('reads a file of several blocks, an empty one, and one whose size is not told', async () => {
+  const path = join(folder, 'file');
+  const bytes = Buffer.from(Array.from({ length: 700_000 }, (_, i) => i * 31));
+  writeFileSync(path, bytes);
+  expect((await readFile(path)).equals(bytes)).toBe(true);
+  writeFileSync(path, '');
+  expect(await readFile(path)).toHaveLength(0);
+  if (existsSync('/proc/self/stat')) {
+    expect((await readFile('/proc/self/stat')).toString()).toContain(`${process.pid} (`);
+  }
 });

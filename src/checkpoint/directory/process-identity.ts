@@ -64,10 +64,8 @@ interface Life {
 /** As far as the kernel tells (Linux). */
 async function lifeOf(pid: number): Promise<Life> {
   try {
-    const [boot, stat] = await Promise.all([
-      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
-      readFile(`/proc/${pid}/stat`, 'utf8'),
-    ]);
+    const files = ['/proc/sys/kernel/random/boot_id', `/proc/${pid}/stat`];
+    const [boot, stat] = (await Promise.all(files.map(readFile))).map(String) as [string, string];
     // From field 3 on; the second is the command in parentheses and may hold anything.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const [state, threads, start] = [fields[0], Number(fields[17]), fields[19]];
