@@ -20,6 +20,8 @@ type AnyDefinition = ActorDefinition<any, any, any>;
 export interface LocalOptions extends Partial<Omit<NodeOptions, 'out' | 'wake'>> {
   /** Default: who has waited longest is next. */
   readonly seed?: number | undefined;
+  /** Called after each message: what it sees is a node between two messages. It may `replace` it. */
+  readonly afterEach?: (() => void) | undefined;
 }
 
 /** An actor, for those outside. */
@@ -36,6 +38,9 @@ export interface ActorHandle<D> {
 
 const ASK_TIMEOUT_MS = 5_000;
 const MESSAGES_AT_ONCE = 1_024;
+/** An async handler that needs no time goes on within so many turns of the event loop. */
+const IDLE_TURNS = 4;
+const turnOfLoop = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 export class LocalActors {
   node: ActorNode;
@@ -43,9 +48,11 @@ export class LocalActors {
   now = 0;
   readonly #waiting = new Map<number, (outcome: AskOutcome) => void>();
   readonly #options: NodeOptions;
+  readonly #afterEach: (() => void) | undefined;
   #lastToken = 0;
 
-  constructor({ seed, ...options }: LocalOptions = {}) {
+  constructor({ seed, afterEach, ...options }: LocalOptions = {}) {
+    this.#afterEach = afterEach;
     this.#options = {
       random: seededRandom(1),
       order: seed === undefined ? undefined : seededRandom(seed),
@@ -112,10 +119,28 @@ export class LocalActors {
 
   /** Runs until nobody has anything to do, async handlers that need no time included. Time stands still. */
   async settle(): Promise<void> {
-    for (let idle = 0; idle < 3; ) {
+    if (this.#afterEach !== undefined) {
+      await this.#settleSingly(this.#afterEach);
+      return;
+    }
+    for (let idle = 0; idle < IDLE_TURNS; ) {
       while (this.node.run(this.now, MESSAGES_AT_ONCE)) idle = 0;
-      await new Promise((resolve) => setImmediate(resolve));
+      await turnOfLoop();
       idle = this.node.runner.hasCompletions ? 0 : idle + 1;
+    }
+  }
+
+  /** Async handlers get as far as they can before each call: one that begins anew each time would never end. */
+  async #settleSingly(afterEach: () => void): Promise<void> {
+    for (let idle = 0; idle < IDLE_TURNS; ) {
+      const more = this.node.run(this.now, 1);
+      await turnOfLoop();
+      while (this.node.runner.hasCompletions) {
+        this.node.run(this.now, 0);
+        await turnOfLoop();
+      }
+      afterEach();
+      idle = more ? 0 : idle + 1;
     }
   }
 

@@ -214,3 +214,29 @@ describe('a restored node', () => {
     expect(group?.children.map(({ state }) => state)).toEqual(['running', 'down']);
   });
 });
+
+it('a supervised actor whose async handler begins anew after each restore lets the others go on', async () => {
+  const Echo = defineActor(url, 'Echo', {
+    initial: () => ({}),
+    handlers: { echo: (_state, text: string) => text },
+  });
+  const Asker = defineActor(url, 'Asker', {
+    initial: () => ({}),
+    onError: 'restart', // So it is supervised.
+    handlers: {
+      ask: async (_state, to: ActorRef, ctx) => await ctx.ask(to, 'echo', 'here'),
+    },
+  });
+  let restores = 0;
+  const actors: LocalActors = new LocalActors({
+    afterEach() {
+      restores += 1;
+      if (restores > 100) throw new Error('nobody goes on');
+      actors.replace([Echo, Asker]);
+    },
+  });
+  const echo = actors.spawn(Echo);
+  const answer = actors.spawn(Asker).ask('ask', echo.ref);
+  await actors.settle();
+  expect(await answer).toBe('here');
+});

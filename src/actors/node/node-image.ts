@@ -151,6 +151,8 @@ export function restoreNode(
       }
     }
   });
+  // Supervisors have put theirs first. Next is who has waited longest; who was in an async handler comes last.
+  world.ready.clear();
   for (const path of image.ready) world.wake(world.cells.get(path)!);
   for (const cell of world.cells.values()) world.wake(cell);
   for (const { path, life, keeper } of image.cells) {

@@ -45,6 +45,16 @@ export class ReadyQueue {
     return cell;
   }
 
+  clear(): void {
+    while (this.#size > 0) {
+      const cell = this.#cells[this.#from]!;
+      this.#cells[this.#from] = undefined;
+      this.#from = (this.#from + 1) & (this.#cells.length - 1);
+      this.#size -= 1;
+      cell.isReady = false;
+    }
+  }
+
   /** Those in it, the next one first. */
   *[Symbol.iterator](): Iterator<ActorCell> {
     for (let i = 0; i < this.#size; i += 1) {
