@@ -80,6 +80,7 @@ const CODES = {
   ERR_HOLDFAST_OUTSIDE_CALLBACK: {},
   ERR_HOLDFAST_POOL_MODULE: { fatal: true },
   ERR_HOLDFAST_POOL_THREAD_DIED: {},
+  ERR_HOLDFAST_PROBE: {},
   ERR_HOLDFAST_PROCESS_DIED: { kinds: ['process-death'] },
   ERR_HOLDFAST_RESTART_BUDGET: {},
   ERR_HOLDFAST_SINK: { kinds: ['sink'] },
