@@ -439,8 +439,11 @@ export class Lives implements KeptActors {
     const world = this.#world;
     for (const timer of more.timers?.values() ?? []) world.alarms.remove(timer as Deadline<Alarm>);
     for (const ask of more.asks ?? []) world.asks.forget(ask);
-    const failure = toFailure(actorStopped(cell.path), 'user-code');
-    for (const ask of more.owes?.values() ?? []) world.answer(ask, { ok: false, failure });
+    if (more.owes !== undefined && more.owes.size > 0) {
+      // Only then: an error with its stack takes longer than the rest of a life.
+      const failure = toFailure(actorStopped(cell.path), 'user-code');
+      for (const ask of more.owes.values()) world.answer(ask, { ok: false, failure });
+    }
     for (const path of more.watched ?? []) world.cells.get(path)?.more?.watchers?.delete(cell.path);
     for (const letter of [...(more.stash ?? [])].reverse()) cell.putFirst(letter);
     delete more.timers;

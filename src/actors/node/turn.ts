@@ -165,10 +165,12 @@ export class Turn implements ActorContext, Held {
   spawn<D extends Defined>(definition: D, options: SpawnOptions = {}): ActorRef<D> {
     this.#check('spawn');
     const { path } = this.cell;
-    const isTaken = this.effects?.some(
-      (done) =>
-        'kind' in done && done.kind === 'spawn' && done.cell.path === `${path}/${options.id}`,
-    );
+    const own = options.id === undefined ? undefined : `${path}/${options.id}`;
+    const isTaken =
+      own !== undefined &&
+      this.effects?.some(
+        (done) => 'kind' in done && done.kind === 'spawn' && done.cell.path === own,
+      );
     if (isTaken === true) throw misuse(`'${path}' spawns two children called '${options.id}'`);
     const args = travelling(options.args, 'args of spawn');
     const cell = this.host.prepare(this.cell, definition, { ...options, args });
