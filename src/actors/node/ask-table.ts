@@ -71,7 +71,9 @@ export class AskTable {
     const id = this.#awaited.get(`${run}.${n}`);
     if (id === undefined) return undefined;
     const { ask } = this.#entries.get(id)!;
-    return ask.to.path === to.path && ask.handler === handler ? id : undefined;
+    if (ask.to.path === to.path && ask.handler === handler) return id;
+    this.forget(id); // The run takes another course this time.
+    return undefined;
   }
 
   /** Calls `settled` once, at once when the outcome is there already. */
@@ -104,12 +106,12 @@ export class AskTable {
     return entry !== undefined && entry.outcome === undefined;
   }
 
-  /** The run has ended: what it has asked is forgotten. */
-  ended(run: number, asks: number): void {
-    for (let n = 1; n <= asks; n += 1) {
+  /** The run has ended, or will not be: what it has asked is forgotten. */
+  ended(run: number): void {
+    for (let n = 1; ; n += 1) {
       const name = `${run}.${n}`;
       const id = this.#awaited.get(name);
-      if (id === undefined) continue;
+      if (id === undefined) return;
       this.#awaited.delete(name);
       this.#remove(id);
     }

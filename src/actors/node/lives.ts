@@ -392,7 +392,7 @@ export class Lives implements KeptActors {
     if (held === undefined) return;
     cell.held = undefined;
     held.abandon();
-    for (const ask of held.awaits.keys()) this.#world.asks.forget(ask);
+    this.#world.asks.ended(held.letter.run);
     if (held.letter.ask !== undefined) this.#world.answer(held.letter.ask, { ok: false, failure });
   }
 

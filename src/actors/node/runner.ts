@@ -213,7 +213,7 @@ export class Runner implements TurnHost {
         cell.own('owes').set(`${ask.node}.${ask.id}`, ask);
       }
     }
-    if (turn.asks > 0) this.#world.asks.ended(letter.run, turn.asks);
+    if (letter.run !== 0) this.#world.asks.ended(letter.run);
     if (endsItself) this.#lives.end(cell, 'normal');
   }
 
@@ -221,7 +221,7 @@ export class Runner implements TurnHost {
     const { cell, letter } = turn;
     turn.isOpen = false;
     if (turn.draft !== undefined) dropDraft(turn.draft);
-    if (turn.asks > 0) this.#world.asks.ended(letter.run, turn.asks);
+    if (letter.run !== 0) this.#world.asks.ended(letter.run);
     const failure = toFailure(error, 'user-code');
     if (letter.ask !== undefined) this.#world.answer(letter.ask, { ok: false, failure });
     else this.#world.observe({ kind: 'error', path: cell.path, failure });

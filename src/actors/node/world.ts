@@ -161,6 +161,7 @@ export class World {
 
   /** Nobody will take the letter. */
   bury(letter: Letter, reason: DeadLetterReason, error: unknown = undefined): void {
+    if (letter.run !== 0) this.asks.ended(letter.run);
     if (letter.ask !== undefined) {
       const failure = toFailure(error ?? actorStopped(letter.to.path), 'user-code');
       this.answer(letter.ask, { ok: false, failure });
