@@ -17,6 +17,7 @@ import type { ActorKind } from './actor-kind.js';
 import { ActorNode, type NodeOptions } from './actor-node.js';
 import type { AskImage } from './ask-table.js';
 import type { CommandEnvelope } from './command.js';
+import { type FormerAsksImage, nameOf } from './former-asks.js';
 import type { ShardOptions } from './key-budgets.js';
 import { Letter } from './letter.js';
 import type { Added } from './supervision.js';
@@ -24,13 +25,13 @@ import type { Added } from './supervision.js';
 // biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
 type AnyDefinition = ActorDefinition<any, any, any>;
 
-interface LetterImage extends Omit<Letter, 'next'> {}
+export interface LetterImage extends Omit<Letter, 'next'> {}
 
 /** What few actors have, and is plain data. */
 const FEW = ['args', 'behaviour', 'nextTimer', 'shutdownMs', 'ending', 'keyDueMs'] as const;
 
 /** What is absent, there is none of: most actors are at rest, and have a state only. */
-interface CellImage {
+export interface CellImage {
   readonly path: string;
   readonly actor: string;
   readonly version: number;
@@ -43,7 +44,7 @@ interface CellImage {
   readonly more?: MoreImage | undefined;
 }
 
-interface MoreImage {
+export interface MoreImage {
   readonly waiters?:
     | readonly { readonly letter: LetterImage; readonly from: string | undefined }[]
     | undefined;
@@ -80,6 +81,8 @@ export interface NodeImage {
   readonly cells: readonly CellImage[];
   readonly ready: readonly string[];
   readonly asks: { readonly lastId: number; readonly asks: readonly AskImage[] };
+  /** Absent: none has ever moved. */
+  readonly formerAsks?: FormerAsksImage | undefined;
   /** Not answered yet. Absent: none. */
   readonly commands?: readonly CommandEnvelope[] | undefined;
   /** What stands under which tree: the node's own (an empty path), and those of parents. */
@@ -106,6 +109,7 @@ export function viewOf(node: ActorNode): NodeImage {
     cells: Array.from(world.cells.values(), cellImage),
     ready: Array.from(world.ready, ({ path }) => path),
     asks: world.asks.image(),
+    ...present({ formerAsks: world.formerAsks.image(world.now) }),
     ...(world.commands.size === 0 ? {} : { commands: [...world.commands] }),
     trees: [{ parent: '', added: root.added() }, ...lives.addedToParents()],
   };
@@ -134,6 +138,7 @@ export function restoreNode(
     node.sharded(definition as unknown as AnyDefinition, shard);
   }
   world.asks.restore(image.asks);
+  if (image.formerAsks !== undefined) world.formerAsks.restore(image.formerAsks);
   for (const cell of image.cells)
     world.cells.set(cell.path, cellOf(cell, world.kindOf(cell.actor)));
   for (const cell of image.cells) connect(node, cell);
@@ -276,6 +281,6 @@ function connectMore(node: ActorNode, cell: ActorCell, more: MoreImage): void {
   for (const [path, watcher] of more.watchers ?? []) cell.own('watchers').set(path, watcher);
   for (const path of more.watched ?? []) cell.own('watched').add(path);
   for (const ref of more.links ?? []) cell.own('links').set(ref.path, ref);
-  for (const ask of more.owes ?? []) cell.own('owes').set(`${ask.node}.${ask.id}`, ask);
+  for (const ask of more.owes ?? []) cell.own('owes').set(nameOf(ask), ask);
   for (const ask of more.asks ?? []) cell.own('asks').add(ask);
 }

@@ -13,6 +13,7 @@ import type { ActorRef, Defined, SpawnOptions } from '../actor-context.js';
 import { askCycle, unknownHandler } from '../actor-errors.js';
 import type { ActorCell } from './actor-cell.js';
 import type { ActorKind } from './actor-kind.js';
+import { nameOf } from './former-asks.js';
 import { Letter } from './letter.js';
 import type { Lives } from './lives.js';
 import type { Post } from './post.js';
@@ -210,7 +211,7 @@ export class Runner implements TurnHost {
     if (ask !== undefined) {
       if (!turn.isPutOff) this.#world.answer(ask, { ok: true, value });
       else if (cell.more?.stash?.includes(letter) !== true) {
-        cell.own('owes').set(`${ask.node}.${ask.id}`, ask);
+        cell.own('owes').set(nameOf(ask), ask);
       }
     }
     if (letter.run !== 0) this.#world.asks.ended(letter.run);
@@ -246,7 +247,8 @@ export class Runner implements TurnHost {
         return;
       case 'answer': {
         const { to, value } = effect;
-        cell.more?.owes?.delete(`${to.node}.${to.id}`);
+        const now = world.formerAsks.nameOf(to);
+        if (now !== undefined) cell.more?.owes?.delete(nameOf(now));
         world.answer(to, { ok: true, value });
         return;
       }

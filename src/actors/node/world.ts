@@ -11,6 +11,7 @@ import type { ActorCell, ActorTimer } from './actor-cell.js';
 import type { ActorKind } from './actor-kind.js';
 import { type AskOutcome, AskTable } from './ask-table.js';
 import type { CommandEnvelope } from './command.js';
+import { FormerAsks } from './former-asks.js';
 import { Letter } from './letter.js';
 import { ReadyQueue } from './ready-queue.js';
 
@@ -98,6 +99,7 @@ export class World {
   readonly cells = new Map<string, ActorCell>();
   readonly kinds = new Map<string, ActorKind>();
   readonly asks = new AskTable();
+  readonly formerAsks = new FormerAsks();
   /** Commands whose answers are not there yet. */
   readonly commands = new Set<CommandEnvelope>();
   readonly alarms = new DeadlineQueue<Alarm>();
@@ -172,7 +174,9 @@ export class World {
     this.observe({ kind: 'dead-letter', reason, to, handler });
   }
 
-  answer(ask: AskAddress, outcome: AskOutcome): void {
+  answer(given: AskAddress, outcome: AskOutcome): void {
+    const ask = this.formerAsks.nameOf(given);
+    if (ask === undefined) return;
     if (ask.node !== this.node) {
       this.options.out({ kind: 'answer', ask, outcome });
       return;
