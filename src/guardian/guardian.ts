@@ -12,6 +12,7 @@
  */
 
 import { pathToFileURL } from 'node:url';
+import { DeadlineTimer } from '../base/deadline-timer.js';
 import { type Deferred, deferred } from '../base/deferred.js';
 import { HoldfastError } from '../base/errors.js';
 import { type Failure, failureToError } from '../base/failure.js';
@@ -163,7 +164,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   #diedOpen = false;
   /** The process has said how the job ended, after it had closed everything. */
   #isTold = false;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new DeadlineTimer(() => this.#handle({ kind: 'tick' }));
   #deadline: NodeJS.Timeout | undefined;
 
   constructor(given: GuardianOptions) {
@@ -270,11 +271,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
   #handle(event: GuardEvent): void {
     const { machine } = this.#given;
     for (const command of machine.handle(event, performance.now())) this.#perform(command);
-    clearTimeout(this.#timer);
-    const due = machine.nextDeadline();
-    if (due === undefined) return;
-    const waitMs = Math.max(0, Math.ceil(due - performance.now()));
-    this.#timer = setTimeout(() => this.#handle({ kind: 'tick' }), waitMs);
+    this.#timer.set(machine.nextDeadline());
   }
 
   #perform(command: GuardCommand): void {
@@ -506,7 +503,7 @@ class Guardian extends GuardedEvents implements GuardedJob {
 
   async #close(status: JobStatus): Promise<void> {
     this.#ended = true;
-    clearTimeout(this.#timer);
+    this.#timer.set(undefined);
     clearTimeout(this.#deadline);
     this.#trace.close();
     if (this.#diedOpen) await tidyPlace(this.#given.place);

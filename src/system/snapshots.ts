@@ -6,9 +6,10 @@
  */
 
 import type { NodeSections } from '../actors/snapshot/node-part.js';
+import { DeadlineTimer } from '../base/deadline-timer.js';
 import { type Deferred, deferred } from '../base/deferred.js';
+import { EventLine } from '../base/event-line.js';
 import { type Failure, failureToError, toFailure } from '../base/failure.js';
-import { TIMER_MS_MAX } from '../base/option-checks.js';
 import {
   Coordinator,
   type CoordinatorCommand,
@@ -66,10 +67,17 @@ export class Snapshots {
   #pending: Pending | undefined;
   #latest: Manifest | undefined;
   #writing: Promise<unknown> = Promise.resolve();
-  #queue: CoordinatorEvent[] = [];
-  #isHandling = false;
+  readonly #line = new EventLine<CoordinatorEvent>(
+    (event) => {
+      const commands = this.#coordinator.handle(event, performance.now());
+      for (const command of commands) this.#perform(command);
+    },
+    () => {
+      if (this.#closed === undefined) this.#timer.set(this.#coordinator.nextDeadline());
+    },
+  );
   #token = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new DeadlineTimer(() => this.#line.tell({ kind: 'tick' }));
   #closed: Error | undefined;
 
   constructor(given: SnapshotsOptions) {
@@ -102,11 +110,11 @@ export class Snapshots {
   started(epoch: number): void {
     const nodes = Array.from({ length: this.#given.nodes }, (_, node) => nodeTask(node));
     const { lastCheckpoint } = this.#given;
-    this.#handle({ kind: 'started', epoch, tasks: [...nodes, OUTSIDE_TASK], lastCheckpoint });
+    this.#line.tell({ kind: 'started', epoch, tasks: [...nodes, OUTSIDE_TASK], lastCheckpoint });
   }
 
   stopped(): void {
-    this.#handle({ kind: 'stopped' });
+    this.#line.tell({ kind: 'stopped' });
   }
 
   /** @returns its id, once it is complete */
@@ -115,7 +123,7 @@ export class Snapshots {
     this.#token += 1;
     const answer = deferred<number>();
     this.#requests.set(this.#token, answer);
-    this.#handle({ kind: 'request', token: this.#token, reason: 'manual' });
+    this.#line.tell({ kind: 'request', token: this.#token, reason: 'manual' });
     return answer.promise;
   }
 
@@ -134,7 +142,7 @@ export class Snapshots {
   }
 
   declined(slot: number, epoch: number, checkpoint: number, failure: Failure): void {
-    this.#handle({ kind: 'declined', epoch, checkpoint, task: nodeTask(slot), failure });
+    this.#line.tell({ kind: 'declined', epoch, checkpoint, task: nodeTask(slot), failure });
   }
 
   async outsidePart(checkpoint: number, part: OutsidePart): Promise<void> {
@@ -147,7 +155,7 @@ export class Snapshots {
       chunks = [writer.written()];
     } catch (error) {
       const failure = toFailure(error, 'checkpoint');
-      this.#handle({ kind: 'declined', epoch, checkpoint, task: OUTSIDE_TASK, failure });
+      this.#line.tell({ kind: 'declined', epoch, checkpoint, task: OUTSIDE_TASK, failure });
       return;
     }
     await this.#write(OUTSIDE_TASK, place, [{ operator: 'outside', name: 'outside', chunks }]);
@@ -156,8 +164,8 @@ export class Snapshots {
   /** What waits is rejected. Nothing is written any more once it resolves. */
   async close(error: Error): Promise<void> {
     this.#closed = error;
-    this.#handle({ kind: 'stopped' });
-    clearTimeout(this.#timer);
+    this.#line.tell({ kind: 'stopped' });
+    this.#timer.set(undefined);
     for (const answer of this.#requests.values()) answer.reject(error);
     this.#requests.clear();
     await this.settled();
@@ -177,7 +185,7 @@ export class Snapshots {
       descriptor = await store.writePart({ job: name, ...place, sections });
     } catch (error) {
       const failure = toFailure(error, 'checkpoint');
-      this.#handle({ kind: 'declined', epoch, checkpoint, task, failure });
+      this.#line.tell({ kind: 'declined', epoch, checkpoint, task, failure });
       return;
     }
     if (this.#pending !== pending) {
@@ -185,26 +193,7 @@ export class Snapshots {
       return;
     }
     pending.parts.push(descriptor);
-    this.#handle({ kind: 'acknowledged', epoch, checkpoint, task, bytes: descriptor.bytes });
-  }
-
-  #handle(event: CoordinatorEvent): void {
-    this.#queue.push(event);
-    if (this.#isHandling) return;
-    this.#isHandling = true;
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
-        const commands = this.#coordinator.handle(next, performance.now());
-        for (const command of commands) this.#perform(command);
-      }
-    } finally {
-      this.#isHandling = false;
-    }
-    clearTimeout(this.#timer);
-    const due = this.#coordinator.nextDeadline();
-    if (due === undefined || this.#closed !== undefined) return;
-    const waitMs = Math.min(Math.max(0, due - performance.now()), TIMER_MS_MAX);
-    this.#timer = setTimeout(() => this.#handle({ kind: 'tick' }), waitMs);
+    this.#line.tell({ kind: 'acknowledged', epoch, checkpoint, task, bytes: descriptor.bytes });
   }
 
   #perform(command: CoordinatorCommand): void {
@@ -263,10 +252,10 @@ export class Snapshots {
       this.#latest = manifest;
     } catch (error) {
       const failure = toFailure(error, 'checkpoint');
-      this.#handle({ kind: 'manifest-failed', checkpoint, failure });
+      this.#line.tell({ kind: 'manifest-failed', checkpoint, failure });
       return;
     }
-    this.#handle({ kind: 'manifest-written', checkpoint });
+    this.#line.tell({ kind: 'manifest-written', checkpoint });
     // What cannot be deleted now is swept the next time.
     await store.prune(retain).catch(() => {});
   }

@@ -6,10 +6,11 @@
 import type { ActorTreeNode } from '../actors/node/actor-node.js';
 import type { NodeEvent } from '../actors/node/world.js';
 import { homesBy } from '../actors/placement.js';
+import { DeadlineTimer } from '../base/deadline-timer.js';
 import { deferred } from '../base/deferred.js';
 import { HoldfastError, isHoldfastError } from '../base/errors.js';
+import { EventLine } from '../base/event-line.js';
 import { type Failure, kindOfError, toFailure } from '../base/failure.js';
-import { TIMER_MS_MAX } from '../base/option-checks.js';
 import { seededRandom } from '../base/random.js';
 import { SafeEmitter } from '../base/safe-emitter.js';
 import { createRing } from '../channels/ring.js';
@@ -91,13 +92,20 @@ export class SystemDriver {
   #epoch = 0;
   /** Of the newest launch: rings of the next epoch. */
   #rings: readonly { from: number; to: number; ring: SharedArrayBuffer }[] = [];
-  #outsideQueue: OutsideEvent[] = [];
-  #isTelling = false;
-  #systemQueue: SystemEvent[] = [];
-  #isDeciding = false;
-  #deadlineTimer: NodeJS.Timeout | undefined;
-  #deadlineMs: number | undefined;
-  #restartTimer: NodeJS.Timeout | undefined;
+  readonly #outsideLine = new EventLine<OutsideEvent>(
+    (event) => {
+      for (const command of this.#outside.handle(event, performance.now())) this.#obey(command);
+    },
+    () => this.#armDeadlines(),
+  );
+  readonly #systemLine = new EventLine<SystemEvent>(
+    (event) => {
+      for (const command of this.#machine.handle(event, performance.now())) this.#perform(command);
+    },
+    () => this.#restartTimer.set(this.#machine.nextDeadline()),
+  );
+  readonly #deadlineTimer = new DeadlineTimer(() => this.#tell({ kind: 'tick' }));
+  readonly #restartTimer = new DeadlineTimer(() => this.#decide({ kind: 'tick' }));
   #stopping: Promise<void> | undefined;
   #ended: 'stopped' | 'failed' | undefined;
   #closing: Promise<void> | undefined;
@@ -246,8 +254,7 @@ export class SystemDriver {
     this.#lanes.close();
     const closed = this.#snapshots.close(error);
     this.#tell({ kind: 'ended', error });
-    clearTimeout(this.#deadlineTimer);
-    clearTimeout(this.#restartTimer);
+    this.#deadlineTimer.set(undefined);
     await closed;
     await this.#pool.close(how === 'stopped');
     await this.#options.store.close().catch(() => {});
@@ -259,24 +266,7 @@ export class SystemDriver {
   // ---- the system's machine --------------------------------------------------------------------
 
   #decide(event: SystemEvent): void {
-    this.#systemQueue.push(event);
-    if (this.#isDeciding) return;
-    this.#isDeciding = true;
-    try {
-      for (;;) {
-        const next = this.#systemQueue.shift();
-        if (next === undefined) break;
-        const commands = this.#machine.handle(next, performance.now());
-        for (const command of commands) this.#perform(command);
-      }
-    } finally {
-      this.#isDeciding = false;
-    }
-    clearTimeout(this.#restartTimer);
-    const due = this.#machine.nextDeadline();
-    if (due === undefined || this.#ended !== undefined) return;
-    const waitMs = Math.min(Math.max(0, due - performance.now()), TIMER_MS_MAX);
-    this.#restartTimer = setTimeout(() => this.#decide({ kind: 'tick' }), waitMs);
+    this.#systemLine.tell(event);
   }
 
   #perform(command: SystemCommand): void {
@@ -404,19 +394,7 @@ export class SystemDriver {
   // ---- those outside ---------------------------------------------------------------------------
 
   #tell(event: OutsideEvent): void {
-    this.#outsideQueue.push(event);
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    try {
-      for (;;) {
-        const next = this.#outsideQueue.shift();
-        if (next === undefined) break;
-        for (const command of this.#outside.handle(next, performance.now())) this.#obey(command);
-      }
-    } finally {
-      this.#isTelling = false;
-    }
-    this.#arm();
+    this.#outsideLine.tell(event);
   }
 
   #obey(command: OutsideCommand): void {
@@ -448,18 +426,9 @@ export class SystemDriver {
     return fate;
   }
 
-  /** One timer for all deadlines: it is set anew only when there is an earlier one. */
-  #arm(): void {
+  #armDeadlines(): void {
     const due = this.#outside.nextDeadline();
-    if (due === undefined || this.#ended !== undefined) return;
-    if (this.#deadlineMs !== undefined && this.#deadlineMs <= due) return;
-    clearTimeout(this.#deadlineTimer);
-    this.#deadlineMs = due;
-    const waitMs = Math.min(Math.max(1, due - performance.now()), TIMER_MS_MAX);
-    this.#deadlineTimer = setTimeout(() => {
-      this.#deadlineMs = undefined;
-      this.#tell({ kind: 'tick' });
-    }, waitMs);
+    if (due !== undefined && this.#ended === undefined) this.#deadlineTimer.setAtLatest(due);
   }
 
   // ---- threads and snapshots -------------------------------------------------------------------

@@ -15,6 +15,7 @@
  */
 
 import { assert } from '../../base/assert.js';
+import { DeadlineTimer } from '../../base/deadline-timer.js';
 import { type Deferred, deferred } from '../../base/deferred.js';
 import { HoldfastError } from '../../base/errors.js';
 import { type Failure, failureToError, toFailure } from '../../base/failure.js';
@@ -71,7 +72,7 @@ export class CheckpointDriver {
   readonly #ended = new Set<string>();
   #generation = 0;
   #token = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer = new DeadlineTimer(() => this.#handle({ kind: 'tick' }));
   #closed = false;
   #completedId = 0;
   /** Number of copies under way: what they read is not pruned. */
@@ -213,7 +214,7 @@ export class CheckpointDriver {
 
   close(): void {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#timer.set(undefined);
     for (const { answer } of this.#requests.values()) answer.reject(endedError());
     this.#requests.clear();
     void this.#given.commits.inTurn(() => this.statistics.flush());
@@ -235,15 +236,7 @@ export class CheckpointDriver {
     for (const command of this.#coordinator.handle(event, performance.now())) {
       this.#perform(command);
     }
-    this.#arm();
-  }
-
-  #arm(): void {
-    clearTimeout(this.#timer);
-    const due = this.#coordinator.nextDeadline();
-    if (due === undefined || this.#closed) return;
-    const waitMs = Math.min(Math.max(0, due - performance.now()), 2 ** 31 - 1);
-    this.#timer = setTimeout(() => this.#handle({ kind: 'tick' }), waitMs);
+    if (!this.#closed) this.#timer.set(this.#coordinator.nextDeadline());
   }
 
   #perform(command: CoordinatorCommand): void {

@@ -6,8 +6,10 @@
  *  D2  What a host reports for another epoch is dropped.
  */
 
+import { DeadlineTimer } from '../../base/deadline-timer.js';
 import { deferred } from '../../base/deferred.js';
 import { HoldfastError } from '../../base/errors.js';
+import { EventLine } from '../../base/event-line.js';
 import { type Failure, failureToError, toFailure } from '../../base/failure.js';
 import { seededRandom } from '../../base/random.js';
 import type { KillCause } from '../../host/host-protocol.js';
@@ -52,12 +54,12 @@ export class JobDriver {
   readonly #finished = deferred<JobResult>();
   readonly #collected = new CollectedRows();
   readonly #startedMs = performance.now();
-  /** Events that wait for the one that is being handled (E1). */
-  #queue: DriverEvent[] = [];
-  #isHandling = false;
-  #timer: NodeJS.Timeout | undefined;
-  /** For when it is set, in the milliseconds of `performance.now()`. */
-  #dueMs: number | undefined;
+  /** E1 */
+  readonly #line = new EventLine<DriverEvent>(
+    (event) => this.#handle(event),
+    () => this.#timer.set(this.#job.nextDeadline()),
+  );
+  readonly #timer = new DeadlineTimer(() => this.tell({ kind: 'tick' }));
   #world: World | undefined;
   #lastSavepoint: LastSavepoint | undefined;
   /** Settles when all threads have heard that the newest checkpoint is committed. */
@@ -86,22 +88,11 @@ export class JobDriver {
 
   /** Everything that happens to the job comes through here. */
   tell(event: DriverEvent): void {
-    if (this.#isHandling) {
+    if (this.#line.isHandling) {
       for (const region of this.#concerned(event)) this.#deployment(region).revoke(); // E2
-      this.#queue.push(event);
-      return;
     }
-    this.#isHandling = true;
-    try {
-      let next: DriverEvent | undefined = event;
-      for (; next !== undefined; next = this.#queue.shift()) this.#handle(next);
-    } finally {
-      this.#isHandling = false;
-      // Where the user's `print` throws, it is the process's to handle. What waits behind it is handled all the same.
-      const left = this.#queue.shift();
-      if (left === undefined) this.#arm();
-      else this.tell(left);
-    }
+    // Where the user's `print` throws, it is the process's to handle.
+    this.#line.tell(event);
   }
 
   #handle(event: DriverEvent): void {
@@ -265,19 +256,6 @@ export class JobDriver {
     for (const command of this.#job.handle(event, performance.now())) this.#perform(command);
   }
 
-  #arm(): void {
-    const due = this.#job.nextDeadline();
-    if (due === this.#dueMs) return;
-    clearTimeout(this.#timer);
-    this.#dueMs = due;
-    if (due === undefined) return;
-    const waitMs = Math.max(0, Math.ceil(due - performance.now()));
-    this.#timer = setTimeout(() => {
-      this.#dueMs = undefined;
-      this.tell({ kind: 'tick' });
-    }, waitMs);
-  }
-
   #perform(command: DriverCommand): void {
     switch (command.kind) {
       case 'revoke':
@@ -417,7 +395,7 @@ export class JobDriver {
   }
 
   async #close(status: JobStatus, outcome: JobResult | Error): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#timer.set(undefined);
     this.#revokeAll();
     this.#world?.checkpoints.close();
     await this.#slots.close(!(outcome instanceof Error));
