@@ -64,6 +64,9 @@ export interface ActorDefinition<
   readonly mailbox: { readonly capacity: number; readonly policy: MailboxPolicy };
 }
 
+// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
+export type AnyDefinition = ActorDefinition<any, any, any>;
+
 type HandlersOf<D> = D extends { readonly handlers: infer H } ? H : never;
 /** Names of what an actor can be told. */
 export type MessageName<D> = keyof HandlersOf<D> & string;

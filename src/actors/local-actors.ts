@@ -6,16 +6,13 @@
 import { originalError } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import type { ActorRef, AskOptions, SpawnOptions } from './actor-context.js';
-import type { ActorDefinition, AnswerOf, MessageName, MessageOf } from './actor-definition.js';
+import type { AnswerOf, AnyDefinition, MessageName, MessageOf } from './actor-definition.js';
 import type { ActorChild, ActorGroup } from './node/actor-child.js';
 import { ActorNode, type NodeOptions } from './node/actor-node.js';
 import type { AskOutcome } from './node/ask-table.js';
 import type { ShardOptions } from './node/key-budgets.js';
 import { describeNode, restoreNode } from './node/node-image.js';
 import type { NodeEvent } from './node/world.js';
-
-// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
-type AnyDefinition = ActorDefinition<any, any, any>;
 
 export interface LocalOptions extends Partial<Omit<NodeOptions, 'out' | 'wake'>> {
   /** Default: who has waited longest is next. */

@@ -40,6 +40,17 @@ const CHUNK_HEADER_BYTES = 8;
 export const RING_CAPACITY_BYTES_MIN = 64;
 export const RING_CAPACITY_BYTES_MAX = 2 ** 30;
 
+/** All rings between the threads of one shuffle, or of one system of actors, have about this size at most. */
+const RINGS_BYTES_MAX = 64 * 1024 * 1024;
+const RING_SHARE_BYTES_MIN = 16 * 1024;
+
+/** @returns what a ring gets of `wantedBytes`, if there is one from each of so many threads to each other */
+export function ringCapacity(wantedBytes: number, threads: number): number {
+  const pairs = Math.max(1, threads * (threads - 1));
+  const share = Math.max(RING_SHARE_BYTES_MIN, Math.floor(RINGS_BYTES_MAX / pairs));
+  return Math.min(wantedBytes, share);
+}
+
 /** Shared memory for a ring of `capacityBytes`, rounded up to a power of two (64 B … 1 GiB). */
 export function createRing(capacityBytes: number): SharedArrayBuffer {
   if (!(capacityBytes >= 1 && capacityBytes <= RING_CAPACITY_BYTES_MAX)) {

@@ -198,18 +198,7 @@ function resolveCheckpoint(options: RunOptions['checkpoint']): ResolvedOptions['
     'compression',
   ]);
   const { directory, store } = given;
-  if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
-    throw badOption('checkpoint.directory', directory, 'the path of a directory');
-  }
-  if (directory !== undefined && isS3Place(directory)) {
-    const allowed =
-      "the path of a directory; for S3 give checkpoint.store: s3Checkpoints({ bucket, prefix }) of 'holdfast/s3'";
-    throw badOption('checkpoint.directory', directory, allowed);
-  }
-  if (store !== undefined) checkStore('checkpoint.store', store);
-  if (directory !== undefined && store !== undefined) {
-    throw badOption('checkpoint.store', store, 'nothing beside checkpoint.directory: choose one');
-  }
+  checkPlace('checkpoint', given);
   const isGiven = Object.values(given).some((value) => value !== undefined);
   if (isGiven && directory === undefined && store === undefined) {
     throw badOption(
@@ -459,10 +448,26 @@ function checkLogger(given: RunOptions['logger']): Logger | undefined {
   return safeLogger(given);
 }
 
-/** @throws HoldfastError ERR_HOLDFAST_BAD_OPTION */
-export function checkStore(option: string, given: CheckpointStore): CheckpointStore {
-  checkMethods(option, given, STORE_METHODS);
-  return given;
+/**
+ * Where checkpoints are to be: a directory, a store, or neither.
+ * @param option whose `directory` and `store` they are
+ * @throws HoldfastError ERR_HOLDFAST_BAD_OPTION
+ */
+export function checkPlace(
+  option: string,
+  { directory, store }: { readonly directory?: unknown; readonly store?: unknown },
+): void {
+  if (directory !== undefined && (typeof directory !== 'string' || directory === '')) {
+    throw badOption(`${option}.directory`, directory, 'the path of a directory');
+  }
+  if (directory !== undefined && isS3Place(directory)) {
+    const allowed = `the path of a directory; for S3 give ${option}.store: s3Checkpoints({ bucket, prefix }) of 'holdfast/s3'`;
+    throw badOption(`${option}.directory`, directory, allowed);
+  }
+  if (store !== undefined) checkMethods(`${option}.store`, store, STORE_METHODS);
+  if (directory !== undefined && store !== undefined) {
+    throw badOption(`${option}.store`, store, `nothing beside ${option}.directory: choose one`);
+  }
 }
 
 function checkMethods(option: string, given: unknown, methods: readonly string[]): void {

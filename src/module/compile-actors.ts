@@ -1,7 +1,7 @@
 /** The modules of a system's actors as one bundle, which every thread of it loads. */
 
-import { HoldfastError, isHoldfastError } from '../base/errors.js';
-import { type Compiled, type CompileOptions, compileEntry, locateJob } from './compile.js';
+import { HoldfastError } from '../base/errors.js';
+import { type Compiled, type CompileOptions, compileEntry, locateModule } from './compile.js';
 
 /** A definition, as far as its module has to be found. */
 export interface PlacedActor {
@@ -32,15 +32,14 @@ export async function compileActors(
 }
 
 function locate({ name, url }: PlacedActor): string {
-  try {
-    return locateJob(url);
-  } catch (cause) {
-    if (!isHoldfastError(cause, 'ERR_HOLDFAST_JOB_MODULE')) throw cause;
-    throw new HoldfastError(
-      'ERR_HOLDFAST_ACTOR_MODULE',
-      `actor '${name}' was defined with the URL ${url}, where there is no module. Threads load it from there: give ` +
-        'defineActor the import.meta.url of the file that exports the definition.',
-      { cause, details: { actor: name, url } },
-    );
-  }
+  return locateModule(
+    url,
+    (cause) =>
+      new HoldfastError(
+        'ERR_HOLDFAST_ACTOR_MODULE',
+        `actor '${name}' was defined with the URL ${url}, where there is no module. Threads load it from there: give ` +
+          'defineActor the import.meta.url of the file that exports the definition.',
+        { cause, details: { actor: name, url } },
+      ),
+  );
 }

@@ -1,7 +1,7 @@
 /** Modules that run on threads of operators' own (`mapOnPool`): found and compiled once by each process of a run. */
 
-import { HoldfastError, isHoldfastError } from '../base/errors.js';
-import { compileEsModule, locateJob } from './compile.js';
+import { HoldfastError } from '../base/errors.js';
+import { compileEsModule, locateModule } from './compile.js';
 
 /**
  * @param urls of local files, TypeScript or JavaScript
@@ -17,15 +17,14 @@ export async function compileModules(
 }
 
 function locate(url: string): string {
-  try {
-    return locateJob(url);
-  } catch (cause) {
-    if (!isHoldfastError(cause, 'ERR_HOLDFAST_JOB_MODULE')) throw cause;
-    throw new HoldfastError(
-      'ERR_HOLDFAST_POOL_MODULE',
-      `mapOnPool(…) was given ${url}, where there is no module. Give it the URL of a local file: ` +
-        "new URL('./hash.ts', import.meta.url).",
-      { cause, details: { url } },
-    );
-  }
+  return locateModule(
+    url,
+    (cause) =>
+      new HoldfastError(
+        'ERR_HOLDFAST_POOL_MODULE',
+        `mapOnPool(…) was given ${url}, where there is no module. Give it the URL of a local file: ` +
+          "new URL('./hash.ts', import.meta.url).",
+        { cause, details: { url } },
+      ),
+  );
 }

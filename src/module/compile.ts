@@ -27,7 +27,7 @@ import { createRequire } from 'node:module';
 import { dirname, join, resolve, sep } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BuildFailure, BuildOptions, BuildResult, Metafile } from 'esbuild';
-import { HoldfastError } from '../base/errors.js';
+import { HoldfastError, isHoldfastError } from '../base/errors.js';
 import type { BootData, CodeCacheFiles } from './boot-data.js';
 import { bundleFolder, claimBundle, pruneBundles, writeBundle } from './compile-cache.js';
 import { compileError, isTopLevelAwait } from './compile-errors.js';
@@ -206,6 +206,18 @@ export function locateJob(url: URL | string): string {
       `defineJob(…), for instance new URL('./my.job.ts', import.meta.url).`,
     { details: { path: asked } },
   );
+}
+
+/**
+ * The absolute path of a file that is no job's, without links.
+ * @param refused makes the error of there being none
+ */
+export function locateModule(url: string, refused: (cause: unknown) => HoldfastError): string {
+  try {
+    return locateJob(url);
+  } catch (cause) {
+    throw isHoldfastError(cause, 'ERR_HOLDFAST_JOB_MODULE') ? refused(cause) : cause;
+  }
 }
 
 /** Functions do not cross threads, so a job that is one cannot run in them. */

@@ -4,6 +4,7 @@ import type { ActorRef, AskOptions, SpawnOptions } from '../actors/actor-context
 import type {
   ActorDefinition,
   AnswerOf,
+  AnyDefinition,
   MessageName,
   MessageOf,
 } from '../actors/actor-definition.js';
@@ -15,7 +16,7 @@ import {
   withNames,
 } from '../actors/node/actor-child.js';
 import type { ActorTreeNode } from '../actors/node/actor-node.js';
-import type { ActorCommand } from '../actors/node/command.js';
+import { type ActorCommand, subjectOf } from '../actors/node/command.js';
 import { travelling } from '../actors/node/travel.js';
 import { HoldfastError } from '../base/errors.js';
 import {
@@ -30,7 +31,7 @@ import type { AdministrationResult } from '../supervisor/supervisor-protocol.js'
 import { openSystem } from './open-system.js';
 import type { SystemDriver, SystemEvents } from './system-driver.js';
 import type { SystemStatus } from './system-machine.js';
-import { type AnyDefinition, resolveSystemOptions, type SystemOptions } from './system-options.js';
+import { resolveSystemOptions, type SystemOptions } from './system-options.js';
 
 export interface TellOptions {
   /** A name of this request: told again with it, it is not done again. */
@@ -119,7 +120,7 @@ export class ActorSystem {
     checkId('spawn.id', id);
     const args = travelling(given.args, 'args');
     const withArgs = { ...given, id, args };
-    const ref = await this.#command(id, {
+    const ref = await this.#command({
       kind: 'spawn',
       actor: name,
       options: withArgs,
@@ -137,7 +138,7 @@ export class ActorSystem {
     definition: D,
   ): Promise<SystemHandle<D> | undefined> {
     this.#known(definition);
-    const ref = (await this.#command(path, { kind: 'find', path })) as ActorRef<D> | undefined;
+    const ref = (await this.#command({ kind: 'find', path })) as ActorRef<D> | undefined;
     return ref === undefined ? undefined : this.handle(ref);
   }
 
@@ -154,7 +155,7 @@ export class ActorSystem {
     this.#knowAll(whole);
     const named = travelling(withNames(whole), 'group') as NamedChild;
     const incarnation = this.#driver.nextIncarnation();
-    const result = (await this.#command(id, {
+    const result = (await this.#command({
       kind: 'supervise',
       path: '',
       child: named,
@@ -212,8 +213,8 @@ export class ActorSystem {
 
   /** Ends an actor in order. @throws HoldfastError ERR_HOLDFAST_ACTOR_STOPPED when it does not run */
   async stopActor(ref: ActorRef): Promise<void> {
-    const { path } = this.handle(ref).ref;
-    await this.#command(path, { kind: 'stop', ref });
+    this.handle(ref); // It is one of this system's.
+    await this.#command({ kind: 'stop', ref });
   }
 
   /**
@@ -263,7 +264,8 @@ export class ActorSystem {
     return this;
   }
 
-  async #command(path: string, command: ActorCommand): Promise<unknown> {
+  async #command(command: ActorCommand): Promise<unknown> {
+    const path = subjectOf(command);
     return await this.#driver.request({
       node: this.#driver.homeOf(path),
       letter: { kind: 'command', command },

@@ -1,5 +1,6 @@
 /** The door of systems of actors. Not exported from the package yet. */
 
+export type { AnyDefinition } from '../actors/actor-definition.js';
 export {
   ActorSystem,
   type SystemAskOptions,
@@ -9,4 +10,4 @@ export {
 export type { SnapshotEvent } from './snapshots.js';
 export type { SystemEvents } from './system-driver.js';
 export type { SystemStatus } from './system-machine.js';
-export type { AnyDefinition, SnapshotOptions, SystemOptions } from './system-options.js';
+export type { SnapshotOptions, SystemOptions } from './system-options.js';

@@ -1,6 +1,5 @@
 /** Gets ready what a system of actors needs to start: its modules, its store, the snapshot to go on from. */
 
-import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { HoldfastError } from '../base/errors.js';
 import type { Failure } from '../base/failure.js';
@@ -13,6 +12,7 @@ import { mapError, mapFailure } from '../module/source-maps.js';
 import { workerSpawner } from '../pool/worker-link.js';
 import { settleScavenging } from '../threads/scavenging.js';
 import type { Actors } from '../workloads/actors/actor-types.js';
+import { actorsHash } from '../workloads/actors/actors-hash.js';
 import { readOutside } from './snapshots.js';
 import { SystemDriver } from './system-driver.js';
 import type { ResolvedSystemOptions } from './system-options.js';
@@ -28,8 +28,7 @@ export async function openSystem(options: ResolvedSystemOptions): Promise<System
   settleScavenging({ scavenging: 'auto', slots: threads, cores: availableParallelism() });
   const spawn = workerSpawner<Actors>(compiled, { heartbeatIntervalMs: heartbeat.intervalMs });
   const table = placementTable(GROUPS, threads).slice(1);
-  const names = actors.map(({ name }) => name).sort();
-  const hash = createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 24);
+  const hash = actorsHash(actors.map(({ name }) => name));
   await store.acquire();
   let driver: SystemDriver;
   try {

@@ -21,9 +21,7 @@ import type {
   PartDescriptor,
   PartSection,
 } from '../checkpoint/store.js';
-import { ByteReader } from '../codec/byte-reader.js';
-import { ByteWriter } from '../codec/byte-writer.js';
-import { decodeValue, encodeValue } from '../codec/value-codec.js';
+import { decodedValue, encodedValue } from '../codec/encoded-value.js';
 import { packageVersion } from '../module/own-package.js';
 import type { OutsidePart } from './outside.js';
 
@@ -150,9 +148,7 @@ export class Snapshots {
     const place = { vertex: 'outside', instance: 0, incarnation: 0, epoch, checkpoint };
     let chunks: readonly Uint8Array[];
     try {
-      const writer = new ByteWriter();
-      encodeValue(writer, part, 'outside');
-      chunks = [writer.written()];
+      chunks = [encodedValue(part, 'outside')];
     } catch (error) {
       const failure = toFailure(error, 'checkpoint');
       this.#line.tell({ kind: 'declined', epoch, checkpoint, task: OUTSIDE_TASK, failure });
@@ -329,6 +325,5 @@ export async function readOutside(
   const part = parts.find(({ vertex }) => vertex === 'outside');
   if (part === undefined) return undefined;
   const [section] = await store.readPart(part);
-  const reader = new ByteReader(section!.bytes, { what: 'what those outside keep' });
-  return decodeValue(reader) as OutsidePart;
+  return decodedValue(section!.bytes, 'what those outside keep') as OutsidePart;
 }

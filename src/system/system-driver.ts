@@ -13,7 +13,7 @@ import { EventLine } from '../base/event-line.js';
 import { type Failure, kindOfError, toFailure } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import { SafeEmitter } from '../base/safe-emitter.js';
-import { createRing } from '../channels/ring.js';
+import { createRing, ringCapacity } from '../channels/ring.js';
 import type { Manifest } from '../checkpoint/store.js';
 import type { KillCause } from '../host/host-protocol.js';
 import { budgetError } from '../job/job-errors.js';
@@ -43,9 +43,6 @@ import {
 import type { ResolvedSystemOptions } from './system-options.js';
 
 const RING_BYTES = 256 * 1024;
-/** All rings of a system together have at most this size, as long as each has the least. */
-const RINGS_BYTES_MAX = 64 * 1024 * 1024;
-const RING_BYTES_MIN = 16 * 1024;
 
 export interface SystemEvents {
   /** A thread has died, or a node has failed: all go back to the newest snapshot. */
@@ -353,7 +350,7 @@ export class SystemDriver {
     const { threads, supervisor, actors } = this.#options;
     const { table } = this.#given;
     const indices = Array.from({ length: threads + 1 }, (_, index) => index);
-    const ringBytes = ringSize(threads);
+    const ringBytes = ringCapacity(RING_BYTES, threads + 1);
     this.#rings = indices.flatMap((from) =>
       indices.filter((to) => to !== from).map((to) => ({ from, to, ring: createRing(ringBytes) })),
     );
@@ -469,13 +466,6 @@ export class SystemDriver {
     }
     this.events.tell('snapshot', event);
   }
-}
-
-/** @returns bytes of each ring */
-function ringSize(threads: number): number {
-  let bytes = RING_BYTES;
-  while (bytes > RING_BYTES_MIN && bytes * (threads + 1) * threads > RINGS_BYTES_MAX) bytes /= 2;
-  return bytes;
 }
 
 function notRunning(status: SystemStatus): HoldfastError {

@@ -108,7 +108,7 @@ export class SystemMachine {
   }
 
   isStale(round: number): boolean {
-    return round !== this.#round || this.#state.kind === 'ended';
+    return round !== this.#round || this.isOver;
   }
 
   /** When a `tick` is due, in the clock of `now`. */
@@ -117,7 +117,7 @@ export class SystemMachine {
   }
 
   handle(event: SystemEvent, now: number): SystemCommand[] {
-    if (this.#state.kind === 'ended') return [];
+    if (this.isOver) return [];
     switch (event.kind) {
       case 'start':
         this.#state = { kind: 'launching' };

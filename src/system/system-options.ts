@@ -1,6 +1,6 @@
 /** The options of a system of actors: what was given, checked, with what is the default. */
 
-import { type ActorDefinition, isActorDefinition } from '../actors/actor-definition.js';
+import { type AnyDefinition, isActorDefinition } from '../actors/actor-definition.js';
 import { twoDefinitions } from '../actors/actor-errors.js';
 import type { SuperviseOptions } from '../actors/node/actor-child.js';
 import { badOption, checkNumber, checkObject, TIMER_MS_MAX } from '../base/option-checks.js';
@@ -8,15 +8,12 @@ import { openCheckpointDirectory } from '../checkpoint/directory/directory-store
 import { MemoryStore } from '../checkpoint/memory-store.js';
 import type { CheckpointStore } from '../checkpoint/store.js';
 import type { RunOptions } from '../job/job-types.js';
-import { checkStore, type RestoreFrom, resolveHeartbeat, resolveRestore } from '../job/options.js';
+import { checkPlace, type RestoreFrom, resolveHeartbeat, resolveRestore } from '../job/options.js';
 import {
   checkRestartStrategy,
   exponentialBackoff,
   type RestartStrategy,
 } from '../supervisor/restart-strategy.js';
-
-// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
-export type AnyDefinition = ActorDefinition<any, any, any>;
 
 export interface SystemOptions {
   /** All definitions of the system, at least one. Their modules are loaded by every thread. */
@@ -124,14 +121,9 @@ function checkActors(given: unknown): readonly AnyDefinition[] {
   return [...byName.values()];
 }
 
-function storeOf({ directory, store }: SnapshotOptions): CheckpointStore {
-  if (directory !== undefined && store !== undefined) {
-    throw badOption('snapshots.store', store, 'nothing beside snapshots.directory: choose one');
-  }
-  if (store !== undefined) return checkStore('snapshots.store', store);
-  if (directory === undefined) return new MemoryStore();
-  if (typeof directory !== 'string' || directory === '') {
-    throw badOption('snapshots.directory', directory, 'the path of a directory');
-  }
-  return openCheckpointDirectory(directory);
+function storeOf(given: SnapshotOptions): CheckpointStore {
+  checkPlace('snapshots', given);
+  const { directory, store } = given;
+  if (store !== undefined) return store;
+  return directory === undefined ? new MemoryStore() : openCheckpointDirectory(directory);
 }

@@ -2,11 +2,8 @@
 
 import { types } from 'node:util';
 import type { ActorContext } from '../actors/actor-context.js';
-import type { ActorDefinition } from '../actors/actor-definition.js';
+import type { AnyDefinition } from '../actors/actor-definition.js';
 import type { Handler } from '../actors/node/actor-kind.js';
-
-// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
-type AnyDefinition = ActorDefinition<any, any, any>;
 
 export class ActorFaults {
   /** By path, in the order in which they are to be thrown. */

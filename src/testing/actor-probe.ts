@@ -2,15 +2,13 @@
 
 import type { ActorContext, ActorRef } from '../actors/actor-context.js';
 import type {
-  ActorDefinition,
   AnswerOf,
+  AnyDefinition,
   MessageName,
   MessageOf,
 } from '../actors/actor-definition.js';
 import { HoldfastError } from '../base/errors.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
-type AnyDefinition = ActorDefinition<any, any, any>;
 /** A message of that name, as a value. */
 type Message<D, N> = MessageOf<D, N> extends readonly [] ? undefined : MessageOf<D, N>[0];
 

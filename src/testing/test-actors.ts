@@ -1,7 +1,7 @@
 /** Actors in a test: in the calling thread, with time by hand, an order by chance that a seed repeats, and faults. */
 
 import type { ActorRef, SpawnOptions } from '../actors/actor-context.js';
-import { type ActorDefinition, isActorDefinition } from '../actors/actor-definition.js';
+import { type AnyDefinition, isActorDefinition } from '../actors/actor-definition.js';
 import { actorStopped, twoDefinitions, unknownActor } from '../actors/actor-errors.js';
 import { type ActorHandle, LocalActors } from '../actors/local-actors.js';
 import {
@@ -20,8 +20,6 @@ import { copyValue } from '../codec/value-codec.js';
 import { ActorFaults } from './actor-faults.js';
 import { ActorProbe } from './actor-probe.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
-type AnyDefinition = ActorDefinition<any, any, any>;
 type Target = { readonly ref: ActorRef } | ActorRef;
 type StateOf<D> = D extends { readonly initial: (args: never) => infer S } ? S : never;
 

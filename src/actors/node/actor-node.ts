@@ -8,7 +8,11 @@ import { toFailure } from '../../base/failure.js';
 import type { AdministrationResult } from '../../supervisor/supervisor-protocol.js';
 import type { TreeNode } from '../../supervisor/tree-protocol.js';
 import type { ActorRef, Defined, SpawnOptions } from '../actor-context.js';
-import { type ActorDefinition, isActorDefinition } from '../actor-definition.js';
+import {
+  type ActorDefinition,
+  type AnyDefinition,
+  isActorDefinition,
+} from '../actor-definition.js';
 import {
   actorExists,
   actorStopped,
@@ -47,9 +51,6 @@ export interface ActorTreeNode {
   readonly restarts?: number | undefined;
   readonly children: readonly ActorTreeNode[];
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
-type AnyDefinition = ActorDefinition<any, any, any>;
 
 const MESSAGES_AT_ONCE = 16;
 /** The tree's own id; no path of an actor holds it. */
@@ -252,7 +253,12 @@ export class ActorNode {
       if (cell === undefined) break;
       left -= runner.work(cell, Math.min(batch, left));
     }
-    return world.ready.size > 0 || runner.hasCompletions;
+    return this.hasWork;
+  }
+
+  /** There is something to do at once. */
+  get hasWork(): boolean {
+    return this.world.ready.size > 0 || this.runner.hasCompletions;
   }
 
   /** When `run` has something to do though nothing comes in, in milliseconds of its clock. */

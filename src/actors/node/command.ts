@@ -1,4 +1,4 @@
-/** What those outside have a node do, as plain data that travels in its lane like a message. Shapes only. */
+/** What those outside have a node do, as plain data that travels in its lane like a message. */
 
 import type { ActorRef, AskAddress, SpawnOptions } from '../actor-context.js';
 import type { NamedChild } from './actor-child.js';
@@ -38,3 +38,24 @@ export type ActorCommand =
     }
   /** Answers the `ActorRef` of what is there or comes back, or undefined. */
   | { readonly kind: 'find'; readonly path: string };
+
+/** Whom a command is about: its home is where it goes. */
+export function subjectOf(command: ActorCommand): string {
+  switch (command.kind) {
+    case 'spawn':
+      return command.options.id;
+    case 'supervise': {
+      const { path, child } = command;
+      return path === '' ? idOf(child) : path;
+    }
+    case 'stop':
+      return command.ref.path;
+    case 'administer':
+    case 'find':
+      return command.path;
+  }
+}
+
+export function idOf(child: string | { readonly id: string }): string {
+  return typeof child === 'string' ? child : child.id;
+}

@@ -10,7 +10,7 @@
 import { HoldfastError } from '../../base/errors.js';
 import { copyValue } from '../../codec/value-codec.js';
 import type { ActorRef, AskAddress } from '../actor-context.js';
-import type { ActorDefinition } from '../actor-definition.js';
+import type { AnyDefinition } from '../actor-definition.js';
 import { ActorCell, type ActorTimer, type CellMore } from './actor-cell.js';
 import { withDefinitions } from './actor-child.js';
 import type { ActorKind } from './actor-kind.js';
@@ -21,9 +21,6 @@ import { type FormerAsksImage, nameOf } from './former-asks.js';
 import type { ShardOptions } from './key-budgets.js';
 import { Letter } from './letter.js';
 import type { Added } from './supervision.js';
-
-// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
-type AnyDefinition = ActorDefinition<any, any, any>;
 
 export interface LetterImage extends Omit<Letter, 'next'> {}
 

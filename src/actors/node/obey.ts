@@ -9,13 +9,11 @@
 import { toFailure } from '../../base/failure.js';
 import type { AdministrationResult } from '../../supervisor/supervisor-protocol.js';
 import type { ActorRef, SpawnOptions } from '../actor-context.js';
-import type { ActorDefinition } from '../actor-definition.js';
+import type { AnyDefinition } from '../actor-definition.js';
 import { type ActorChild, type ActorGroup, withDefinitions } from './actor-child.js';
 import type { ActorCommand, CommandEnvelope } from './command.js';
 import type { World } from './world.js';
 
-// biome-ignore lint/suspicious/noExplicitAny: of any state, handlers and arguments
-type AnyDefinition = ActorDefinition<any, any, any>;
 type Reply = (result: AdministrationResult) => void;
 
 /** As much of a node as a command has to do with. */

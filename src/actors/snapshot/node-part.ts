@@ -3,9 +3,7 @@
  * encoded apart, because the second is complete only some time after the first.
  */
 
-import { ByteReader } from '../../codec/byte-reader.js';
-import { ByteWriter } from '../../codec/byte-writer.js';
-import { decodeValue, encodeValue } from '../../codec/value-codec.js';
+import { decodedValue, encodedValue } from '../../codec/encoded-value.js';
 import type { NodeImage } from '../node/node-image.js';
 import type { RecordedLane } from './participant.js';
 
@@ -19,14 +17,17 @@ export type NodeSections = Readonly<Record<'image' | 'channels', Uint8Array<Arra
 
 /** @throws HoldfastError ERR_HOLDFAST_UNSUPPORTED_VALUE for a state that cannot be kept */
 export function encodeImage(image: NodeImage): Uint8Array<ArrayBuffer> {
-  return encoded(image, 'node');
+  return encodedValue(image, 'node');
 }
 
 export function encodeChannels(channels: readonly RecordedLane[]): Uint8Array<ArrayBuffer> {
-  return encoded(channels, 'channels');
+  return encodedValue(channels, 'channels');
 }
 
-/** @throws HoldfastError as `encodeImage` */
+/**
+ * Both at once, for parts that `rehome` has made: it is @public because nothing writes these yet.
+ * @throws HoldfastError as `encodeImage`
+ */
 export function encodeNodePart({ image, channels }: NodePart): NodeSections {
   return { image: encodeImage(image), channels: encodeChannels(channels) };
 }
@@ -34,21 +35,7 @@ export function encodeNodePart({ image, channels }: NodePart): NodeSections {
 /** @throws HoldfastError ERR_HOLDFAST_CHECKPOINT_CORRUPT */
 export function decodeNodePart({ image, channels }: NodeSections): NodePart {
   return {
-    image: decoded(image, 'image') as NodeImage,
-    channels: decoded(channels, 'channels') as readonly RecordedLane[],
+    image: decodedValue(image, "section 'image' of a node") as NodeImage,
+    channels: decodedValue(channels, "section 'channels' of a node") as readonly RecordedLane[],
   };
-}
-
-/** The bytes are in memory of their own, which may be larger. */
-function encoded(value: unknown, name: string): Uint8Array<ArrayBuffer> {
-  const writer = new ByteWriter();
-  encodeValue(writer, value, name);
-  return writer.written() as Uint8Array<ArrayBuffer>;
-}
-
-function decoded(bytes: Uint8Array, section: string): unknown {
-  const reader = new ByteReader(bytes, { what: `section '${section}' of a node` });
-  const value = decodeValue(reader);
-  if (reader.remaining > 0) throw reader.corrupt('there is something behind its end');
-  return value;
 }

@@ -10,7 +10,7 @@
  *  M5  A sender whose letter waits for room on what is another node now goes on: its letter has left.
  */
 
-import type { ActorCommand } from '../node/command.js';
+import { idOf, subjectOf } from '../node/command.js';
 import type { CellImage, LetterImage, MoreImage, NodeImage } from '../node/node-image.js';
 import type { Envelope } from '../node/world.js';
 import { MovedAsks } from './moved-asks.js';
@@ -66,27 +66,6 @@ export function rehome(
     },
     channels: channels[node]!,
   }));
-}
-
-/** Whom a command is about: its home is where it goes. */
-export function subjectOf(command: ActorCommand): string {
-  switch (command.kind) {
-    case 'spawn':
-      return command.options.id;
-    case 'supervise': {
-      const { path, child } = command;
-      return path === '' ? idOf(child) : path;
-    }
-    case 'stop':
-      return command.ref.path;
-    case 'administer':
-    case 'find':
-      return command.path;
-  }
-}
-
-function idOf(child: string | { readonly id: string }): string {
-  return typeof child === 'string' ? child : child.id;
 }
 
 /** In order, each at its home. */

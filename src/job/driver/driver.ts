@@ -12,6 +12,7 @@ import { HoldfastError } from '../../base/errors.js';
 import { EventLine } from '../../base/event-line.js';
 import { type Failure, failureToError, toFailure } from '../../base/failure.js';
 import { seededRandom } from '../../base/random.js';
+import { SafeEmitter } from '../../base/safe-emitter.js';
 import type { KillCause } from '../../host/host-protocol.js';
 import { Pool } from '../../pool/pool.js';
 import type { JobPlan } from '../../stream/graph/plan.js';
@@ -22,9 +23,9 @@ import { NO_CHECKPOINTS } from '../checkpoints/checkpoint-driver.js';
 import { CollectedRows } from '../checkpoints/collected-rows.js';
 import { type PendingCheckpoint, reachedSplits, recordsIn } from '../checkpoints/make-manifest.js';
 import { regionPoints } from '../checkpoints/region-points.js';
-import { JobEmitter } from '../job-emitter.js';
 import { canceledError, needsCheckpoints, notRunning } from '../job-errors.js';
 import type {
+  JobEvents,
   JobMetrics,
   JobProgress,
   JobResult,
@@ -44,7 +45,7 @@ import { LastSavepoint, savepointTarget } from './last-savepoint.js';
 import { type DriverOptions, openJob, type World } from './opening.js';
 
 export class JobDriver {
-  readonly events = new JobEmitter();
+  readonly events = new SafeEmitter<JobEvents>();
   readonly run: string;
   readonly #given: DriverOptions;
   readonly #options: ResolvedOptions;

@@ -18,7 +18,7 @@ import { isHoldfastError } from '../../base/errors.js';
 import { kindOfError, toFailure } from '../../base/failure.js';
 import { TIMER_MS_MAX } from '../../base/option-checks.js';
 import { atPoint } from '../../base/protocol-points.js';
-import { createRing } from '../../channels/ring.js';
+import { createRing, ringCapacity } from '../../channels/ring.js';
 import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
 import type { JobPlan, PlanRegion } from '../../stream/graph/plan.js';
 import { planChannels, tasksOn } from '../../stream/graph/planner.js';
@@ -39,10 +39,6 @@ import { isKnown, planRecovery, replayedBarrierOf } from '../recovery/recovery-p
 import { readRestores } from '../recovery/restore-reader.js';
 import type { LauncherTold } from './driver-events.js';
 import { listSplits, type SplitsBySource } from './split-listing.js';
-
-/** All rings of one shuffle together have at most this size. */
-const SHUFFLE_BYTES_MAX = 64 * 1024 * 1024;
-const RING_BYTES_MIN = 16 * 1024;
 
 export interface LauncherOptions {
   readonly plan: JobPlan;
@@ -369,11 +365,6 @@ export function prepareTimeoutMs({
   tolerableFailures,
 }: Pick<ResolvedOptions['checkpoint'], 'timeoutMs' | 'tolerableFailures'>): number {
   return Math.min(TIMER_MS_MAX, Math.ceil(timeoutMs * (0.9 + tolerableFailures)));
-}
-
-export function ringCapacity(wantedBytes: number, slots: number): number {
-  const pairs = Math.max(1, slots * (slots - 1));
-  return Math.min(wantedBytes, Math.max(RING_BYTES_MIN, Math.floor(SHUFFLE_BYTES_MAX / pairs)));
 }
 
 function operatorsOf(plan: JobPlan): readonly string[] {

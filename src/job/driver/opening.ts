@@ -1,6 +1,7 @@
 /** From threads that load the job to regions that can be launched: what the job is made of, and what it starts from. */
 
 import type { Failure } from '../../base/failure.js';
+import type { SafeEmitter } from '../../base/safe-emitter.js';
 import type { CheckpointStore, Manifest } from '../../checkpoint/store.js';
 import { checkDistinctTargets } from '../../connectors/committers.js';
 import { compileModules } from '../../module/compile-module.js';
@@ -17,7 +18,7 @@ import {
   type CreateCommitter,
   SinkCommitter,
 } from '../checkpoints/sink-committer.js';
-import type { JobEmitter } from '../job-emitter.js';
+import type { JobEvents } from '../job-types.js';
 import type { JobWatch } from '../job-watch.js';
 import type { ResolvedOptions } from '../options.js';
 import { restoreCollected } from '../recovery/collected-state.js';
@@ -59,7 +60,7 @@ export interface Opening {
   readonly given: DriverOptions;
   readonly slots: StreamPool;
   readonly job: JobMachine;
-  readonly events: JobEmitter;
+  readonly events: SafeEmitter<JobEvents>;
   readonly collected: CollectedRows;
   readonly tell: (event: DriverEvent) => void;
   /** Called before the job's machine hears of the plan. */

@@ -11,7 +11,6 @@ import type { NodeSections } from '../../actors/snapshot/node-part.js';
 import type { Failure } from '../../base/failure.js';
 import type { HostSpawner } from '../../host/host-link.js';
 import type { RegionSpec } from '../../host/workload.js';
-import type { Pool } from '../../pool/pool.js';
 
 /**
  * A ring from one thread to another. A thread is named by its index: slots 0…p − 1, and p for those outside. Records
@@ -23,19 +22,24 @@ export interface LaneSpec {
   readonly ring: SharedArrayBuffer;
 }
 
-/** The node of one slot. There is but region 0. */
-export interface NodeSpec extends RegionSpec {
-  /** p: nodes of the system; the slot is the node's number. */
+/** The lanes of one thread, and whom they connect. */
+export interface LanesSpec {
+  /** p: nodes of the system; a slot is its node's number. */
   readonly nodes: number;
+  readonly epoch: number;
+  readonly incarnation: number;
+  /** Memory of control blocks, for doorbells, by lane index. */
+  readonly blocks: readonly SharedArrayBuffer[];
+  /** From and to each other thread; those of others are left aside. */
+  readonly lanes: readonly LaneSpec[];
+}
+
+/** The node of one slot. There is but region 0. */
+export interface NodeSpec extends RegionSpec, LanesSpec {
   /** Of placement; m. */
   readonly groups: number;
   /** Owner of group g (1…m) at g − 1. */
   readonly table: Uint16Array;
-  readonly incarnation: number;
-  /** Memory of control blocks, for doorbells, by lane index. */
-  readonly blocks: readonly SharedArrayBuffer[];
-  /** Those with an end on this slot: from and to each other node, and outside. */
-  readonly lanes: readonly LaneSpec[];
   /** Undefined: the node begins with nothing. */
   readonly restore: NodeSections | undefined;
   /** Of what stands at the top of the node. */
@@ -119,4 +123,3 @@ export interface Actors {
 }
 
 export type ActorSpawner = HostSpawner<Actors>;
-export type ActorPool = Pool<Actors>;

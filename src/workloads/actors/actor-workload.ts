@@ -1,6 +1,6 @@
 /** Actors as a workload: finds the definitions in the modules that the thread has loaded, and makes nodes of them. */
 
-import { createHash, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { type ActorDefinition, isActorDefinition } from '../../actors/actor-definition.js';
 import { notExported, twoDefinitions } from '../../actors/actor-errors.js';
 import type { ActorTreeNode } from '../../actors/node/actor-node.js';
@@ -9,6 +9,7 @@ import type { Answering, Stage, Workload } from '../../host/workload.js';
 import type { ControlBlock } from '../../threads/control-block.js';
 import { ActorDeployment } from './actor-deployment.js';
 import type { ActorCalls, Actors, LoadedActors, NodeSpec } from './actor-types.js';
+import { actorsHash } from './actors-hash.js';
 
 /** Seeds are whole numbers below this. */
 const SEEDS = 2 ** 47;
@@ -46,7 +47,7 @@ export class ActorWorkload implements Workload<Actors> {
       return definition;
     });
     return {
-      hash: createHash('sha256').update(JSON.stringify(names)).digest('hex').slice(0, 24),
+      hash: actorsHash(names),
       actors: this.#definitions.map(({ name, version, url }) => ({ name, version, url })),
     };
   }

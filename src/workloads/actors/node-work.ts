@@ -101,7 +101,7 @@ export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneRe
 
   get runnable(): boolean {
     if (this.#lanes.isReady) return true;
-    return !this.#lanes.isBlocked && this.#hasWork;
+    return !this.#lanes.isBlocked && this.#node.hasWork;
   }
 
   run(deadline: number): boolean {
@@ -116,7 +116,7 @@ export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneRe
       if (taken > 0) moved = true;
     }
     for (let left = MESSAGES_A_RUN; left > 0 && !lanes.isBlocked; left -= MESSAGES_AT_ONCE) {
-      if (!this.#hasWork && !this.#isDue) break;
+      if (!this.#node.hasWork && !this.#isDue) break;
       const hasMore = this.#node.run(this.#now, MESSAGES_AT_ONCE);
       moved = true;
       this.#owed -= MESSAGES_AT_ONCE;
@@ -172,7 +172,7 @@ export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneRe
 
   /** N1 */
   get #mayTake(): boolean {
-    if (this.#owed <= 0 || this.#lanes.isBlocked || !this.#hasWork) return true;
+    if (this.#owed <= 0 || this.#lanes.isBlocked || !this.#node.hasWork) return true;
     return performance.now() - this.#takenMs >= TAKE_AFTER_MS;
   }
 
@@ -211,11 +211,6 @@ export class NodeWork implements Behaviour<NodeMessage, undefined>, Work, LaneRe
     this.#participant.abort(checkpoint);
     const failure = toFailure(error, 'user-code', { slot });
     report({ kind: 'node-declined', slot, epoch, checkpoint, failure });
-  }
-
-  get #hasWork(): boolean {
-    const { world, runner } = this.#node;
-    return world.ready.size > 0 || runner.hasCompletions;
   }
 
   get #isDue(): boolean {

@@ -13,20 +13,12 @@ import { OUTSIDE } from '../../actors/placement.js';
 import { NOT_BEHIND } from '../../channels/element.js';
 import { RingInput, RingOutput } from '../../channels/ring-channel.js';
 import { ControlBlock } from '../../threads/control-block.js';
-import type { LaneSpec } from './actor-types.js';
+import type { LanesSpec } from './actor-types.js';
 import { type LaneRecord, packed, unpacked } from './lane-record.js';
 
-export interface ThreadLanesOptions {
+export interface ThreadLanesOptions extends LanesSpec {
   /** This thread's lane index. */
   readonly index: number;
-  /** p. */
-  readonly nodes: number;
-  readonly epoch: number;
-  readonly incarnation: number;
-  /** By lane index. */
-  readonly blocks: readonly SharedArrayBuffer[];
-  /** Those of others are left aside. */
-  readonly lanes: readonly LaneSpec[];
 }
 
 /** What comes in. `from` is a node's number, or `OUTSIDE`. */
