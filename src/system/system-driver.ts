@@ -13,7 +13,7 @@ import { EventLine } from '../base/event-line.js';
 import { type Failure, kindOfError, toFailure } from '../base/failure.js';
 import { seededRandom } from '../base/random.js';
 import { SafeEmitter } from '../base/safe-emitter.js';
-import { createRing, ringCapacity } from '../channels/ring.js';
+import { ringCapacity } from '../channels/ring.js';
 import type { Manifest } from '../checkpoint/store.js';
 import type { KillCause } from '../host/host-protocol.js';
 import { budgetError } from '../job/job-errors.js';
@@ -23,8 +23,10 @@ import type {
   ActorSpawner,
   Actors,
   ActorsEvent,
+  LaneSpec,
   NodeSpec,
 } from '../workloads/actors/actor-types.js';
+import { lanesBetween } from '../workloads/actors/thread-lanes.js';
 import {
   Outside,
   type OutsideCommand,
@@ -87,8 +89,8 @@ export class SystemDriver {
   #token = 0;
   #isOpen = false;
   #epoch = 0;
-  /** Of the newest launch: rings of the next epoch. */
-  #rings: readonly { from: number; to: number; ring: SharedArrayBuffer }[] = [];
+  /** Of the newest launch: those of the next epoch. */
+  #newLanes: readonly LaneSpec[] = [];
   readonly #outsideLine = new EventLine<OutsideEvent>(
     (event) => {
       for (const command of this.#outside.handle(event, performance.now())) this.#obey(command);
@@ -349,11 +351,7 @@ export class SystemDriver {
   ): readonly NodeSpec[] {
     const { threads, supervisor, actors } = this.#options;
     const { table } = this.#given;
-    const indices = Array.from({ length: threads + 1 }, (_, index) => index);
-    const ringBytes = ringCapacity(RING_BYTES, threads + 1);
-    this.#rings = indices.flatMap((from) =>
-      indices.filter((to) => to !== from).map((to) => ({ from, to, ring: createRing(ringBytes) })),
-    );
+    this.#newLanes = lanesBetween(threads, ringCapacity(RING_BYTES, threads + 1));
     const blocks = this.#blocks();
     return this.#slots().map((slot) => ({
       region: 0,
@@ -364,7 +362,7 @@ export class SystemDriver {
       table,
       incarnation: this.#pool.incarnation(slot),
       blocks,
-      lanes: this.#rings.filter(({ from, to }) => from === slot || to === slot),
+      lanes: this.#newLanes.filter(({ from, to }) => from === slot || to === slot),
       restore: latest === undefined ? undefined : parts[slot],
       supervisor,
       sharded: actors.map((actor) => ({ actor: actor.name, options: {} })),
@@ -373,7 +371,7 @@ export class SystemDriver {
 
   #connect(epoch: number): void {
     const { threads: nodes } = this.#options;
-    this.#lanes.open({ epoch, nodes, blocks: this.#blocks(), lanes: this.#rings });
+    this.#lanes.open({ epoch, nodes, blocks: this.#blocks(), lanes: this.#newLanes });
     this.#tell({ kind: 'connected' });
     this.#snapshots.started(epoch);
     this.#started.resolve();

@@ -11,14 +11,24 @@
 import type { Envelope } from '../../actors/node/world.js';
 import { OUTSIDE } from '../../actors/placement.js';
 import { NOT_BEHIND } from '../../channels/element.js';
+import { createRing } from '../../channels/ring.js';
 import { RingInput, RingOutput } from '../../channels/ring-channel.js';
 import { ControlBlock } from '../../threads/control-block.js';
-import type { LanesSpec } from './actor-types.js';
+import type { LaneSpec, LanesSpec } from './actor-types.js';
 import { type LaneRecord, packed, unpacked } from './lane-record.js';
 
 export interface ThreadLanesOptions extends LanesSpec {
   /** This thread's lane index. */
   readonly index: number;
+}
+
+/** New lanes between all nodes, and between each of them and outside. @param ringBytes of each ring */
+export function lanesBetween(nodes: number, ringBytes: number | (() => number)): LaneSpec[] {
+  const threads = Array.from({ length: nodes + 1 }, (_, index) => index);
+  const bytes = typeof ringBytes === 'number' ? () => ringBytes : ringBytes;
+  return threads.flatMap((from) =>
+    threads.filter((to) => to !== from).map((to) => ({ from, to, ring: createRing(bytes()) })),
+  );
 }
 
 /** What comes in. `from` is a node's number, or `OUTSIDE`. */

@@ -9,16 +9,13 @@ import type { NodeSections } from '../../../dist/actors/snapshot/node-part.js';
 import { Participant, type RecordedLane } from '../../../dist/actors/snapshot/participant.js';
 import type { Failure } from '../../../dist/base/failure.js';
 import { originalError } from '../../../dist/base/failure.js';
-import { createRing } from '../../../dist/channels/ring.js';
 import { placementTable } from '../../../dist/hashring/placement.js';
 import { compileActors } from '../../../dist/module/compile-actors.js';
 import { Pool, type SlotFailure } from '../../../dist/pool/pool.js';
 import { workerSpawner } from '../../../dist/pool/worker-link.js';
-import { ControlBlock } from '../../../dist/threads/control-block.js';
-import { Sleeper } from '../../../dist/threads/doorbell.js';
-import { Scheduler } from '../../../dist/threads/scheduler.js';
+import { OutsideLanes } from '../../../dist/system/outside-lanes.js';
 import type { Actors, ActorsEvent, NodeSpec } from '../../../dist/workloads/actors/actor-types.js';
-import { ThreadLanes } from '../../../dist/workloads/actors/thread-lanes.js';
+import { lanesBetween } from '../../../dist/workloads/actors/thread-lanes.js';
 import { Account, Echo, Fragile } from './fixtures/people.js';
 
 const GROUPS = 128;
@@ -40,12 +37,18 @@ export class Rig {
   readonly failures: SlotFailure[] = [];
   /** Snapshots of outside: what answers were on their way. */
   readonly recorded = new Map<number, readonly RecordedLane[]>();
-  readonly #block = new ControlBlock();
-  readonly #scheduler = new Scheduler({ sleeper: new Sleeper(this.#block) });
   readonly #waiting = new Map<number, (outcome: AskOutcome) => void>();
   readonly #table: Uint16Array;
   readonly #options: RigOptions;
-  #lanes: ThreadLanes | undefined;
+  readonly #lanes = new OutsideLanes(
+    {
+      envelope: (from, envelope) => this.#envelope(from, envelope),
+      marker: (from, checkpoint) => this.#marker(from, checkpoint),
+    },
+    (error) => {
+      throw error;
+    },
+  );
   #participant: Participant | undefined;
   #listeners: (() => void)[] = [];
   #last = 0;
@@ -146,9 +149,12 @@ export class Rig {
 
   /** Begins a checkpoint: markers into all lanes. */
   mark(checkpoint: number): void {
-    this.#participant = new Participant([OUTSIDE, ...this.#lanes!.senders]);
+    this.#participant = new Participant([
+      OUTSIDE,
+      ...Array.from({ length: this.nodes }, (_, node) => node),
+    ]);
     this.#participant.marker(OUTSIDE, checkpoint);
-    this.#lanes!.mark(checkpoint);
+    this.#lanes.mark(checkpoint);
   }
 
   /** @returns the parts by slot, once all are there and outside's is, too */
@@ -180,13 +186,13 @@ export class Rig {
   }
 
   async close(): Promise<void> {
-    this.#scheduler.remove(this.#tasklet);
+    this.#lanes.close();
     await this.pool.close(this.failures.length === 0);
   }
 
   /** What a system does when a thread has died: nothing of this epoch counts, and all go on from these parts. */
   async restart(parts: readonly NodeSections[]): Promise<void> {
-    this.#scheduler.remove(this.#tasklet);
+    this.#lanes.close();
     const slots = Array.from({ length: this.nodes }, (_, slot) => slot);
     await Promise.all(slots.map((slot) => this.pool.fence(slot, 0, 2_000)));
     await Promise.all(slots.map((slot) => this.pool.ensure(slot)));
@@ -200,13 +206,10 @@ export class Rig {
     const { nodes } = this;
     const { ringBytes = 1 << 16, supervisor } = this.#options;
     const indices = Array.from({ length: nodes + 1 }, (_, index) => index);
-    const lanes = indices.flatMap((from) =>
-      indices.filter((to) => to !== from).map((to) => ({ from, to, ring: createRing(ringBytes) })),
-    );
+    const lanes = lanesBetween(nodes, ringBytes);
     const blocks = indices.map((index) =>
-      index === nodes ? this.#block.shared : this.pool.link(index).block.shared,
+      index === nodes ? this.#lanes.block.shared : this.pool.link(index).block.shared,
     );
-    this.#lanes = new ThreadLanes({ index: nodes, nodes, epoch, incarnation: 0, blocks, lanes });
     const slots = indices.slice(0, nodes);
     await Promise.all(
       slots.map((slot) =>
@@ -229,43 +232,24 @@ export class Rig {
       ),
     );
     await Promise.all(slots.map((slot) => this.pool.link(slot).call('start', [epoch])));
-    this.#scheduler.add(this.#tasklet);
+    this.#lanes.open({ nodes, epoch, blocks, lanes });
   }
 
-  readonly #reader = {
-    envelope: (from: number, envelope: Envelope) => {
-      this.#participant?.record(from, envelope);
-      if (envelope.kind !== 'answer') throw new Error(`a ${envelope.kind} went outside`);
-      const settle = this.#waiting.get(envelope.ask.id);
-      this.#waiting.delete(envelope.ask.id);
-      settle?.(envelope.outcome);
-    },
-    marker: (from: number, checkpoint: number) => {
-      if (this.#participant?.marker(from, checkpoint) !== 'complete') return;
-      this.recorded.set(checkpoint, this.#participant.taken().channels);
-    },
-  };
+  #envelope(from: number, envelope: Envelope): void {
+    this.#participant?.record(from, envelope);
+    if (envelope.kind !== 'answer') throw new Error(`a ${envelope.kind} went outside`);
+    const settle = this.#waiting.get(envelope.ask.id);
+    this.#waiting.delete(envelope.ask.id);
+    settle?.(envelope.outcome);
+    this.#changed();
+  }
 
-  readonly #tasklet = (() => {
-    const rig = this;
-    return {
-      name: 'outside',
-      get runnable() {
-        return rig.#lanes!.isReady;
-      },
-      run: () => {
-        const moved = rig.#lanes!.pump();
-        const taken = rig.#lanes!.take(rig.#reader) > 0;
-        rig.#lanes!.flush();
-        if (taken) rig.#changed();
-        return moved || taken;
-      },
-      flushDue: () => undefined,
-      broke: (error: unknown) => {
-        throw error;
-      },
-    };
-  })();
+  #marker(from: number, checkpoint: number): void {
+    if (this.#participant?.marker(from, checkpoint) === 'complete') {
+      this.recorded.set(checkpoint, this.#participant.taken().channels);
+    }
+    this.#changed();
+  }
 
   #open() {
     this.#last += 1;
@@ -280,8 +264,7 @@ export class Rig {
   }
 
   #send(node: number, envelope: Envelope): void {
-    this.#lanes!.send(node, envelope);
-    this.#scheduler.wake();
+    this.#lanes.send(node, envelope);
   }
 
   #changed(): void {

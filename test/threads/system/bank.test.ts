@@ -6,12 +6,12 @@
  */
 
 import { expect, test } from 'vitest';
-import { decodeNodePart, type NodeSections } from '../../../dist/actors/snapshot/node-part.js';
 import { seededRandom } from '../../../dist/base/random.js';
 import { MemoryStore } from '../../../dist/checkpoint/memory-store.js';
 import { fixedDelay } from '../../../dist/index.js';
 import { ActorSystem } from '../../../dist/system/index.js';
 import { Account, FIRST_BALANCE } from './fixtures/till.js';
+import { moneyIn } from './kit.js';
 
 const ACCOUNTS = 40;
 const KILLS = 50;
@@ -19,30 +19,10 @@ const TRANSFERS_PER_KILL = 30;
 const CAUSES = ['terminate', 'terminate', 'throw', 'exit'] as const;
 const SEED = Number(process.env['HOLDFAST_TEST_SEED'] ?? 20_261_201);
 
-/** What the accounts hold more than in the beginning, and what is on its way to them. */
 async function surplus(store: MemoryStore, checkpoint: number): Promise<number> {
-  const { parts } = await store.readManifest(checkpoint);
-  let sum = 0;
-  for (const part of parts) {
-    if (part.vertex !== 'actors') continue;
-    const sections = await store.readPart(part);
-    const bytes = Object.fromEntries(sections.map(({ name, bytes }) => [name, bytes]));
-    const { image, channels } = decodeNodePart(bytes as unknown as NodeSections);
-    for (const text of [JSON.stringify(image), JSON.stringify(channels)]) {
-      for (const [, balance] of text.matchAll(/"balance":(-?\d+)/g))
-        sum += Number(balance) - FIRST_BALANCE;
-    }
-    const inFlight = [
-      ...channels.flatMap(({ envelopes }) => envelopes),
-      ...image.cells.flatMap(({ letters = [] }) => letters),
-    ];
-    for (const one of inFlight) {
-      if ('handler' in one && one.handler === 'deposit') {
-        sum += (one.message as { readonly amount: number }).amount;
-      }
-    }
-  }
-  return sum;
+  const rules = { opening: FIRST_BALANCE, handler: 'deposit' };
+  const { kept, onItsWay } = await moneyIn(store, checkpoint, rules);
+  return kept + onItsWay;
 }
 
 test(`${KILLS} deaths of threads, and no money is lost or made (seed ${SEED})`, async () => {

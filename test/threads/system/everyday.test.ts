@@ -1,22 +1,13 @@
 /** A system of actors as one uses it, on real threads. */
 
-import { afterEach, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ActorRef } from '../../../dist/actors/index.js';
-import { ActorSystem, type SystemOptions } from '../../../dist/system/index.js';
+import { ActorSystem } from '../../../dist/system/index.js';
 import { temporaryFolder } from '../../job/kit.js';
 import { Account, Clerk, FIRST_BALANCE } from './fixtures/till.js';
+import { starting } from './kit.js';
 
-const running = new Set<ActorSystem>();
-afterEach(async () => {
-  for (const system of running) await system.stop().catch(() => {});
-  running.clear();
-});
-
-async function start(options: Partial<SystemOptions> = {}): Promise<ActorSystem> {
-  const system = await ActorSystem.start({ actors: [Account, Clerk], threads: 2, ...options });
-  running.add(system);
-  return system;
-}
+const start = starting([Account, Clerk]);
 
 test('sharded actors are told and asked, and send to each other across threads', async () => {
   const system = await start();

@@ -4,43 +4,16 @@
  */
 
 import { expect, test } from 'vitest';
-import { decodeNodePart } from '../../../dist/actors/snapshot/node-part.js';
 import { randomInt, seededRandom } from '../../../dist/base/random.js';
 import { exponentialBackoff, MemoryStore } from '../../../dist/index.js';
 import { ActorSystem } from '../../../dist/system/index.js';
-import { readNodes } from '../../../dist/system/snapshots.js';
 import { Account, Greeter, OPENING } from './fixtures/bank.js';
+import { moneyIn } from './kit.js';
 
 const ACCOUNTS = 12;
 const KILLS = 20;
 const CAUSES = ['terminate', 'exit', 'throw'] as const;
 const key = (n: number): string => `k${n}`;
-
-interface Counted {
-  readonly handler: string;
-  readonly message: unknown;
-}
-const given = ({ handler, message }: Counted): number =>
-  handler === 'receive' ? (message as { readonly amount: number }).amount : 0;
-
-/** Money above what accounts open with, and how much of it is on its way. */
-async function moneyIn(store: MemoryStore, checkpoint: number) {
-  let kept = 0;
-  let onItsWay = 0;
-  for (const part of await readNodes(store, await store.readManifest(checkpoint))) {
-    const { image, channels } = decodeNodePart(part);
-    for (const { path, state, letters = [], more } of image.cells) {
-      if (path !== 'Account#till')
-        kept += (state as { readonly balance: number }).balance - OPENING;
-      for (const letter of letters) onItsWay += given(letter);
-      for (const { letter } of more?.waiters ?? []) onItsWay += given(letter);
-    }
-    for (const envelope of channels.flatMap(({ envelopes }) => envelopes)) {
-      if (envelope.kind === 'message') onItsWay += given(envelope);
-    }
-  }
-  return { kept, onItsWay };
-}
 
 test(`${KILLS} deaths of threads lose no transfer, and make none twice`, async () => {
   const seed = 7;
@@ -114,7 +87,11 @@ test(`${KILLS} deaths of threads lose no transfer, and make none twice`, async (
   const ids = await store.list();
   expect(ids.length).toBeGreaterThan(KILLS / 3);
   for (const checkpoint of ids) {
-    const { kept, onItsWay } = await moneyIn(store, checkpoint);
+    const { kept, onItsWay } = await moneyIn(store, checkpoint, {
+      opening: OPENING,
+      handler: 'receive',
+      except: 'Account#till',
+    });
     expect(kept + onItsWay).toBe(0);
     flying += onItsWay;
   }

@@ -7,20 +7,14 @@ import { afterEach, expect, test } from 'vitest';
 import { noRestart } from '../../../dist/index.js';
 import { ActorSystem, type SystemOptions } from '../../../dist/system/index.js';
 import { Account, Greeter, Stranger } from './fixtures/bank.js';
+import { starting } from './kit.js';
 
-const systems: ActorSystem[] = [];
 const directories: string[] = [];
-async function start(options: Partial<SystemOptions> = {}): Promise<ActorSystem> {
-  const system = await ActorSystem.start({ actors: [Account, Greeter], ...options });
-  systems.push(system);
-  return system;
-}
 afterEach(async () => {
-  await Promise.all(
-    systems.splice(0).map((system) => system.stop({ snapshot: false }).catch(() => {})),
-  );
   await Promise.all(directories.splice(0).map((directory) => rm(directory, { recursive: true })));
 });
+// Behind the folders, because what is registered last is done first.
+const start = starting([Account, Greeter]);
 async function newDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'holdfast-system-'));
   directories.push(directory);

@@ -8,12 +8,11 @@ import { defineActor } from '../../../src/actors/index.js';
 import { homesBy, OUTSIDE } from '../../../src/actors/placement.js';
 import { decodeNodePart, type NodeSections } from '../../../src/actors/snapshot/node-part.js';
 import { type Random, randomInt, seededRandom } from '../../../src/base/random.js';
-import { createRing } from '../../../src/channels/ring.js';
 import { placementTable } from '../../../src/hashring/placement.js';
 import { ControlBlock } from '../../../src/threads/control-block.js';
 import { ActorDeployment } from '../../../src/workloads/actors/actor-deployment.js';
 import type { ActorsEvent } from '../../../src/workloads/actors/actor-types.js';
-import { ThreadLanes } from '../../../src/workloads/actors/thread-lanes.js';
+import { lanesBetween, ThreadLanes } from '../../../src/workloads/actors/thread-lanes.js';
 
 const PURSES = 8;
 const TOTAL = PURSES * 100;
@@ -123,11 +122,7 @@ class World {
     const nodes = this.#nodes;
     const indices = Array.from({ length: nodes + 1 }, (_, index) => index);
     const blocks = indices.map(() => new ControlBlock().shared);
-    const lanes = indices.flatMap((from) =>
-      indices
-        .filter((to) => to !== from)
-        .map((to) => ({ from, to, ring: createRing(2 ** (6 + this.#int(7))) })),
-    );
+    const lanes = lanesBetween(nodes, () => 2 ** (6 + this.#int(7)));
     this.#outside = new ThreadLanes({ index: nodes, nodes, epoch, incarnation: 0, blocks, lanes });
     this.#deployments = indices.slice(0, nodes).map(
       (slot) =>
